@@ -1,0 +1,25 @@
+"""Unsupervised anomaly detection for paired brain CT and MRI.
+
+Every method is a scikit-learn estimator: it learns normal anatomy from unlabelled pairs
+``X`` of shape ``(n_samples, 2, height, width)``, scores new pairs, and says where and in
+which modality they deviate.
+"""
+
+from ctmri_detect._extras import lazy_names
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "AtlasDetector": "ctmri_detect.detectors.atlas",
+        "ConvAutoencoderDetector": "ctmri_detect.detectors.autoencoder",
+        "CrossModalDetector": "ctmri_detect.detectors.cross_modal",
+        "DeepFeatureDetector": "ctmri_detect.detectors.deep_features",
+        "MapScoring": "ctmri_detect.scoring",
+        "ThresholdDetector": "ctmri_detect.detectors.threshold",
+        "anomaly_map": "ctmri_detect.localization",
+        "explain": "ctmri_detect.localization",
+        "residual_map": "ctmri_detect.localization",
+    },
+)

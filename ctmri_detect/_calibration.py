@@ -1,0 +1,85 @@
+"""Residuals of patients that the model did not see."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect.exceptions import FewPatientsWarning
+from ctmri_detect.scoring import bank_rows
+from ctmri_detect.validation import PairReader, check_groups
+
+ENOUGH_PATIENTS = 8  # from here on a quarter is held out; below, each is left out in turn
+HELD_OUT_EVERY = 4
+
+Residual = npt.NDArray[np.float32]
+
+
+def patient_codes(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
+    """Patients as codes; without `groups`, up to eight contiguous blocks of rows.
+
+    Examples
+    --------
+    >>> patient_codes(None, 10)
+    array([0, 0, 1, 2, 3, 4, 4, 5, 6, 7])
+    """
+    if groups is None:
+        return _contiguous(n_samples)
+    codes = check_groups(groups, n_samples)
+    if len(np.unique(codes)) == 1:
+        warnings.warn(
+            "groups names one patient only, so no patient can be held out; contiguous blocks of "
+            "rows stand in, and the threshold will flatter. Give pairs of more patients.",
+            FewPatientsWarning,
+            stacklevel=3,
+        )
+        return _contiguous(n_samples)
+    return codes
+
+
+def _contiguous(n_samples: int) -> npt.NDArray[np.int64]:
+    return np.minimum(ENOUGH_PATIENTS, n_samples) * np.arange(n_samples) // n_samples
+
+
+def held_out_residuals(
+    fit: Callable[[PairReader], None],
+    residual: Callable[[PairReader], Residual],
+    X: PairReader,
+    codes: npt.NDArray[np.int64],
+    *,
+    trains: bool,
+) -> tuple[Residual, npt.NDArray[np.int64]]:
+    """Fit, and give the residuals of slices that the fit did not see.
+
+    From eight patients on, every fourth is held out. With fewer, each is left out in turn and
+    the model is fitted once more on all. A detector that trains nothing holds nothing out.
+
+    Returns
+    -------
+    residual : float32 array (m, 2, height, width)
+        At most as many as the reference bank takes.
+    rows : int array (m,)
+        The samples of `X` that they belong to.
+    """
+    patients = np.unique(codes)
+    if not trains or len(patients) >= ENOUGH_PATIENTS or len(patients) == 1:
+        held = np.isin(codes, patients[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
+        split = trains and len(patients) > 1
+        fit(X.take(np.flatnonzero(~held)) if split else X)
+        rows = np.flatnonzero(held) if split else np.arange(len(X))
+        rows = rows[bank_rows(len(rows), X.shape[1:])]
+        return residual(X.take(rows)), rows
+    kept = bank_rows(len(X), X.shape[1:])
+    parts, rows_of = [], []
+    for patient in patients:
+        fit(X.take(np.flatnonzero(codes != patient)))
+        rows = kept[codes[kept] == patient]
+        if len(rows):
+            parts.append(residual(X.take(rows)))
+            rows_of.append(rows)
+    fit(X)
+    return np.concatenate(parts), np.concatenate(rows_of)

@@ -1,0 +1,301 @@
+"""The base classes: final public verbs; a method writes `_fit` and `_residual`, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, OutlierMixin, TransformerMixin, clone
+from sklearn.utils import Bunch, Tags
+from sklearn.utils.validation import check_is_fitted
+
+from ctmri_detect._calibration import held_out_residuals, patient_codes
+from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError
+from ctmri_detect.scoring import MapScoring, region_table
+from ctmri_detect.validation import PairReader, check_pairs, is_target, missing_planes
+
+
+@dataclass(slots=True)
+class PairedTags(Tags):
+    """scikit-learn's tags, and what a user of pairs has to know of a detector."""
+
+    missing_modality: bool = False  # scores samples of which one plane is missing
+    localizes: bool = True  # its map says where, not only whether
+    joint: bool = False  # its evidence is about both planes together
+
+
+class _PairedEstimator(BaseEstimator):
+    _tags: ClassVar[dict[str, bool]] = {}
+    _resolved: ClassVar[dict[str, str]] = {}  # parameter -> name of the method with its default
+
+    def __sklearn_tags__(self) -> PairedTags:
+        tags = super().__sklearn_tags__()
+        own = {f.name: getattr(tags, f.name) for f in fields(Tags)}
+        paired = PairedTags(**own, **self._tags)
+        paired.input_tags.two_d_array = False
+        paired.input_tags.three_d_array = False
+        paired.input_tags.allow_nan = True
+        return paired
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters; ``map_scoring__x`` reaches into the default where it is None."""
+        for name, default in self._resolved.items():
+            nested = any(key.startswith(f"{name}__") for key in params)
+            if nested and params.get(name, getattr(self, name)) is None:
+                setattr(self, name, getattr(self, default)())
+                params.pop(name, None)
+        return super().set_params(**params)
+
+
+class BasePairedDetector(OutlierMixin, _PairedEstimator):
+    """Base of all detectors of anomalies in pairs.
+
+    A detector writes ``_fit(X)`` and ``_residual(X)``: `X` is a `PairReader` in the first
+    (``X[rows]`` and ``X.blocks()`` give float32, `numpy.asarray` all of it) and a float32 array
+    ``(n, 2, height, width)`` in the second, which returns how far each plane deviates from what
+    the detector expects. The public verbs live here once, and are final.
+    """
+
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}
+    _resolved: ClassVar[dict[str, str]] = {"map_scoring": "_default_map_scoring"}
+    _trains = True  # whether training residuals flatter, so that patients are held out
+    _block = 16  # samples scored at a time, the last block padded
+
+    map_scoring: MapScoring | None
+
+    def _fit(self, X: PairReader) -> None:
+        raise NotImplementedError(f"{type(self).__name__} has to write _fit(X).")
+
+    def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        raise NotImplementedError(f"{type(self).__name__} has to write _residual(X).")
+
+    @classmethod
+    def _default_map_scoring(cls) -> MapScoring:
+        return MapScoring()
+
+    @final
+    def fit(self, X: Any, y: Any = None, *, groups: Any = None) -> Any:
+        """Learn normal anatomy from unlabelled pairs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, 2, height, width)
+            CT and MRI; NaN where nothing was observed.
+        y : array-like of shape (n_samples,), default=None
+            Where it holds only +1 and -1, samples labelled -1 are left out of training;
+            anything else is ignored.
+        groups : array-like of shape (n_samples,), default=None
+            Patient of each sample. Without it, contiguous blocks of rows stand for patients.
+
+        Returns
+        -------
+        self
+            Fitted; the training pairs that show lesions cost little but should be few.
+
+        Raises
+        ------
+        InvalidPairsError
+            Where X, y or groups are not as the contract says.
+        MissingModalityError
+            Where a plane is missing and the detector needs both.
+        """
+        reader = self._check(X, min_samples=2)
+        keep = np.arange(len(reader))
+        if y is not None and is_target(y):
+            if len(np.asarray(y)) != len(reader):
+                raise InvalidPairsError(
+                    f"y has {len(np.asarray(y))} labels; expected one for each of the "
+                    f"{len(reader)} samples of X."
+                )
+            keep = np.flatnonzero(np.asarray(y) == 1)
+            if len(keep) < 2:
+                raise InvalidPairsError(
+                    f"y leaves {len(keep)} sample(s) labelled +1 to learn from; expected at "
+                    "least 2. Normal samples are labelled +1."
+                )
+        codes = patient_codes(groups, len(reader))[keep]
+        reader = reader.take(keep)
+        self.image_shape_ = reader.shape[2:]
+        self.n_samples_fit_ = len(reader)
+        scoring = self.map_scoring
+        self.map_scoring_ = self._default_map_scoring() if scoring is None else clone(scoring)
+        residual, rows = held_out_residuals(
+            self._fit, self._residual_of, reader, codes, trains=self._trains
+        )
+        self.map_scoring_.fit(residual, reader.take(rows), codes[rows])
+        self.offset_ = self.map_scoring_.offset_
+        return self
+
+    @final
+    def residual_map(self, X: Any) -> npt.NDArray[np.float32]:
+        """How far each plane deviates from what the detector expects.
+
+        Returns
+        -------
+        float32 array (n_samples, 2, height, width)
+            Positive = brighter than expected, where the method has a sign; NaN where nothing
+            was observed.
+        """
+        return self._residual_of(self._ready(X))
+
+    @final
+    def anomaly_map(self, X: Any) -> npt.NDArray[np.float32]:
+        """Where each sample deviates: float32 ``(n, height, width)``, high = anomalous.
+
+        In standard deviations of what healthy slices leave; NaN where neither plane was
+        observed.
+        """
+        return self._scored(X, self._scoring.anomaly_map)
+
+    @final
+    def score_samples(self, X: Any) -> npt.NDArray[np.float64]:
+        """Minus the pooled evidence of each sample: float64 ``(n,)``, high = normal."""
+        return self._scored(X, self._scoring.score_samples)
+
+    @final
+    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
+        """``score_samples(X) - offset_``: float64 ``(n,)``, below 0 = anomalous."""
+        return self.score_samples(X) - self.offset_
+
+    @final
+    def predict(self, X: Any) -> npt.NDArray[np.int64]:
+        """+1 for normal, -1 for anomalous samples: int ``(n,)``."""
+        return np.where(self.decision_function(X) < 0, -1, 1).astype(np.int64)
+
+    @final
+    def _z_maps(self, X: Any) -> npt.NDArray[np.float32]:
+        """Signed z of each plane: float32 ``(n, 2, height, width)``, positive = brighter."""
+        return self._scored(X, self._scoring.z_maps)
+
+    @final
+    def explain(self, X: Any, *, threshold: float = 3.0, spacing: Any = None) -> Bunch:
+        """Which modality deviates, where, and in which direction.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, 2, height, width)
+        threshold : float, default=3.0
+            Least absolute z of a region's pixels.
+        spacing : float or array (n_samples,), default=None
+            Millimetres a pixel; adds the column `area_mm2`.
+
+        Returns
+        -------
+        Bunch
+            `z_maps` (float32 ``(n, 2, h, w)``, signed) and `regions` (DataFrame: sample,
+            region, modality, sign, y, x, area_px, area_mm2, peak).
+        """
+        maps = self._z_maps(X)
+        return Bunch(
+            z_maps=maps, regions=region_table(maps, threshold=threshold, spacing=spacing)
+        )
+
+    @final
+    def rescore(self, **params: Any) -> Any:
+        """Change `MapScoring` settings of the fitted detector; the model is not fitted again.
+
+        Parameters
+        ----------
+        **params
+            Parameters of `MapScoring`, such as ``pool_fraction=0.05`` or
+            ``false_positive_rate=0.01``.
+
+        Returns
+        -------
+        self
+        """
+        scoring = clone(self._scoring).set_params(**params)
+        scoring.fit_again(self._scoring)
+        self.map_scoring_, self.offset_ = scoring, scoring.offset_
+        return self
+
+    @property
+    def _scoring(self) -> MapScoring:
+        check_is_fitted(self, "map_scoring_")
+        return self.map_scoring_
+
+    def _check(self, X: Any, min_samples: int = 1) -> PairReader:
+        reader = check_pairs(X, min_samples=min_samples)
+        if not self.__sklearn_tags__().missing_modality:
+            _refuse_missing(reader, type(self).__name__)
+        return reader
+
+    def _ready(self, X: Any) -> PairReader:
+        check_is_fitted(self, "map_scoring_")
+        reader = self._check(X)
+        if reader.shape[2:] != self.image_shape_:
+            raise InvalidPairsError(
+                f"X has planes of {reader.shape[2:]} pixels; {type(self).__name__} was fitted on "
+                f"{self.image_shape_}. Bring them to one grid, for example with make_preprocessor."
+            )
+        return reader
+
+    def _residual_of(self, reader: PairReader) -> npt.NDArray[np.float32]:
+        return np.concatenate([part for _, part in self._residual_blocks(reader)])
+
+    def _residual_blocks(
+        self, reader: PairReader
+    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+        """Residuals in blocks of one fixed length, so that company changes nothing."""
+        for start in range(0, len(reader), self._block):
+            rows = np.minimum(np.arange(start, start + self._block), len(reader) - 1)
+            block = reader[rows]
+            residual = np.nan_to_num(self._residual(block), posinf=0.0, neginf=0.0)
+            residual = np.where(np.isnan(block), np.float32(np.nan), residual)
+            real = np.arange(start, min(start + self._block, len(reader)))
+            yield real, residual[: len(real)].astype(np.float32, copy=False)
+
+    def _scored(self, X: Any, finish: Any) -> npt.NDArray[Any]:
+        """Score block by block: the residuals of all of X never stand in memory."""
+        reader = self._ready(X)
+        return np.concatenate(
+            [finish(part, reader.take(rows)) for rows, part in self._residual_blocks(reader)]
+        )
+
+
+class BasePairedTransformer(TransformerMixin, _PairedEstimator):
+    """Base of the preprocessing steps, pairs in and pairs out.
+
+    A step writes ``_transform(X)`` (float32 array in, float32 array out, never in place) and,
+    where it learns something from all samples, ``_fit(X)``. A step that moves pixels also writes
+    ``inverse_transform_map(maps, X)``, `X` being the step's input: maps on the output grid come
+    back on the grid of `X`, NaN where they do not reach.
+    """
+
+    _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
+    _per_sample = 64  # samples transformed at a time
+
+    def _fit(self, X: PairReader) -> None:
+        """Learn from all samples; most steps have nothing to learn."""
+
+    def _transform(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        raise NotImplementedError(f"{type(self).__name__} has to write _transform(X).")
+
+    @final
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Check the parameters and learn what the step needs; `y` is ignored."""
+        reader = check_pairs(X)
+        self._fit(reader)
+        self.image_shape_ = reader.shape[2:]
+        return self
+
+    @final
+    def transform(self, X: Any) -> npt.NDArray[np.float32]:
+        """Float32 pairs ``(n_samples, 2, height', width')``; `X` is left as it was."""
+        check_is_fitted(self, "image_shape_")
+        return np.concatenate([self._transform(b) for b in check_pairs(X).blocks(self._per_sample)])
+
+
+def _refuse_missing(reader: PairReader, name: str) -> None:
+    missing = np.concatenate([missing_planes(block) for block in reader.blocks()])
+    rows = np.flatnonzero(missing.any(axis=1))
+    if len(rows):
+        shown = ", ".join(f"{r} ({'CT' if missing[r, 0] else 'MRI'})" for r in rows[:10])
+        raise MissingModalityError(
+            f"A modality is missing in samples {shown}{' ...' if len(rows) > 10 else ''}; {name} "
+            "compares CT with MRI and needs both. Leave these samples out, or take a detector "
+            "with the tag missing_modality, such as AtlasDetector."
+        )

@@ -1,0 +1,70 @@
+"""Intensities against healthy slices; nothing is trained."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.scoring import MapScoring
+from ctmri_detect.validation import PairReader
+
+
+class AtlasDetector(BasePairedDetector):
+    """Compare each pixel with the same place in healthy slices like this one.
+
+    The residual is the difference to the mean of the training slices; all the rest is
+    `MapScoring`: z-scores against the most similar healthy slices, and the other hemisphere.
+    It fits in a second, and is the strong simple method that others have to beat.
+    ``AtlasDetector(map_scoring=MapScoring(reference="position", symmetry=False))`` is the
+    classical per-position atlas z-score.
+
+    It fails on lesions that look like ordinary tissue in the wrong modality (each plane by
+    itself is normal), and on slices that are not aligned.
+
+    Parameters
+    ----------
+    map_scoring : MapScoring, default=None
+        None means `MapScoring()`.
+
+    Attributes
+    ----------
+    mean_ : float32 array (2, height, width)
+        Mean of the training slices at each place, 0 where none was observed.
+    map_scoring_ : MapScoring
+        The fitted way from residual to map and score.
+    offset_ : float
+        Score below which `predict` says -1.
+
+    Notes
+    -----
+    ``residual = x - mean_training(x)`` at each place of each plane.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(24, 2, 32, 32))
+    >>> odd = X[:1].copy(); odd[0, 1, 8:12, 4:9] += 5
+    >>> detector = AtlasDetector().fit(X)
+    >>> detector.explain(odd).regions.loc[0, ["modality", "sign"]].tolist()
+    ['MRI', 'brighter']
+    """
+
+    _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
+    _trains = False
+
+    def __init__(self, map_scoring: MapScoring | None = None) -> None:
+        self.map_scoring = map_scoring
+
+    def _fit(self, X: PairReader) -> None:
+        total = np.zeros(X.shape[1:])
+        count = np.zeros(X.shape[1:])
+        for block in X.blocks():
+            total += np.nansum(block, axis=0, dtype=np.float64)
+            count += (~np.isnan(block)).sum(axis=0)
+        self.mean_ = (total / np.maximum(count, 1)).astype(np.float32)
+
+    def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return X - self.mean_

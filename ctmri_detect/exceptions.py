@@ -1,0 +1,39 @@
+"""The library's own errors and warnings.
+
+Every error is also the built-in kind that scikit-learn's users expect (`ValueError`), so that
+``except ValueError`` keeps working; the own classes let a program tell *whose* fault it was.
+"""
+
+from __future__ import annotations
+
+
+class InvalidPairsError(ValueError):
+    """X, masks, labels or groups are not what the contract says they are."""
+
+
+class DataLoadingError(ValueError):
+    """A folder or a file cannot be made into pairs."""
+
+
+class MissingModalityError(ValueError):
+    """A detector that needs both planes got samples with one of them missing."""
+
+
+class UntrustedModelError(ValueError):
+    """A saved model holds types that this library does not load."""
+
+
+class CtmriDetectWarning(UserWarning):
+    """Base of all warnings of this library."""
+
+
+class BrainNotFoundWarning(CtmriDetectWarning):
+    """No brain was found in some samples; a larger mask was used instead."""
+
+
+class FewPatientsWarning(CtmriDetectWarning):
+    """Too few patients for held-out residuals; the thresholds may flatter."""
+
+
+class SkippedFilesWarning(CtmriDetectWarning):
+    """Some files of a folder could not be used; the rest was loaded."""

@@ -1,0 +1,1 @@
+"""Image operations: arrays in, arrays out, no estimator."""

@@ -1,0 +1,122 @@
+"""Maps of a detector, a Pipeline or a search object, on the caller's grid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
+
+from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.scoring import region_table
+
+
+def anomaly_map(estimator: Any, X: Any) -> npt.NDArray[np.float32]:
+    """Where each sample deviates, on the grid of `X`.
+
+    Parameters
+    ----------
+    estimator : detector, Pipeline that ends in one, or fitted search object
+    X : array-like of shape (n_samples, 2, height, width)
+        What the estimator's first step takes.
+
+    Returns
+    -------
+    float32 array (n_samples, height, width)
+        High = anomalous; NaN where neither plane was observed.
+
+    Raises
+    ------
+    TypeError
+        Where the last step is no detector of this library.
+
+    Examples
+    --------
+    >>> from ctmri_detect import AtlasDetector
+    >>> X = np.random.default_rng(0).normal(size=(16, 2, 32, 32))
+    >>> anomaly_map(AtlasDetector().fit(X), X).shape
+    (16, 32, 32)
+    """
+    return _localise(estimator, X, "anomaly_map")
+
+
+def residual_map(estimator: Any, X: Any) -> npt.NDArray[np.float32]:
+    """The detector's residuals ``(n_samples, 2, height, width)`` on the grid of `X`.
+
+    Takes what `anomaly_map` takes.
+    """
+    return _localise(estimator, X, "residual_map")
+
+
+def explain(estimator: Any, X: Any, *, threshold: float = 3.0, spacing: Any = None) -> Bunch:
+    """Which modality deviates, where and in which direction, on the grid of `X`.
+
+    Takes what `anomaly_map` takes, and `threshold` and `spacing` as the detector's own
+    ``explain`` does.
+
+    Returns
+    -------
+    Bunch
+        `z_maps` (float32 ``(n, 2, height, width)``) and `regions` (DataFrame).
+    """
+    maps = _localise(estimator, X, "_z_maps")
+    return Bunch(z_maps=maps, regions=region_table(maps, threshold=threshold, spacing=spacing))
+
+
+def last_step(estimator: Any) -> Any:
+    """The detector at the end of a Pipeline or inside a fitted search object."""
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        else:
+            return estimator
+
+
+def _localise(estimator: Any, X: Any, verb: str) -> npt.NDArray[np.float32]:
+    steps, detector = _walk(estimator)
+    inputs = []
+    for step in steps:
+        inputs.append(X)
+        X = step.transform(X)
+    maps = getattr(detector, verb)(X)
+    for step, before in zip(reversed(steps), reversed(inputs), strict=True):
+        if hasattr(step, "inverse_transform_map"):
+            maps = step.inverse_transform_map(maps, before)
+    return maps
+
+
+def _walk(estimator: Any) -> tuple[list[Any], BasePairedDetector]:
+    """The transformers, in order, and the detector."""
+    if hasattr(estimator, "best_estimator_"):
+        return _walk(estimator.best_estimator_)
+    if isinstance(estimator, Pipeline):
+        check_is_fitted(estimator)
+        before: list[Any] = []
+        for _, step in estimator.steps[:-1]:
+            before.extend(_transformers(step))
+        inner, detector = _walk(estimator.steps[-1][1])
+        return before + inner, detector
+    if hasattr(estimator, "best_score_") or hasattr(estimator, "param_grid"):
+        raise TypeError(
+            f"{type(estimator).__name__} has no best_estimator_; expected a fitted search with "
+            "refit=True. Fit it first."
+        )
+    if not isinstance(estimator, BasePairedDetector):
+        raise TypeError(
+            f"The last step is {type(estimator).__name__}; expected a detector of ctmri_detect, "
+            "which has maps. Put one at the end of the Pipeline."
+        )
+    return [], estimator
+
+
+def _transformers(step: Any) -> list[Any]:
+    if step is None or step == "passthrough":
+        return []
+    if isinstance(step, Pipeline):
+        return [inner for _, each in step.steps for inner in _transformers(each)]
+    return [step]

@@ -1,0 +1,260 @@
+"""MapScoring: the one way from residuals to maps and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ctmri_detect.imageops.similar import slice_descriptors
+from ctmri_detect.imageops.smooth import masked_gaussian
+from ctmri_detect.imageops.symmetry import mirror_contrast
+from ctmri_detect.scoring.reference import Reference, ReferenceBank, bank_rows
+from ctmri_detect.validation import PairReader, check_groups, check_pairs
+
+_BLOCK = 16  # samples at a time, the last block padded: a score never depends on its company
+
+
+class MapScoring(BaseEstimator):
+    """Turn a detector's residuals into signed z-maps, an anomaly map and a score.
+
+    A residual means little by itself: cortex, skull edges and ventricles leave large residuals
+    in healthy heads too. This stage asks how unusual a residual is *at that place, in slices
+    like this one*, and whether the other hemisphere shows it as well. All detectors share it,
+    so that they differ in their residuals alone.
+
+    Parameters
+    ----------
+    reference : {"similar", "position"} or None, default="similar"
+        What a residual is compared with: the `n_neighbors` healthy slices most like this one,
+        all healthy slices, or nothing (only a common unit). No slice of the sample's own
+        patient is ever its reference.
+    n_neighbors : int, default=60
+        Slices in a similar reference; more are steadier and less specific.
+    symmetry : bool, default=True
+        Also compare with the mirrored hemisphere. X must be head-aligned
+        (`make_preprocessor` does that). It makes lesions on one side stand out, and leaves the
+        score of bilateral ones to the reference alone.
+    symmetry_tolerance : int, default=2
+        Pixels by which the hemispheres may differ in position.
+    smoothing : float, default=1.0
+        Standard deviation in pixels of the Gaussian that smooths the signed z-maps; raising it
+        helps large lesions and costs small ones.
+    clip : float, default=6.0
+        Bound of the absolute z, so that one pixel never decides.
+    fusion : {"max", "mean"}, default="max"
+        How the evidence of CT and MRI is joined, pixel by pixel, over the planes observed.
+    pool_fraction : float, default=0.01
+        Share of the observed pixels, the most anomalous ones, whose mean is the score of a
+        sample. Raise it for large lesions.
+    false_positive_rate : float, default=0.05
+        Share of healthy slices that `predict` may flag; sets `offset_`.
+
+    Attributes
+    ----------
+    bank_ : ReferenceBank
+        At most 512 reference slices, and at most 256 MiB.
+    calibration_scores_ : ndarray of shape (n_bank,)
+        Scores of the reference slices, each against the other patients' slices.
+    offset_ : float
+        The `false_positive_rate` quantile of `calibration_scores_`.
+
+    Notes
+    -----
+    With the signed z-map ``z`` of plane p, and ``s`` the z-map of the mirror contrast, both
+    smoothed and clipped:
+
+    - anomaly map: ``fuse_p |z|``, symmetry unused, since the contrast leaves a ghost on the
+      healthy side;
+    - score: minus the mean of the top `pool_fraction` of ``fuse_p (z^2 + s^2) / 2`` (without
+      symmetry, of ``fuse_p z^2``).
+
+    It fails where X is not aligned (symmetry), where the training slices are few or contain
+    the same lesion at the same place (reference), and where an anomaly fills the whole slice
+    (everything is then compared with the wrong neighbours).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(40, 2, 32, 32)).astype("float32")
+    >>> odd = X[:1].copy(); odd[0, 1, 10:14, 5:9] += 4
+    >>> scoring = MapScoring().fit(X, X)
+    >>> bool(scoring.score_samples(odd, odd)[0] < scoring.offset_)
+    True
+    """
+
+    def __init__(
+        self,
+        reference: Reference = "similar",
+        n_neighbors: int = 60,
+        symmetry: bool = True,
+        symmetry_tolerance: int = 2,
+        smoothing: float = 1.0,
+        clip: float = 6.0,
+        fusion: Literal["max", "mean"] = "max",
+        pool_fraction: float = 0.01,
+        false_positive_rate: float = 0.05,
+    ) -> None:
+        self.reference = reference
+        self.n_neighbors = n_neighbors
+        self.symmetry = symmetry
+        self.symmetry_tolerance = symmetry_tolerance
+        self.smoothing = smoothing
+        self.clip = clip
+        self.fusion = fusion
+        self.pool_fraction = pool_fraction
+        self.false_positive_rate = false_positive_rate
+
+    def fit(self, residual: npt.NDArray[np.float32], X: Any, groups: Any = None) -> MapScoring:
+        """Learn what residuals healthy slices leave.
+
+        Parameters
+        ----------
+        residual : float32 array (n, 2, height, width)
+            Residuals of patients that the model did not see.
+        X : array-like (n, 2, height, width)
+            The pairs they belong to; similar slices are found by them.
+        groups : array (n,), default=None
+            Patient of each; None takes every sample for a patient of its own.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a parameter out of its range.
+        """
+        self._check_parameters()
+        reader = check_pairs(X)
+        codes = check_groups(np.arange(len(reader)) if groups is None else groups, len(reader))
+        rows = bank_rows(len(reader), reader.shape[1:], kinds=len(self._kinds()))
+        # kept is what a later change of parameters needs: plain residuals and their descriptors
+        self.residual_ = np.asarray(residual[rows], dtype=np.float32)
+        self.descriptors_ = _describe(reader.take(rows))
+        self.codes_ = codes[rows]
+        return self._refit()
+
+    def fit_again(self, fitted: MapScoring) -> MapScoring:
+        """Fit on the slices that another, fitted MapScoring kept; no residual is needed."""
+        check_is_fitted(fitted, "residual_")
+        self.residual_, self.descriptors_ = fitted.residual_, fitted.descriptors_
+        self.codes_ = fitted.codes_
+        return self._refit()
+
+    def _refit(self) -> MapScoring:
+        """Build the reference from the kept slices, under the present parameters."""
+        self._check_parameters()
+        self.bank_ = ReferenceBank(self.reference, self.n_neighbors)
+        self.bank_.fit(self._evidence(self.residual_), self.descriptors_, self.codes_)
+        self.calibration_scores_ = self._gather(self.residual_, self.descriptors_, self._score)
+        self.offset_ = float(np.quantile(self.calibration_scores_, self.false_positive_rate))
+        return self
+
+    def z_maps(self, residual: npt.NDArray[np.float32], X: Any) -> npt.NDArray[np.float32]:
+        """Signed, smoothed and clipped z of each plane.
+
+        Returns
+        -------
+        float32 array (n, 2, height, width)
+            Positive = brighter than expected; NaN where nothing was observed.
+        """
+        return self._gather(residual, _describe(X), _signed)
+
+    def anomaly_map(self, residual: npt.NDArray[np.float32], X: Any) -> npt.NDArray[np.float32]:
+        """Absolute z, the planes fused.
+
+        Returns
+        -------
+        float32 array (n, height, width)
+            From 0 to `clip`, high = anomalous; NaN where neither plane was observed.
+        """
+        return self._gather(residual, _describe(X), self._map)
+
+    def score_samples(self, residual: npt.NDArray[np.float32], X: Any) -> npt.NDArray[np.float64]:
+        """Minus the pooled evidence.
+
+        Returns
+        -------
+        float64 array (n,)
+            From ``-clip**2`` to 0, high = normal.
+        """
+        return self._gather(residual, _describe(X), self._score)
+
+    def _kinds(self) -> tuple[str, ...]:
+        return ("residual", "symmetry") if self.symmetry else ("residual",)
+
+    def _evidence(self, residual: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The kinds of evidence, ``(n, kinds, 2, h, w)``."""
+        kinds = [residual]
+        if self.symmetry:
+            kinds.append(mirror_contrast(residual, self.symmetry_tolerance))
+        return np.stack(kinds, axis=1)
+
+    def _gather(
+        self,
+        residual: npt.NDArray[np.float32],
+        descriptors: npt.NDArray[np.float64],
+        finish: Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]],
+    ) -> npt.NDArray[Any]:
+        check_is_fitted(self, "residual_")
+        parts = []
+        for start in range(0, len(residual), _BLOCK):
+            rows = np.minimum(np.arange(start, start + _BLOCK), len(residual) - 1)
+            evidence = self._evidence(np.asarray(residual[rows], dtype=np.float32))
+            z = self.bank_.standardise(evidence, descriptors[rows])
+            z = np.clip(masked_gaussian(z, self.smoothing), -self.clip, self.clip)
+            parts.append(finish(z)[: len(residual) - start])
+        return np.concatenate(parts)
+
+    def _map(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return self._fuse(np.abs(z[:, 0]))
+
+    def _score(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        return self._pool(self._fuse((z**2).mean(axis=1)))
+
+    def _fuse(self, evidence: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        ct, mri = evidence[:, 0], evidence[:, 1]
+        if self.fusion == "max":
+            return np.fmax(ct, mri)
+        return np.where(np.isnan(ct), mri, np.where(np.isnan(mri), ct, (ct + mri) / 2))
+
+    def _pool(self, evidence: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        scores = np.empty(len(evidence))
+        for i, plane in enumerate(evidence):
+            seen = plane[~np.isnan(plane)]
+            k = max(1, round(self.pool_fraction * seen.size))
+            scores[i] = -np.partition(seen, seen.size - k)[seen.size - k :].mean(dtype=np.float64)
+        return scores
+
+    def _check_parameters(self) -> None:
+        rules = [
+            ("reference", self.reference in ("similar", "position", None),
+             '"similar", "position" or None'),
+            ("n_neighbors", self.n_neighbors >= 1, "at least 1"),
+            ("symmetry_tolerance", self.symmetry_tolerance >= 0, "0 or more pixels"),
+            ("smoothing", self.smoothing >= 0, "0 or more pixels"),
+            ("clip", self.clip > 0, "above 0"),
+            ("fusion", self.fusion in ("max", "mean"), '"max" or "mean"'),
+            ("pool_fraction", 0 < self.pool_fraction <= 1, "above 0 and at most 1"),
+            ("false_positive_rate", 0 <= self.false_positive_rate < 1, "at least 0, below 1"),
+        ]  # fmt: skip
+        for name, good, expected in rules:
+            if not good:
+                raise ValueError(
+                    f"MapScoring's {name} is {getattr(self, name)!r}; expected {expected}."
+                )
+
+
+def _signed(z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return z[:, 0]
+
+
+def _describe(X: Any) -> npt.NDArray[np.float64]:
+    reader = X if isinstance(X, PairReader) else check_pairs(X)
+    return np.concatenate([slice_descriptors(block) for block in reader.blocks()])

@@ -1,0 +1,139 @@
+"""What healthy slices leave at each place: a bounded bank and the z-score against it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect.imageops.similar import squared_distances
+from ctmri_detect.imageops.smooth import gaussian
+
+BANK_SLICES = 512  # at most so many reference slices ...
+BANK_BYTES = 256 * 2**20  # ... and at most so much memory for them
+_PRIOR = 2.0  # pseudo-slices of mean 0 and pooled variance: steadies small references
+_FLOOR = 0.3  # least standard deviation, as a share of the pooled one
+_BLUR = 1.5  # pixels by which the reference statistics are smoothed
+_COLUMNS = 4096  # pixels handled at a time, so that temporaries stay in the cache
+
+Reference = Literal["similar", "position"] | None
+
+
+def bank_rows(n: int, shape: tuple[int, ...], kinds: int = 2) -> npt.NDArray[np.int64]:
+    """Rows, evenly spaced, that fit into the bounded bank.
+
+    Examples
+    --------
+    >>> len(bank_rows(10_000, (2, 128, 128))), len(bank_rows(7, (2, 128, 128)))
+    (512, 7)
+    """
+    slice_bytes = 4 * kinds * int(np.prod(shape))
+    most = max(2, min(BANK_SLICES, BANK_BYTES // slice_bytes))
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
+
+
+class ReferenceBank:
+    """Evidence of healthy slices, and the z-score of new evidence against similar ones.
+
+    Parameters
+    ----------
+    reference : {"similar", "position"} or None
+    n_neighbors : int
+
+    Notes
+    -----
+    With weights ``w_j`` = 1 for the reference slices of a sample, else 0, and sums smoothed by
+    a Gaussian of 1.5 px, at each pixel over the slices observed there::
+
+        mean = sum w e / (sum w + 2)
+        var  = (sum w e^2 + 2 g^2) / (sum w + 2) - mean^2
+        z    = (e - mean) / max(sqrt(var), 0.3 g)
+
+    ``g`` is the pooled standard deviation of that kind of evidence. Two pseudo-slices and the
+    floor keep places that few slices observed, or that hardly vary, from exploding.
+    """
+
+    def __init__(self, reference: Reference, n_neighbors: int) -> None:
+        self.reference = reference
+        self.n_neighbors = n_neighbors
+
+    def fit(
+        self,
+        evidence: npt.NDArray[np.float32],
+        descriptors: npt.NDArray[np.float64],
+        groups: npt.NDArray[np.int64],
+    ) -> ReferenceBank:
+        """Keep evidence ``(m, kinds, 2, h, w)`` with the descriptors and patients of its slices."""
+        self.groups_ = np.asarray(groups)
+        self.descriptors_ = descriptors
+        image, mask = self.descriptors_[:, :, 0], self.descriptors_[:, :, 1]
+        spread = [image[:, p][mask[:, p] > 0] for p in range(2)]
+        self.descriptor_scale_ = np.array([_positive(s.std() if s.size else 0.0) for s in spread])
+        self.seen_ = ~np.isnan(evidence[:, 0])
+        values = np.where(np.isnan(evidence), np.float32(0), evidence)
+        count = self.seen_.sum(axis=0, dtype=np.float32)[None]
+        self.center_ = (values.sum(axis=0) / np.maximum(count, 1)).astype(np.float32)
+        values -= self.center_
+        values *= self.seen_[:, None]
+        self.values_ = values
+        total = np.maximum(self.seen_.sum(axis=(0, 2, 3), dtype=np.float64), 1)
+        power = np.einsum("mkphw,mkphw->kp", values, values, dtype=np.float64, optimize=True)
+        pooled = np.sqrt(power / total)
+        self.pooled_sd_ = np.vectorize(_positive)(pooled).astype(np.float32)
+        return self
+
+    def standardise(
+        self, evidence: npt.NDArray[np.float32], descriptors: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float32]:
+        """Z-scores of evidence ``(n, kinds, 2, h, w)``, NaN where it is NaN."""
+        pooled = self.pooled_sd_[None, :, :, None, None]
+        if self.reference is None:
+            return evidence / pooled
+        centred = evidence - self.center_
+        count, first, second = self._sums(self._weights(descriptors))
+        count = count[:, None] + _PRIOR
+        mean = first / count
+        variance = (second + _PRIOR * pooled**2) / count - mean**2
+        return (centred - mean) / np.sqrt(np.maximum(variance, (_FLOOR * pooled) ** 2))
+
+    def _weights(self, descriptors: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """Which bank slices each sample is compared with; never its own patient's."""
+        distance = squared_distances(descriptors, self.descriptors_, self.descriptor_scale_)
+        nearest = distance.argmin(axis=1)
+        itself = (descriptors == self.descriptors_[nearest]).all(axis=(1, 2, 3, 4))
+        own = (self.groups_[None] == self.groups_[nearest][:, None]) & itself[:, None]
+        own &= ~own.all(axis=1, keepdims=True)  # a bank of one patient only: better than nothing
+        weights = np.where(own, 0, 1).astype(np.float32)
+        if self.reference == "similar":
+            order = np.argsort(np.where(own, np.inf, distance), axis=1, kind="stable")
+            np.put_along_axis(weights, order[:, self.n_neighbors :], 0, axis=1)
+        return weights
+
+    def _sums(
+        self, weights: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Smoothed sums of w, w e and w e^2 over the bank."""
+        m, kinds = self.values_.shape[:2]
+        n, shape = len(weights), self.values_.shape[2:]
+        values, seen = self.values_.reshape(m, -1), self.seen_.reshape(m, -1)
+        count = np.empty((n, seen.shape[1]), np.float32)
+        first = np.empty((n, values.shape[1]), np.float32)
+        second = np.empty_like(first)
+        for start in range(0, seen.shape[1], _COLUMNS):
+            part = slice(start, start + _COLUMNS)
+            count[:, part] = weights @ seen[:, part].astype(np.float32)
+        for start in range(0, values.shape[1], _COLUMNS):
+            part = slice(start, start + _COLUMNS)
+            first[:, part] = weights @ values[:, part]
+            second[:, part] = weights @ values[:, part] ** 2
+        full = (n, kinds, *shape)
+        for planes in (count, first, second):
+            for plane in planes.reshape(-1, *shape[1:]):
+                plane[...] = gaussian(plane, _BLUR)
+        return count.reshape(n, *shape), first.reshape(full), second.reshape(full)
+
+
+def _positive(value: float) -> float:
+    """A usable divisor: the value, or 1 where nothing varies at all."""
+    return float(value) if value > 1e-6 else 1.0

@@ -1,0 +1,260 @@
+"""The only definition of a valid input: pairs, labels, masks, groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect.exceptions import InvalidPairsError
+
+CT = 0
+MRI = 1
+MODALITIES = ("CT", "MRI")
+
+_BLOCK = 64  # samples read at a time when all of X is looked through
+_SHAPE = "(n_samples, 2, height, width)"
+_STACK = "Stack the planes: np.stack([ct, mri], axis=1)"
+
+
+class PairReader:
+    """Rows of an array-like of pairs, read in blocks as float32.
+
+    Wraps anything with ``shape``, ``dtype`` and slicing along axis 0 (numpy, memmap, zarr,
+    h5py) together with a choice of rows, so that a subset costs no copy.
+
+    Parameters
+    ----------
+    array : array-like of shape (n, 2, height, width)
+    rows : array of int, default=None
+        Which samples, in which order; None means all.
+
+    Examples
+    --------
+    >>> reader = PairReader(np.zeros((5, 2, 8, 8)), rows=np.array([4, 0]))
+    >>> reader.shape, reader[:1].dtype
+    ((2, 2, 8, 8), dtype('float32'))
+    """
+
+    def __init__(self, array: Any, rows: npt.ArrayLike | None = None) -> None:
+        self.array = array
+        self.rows = np.arange(array.shape[0]) if rows is None else np.asarray(rows, dtype=int)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the chosen pairs."""
+        return (len(self.rows), *(int(s) for s in self.array.shape[1:]))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Always float32."""
+        return np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: Any) -> npt.NDArray[np.float32]:
+        rows = np.atleast_1d(self.rows[key])
+        ordered, inverse = np.unique(rows, return_inverse=True)  # h5py wants increasing rows
+        with np.errstate(over="ignore"):  # too large for float32 becomes infinity: refused
+            block = np.asarray(self.array[ordered], dtype=np.float32)
+        return block if np.array_equal(ordered, rows) else block[inverse]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.asarray(self[:], dtype=dtype)
+
+    def take(self, rows: npt.ArrayLike) -> PairReader:
+        """The pairs in these rows of this reader, still unread."""
+        return PairReader(self.array, self.rows[np.asarray(rows)])
+
+    def blocks(self, size: int = _BLOCK) -> Iterator[npt.NDArray[np.float32]]:
+        """Float32 blocks of at most `size` samples, in order."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+
+def check_pairs(X: Any, *, min_samples: int = 1) -> PairReader:
+    """Check pairs and wrap them for reading in blocks.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, 2, height, width)
+        Axis 1 is CT, MRI. NaN means "not observed"; a missing modality is a plane of NaN.
+    min_samples : int, default=1
+        Fewest samples allowed.
+
+    Returns
+    -------
+    PairReader
+
+    Raises
+    ------
+    InvalidPairsError
+        For a wrong shape, a dtype that is not numeric, infinity, or a sample with nothing
+        observed in either plane.
+
+    Examples
+    --------
+    >>> check_pairs(np.zeros((8, 128, 128)))
+    Traceback (most recent call last):
+    ...
+    ctmri_detect.exceptions.InvalidPairsError: X has shape (8, 128, 128); expected \
+(n_samples, 2, height, width). Stack the planes: np.stack([ct, mri], axis=1).
+    """
+    if not isinstance(X, PairReader):
+        if not all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__")):
+            X = _from_sequence(X)
+        X = PairReader(_check_form(X))
+    if len(X) < min_samples:
+        raise InvalidPairsError(
+            f"X has {len(X)} sample(s) (n_samples = {len(X)}), while a minimum of "
+            f"{min_samples} is required. Give more pairs."
+        )
+    _check_values(X)
+    return X
+
+
+def _from_sequence(X: Any) -> npt.NDArray[Any]:
+    if X is None or np.isscalar(X) or not hasattr(X, "__len__"):
+        raise InvalidPairsError(f"X is {type(X).__name__}; expected an array {_SHAPE}. {_STACK}.")
+    shapes = {np.shape(x) for x in X}
+    if len(shapes) > 1:
+        raise InvalidPairsError(
+            f"X holds pairs of different shapes {sorted(shapes)}; expected one array {_SHAPE}. "
+            "Resize them to one size first, for example with load_pairs(..., size=256)."
+        )
+    return np.asarray(X)
+
+
+def _check_form(X: Any) -> Any:
+    shape = tuple(X.shape)
+    if len(shape) == 4 and shape[1] in (1, 3):
+        hint = f"Axis 1 holds CT and MRI, here it has {shape[1]} plane(s). {_STACK}; " + (
+            "give a missing modality as a plane of NaN."
+            if shape[1] == 1
+            else "a colour image has to be made grey first."
+        )
+        raise InvalidPairsError(f"X has shape {shape}; expected {_SHAPE}. {hint}")
+    if len(shape) == 4 and shape[1] != 2 and shape[-1] == 2:
+        raise InvalidPairsError(
+            f"X has shape {shape}; expected {_SHAPE}. The planes seem to be last: "
+            "np.moveaxis(X, -1, 1)."
+        )
+    if len(shape) != 4 or shape[1] != 2 or 0 in shape[2:]:
+        raise InvalidPairsError(f"X has shape {shape}; expected {_SHAPE}. {_STACK}.")
+    kind = np.dtype(X.dtype).kind
+    if kind not in "fiub":
+        raise InvalidPairsError(
+            f"X has dtype {X.dtype}; expected real numbers. Convert it: X.astype('float32')."
+        )
+    return X
+
+
+def _check_values(X: PairReader) -> None:
+    empty: list[int] = []
+    for start, block in zip(range(0, len(X), _BLOCK), X.blocks(_BLOCK), strict=True):
+        infinite = np.isinf(block).any(axis=(1, 2, 3))
+        if infinite.any():
+            raise InvalidPairsError(
+                f"X holds infinity (or values too large for float32) in samples "
+                f"{_listed(start + np.flatnonzero(infinite))}; expected finite numbers, and NaN "
+                "where nothing was observed. Replace it: X[~np.isfinite(X)] = np.nan."
+            )
+        nothing = np.isnan(block).all(axis=(1, 2, 3))
+        empty.extend(start + np.flatnonzero(nothing))
+    if empty:
+        raise InvalidPairsError(
+            f"Nothing is observed (all NaN in both planes) in samples {_listed(empty)}; expected "
+            "at least one plane with values. Leave these samples out."
+        )
+
+
+def _listed(indices: Any, most: int = 10) -> str:
+    names = [str(int(i)) for i in indices[:most]]
+    more = len(indices) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+
+
+def missing_planes(block: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Which planes hold no value at all: bool ``(n, 2)``."""
+    return np.asarray(np.isnan(block).all(axis=(2, 3)))
+
+
+def check_target(y: Any, n_samples: int | None = None) -> npt.NDArray[np.int64]:
+    """Check labels coded +1 (normal) and -1 (anomalous).
+
+    Raises
+    ------
+    InvalidPairsError
+        For any other coding. 0/1 is refused because it would mirror an AUROC silently.
+
+    Examples
+    --------
+    >>> check_target([1, -1, 1])
+    array([ 1, -1,  1])
+    """
+    y = np.asarray(y)
+    if y.ndim != 1 or (n_samples is not None and len(y) != n_samples):
+        raise InvalidPairsError(
+            f"The labels have shape {y.shape}; expected ({n_samples or 'n_samples'},)."
+        )
+    if not is_target(y):
+        found = sorted({str(v) for v in y.tolist()})[:6]
+        raise InvalidPairsError(
+            f"The labels hold {', '.join(found)}; expected +1 (normal) and -1 (anomalous), as "
+            "scikit-learn's outlier detectors have it. From 0 = normal, 1 = anomalous: "
+            "np.where(y == 1, -1, 1)."
+        )
+    return y.astype(np.int64)
+
+
+def is_target(y: Any) -> bool:
+    """Whether `y` is coded +1 and -1 throughout."""
+    y = np.asarray(y)
+    return y.dtype.kind in "iuf" and y.size > 0 and bool(np.isin(y, (-1, 1)).all())
+
+
+def check_groups(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
+    """Patient identifiers as codes 0 .. n_patients - 1.
+
+    Raises
+    ------
+    InvalidPairsError
+        Where the length is wrong or an identifier is missing.
+
+    Examples
+    --------
+    >>> check_groups(["b", "a", "b"], 3)
+    array([1, 0, 1])
+    """
+    groups = np.asarray(groups)
+    if groups.shape != (n_samples,):
+        raise InvalidPairsError(
+            f"groups has shape {groups.shape}; expected ({n_samples},), one patient a sample."
+        )
+    missing = np.array([g is None or g != g for g in groups.tolist()], dtype=bool)
+    if missing.any():
+        raise InvalidPairsError(
+            f"groups has no patient for samples {_listed(np.flatnonzero(missing))}; expected one "
+            "identifier a sample. Name the patient of each, or leave these samples out."
+        )
+    return np.unique(groups.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def check_masks(masks: Any, shape: tuple[int, int, int] | None = None) -> npt.NDArray[np.bool_]:
+    """Check lesion masks: bool ``(n_samples, height, width)``, True = lesion."""
+    masks = np.asarray(masks)
+    if masks.ndim != 3 or (shape is not None and masks.shape != shape):
+        raise InvalidPairsError(
+            f"masks has shape {masks.shape}; expected {shape or '(n_samples, height, width)'}."
+        )
+    if masks.dtype != bool:
+        if not np.isin(masks, (0, 1)).all():
+            raise InvalidPairsError(
+                f"masks has dtype {masks.dtype} and values beside 0 and 1; expected bool, True = "
+                "lesion. Threshold it: masks > 0."
+            )
+        masks = masks.astype(bool)
+    return masks
