@@ -21,11 +21,12 @@ from ctmri_detect._extras import require
 
 FIELD_OF_VIEW = 250.0  # mm, a usual reconstruction diameter of head CT
 TEMPLATE_CENTRE = np.array([0.0, -18.0, 20.0])  # MNI, middle of the head at mid-height
-_SHELL_STEP = 2  # mm: the head's outline is smooth, so its distance map may be coarse
-_SHELL_PAD = 20  # voxels of that map: room for skull and scalp outside the template's box
+_SHELL_STEP = 3  # mm: the head's outline is smooth, so its distance map may be coarse
+_SHELL_PAD = 14  # voxels of that map: room for skull and scalp outside the template's box
 _CLOSING = 20.0  # mm: bridges the fissures; the skull does not follow them
 _VENTRICLE_DEPTH = 22.0  # mm below the envelope: deeper fluid counts as ventricle
 _VENTRICLE_BOX = ((50, 147), (55, 185), (40, 125))  # template voxels
+Spot = tuple[tuple[float, float, float], tuple[float, float, float], float]
 _FIELD_Z = (-80.0, 120.0)  # mm, range of the fields' knots along z
 
 
@@ -107,7 +108,7 @@ class Subject:
     thickness: dict[str, float]
     ventricle: float
     atrophy: float
-    calcified: tuple[tuple[tuple[float, float, float], tuple[float, float, float], float], ...]
+    calcified: tuple[Spot, ...]
 
 
 @lru_cache(maxsize=1)
@@ -140,9 +141,11 @@ def _signed_distance(inside: NDArray, step: float) -> NDArray:
 def _envelope_distance(brain: NDArray, origin: NDArray) -> Volume:
     """Signed distance (positive outside) to the closed, smoothed outline of the brain."""
     coarse = np.pad(brain[::_SHELL_STEP, ::_SHELL_STEP, ::_SHELL_STEP], _SHELL_PAD)
-    dilated = _signed_distance(coarse, _SHELL_STEP) <= _CLOSING
-    distance = _signed_distance(_signed_distance(dilated, _SHELL_STEP) <= -_CLOSING, _SHELL_STEP)
-    smooth = ndimage.gaussian_filter(distance, 1.5).astype(np.float32)
+    edt = ndimage.distance_transform_edt
+    reach = _CLOSING / _SHELL_STEP
+    closed = edt(edt(~coarse) <= reach) > reach
+    distance = _signed_distance(closed, _SHELL_STEP)
+    smooth = ndimage.gaussian_filter(distance, 1.7).astype(np.float32)
     return Volume(smooth, origin - _SHELL_PAD * _SHELL_STEP, _SHELL_STEP, 60.0)
 
 
@@ -179,9 +182,7 @@ def _draw_affine(rng: np.random.Generator) -> NDArray:
     return np.diag(scale) @ rotation
 
 
-def _draw_calcifications(
-    rng: np.random.Generator,
-) -> tuple[tuple[tuple[float, float, float], tuple[float, float, float], float], ...]:
+def _draw_calcifications(rng: np.random.Generator) -> tuple[Spot, ...]:
     """Pineal gland, choroid plexus and falx: frequent, and normal, in adult head CT."""
     found = []
     size, strength = rng.uniform(1.0, 2.2, 4), rng.uniform(0.4, 1.0, 4)
@@ -217,7 +218,7 @@ def draw_subject(rng: np.random.Generator) -> Subject:
         shells=_draw_field(rng, 70.0, 0.13, 3),
         bias=_draw_field(rng, 90.0, 0.5, 1),
         thickness={name: float(value) for name, value in thickness.items()},
-        ventricle=float(np.clip(-0.9 + 2.4 * age + rng.normal(0, 0.5), -1.2, 2.5)),
+        ventricle=float(np.clip(-0.9 + 2.4 * age + rng.normal(0, 0.5), -1.2, 2.0)),
         atrophy=float(np.clip(age + rng.normal(0, 0.15), 0, 1)),
         calcified=_draw_calcifications(rng),
     )

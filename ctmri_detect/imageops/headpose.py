@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,8 +12,16 @@ from numpy.typing import NDArray
 WORKING_SIZE = 96
 """The rotation is searched on a guide image of this size (pixels)."""
 
-DETAIL = 0.5
-"""Weight of the grey values beside the outline in the guide image."""
+DETAIL = 2.0
+"""Weight of the grey values beside the outline in the guide image. On 95 real pairs posed by
+their CT, the correlation of the MRI (which had no say) with its mirror image was .44 without
+turning, .48 with the outline alone, .51 with weight 1, .53 with 2 and 3; more costs overlap
+of the outlines."""
+
+UPRIGHT = 0.04
+"""What a turn of 30 degrees costs in the coarse search: decides where nearly round slices have
+no best angle. The angles of one patient's slices then lie 1.4 degrees from their median on
+phantoms (1.7 at half the cost, with some wrong by 25) and 3.1 on 95 real slices."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +63,9 @@ class HeadPose:
         Examples
         --------
         >>> from ctmri_detect.imageops.headpose import HeadPose
-        >>> HeadPose(y=50.0, x=60.0, angle=0.0, extent=90.0).matrix(101, fill=0.9).round(2)
-        array([[  1.01,   0.  , -10.6 ],
-               [ -0.  ,   1.01,  -0.5 ]])
+        >>> matrix = HeadPose(y=50.0, x=60.0, angle=0.0, extent=90.9).matrix(101, fill=0.9)
+        >>> (matrix @ [60.0, 50.0, 1.0]).round(3).tolist()
+        [50.0, 50.0]
         """
         return _box_matrix((self.x, self.y), self.angle, fill * size / self.extent, size)
 
@@ -71,7 +80,8 @@ def estimate_pose(
     The midline is the line about which the slice resembles its mirror image most: for
     each angle the correlation with the mirrored slice is taken over all shifts at once
     (a product of Fourier transforms along the rows), first in steps of 5 degrees, then
-    1, then a parabola. Box and scale are the extents of the mask in the upright frame.
+    1, then a parabola, upright preferred among equals. Box and scale are the extents of
+    the mask in the upright frame.
 
     When it fails: a round mask without inner structure has no best angle; a mask that
     misses one side of the brain pulls the midline towards the other; a head turned by
@@ -116,7 +126,7 @@ def estimate_pose(
         raise ValueError("The mask is empty; expected at least one pixel of head.")
     centre = (float(columns.mean()), float(rows.mean()))
     spread = float(np.hypot(rows - centre[1], columns - centre[0]).max()) + 1.0
-    guide = _guide(mask, image)
+    guide: NDArray[Any] = _guide(mask, image)
     to_work = _box_matrix(centre, 0.0, (WORKING_SIZE / 2 - 2) / spread, WORKING_SIZE)
     guide = cv2.warpAffine(guide, to_work, (WORKING_SIZE, WORKING_SIZE), flags=cv2.INTER_AREA)
     angle, offset = _best_axis(guide, max_angle)
@@ -128,7 +138,7 @@ def _box_matrix(
 ) -> NDArray[np.float64]:
     """Turn clockwise by `angle` about `centre` (x, y), scale, put it in the box's middle."""
     # OpenCV turns counter-clockwise for positive angles, as displayed
-    matrix = cv2.getRotationMatrix2D(centre, -angle, scale)
+    matrix: NDArray[Any] = np.asarray(cv2.getRotationMatrix2D(centre, -angle, scale))
     matrix[:, 2] += (size - 1) / 2 - np.asarray(centre)
     return matrix
 
@@ -149,10 +159,11 @@ def _guide(mask: NDArray[np.bool_], image: NDArray[np.floating] | None) -> NDArr
     return guide
 
 
-def _best_axis(guide: NDArray[np.float32], max_angle: float) -> tuple[float, float]:
+def _best_axis(guide: NDArray[Any], max_angle: float) -> tuple[float, float]:
     """Angle (degrees) and offset (pixels, along x) of the best mirror axis."""
     coarse = np.arange(-max_angle, max_angle + 0.5, 5.0)
-    best = coarse[int(np.argmax([_mirror(guide, a)[0] for a in coarse]))]
+    upright = UPRIGHT * (coarse / 30.0) ** 2  # only here: it must not bias the fine search
+    best = coarse[int(np.argmax([_mirror(guide, a)[0] for a in coarse] - upright))]
     fine = best + np.arange(-5.0, 5.5, 1.0)
     scores = [_mirror(guide, a)[0] for a in fine]
     k = int(np.argmax(scores))
@@ -163,7 +174,7 @@ def _best_axis(guide: NDArray[np.float32], max_angle: float) -> tuple[float, flo
     return angle, _mirror(guide, angle)[1]
 
 
-def _mirror(guide: NDArray[np.float32], angle: float) -> tuple[float, float]:
+def _mirror(guide: NDArray[Any], angle: float) -> tuple[float, float]:
     """Correlation with the mirror image after undoing `angle`; offset of that axis."""
     size = guide.shape[0]
     middle = (size - 1) / 2

@@ -49,7 +49,8 @@ def mirror_contrast(
         unseen = np.isnan(mirrored)
         above = cv2.dilate(np.where(unseen, -np.inf, mirrored).astype(np.float32), disc)
         below = cv2.erode(np.where(unseen, np.inf, mirrored).astype(np.float32), disc)
-        result[...] = np.maximum(plane - above, 0) - np.maximum(below - plane, 0)
-        result[unseen] = 0
+        both = ~(unseen | np.isnan(plane))
+        value = plane[both]
+        result[both] = np.maximum(value - above[both], 0) - np.maximum(below[both] - value, 0)
         result[np.isnan(plane)] = np.nan
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -54,17 +56,14 @@ def warp_observed(
     array([[nan, nan,  1., nan]], dtype=float32)
     """
     values, weight = _split(image)
-    channels = len(values)
-    stack = np.ascontiguousarray(np.concatenate([values, weight]).transpose(1, 2, 0))
     matrix = np.asarray(matrix, dtype=np.float64)
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if scale < 1.0:
-        sigma = (1.0 / scale - 1.0) / 2.0
-        if sigma > 0.05:
-            stack = cv2.GaussianBlur(stack, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    stack = stack.reshape(*stack.shape[:2], 2 * channels)
-    warped = _warp_channels(stack, matrix, shape)
-    return _divide(warped[:channels], warped[channels:], image.ndim)
+    sigma = max(0.0, (1.0 / scale - 1.0) / 2.0)
+    values, weight = (
+        np.stack([_warp_plane(plane, matrix, shape, sigma) for plane in part])
+        for part in (values, weight)
+    )
+    return _divide(values, weight, image.ndim)
 
 
 def unwarp_observed(
@@ -97,13 +96,11 @@ def unwarp_observed(
     >>> unwarp_observed(there, shift, (1, 4))
     array([[ 1.,  2.,  3., nan]], dtype=float32)
     """
-    inverse = cv2.invertAffineTransform(np.asarray(matrix, dtype=np.float64))
+    inverse: NDArray[Any] = cv2.invertAffineTransform(np.asarray(matrix, dtype=np.float64))
     return warp_observed(image, inverse, shape)
 
 
-def resize_observed(
-    image: NDArray[np.floating], shape: tuple[int, int]
-) -> NDArray[np.float32]:
+def resize_observed(image: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Resize an image whose NaN mean "not observed": area when shrinking, linear else.
 
     Parameters
@@ -144,22 +141,20 @@ def _split(image: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np
     return np.where(weight, planes, np.float32(0)), weight.astype(np.float32)
 
 
-def _warp_channels(
-    stack: NDArray[np.float32], matrix: NDArray[np.floating], shape: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Warp (height, width, channels) in groups of four, the most that OpenCV takes."""
-    groups = [
-        cv2.warpAffine(
-            np.ascontiguousarray(stack[..., start : start + 4]),
-            matrix,
-            (shape[1], shape[0]),
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=0,
-        ).reshape(*shape, -1)
-        for start in range(0, stack.shape[-1], 4)
-    ]
-    return np.concatenate(groups, axis=-1).transpose(2, 0, 1)
+def _warp_plane(
+    plane: NDArray[Any], matrix: NDArray[np.floating], shape: tuple[int, int], sigma: float
+) -> NDArray[Any]:
+    """Blur and warp one plane; one by one, since OpenCV rounds by the number of channels."""
+    if sigma > 0.05:
+        plane = cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    return cv2.warpAffine(
+        plane,
+        matrix,
+        (shape[1], shape[0]),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
 
 
 def _divide(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ctmri_detect.synthesis.lesions import LESION_KINDS, SEVERITIES, Lesion, LesionKind, draw_lesion
+from ctmri_detect.synthesis.kinds import LESION_KINDS, SEVERITIES, LesionKind, Severity
+from ctmri_detect.synthesis.lesions import Lesion, draw_lesion, lesion_layers
 from ctmri_detect.synthesis.tissues import TISSUES, Tissue
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "TISSUES",
     "Lesion",
     "LesionKind",
+    "Severity",
     "Tissue",
     "draw_lesion",
+    "lesion_layers",
 ]

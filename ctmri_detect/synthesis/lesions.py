@@ -2,14 +2,6 @@
 
 A lesion is a soft field of 0..1 and a tissue that takes the place of what was there. What it
 looks like in CT and MRI follows from HU, T1, T2 and proton density, not from painted contrast.
-
-References
-----------
-.. [1] Aslam et al. (2025): CT numbers of infarcts, acute 25.8, subacute 18.1, chronic 9.2 HU.
-.. [2] Kwan, Evans, Pike (1999), IEEE Trans. Med. Imaging 18(11):1085-1097 (BrainWeb): relaxation
-   times of healthy tissue and of lesions at 1.5 T.
-.. [3] Bradley (1993), "MR appearance of hemorrhage in the brain", Radiology 189(1):15-26: acute
-   clot (deoxyhaemoglobin) is dark in T2, extracellular methaemoglobin bright.
 """
 
 from __future__ import annotations
@@ -20,88 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ctmri_detect.synthesis.kinds import LESION_KINDS, SEVERITIES, LesionKind
 from ctmri_detect.synthesis.tissues import TISSUES, Tissue
 
-__all__ = ["LESION_KINDS", "SEVERITIES", "Lesion", "LesionKind", "draw_lesion", "lesion_layers"]
+__all__ = ["Lesion", "draw_lesion", "lesion_layers"]
 
-Range = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class LesionKind:
-    """What a kind of lesion is made of and where it grows.
-
-    Parameters
-    ----------
-    hu, t1, t2, pd : (low, high)
-        Ranges of the lesion's tissue: HU, ms, ms, relative to water. With ``hu_relative`` the CT
-        number is a change of the tissue that is there, which keeps its texture.
-    site : {"brain", "wm", "intracranial", "rim"}
-        Tissue that the lesion may take the place of.
-    edge : float
-        Width of the border, mm.
-    scale : float
-        Diameter relative to that of the severity.
-    halo : float
-        Extent of surrounding oedema relative to the lesion; 0 means none.
-    """
-
-    hu: Range
-    t1: Range
-    t2: Range
-    pd: Range
-    site: str = "brain"
-    edge: float = 2.0
-    scale: float = 1.0
-    hu_relative: bool = False
-    halo: float = 0.0
-
-
-@dataclass(frozen=True)
-class Severity:
-    """Diameter in mm and the share of the tissue that is replaced."""
-
-    diameter: Range
-    strength: Range
-
-
-SEVERITIES: dict[str, Severity] = {
-    "mild": Severity((5.0, 9.0), (0.5, 0.7)),
-    "moderate": Severity((8.0, 16.0), (0.65, 0.9)),
-    "severe": Severity((14.0, 28.0), (0.85, 1.0)),
-}
-
-_WATER = {"t1": (1000.0, 1400.0), "t2": (120.0, 200.0), "pd": (0.85, 0.95)}
 _GM, _WM = TISSUES["gm"], TISSUES["wm"]
-
-LESION_KINDS: dict[str, LesionKind] = {
-    "haematoma": LesionKind(
-        (57, 80), (1000, 1300), (35, 50), (0.75, 0.85), site="intracranial", edge=1.2
-    ),
-    "infarct_early": LesionKind(
-        (-3.0, -1.0), (900, 1150), (105, 140), (0.84, 0.9), edge=3.0, hu_relative=True
-    ),
-    "infarct_subacute": LesionKind((16.5, 20), edge=2.5, **_WATER),
-    "oedema": LesionKind((10, 14), site="wm", edge=4.0, **_WATER),
-    "tumour": LesionKind(
-        (-4.0, 3.0),
-        (1200, 1600),
-        (100, 180),
-        (0.85, 0.95),
-        site="intracranial",
-        hu_relative=True,
-        scale=0.7,
-        halo=1.7,
-    ),
-    "calcification": LesionKind(
-        (130, 400), (700, 900), (10, 20), (0.1, 0.3), site="brain", edge=0.8, scale=0.4
-    ),
-    "subdural_isodense": LesionKind(
-        (30, 38), (550, 900), (150, 250), (0.88, 0.95), site="rim", edge=1.2
-    ),
-    # MRI shows grey matter where CT shows white, or the other way round
-    "contradiction": LesionKind((0, 0), (0, 0), (0, 0), (0, 0), edge=2.0, hu_relative=True),
-}
 
 
 @dataclass(frozen=True)
@@ -237,8 +153,9 @@ def _crescent(lesion: Lesion, depth: NDArray, spacing: float) -> NDArray:
     x, y = _grid(depth.shape, spacing)
     length, thickness = lesion.radius
     away = np.hypot(x - lesion.centre[0], y - lesion.centre[1]) / length
-    profile = thickness * np.sqrt(np.clip(1.0 - away**2, 0, 1)) - 0.5 * (away >= 1.0)
-    return np.maximum(-depth - profile, depth - 0.3)
+    below = LESION_KINDS[lesion.kind].edge  # deep enough that nothing is left beyond the ends
+    profile = (thickness + below) * np.sqrt(np.clip(1.0 - away**2, 0, 1)) - below
+    return np.maximum(-depth - profile, depth - 0.3 + 10.0 * (away >= 1.0))
 
 
 def lesion_layers(
@@ -274,8 +191,8 @@ def lesion_layers(
     if lesion.kind == "contradiction":  # only the tissue that differs from what MRI shall show
         field = field * (fractions["wm"] if lesion.tissue.t1 == _GM.t1 else fractions["gm"])
     top = float(field.max())
-    if top > 0:
-        field = field * np.float32(1.0 / max(top, 0.05)) if top < 0.95 else field
+    if top < 0.95:  # a small lesion on coarse pixels still has a middle
+        field = field / np.float32(max(top, 0.05))
     layers.append((field, lesion.tissue, spec.hu_relative))
     return layers
 

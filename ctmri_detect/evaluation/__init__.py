@@ -1,0 +1,15 @@
+"""The benchmark harness, its tables and its report."""
+
+from ctmri_detect._extras import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "BenchmarkResult": "ctmri_detect.evaluation.harness",
+        "benchmark": "ctmri_detect.evaluation.harness",
+        "format_table": "ctmri_detect.evaluation.table",
+        "leaderboard": "ctmri_detect.evaluation.table",
+        "write_figures": "ctmri_detect.evaluation.figures",
+        "write_report": "ctmri_detect.evaluation.report",
+    },
+)

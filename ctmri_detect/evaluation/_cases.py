@@ -1,0 +1,144 @@
+"""What a benchmark measures on: checked samples, checked folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.model_selection import NormalOnlyGroupKFold
+from ctmri_detect.validation import (
+    PairReader,
+    check_groups,
+    check_masks,
+    check_pairs,
+    check_target,
+)
+
+ALL = "all"
+NORMAL = "normal"
+UNNAMED = "anomaly"  # the kind of an anomalous sample whose kind is not given
+Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The samples of a data set, checked; `frame` has sample, patient, slice, kind, target."""
+
+    X: PairReader
+    target: npt.NDArray[np.int64]
+    masks: npt.NDArray[np.bool_] | None
+    groups: npt.NDArray[Any]
+    frame: pd.DataFrame
+
+    @property
+    def kinds(self) -> list[str]:
+        """Kinds of anomaly, in order of the alphabet."""
+        return sorted(set(self.frame.loc[self.target == -1, "kind"]))
+
+
+def check_detectors(detectors: Any) -> dict[str, Any]:
+    """The estimators by name, or an error that says what is missing."""
+    if not isinstance(detectors, Mapping) or not detectors:
+        raise TypeError(
+            f"detectors is {type(detectors).__name__}{'' if detectors else ', empty'}; expected a "
+            'dict of names and estimators, such as {"atlas": AtlasDetector()}.'
+        )
+    for name, estimator in detectors.items():
+        if isinstance(estimator, type) or not hasattr(estimator, "decision_function"):
+            got = estimator if isinstance(estimator, type) else type(estimator)
+            raise TypeError(
+                f"detectors[{name!r}] is {'the class ' * isinstance(estimator, type)}"
+                f"{got.__name__}; expected a detector, or a Pipeline that ends in one: an object "
+                "with fit and decision_function."
+            )
+    return {str(name): estimator for name, estimator in detectors.items()}
+
+
+def read_cases(data: Any) -> Cases:
+    """Check a Bunch of data, target, masks, groups and frame."""
+    if not hasattr(data, "data"):
+        raise InvalidPairsError(
+            f"data is {type(data).__name__}; expected a Bunch with data, target and groups, as "
+            "make_phantom_pairs and load_pairs return it."
+        )
+    X = check_pairs(data.data)
+    n = len(X)
+    target = check_target(_needed(data, "target", "+1 normal, -1 anomalous"), n)
+    for label, name in ((1, "normal"), (-1, "anomalous")):
+        if not (target == label).any():
+            raise InvalidPairsError(
+                f"data.target holds no {label:+d}; a benchmark needs normal and anomalous samples. "
+                f"Add {name} ones."
+            )
+    groups = np.asarray(_needed(data, "groups", "the patient of each sample"))
+    check_groups(groups, n)
+    masks = getattr(data, "masks", None)
+    if masks is not None:
+        masks = check_masks(masks, (n, X.shape[2], X.shape[3]))
+    return Cases(X, target, masks, groups, _case_frame(data, target, groups))
+
+
+def _needed(data: Any, name: str, meaning: str) -> Any:
+    value = getattr(data, name, None)
+    if value is None:
+        raise InvalidPairsError(
+            f"data.{name} is None; a benchmark needs it: {meaning}. Set it: data.{name} = ..., "
+            "one entry a sample."
+        )
+    return value
+
+
+def _case_frame(
+    data: Any, target: npt.NDArray[np.int64], groups: npt.NDArray[Any]
+) -> pd.DataFrame:
+    n, given = len(target), getattr(data, "frame", None)
+    given = pd.DataFrame(index=range(n)) if given is None else given.reset_index(drop=True)
+    if len(given) != n:
+        raise InvalidPairsError(f"data.frame has {len(given)} rows; expected {n}, one a sample.")
+    kind = given["kind"].astype(object) if "kind" in given else pd.Series([UNNAMED] * n)
+    kind = kind.where(kind.notna() & (kind != NORMAL), UNNAMED)
+    kind = kind.where(target == -1, NORMAL).astype(str)
+    if (kind == ALL).any():
+        raise InvalidPairsError(
+            f"data.frame has the kind {ALL!r}, which names the row over all kinds. Rename it."
+        )
+    place = given.get("slice", np.nan)
+    columns = {"patient": groups, "slice": place, "kind": kind.to_numpy(), "target": target}
+    return pd.DataFrame({"sample": np.arange(n), **columns})
+
+
+def make_folds(cv: Any, cases: Cases, seed: int) -> list[Fold]:
+    """Training and test rows: normals only in training, no patient on both sides.
+
+    Raises
+    ------
+    InvalidPairsError
+        Where a splitter puts a patient on both sides, or tests a sample twice.
+    """
+    if cv is None or isinstance(cv, Integral):
+        cv = NormalOnlyGroupKFold(2 if cv is None else int(cv), shuffle=True, random_state=seed)
+    n = len(cases.target)
+    times = np.zeros(n, dtype=int)
+    folds = []
+    for train, test in cv.split(np.zeros(n), cases.target, cases.groups):
+        shared = np.intersect1d(cases.groups[train], cases.groups[test])
+        if len(shared):
+            raise InvalidPairsError(
+                f"cv puts patients on both sides of a split, such as {shared[0]!s}; expected a "
+                "splitter by patient. Take NormalOnlyGroupKFold."
+            )
+        times[test] += 1
+        folds.append((train[cases.target[train] == 1], np.asarray(test)))
+    if not folds or times.max() > 1:
+        raise InvalidPairsError(
+            f"cv tests some samples {times.max()} times; expected each at most once, so that a "
+            "score belongs to one sample. Take NormalOnlyGroupKFold, and repeat it with seeds."
+        )
+    return folds

@@ -1,0 +1,107 @@
+"""Cloning, seeding and fitting any estimator with its patients; preprocessing shared by all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
+
+from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.localization import anomaly_map, last_step
+from ctmri_detect.validation import PairReader, check_pairs
+
+_BLOCK = 64  # maps at a time: those of all test samples never stand in memory
+
+
+def seeded_clone(estimator: Any, seed: int) -> Any:
+    """An unfitted copy, every `random_state` in it set to `seed`."""
+    copy = clone(estimator)
+    names = [n for n in copy.get_params(deep=True) if n.split("__")[-1] == "random_state"]
+    return copy.set_params(**dict.fromkeys(names, seed))
+
+
+def fit_with_groups(estimator: Any, X: Any, y: Any, groups: Any) -> Any:
+    """Fit, the patients reaching the detector even at the end of a Pipeline.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from ctmri_detect import AtlasDetector
+    >>> X = np.random.default_rng(0).normal(size=(16, 2, 32, 32))
+    >>> pipe = fit_with_groups(make_pipeline(AtlasDetector()), X, None, np.arange(16) // 2)
+    >>> len(np.unique(pipe[-1].map_scoring_.codes_))
+    8
+    """
+    name = _groups_name(estimator)
+    return estimator.fit(X, y, **({} if name is None else {name: groups}))
+
+
+def _groups_name(estimator: Any) -> str | None:
+    """What `groups` is called in the estimator's fit, None where it takes none."""
+    if not isinstance(estimator, Pipeline):
+        return "groups" if has_fit_parameter(estimator, "groups") else None
+    step, last = estimator.steps[-1]
+    name = _groups_name(last)
+    if name is None or get_config()["enable_metadata_routing"]:
+        return name
+    return f"{step}__{name}"
+
+
+def side(X: PairReader, rows: npt.NDArray[np.int64]) -> Any:
+    """One side of a split: an array where X is one, else a reader that loads blocks."""
+    plain = isinstance(X.array, np.ndarray) and not isinstance(X.array, np.memmap)
+    part = X.take(rows)
+    return part[:] if plain else part
+
+
+class Prepared:
+    """Pairs after the preprocessing that all detectors share, and the way back for maps.
+
+    Parameters
+    ----------
+    X : PairReader
+        The caller's pairs.
+    preprocessor : transformer, Pipeline of transformers or None
+        Transforms each sample by itself; fitted and applied once, to all samples.
+    """
+
+    def __init__(self, X: PairReader, preprocessor: Any = None) -> None:
+        self.X = X
+        self._geometry: list[tuple[Any, PairReader]] = []
+        for step in [] if preprocessor is None else _steps(clone(preprocessor)):
+            before = self.X
+            self.X = check_pairs(step.fit_transform(before))
+            if hasattr(step, "inverse_transform_map"):
+                self._geometry.append((step, before))
+
+    def maps(
+        self, estimator: Any, rows: npt.NDArray[np.int64]
+    ) -> list[tuple[int, npt.NDArray[np.float32]]]:
+        """Sample and anomaly map of each of `rows`, on the caller's grid."""
+        found: list[tuple[int, npt.NDArray[np.float32]]] = []
+        for start in range(0, len(rows), _BLOCK):
+            block = rows[start : start + _BLOCK]
+            maps = anomaly_map(estimator, side(self.X, block))
+            for step, before in reversed(self._geometry):
+                maps = step.inverse_transform_map(maps, before.take(block)[:])
+            found.extend(zip(block.tolist(), maps, strict=True))
+        return found
+
+
+def localizes(estimator: Any) -> bool:
+    """Whether a fitted estimator ends in a detector whose maps say where."""
+    detector = last_step(estimator)
+    return isinstance(detector, BasePairedDetector) and detector.__sklearn_tags__().localizes
+
+
+def _steps(step: Any) -> list[Any]:
+    if step is None or step == "passthrough":
+        return []
+    if isinstance(step, Pipeline):
+        return [inner for _, each in step.steps for inner in _steps(each)]
+    return [step]

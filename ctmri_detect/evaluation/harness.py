@@ -1,0 +1,167 @@
+"""The one harness that all detectors are measured by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from tqdm.auto import tqdm
+
+from ctmri_detect.evaluation._cases import Cases, Fold, check_detectors, make_folds, read_cases
+from ctmri_detect.evaluation._fitting import Prepared
+from ctmri_detect.evaluation._gallery import typical_cases
+from ctmri_detect.evaluation._run import Map, Run
+from ctmri_detect.evaluation._settings import run_settings
+from ctmri_detect.evaluation.table import COLUMNS
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """What `benchmark` measured.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a detector, kind of anomaly and seed; see `benchmark`.
+    scores : DataFrame
+        One row a detector, seed and tested sample: detector, seed, fold, sample, patient, slice,
+        kind, target, decision. Detectors that failed have none.
+    cases : list of int
+        Samples for a gallery, chosen before anything was scored.
+    maps : dict of str to dict of int to float16 array (height, width)
+        Detector to sample to anomaly map on the caller's grid, first seed: those of `cases` and
+        of the detector's own worst misses and false alarms.
+    settings : dict of str to str
+        What was run, on which versions.
+    """
+
+    table: pd.DataFrame
+    scores: pd.DataFrame
+    cases: list[int]
+    maps: dict[str, dict[int, Map]] = field(repr=False)
+    settings: dict[str, str] = field(repr=False)
+
+
+def benchmark(
+    detectors: dict[str, Any],
+    data: Any,
+    *,
+    cv: Any = None,
+    seeds: Sequence[int] = (0,),
+    preprocessor: Any = None,
+    n_cases: int = 12,
+    progress: bool = True,
+) -> BenchmarkResult:
+    """Train each detector on normal samples of some patients, test it on the other patients.
+
+    All detectors see the same folds. With the default folds, every patient is tested once, by a
+    model that saw neither this patient nor any anomaly. A detector that fails is a row with its
+    error; the others are measured all the same.
+
+    Parameters
+    ----------
+    detectors : dict of str to estimator
+        Detectors, or Pipelines that end in one. They are cloned, and every ``random_state`` in
+        them is set to the seed of the run.
+    data : Bunch
+        `data` (n, 2, height, width), `target` (+1 normal, -1 anomalous), `groups` (patients);
+        where they exist, `masks` (bool, True = lesion) and `frame` with `kind` and `slice`.
+    cv : int, splitter or None, default=None
+        None is 2: ``NormalOnlyGroupKFold(2, shuffle=True, random_state=seed)``; another int,
+        that many folds (more training data, more time). A splitter is used as it is for every
+        seed. Anomalous samples never train, whatever the splitter says.
+    seeds : sequence of int, default=(0,)
+        One complete run for each; they vary the folds and the detectors.
+    preprocessor : transformer, default=None
+        Applied once to all samples, before all detectors; it must treat each sample by itself,
+        as `make_preprocessor` does, or test samples leak into training. Maps walk back over it.
+    n_cases : int, default=12
+        Cases whose maps are kept for a gallery; up to a third as many misses and as many false
+        alarms of each detector come on top. 0 keeps none.
+    progress : bool, default=True
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    BenchmarkResult
+        Its `table` has one row a detector, kind and seed, kind "all" included:
+
+        - n_normal, n_anomalous: tested samples; a kind's anomalous samples stand against *all*
+          tested normal ones.
+        - image_auroc, image_ap: of the `decision_function`, pooled over folds. Every fold's
+          decision is counted from its own `offset_` (the same false-positive rate on healthy
+          slices), which is what makes folds comparable.
+        - pixel_ap: average precision of the pixels of these same samples (the kind's slices and
+          all normal ones), on the caller's grid, maps rounded to float16; NaN without masks and
+          for detectors that don't localise. Chance is the share of lesion pixels.
+        - fit_seconds: one fit, mean over folds. score_seconds: `decision_function` of all tested
+          samples once. Maps are not in it, nor is the common preprocessing.
+        - peak_memory_mb: largest rise, in MiB, of this process's anonymous resident memory
+          during the fit and `decision_function` of a fold; sampled, blind to child processes and
+          accelerators (see `PeakMemory`).
+        - error: what went wrong, or "".
+
+    Raises
+    ------
+    TypeError
+        Where `detectors` is no dict of estimators.
+    InvalidPairsError
+        Where data lack labels or patients, hold one class only, or `cv` splits a patient.
+
+    References
+    ----------
+    Yagis et al. (2021), Effect of data leakage in brain MRI classification using 2D
+    convolutional neural networks, Scientific Reports 11:22544.
+
+    Examples
+    --------
+    >>> from sklearn.utils import Bunch
+    >>> from ctmri_detect import AtlasDetector, ThresholdDetector
+    >>> X = np.random.default_rng(0).normal(size=(32, 2, 32, 32)).astype("float32")
+    >>> X[::4, 1, 8:12, 6:10] += 5
+    >>> y = np.where(np.arange(32) % 4, 1, -1)
+    >>> data = Bunch(data=X, target=y, groups=np.arange(32) // 8, masks=None, frame=None)
+    >>> detectors = {"atlas": AtlasDetector(), "threshold": ThresholdDetector()}
+    >>> result = benchmark(detectors, data, progress=False)
+    >>> result.table.loc[result.table.kind == "all", "image_auroc"].tolist()
+    [1.0, 1.0]
+    """
+    detectors = check_detectors(detectors)
+    cases = read_cases(data)
+    folds = {int(seed): make_folds(cv, cases, int(seed)) for seed in seeds}
+    if not folds:
+        raise ValueError("seeds is empty; expected at least one int, such as seeds=(0,).")
+    chosen = typical_cases(cases, _tested(next(iter(folds.values())), cases), n_cases)
+    prepared = Prepared(cases.X, preprocessor)
+    rows: list[dict[str, Any]] = []
+    scores: list[pd.DataFrame] = []
+    maps: dict[str, dict[int, Map]] = {}
+    total = len(detectors) * sum(len(f) for f in folds.values())
+    with tqdm(total=total, disable=not progress, unit="fold") as bar:
+        for name, estimator in detectors.items():
+            for seed in folds:
+                bar.set_description(name)
+                keep = None if name in maps or n_cases < 1 else chosen
+                run = Run(cases, prepared, keep, n_cases // 3)
+                run.measure(estimator, seed, folds[seed], bar.update)
+                rows += run.rows(name, seed, _tested(folds[seed], cases))
+                scores.append(run.scores(name, seed))
+                maps.setdefault(name, run.maps)
+    return BenchmarkResult(
+        table=pd.DataFrame(rows, columns=COLUMNS),
+        scores=pd.concat(scores, ignore_index=True),
+        cases=chosen,
+        maps=maps,
+        settings=run_settings(detectors, cases, folds, cv, preprocessor),
+    )
+
+
+def _tested(folds: list[Fold], cases: Cases) -> npt.NDArray[np.bool_]:
+    tested = np.zeros(len(cases.target), dtype=bool)
+    for _, test in folds:
+        tested[test] = True
+    return tested

@@ -1,0 +1,132 @@
+"""The tables of a benchmark: metrics by kind, the leaderboard, and both as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ctmri_detect.evaluation._cases import ALL, NORMAL, Cases
+from ctmri_detect.evaluation._pixels import PixelCounts
+from ctmri_detect.metrics import image_average_precision_score, image_roc_auc_score
+
+METRICS = ["image_auroc", "image_ap", "pixel_ap"]
+COSTS = ["fit_seconds", "score_seconds", "peak_memory_mb"]
+COLUMNS = ["detector", "kind", "seed", "n_normal", "n_anomalous", *METRICS, *COSTS, "error"]
+
+
+def metric_rows(
+    cases: Cases,
+    tested: npt.NDArray[np.bool_],
+    decision: npt.NDArray[np.float64] | None,
+    pixels: PixelCounts | None,
+) -> Iterator[dict[str, Any]]:
+    """One row for all kinds together, one for each; always against all tested normals.
+
+    `decision` is None for a detector that failed, `pixels` None where there are no maps.
+    """
+    kind = cases.frame["kind"].to_numpy()
+    normal = (cases.target == 1) & tested
+    for name in [ALL, *cases.kinds]:
+        odd = (cases.target == -1) & tested & ((kind == name) | (name == ALL))
+        row = {"kind": name, "n_normal": int(normal.sum()), "n_anomalous": int(odd.sum())}
+        row |= dict.fromkeys(METRICS, float("nan"))
+        if decision is not None and odd.any() and normal.any():
+            used = odd | normal
+            row["image_auroc"] = image_roc_auc_score(cases.target[used], decision[used])
+            row["image_ap"] = image_average_precision_score(cases.target[used], decision[used])
+        if decision is not None and pixels is not None:
+            wanted = cases.kinds if name == ALL else [name]
+            row["pixel_ap"] = pixels.average_precision([*wanted, NORMAL])
+        yield row
+
+
+def leaderboard(table: pd.DataFrame, *, kind: str = ALL) -> pd.DataFrame:
+    """One row a detector, the mean over seeds, best image AUROC first.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `BenchmarkResult.table`.
+    kind : str, default="all"
+        Which kind of anomaly to rank by; ``"all"`` takes them together.
+
+    Returns
+    -------
+    DataFrame
+        detector, n_seeds (runs that did not fail), image_auroc, image_ap, pixel_ap,
+        fit_seconds, score_seconds, peak_memory_mb, error (the first one, or ""). A detector that
+        failed throughout stands last.
+
+    Raises
+    ------
+    ValueError
+        For a kind that the table does not hold.
+
+    Examples
+    --------
+    >>> row = {"kind": "all", "n_normal": 9, "n_anomalous": 9, "image_ap": 0.9, "pixel_ap": 0.5,
+    ...        "fit_seconds": 1.0, "score_seconds": 1.0, "peak_memory_mb": 10.0, "error": ""}
+    >>> table = pd.DataFrame([
+    ...     row | {"detector": "a", "seed": 0, "image_auroc": 0.6},
+    ...     row | {"detector": "b", "seed": 0, "image_auroc": 0.8},
+    ...     row | {"detector": "b", "seed": 1, "image_auroc": 0.9},
+    ... ])
+    >>> leaderboard(table)[["detector", "n_seeds", "image_auroc"]].round(3).values.tolist()
+    [['b', 2, 0.85], ['a', 1, 0.6]]
+    """
+    rows = table[table["kind"] == kind]
+    if rows.empty:
+        raise ValueError(
+            f"kind is {kind!r}; expected one of {', '.join(map(str, table['kind'].unique()))}."
+        )
+    by = rows.groupby("detector", sort=False)
+    board = by[METRICS + COSTS].mean()
+    board.insert(0, "n_seeds", by["error"].agg(lambda errors: int((errors == "").sum())))
+    board["error"] = by["error"].agg(lambda errors: next((e for e in errors if e), ""))
+    board = board.sort_values("image_auroc", ascending=False, na_position="last", kind="stable")
+    return board.reset_index()
+
+
+def format_table(table: pd.DataFrame) -> str:
+    """Plain text for the terminal: columns aligned, "-" for what is not known.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Such as `leaderboard` returns; a column that holds only empty text is left out.
+
+    Returns
+    -------
+    str
+        Metrics with three decimals, seconds with two, MiB with none; no line end at the end.
+
+    Examples
+    --------
+    >>> print(format_table(pd.DataFrame({"detector": ["atlas"], "image_auroc": [0.5]})))
+    detector image_auroc
+    atlas          0.500
+    """
+    shown = {}
+    for name in table.columns:
+        text = [_cell(name, value) for value in table[name]]
+        if any(text):
+            shown[str(name)] = text
+    lines = []
+    widths = {name: max(map(len, [name, *text])) for name, text in shown.items()}
+    numeric = {n: pd.api.types.is_numeric_dtype(table[n]) for n in shown}
+    for row in zip(*([name, *text] for name, text in shown.items()), strict=True):
+        cells = zip(shown, row, strict=True)
+        line = (c.rjust(widths[n]) if numeric[n] else c.ljust(widths[n]) for n, c in cells)
+        lines.append(" ".join(line).rstrip())
+    return "\n".join(lines)
+
+
+def _cell(column: str, value: Any) -> str:
+    if isinstance(value, float):
+        decimals = 0 if column.endswith("_mb") else 2 if column.endswith("_seconds") else 3
+        return "-" if np.isnan(value) else f"{value:.{decimals}f}"
+    return " ".join(str(value).split())

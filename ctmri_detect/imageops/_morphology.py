@@ -1,0 +1,96 @@
+"""Binary morphology and lines of sight, on slices of a bounded size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from skimage.morphology import disk
+
+WORKING_SIZE = 256
+"""Larger slices are analysed shrunk to this; the mask comes back on the caller's grid."""
+
+
+def enclosure(bone: NDArray[np.bool_], n_directions: int = 16) -> NDArray[np.float32]:
+    """Share of the directions in which bone is met when looking from each pixel.
+
+    Parameters
+    ----------
+    bone : bool array of shape (height, width)
+    n_directions : int, default=16
+        Even number of directions over the full circle.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width)
+        1 where bone is met everywhere, 0 where nowhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.imageops.brainmask import enclosure
+    >>> ring = np.zeros((41, 41), dtype=bool)
+    >>> ring[5:36, 5:36] = True
+    >>> ring[8:33, 8:33] = False
+    >>> float(enclosure(ring)[20, 20]), float(enclosure(ring)[0, 0]) < 0.5
+    (1.0, True)
+    """
+    height, width = bone.shape
+    side = int(np.ceil(np.hypot(height, width))) + 2
+    image = bone.astype(np.uint8)
+    seen: NDArray[Any] = np.zeros(bone.shape, dtype=np.uint8)
+    for k in range(n_directions // 2):
+        matrix: NDArray[Any] = np.asarray(
+            cv2.getRotationMatrix2D(
+                ((width - 1) / 2, (height - 1) / 2), 360.0 * k / n_directions, 1.0
+            )
+        )
+        matrix[:, 2] += (side - 1) / 2 - np.array([(width - 1) / 2, (height - 1) / 2])
+        turned = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_NEAREST)
+        both = np.maximum.accumulate(turned, axis=1)
+        both += np.maximum.accumulate(turned[:, ::-1], axis=1)[:, ::-1]
+        back = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        seen += cv2.warpAffine(both, matrix, (width, height), flags=back)
+    return (seen / (2 * (n_directions // 2))).astype(np.float32)
+
+
+def shrink(image: NDArray[Any]) -> tuple[NDArray[np.float32], tuple[int, int]]:
+    """The image at most `WORKING_SIZE` large, and its own shape."""
+    height, width = image.shape
+    factor = min(1.0, WORKING_SIZE / max(height, width))
+    if factor < 1.0:
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(image), (height, width)
+
+
+def restore(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """A mask of a shrunk image on the grid it came from."""
+    if mask.shape == shape:
+        return mask
+    size = (shape[1], shape[0])
+    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
+
+
+def px(radius: float, share: float) -> int:
+    """A share of the head's radius in whole pixels, at least one."""
+    return max(1, round(radius * share))
+
+
+def morph(mask: NDArray[np.bool_], operation: int, radius: int) -> NDArray[np.bool_]:
+    """Binary morphology with a disc; beyond the border lies background."""
+    padded = cv2.copyMakeBorder(
+        mask.astype(np.uint8), radius, radius, radius, radius, cv2.BORDER_CONSTANT, value=0
+    )
+    out = cv2.morphologyEx(padded, operation, disk(radius))
+    return out[radius:-radius, radius:-radius].astype(bool)
+
+
+def components(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Labels and areas; area 0 (background) is set to 0."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    return labels, areas

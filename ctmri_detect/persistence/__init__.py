@@ -1,0 +1,153 @@
+"""Save and load fitted detectors and Pipelines, without pickle."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ctmri_detect._extras import require
+from ctmri_detect.exceptions import UntrustedModelError
+from ctmri_detect.persistence._archive import read_archive, write_archive
+from ctmri_detect.persistence._manifest import make_manifest, warn_of_versions
+from ctmri_detect.persistence._standins import put_back, take_out
+from ctmri_detect.persistence._trust import check_types, file_types, type_names, warn_of_strangers
+
+__all__ = ["load", "save"]
+
+
+def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted detector, Pipeline or search object to one file.
+
+    The file is a zip archive of a manifest (JSON: versions, types), the estimator (skops) and
+    the weights of its networks (safetensors). It is written beside `path` first and then moved,
+    so that an interrupted save leaves an older file as it was. `estimator` isn't changed.
+
+    Parameters
+    ----------
+    estimator : detector, Pipeline that ends in one, or search object
+        Fitted. Steps of your own work too; `load` then wants their types in `trusted`.
+    path : path
+        The file, conventionally ``*.ctmri``; an existing one is replaced.
+
+    Raises
+    ------
+    TypeError
+        For something that is no estimator, or that holds what can't be saved: a network that
+        isn't of this library, a lambda.
+    NotFittedError
+        Where nothing was learned yet.
+    OSError
+        Where the file can't be written.
+    ImportError
+        Without the extra ``save``.
+
+    References
+    ----------
+    The formats: https://skops.readthedocs.io, https://huggingface.co/docs/safetensors.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from ctmri_detect import AtlasDetector
+    >>> from ctmri_detect.persistence import load, save
+    >>> X = np.random.default_rng(0).normal(size=(8, 2, 16, 16))
+    >>> detector = AtlasDetector().fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(detector, f"{folder}/atlas.ctmri")
+    ...     again = load(f"{folder}/atlas.ctmri")
+    >>> np.array_equal(again.score_samples(X), detector.score_samples(X))
+    True
+    """
+    skops = require("skops.io", extra="save")
+    if not isinstance(estimator, BaseEstimator):
+        raise TypeError(
+            f"save got {type(estimator).__name__}; expected a fitted detector of ctmri_detect, or "
+            "a Pipeline or search object around one."
+        )
+    check_is_fitted(estimator)
+    bare, networks = take_out(estimator)
+    buffer = io.BytesIO()
+    try:
+        skops.dump(bare, buffer)
+    except (TypeError, AttributeError, ValueError) as error:
+        raise TypeError(
+            f"{type(estimator).__name__} holds something that can't be saved: {error} Functions "
+            "have to be importable by name; lambdas and open files can't be saved."
+        ) from error
+    types = file_types(buffer.getvalue())
+    warn_of_strangers(types)
+    write_archive(Path(path), make_manifest(estimator, types, networks), buffer, networks)
+
+
+def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None = None) -> Any:
+    """Read what `save` wrote.
+
+    No pickle is ever loaded, and no type outside a list that the library gives: its own
+    estimators, those of scikit-learn, and the few of PyOD that its detectors use. So a file can't
+    have code of its choice run. It can still be wrong on purpose (weights, thresholds, the nodes
+    of a tree, which scikit-learn reads unchecked), so take models from people you trust.
+
+    Networks come back on the device that they were fitted on, or on the CPU where it is missing.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    trusted : sequence of str or type, default=None
+        Further types that may be loaded, such as a step of your own: the class, or its full name
+        as the error gives it. Look at what you name: it will run.
+
+    Returns
+    -------
+    estimator
+        Equal to the saved one: the same parameters, maps and scores.
+
+    Warns
+    -----
+    CtmriDetectWarning
+        Where scikit-learn or torch have another version than when the model was saved.
+
+    Raises
+    ------
+    UntrustedModelError
+        For types that are not trusted (the message names them), a pickle, or an archive that
+        holds what no saved model does. Nothing of the file has run then.
+    ValueError
+        For a file that is no saved model, is damaged or cut off, or is of a newer format.
+    OSError
+        Where the file can't be read.
+    ImportError
+        Without the extra ``save``, or the extra that the model needs.
+
+    Examples
+    --------
+    See `save`.
+    """
+    skops = require("skops.io", extra="save")
+    names = type_names(trusted)
+    manifest, estimator, weights = read_archive(Path(path))
+    if manifest["networks"]:
+        require("torch", extra="torch")
+        require("safetensors.torch", extra="save")
+    if any(name.startswith("pyod.") for name in file_types(estimator)):
+        require("pyod", extra="deep")
+    allowed = check_types(estimator, names)
+    warn_of_versions(manifest)
+    try:
+        loaded = put_back(skops.loads(estimator, trusted=allowed), manifest["networks"], weights)
+    except (KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
+        raise ValueError(
+            f"{path} doesn't fit this version of the library ({type(error).__name__}: {error}). "
+            "Install the versions that its manifest.json names, or fit the model again."
+        ) from error
+    if not isinstance(loaded, BaseEstimator):
+        raise UntrustedModelError(
+            f"{path} holds a {type(loaded).__name__}; expected an estimator. Don't use this file."
+        )
+    return loaded

@@ -1,0 +1,104 @@
+"""The file: a zip archive with three kinds of members, written whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ctmri_detect.exceptions import UntrustedModelError
+from ctmri_detect.persistence._manifest import check_manifest
+from ctmri_detect.persistence._networks import weights_of
+
+MANIFEST = "manifest.json"
+ESTIMATOR = "estimator.skops"
+_WEIGHTS = re.compile(r"weights-\d+\.safetensors")
+_PICKLES = (b"\x80", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # pickle, and as joblib compresses it
+
+
+def write_archive(
+    path: Path, manifest: dict[str, Any], estimator: io.BytesIO, networks: dict[str, Any]
+) -> None:
+    """Write beside `path`, then move: an interruption leaves an older file as it was."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; expected the name of a file, model.ctmri.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"The folder {path.parent} doesn't exist. Create it first.")
+    beside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        # stored, not compressed: no archive that the library wrote is larger than it looks
+        with zipfile.ZipFile(beside, "x", zipfile.ZIP_STORED) as archive:
+            archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
+            archive.writestr(ESTIMATOR, estimator.getbuffer())
+            for member, network in networks.items():
+                archive.writestr(member, weights_of(network))
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_archive(path: Path) -> tuple[dict[str, Any], bytes, dict[str, bytes]]:
+    """Manifest, estimator and weights by member name, after all checks of form."""
+    with path.open("rb") as file:
+        _check_kind(path, file.read(8), zipfile.is_zipfile(file))
+        try:
+            with zipfile.ZipFile(file) as archive:
+                manifest = _read_manifest(path, archive)
+                members = {
+                    info.filename: archive.read(info)
+                    for info in archive.infolist()
+                    if info.filename != MANIFEST
+                }
+        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+            raise ValueError(f"{path} is damaged ({error}). Copy or save it again.") from error
+    return manifest, members.pop(ESTIMATOR), members
+
+
+def _check_kind(path: Path, start: bytes, is_zip: bool) -> None:
+    if is_zip:
+        return
+    if start.startswith(_PICKLES):
+        raise UntrustedModelError(
+            f"{path} looks like a pickle, which can run any code when it is loaded; expected a "
+            "model written by ctmri_detect.persistence.save. Save it anew with that."
+        )
+    state = "damaged or cut off" if start.startswith(b"PK") else "no model"
+    raise ValueError(
+        f"{path} is {state}; expected a file written by ctmri_detect.persistence.save. "
+        + ("Copy or save it again." if start.startswith(b"PK") else "Check the path.")
+    )
+
+
+def _read_manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
+    """The manifest, where the archive holds what it says, and nothing else."""
+    infos = archive.infolist()
+    names = [info.filename for info in infos]
+    if MANIFEST not in names:
+        raise ValueError(
+            f"{path} is a zip archive without {MANIFEST}; expected a file written by "
+            "ctmri_detect.persistence.save. Check the path."
+        )
+    strange = sorted({n for n in names if names.count(n) > 1 or not _expected(n)})
+    strange += [i.filename for i in infos if i.compress_type != zipfile.ZIP_STORED]
+    if strange:
+        raise UntrustedModelError(
+            f"{path} holds {', '.join(map(repr, strange[:5]))}, which no saved model does. "
+            "Don't use this file; ask for one written by ctmri_detect.persistence.save."
+        )
+    manifest = check_manifest(archive.read(MANIFEST), str(path))
+    listed = {MANIFEST, ESTIMATOR, *manifest["networks"]}
+    if set(names) != listed:
+        raise ValueError(
+            f"{path} holds {', '.join(sorted(names))}; its manifest lists "
+            f"{', '.join(sorted(listed))}. The file is incomplete: copy or save it again."
+        )
+    return manifest
+
+
+def _expected(name: str) -> bool:
+    return name in (MANIFEST, ESTIMATOR) or _WEIGHTS.fullmatch(name) is not None

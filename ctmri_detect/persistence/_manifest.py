@@ -1,0 +1,92 @@
+"""What a saved model says about itself: format, versions, types, networks."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import ctmri_detect
+from ctmri_detect.exceptions import CtmriDetectWarning
+from ctmri_detect.persistence._networks import describe
+
+FORMAT = "ctmri_detect model"
+FORMAT_VERSION = 1
+_PACKAGES = ("numpy", "scikit-learn", "torch", "pyod", "skops", "safetensors")
+_WATCHED = ("scikit-learn", "torch")  # whose estimators and networks are in the file
+
+
+def make_manifest(estimator: Any, types: list[str], networks: dict[str, Any]) -> dict[str, Any]:
+    """The manifest of an estimator about to be saved."""
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "estimator": f"{type(estimator).__module__}.{type(estimator).__qualname__}",
+        "versions": _versions(),
+        "types": types,
+        "networks": {member: describe(network) for member, network in networks.items()},
+    }
+
+
+def check_manifest(text: bytes, path: str) -> dict[str, Any]:
+    """Parse a manifest and refuse what this version can't read."""
+    try:
+        manifest = json.loads(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} has a manifest that isn't JSON: {error}. Save it again."
+        ) from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} has a manifest of another program; expected a file written by "
+            "ctmri_detect.persistence.save. Check the path."
+        )
+    number, versions = manifest.get("format_version"), manifest.get("versions")
+    if not isinstance(number, int) or not isinstance(versions, dict):
+        raise ValueError(f"{path} has an incomplete manifest. Save the model again.")
+    if number > FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format version {number}, written by ctmri_detect "
+            f"{versions.get('ctmri_detect', 'of unknown version')}; this is "
+            f"{ctmri_detect.__version__}, which reads up to {FORMAT_VERSION}. "
+            "Run: pip install --upgrade ctmri_detect"
+        )
+    if not isinstance(manifest.get("networks"), dict):
+        raise ValueError(f"{path} has an incomplete manifest. Save the model again.")
+    return manifest
+
+
+def warn_of_versions(manifest: dict[str, Any]) -> None:
+    """Warn where packages whose objects are in the file have changed since."""
+    here = _versions()
+    changed = [
+        f"{name} {then} (here {here[name]})"
+        for name, then in manifest["versions"].items()
+        if name in _WATCHED
+        and name in here
+        and (name != "torch" or manifest["networks"])
+        and _public(then) != _public(here[name])
+    ]
+    if changed:
+        warnings.warn(
+            f"The model was saved with {' and '.join(changed)}. Its scores may differ: compare "
+            "them on known pairs, or install the versions it was saved with.",
+            CtmriDetectWarning,
+            stacklevel=3,
+        )
+
+
+def _versions() -> dict[str, str]:
+    found = {"ctmri_detect": ctmri_detect.__version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _public(number: Any) -> str:
+    """Without the local part: 2.13.0+cpu and 2.13.0+cu128 are the same networks."""
+    return str(number).split("+")[0]

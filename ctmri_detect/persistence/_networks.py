@@ -1,0 +1,107 @@
+"""Torch networks as weights, and what builds them again.
+
+A network that can be saved is a class of ``ctmri_detect.networks``, and has ``config``: a dict
+of the keyword arguments, plain JSON, that its constructor takes to build it again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import sys
+from typing import Any
+
+from ctmri_detect._extras import require
+from ctmri_detect.exceptions import UntrustedModelError
+
+_MODULE = re.compile(r"ctmri_detect\.networks(\.\w+)*")
+
+
+def check_network(network: Any, name: str) -> None:
+    """Refuse a network that could not be built again."""
+    kind = type(network)
+    if not _MODULE.fullmatch(kind.__module__) or not hasattr(network, "config"):
+        raise TypeError(
+            f"{name} is a {kind.__module__}.{kind.__qualname__}; save takes networks of "
+            "ctmri_detect.networks that have a config (the keyword arguments of their "
+            "constructor). Save this one with torch.save(network.state_dict(), ...)."
+        )
+    try:
+        json.dumps(network.config)
+    except TypeError as error:
+        raise TypeError(f"The config of {kind.__qualname__} is no plain JSON: {error}.") from error
+
+
+def describe(network: Any) -> dict[str, Any]:
+    """What builds the network again, as the manifest has it."""
+    torch = require("torch", extra="torch")
+    tensors = list(network.state_dict().values())
+    last = torch.channels_last
+    return {
+        "class": f"{type(network).__module__}.{type(network).__qualname__}",
+        "config": dict(network.config),
+        "device": str(tensors[0].device) if tensors else "cpu",
+        # the layout decides which kernel runs, and so the last bits of a map
+        "channels_last": any(
+            t.ndim == 4 and t.is_contiguous(memory_format=last) and not t.is_contiguous()
+            for t in tensors
+        ),
+    }
+
+
+def weights_of(network: Any) -> bytes:
+    """The weights in safetensors' form, which wants them on the CPU, contiguous, not shared."""
+    safetensors = require("safetensors.torch", extra="save")
+    state = network.state_dict().items()
+    return safetensors.save({k: v.detach().cpu().contiguous().clone() for k, v in state})
+
+
+def build(entry: dict[str, Any], weights: bytes) -> Any:
+    """The network that a manifest describes, in evaluation mode, on a device that there is."""
+    torch = require("torch", extra="torch")
+    kind = _network_class(entry["class"])
+    try:
+        state = require("safetensors.torch", extra="save").load(weights)
+    except require("safetensors", extra="save").SafetensorError as error:
+        raise ValueError(f"The weights of {entry['class']} are damaged: {error}.") from error
+    with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and thrown away
+        network = kind(**entry["config"])
+    network.load_state_dict({k: v.clone() for k, v in state.items()}, assign=True)
+    if entry["channels_last"]:
+        network = network.to(memory_format=torch.channels_last)
+    return network.to(usable_device(entry["device"])).eval()
+
+
+def usable_device(device: str) -> str:
+    """The device, or the CPU where this machine hasn't got it.
+
+    Examples
+    --------
+    >>> usable_device("cpu"), usable_device("cuda:99")
+    ('cpu', 'cpu')
+    """
+    if not device.startswith("cuda"):
+        return device
+    torch = sys.modules.get("torch")
+    index = int(device.partition(":")[2] or 0)
+    there = torch is not None and torch.cuda.is_available() and index < torch.cuda.device_count()
+    return device if there else "cpu"
+
+
+def _network_class(name: Any) -> Any:
+    module, _, class_name = str(name).rpartition(".")
+    found = None
+    if _MODULE.fullmatch(module):
+        try:
+            found = getattr(importlib.import_module(module), class_name, None)
+        except ModuleNotFoundError:
+            found = None
+    torch = require("torch", extra="torch")
+    is_network = isinstance(found, type) and issubclass(found, torch.nn.Module)
+    if not is_network or getattr(found, "__module__", None) != module:
+        raise UntrustedModelError(
+            f"The model names the network {name!r}; expected a class of ctmri_detect.networks. "
+            "Update ctmri_detect, or don't use this file."
+        )
+    return found

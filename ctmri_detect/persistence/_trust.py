@@ -1,0 +1,118 @@
+"""Which types a saved model may hold."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import warnings
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from ctmri_detect._extras import require
+from ctmri_detect.exceptions import CtmriDetectWarning, UntrustedModelError
+
+# packages with estimators; cli and the like are never imported on a file's word
+_ESTIMATORS = re.compile(r"ctmri_detect\.(detectors|features|preprocessing|scoring)(\.\w+)*")
+
+# Beyond what skops trusts by itself: primitives, numpy arrays and random states, scipy's sparse
+# matrices, scikit-learn's estimators.
+_KNOWN = frozenset(
+    {
+        # held by the library's estimators
+        "ctmri_detect.model_selection.NormalOnlyGroupKFold",
+        "ctmri_detect.networks.training.Training",
+        "ctmri_detect.persistence._standins.SavedFrame",
+        "ctmri_detect.persistence._standins.SavedNetwork",
+        "ctmri_detect.scoring.reference.ReferenceBank",
+        # scorers of a search
+        "ctmri_detect.metrics.image_average_precision_score",
+        "ctmri_detect.metrics.image_roc_auc_score",
+        "sklearn.metrics._ranking.roc_auc_score",
+        "sklearn.metrics._scorer._Scorer",
+        # fitted one-class detectors on deep features
+        "pyod.models.ecod.ECOD",
+        "pyod.models.iforest.IForest",
+        "pyod.models.knn.KNN",
+        "pyod.models.ocsvm.OCSVM",
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.neighbors._ball_tree.BallTree",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.tree._tree.Tree",
+        # plain containers
+        "numpy.dtype",
+        "pathlib.PosixPath",
+        "pathlib.WindowsPath",
+        "sklearn.utils._bunch.Bunch",
+        "sklearn.utils._metadata_requests.MetadataRequest",
+        "sklearn.utils._metadata_requests.MethodMetadataRequest",
+    }
+)
+_BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError, RecursionError)
+
+
+def file_types(data: bytes) -> list[str]:
+    """Types in a skops file that skops doesn't trust by itself; nothing is built or imported."""
+    skops = require("skops.io", extra="save")
+    try:
+        return list(skops.get_untrusted_types(data=data))
+    except (*_BROKEN, zipfile.BadZipFile) as error:
+        raise UntrustedModelError(
+            f"The estimator in the file can't be read ({type(error).__name__}: {error}). Don't "
+            "use this file, unless you know it to be damaged in copying: then copy it again."
+        ) from error
+
+
+def check_types(data: bytes, trusted: list[str]) -> list[str]:
+    """The types of the file, where every one is the library's or the caller's to trust."""
+    types = file_types(data)
+    refused = [name for name in types if name not in trusted and not _is_ours(name)]
+    if refused:
+        raise UntrustedModelError(
+            f"The model holds types that are not trusted: {', '.join(refused)}. If you know each "
+            "of them and where the file comes from, name them: "
+            f"load(path, trusted={refused!r}). Otherwise don't use it."
+        )
+    return types
+
+
+def type_names(trusted: Sequence[str | type] | None) -> list[str]:
+    """The caller's types as full names."""
+    if isinstance(trusted, str | bool):
+        raise TypeError(f"trusted is {trusted!r}; expected a list of types or of their full names.")
+    return [_name(t) for t in trusted or ()]
+
+
+def warn_of_strangers(types: list[str]) -> None:
+    """Say when saving what loading will ask for."""
+    strangers = [name for name in types if not _is_ours(name)]
+    if strangers:
+        warnings.warn(
+            f"The model holds types of other packages: {', '.join(strangers)}. To load it, name "
+            f"them: load(path, trusted={strangers!r}).",
+            CtmriDetectWarning,
+            stacklevel=3,
+        )
+
+
+def _name(kind: Any) -> str:
+    return kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__name__}"
+
+
+def _is_ours(name: str) -> bool:
+    """Known, or an estimator class that is defined in the library under this very name."""
+    module, _, class_name = name.rpartition(".")
+    if name in _KNOWN:
+        return True
+    if not _ESTIMATORS.fullmatch(module):
+        return False
+    try:
+        found = getattr(importlib.import_module(module), class_name, None)
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("ctmri_detect"):
+            return False
+        raise
+    own = isinstance(found, type) and issubclass(found, BaseEstimator)
+    return own and getattr(found, "__module__", None) == module

@@ -1,0 +1,165 @@
+"""An anomaly map over the CT, on a fixed colour scale."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect._extras import require
+from ctmri_detect.localization import anomaly_map
+from ctmri_detect.plotting._canvas import bare, check_plane, ct_range, grey, new_axes, style
+from ctmri_detect.validation import CT, MODALITIES
+
+VMIN, VMAX = 0.0, 6.0  # SD: MapScoring clips at 6
+COLORMAP = "inferno"  # perceptually uniform, in order of lightness for every kind of vision
+OUTLINE = "#00E5FF"  # no colour of inferno comes near it
+_OPAQUE_FROM = 4.0  # SD: from here on the map hides the CT
+
+
+class AnomalyMapDisplay:
+    """An anomaly map over the CT, with the outline of the true lesion.
+
+    The colour scale is fixed: a scale that followed each map's own maximum would light up the
+    noise of a normal slice. Small values are transparent, so that the anatomy shows.
+
+    Parameters
+    ----------
+    anomaly_map : array of shape (height, width)
+        High = anomalous, in standard deviations; NaN is transparent.
+    ct : array of shape (height, width), default=None
+        Drawn beneath; None leaves the ground black.
+    mask : bool array of shape (height, width), default=None
+        True = lesion; outlined.
+    ct_units : {"hu", "uint8"} or None, default="hu"
+        As in `PairDisplay`.
+    vmin, vmax : float, default=0.0 and 6.0
+        Ends of the colour scale, the same for all maps; 6 is where `MapScoring` clips.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    im_ : AxesImage
+        The map; its `norm` is the scale.
+
+    Examples
+    --------
+    >>> display = AnomalyMapDisplay(np.zeros((32, 32))).plot()
+    >>> display.im_.norm.vmin, display.im_.norm.vmax
+    (0.0, 6.0)
+    """
+
+    def __init__(
+        self,
+        anomaly_map: Any,
+        ct: Any = None,
+        *,
+        mask: Any = None,
+        ct_units: str | None = "hu",
+        vmin: float = VMIN,
+        vmax: float = VMAX,
+    ) -> None:
+        self.anomaly_map = anomaly_map
+        self.ct = ct
+        self.mask = mask
+        self.ct_units = ct_units
+        self.vmin = vmin
+        self.vmax = vmax
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        sample: int = 0,
+        *,
+        mask: Any = None,
+        ct_units: str | None = "hu",
+        vmin: float = VMIN,
+        vmax: float = VMAX,
+    ) -> AnomalyMapDisplay:
+        """Score one sample of pairs ``(n, 2, height, width)`` with a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : detector, or Pipeline or search object that ends in one
+        X : array-like of shape (n, 2, height, width)
+            What the estimator takes; the map lies on its grid.
+        sample : int, default=0
+        mask, ct_units, vmin, vmax
+            As in the class.
+        """
+        pair = np.asarray(X[sample])
+        plane = anomaly_map(estimator, pair[None])[0]
+        return cls(plane, pair[CT], mask=mask, ct_units=ct_units, vmin=vmin, vmax=vmax)
+
+    def plot(self, ax: Any = None, *, colorbar: bool = True) -> AnomalyMapDisplay:
+        """Draw on the caller's axes, or on a new figure.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+        colorbar : bool, default=True
+
+        Returns
+        -------
+        self
+        """
+        plane = check_plane(self.anomaly_map, "anomaly_map").astype(float)
+        with style():
+            self.ax_ = new_axes(ax, (4.6, 3.8))
+        self.figure_ = self.ax_.figure
+        bare(self.ax_, "Anomaly map")
+        self.ax_.set_facecolor("black")
+        if self.ct is not None:
+            ct = check_plane(self.ct, MODALITIES[CT])
+            shade = grey(ct, *ct_range(ct, self.ct_units))
+            self.ax_.imshow(shade, cmap="gray", vmin=0, vmax=1)
+        self.im_ = self.ax_.imshow(
+            plane, cmap=COLORMAP, norm=_norm(self.vmin, self.vmax), alpha=self._alpha(plane)
+        )
+        if self.mask is not None and np.any(self.mask):
+            outline = np.asarray(self.mask, dtype=float)
+            self.ax_.contour(outline, levels=[0.5], colors=[OUTLINE], linewidths=1.2)
+        if colorbar:
+            add_colorbar(self.figure_, self.ax_, self.vmin, self.vmax)
+        return self
+
+    def _alpha(self, plane: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        if self.ct is None:
+            return np.isfinite(plane).astype(float)
+        span = (self.vmax - self.vmin) * _OPAQUE_FROM / VMAX
+        return np.nan_to_num(np.clip((plane - self.vmin) / span, 0, 1))
+
+
+def add_colorbar(figure: Any, ax: Any, vmin: float = VMIN, vmax: float = VMAX) -> Any:
+    """The colour scale beside the axes, opaque whatever the map's transparency."""
+    cm = require("matplotlib.cm", extra="plot")
+    scale = cm.ScalarMappable(norm=_norm(vmin, vmax), cmap=COLORMAP)
+    return figure.colorbar(scale, ax=ax, label="Deviation from healthy slices (SD)")
+
+
+def heat_rgb(
+    plane: npt.NDArray[Any], vmin: float = VMIN, vmax: float = VMAX
+) -> npt.NDArray[np.uint8]:
+    """A map as colours: uint8 ``(height, width, 3)``, NaN black.
+
+    Examples
+    --------
+    >>> heat_rgb(np.full((1, 1), np.nan)).ravel().tolist()
+    [0, 0, 0]
+    """
+    colormap = require("matplotlib", extra="plot").colormaps[COLORMAP].with_extremes(bad="black")
+    values = np.ma.masked_invalid(np.asarray(plane, dtype=float))
+    return colormap(_norm(vmin, vmax)(values), bytes=True)[..., :3]
+
+
+def _norm(vmin: float, vmax: float) -> Any:
+    if not vmin < vmax:
+        raise ValueError(
+            f"The colour scale runs from vmin={vmin} to vmax={vmax}; expected vmin < vmax."
+        )
+    colors = require("matplotlib.colors", extra="plot")
+    return colors.Normalize(vmin, vmax, clip=True)

@@ -1,0 +1,89 @@
+"""CT and MRI of one sample, side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect.plotting._canvas import (
+    bare,
+    check_plane,
+    ct_range,
+    grey,
+    new_axes,
+    robust_range,
+    style,
+)
+from ctmri_detect.validation import CT, MRI
+
+
+class PairDisplay:
+    """CT and MRI of one sample, side by side.
+
+    The CT is windowed by its units; the MRI, which has none, from its 1st to its 99.5th
+    percentile.
+
+    Parameters
+    ----------
+    ct, mri : array of shape (height, width)
+        NaN is drawn black; a plane of NaN is labelled as missing.
+    ct_units : {"hu", "uint8"} or None, default="hu"
+        "hu" is shown in the brain window, 0 to 80 HU; "uint8" from 0 to 255; None, for
+        preprocessed pairs, from percentiles.
+
+    Attributes
+    ----------
+    ax_ : array of two Axes
+    figure_ : Figure
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).uniform(0, 80, size=(3, 2, 32, 32))
+    >>> display = PairDisplay.from_pairs(X, 1).plot()
+    >>> [ax.get_title() for ax in display.ax_]
+    ['CT, 0 to 80 HU', 'MRI']
+    """
+
+    def __init__(self, ct: Any, mri: Any, *, ct_units: str | None = "hu") -> None:
+        self.ct = ct
+        self.mri = mri
+        self.ct_units = ct_units
+
+    @classmethod
+    def from_pairs(cls, X: Any, sample: int = 0, *, ct_units: str | None = "hu") -> PairDisplay:
+        """The display of one sample of pairs ``(n, 2, height, width)``."""
+        return cls(X[sample][CT], X[sample][MRI], ct_units=ct_units)
+
+    def plot(self, ax: Any = None) -> PairDisplay:
+        """Draw, on two axes of the caller's or on a new figure.
+
+        Parameters
+        ----------
+        ax : sequence of two Axes, default=None
+
+        Returns
+        -------
+        self
+        """
+        with style():
+            self.ax_ = new_axes(ax, (7.0, 3.8), columns=2)
+        self.figure_ = self.ax_[0].figure
+        ct, mri = check_plane(self.ct, "ct"), check_plane(self.mri, "mri")
+        draw_plane(self.ax_[0], ct, ct_range(ct, self.ct_units), ct_title(self.ct_units))
+        draw_plane(self.ax_[1], mri, robust_range(mri), "MRI")
+        return self
+
+
+def ct_title(units: str | None) -> str:
+    """The CT's title, which says how it is windowed."""
+    return "CT, 0 to 80 HU" if units == "hu" else "CT"
+
+
+def draw_plane(ax: Any, plane: npt.NDArray[Any], bounds: tuple[float, float], title: str) -> None:
+    """One plane in grey; says so where nothing was observed."""
+    bare(ax, title)
+    ax.imshow(grey(plane, *bounds), cmap="gray", vmin=0, vmax=1)
+    if not np.isfinite(plane).any():
+        ax.text(0.5, 0.5, "not observed", color="white", ha="center", transform=ax.transAxes)

@@ -1,0 +1,54 @@
+"""The recommended way from raw pairs to what the detectors expect."""
+
+from __future__ import annotations
+
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from ctmri_detect.preprocessing._checks import check_ct_units, check_number
+from ctmri_detect.preprocessing.geometry import HeadAligner
+from ctmri_detect.preprocessing.intensity import CTWindow, MRIScaler
+from ctmri_detect.preprocessing.mask import BrainMask
+
+
+def make_preprocessor(ct_units: str = "hu", size: int = 128) -> Pipeline:
+    """The recommended Pipeline: brain mask, CT window, head upright in a box, MRI scaled.
+
+    The mask comes first because it needs raw bone; the window comes before the warp
+    because interpolation between brain and metal is meaningless; the MRI is scaled last,
+    on the pixels that the detectors will see.
+
+    Parameters
+    ----------
+    ct_units : {"hu", "uint8"}, default="hu"
+        What the CT plane holds: Hounsfield units, or an exported brain window (width 80,
+        level 40) as 0..255. Loaders say which in their `ct_units`.
+    size : int, default=128
+        Height and width of the common box, pixels.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        Steps ``brainmask``, ``ctwindow``, ``headaligner``, ``mriscaler``. Output float32
+        ``(n_samples, 2, size, size)``, both planes in 0..1, NaN outside the brain.
+
+    Raises
+    ------
+    ValueError
+        Where a parameter is not one of the above.
+
+    Examples
+    --------
+    >>> from ctmri_detect.preprocessing import make_preprocessor
+    >>> [name for name, _ in make_preprocessor(ct_units="uint8").steps]
+    ['brainmask', 'ctwindow', 'headaligner', 'mriscaler']
+    >>> make_preprocessor(ct_units="gray")
+    Traceback (most recent call last):
+    ...
+    ValueError: ct_units is 'gray'; expected 'hu' (Hounsfield units) or 'uint8' (an exported
+    brain window, values 0 to 255). Loaders say which in their ct_units.
+    """
+    check_ct_units(ct_units, "ct_units")
+    check_number(size, "size", 8, integer=True)
+    return make_pipeline(
+        BrainMask(ct_units=ct_units), CTWindow(units=ct_units), HeadAligner(size=size), MRIScaler()
+    )

@@ -1,0 +1,94 @@
+"""The kinds of lesion that the library can synthesise, and how large and strong they are.
+
+References
+----------
+.. [1] Aslam et al. (2025): CT numbers of infarcts, acute 25.8, subacute 18.1, chronic 9.2 HU.
+.. [2] Kwan, Evans, Pike (1999), IEEE Trans. Med. Imaging 18(11):1085-1097 (BrainWeb): relaxation
+   times of healthy tissue and of lesions at 1.5 T.
+.. [3] Bradley (1993), "MR appearance of hemorrhage in the brain", Radiology 189(1):15-26: acute
+   clot (deoxyhaemoglobin) is dark in T2, extracellular methaemoglobin bright.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["LESION_KINDS", "SEVERITIES", "LesionKind", "Severity"]
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class LesionKind:
+    """What a kind of lesion is made of and where it grows.
+
+    Parameters
+    ----------
+    hu, t1, t2, pd : (low, high)
+        Ranges of the lesion's tissue: HU, ms, ms, relative to water. With ``hu_relative`` the CT
+        number is a change of the tissue that is there, which keeps its texture.
+    site : {"brain", "wm", "intracranial", "rim"}
+        Tissue that the lesion may take the place of.
+    edge : float
+        Width of the border, mm.
+    scale : float
+        Diameter relative to that of the severity.
+    halo : float
+        Extent of surrounding oedema relative to the lesion; 0 means none.
+    """
+
+    hu: Range
+    t1: Range
+    t2: Range
+    pd: Range
+    site: str = "brain"
+    edge: float = 2.0
+    scale: float = 1.0
+    hu_relative: bool = False
+    halo: float = 0.0
+
+
+@dataclass(frozen=True)
+class Severity:
+    """Diameter in mm and the share of the tissue that is replaced."""
+
+    diameter: Range
+    strength: Range
+
+
+SEVERITIES: dict[str, Severity] = {
+    "mild": Severity((5.0, 9.0), (0.5, 0.7)),
+    "moderate": Severity((8.0, 16.0), (0.65, 0.9)),
+    "severe": Severity((14.0, 28.0), (0.85, 1.0)),
+}
+
+_WATER: tuple[Range, Range, Range] = ((1000, 1400), (120, 200), (0.85, 0.95))
+
+LESION_KINDS: dict[str, LesionKind] = {
+    "haematoma": LesionKind(
+        (57, 80), (1000, 1300), (35, 50), (0.75, 0.85), site="intracranial", edge=1.2
+    ),
+    "infarct_early": LesionKind(
+        (-3.0, -1.0), (900, 1150), (105, 140), (0.84, 0.9), edge=3.0, hu_relative=True
+    ),
+    "infarct_subacute": LesionKind((16.5, 20), *_WATER, edge=2.5),
+    "oedema": LesionKind((10, 14), *_WATER, site="wm", edge=4.0),
+    "tumour": LesionKind(
+        (-4.0, 3.0),
+        (1200, 1600),
+        (100, 180),
+        (0.85, 0.95),
+        site="intracranial",
+        hu_relative=True,
+        scale=0.7,
+        halo=1.7,
+    ),
+    "calcification": LesionKind(
+        (130, 400), (700, 900), (10, 20), (0.1, 0.3), site="brain", edge=0.8, scale=0.4
+    ),
+    "subdural_isodense": LesionKind(
+        (30, 38), (550, 900), (150, 250), (0.88, 0.95), site="rim", edge=1.2
+    ),
+    # MRI shows grey matter where CT shows white, or the other way round
+    "contradiction": LesionKind((0, 0), (0, 0), (0, 0), (0, 0), edge=2.0, hu_relative=True),
+}

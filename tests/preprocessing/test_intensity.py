@@ -1,0 +1,94 @@
+"""The CT window and the scaling of the MRI."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ctmri_detect.preprocessing import CTWindow, MRIScaler
+
+
+@pytest.fixture
+def X():
+    X = np.random.default_rng(0).gamma(2.0, 30.0, size=(4, 2, 24, 24)).astype(np.float32)
+    X[:, :, :4] = np.nan
+    X[2, 1, 10, 10] = np.nan
+    return X
+
+
+def test_window_ends_and_middle():
+    X = np.zeros((1, 2, 1, 5))
+    X[0, 0, 0] = [-1000, 0, 40, 80, 3000]
+    np.testing.assert_allclose(CTWindow().fit_transform(X)[0, 0, 0], [0, 0, 0.5, 1, 1])
+    np.testing.assert_allclose(
+        CTWindow(level=20, width=40).fit_transform(X)[0, 0, 0], [0, 0, 1, 1, 1]
+    )
+
+
+def test_exported_window_equals_the_window_of_hu(X):
+    exported = X.copy()
+    exported[:, 0] = np.clip(X[:, 0] / 80, 0, 1) * 255
+    np.testing.assert_allclose(
+        CTWindow(units="uint8").fit_transform(exported)[:, 0],
+        CTWindow().fit_transform(X)[:, 0],
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("step", [CTWindow(), MRIScaler()])
+def test_each_touches_its_own_plane_and_keeps_gaps(step, X):
+    out = step.fit_transform(X)
+    other = 1 if isinstance(step, CTWindow) else 0
+    np.testing.assert_array_equal(out[:, other], X[:, other])
+    np.testing.assert_array_equal(np.isnan(out), np.isnan(X))
+    own = out[:, 1 - other]
+    assert np.nanmin(own) >= 0
+    assert np.nanmax(own) <= 1
+    assert out.dtype == np.float32
+
+
+@pytest.mark.parametrize(("gain", "shift"), [(1, 500), (0.01, 0), (40, -300)])
+def test_gain_and_offset_of_the_mri_do_not_matter(gain, shift, X):
+    scaled = MRIScaler().fit_transform(X)
+    np.testing.assert_allclose(
+        MRIScaler().fit_transform(gain * X + shift)[:, 1], scaled[:, 1], atol=2e-4
+    )
+
+
+def test_median_and_spread_of_the_scaled_mri(X):
+    out = MRIScaler(clip=4).fit_transform(X)[:, 1].reshape(4, -1)
+    np.testing.assert_allclose(np.nanmedian(out, axis=1), 0.5, atol=1e-3)
+    quartiles = np.nanpercentile(out, [25, 75], axis=1)
+    np.testing.assert_allclose(quartiles[1] - quartiles[0], 1.349 / 8, rtol=1e-3)
+
+
+def test_a_bright_lesion_stays_brighter(X):
+    X[0, 1, 12:15, 12:15] = 1e4
+    assert (MRIScaler().fit_transform(X)[0, 1, 12:15, 12:15] == 1).all()
+
+
+def test_constant_missing_and_nearly_constant_mri():
+    X = np.zeros((3, 2, 8, 8), dtype=np.float32)
+    X[0, 1] = 7
+    X[1, 1] = np.nan
+    X[2, 1, 0, 0] = 5
+    out = MRIScaler().fit_transform(X)
+    assert (out[0, 1] == 0.5).all()
+    assert np.isnan(out[1, 1]).all()
+    assert out[2, 1, 0, 0] > out[2, 1, 1, 1]
+    assert np.isfinite(out[2, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        (CTWindow(width=0), "width"),
+        (CTWindow(level="40"), "level"),
+        (CTWindow(units="HU"), "units"),
+        (MRIScaler(clip=-1), "clip"),
+        (MRIScaler(clip=None), "clip"),
+    ],
+)
+def test_bad_parameters_are_refused_in_fit(step, name, X):
+    with pytest.raises(ValueError, match=f"{name} is .*expected"):
+        step.fit(X)

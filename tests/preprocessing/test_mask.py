@@ -1,0 +1,89 @@
+"""The brain mask as a step, and what it falls back to."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from ctmri_detect.exceptions import BrainNotFoundWarning
+from ctmri_detect.preprocessing import BrainMask
+
+Y, XX = np.mgrid[-1:1:96j, -1:1:96j]
+BRAIN = np.hypot(Y / 0.62, XX / 0.5) < 1
+SKULL = (np.hypot(Y / 0.74, XX / 0.62) < 1) & ~BRAIN
+
+
+def _pair(skull=True):
+    rng = np.random.default_rng(0)
+    ct = np.where(BRAIN, 32.0, -1000.0)
+    if skull:
+        ct[SKULL] = 1000
+    mri = np.where(BRAIN, 100.0, 2.0)
+    return np.stack([ct, mri]) + rng.normal(0, 1, (2, 96, 96))
+
+
+def test_outside_is_unobserved_in_both_planes_and_inside_is_kept():
+    X = _pair()[None]
+    out = BrainMask().fit_transform(X)
+    kept = np.isfinite(out[0])
+    np.testing.assert_array_equal(kept[0], kept[1])
+    assert 2 * (kept[0] & BRAIN).sum() / (kept[0].sum() + BRAIN.sum()) > 0.96
+    np.testing.assert_array_equal(out[0][kept], X[0][kept].astype(np.float32))
+    assert out.dtype == np.float32
+
+
+def test_dilation_grows_the_mask():
+    X = _pair()[None]
+    area = [np.isfinite(BrainMask(dilation=d).fit_transform(X)[0, 0]).sum() for d in (0, 1, 4)]
+    assert area[0] < area[1] < area[2]
+
+
+def test_one_warning_names_all_samples_without_a_brain():
+    X = np.stack([_pair(), _pair(skull=False), _pair()] * 40)
+    with pytest.warns(BrainNotFoundWarning) as caught:
+        out = BrainMask().fit_transform(X)
+    assert len(caught) == 1
+    assert "40 of 120 samples (1, 4, 7," in str(caught[0].message)
+    kept = np.isfinite(out[1, 0])  # the head, which is the brain here
+    assert 2 * (kept & BRAIN).sum() / (kept.sum() + BRAIN.sum()) > 0.96
+
+
+def test_nothing_but_air_keeps_what_was_observed():
+    X = np.full((1, 2, 32, 32), -1000.0)
+    X[0, :, :5] = np.nan
+    with pytest.warns(BrainNotFoundWarning, match=r"1 of 1 samples \(0\)"):
+        out = BrainMask().fit_transform(X)
+    np.testing.assert_array_equal(np.isnan(out), np.isnan(X))
+
+
+def test_without_ct_the_head_of_the_mri_is_kept():
+    X = _pair()[None]
+    X[:, 0] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        out = BrainMask().fit_transform(X)
+    kept = np.isfinite(out[0, 1])
+    assert 2 * (kept & BRAIN).sum() / (kept.sum() + BRAIN.sum()) > 0.96
+    assert np.isnan(out[0, 0]).all()
+
+
+def test_without_mri_the_ct_is_masked():
+    X = _pair()[None]
+    both = BrainMask().fit_transform(X)
+    X[:, 1] = np.nan
+    np.testing.assert_array_equal(BrainMask().fit_transform(X)[:, 0], both[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        (BrainMask(ct_units="uint16"), "ct_units"),
+        (BrainMask(dilation=-1), "dilation"),
+        (BrainMask(dilation=1.5), "dilation"),
+    ],
+)
+def test_bad_parameters_are_refused_in_fit(step, name):
+    with pytest.raises(ValueError, match=f"{name} is .*expected"):
+        step.fit(_pair()[None])
