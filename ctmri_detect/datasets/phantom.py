@@ -62,13 +62,13 @@ def make_phantom_pairs(
     kinds : "default", str or sequence of str, default="default"
         Kinds of lesion, given out in rotation; one name means that kind alone. "default" is all
         of ``haematoma``, ``infarct_early``, ``infarct_subacute``, ``oedema``, ``tumour``,
-        ``calcification``, ``subdural_isodense``, ``contradiction`` (MRI shows another healthy
-        tissue than CT).
+        ``calcification``, ``subdural_isodense``, ``contradiction`` (MRI shows fluid where
+        CT shows brain).
     anomalous_fraction : float, default=0.5
         Share of slices with a lesion, 0 to 1, spread evenly over the subjects; exactly
         ``round(anomalous_fraction * n)`` slices.
     severity : {"mild", "moderate", "severe"}, default="moderate"
-        Lesion diameter (5-9, 8-16, 14-28 mm) and share of the tissue it replaces.
+        Lesion diameter (6-12, 12-24, 20-40 mm) and share of the tissue it replaces.
     sequence : {"t1", "t2", "flair", "pd"}, default="t2"
         MRI sequence, spin echo at 1.5 T.
     random_state : int, RandomState instance or None, default=None

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.imageops.position import position_statistics
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader
 
@@ -59,12 +60,7 @@ class AtlasDetector(BasePairedDetector):
         self.map_scoring = map_scoring
 
     def _fit(self, X: PairReader) -> None:
-        total = np.zeros(X.shape[1:])
-        count = np.zeros(X.shape[1:])
-        for block in X.blocks():
-            total += np.nansum(block, axis=0, dtype=np.float64)
-            count += (~np.isnan(block)).sum(axis=0)
-        self.mean_ = (total / np.maximum(count, 1)).astype(np.float32)
+        self.mean_, _ = position_statistics(X)
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return X - self.mean_

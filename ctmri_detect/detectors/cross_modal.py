@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,14 +10,17 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 
 from ctmri_detect._extras import require
-from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.base import BasePairedDetector, PairedTags
 from ctmri_detect.detectors._pixel_regressor import PixelRegressor
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.filters import filter_bank, geometry
+from ctmri_detect.imageops.position import position_statistics
 from ctmri_detect.imageops.recalibrate import recalibrate
 from ctmri_detect.networks.training import Training
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import CT, MRI, PairReader
+
+EVIDENCE = ("mismatch", "within")
 
 Features = npt.NDArray[np.float32]
 
@@ -31,12 +35,19 @@ class CrossModalDetector(BasePairedDetector):
     pixel from a multi-scale filter bank of the other plane; the residual is the standardised
     difference. Fits in seconds on a CPU.
 
+    What is odd in both modalities in an agreeing way (oedema: dark in CT, bright in T2, as fluid
+    is) must not escape: so the evidence *within* each modality, its deviation from the mean of
+    the healthy slices at that place, is added by default.
+
     It fails where the pairs are not pairs or badly registered (more than about two pixels at
-    128 x 128), where a lesion looks like ordinary tissue in both modalities at once, and on
-    samples with one modality missing, which it refuses.
+    128 x 128), and on lesions that look like ordinary tissue of that place in both modalities.
+    In the pure form, ``evidence=("mismatch",)``, samples with one modality missing are refused.
 
     Parameters
     ----------
+    evidence : tuple of {"mismatch", "within"}, default=("mismatch", "within")
+        What the residual is made of: the prediction from the other modality, the deviation from
+        the healthy mean at that place, or their sum.
     pixels_per_slice : int, default=400
         Pixels of each training slice that the networks see; more cost time, little else.
     width : int, default=64
@@ -54,9 +65,9 @@ class CrossModalDetector(BasePairedDetector):
     Attributes
     ----------
     regressors_ : list of two PixelRegressor
-        CT from MRI, and MRI from CT.
-    device_ : str
-        The device in use.
+        CT from MRI, and MRI from CT; empty without "mismatch".
+    mean_, sd_ : float32 arrays (2, height, width)
+        Healthy mean and standard deviation at each place.
     map_scoring_ : MapScoring
         The fitted way from residual to map and score.
     offset_ : float
@@ -69,7 +80,9 @@ class CrossModalDetector(BasePairedDetector):
     log-likelihood ``((a - m)^2 / v + log v) / 2`` of the target plane a. For each image the
     prediction is then recalibrated: ``a ~ alpha + beta m`` by iteratively reweighted least
     squares (Huber's weights over ``v``), since scanners and contrast differ more between
-    patients than between places. The residual is ``(a - alpha - beta m) / sqrt(v)``.
+    patients than between places. The mismatch is ``(a - alpha - beta m) / sqrt(v)``, the
+    evidence within ``(a - mean) / sd`` of that place; the residual is the sum of those in use
+    over the root of their number.
 
     References
     ----------
@@ -96,6 +109,7 @@ class CrossModalDetector(BasePairedDetector):
 
     def __init__(
         self,
+        evidence: Sequence[str] = ("mismatch", "within"),
         pixels_per_slice: int = 400,
         width: int = 64,
         training: Training | None = None,
@@ -103,6 +117,7 @@ class CrossModalDetector(BasePairedDetector):
         device: str = "auto",
         random_state: Any = None,
     ) -> None:
+        self.evidence = evidence
         self.pixels_per_slice = pixels_per_slice
         self.width = width
         self.training = training
@@ -114,21 +129,37 @@ class CrossModalDetector(BasePairedDetector):
     def _default_training(cls) -> Training:
         return Training(max_epochs=8, batch_size=2048, lr=5e-3, schedule="onecycle")
 
-    def _fit(self, X: PairReader) -> None:
-        require("torch", extra="torch")
+    def __sklearn_tags__(self) -> PairedTags:
+        tags = super().__sklearn_tags__()
+        tags.missing_modality = "within" in self.evidence
+        return tags
+
+    def _check_parameters(self) -> None:
+        chosen = tuple(self.evidence)
+        if not chosen or not set(chosen) <= set(EVIDENCE) or isinstance(self.evidence, str):
+            raise ValueError(
+                f"evidence is {self.evidence!r}; expected a tuple of one or more of "
+                f"{', '.join(EVIDENCE)}, such as ('mismatch',)."
+            )
         if self.pixels_per_slice < 1 or self.width < 1:
             raise ValueError(
                 f"pixels_per_slice is {self.pixels_per_slice} and width {self.width}; expected "
                 "both to be at least 1."
             )
+
+    def _fit(self, X: PairReader) -> None:
+        self._check_parameters()
+        self.mean_, self.sd_ = position_statistics(X)
+        self.regressors_: list[PixelRegressor] = []
+        if "mismatch" not in self.evidence:
+            return
+        require("torch", extra="torch")
         rng = check_random_state(self.random_state)
         training = self._default_training() if self.training is None else self.training
         features, targets = self._draw(X, rng)
-        self.regressors_ = []
         for target in (CT, MRI):
             regressor = PixelRegressor(self.width, training, self.device, rng.randint(2**31 - 1))
             self.regressors_.append(regressor.fit(features[1 - target], targets[:, target]))
-        self.device_ = self.regressors_[0].device_
 
     def _draw(
         self, X: PairReader, rng: np.random.RandomState
@@ -152,6 +183,18 @@ class CrossModalDetector(BasePairedDetector):
         return [np.concatenate(f) for f in features], stacked
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        parts = []
+        if "mismatch" in self.evidence:
+            parts.append(self._mismatch(X))
+        if "within" in self.evidence:
+            parts.append((X - self.mean_) / self.sd_)
+        stacked = np.stack(parts)
+        count = np.maximum((~np.isnan(stacked)).sum(axis=0), 1)
+        total: npt.NDArray[np.float32] = np.nansum(stacked, axis=0) / np.sqrt(count)
+        return total
+
+    def _mismatch(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Standardised difference to the prediction; NaN where one plane was not observed."""
         out = np.full(X.shape, np.nan, np.float32)
         for pair, result in zip(X, out, strict=True):
             both = ~np.isnan(pair).any(axis=0)
@@ -170,6 +213,6 @@ class CrossModalDetector(BasePairedDetector):
 def pair_features(pair: npt.NDArray[np.float32]) -> list[Features]:
     """Features of each plane's pixels: two arrays ``(height * width, n_features)``."""
     seen = ~np.isnan(pair)
-    place = geometry(seen.any(axis=0))
+    place = geometry(seen[CT] | seen[MRI])
     banks = (filter_bank(pair[p], seen[p]) for p in (CT, MRI))
     return [np.concatenate([b, place]).reshape(len(b) + len(place), -1).T for b in banks]

@@ -95,9 +95,7 @@ def _needed(data: Any, name: str, meaning: str) -> Any:
     return value
 
 
-def _case_frame(
-    data: Any, target: npt.NDArray[np.int64], groups: npt.NDArray[Any]
-) -> pd.DataFrame:
+def _case_frame(data: Any, target: npt.NDArray[np.int64], groups: npt.NDArray[Any]) -> pd.DataFrame:
     n, given = len(target), getattr(data, "frame", None)
     given = pd.DataFrame(index=range(n)) if given is None else given.reset_index(drop=True)
     if len(given) != n:

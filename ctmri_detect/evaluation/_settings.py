@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib import metadata
+from numbers import Integral
 from typing import Any
 
 from ctmri_detect import __version__
@@ -22,7 +23,7 @@ def run_settings(
     """Name and value of all that is needed to repeat a benchmark."""
     n_folds = len(next(iter(folds.values())))
     default = "NormalOnlyGroupKFold, patients shuffled by the seed"
-    splitter = default if cv is None or isinstance(cv, int) else _text(cv)
+    splitter = default if cv is None or isinstance(cv, Integral) else _text(cv)
     shape = " x ".join(map(str, cases.X.shape[2:]))
     settings = {
         "Samples": f"{len(cases.X)} pairs of {shape} pixels",

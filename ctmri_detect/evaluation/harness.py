@@ -101,8 +101,9 @@ def benchmark(
         - fit_seconds: one fit, mean over folds. score_seconds: `decision_function` of all tested
           samples once. Maps are not in it, nor is the common preprocessing.
         - peak_memory_mb: largest rise, in MiB, of this process's anonymous resident memory
-          during the fit and `decision_function` of a fold; sampled, blind to child processes and
-          accelerators (see `PeakMemory`).
+          during the fit and `decision_function` of a fold, above its level just before, when free
+          memory was handed back. Sampled every 5 ms; blind to child processes, accelerators and
+          the pages of memory maps. Without ``/proc``, psutil's resident set, else NaN.
         - error: what went wrong, or "".
 
     Raises

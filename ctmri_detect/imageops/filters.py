@@ -51,9 +51,9 @@ def filter_bank(plane: Plane, seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.flo
     ]
     least = cv2.erode(np.where(seen, plane, np.float32(np.inf)), _EXTREME)
     most = cv2.dilate(np.where(seen, plane, np.float32(-np.inf)), _EXTREME)
-    bank = np.stack([value, *scales, gradient, *laplace, least, most])
+    bank = np.stack([value, *scales, gradient, *laplace, least, most]).astype(np.float32)
     bank[:, ~seen] = 0
-    return bank.astype(np.float32, copy=False)
+    return bank
 
 
 def _normalised(value: Plane, weight: Plane, sigma: float) -> Plane:

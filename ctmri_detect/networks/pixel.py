@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 
@@ -30,4 +29,4 @@ class PixelNetwork(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """``(n, n_features)`` to mean and log-variance, each ``(n,)``."""
         mean, log_variance = self.layers(features).unbind(dim=1)
-        return mean, 10 * torch.tanh(log_variance / 10)  # between -10 and 10: never a zero or inf
+        return mean, log_variance.clamp(-10, 10)  # never a variance of zero or infinity

@@ -1,12 +1,13 @@
 """Torch networks as weights, and what builds them again.
 
-A network that can be saved is a class of ``ctmri_detect.networks``, and has ``config``: a dict
-of the keyword arguments, plain JSON, that its constructor takes to build it again.
+A network that can be saved is a class of ``ctmri_detect.networks``. Where its constructor takes
+arguments, its ``config`` is the dict of them, plain JSON, that builds it again.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import re
 import sys
@@ -18,19 +19,27 @@ from ctmri_detect.exceptions import UntrustedModelError
 _MODULE = re.compile(r"ctmri_detect\.networks(\.\w+)*")
 
 
+def config_of(network: Any) -> dict[str, Any]:
+    """Keyword arguments of the network's constructor; none where it has no ``config``."""
+    return dict(getattr(network, "config", {}))
+
+
 def check_network(network: Any, name: str) -> None:
     """Refuse a network that could not be built again."""
     kind = type(network)
-    if not _MODULE.fullmatch(kind.__module__) or not hasattr(network, "config"):
+    if not _MODULE.fullmatch(kind.__module__):
         raise TypeError(
             f"{name} is a {kind.__module__}.{kind.__qualname__}; save takes networks of "
-            "ctmri_detect.networks that have a config (the keyword arguments of their "
-            "constructor). Save this one with torch.save(network.state_dict(), ...)."
+            "ctmri_detect.networks. Save this one with torch.save(network.state_dict(), ...)."
         )
     try:
-        json.dumps(network.config)
+        json.dumps(config_of(network))
+        inspect.signature(kind).bind(**config_of(network))
     except TypeError as error:
-        raise TypeError(f"The config of {kind.__qualname__} is no plain JSON: {error}.") from error
+        raise TypeError(
+            f"{kind.__qualname__} can't be built again from its config: {error}. It has to be the "
+            "keyword arguments of the constructor, in plain JSON."
+        ) from error
 
 
 def describe(network: Any) -> dict[str, Any]:
@@ -40,7 +49,7 @@ def describe(network: Any) -> dict[str, Any]:
     last = torch.channels_last
     return {
         "class": f"{type(network).__module__}.{type(network).__qualname__}",
-        "config": dict(network.config),
+        "config": config_of(network),
         "device": str(tensors[0].device) if tensors else "cpu",
         # the layout decides which kernel runs, and so the last bits of a map
         "channels_last": any(

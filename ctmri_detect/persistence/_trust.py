@@ -43,8 +43,6 @@ _KNOWN = frozenset(
         "sklearn.tree._tree.Tree",
         # plain containers
         "numpy.dtype",
-        "pathlib.PosixPath",
-        "pathlib.WindowsPath",
         "sklearn.utils._bunch.Bunch",
         "sklearn.utils._metadata_requests.MetadataRequest",
         "sklearn.utils._metadata_requests.MethodMetadataRequest",

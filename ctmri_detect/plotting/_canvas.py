@@ -22,24 +22,22 @@ NORMAL_COLOR, ANOMALOUS_COLOR = PALETTE[0], PALETTE[1]
 _INK = {"light": ("#1b1f24", "#ffffff"), "dark": ("#e2e6ea", "#15191e")}
 
 
-def new_axes(ax: Any, figsize: tuple[float, float], columns: int = 1) -> Any:
+def new_axes(ax: Any, figsize: tuple[float, float], columns: int = 1, rows: int = 1) -> Any:
     """The user's axes, or those of a new figure that no pyplot knows of."""
     if ax is not None:
         return ax
     figure = require("matplotlib.figure", extra="plot").Figure(
         figsize=figsize, layout="constrained"
     )
-    return figure.subplots(1, columns)
+    return figure.subplots(rows, columns)
 
 
 def style(theme: str = "light") -> AbstractContextManager[None]:
     """A context in which new figures look as the theme ("light" or "dark") has it."""
     ink, paper = _INK[theme]
     names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    rc = dict.fromkeys(names, ink) | dict.fromkeys(
-        ("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor"), paper
-    )
-    rc |= {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+    grounds = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
+    rc = dict.fromkeys(names, ink) | dict.fromkeys(grounds, paper)
     context: AbstractContextManager[None] = require("matplotlib", extra="plot").rc_context(rc)
     return context
 
@@ -88,7 +86,7 @@ def bare(ax: Any, title: str) -> None:
     """An image's axes: a title, a frame, no ticks."""
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.set_title(title, fontsize="medium")
+    ax.set_title(title, fontsize="medium", parse_math=False)
     for spine in ax.spines.values():
         spine.set_visible(False)
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ctmri_detect.plotting._canvas import ANOMALOUS_COLOR, NORMAL_COLOR, new_axes, style
+from ctmri_detect.plotting._canvas import ANOMALOUS_COLOR, NORMAL_COLOR, new_axes
 from ctmri_detect.validation import check_target
 
-_BINS = 30
+_BINS = 20
 
 
 class ScoreDistributionDisplay:
@@ -72,8 +72,7 @@ class ScoreDistributionDisplay:
         """Draw on the caller's axes, or on a new figure; returns self."""
         decision = np.asarray(self.decision, dtype=float)
         target = check_target(self.target, len(decision))
-        with style():
-            self.ax_ = new_axes(ax, (5.2, 3.2))
+        self.ax_ = new_axes(ax, (5.2, 3.2))
         self.figure_ = self.ax_.figure
         edges = np.histogram_bin_edges(decision, bins=_BINS)
         for label, color in ((1, NORMAL_COLOR), (-1, ANOMALOUS_COLOR)):
@@ -84,7 +83,9 @@ class ScoreDistributionDisplay:
         if self.name:
             # a dollar sign in a name is no formula
             self.ax_.set_title(self.name, fontsize="medium", parse_math=False)
-        self.ax_.legend(fontsize="small")
+        self.ax_.set_ylim(top=1.2 * self.ax_.get_ylim()[1])  # room for the legend
+        self.ax_.legend(loc="upper center", ncols=2, fontsize="small", frameon=False)
+        self.ax_.spines[["top", "right"]].set_visible(False)
         return self
 
     def _draw(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ctmri_detect._extras import require
 from ctmri_detect.localization import anomaly_map
-from ctmri_detect.plotting._canvas import bare, check_plane, ct_range, grey, new_axes, style
+from ctmri_detect.plotting._canvas import bare, check_plane, ct_range, grey, new_axes
 from ctmri_detect.validation import CT, MODALITIES
 
 VMIN, VMAX = 0.0, 6.0  # SD: MapScoring clips at 6
@@ -108,8 +108,7 @@ class AnomalyMapDisplay:
         self
         """
         plane = check_plane(self.anomaly_map, "anomaly_map").astype(float)
-        with style():
-            self.ax_ = new_axes(ax, (4.6, 3.8))
+        self.ax_ = new_axes(ax, (4.6, 3.8))
         self.figure_ = self.ax_.figure
         bare(self.ax_, "Anomaly map")
         self.ax_.set_facecolor("black")

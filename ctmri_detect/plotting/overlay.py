@@ -30,8 +30,7 @@ def overlay_png(
     ct, mri : array of shape (height, width)
         NaN where nothing was observed; a plane of NaN is labelled.
     anomaly_map : array of shape (height, width)
-        On the same grid; drawn over the CT, or over the MRI's place in black where the CT is
-        missing.
+        On the same grid; drawn over the CT, on black where the CT is missing.
     path : str or Path
         File to write; its folder is made.
     title : str, default=None
@@ -63,9 +62,9 @@ def overlay_png(
     with style():
         axes = new_axes(None, (11.0, 3.9), columns=3)
         PairDisplay(ct, mri, ct_units=ct_units).plot(axes[:2])
-        AnomalyMapDisplay(
-            anomaly_map, ct, mask=mask, ct_units=ct_units, vmin=vmin, vmax=vmax
-        ).plot(axes[2])
+        AnomalyMapDisplay(anomaly_map, ct, mask=mask, ct_units=ct_units, vmin=vmin, vmax=vmax).plot(
+            axes[2]
+        )
         if title:
             axes[0].figure.suptitle(title, fontsize="large", parse_math=False)
         axes[0].figure.savefig(path, dpi=110, format="png")

@@ -14,7 +14,6 @@ from ctmri_detect.plotting._canvas import (
     grey,
     new_axes,
     robust_range,
-    style,
 )
 from ctmri_detect.validation import CT, MRI
 
@@ -67,8 +66,7 @@ class PairDisplay:
         -------
         self
         """
-        with style():
-            self.ax_ = new_axes(ax, (7.0, 3.8), columns=2)
+        self.ax_ = new_axes(ax, (7.0, 3.8), columns=2)
         self.figure_ = self.ax_[0].figure
         ct, mri = check_plane(self.ct, "ct"), check_plane(self.mri, "mri")
         draw_plane(self.ax_[0], ct, ct_range(ct, self.ct_units), ct_title(self.ct_units))

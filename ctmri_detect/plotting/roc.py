@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.metrics import roc_curve
 
 from ctmri_detect.metrics import image_roc_auc_score
-from ctmri_detect.plotting._canvas import line_style, new_axes, style
+from ctmri_detect.plotting._canvas import line_style, new_axes
 
 Curve = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 _GRID = np.linspace(0, 1, 201)  # false-positive rates at which the curves of seeds are averaged
@@ -67,13 +67,13 @@ class RocCurvesDisplay:
 
     @classmethod
     def _from_runs(cls, runs: dict[str, list[tuple[Any, Any]]]) -> RocCurvesDisplay:
-        aurocs = {n: float(np.mean([image_roc_auc_score(*r) for r in rs])) for n, rs in runs.items()}
+        areas = {name: [image_roc_auc_score(*run) for run in each] for name, each in runs.items()}
+        aurocs = {name: float(np.mean(each)) for name, each in areas.items()}
         return cls({name: _mean_curve(each) for name, each in runs.items()}, aurocs)
 
     def plot(self, ax: Any = None) -> RocCurvesDisplay:
         """Draw on the caller's axes, or on a new figure; returns self."""
-        with style():
-            self.ax_ = new_axes(ax, (5.6, 5.6))
+        self.ax_ = new_axes(ax, (5.6, 5.6))
         self.figure_ = self.ax_.figure
         self.ax_.plot([0, 1], [0, 1], color="0.5", linewidth=0.8, label="chance (0.500)")
         names = sorted(self.curves, key=lambda name: -self.aurocs[name])
@@ -85,7 +85,10 @@ class RocCurvesDisplay:
         self.ax_.set_aspect("equal")
         self.ax_.set_xlim(-0.01, 1.01)
         self.ax_.set_ylim(-0.01, 1.01)
-        self.ax_.legend(title="Detector (AUROC)", fontsize="small", loc="lower right")
+        self.ax_.legend(
+            title="Detector (AUROC)", fontsize="small", loc="lower right", frameon=False
+        )
+        self.ax_.spines[["top", "right"]].set_visible(False)
         return self
 
 

@@ -7,6 +7,7 @@ References
    times of healthy tissue and of lesions at 1.5 T.
 .. [3] Bradley (1993), "MR appearance of hemorrhage in the brain", Radiology 189(1):15-26: acute
    clot (deoxyhaemoglobin) is dark in T2, extracellular methaemoglobin bright.
+.. [4] Wardlaw et al. (2013), Lancet Neurology 12(8):822-838 (STRIVE): lacunes of 3 to 15 mm.
 """
 
 from __future__ import annotations
@@ -56,10 +57,13 @@ class Severity:
     strength: Range
 
 
+# A lacune measures 3-15 mm [4]_: mild lesions are lacunar, moderate ones just beyond, severe ones
+# reach the size of a small territorial infarct. Published volumes of bleeds and infarcts have
+# medians above 10 ml (27 mm), so that "moderate" is still small.
 SEVERITIES: dict[str, Severity] = {
-    "mild": Severity((5.0, 9.0), (0.5, 0.7)),
-    "moderate": Severity((8.0, 16.0), (0.65, 0.9)),
-    "severe": Severity((14.0, 28.0), (0.85, 1.0)),
+    "mild": Severity((6.0, 12.0), (0.5, 0.7)),
+    "moderate": Severity((12.0, 24.0), (0.65, 0.9)),
+    "severe": Severity((20.0, 40.0), (0.85, 1.0)),
 }
 
 _WATER: tuple[Range, Range, Range] = ((1000, 1400), (120, 200), (0.85, 0.95))
@@ -89,6 +93,9 @@ LESION_KINDS: dict[str, LesionKind] = {
     "subdural_isodense": LesionKind(
         (30, 38), (550, 900), (150, 250), (0.88, 0.95), site="rim", edge=1.2
     ),
-    # MRI shows grey matter where CT shows white, or the other way round
-    "contradiction": LesionKind((0, 0), (0, 0), (0, 0), (0, 0), edge=2.0, hu_relative=True),
+    # MRI shows fluid, as in a sulcus, where CT shows brain. Grey against white matter would be no
+    # contradiction: they differ by less than twice the noise of a CT.
+    "contradiction": LesionKind(
+        (0, 0), (2569, 2569), (329, 329), (1, 1), edge=2.0, hu_relative=True
+    ),
 }

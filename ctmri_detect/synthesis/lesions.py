@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect.synthesis.kinds import LESION_KINDS, SEVERITIES, LesionKind
-from ctmri_detect.synthesis.tissues import TISSUES, Tissue
+from ctmri_detect.synthesis.tissues import Tissue
 
 __all__ = ["Lesion", "draw_lesion", "lesion_layers"]
-
-_GM, _WM = TISSUES["gm"], TISSUES["wm"]
 
 
 @dataclass(frozen=True)
@@ -121,9 +119,6 @@ def draw_lesion(
     row, column = np.unravel_index(places[int(place * len(places))], depth.shape)
     x, y = _grid(depth.shape, spacing)
     centre = (float(x[row, column]), float(y[row, column]))
-    if kind == "contradiction":
-        white = fractions["wm"][row, column] > fractions["gm"][row, column]
-        tissue = (_GM if white else _WM)._replace(hu=0.0)
     return Lesion(kind, tissue, centre, axes, float(angle), waves, float(strength))
 
 
@@ -188,8 +183,6 @@ def lesion_layers(
     else:
         outline = _outline(lesion, depth.shape, spacing, 1.0)
     field = _soft(outline, spec.edge, site)
-    if lesion.kind == "contradiction":  # only the tissue that differs from what MRI shall show
-        field = field * (fractions["wm"] if lesion.tissue.t1 == _GM.t1 else fractions["gm"])
     top = float(field.max())
     if top < 0.95:  # a small lesion on coarse pixels still has a middle
         field = field / np.float32(max(top, 0.05))

@@ -146,7 +146,7 @@ def test_signatures_follow_the_physics(all_kinds):
 
 
 def test_contradiction_is_normal_in_each_modality_alone():
-    """Its MRI values lie between those of healthy grey and white matter, and CT is untouched."""
+    """Its MRI values lie among those of the healthy head, its fluid included; CT is untouched."""
     arguments = {"size": 128, "kinds": ["contradiction"], "random_state": 2}
     sick = make_phantom_pairs(3, 2, anomalous_fraction=1, **arguments)
     well = make_phantom_pairs(3, 2, anomalous_fraction=0, **arguments)
@@ -154,7 +154,7 @@ def test_contradiction_is_normal_in_each_modality_alone():
     for n in range(6):
         inside = ndimage.binary_fill_holes(well.data[n, 0] > 300)
         inside = ndimage.binary_erosion(inside & (well.data[n, 0] < 100), iterations=6)
-        low, high = np.quantile(well.data[n, 1][inside], [0.001, 0.97])
+        low, high = np.quantile(well.data[n, 1][inside], [0.001, 0.999])
         values = sick.data[n, 1][sick.masks[n]]
         assert low < values.mean() < high
 

@@ -1,0 +1,64 @@
+"""The command ``ctmri-detect``; each subcommand is a module of its own, imported when asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from ctmri_detect.cli._messages import one_line, short_warnings, tell
+from ctmri_detect.cli._parser import build_parser
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        The arguments; None means those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 a bug, 2 bad input or a missing package, 130 interrupted.
+
+    Raises
+    ------
+    SystemExit
+        After ``--help`` and ``--version`` (0), and for arguments that make no command (2).
+
+    Examples
+    --------
+    >>> main(["score", "missing.ctmri", "missing", "--out", "scores"])
+    2
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        with short_warnings(everything=args.debug):
+            importlib.import_module(f"ctmri_detect.cli.{args.command}").run(args)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        tell("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (ValueError, ImportError, OSError) as error:
+        return _report(error, args, BAD_INPUT, shown=args.debug)
+    except Exception as error:  # a bug: the traceback is what a report of it needs
+        return _report(error, args, FAILED, shown=args.debug or not args.quiet)
+    return OK
+
+
+def _report(error: Exception, args: argparse.Namespace, code: int, *, shown: bool) -> int:
+    if shown:
+        traceback.print_exc()
+    name = "" if code == BAD_INPUT else f"unexpected {type(error).__name__}: "
+    tell(f"{args.command}: error: {name}{one_line(error)}")
+    return code

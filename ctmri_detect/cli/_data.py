@@ -1,0 +1,54 @@
+"""From arguments to pairs and pipelines."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
+
+from ctmri_detect.cli._messages import note
+from ctmri_detect.datasets import load_pairs
+
+
+def read_pairs(args: argparse.Namespace) -> Bunch:
+    """The pairs of the folder, with the units that the user says they have."""
+    note(f"reading {args.folder}", quiet=args.quiet)
+    pairs = load_pairs(args.folder, patient=args.patient, labels=args.labels, size=args.image_size)
+    if args.ct_units != "auto":
+        pairs.ct_units = args.ct_units
+    return pairs
+
+
+def unwrap(model: Any) -> tuple[list[Any], Any]:
+    """The transformers of a fitted model, in order, and its detector."""
+    if hasattr(model, "best_estimator_"):
+        return unwrap(model.best_estimator_)
+    if isinstance(model, Pipeline):
+        steps, detector = unwrap(model[-1])
+        return [*(step for _, step in model.steps[:-1] if step != "passthrough"), *steps], detector
+    return [], model
+
+
+def output_folder(path: str) -> Path:
+    """The folder, made where it isn't there yet."""
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def output_file(path: str) -> Path:
+    """The file, its folder made; refused early where it can't be a file."""
+    file = Path(path)
+    if file.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; expected the name of a file to write.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
+def write_skipped(skipped: list[tuple[str, str]], folder: Path) -> None:
+    """What was not used, and why; the file is there even where all was."""
+    pd.DataFrame(skipped, columns=["file", "reason"]).to_csv(folder / "skipped.csv", index=False)

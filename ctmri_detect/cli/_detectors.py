@@ -1,0 +1,35 @@
+"""The one list of detectors that the command knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ctmri_detect
+
+# Looked up when called: listing the names must not import a detector.
+DETECTORS: dict[str, Callable[[], Any]] = {
+    "threshold": lambda: ctmri_detect.ThresholdDetector(),
+    "atlas-position": lambda: ctmri_detect.AtlasDetector(
+        map_scoring=ctmri_detect.MapScoring(reference="position", symmetry=False)
+    ),
+    "atlas": lambda: ctmri_detect.AtlasDetector(),
+    "autoencoder": lambda: ctmri_detect.ConvAutoencoderDetector(),
+    "cross-modal": lambda: ctmri_detect.CrossModalDetector(),
+    "deep-ocsvm": lambda: ctmri_detect.DeepFeatureDetector(detector="ocsvm"),
+    "deep-iforest": lambda: ctmri_detect.DeepFeatureDetector(detector="iforest"),
+}
+
+
+_QUICK_EPOCHS = 5
+
+
+def make_detector(name: str, seed: int, *, quick: bool = False) -> Any:
+    """A new detector, seeded where it draws random numbers; `quick` trains networks briefly."""
+    detector = DETECTORS[name]()
+    parameters = detector.get_params(deep=False)
+    if "random_state" in parameters:
+        detector.set_params(random_state=seed)
+    if quick and "training" in parameters:
+        detector.set_params(training__max_epochs=_QUICK_EPOCHS)
+    return detector

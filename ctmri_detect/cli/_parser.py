@@ -1,0 +1,194 @@
+"""The arguments; nothing heavy is imported here, so that --help is quick."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from ctmri_detect import __version__
+from ctmri_detect.cli._detectors import DETECTORS
+from ctmri_detect.cli._messages import PROGRAM
+
+_DESCRIPTION = """\
+Unsupervised anomaly detection for paired brain CT and MRI.
+
+Learns normal anatomy from unlabelled CT-MRI pairs, scores new pairs, and shows where and in
+which modality they deviate. Research software; not for diagnosis.
+"""
+_EXAMPLES = """\
+examples:
+  ctmri-detect demo --quick
+  ctmri-detect fit pairs/ --detector cross-modal --patient '^(p\\d+)_' --out model.ctmri
+  ctmri-detect score model.ctmri new/ --out scores/ --top 20
+  ctmri-detect benchmark pairs/ --labels labels.csv --patient '^(p\\d+)_' --out results/
+
+A folder holds CT/ and MRI/ with equal file names. 'ctmri-detect COMMAND --help' tells more.
+"""
+_FIT = r"""
+examples:
+  ctmri-detect fit pairs/ --patient '^(p\d+)_' --out model.ctmri
+  ctmri-detect fit pairs/ --labels labels.csv --patient patient --detector atlas --out atlas.ctmri
+
+Pairs that the labels call anomalous are left out of training. --patient matters: without it
+contiguous files stand for patients, and the threshold may flatter.
+"""
+_SCORE = """
+writes to --out:
+  scores.csv    all pairs, most anomalous first
+  overlays/     CT, MRI and anomaly map of the top pairs
+  skipped.csv   files that were not used, and why
+
+example:
+  ctmri-detect score model.ctmri new/ --out scores/ --top 20
+"""
+_BENCHMARK = r"""
+writes to --out: report.html, table.csv (metrics), scores.csv (every pair), and figures
+
+examples:
+  ctmri-detect benchmark pairs/ --labels labels.csv --patient '^(p\d+)_' --out results/
+  ctmri-detect benchmark --phantom --subjects 12 --detectors atlas,cross-modal --out results/
+"""
+_DEMO = """
+Makes synthetic heads, measures every detector on them and writes report.html, table.csv,
+scores.csv and figures.
+
+examples:
+  ctmri-detect demo --quick
+  ctmri-detect demo --out my-demo --seed 1
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}. See: {self.prog} --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command."""
+    parser = _Parser(
+        prog=PROGRAM,
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, short, epilog, add in (
+        ("demo", "try everything on synthetic heads", _DEMO, _add_demo),
+        ("fit", "learn normal anatomy from a folder of pairs", _FIT, _add_fit),
+        ("score", "score a folder of pairs with a fitted model", _SCORE, _add_score),
+        ("benchmark", "compare detectors on labelled pairs", _BENCHMARK, _add_benchmark),
+    ):
+        sub = commands.add_parser(
+            name,
+            help=short,
+            description=f"{short[0].upper()}{short[1:]}.",
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add(sub)
+        sub.add_argument("--quiet", action="store_true", help="no progress bars, no tracebacks")
+        sub.add_argument("--debug", action="store_true", help="tracebacks, and all warnings")
+    return parser
+
+
+def _add_demo(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--out", metavar="DIR", default="ctmri-demo", help="default: %(default)s")
+    sub.add_argument(
+        "--quick", action="store_true", help="fewer, smaller heads and short training: a minute"
+    )
+    _add_seed(sub)
+
+
+def _add_fit(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("folder", metavar="FOLDER", help="holds CT/ and MRI/ with equal file names")
+    sub.add_argument("--out", metavar="MODEL", required=True, help="the file to write")
+    sub.add_argument("--detector", metavar="NAME", choices=DETECTORS, default="cross-modal",
+                     help=f"one of {', '.join(DETECTORS)}; default: %(default)s")  # fmt: skip
+    _add_data(sub)
+    _add_size(sub)
+    _add_seed(sub)
+
+
+def _add_score(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("model", metavar="MODEL", help="what 'ctmri-detect fit' wrote")
+    sub.add_argument("folder", metavar="FOLDER", help="holds CT/ and MRI/ with equal file names")
+    sub.add_argument("--out", metavar="DIR", required=True, help="the folder to write to")
+    sub.add_argument(
+        "--top", metavar="N", type=_count, default=10, help="overlays to draw; default: %(default)s"
+    )
+    _add_data(sub)
+
+
+def _add_benchmark(sub: argparse.ArgumentParser) -> None:
+    source = sub.add_mutually_exclusive_group(required=True)
+    source.add_argument("folder", metavar="FOLDER", nargs="?", help="holds CT/ and MRI/")
+    source.add_argument("--phantom", action="store_true", help="synthetic heads instead")
+    sub.add_argument("--subjects", metavar="N", type=_positive, default=20,
+                     help="synthetic heads; default: %(default)s")  # fmt: skip
+    sub.add_argument("--slices", metavar="N", type=_positive, default=8,
+                     help="slices of each; default: %(default)s")  # fmt: skip
+    sub.add_argument("--out", metavar="DIR", default="ctmri-benchmark", help="default: %(default)s")
+    sub.add_argument("--detectors", metavar="A,B", type=_names, default=list(DETECTORS),
+                     help=f"some of {', '.join(DETECTORS)}; default: all")  # fmt: skip
+    sub.add_argument("--folds", metavar="N", type=_positive, default=2,
+                     help="parts by patient, each tested once; default: %(default)s")  # fmt: skip
+    _add_data(sub)
+    _add_size(sub)
+    _add_seed(sub)
+
+
+def _add_data(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--patient",
+        metavar="REGEX|COLUMN",
+        help="names the patient: a regular expression for file names (its first group), or a "
+        "column of the labels",
+    )
+    sub.add_argument(
+        "--labels",
+        metavar="CSV",
+        help="a column 'file', and 'lesion' (1/0) or 'target' (+1 normal, -1 anomalous)",
+    )
+    sub.add_argument(
+        "--ct-units",
+        choices=("auto", "hu", "uint8"),
+        default="auto",
+        help="Hounsfield units, or an exported brain window (0..255); default: by the files",
+    )
+    sub.add_argument(
+        "--image-size", metavar="N", type=_positive, help="resize all pairs to N x N pixels first"
+    )
+
+
+def _add_size(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--size", metavar="N", type=_positive, default=128,
+                     help="pixels of the box for aligned heads; default: %(default)s")  # fmt: skip
+
+
+def _add_seed(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--seed", metavar="N", type=_count, default=0, help="default: %(default)s")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if _count(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in DETECTORS]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(
+            f"unknown detector {', '.join(unknown) or text!r}; choose from {', '.join(DETECTORS)}"
+        )
+    return list(dict.fromkeys(names))

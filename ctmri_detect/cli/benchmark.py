@@ -1,0 +1,48 @@
+"""``ctmri-detect benchmark``: detectors compared on labelled pairs or synthetic heads."""
+
+from __future__ import annotations
+
+import argparse
+
+from sklearn.utils import Bunch
+
+from ctmri_detect.cli._data import output_folder, read_pairs, write_skipped
+from ctmri_detect.cli._detectors import make_detector
+from ctmri_detect.cli._measure import measure, require_report
+from ctmri_detect.cli._messages import note
+from ctmri_detect.datasets import make_phantom_pairs
+
+
+def run(args: argparse.Namespace) -> None:
+    """Load or make pairs, measure, write."""
+    require_report()
+    data = _phantom(args) if args.phantom else _labelled(args)
+    folder = output_folder(args.out)
+    if not args.phantom:
+        write_skipped(data.skipped, folder)
+    detectors = {name: make_detector(name, args.seed) for name in args.detectors}
+    measure(
+        detectors, data, folder, size=args.size, folds=args.folds, seed=args.seed, quiet=args.quiet
+    )
+
+
+def _phantom(args: argparse.Namespace) -> Bunch:
+    note(f"making {args.subjects} synthetic heads of {args.slices} slices", quiet=args.quiet)
+    return make_phantom_pairs(
+        args.subjects, args.slices, size=args.image_size or 256, random_state=args.seed
+    )
+
+
+def _labelled(args: argparse.Namespace) -> Bunch:
+    data = read_pairs(args)
+    if data.target is None:
+        raise ValueError(
+            "A benchmark needs to know which pairs are anomalous: give --labels, a csv with the "
+            "columns 'file' and 'lesion' (1/0) or 'target' (+1 normal, -1 anomalous)."
+        )
+    if data.groups is None:
+        raise ValueError(
+            "A benchmark needs to know the patients, so that none is on both sides of a split: "
+            "give --patient, a column of the labels or a regular expression for file names."
+        )
+    return data

@@ -1,0 +1,38 @@
+"""``ctmri-detect fit``: a folder of pairs in, a model file out."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from sklearn.pipeline import make_pipeline
+
+from ctmri_detect._extras import require
+from ctmri_detect.cli._data import output_file, read_pairs
+from ctmri_detect.cli._detectors import make_detector
+from ctmri_detect.cli._messages import note, say, tell
+from ctmri_detect.evaluation._fitting import fit_with_groups
+from ctmri_detect.persistence import save
+from ctmri_detect.preprocessing import make_preprocessor
+
+
+def run(args: argparse.Namespace) -> None:
+    """Load, fit, save."""
+    require("skops", extra="save")  # said before the work, not after it
+    path = output_file(args.out)
+    pairs = read_pairs(args)
+    if pairs.groups is None:
+        tell("warning: no --patient, so contiguous files stand for patients in the calibration")
+    detector = make_detector(args.detector, args.seed)
+    model = make_pipeline(make_preprocessor(ct_units=pairs.ct_units, size=args.size), detector)
+    note(f"fitting {args.detector} on {len(pairs.data)} pairs", quiet=args.quiet)
+    start = time.perf_counter()
+    fit_with_groups(model, pairs.data, pairs.target, pairs.groups)
+    seconds = time.perf_counter() - start
+    save(model, path)
+    patients = "" if pairs.groups is None else f" of {len(set(pairs.groups))} patients"
+    say(
+        f"Fitted {args.detector} on {detector.n_samples_fit_} pairs{patients} "
+        f"({pairs.ct_units}) in {seconds:.1f} s."
+    )
+    say(f"Wrote {path} ({path.stat().st_size / 2**20:.1f} MiB).")

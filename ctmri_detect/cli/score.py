@@ -1,0 +1,121 @@
+"""``ctmri-detect score``: a model and a folder in, ranked scores and overlays out."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils import Bunch
+from tqdm import tqdm
+
+from ctmri_detect._extras import require
+from ctmri_detect.cli._data import output_folder, read_pairs, unwrap, write_skipped
+from ctmri_detect.cli._messages import hide_progress, one_line, say, tell
+from ctmri_detect.exceptions import BrainNotFoundWarning
+from ctmri_detect.localization import anomaly_map
+from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.persistence import load
+
+_BLOCK = 16  # samples between two steps of the progress bar
+_SHOWN = 10  # rows of the table on the terminal ...
+_COLUMNS = ["rank", "ct", "anomaly_score", "anomalous", "modality", "direction"]  # ... and columns
+
+
+def run(args: argparse.Namespace) -> None:
+    """Load, score, write."""
+    if args.top:
+        require("matplotlib", extra="plot")
+    model = load(args.model)
+    pairs = read_pairs(args)
+    _check_units(model, pairs.ct_units)
+    folder = output_folder(args.out)
+    write_skipped(pairs.skipped, folder)
+    table = _score(model, pairs, quiet=args.quiet)
+    table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
+    failed = _overlays(model, pairs, table.head(args.top), folder / "overlays", quiet=args.quiet)
+    _summary(table, pairs, folder, min(args.top, len(table)) - failed)
+
+
+def _check_units(model: Any, ct_units: str) -> None:
+    """Refuse HU for a model of 8-bit windows, and the other way round."""
+    steps, _ = unwrap(model)
+    parameters = {k: v for step in steps for k, v in step.get_params().items()}
+    expected = {v for k, v in parameters.items() if k.split("__")[-1] == "ct_units"}
+    if expected and ct_units not in expected:
+        raise ValueError(
+            f"The CT are in {ct_units!r}, but the model was fitted on {expected.pop()!r}. Score "
+            "images of the same kind, or set --ct-units where the files mislead."
+        )
+
+
+def _score(model: Any, pairs: Bunch, *, quiet: bool) -> pd.DataFrame:
+    """All pairs, most anomalous first."""
+    steps, detector = unwrap(model)
+    X = pairs.data
+    for step in steps:  # all at once, so that warnings name the right rows
+        X = step.transform(X)
+    decision: list[npt.NDArray[np.float64]] = []
+    regions: list[pd.DataFrame] = []
+    hidden = hide_progress(quiet=quiet)
+    for start in tqdm(range(0, len(X), _BLOCK), desc="scoring", unit="block", disable=hidden):
+        block = X[start : start + _BLOCK]
+        decision.append(detector.decision_function(block))
+        found = detector.explain(block).regions
+        regions.append(found[found["region"] == 1].assign(sample=found["sample"] + start))
+    strongest = pd.concat(regions).set_index("sample")[["modality", "sign"]]
+    table = pairs.frame[["ct", "mri", "patient", "slice"]].reset_index(drop=True)
+    table["anomaly_score"] = -np.concatenate(decision)
+    table["anomalous"] = np.where(table["anomaly_score"] > 0, "yes", "no")
+    table = table.join(strongest.rename(columns={"sign": "direction"}))
+    if pairs.target is not None:
+        table["label"] = np.where(pairs.target == -1, "anomalous", "normal")
+    table = table.rename_axis("sample").reset_index()
+    table = table.sort_values("anomaly_score", ascending=False, kind="stable", ignore_index=True)
+    table.insert(0, "rank", np.arange(1, len(table) + 1))
+    return table
+
+
+def _overlays(model: Any, pairs: Bunch, top: pd.DataFrame, folder: Path, *, quiet: bool) -> int:
+    """Draw the top pairs; returns how many failed, each told, none of them the end."""
+    if top.empty:
+        return 0
+    from ctmri_detect.plotting import overlay_png
+
+    failed, hidden = 0, hide_progress(quiet=quiet)
+    for row in tqdm(list(top.itertuples()), desc="drawing", unit="pair", disable=hidden):
+        pair = pairs.data[row.sample : row.sample + 1]
+        path = folder / f"{row.rank:03d}_{Path(row.ct).stem}.png"
+        title = f"{row.rank}. {Path(row.ct).stem}: anomaly score {row.anomaly_score:+.2f}"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", BrainNotFoundWarning)  # said when it was scored
+                heat = anomaly_map(model, pair)[0]
+            overlay_png(*pair[0], heat, path, title=title, ct_units=pairs.ct_units)
+        except Exception as error:  # one picture less is no reason to lose the others
+            failed += 1
+            tell(f"warning: no overlay of {row.ct}: {one_line(error)}")
+    return failed
+
+
+def _summary(table: pd.DataFrame, pairs: Bunch, folder: Path, drawn: int) -> None:
+    flagged = int((table["anomalous"] == "yes").sum())
+    say(f"Scored {len(table)} pairs; {flagged} are anomalous ({flagged / len(table):.0%}).")
+    if pairs.skipped:
+        say(f"{len(pairs.skipped)} files were skipped: see skipped.csv.")
+    if pairs.target is not None:
+        odd = int((pairs.target == -1).sum())
+        if 0 < odd < len(table):
+            decision = -table.sort_values("sample")["anomaly_score"].to_numpy()
+            auroc = image_roc_auc_score(pairs.target, decision)
+            say(f"Image AUROC {auroc:.3f} ({odd} anomalous, {len(table) - odd} normal).")
+        else:
+            say(f"Image AUROC: not defined, {odd} of {len(table)} labels are anomalous.")
+    shown = table.head(_SHOWN)[_COLUMNS]
+    shown = shown.assign(ct=[Path(name).name for name in shown["ct"]])
+    say(f"\n{shown.to_string(index=False, na_rep='-', float_format='{:+.2f}'.format)}\n")
+    say(f"Wrote scores.csv, skipped.csv and {drawn} overlays to {folder}.")

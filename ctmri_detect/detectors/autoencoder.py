@@ -1,0 +1,111 @@
+"""What a narrow bottleneck cannot rebuild."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+
+from ctmri_detect._extras import require
+from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.networks.device import PortableNetwork, isolated_generators, resolve_device
+from ctmri_detect.networks.training import Training, fit_network
+from ctmri_detect.scoring import MapScoring
+from ctmri_detect.validation import PairReader
+
+
+class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
+    _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
+    _resolved: ClassVar[dict[str, str]] = {
+        "map_scoring": "_default_map_scoring",
+        "training": "_default_training",
+    }
+
+    def __init__(
+        self,
+        latent_dim: int = 128,
+        channels: Sequence[int] = (32, 64, 128, 256),
+        predict_variance: bool = True,
+        training: Training | None = None,
+        map_scoring: MapScoring | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.channels = channels
+        self.predict_variance = predict_variance
+        self.training = training
+        self.map_scoring = map_scoring
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+
+    @classmethod
+    def _default_training(cls) -> Training:
+        return Training(max_epochs=40, batch_size=16, lr=2e-3, augmentation="flip")
+
+    def _fit(self, X: PairReader) -> None:
+        require("torch", extra="torch")
+        from ctmri_detect.networks.autoencoder import PairAutoencoder
+
+        self._check_parameters()
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        training = self.training
+        self.training_ = self._default_training() if training is None else clone(training)
+        self.device_ = resolve_device(self.device)
+        with isolated_generators(seed):
+            self.network_ = PairAutoencoder(
+                (X.shape[2], X.shape[3]), self.latent_dim, self.channels, self.predict_variance
+            )
+        _standardise(self.network_, X)
+        self.history_ = fit_network(
+            self.network_,
+            X,
+            self.network_.loss,
+            self.training_,
+            random_state=seed,
+            device=self.device_,
+            precision=self.precision,
+        )
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.latent_dim, (int, np.integer)) or self.latent_dim < 1:
+            raise ValueError(f"latent_dim is {self.latent_dim!r}; expected an integer of 1 or more.")
+        channels = np.asarray(self.channels)
+        if channels.ndim != 1 or channels.dtype.kind not in "iu" or not len(channels):
+            raise ValueError(
+                f"channels is {self.channels!r}; expected one integer for each halving of the "
+                "image, such as (32, 64, 128, 256)."
+            )
+        if channels.min() < 1:
+            raise ValueError(f"channels is {self.channels!r}; expected integers of 1 or more.")
+
+    def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        import torch
+
+        network = self.network_
+        with torch.inference_mode():
+            x = torch.from_numpy(X).to(self.device_)
+            mean, log_variance = network(x)
+            difference = network.standardise(x) - mean
+            unit = torch.exp(-log_variance / 2) if self.predict_variance else network.scale
+        out: npt.NDArray[np.float32] = (difference * unit).cpu().numpy()
+        return out
+
+
+def _standardise(network: Any, X: PairReader) -> None:
+    """Give the network mean and standard deviation of each plane's observed pixels."""
+    import torch
+
+    scaler = StandardScaler()  # ignores NaN, and takes a constant plane as it is
+    for block in X.blocks():
+        scaler.partial_fit(np.moveaxis(block, 1, -1).reshape(-1, 2).astype(np.float64))
+    for buffer, values in ((network.center, scaler.mean_), (network.scale, scaler.scale_)):
+        values = np.where(np.isfinite(values), values, 1.0)  # a plane that no sample has
+        buffer.copy_(torch.from_numpy(values).view(1, 2, 1, 1))

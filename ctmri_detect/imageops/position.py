@@ -1,0 +1,49 @@
+"""Mean and spread of the training slices at each place."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect.imageops.smooth import masked_gaussian
+from ctmri_detect.validation import PairReader
+
+_PRIOR = 2.0  # pseudo-slices with the plane's pooled variance, where few slices were observed
+_FLOOR = 0.3  # least spread, as a share of the pooled one
+_BLUR = 1.5  # pixels by which the spread is smoothed
+
+
+def position_statistics(
+    X: PairReader,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Per-position mean and standard deviation over the slices observed there.
+
+    Parameters
+    ----------
+    X : PairReader of shape (n, 2, height, width)
+
+    Returns
+    -------
+    mean, sd : float32 arrays (2, height, width)
+        The mean is 0 where nothing was observed. The standard deviation includes two
+        pseudo-slices of the plane's pooled variance, is smoothed by 1.5 px, and is at least 0.3
+        of the pooled one; it is never 0.
+
+    Examples
+    --------
+    >>> mean, sd = position_statistics(PairReader(np.full((3, 2, 8, 8), 5.0)))
+    >>> float(mean[0, 0, 0]), float(sd[0, 0, 0])
+    (5.0, 0.632...)
+    """
+    total, power, count = (np.zeros(X.shape[1:]) for _ in range(3))
+    for block in X.blocks():
+        total += np.nansum(block, axis=0, dtype=np.float64)
+        count += (~np.isnan(block)).sum(axis=0)
+    mean = total / np.maximum(count, 1)
+    for block in X.blocks():
+        power += np.nansum((block - mean) ** 2, axis=0)
+    pooled = np.sqrt(power.sum(axis=(1, 2)) / np.maximum(count.sum(axis=(1, 2)), 1))
+    pooled = np.where(pooled > 1e-6, pooled, 1.0)[:, None, None]
+    variance = (power + _PRIOR * pooled**2) / (count + _PRIOR)
+    sd = np.sqrt(masked_gaussian(variance.astype(np.float32), _BLUR))
+    return mean.astype(np.float32), np.maximum(sd, _FLOOR * pooled).astype(np.float32)

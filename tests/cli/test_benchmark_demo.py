@@ -1,0 +1,103 @@
+"""Benchmarks from the command line: what is written, and what is asked for."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+import pytest
+
+from ctmri_detect.cli import benchmark, demo, main
+from ctmri_detect.cli._detectors import DETECTORS, make_detector
+from ctmri_detect.metrics import image_roc_auc_score
+
+WRITTEN = ["gallery.png", "report.html", "roc.png", "score_distributions.png", "scores.csv",
+           "table.csv"]  # fmt: skip
+
+
+def run(*arguments):
+    return main([str(a) for a in arguments])
+
+
+def written(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_labelled_folder_is_benchmarked(mixed, tmp_path, capsys):
+    out = tmp_path / "deep" / "out"
+    arguments = ["benchmark", mixed, "--labels", "labels.csv", "--patient", "patient"]
+    assert run(*arguments, "--detectors", "threshold,atlas", "--size", 48, "--out", out) == 0
+    said = capsys.readouterr()
+    assert written(out) == sorted([*WRITTEN, "skipped.csv"])
+    board = [line.split()[0] for line in said.out.splitlines()[:3]]
+    assert board[0] == "detector"
+    assert sorted(board[1:]) == ["atlas", "threshold"]
+    table = pd.read_csv(out / "table.csv").set_index(["detector", "kind"])
+    scores = pd.read_csv(out / "scores.csv")
+    atlas = scores[scores["detector"] == "atlas"]
+    assert len(atlas) == 12
+    auroc = image_roc_auc_score(atlas["target"], atlas["decision"])
+    assert table.loc[("atlas", "all"), "image_auroc"] == pytest.approx(auroc)
+    odd = scores.loc[scores["target"] == -1, "ct"].str.split("/").str[-1]
+    assert set(odd) == {"p0_1.png", "p3_0.png", "p4_1.png"}
+
+
+@pytest.mark.parametrize(
+    ("more", "asked"), [([], "--labels"), (["--labels", "labels.csv"], "--patient")]
+)
+def test_labels_and_patients_are_asked_for(more, asked, mixed, tmp_path, capsys):
+    assert run("benchmark", mixed, *more, "--out", tmp_path / "out") == 2
+    text = capsys.readouterr().err
+    assert asked in text
+    assert text.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_benchmark_in_which_nothing_worked_is_no_success(mixed, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(benchmark, "make_detector", _broken)
+    arguments = ["benchmark", mixed, "--labels", "labels.csv", "--patient", "patient"]
+    assert run(*arguments, "--detectors", "atlas", "--out", tmp_path, "--size", 48) == 2
+    assert "No detector could be measured: " in capsys.readouterr().err
+    assert (tmp_path / "report.html").exists()
+
+
+def _broken(name, seed):
+    return make_detector(name, seed).set_params(map_scoring__clip=-1)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Two subjects' worth of pixels, and the detectors that train nothing."""
+    pytest.importorskip("nilearn")
+    for module in (demo, benchmark):
+        monkeypatch.setattr(
+            module, "make_phantom_pairs", partial(_small, module.make_phantom_pairs)
+        )
+    names = ("threshold", "atlas")
+    monkeypatch.setattr(demo, "DETECTORS", {name: DETECTORS[name] for name in names})
+
+
+def _small(make, n_subjects, slices, **more):
+    return make(min(n_subjects, 4), min(slices, 2), **(more | {"size": 64}))
+
+
+def test_the_demo_writes_tables_figures_and_a_report(small, tmp_path, capsys):
+    assert run("demo", "--quick", "--out", tmp_path / "demo", "--seed", 3) == 0
+    said = capsys.readouterr()
+    assert written(tmp_path / "demo") == WRITTEN
+    assert "image_auroc" in said.out
+    assert "synthetic" in (tmp_path / "demo" / "report.html").read_text().lower()
+    assert set(pd.read_csv(tmp_path / "demo" / "table.csv")["seed"]) == {3}
+
+
+def test_phantoms_take_the_place_of_a_folder(small, tmp_path):
+    arguments = ["benchmark", "--phantom", "--subjects", 4, "--slices", 2, "--size", 48]
+    assert run(*arguments, "--detectors", "threshold", "--out", tmp_path) == 0
+    assert len(pd.read_csv(tmp_path / "scores.csv")) == 8
+    assert not (tmp_path / "skipped.csv").exists()
+
+
+def test_a_quick_demo_trains_briefly():
+    pytest.importorskip("torch")
+    assert make_detector("autoencoder", 0, quick=True).training.max_epochs < 10
+    assert make_detector("autoencoder", 0).training is None

@@ -1,0 +1,202 @@
+"""From a folder to a model, from a model to ranked scores."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctmri_detect import anomaly_map
+from ctmri_detect.cli import main
+from ctmri_detect.datasets import load_pairs
+from ctmri_detect.persistence import load
+
+PATIENT = r"^(p\d+)_"
+QUIET = ["--patient", PATIENT]
+
+
+def fit(folder, out, *more):
+    arguments = ["fit", folder, "--detector", "atlas", "--size", "48", "--out", out, *more]
+    return main([str(a) for a in arguments])
+
+
+def score(model, folder, out, *more):
+    return main([str(a) for a in ["score", model, folder, "--out", out, *more]])
+
+
+@pytest.fixture(scope="module")
+def model(healthy, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "atlas.ctmri"
+    assert fit(healthy, path, "--patient", PATIENT) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def scored(model, mixed, tmp_path_factory):
+    out = tmp_path_factory.mktemp("scored") / "deep" / "down"
+    assert score(model, mixed, out, "--top", "2", "--labels", "labels.csv", *QUIET) == 0
+    return out
+
+
+def test_fit_writes_a_pipeline_that_knows_its_patients(model):
+    detector = load(model)[-1]
+    assert len(np.unique(detector.map_scoring_.codes_)) == 8
+    assert detector.image_shape_ == (48, 48)
+
+
+def test_fit_says_what_it_did_and_replaces_an_older_model(healthy, tmp_path, capsys):
+    path = tmp_path / "new" / "model.ctmri"
+    path.parent.mkdir()
+    path.write_text("an older file")
+    assert fit(healthy, path) == 0
+    said = capsys.readouterr()
+    assert "16 pairs" in said.out
+    assert str(path) in said.out
+    assert said.err.count("\n") == 1  # the warning that no patient is named
+    assert "--patient" in said.err
+    assert load(path)[-1].n_samples_fit_ == 16
+
+
+def test_pairs_labelled_anomalous_do_not_train(mixed, tmp_path):
+    path = tmp_path / "model"
+    assert fit(mixed, path, "--labels", "labels.csv", "--patient", "patient") == 0
+    assert load(path)[-1].n_samples_fit_ == 9
+
+
+def test_the_seed_decides_the_model(healthy, tmp_path):
+    pytest.importorskip("torch")
+    scores = []
+    pairs = load_pairs(healthy)
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        arguments = ["fit", healthy, "--detector", "cross-modal", "--size", 48, "--seed", seed]
+        path = tmp_path / name
+        assert main([str(a) for a in [*arguments, "--out", path, *QUIET]]) == 0
+        scores.append(load(path).score_samples(pairs.data))
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4)
+    assert not np.allclose(scores[0], scores[2], rtol=1e-4)
+
+
+def test_scores_are_ranked_and_those_of_the_library(scored, model, mixed):
+    table = pd.read_csv(scored / "scores.csv")
+    assert table.columns.tolist() == [
+        "rank", "ct", "mri", "patient", "slice", "anomaly_score", "anomalous", "modality",
+        "direction", "label",
+    ]  # fmt: skip
+    assert table["rank"].tolist() == list(range(1, 13))
+    assert (table["anomaly_score"].diff().dropna() <= 0).all()
+    pairs = load_pairs(mixed)
+    expected = pd.Series(-load(model).decision_function(pairs.data), index=pairs.frame["ct"])
+    np.testing.assert_allclose(table["anomaly_score"], expected[table["ct"]], rtol=1e-12)
+    assert ((table["anomalous"] == "yes") == (table["anomaly_score"] > 0)).all()
+
+
+def test_the_lesions_come_first_with_modality_and_direction(scored):
+    first = pd.read_csv(scored / "scores.csv").head(3)
+    assert {name.split("/")[-1] for name in first["ct"]} == {"p0_1.png", "p3_0.png", "p4_1.png"}
+    assert set(first["anomalous"]) == {"yes"}
+    assert set(first["modality"]) == {"CT"}
+    assert set(first["direction"]) == {"brighter"}
+    assert set(first["label"]) == {"anomalous"}
+
+
+def test_the_top_pairs_are_drawn(scored):
+    names = sorted(path.name for path in (scored / "overlays").iterdir())
+    assert [name[:4] for name in names] == ["001_", "002_"]
+    image = cv2.imread(str(scored / "overlays" / names[0]))
+    assert image.std() > 10
+
+
+def test_the_summary_has_the_auroc_and_the_table(model, mixed, tmp_path, capsys):
+    assert score(model, mixed, tmp_path, "--labels", "labels.csv", "--top", "0") == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "Image AUROC 1.000 (3 anomalous, 9 normal)" in said.out
+    assert "Scored 12 pairs" in said.out
+    assert "brighter" in said.out
+    assert not (tmp_path / "overlays").exists()
+
+
+def test_labels_of_one_kind_are_no_error(model, healthy, tmp_path, capsys):
+    assert score(model, healthy, tmp_path, "--labels", "labels.csv", "--top", "0") == 0
+    assert "AUROC: not defined, 0 of 16" in capsys.readouterr().out
+
+
+def test_skipped_files_are_listed(model, mixed, tmp_path, capsys):
+    folder = tmp_path / "pairs"
+    for plane in ("CT", "MRI"):
+        (folder / plane).mkdir(parents=True)
+        for path in (mixed / plane).iterdir():
+            (folder / plane / path.name).write_bytes(path.read_bytes())
+    (folder / "CT" / "p0_0.png").write_bytes(b"no picture")
+    (folder / "MRI" / "p1_0.png").unlink()
+    out = tmp_path / "out"
+    assert score(model, folder, out, "--top", "0") == 0
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("ctmri-detect: warning: 2 files")
+    skipped = pd.read_csv(out / "skipped.csv")
+    assert sorted(skipped["file"].str[-8:]) == ["p0_0.png", "p1_0.png"]
+    assert skipped["reason"].str.len().min() > 5
+    assert len(pd.read_csv(out / "scores.csv")) == 10
+
+
+def test_one_failed_overlay_loses_nothing_else(model, mixed, tmp_path, monkeypatch, capsys):
+    import ctmri_detect.plotting as plotting
+
+    draw = plotting.overlay_png
+
+    def sometimes(ct, mri, heat, path, **more):
+        if path.name.startswith("002"):
+            raise RuntimeError("no ink")
+        return draw(ct, mri, heat, path, **more)
+
+    monkeypatch.setattr(plotting, "overlay_png", sometimes, raising=False)
+    assert score(model, mixed, tmp_path, "--top", "3") == 0
+    said = capsys.readouterr()
+    assert "no ink" in said.err
+    assert said.err.count("\n") == 1
+    assert "2 overlays" in said.out
+    names = sorted(path.name[:3] for path in (tmp_path / "overlays").iterdir())
+    assert names == ["001", "003"]
+    assert len(pd.read_csv(tmp_path / "scores.csv")) == 12
+
+
+def test_units_other_than_the_models_are_refused(model, mixed, tmp_path, capsys):
+    assert score(model, mixed, tmp_path / "out", "--ct-units", "hu") == 2
+    text = capsys.readouterr().err
+    assert "'hu'" in text
+    assert "'uint8'" in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_image_size_resizes_first(model, mixed, tmp_path):
+    assert score(model, mixed, tmp_path, "--top", "0", "--image-size", "32") == 0
+    small = load_pairs(mixed, size=32)
+    expected = np.sort(load(model).decision_function(small.data))
+    table = pd.read_csv(tmp_path / "scores.csv")
+    np.testing.assert_allclose(-table["anomaly_score"], expected, rtol=1e-12)
+
+
+def test_a_hostile_model_is_bad_input(mixed, tmp_path, capsys):
+    import pickle
+
+    path = tmp_path / "model.ctmri"
+    path.write_bytes(pickle.dumps({"a": 1}))
+    assert score(path, mixed, tmp_path / "out") == 2
+    text = capsys.readouterr().err
+    assert "pickle" in text
+    assert text.count("\n") == 1
+
+
+def test_overlays_show_the_map_of_the_library(model, mixed, tmp_path, monkeypatch):
+    import ctmri_detect.plotting as plotting
+
+    seen = []
+    monkeypatch.setattr(
+        plotting, "overlay_png", lambda *planes, **_: seen.append(planes), raising=False
+    )
+    assert score(model, mixed, tmp_path, "--top", "1") == 0
+    ct, mri, heat, _ = seen[0]
+    expected = anomaly_map(load(model), np.stack([ct, mri])[None])[0]
+    np.testing.assert_array_equal(heat, expected)

@@ -1,0 +1,331 @@
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch
+
+from ctmri_detect import AtlasDetector, MapScoring
+from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.evaluation import benchmark
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.metrics import image_roc_auc_score, pixel_average_precision_score
+
+SEEN = []  # what the spy was shown: (labels, patients) in fit, patients in decision_function
+
+
+class Oracle(BaseEstimator):
+    """Reads the label from the corner of the CT."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def decision_function(self, X):
+        return np.asarray(X)[:, 0, 0, 0].astype(float)
+
+
+class Spy(Oracle):
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y=None, groups=None):
+        self.trained_on_ = set(X[:, 0, 0, 1].astype(int).tolist())
+        SEEN.append((X[:, 0, 0, 0], y, np.asarray(groups), self.trained_on_, self.random_state))
+        return self
+
+    def decision_function(self, X):
+        SEEN[-1] += (set(X[:, 0, 0, 1].astype(int).tolist()),)
+        return super().decision_function(X)
+
+
+class Failing(Oracle):
+    def fit(self, X, y=None):
+        raise RuntimeError("no luck")
+
+
+class Guess(Oracle):
+    """A pixel of noise for a decision."""
+
+    def decision_function(self, X):
+        return np.asarray(X)[:, 1, 0, 0].astype(float)
+
+
+class Wanderer(Oracle):
+    def decision_function(self, X):
+        return np.full(len(X), np.nan)
+
+
+class Flip(BasePairedTransformer):
+    """Turns slices upside down, and maps back; counts the slices."""
+
+    used = 0
+
+    def _transform(self, X):
+        Flip.used += len(X)
+        return X[:, :, ::-1]
+
+    def inverse_transform_map(self, maps, X):
+        return maps[..., ::-1, :]
+
+
+@pytest.fixture(autouse=True)
+def fresh_spy():
+    SEEN.clear()
+
+
+def run(detectors, data, **kwargs):
+    return benchmark(detectors, data, progress=False, **kwargs)
+
+
+def test_one_row_per_detector_kind_and_seed(data):
+    result = run({"a": Oracle(), "b": AtlasDetector()}, data, seeds=(0, 1))
+    keys = result.table[["detector", "kind", "seed"]].apply(tuple, axis=1)
+    expected = {(d, k, s) for d in "ab" for k in ("all", "bleed", "in_farct") for s in (0, 1)}
+    assert set(keys) == expected
+    assert len(keys) == len(expected)
+
+
+def test_a_perfect_detector_has_auroc_one_and_no_pixel_figure(data):
+    table = run({"oracle": Oracle()}, data).table
+    assert (table["image_auroc"] == 1).all()
+    assert (table["image_ap"] == 1).all()
+    assert table["pixel_ap"].isna().all()
+
+
+def test_a_failing_detector_is_a_row_and_the_others_are_measured(data):
+    result = run({"bad": Failing(), "good": Oracle()}, data)
+    bad = result.table[result.table["detector"] == "bad"]
+    assert bad["image_auroc"].isna().all()
+    assert (bad["error"] == "RuntimeError: no luck").all()
+    assert (bad["n_normal"] == 24).all()
+    good = result.table[result.table["detector"] == "good"]
+    assert (good["error"] == "").all()
+    assert (good["image_auroc"] == 1).all()
+    assert set(result.scores["detector"]) == {"good"}
+
+
+def test_when_all_fail_the_tables_keep_their_form(data):
+    result = run({"bad": Failing()}, data)
+    assert result.scores.empty
+    assert len(result.table) == 3
+    assert result.maps == {"bad": {}}
+
+
+def test_a_nan_decision_is_an_error_that_names_the_samples(data):
+    error = run({"nan": Wanderer()}, data).table["error"].iloc[0]
+    assert "not finite for samples" in error
+    assert "InvalidPairsError" in error
+
+
+def test_no_patient_on_both_sides_and_no_anomaly_in_training(data):
+    run({"spy": Spy()}, data, seeds=(0, 1, 2))
+    assert len(SEEN) == 6
+    for labels, y, groups, trained, _, tested in SEEN:
+        assert (labels == 1).all()
+        assert (y == 1).all()
+        assert {f"p{i}" for i in trained} == set(groups)
+        assert not trained & tested
+
+
+@pytest.mark.parametrize("wrap", [lambda e: e, make_pipeline])
+def test_groups_reach_the_detector(data, wrap):
+    run({"spy": wrap(Spy())}, data)
+    assert all(len(groups) == len(labels) for labels, _, groups, *_ in SEEN)
+
+
+def test_seeds_reach_every_random_state_and_the_folds(data):
+    estimator = make_pipeline(Spy(random_state=99))
+    run({"spy": estimator}, data, seeds=(3, 4))
+    assert [seen[4] for seen in SEEN] == [3, 3, 4, 4]
+    assert SEEN[0][5] != SEEN[2][5]
+    assert estimator[-1].random_state == 99
+
+
+def test_anomalies_never_train_even_under_a_plain_splitter(data):
+    run({"spy": Spy()}, data, cv=GroupKFold(4))
+    assert len(SEEN) == 4
+    assert all((seen[0] == 1).all() for seen in SEEN)
+
+
+def test_an_int_is_the_number_of_folds(data):
+    run({"spy": Spy()}, data, cv=4)
+    assert len(SEEN) == 4
+
+
+@pytest.mark.parametrize(
+    ("cv", "match"),
+    [
+        (KFold(3), "both sides"),
+        (ShuffleSplit(3, random_state=0), "both sides"),
+    ],
+)
+def test_a_splitter_that_splits_patients_is_refused(data, cv, match):
+    with pytest.raises(InvalidPairsError, match=match):
+        run({"oracle": Oracle()}, data, cv=cv)
+
+
+def test_a_sample_tested_twice_is_refused(data):
+    class_of_two = [(np.arange(16, 32), np.arange(8)), (np.arange(16, 32), np.arange(8))]
+    with pytest.raises(InvalidPairsError, match="2 times"):
+        run({"oracle": Oracle()}, data, cv=_Fixed(class_of_two))
+
+
+class _Fixed:
+    def __init__(self, folds):
+        self.folds = folds
+
+    def split(self, X, y=None, groups=None):
+        return iter(self.folds)
+
+
+def test_untested_samples_are_in_no_figure(data):
+    result = run({"oracle": Oracle()}, data, cv=_Fixed([(np.arange(16, 32), np.arange(8))]))
+    assert result.scores["sample"].tolist() == list(range(8))
+    row = result.table.iloc[0]
+    assert (row["n_normal"], row["n_anomalous"]) == (6, 2)
+    assert set(result.cases) <= set(range(8))
+
+
+def test_scores_have_one_row_per_sample_and_give_the_table(data):
+    result = run({"guess": Guess(), "atlas": AtlasDetector()}, data)
+    for name, rows in result.scores.groupby("detector"):
+        assert sorted(rows["sample"]) == list(range(len(data.target)))
+        assert np.array_equal(rows["target"], data.target[rows["sample"]])
+        assert np.array_equal(rows["patient"], data.groups[rows["sample"]])
+        table = result.table[result.table["detector"] == name].set_index("kind")
+        for kind in ("bleed", "in_farct"):
+            used = rows[(rows["target"] == 1) | (rows["kind"] == kind)]
+            area = image_roc_auc_score(used["target"], used["decision"])
+            assert table.loc[kind, "image_auroc"] == area
+            assert table.loc[kind, "n_normal"] == (data.target == 1).sum()
+
+
+def test_pixel_figures_are_those_of_the_maps_on_the_callers_grid(data):
+    """A step that moves pixels changes nothing, and runs once for all detectors."""
+    detector = AtlasDetector(map_scoring=MapScoring(symmetry=False))
+    Flip.used = 0
+    moved = run({"a": detector, "b": detector}, data, preprocessor=Flip(), n_cases=100)
+    assert Flip.used == len(data.target)
+    plain = run({"a": detector}, data, n_cases=100)
+    first = moved.table[moved.table["detector"] == "a"]
+    assert np.allclose(first["pixel_ap"], plain.table["pixel_ap"], atol=1e-3)
+    bleeds_and_normals = np.flatnonzero(data.frame["kind"] != "in_farct")
+    maps = np.stack([plain.maps["a"][s] for s in bleeds_and_normals]).astype(float)
+    exact = pixel_average_precision_score(data.masks[bleeds_and_normals], maps)
+    row = plain.table.set_index("kind").loc["bleed"]
+    assert row["pixel_ap"] == pytest.approx(exact, abs=1e-9)
+    assert exact > 0.3
+
+
+def test_a_pipeline_with_its_own_geometry_gives_the_same_maps(data):
+    detector = AtlasDetector(map_scoring=MapScoring(symmetry=False))
+    inside = run({"a": make_pipeline(Flip(), detector)}, data)
+    before = run({"a": detector}, data, preprocessor=Flip())
+    assert inside.maps["a"].keys() == before.maps["a"].keys()
+    for sample, plane in inside.maps["a"].items():
+        assert np.array_equal(plane, before.maps["a"][sample])
+
+
+def test_the_order_of_samples_does_not_matter(data):
+    order = np.random.default_rng(1).permutation(len(data.target))
+    shuffled = Bunch(
+        data=data.data[order],
+        target=data.target[order],
+        groups=data.groups[order],
+        masks=data.masks[order],
+        frame=data.frame.iloc[order],
+    )
+    one, two = run({"a": AtlasDetector()}, data), run({"a": AtlasDetector()}, shuffled)
+    metrics = ["n_normal", "n_anomalous", "image_auroc", "image_ap", "pixel_ap"]
+    assert np.allclose(one.table[metrics], two.table[metrics], atol=2e-3)
+    back = two.scores.set_index("sample").loc[np.argsort(order), "decision"]
+    assert np.allclose(one.scores["decision"], back, atol=1e-3)
+
+
+def test_maps_are_few_small_and_of_chosen_or_wrong_cases(data):
+    result = run({"a": AtlasDetector(), "o": Oracle()}, data, n_cases=6)
+    assert result.maps["o"] == {}
+    assert set(result.cases) <= set(result.maps["a"])
+    assert len(result.maps["a"]) <= 6 + 2 * 2
+    kinds = set(data.frame["kind"].iloc[result.cases])
+    assert kinds == {"normal", "bleed", "in_farct"}
+    assert all(m.dtype == np.float16 and m.shape == (32, 32) for m in result.maps["a"].values())
+    assert run({"a": AtlasDetector()}, data, n_cases=0).maps == {"a": {}}
+
+
+def test_without_masks_and_frame(data):
+    bare = Bunch(data=data.data, target=data.target, groups=data.groups)
+    result = run({"a": AtlasDetector()}, bare, n_cases=4)
+    assert result.table["pixel_ap"].isna().all()
+    assert set(result.table["kind"]) == {"all", "anomaly"}
+    assert set(result.cases) <= set(result.maps["a"])
+
+
+def test_a_memmap_is_read_and_left_unharmed(data, tmp_path):
+    path = tmp_path / "pairs.npy"
+    np.save(path, data.data)
+    mapped = Bunch(**{**data, "data": np.load(path, mmap_mode="r")})
+    one, two = run({"a": AtlasDetector()}, data), run({"a": AtlasDetector()}, mapped)
+    assert np.allclose(one.scores["decision"], two.scores["decision"], atol=1e-5)
+
+
+def test_costs_are_measured(data):
+    row = run({"a": AtlasDetector()}, data).table.iloc[0]
+    assert row["fit_seconds"] > 0
+    assert row["score_seconds"] > 0
+    assert not row["peak_memory_mb"] < 0
+
+
+def test_global_generators_are_left_as_they_were(data):
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    run({"a": AtlasDetector()}, data)
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_the_progress_bar_goes_to_stderr_and_counts_folds(data, capsys):
+    benchmark({"bad": Failing(), "good": Oracle()}, data, cv=4)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "8/8" in captured.err
+    run({"good": Oracle()}, data)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("detectors", "match"),
+    [
+        ([AtlasDetector()], "detectors is list; expected a dict"),
+        ({}, "empty"),
+        ({"a": AtlasDetector}, "the class AtlasDetector"),
+        ({"a": "atlas"}, "str; expected a detector"),
+    ],
+)
+def test_detectors_that_are_none(data, detectors, match):
+    with pytest.raises(TypeError, match=match):
+        run(detectors, data)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"target": None}, "data.target is None"),
+        ({"groups": None}, "data.groups is None"),
+        ({"target": np.ones(32, int)}, "holds no -1"),
+        ({"target": -np.ones(32, int)}, r"holds no \+1"),
+        ({"target": np.arange(32) % 2}, r"expected \+1"),
+        ({"masks": np.zeros((32, 8, 8), bool)}, "masks has shape"),
+    ],
+)
+def test_data_that_lack_something(data, change, match):
+    with pytest.raises(InvalidPairsError, match=match):
+        run({"a": Oracle()}, Bunch(**{**data, **change}))
+
+
+def test_other_errors(data):
+    with pytest.raises(InvalidPairsError, match="expected a Bunch"):
+        run({"a": Oracle()}, data.data.tolist())
+    with pytest.raises(ValueError, match="seeds is empty"):
+        run({"a": Oracle()}, data, seeds=())
+    data.frame.loc[0, "kind"] = "all"
+    with pytest.raises(InvalidPairsError, match="Rename it"):
+        run({"a": Oracle()}, data)

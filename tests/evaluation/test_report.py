@@ -1,0 +1,137 @@
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+
+from ctmri_detect import AtlasDetector, ThresholdDetector
+from ctmri_detect.evaluation import benchmark, write_figures, write_report
+from ctmri_detect.evaluation._cards import typical_cards, worst_cards
+
+NASTY = "<script>alert(1)</script> & $x_1$"
+VOID = {"meta", "img", "source", "br"}
+
+
+class Failing(BaseEstimator):
+    def fit(self, X, y=None):
+        raise RuntimeError("no <b>luck</b>")
+
+    def decision_function(self, X):
+        return None
+
+
+class Reader(HTMLParser):
+    """Collects text and attributes, and checks that tags are closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.text, self.attributes, self.tags = [], "", [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, *pair) for pair in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def result(same_data):
+    detectors = {"threshold": ThresholdDetector(), NASTY: AtlasDetector(), "bad": Failing()}
+    return benchmark(detectors, same_data, seeds=(0, 1), progress=False, n_cases=6)
+
+
+@pytest.fixture(scope="module")
+def page(result, same_data, tmp_path_factory):
+    path = write_report(result, same_data, tmp_path_factory.mktemp("a") / "new" / "report.html")
+    assert path.stat().st_size < 6e6
+    return path.read_text(encoding="utf-8")
+
+
+def read(page):
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def test_the_page_is_whole_and_holds_every_detector(page, result):
+    reader = read(page)
+    for name in ("threshold", NASTY, "bad", "no <b>luck</b>", "in farct"):
+        assert name in reader.text
+    assert reader.tags.count("script") == 0
+    assert reader.tags.count("h1") == 1
+    assert reader.text.count("not a medical device") == 1
+    for value in result.settings.values():
+        assert value in reader.text
+
+
+def test_nothing_is_loaded_from_the_network(page):
+    for tag, name, value in read(page).attributes:
+        if name in ("src", "srcset", "href", "data", "action"):
+            assert value.startswith("data:image/"), (tag, name, value[:40])
+    assert "@import" not in page
+    assert not re.search(r"url\(", page)
+
+
+def test_images_have_alternative_text_and_tables_captions(page):
+    reader = read(page)
+    alts = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "alt")]
+    assert len(alts) == reader.tags.count("img")
+    assert all(alts)
+    assert reader.tags.count("caption") == reader.tags.count("table") == 2
+    levels = [int(tag[1]) for tag in reader.tags if re.fullmatch(r"h\d", tag)]
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+
+
+def test_only_synthetic_data_are_called_so(result, data, tmp_path, page):
+    assert "data are synthetic" not in page
+    data.DESCR = "Synthetic pairs (phantom)"
+    told = write_report(result, data, tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "data are synthetic" in told
+    kept = write_report(result, data, tmp_path / "b.html", synthetic=False)
+    assert "data are synthetic" not in kept.read_text(encoding="utf-8")
+
+
+def test_fewer_cases_make_a_smaller_page(result, data, tmp_path, page):
+    path = write_report(result, data, tmp_path / "c.html", n_cases=2, title="A & B")
+    assert path.stat().st_size < len(page)
+    assert "<title>A &amp; B</title>" in path.read_text(encoding="utf-8")
+    assert len(typical_cards(result, data, 2)) == 2
+
+
+def test_when_every_detector_failed_the_report_says_so(data, tmp_path):
+    result = benchmark({"bad": Failing()}, data, progress=False)
+    page = write_report(result, data, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "No detector could be measured" in read(page).text
+    assert write_figures(result, data, tmp_path) == []
+
+
+def test_without_masks_and_with_a_missing_modality(data, tmp_path):
+    data.masks = None
+    data.data[3::4, 0] = np.nan
+    result = benchmark({"atlas": AtlasDetector()}, data, progress=False, n_cases=30)
+    text = read(write_report(result, data, tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert "not observed" in text
+    assert "True lesion" not in text
+
+
+def test_the_worst_cases_are_on_the_wrong_side(result, data):
+    for name in ("threshold", NASTY):
+        missed, alarms = worst_cards(result, data, name)
+        assert all(data.target[c.sample] == -1 and c.decisions[name] >= 0 for c in missed)
+        assert all(data.target[c.sample] == 1 and c.decisions[name] < 0 for c in alarms)
+
+
+def test_figures_are_written(result, data, tmp_path):
+    paths = write_figures(result, data, tmp_path / "figures")
+    assert [p.name for p in paths] == ["roc.png", "score_distributions.png", "gallery.png"]
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in paths)

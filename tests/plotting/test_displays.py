@@ -1,0 +1,174 @@
+import sys
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_auc_score
+
+from ctmri_detect import AtlasDetector
+from ctmri_detect.plotting import (
+    AnomalyMapDisplay,
+    PairDisplay,
+    RocCurvesDisplay,
+    ScoreDistributionDisplay,
+    overlay_png,
+)
+from ctmri_detect.plotting._canvas import ct_range, grey, line_style, style
+from ctmri_detect.plotting.maps import heat_rgb
+
+RNG = np.random.default_rng(0)
+X = RNG.uniform(0, 80, size=(16, 2, 32, 32))
+Y = np.where(np.arange(16) % 4, 1, -1)
+
+
+def test_no_pyplot_and_no_lasting_settings(tmp_path):
+    before = dict(matplotlib.rcParams)
+    detector = AtlasDetector().fit(X)
+    PairDisplay.from_pairs(X).plot()
+    AnomalyMapDisplay.from_estimator(detector, X, 2).plot()
+    ScoreDistributionDisplay.from_estimator(detector, X, Y).plot()
+    RocCurvesDisplay.from_estimators({"a": detector}, X, Y).plot()
+    overlay_png(X[0, 0], X[0, 1], X[0, 0], tmp_path / "a.png")
+    with style("dark"):
+        pass
+    assert dict(matplotlib.rcParams) == before
+    if "matplotlib.pyplot" in sys.modules:
+        assert sys.modules["matplotlib.pyplot"].get_fignums() == []
+
+
+def test_a_normal_and_an_anomalous_map_share_one_scale():
+    faint, strong = np.full((8, 8), 0.5), np.full((8, 8), 40.0)
+    norms = [AnomalyMapDisplay(m).plot().im_.norm for m in (faint, strong)]
+    assert [(n.vmin, n.vmax) for n in norms] == [(0.0, 6.0)] * 2
+    assert heat_rgb(faint).max() < 80
+    assert np.array_equal(heat_rgb(strong), heat_rgb(np.full((8, 8), 6.0)))
+
+
+def test_brightness_grows_with_the_map_and_nan_is_black():
+    light = heat_rgb(np.linspace(0, 6, 50)[None]).astype(int) @ [2126, 7152, 722]
+    assert (np.diff(light[0]) > 0).all()
+    assert not heat_rgb(np.full((2, 2), np.nan)).any()
+
+
+def test_the_map_hides_the_ct_only_where_it_is_high():
+    plane = np.array([[np.nan, 0.0], [2.0, 6.0]])
+    alpha = AnomalyMapDisplay(plane, np.zeros((2, 2))).plot().im_.get_alpha()
+    assert alpha.tolist() == [[0, 0], [0.5, 1]]
+
+
+def test_a_mask_is_outlined_and_an_empty_one_is_not():
+    plane, mask = np.zeros((16, 16)), np.zeros((16, 16), bool)
+    without = AnomalyMapDisplay(plane, mask=mask).plot().ax_
+    mask[4:8, 4:8] = True
+    with_ = AnomalyMapDisplay(plane, mask=mask).plot().ax_
+    assert len(with_.collections) == len(without.collections) + 1
+
+
+def test_a_scale_upside_down_is_refused():
+    with pytest.raises(ValueError, match="vmin < vmax"):
+        AnomalyMapDisplay(np.zeros((4, 4)), vmin=6, vmax=0).plot()
+
+
+def test_hounsfield_units_are_windowed_and_others_taken_as_they_are():
+    hu = np.array([[-1000.0, 0.0, 40.0, 80.0, 3000.0, np.nan]])
+    assert grey(hu, *ct_range(hu, "hu")).tolist() == [[0, 0, 0.5, 1, 1, 0]]
+    assert ct_range(hu, "uint8") == (0, 255)
+    low, high = ct_range(np.array([[0.0, 1.0]]), None)
+    assert 0 <= low < high <= 1
+    with pytest.raises(ValueError, match="expected 'hu'"):
+        ct_range(hu, "HU")
+
+
+def test_displays_draw_on_the_users_axes():
+    axes = Figure().subplots(1, 3)
+    pair = PairDisplay.from_pairs(X).plot(axes[:2])
+    shown = AnomalyMapDisplay(X[0, 0]).plot(axes[2])
+    assert pair.figure_ is shown.figure_ is axes[0].figure
+    assert shown.ax_ is axes[2]
+
+
+def test_a_missing_modality_is_labelled():
+    pair = X[0].copy()
+    pair[1] = np.nan
+    display = PairDisplay(*pair).plot()
+    assert [len(ax.texts) for ax in display.ax_] == [0, 1]
+
+
+def test_a_stack_instead_of_a_plane_is_refused():
+    with pytest.raises(ValueError, match=r"ct has shape \(2, 32, 32\)"):
+        PairDisplay(X[0], X[0]).plot()
+
+
+def test_histograms_sum_to_a_hundred_percent_each():
+    decision = RNG.normal(size=40)
+    display = ScoreDistributionDisplay.from_predictions(Y.tolist() * 2 + [1] * 8, decision).plot()
+    assert len(display.ax_.patches) == 2
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == ["normal (n = 32)", "anomalous (n = 8)"]
+    for patch in display.ax_.patches:
+        xy = patch.get_xy()
+        heights = xy[1 : len(xy) // 2 : 2, 1]
+        assert heights.sum() == pytest.approx(100)
+
+
+def test_a_detector_that_has_no_scores_is_named():
+    scores = pd.DataFrame({"detector": ["a"], "decision": [0.0], "target": [1]})
+    with pytest.raises(ValueError, match="no detector 'b'; expected one of a"):
+        ScoreDistributionDisplay.from_scores(scores, "b")
+
+
+def test_the_area_under_the_curve_is_the_auroc():
+    decision = RNG.normal(size=200)
+    target = np.where(RNG.random(200) < 0.3, -1, 1)
+    display = RocCurvesDisplay.from_predictions(target, {"a": decision})
+    fpr, tpr = display.curves["a"]
+    assert np.trapezoid(tpr, fpr) == pytest.approx(roc_auc_score(target == -1, -decision))
+    assert display.aurocs["a"] == pytest.approx(np.trapezoid(tpr, fpr))
+
+
+def test_seeds_are_averaged():
+    target = np.tile([1, -1], 100)
+    scores = pd.DataFrame(
+        {
+            "detector": "a",
+            "seed": np.repeat([0, 1], 100),
+            "target": target,
+            "decision": RNG.normal(size=200) + target,
+        }
+    )
+    display = RocCurvesDisplay.from_scores(scores)
+    fpr, tpr = display.curves["a"]
+    assert np.trapezoid(tpr, fpr) == pytest.approx(display.aurocs["a"], abs=0.01)
+    assert (np.diff(fpr) >= 0).all()
+    assert (np.diff(tpr) >= 0).all()
+    assert (tpr[0], tpr[-1]) == (0, 1)
+
+
+def test_curves_are_told_apart_by_more_than_colour():
+    styles = [tuple(line_style(i).items()) for i in range(24)]
+    assert len(set(styles)) == 24
+
+
+def test_names_are_shown_as_they_are():
+    display = RocCurvesDisplay.from_predictions([1, -1], {"_a$b$": [1, -1]}).plot()
+    display.figure_.canvas.draw()
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert len(labels) == 2
+    assert r"a\$b\$ (1.000)" in labels[1]
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_an_overlay_is_written_even_without_one_modality(tmp_path, missing):
+    pair = X[0].copy()
+    pair[missing] = np.nan
+    path = overlay_png(
+        *pair,
+        X[1, 0] / 20,
+        tmp_path / "new" / "case.png",
+        title="1. a_$001$ <b>",
+        mask=X[0, 0] > 60,
+        ct_units="uint8",
+    )
+    assert path.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,525 @@
+"""Laws of save and load: what comes back is what was saved; a file can't run code."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import pickle
+import zipfile
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from ctmri_detect import AtlasDetector, MapScoring, ThresholdDetector
+from ctmri_detect.exceptions import CtmriDetectWarning, UntrustedModelError
+from ctmri_detect.localization import anomaly_map
+from ctmri_detect.metrics import image_average_precision_score
+from ctmri_detect.model_selection import NormalOnlyGroupKFold
+from ctmri_detect.networks.device import PortableNetwork
+from ctmri_detect.networks.pixel import PixelNetwork
+from ctmri_detect.persistence import load, save
+from ctmri_detect.persistence._networks import build, describe, weights_of
+from ctmri_detect.persistence._trust import _KNOWN
+from ctmri_detect.preprocessing import MRIScaler
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(16, 2, 16, 16)).astype("float32")
+X[0, 0, :2] = np.nan
+Y = np.where(np.isin(np.arange(16), [3, 5, 9, 15]), -1, 1)
+X[Y == -1, 1, 4:7, 4:7] += 6
+PATIENTS = np.repeat(np.arange(8), 2)
+
+
+class Regressor(BaseEstimator):
+    """Holds a network one level down, as a detector's parts do."""
+
+    def __init__(self, width=4):
+        self.width = width
+
+    def fit(self):
+        self.network_ = PixelNetwork(3, self.width).eval()
+        self.history_ = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.5, 0.25]})
+        return self
+
+
+class Holder(PortableNetwork, BaseEstimator):
+    """Networks in a list, in a dict, and one of them twice."""
+
+    def fit(self, X=None):
+        self.device_ = "cpu"
+        self.parts_ = [Regressor().fit(), {"second": Regressor(5).fit()}]
+        self.network_ = self.parts_[0].network_
+        self.rng_ = np.random.RandomState(3)
+        self.torch_device_ = torch.device("cpu")
+        return self
+
+    def outputs(self):
+        x = torch.linspace(-1, 1, 12).reshape(4, 3)
+        first, second = self.parts_[0].network_, self.parts_[1]["second"].network_
+        with torch.no_grad():
+            return [np.stack([t.numpy() for t in net(x)]) for net in (first, second)]
+
+
+class Doubler(TransformerMixin, BaseEstimator):
+    """A user's own step."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return 2 * X
+
+
+HOLDERS = [Holder, Regressor]
+
+
+def models():
+    search = GridSearchCV(
+        make_pipeline(MRIScaler(), AtlasDetector()),
+        {"atlasdetector__map_scoring__pool_fraction": [0.01, 0.1]},
+        scoring="roc_auc",
+        cv=NormalOnlyGroupKFold(2),
+    )
+    return {
+        "atlas": AtlasDetector().fit(X, groups=PATIENTS),
+        "threshold": ThresholdDetector().fit(X),
+        "parameters": AtlasDetector(MapScoring(reference=None, clip=float("inf"))).fit(X),
+        "pipeline": make_pipeline(MRIScaler(), AtlasDetector()).fit(X),
+        "search": search.fit(X, Y, groups=PATIENTS),
+    }
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return models()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.ctmri"
+
+
+@pytest.fixture
+def atlas(path):
+    """A saved model."""
+    save(AtlasDetector().fit(X), path)
+    return path
+
+
+def members(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rewrite(path, contents, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+
+
+def with_manifest(path, **changes):
+    contents = members(path)
+    manifest = json.loads(contents["manifest.json"]) | changes
+    rewrite(path, contents | {"manifest.json": json.dumps(manifest)})
+
+
+def with_state(path, state):
+    """The estimator replaced by a hand-made skops state."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("schema.json", json.dumps(state | {"protocol": 2}))
+    rewrite(path, members(path) | {"estimator.skops": buffer.getvalue()})
+
+
+def text(value):
+    return {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode",
+            "content": json.dumps(value)}  # fmt: skip
+
+
+def call(module, name, *arguments):
+    """The state of ``module.name(*arguments)``."""
+    parts = [text(a) for a in arguments]
+    args = {"__class__": "tuple", "__module__": "builtins", "__loader__": "TupleNode",
+            "content": parts}  # fmt: skip
+    return {"__class__": name, "__module__": module, "__loader__": "ConstructorFromReduceNode",
+            "content": args}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["atlas", "threshold", "parameters", "pipeline", "search"])
+def test_a_loaded_model_equals_the_saved_one(name, fitted, path):
+    model = fitted[name]
+    before = pickle.dumps(model)
+    save(model, path)
+    assert pickle.dumps(model) == before  # saving changes nothing
+    again = load(path)
+    np.testing.assert_array_equal(anomaly_map(again, X), anomaly_map(model, X))
+    np.testing.assert_array_equal(again.score_samples(X), model.score_samples(X))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert type(again) is type(model)
+    assert repr(again.get_params()) == repr(model.get_params())
+
+
+def test_a_loaded_model_can_be_rescored_and_fitted_again(fitted, path):
+    save(fitted["atlas"], path)
+    again, fresh = load(path), AtlasDetector().fit(X, groups=PATIENTS)
+    np.testing.assert_array_equal(
+        again.rescore(pool_fraction=0.2).score_samples(X),
+        fresh.rescore(pool_fraction=0.2).score_samples(X),
+    )
+    assert again.fit(X, groups=PATIENTS).offset_ == fitted["atlas"].offset_
+
+
+def test_a_search_with_the_librarys_own_scorer_travels(path):
+    scorer = make_scorer(image_average_precision_score, response_method="decision_function")
+    search = GridSearchCV(
+        AtlasDetector(),
+        {"map_scoring__clip": [3.0, 6.0]},
+        scoring=scorer,
+        cv=NormalOnlyGroupKFold(2),
+    ).fit(X, Y, groups=PATIENTS)
+    save(search, path)
+    again = load(path)
+    assert again.score(X, Y) == search.score(X, Y)
+    assert again.best_params_ == search.best_params_
+
+
+def test_networks_come_back_wherever_they_hide(path):
+    holder = Holder().fit()
+    before, network = joblib.hash(holder.outputs()), holder.network_
+    with pytest.warns(CtmriDetectWarning, match="Holder"):
+        save(holder, path)
+    assert holder.network_ is network
+    assert holder.parts_[0].network_ is network
+    assert sorted(members(path)) == [
+        "estimator.skops", "manifest.json", "weights-0.safetensors", "weights-1.safetensors"
+    ]  # fmt: skip
+    state = torch.random.get_rng_state()
+    again = load(path, trusted=HOLDERS)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert joblib.hash(again.outputs()) == before
+    assert again.network_ is again.parts_[0].network_
+    assert not again.network_.training
+    assert next(again.network_.parameters()).requires_grad
+    assert again.torch_device_ == "cpu"
+    pd.testing.assert_frame_equal(again.parts_[0].history_, holder.parts_[0].history_)
+    assert again.rng_.randint(1000) == np.random.RandomState(3).randint(1000)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_model_fitted_on_cuda_loads_on_a_cpu(path):
+    holder = Holder().fit()
+    holder.device_ = "cuda"
+    with pytest.warns(CtmriDetectWarning):
+        save(holder, path)
+    manifest = json.loads(members(path)["manifest.json"])
+    for entry in manifest["networks"].values():
+        entry["device"] = "cuda:0"
+    with_manifest(path, networks=manifest["networks"])
+    again = load(path, trusted=HOLDERS)
+    assert again.device_ == "cpu"
+    assert next(again.network_.parameters()).device.type == "cpu"
+    assert joblib.hash(again.outputs()) == joblib.hash(holder.outputs())
+
+
+def test_precision_and_layout_of_the_weights_are_kept():
+    network = PixelNetwork(3, 4).to(torch.bfloat16)
+    again = build(describe(network), weights_of(network))
+    assert {t.dtype for t in again.state_dict().values()} == {torch.bfloat16}
+    assert describe(again) == describe(network)
+
+
+def test_a_foreign_network_is_refused_when_saving(path):
+    holder = Regressor().fit()
+    holder.network_ = torch.nn.Linear(2, 2)
+    with pytest.raises(TypeError, match=r"network_ is a torch\..*Linear.*ctmri_detect.networks"):
+        save(holder, path)
+    holder.network_ = PixelNetwork(2)
+    holder.network_.config = {"features": 2}
+    with pytest.raises(TypeError, match="can't be built again from its config"):
+        save(holder, path)
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["iforest.IForest", "ocsvm.OCSVM", "knn.KNN", "ecod.ECOD"])
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_fitted_pyod_detectors_travel(name, path):
+    module, kind = name.split(".")
+    pyod = pytest.importorskip(f"pyod.models.{module}")
+    rows = RNG.normal(size=(60, 4))
+    options = {"random_state": np.random.RandomState(0)} if kind == "IForest" else {}
+    atlas = AtlasDetector().fit(X)
+    atlas.inner_ = getattr(pyod, kind)(**options).fit(rows)
+    save(atlas, path)
+    inner = load(path).inner_
+    np.testing.assert_array_equal(
+        inner.decision_function(rows), atlas.inner_.decision_function(rows)
+    )
+
+
+def test_a_step_of_ones_own_needs_to_be_named(path):
+    model = make_pipeline(Doubler(), AtlasDetector()).fit(X)
+    with pytest.warns(CtmriDetectWarning, match="Doubler"):
+        save(model, path)
+    with pytest.raises(UntrustedModelError, match=r"not trusted: \S*Doubler\. .*trusted="):
+        load(path)
+    name = f"{Doubler.__module__}.Doubler"
+    for trusted in ([Doubler], [name]):
+        again = load(path, trusted=trusted)
+        np.testing.assert_array_equal(again.score_samples(X), model.score_samples(X))
+    for wrong in (True, name):
+        with pytest.raises(TypeError, match="expected a list"):
+            load(path, trusted=wrong)
+
+
+def test_what_cannot_be_saved_says_so(path, tmp_path):
+    with pytest.raises(NotFittedError):
+        save(AtlasDetector(), path)
+    with pytest.raises(TypeError, match="expected a fitted detector"):
+        save({"a": 1}, path)
+    model = AtlasDetector().fit(X)
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        save(model, tmp_path)
+    with pytest.raises(FileNotFoundError, match="doesn't exist"):
+        save(model, tmp_path / "no" / "model.ctmri")
+    model.function_ = (value for value in ())
+    with pytest.raises(TypeError, match="can't be saved"):
+        save(model, path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_save_leaves_the_older_file(atlas, monkeypatch):
+    before = atlas.read_bytes()
+    monkeypatch.setattr("ctmri_detect.persistence._archive.os.replace", _raise)
+    with pytest.raises(KeyboardInterrupt):
+        save(ThresholdDetector().fit(X), atlas)
+    assert atlas.read_bytes() == before
+    assert list(atlas.parent.iterdir()) == [atlas]
+
+
+def _raise(*_):
+    raise KeyboardInterrupt
+
+
+def test_saving_replaces_an_older_file(atlas):
+    save(ThresholdDetector().fit(X), atlas)
+    assert isinstance(load(atlas), ThresholdDetector)
+
+
+class Bomb:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return open, (str(self.marker), "w")
+
+
+@pytest.mark.parametrize("dump", [
+    lambda bomb, path: path.write_bytes(pickle.dumps(bomb)),
+    joblib.dump,
+    lambda bomb, path: joblib.dump(bomb, path, compress=("gzip", 3)),
+])  # fmt: skip
+def test_a_pickle_is_never_loaded(dump, path, tmp_path):
+    dump(Bomb(tmp_path / "marker"), path)
+    with pytest.raises(UntrustedModelError, match="pickle"):
+        load(path)
+    assert not (tmp_path / "marker").exists()
+
+
+def test_a_zip_of_torch_is_never_unpickled(path, tmp_path):
+    torch.save(Bomb(tmp_path / "marker"), path)
+    with pytest.raises(ValueError, match=r"without manifest\.json"):
+        load(path)
+    assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("builtins", "open"),
+        ("builtins", "eval"),
+        ("os", "system"),
+        ("ctmri_detect.persistence", "load"),  # the library's functions are no estimators
+        ("ctmri_detect._extras", "require"),
+        ("ctmri_detect.cli", "main"),
+        ("ctmri_detect.detectors.atlas", "np"),  # nor what its modules import
+        ("ctmri_detect.detectors.atlas", "MapScoring"),
+        ("ctmri_detect.detectors.nothing", "Detector"),
+        ("ctmri_detect.detectors.", "Detector"),
+        ("ctmri_detect.preprocessing.pipeline", "make_preprocessor"),
+        ("sklearn.base", "clone"),
+        ("joblib.memory", "Memory"),
+        ("functools", "partial"),
+    ],
+)
+def test_no_type_outside_the_list_is_loaded(module, name, atlas, tmp_path):
+    marker = tmp_path / "marker"
+    for loader in ("ConstructorFromReduceNode", "FunctionNode", "TypeNode", "ObjectNode"):
+        state = call(module, name, str(marker), "w") | {"__loader__": loader}
+        with_state(atlas, state)
+        with pytest.raises(UntrustedModelError, match="not trusted") as error:
+            load(atlas)
+        assert f"{module}.{name}" in str(error.value)
+        assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", sorted(_KNOWN))
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_every_name_on_the_list_exists(name):
+    module, _, attribute = name.rpartition(".")
+    found = getattr(importlib.import_module(module), attribute)
+    assert found.__name__ == attribute
+    assert found.__module__ in (module, "numpy")
+
+
+def test_a_function_inside_an_estimator_is_refused(path):
+    model = AtlasDetector().fit(X)
+    model.mean_ = eval
+    with pytest.warns(CtmriDetectWarning, match="builtins.eval"):
+        save(model, path)
+    with pytest.raises(UntrustedModelError, match=r"not trusted: builtins\.eval"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "subprocess.Popen",
+        "torch.nn.Linear",
+        "ctmri_detect.networks.training.Training",
+        "ctmri_detect.networks.pixel.nn",
+        "ctmri_detect.networks.nothing.Network",
+    ],
+)
+def test_only_the_librarys_networks_are_built(name, atlas):
+    contents = members(atlas)
+    manifest = json.loads(contents["manifest.json"])
+    entry = describe(PixelNetwork(2)) | {"class": name, "config": {}}
+    manifest["networks"] = {"weights-0.safetensors": entry}
+    contents["manifest.json"] = json.dumps(manifest)
+    rewrite(atlas, contents | {"weights-0.safetensors": weights_of(PixelNetwork(2))})
+    with pytest.raises(UntrustedModelError, match=r"expected a class of ctmri_detect\.networks"):
+        load(atlas)
+
+
+@pytest.mark.parametrize(
+    "member", ["../../evil.py", "/tmp/evil", "weights-0.pkl", "a/weights-0.safetensors", "C:\\x"]
+)
+def test_unexpected_members_are_refused(member, atlas):
+    rewrite(atlas, members(atlas) | {member: b"x"})
+    with pytest.raises(UntrustedModelError, match="which no saved model does"):
+        load(atlas)
+
+
+def test_compressed_and_doubled_members_are_refused(atlas):
+    contents = members(atlas)
+    rewrite(atlas, contents, zipfile.ZIP_DEFLATED)
+    with pytest.raises(UntrustedModelError):
+        load(atlas)
+    with zipfile.ZipFile(atlas, "w") as archive:
+        for name, data in [*contents.items(), ("estimator.skops", b"x")]:
+            with pytest.warns(UserWarning, match="Duplicate") if data == b"x" else _nothing():
+                archive.writestr(name, data)
+    with pytest.raises(UntrustedModelError):
+        load(atlas)
+
+
+class _nothing:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+
+def test_a_truncated_file_is_named_so(atlas):
+    data = atlas.read_bytes()
+    for share in (0.001, 0.3, 0.9, 0.999):
+        atlas.write_bytes(data[: int(share * len(data))])
+        with pytest.raises(ValueError, match="cut off"):
+            load(atlas)
+
+
+@pytest.mark.parametrize("where", [0.3, 0.6])
+def test_a_damaged_file_is_noticed(where, atlas):
+    data = bytearray(atlas.read_bytes())
+    data[int(where * len(data))] ^= 255
+    atlas.write_bytes(data)
+    with pytest.raises(ValueError, match="damaged"):
+        load(atlas)
+
+
+@pytest.mark.parametrize("data", [b"", b"text\n", b"\x00" * 100, b'{"a": 1}'])
+def test_another_file_is_no_model(data, path):
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="no model"):
+        load(path)
+
+
+def test_another_programs_zip_is_no_model(path, atlas):
+    with zipfile.ZipFile(path.with_suffix(".zip"), "w") as archive:
+        archive.writestr("a.txt", "a")
+    with pytest.raises(ValueError, match=r"without manifest\.json"):
+        load(path.with_suffix(".zip"))
+    with_manifest(atlas, format="other")
+    with pytest.raises(ValueError, match="another program"):
+        load(atlas)
+
+
+@pytest.mark.parametrize("changes", [{"format_version": "1"}, {"versions": None}, {"networks": []}])
+def test_an_odd_manifest_is_refused(changes, atlas):
+    with_manifest(atlas, **changes)
+    with pytest.raises(ValueError, match="incomplete manifest"):
+        load(atlas)
+
+
+def test_a_missing_member_is_named(atlas):
+    with_manifest(atlas, networks={"weights-0.safetensors": {}})
+    with pytest.raises(ValueError, match="incomplete"):
+        load(atlas)
+
+
+@pytest.mark.parametrize("schema", [b"[]", b"{}", b"{", b'{"protocol": 99}'])
+def test_an_unreadable_estimator_is_refused(schema, atlas):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("schema.json", schema)
+    for data in (buffer.getvalue(), b"x"):
+        rewrite(atlas, members(atlas) | {"estimator.skops": data})
+        with pytest.raises(UntrustedModelError, match="can't be read"):
+            load(atlas)
+
+
+def test_something_else_than_an_estimator_is_refused(atlas):
+    rewrite(atlas, members(atlas) | {"estimator.skops": skops.io.dumps([1, 2])})
+    with pytest.raises(UntrustedModelError, match="expected an estimator"):
+        load(atlas)
+
+
+def test_a_newer_format_asks_for_an_upgrade(atlas):
+    with_manifest(atlas, format_version=2)
+    with pytest.raises(ValueError, match="pip install --upgrade"):
+        load(atlas)
+
+
+def test_other_versions_are_told(atlas):
+    versions = json.loads(members(atlas)["manifest.json"])["versions"]
+    with_manifest(atlas, versions=versions | {"scikit-learn": "1.0.0", "torch": "1.0"})
+    with pytest.warns(CtmriDetectWarning, match=r"scikit-learn 1\.0\.0 \(here ") as caught:
+        load(atlas)
+    assert "torch" not in str(caught[0].message)  # it holds no network
+
+
+def test_a_missing_file_is_an_os_error(path):
+    with pytest.raises(FileNotFoundError):
+        load(path)
