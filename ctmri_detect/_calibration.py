@@ -52,11 +52,14 @@ def held_out_residuals(
     codes: npt.NDArray[np.int64],
     *,
     trains: bool,
+    cross_fits: bool = False,
 ) -> tuple[Residual, npt.NDArray[np.int64]]:
     """Fit, and give the residuals of slices that the fit did not see.
 
-    From eight patients on, every fourth is held out. With fewer, each is left out in turn and
-    the model is fitted once more on all. A detector that trains nothing holds nothing out.
+    From eight patients on, every fourth is held out; or, where `cross_fits`, each fourth of the
+    patients is left out in turn and the model is fitted once more on all, so that every slice can
+    be a reference. With fewer patients, each one is left out in turn. A detector that trains
+    nothing holds nothing out.
 
     Returns
     -------
@@ -65,21 +68,26 @@ def held_out_residuals(
     rows : int array (m,)
         The samples of `X` that they belong to.
     """
-    patients = np.unique(codes)
-    if not trains or len(patients) >= ENOUGH_PATIENTS or len(patients) == 1:
-        held = np.isin(codes, patients[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
-        split = trains and len(patients) > 1
-        fit(X.take(np.flatnonzero(~held)) if split else X)
-        rows = np.flatnonzero(held) if split else np.arange(len(X))
-        rows = rows[bank_rows(len(rows), X.shape[1:])]
+    order = np.unique(codes, return_inverse=True)[1]
+    n_patients = order.max() + 1
+    if not trains or n_patients == 1:
+        fit(X)
+        rows = bank_rows(len(X), X.shape[1:])
         return residual(X.take(rows)), rows
+    if n_patients >= ENOUGH_PATIENTS:
+        order = order % HELD_OUT_EVERY
+        if not cross_fits:
+            held = order == HELD_OUT_EVERY - 1
+            fit(X.take(np.flatnonzero(~held)))
+            rows = np.flatnonzero(held)
+            rows = rows[bank_rows(len(rows), X.shape[1:])]
+            return residual(X.take(rows)), rows
     kept = bank_rows(len(X), X.shape[1:])
     parts, rows_of = [], []
-    for patient in patients:
-        fit(X.take(np.flatnonzero(codes != patient)))
-        rows = kept[codes[kept] == patient]
-        if len(rows):
-            parts.append(residual(X.take(rows)))
-            rows_of.append(rows)
+    for fold in np.unique(order[kept]):
+        fit(X.take(np.flatnonzero(order != fold)))
+        rows = kept[order[kept] == fold]
+        parts.append(residual(X.take(rows)))
+        rows_of.append(rows)
     fit(X)
     return np.concatenate(parts), np.concatenate(rows_of)

@@ -62,6 +62,7 @@ class BasePairedDetector(OutlierMixin, _PairedEstimator):
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}
     _resolved: ClassVar[dict[str, str]] = {"map_scoring": "_default_map_scoring"}
     _trains = True  # whether training residuals flatter, so that patients are held out
+    _cross_fits = False  # whether fitting is so cheap that each quarter is held out in turn
     _block = 16  # samples scored at a time, the last block padded
 
     map_scoring: MapScoring | None
@@ -123,7 +124,12 @@ class BasePairedDetector(OutlierMixin, _PairedEstimator):
         scoring = self.map_scoring
         self.map_scoring_ = self._default_map_scoring() if scoring is None else clone(scoring)
         residual, rows = held_out_residuals(
-            self._fit, self._residual_of, reader, codes, trains=self._trains
+            self._fit,
+            self._residual_of,
+            reader,
+            codes,
+            trains=self._trains,
+            cross_fits=self._cross_fits,
         )
         self.map_scoring_.fit(residual, reader.take(rows), codes[rows])
         self.offset_ = self.map_scoring_.offset_
@@ -189,9 +195,7 @@ class BasePairedDetector(OutlierMixin, _PairedEstimator):
             region, modality, sign, y, x, area_px, area_mm2, peak).
         """
         maps = self._z_maps(X)
-        return Bunch(
-            z_maps=maps, regions=region_table(maps, threshold=threshold, spacing=spacing)
-        )
+        return Bunch(z_maps=maps, regions=region_table(maps, threshold=threshold, spacing=spacing))
 
     @final
     def rescore(self, **params: Any) -> Any:

@@ -48,7 +48,7 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
 
     @classmethod
     def _default_training(cls) -> Training:
-        return Training(max_epochs=40, batch_size=16, lr=2e-3, augmentation="flip")
+        return Training(max_epochs=30, batch_size=8, lr=2e-3, augmentation="flip")
 
     def _fit(self, X: PairReader) -> None:
         require("torch", extra="torch")
@@ -76,7 +76,7 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
 
     def _check_parameters(self) -> None:
         if not isinstance(self.latent_dim, (int, np.integer)) or self.latent_dim < 1:
-            raise ValueError(f"latent_dim is {self.latent_dim!r}; expected an integer of 1 or more.")
+            raise ValueError(f"latent_dim is {self.latent_dim!r}; expected an integer above 0.")
         channels = np.asarray(self.channels)
         if channels.ndim != 1 or channels.dtype.kind not in "iu" or not len(channels):
             raise ValueError(
@@ -91,7 +91,7 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
 
         network = self.network_
         with torch.inference_mode():
-            x = torch.from_numpy(X).to(self.device_)
+            x = torch.tensor(X, device=self.device_)  # a copy is aligned, and sums repeatable
             mean, log_variance = network(x)
             difference = network.standardise(x) - mean
             unit = torch.exp(-log_variance / 2) if self.predict_variance else network.scale

@@ -107,6 +107,8 @@ class CrossModalDetector(BasePairedDetector):
         "training": "_default_training",
     }
 
+    _cross_fits = True
+
     def __init__(
         self,
         evidence: Sequence[str] = ("mismatch", "within"),

@@ -61,8 +61,8 @@ def resolve_precision(precision: str, device: str) -> str:
 
     "auto" takes bfloat16 where the hardware multiplies in it: CUDA devices that support it, and
     CPUs with AMX or AVX512-BF16 instructions. On a CPU with AVX512-BF16 alone, training the
-    autoencoder measured 2.2 times as fast as float32; without either instruction set bfloat16
-    is emulated and slower. Weights, losses and all scoring stay float32.
+    autoencoder measured 1.5 times as fast as float32; without either instruction set bfloat16
+    is emulated. Weights, losses and all scoring stay float32.
 
     Parameters
     ----------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -101,7 +103,8 @@ def folded(weights: dict[str, Tensor]) -> EfficientNetLite0:
     """
     network = EfficientNetLite0()
     _fold(network.stem, weights, "_conv_stem", "_bn0")
-    for i, block in enumerate(network.blocks):
+    for i, module in enumerate(network.blocks):
+        block = cast(InvertedBottleneck, module)
         prefix = f"_blocks.{i}."
         if block.expand is not None:
             _fold(block.expand, weights, f"{prefix}_expand_conv", f"{prefix}_bn0")

@@ -10,7 +10,6 @@ import importlib
 import inspect
 import json
 import re
-import sys
 from typing import Any
 
 from ctmri_detect._extras import require
@@ -92,9 +91,9 @@ def usable_device(device: str) -> str:
     """
     if not device.startswith("cuda"):
         return device
-    torch = sys.modules.get("torch")
+    torch = require("torch", extra="torch")
     index = int(device.partition(":")[2] or 0)
-    there = torch is not None and torch.cuda.is_available() and index < torch.cuda.device_count()
+    there = torch.cuda.is_available() and index < torch.cuda.device_count()
     return device if there else "cpu"
 
 

@@ -74,6 +74,8 @@ class ReferenceBank:
         values = np.where(np.isnan(evidence), np.float32(0), evidence)
         count = self.seen_.sum(axis=0, dtype=np.float32)[None]
         self.center_ = (values.sum(axis=0) / np.maximum(count, 1)).astype(np.float32)
+        if self.reference is None:  # nothing is subtracted, and the unit is the root mean square
+            self.center_ = np.zeros_like(self.center_)
         values -= self.center_
         values *= self.seen_[:, None]
         self.values_ = values
@@ -88,9 +90,9 @@ class ReferenceBank:
     ) -> npt.NDArray[np.float32]:
         """Z-scores of evidence ``(n, kinds, 2, h, w)``, NaN where it is NaN."""
         pooled = self.pooled_sd_[None, :, :, None, None]
-        if self.reference is None:
-            return evidence / pooled
         centred = evidence - self.center_
+        if self.reference is None:
+            return centred / pooled
         count, first, second = self._sums(self._weights(descriptors))
         count = count[:, None] + _PRIOR
         mean = first / count
