@@ -126,6 +126,4 @@ def pixel_average_precision_score(masks: Any, maps: Any) -> float:
     unseen = np.isnan(maps)
     used = ~unseen | masks
     lowest = np.float64(np.nanmin(maps)) - 1 if not unseen.all() else 0.0
-    return float(
-        average_precision_score(masks[used], np.where(unseen, lowest, maps)[used])
-    )
+    return float(average_precision_score(masks[used], np.where(unseen, lowest, maps)[used]))

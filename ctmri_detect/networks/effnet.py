@@ -70,9 +70,7 @@ class EfficientNetLite0(nn.Module):
         for repeats, kernel, stride, expansion, c_out in STAGES:
             for i in range(repeats):
                 block_stride = stride if i == 0 else 1
-                blocks.append(
-                    InvertedBottleneck(channels, c_out, kernel, block_stride, expansion)
-                )
+                blocks.append(InvertedBottleneck(channels, c_out, kernel, block_stride, expansion))
                 channels = c_out
         self.blocks = nn.ModuleList(blocks)
 

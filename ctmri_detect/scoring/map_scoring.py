@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ctmri_detect.imageops.similar import slice_descriptors
 from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.imageops.symmetry import mirror_contrast
+from ctmri_detect.scoring.evidence import fused_evidence, pool_top
 from ctmri_detect.scoring.reference import Reference, ReferenceBank, bank_rows
 from ctmri_detect.validation import PairReader, check_groups, check_pairs
 
@@ -217,31 +218,10 @@ class MapScoring(BaseEstimator):
         return np.concatenate(parts)
 
     def _map(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.sqrt(self._fused(z))
+        return np.sqrt(fused_evidence(z, self.fusion))
 
     def _score(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        return self._pool(self._fused(z))
-
-    def _fused(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Evidence ``(n, h, w)`` from the z-maps ``(n, kinds, 2, h, w)``."""
-        evidence = z[:, 0] ** 2
-        if self.symmetry:
-            evidence = (evidence + np.maximum(z[:, 0] * z[:, 1], 0)) / 2
-        return self._fuse(evidence)
-
-    def _fuse(self, evidence: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        ct, mri = evidence[:, 0], evidence[:, 1]
-        if self.fusion == "max":
-            return np.fmax(ct, mri)
-        return np.where(np.isnan(ct), mri, np.where(np.isnan(mri), ct, (ct + mri) / 2))
-
-    def _pool(self, evidence: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        scores = np.empty(len(evidence))
-        for i, plane in enumerate(evidence):
-            seen = plane[~np.isnan(plane)]
-            k = max(1, round(self.pool_fraction * seen.size))
-            scores[i] = -np.partition(seen, seen.size - k)[seen.size - k :].mean(dtype=np.float64)
-        return scores
+        return -pool_top(fused_evidence(z, self.fusion), self.pool_fraction)
 
     def _check_parameters(self) -> None:
         rules = [

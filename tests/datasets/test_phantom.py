@@ -41,11 +41,17 @@ def brain(person, index, size):
 
 
 def test_shapes_types_and_truth(pairs):
-    assert pairs.data.shape == (24, 2, 128, 128) and pairs.data.dtype == np.float32
-    assert pairs.target.dtype == np.int64 and set(pairs.target) == {-1, 1}
-    assert pairs.masks.shape == (24, 128, 128) and pairs.masks.dtype == bool
-    assert pairs.groups.shape == (24,) and len(set(pairs.groups)) == 4
-    assert pairs.paired is True and pairs.ct_units == "hu" and pairs.skipped == []
+    assert pairs.data.shape == (24, 2, 128, 128)
+    assert pairs.data.dtype == np.float32
+    assert pairs.target.dtype == np.int64
+    assert set(pairs.target) == {-1, 1}
+    assert pairs.masks.shape == (24, 128, 128)
+    assert pairs.masks.dtype == bool
+    assert pairs.groups.shape == (24,)
+    assert len(set(pairs.groups)) == 4
+    assert pairs.paired is True
+    assert pairs.ct_units == "hu"
+    assert pairs.skipped == []
     assert np.isfinite(pairs.data).all()
     assert {"ct", "mri", "patient", "slice", "spacing", "sequence", "kind"} <= set(pairs.frame)
     np.testing.assert_array_equal(pairs.masks.any(axis=(1, 2)), pairs.target == -1)
@@ -64,7 +70,8 @@ def test_fraction_is_exact_and_spread_over_subjects(fraction):
 
 def test_kinds_are_balanced(all_kinds):
     counts = all_kinds.frame["kind"].value_counts()
-    assert set(counts.index) == set(KINDS) and counts.max() == counts.min()
+    assert set(counts.index) == set(KINDS)
+    assert counts.max() == counts.min()
 
 
 def test_grey_white_contrast_is_the_published_one():
@@ -136,11 +143,16 @@ def test_lesions_lie_inside_the_head(all_kinds, pairs):
 def test_signatures_follow_the_physics(all_kinds):
     frame = all_kinds.frame.groupby("kind")[["contrast_ct", "contrast_mri"]].agg(["min", "max"])
     ct, mri = frame["contrast_ct"], frame["contrast_mri"]
-    assert ct.loc["haematoma", "min"] > 2 and mri.loc["haematoma", "max"] < -3
-    assert ct.loc["calcification", "min"] > 5 and mri.loc["calcification", "max"] < -3
-    assert ct.loc["infarct_early"].abs().max() < 1 and mri.loc["infarct_early", "min"] > 3
-    assert ct.loc["infarct_subacute", "max"] < -1 and mri.loc["infarct_subacute", "min"] > 3
-    assert ct.loc["oedema", "max"] < -1 and mri.loc["oedema", "min"] > 3
+    assert ct.loc["haematoma", "min"] > 2
+    assert mri.loc["haematoma", "max"] < -3
+    assert ct.loc["calcification", "min"] > 5
+    assert mri.loc["calcification", "max"] < -3
+    assert ct.loc["infarct_early"].abs().max() < 1
+    assert mri.loc["infarct_early", "min"] > 3
+    assert ct.loc["infarct_subacute", "max"] < -1
+    assert mri.loc["infarct_subacute", "min"] > 3
+    assert ct.loc["oedema", "max"] < -1
+    assert mri.loc["oedema", "min"] > 3
     assert ct.loc["contradiction"].abs().max() < 0.05
     assert mri.loc["contradiction"].abs().min() > 2
 

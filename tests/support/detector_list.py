@@ -20,15 +20,11 @@ SMALL = {"patches_per_slice": 8, "n_components": 8, "random_state": 0}
 DETECTORS = {
     "threshold": ThresholdDetector(),
     "atlas": AtlasDetector(),
-    "atlas-position": AtlasDetector(
-        map_scoring=MapScoring(reference="position", symmetry=False)
-    ),
+    "atlas-position": AtlasDetector(map_scoring=MapScoring(reference="position", symmetry=False)),
     "autoencoder": ConvAutoencoderDetector(
         channels=(4, 8), latent_dim=8, training=BRIEF, device="cpu", random_state=0
     ),
-    "cross-modal": CrossModalDetector(
-        pixels_per_slice=64, width=16, device="cpu", random_state=0
-    ),
+    "cross-modal": CrossModalDetector(pixels_per_slice=64, width=16, device="cpu", random_state=0),
     "deep-ocsvm": DeepFeatureDetector(detector="ocsvm", **SMALL),
     "deep-iforest": DeepFeatureDetector(detector="iforest", **SMALL),
     "deep-lof": DeepFeatureDetector(detector=LocalOutlierFactor(novelty=True), **SMALL),

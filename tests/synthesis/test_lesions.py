@@ -42,7 +42,8 @@ def field_of(kind, severity, head, seed):
 def test_field_is_a_fraction_with_a_core_inside_the_skull(kind, severity, head):
     for seed in range(4):
         _, field = field_of(kind, severity, head, seed)
-        assert field.min() >= 0 and field.max() <= 1 + 1e-6
+        assert field.min() >= 0
+        assert field.max() <= 1 + 1e-6
         assert (field > 0.5).any()
         assert field[head[1] > 0.5].max() == 0
 

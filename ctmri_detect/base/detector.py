@@ -1,56 +1,24 @@
-"""The base classes: final public verbs; a method writes `_fit` and `_residual`, no more."""
+"""Base of the detectors: final public verbs; a method writes `_fit` and `_residual`, no more."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
 from typing import Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, OutlierMixin, TransformerMixin, clone
-from sklearn.utils import Bunch, Tags
+from sklearn.base import OutlierMixin, clone
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._calibration import held_out_residuals, patient_codes
+from ctmri_detect.base.estimator import PairedEstimator
 from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError
 from ctmri_detect.scoring import MapScoring, region_table
 from ctmri_detect.validation import PairReader, check_pairs, is_target, missing_planes
 
 
-@dataclass(slots=True)
-class PairedTags(Tags):
-    """scikit-learn's tags, and what a user of pairs has to know of a detector."""
-
-    missing_modality: bool = False  # scores samples of which one plane is missing
-    localizes: bool = True  # its map says where, not only whether
-    joint: bool = False  # its evidence is about both planes together
-
-
-class _PairedEstimator(BaseEstimator):
-    _tags: ClassVar[dict[str, bool]] = {}
-    _resolved: ClassVar[dict[str, str]] = {}  # parameter -> name of the method with its default
-
-    def __sklearn_tags__(self) -> PairedTags:
-        tags = super().__sklearn_tags__()
-        own = {f.name: getattr(tags, f.name) for f in fields(Tags)}
-        paired = PairedTags(**own, **self._tags)
-        paired.input_tags.two_d_array = False
-        paired.input_tags.three_d_array = False
-        paired.input_tags.allow_nan = True
-        return paired
-
-    def set_params(self, **params: Any) -> Any:
-        """Set parameters; ``map_scoring__x`` reaches into the default where it is None."""
-        for name, default in self._resolved.items():
-            nested = any(key.startswith(f"{name}__") for key in params)
-            if nested and params.get(name, getattr(self, name)) is None:
-                setattr(self, name, getattr(self, default)())
-                params.pop(name, None)
-        return super().set_params(**params)
-
-
-class BasePairedDetector(OutlierMixin, _PairedEstimator):
+class BasePairedDetector(OutlierMixin, PairedEstimator):
     """Base of all detectors of anomalies in pairs.
 
     A detector writes ``_fit(X)`` and ``_residual(X)``: `X` is a `PairReader` in the first
@@ -258,39 +226,6 @@ class BasePairedDetector(OutlierMixin, _PairedEstimator):
         return np.concatenate(
             [finish(part, reader.take(rows)) for rows, part in self._residual_blocks(reader)]
         )
-
-
-class BasePairedTransformer(TransformerMixin, _PairedEstimator):
-    """Base of the preprocessing steps, pairs in and pairs out.
-
-    A step writes ``_transform(X)`` (float32 array in, float32 array out, never in place) and,
-    where it learns something from all samples, ``_fit(X)``. A step that moves pixels also writes
-    ``inverse_transform_map(maps, X)``, `X` being the step's input: maps on the output grid come
-    back on the grid of `X`, NaN where they do not reach.
-    """
-
-    _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
-    _per_sample = 64  # samples transformed at a time
-
-    def _fit(self, X: PairReader) -> None:
-        """Learn from all samples; most steps have nothing to learn."""
-
-    def _transform(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        raise NotImplementedError(f"{type(self).__name__} has to write _transform(X).")
-
-    @final
-    def fit(self, X: Any, y: Any = None) -> Any:
-        """Check the parameters and learn what the step needs; `y` is ignored."""
-        reader = check_pairs(X)
-        self._fit(reader)
-        self.image_shape_ = reader.shape[2:]
-        return self
-
-    @final
-    def transform(self, X: Any) -> npt.NDArray[np.float32]:
-        """Float32 pairs ``(n_samples, 2, height', width')``; `X` is left as it was."""
-        check_is_fitted(self, "image_shape_")
-        return np.concatenate([self._transform(b) for b in check_pairs(X).blocks(self._per_sample)])
 
 
 def _refuse_missing(reader: PairReader, name: str) -> None:

@@ -1,0 +1,7 @@
+"""The base classes of everything that takes pairs."""
+
+from ctmri_detect.base.detector import BasePairedDetector
+from ctmri_detect.base.estimator import PairedTags
+from ctmri_detect.base.transformer import BasePairedTransformer
+
+__all__ = ["BasePairedDetector", "BasePairedTransformer", "PairedTags"]

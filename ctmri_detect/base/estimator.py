@@ -1,0 +1,43 @@
+"""What detectors and transformers of pairs have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+
+
+@dataclass(slots=True)
+class PairedTags(Tags):
+    """scikit-learn's tags, and what a user of pairs has to know of a detector."""
+
+    missing_modality: bool = False  # scores samples of which one plane is missing
+    localizes: bool = True  # its map says where, not only whether
+    joint: bool = False  # its evidence is about both planes together
+
+
+class PairedEstimator(BaseEstimator):
+    """Tags of pairs, and nested parameters that reach into a default."""
+
+    _tags: ClassVar[dict[str, bool]] = {}
+    _resolved: ClassVar[dict[str, str]] = {}  # parameter -> name of the method with its default
+
+    def __sklearn_tags__(self) -> PairedTags:
+        tags = super().__sklearn_tags__()
+        own = {f.name: getattr(tags, f.name) for f in fields(Tags)}
+        paired = PairedTags(**own, **self._tags)
+        paired.input_tags.two_d_array = False
+        paired.input_tags.three_d_array = False
+        paired.input_tags.allow_nan = True
+        return paired
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters; ``map_scoring__x`` reaches into the default where it is None."""
+        for name, default in self._resolved.items():
+            nested = any(key.startswith(f"{name}__") for key in params)
+            if nested and params.get(name, getattr(self, name)) is None:
+                setattr(self, name, getattr(self, default)())
+                params.pop(name, None)
+        return super().set_params(**params)
