@@ -124,6 +124,12 @@ def pixel_average_precision_score(masks: Any, maps: Any) -> float:
             "masks holds no lesion pixel; the metric needs at least one. Give samples with lesions."
         )
     unseen = np.isnan(maps)
+    if (unseen | masks).all():
+        raise InvalidPairsError(
+            "maps observed no healthy pixel, so nothing can be ranked; expected numbers outside "
+            "the lesions too. Check that the maps lie on the masks' grid."
+        )
     used = ~unseen | masks
-    lowest = np.float64(np.nanmin(maps)) - 1 if not unseen.all() else 0.0
-    return float(average_precision_score(masks[used], np.where(unseen, lowest, maps)[used]))
+    heat = maps.astype(np.float64)
+    heat[unseen] = np.nextafter(np.nanmin(heat), -np.inf)
+    return float(average_precision_score(masks[used], heat[used]))

@@ -61,7 +61,9 @@ class GroupSpy(BaseEstimator):
 
 @pytest.mark.parametrize("k", [2, 3, 5, 12])
 @pytest.mark.parametrize("shuffle", [False, True])
-@pytest.mark.parametrize("y", [Y, Y.astype(float), list(Y), None], ids=["int", "float", "list", "None"])
+@pytest.mark.parametrize(
+    "y", [Y, Y.astype(float), list(Y), None], ids=["int", "float", "list", "None"]
+)
 def test_the_laws_of_a_split(k, shuffle, y):
     splitter = NormalOnlyGroupKFold(k, shuffle=shuffle, random_state=0 if shuffle else None)
     splits = list(splitter.split(X, y, PATIENT))
@@ -138,7 +140,9 @@ def test_a_grid_search_over_a_pipeline(routing):
     fresh = make_pipeline(Double(), Mean()).set_params(**search.best_params_)[-1]
     fresh.fit(2 * X, Y, groups=PATIENT if routing else None)
     assert_array_equal(search.decision_function(X), fresh.decision_function(2 * X))
-    other = Mean().set_params(**fresh.get_params()).fit(2 * X, Y, groups=None if routing else PATIENT)
+    other = (
+        Mean().set_params(**fresh.get_params()).fit(2 * X, Y, groups=None if routing else PATIENT)
+    )
     assert not np.array_equal(other.decision_function(2 * X), fresh.decision_function(2 * X))
 
 

@@ -277,9 +277,9 @@ def test_costs_are_measured(data):
 
 
 def test_global_generators_are_left_as_they_were(data):
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()
     run({"a": AtlasDetector()}, data)
-    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    assert np.array_equal(before, np.random.get_state()[1])
 
 
 def test_the_progress_bar_goes_to_stderr_and_counts_folds(data, capsys):
