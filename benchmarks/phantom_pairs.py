@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from ctmri_detect import AtlasDetector, CrossModalDetector, MapScoring
-from ctmri_detect.cli._detectors import DETECTORS, make_detector
+from ctmri_detect.cli.detectors import DETECTORS, make_detector
 from ctmri_detect.datasets import make_phantom_pairs
 from ctmri_detect.evaluation import benchmark
 from ctmri_detect.preprocessing import make_preprocessor

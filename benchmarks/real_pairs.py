@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ctmri_detect.cli._detectors import DETECTORS, make_detector
+from ctmri_detect.cli.detectors import DETECTORS, make_detector
 from ctmri_detect.datasets import load_pairs
 from ctmri_detect.evaluation import benchmark
 from ctmri_detect.metrics import image_roc_auc_score

@@ -87,7 +87,7 @@ def test_shuffling_is_repeatable_and_changes_the_folds():
 
 
 def test_only_who_is_who_matters_not_the_names():
-    renamed = np.unique(PATIENT, return_inverse=True)[1]
+    renamed = [chr(97 + code) for code in np.unique(PATIENT, return_inverse=True)[1]]
     for (a, b), (c, d) in zip(
         NormalOnlyGroupKFold(4).split(X, Y, PATIENT),
         NormalOnlyGroupKFold(4).split(X, Y, renamed),

@@ -6,7 +6,7 @@ import argparse
 from typing import NoReturn
 
 from ctmri_detect import __version__
-from ctmri_detect.cli._detectors import DETECTORS
+from ctmri_detect.cli.detectors import DETECTORS
 from ctmri_detect.cli._messages import PROGRAM
 
 _DESCRIPTION = """\

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ctmri_detect.evaluation._cases import Cases, Fold
-from ctmri_detect.evaluation._fitting import (
+from ctmri_detect.evaluation.fitting import (
     Prepared,
     fit_with_groups,
     localizes,

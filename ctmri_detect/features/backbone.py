@@ -15,12 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._extras import require
 from ctmri_detect.base.estimator import PairedEstimator
-from ctmri_detect.networks.device import resolve_device
+from ctmri_detect.networks.device import available_device, resolve_device
 from ctmri_detect.validation import PairReader, check_pairs
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 STRIDE = 8  # pixels of the (enlarged) image a cell of the grid
-LEAST_SIDE = 32  # smaller images are enlarged: they would leave too few cells
+LEAST_SIDE = 64  # smaller images are enlarged: they would leave too few cells
 N_CHANNELS = 152  # 40 at stride 8, 112 at stride 16
 OBSERVED_SHARE = 0.5  # a cell counts as observed where at least so many of its pixels are
 _BATCH = 16
@@ -57,7 +57,7 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
     A plane is a grey image ``(x - low) / (high - low)``, clipped to -0.5..1.5, unobserved pixels
     black, repeated in three channels and mapped from 0..1 to -1..1 as the weights expect
     (TensorFlow's convention, mean 127 and scale 128 of 8-bit images). Planes with a side below
-    32 pixels are enlarged.
+    64 pixels are enlarged.
 
     References
     ----------
@@ -67,11 +67,11 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
 
     Examples
     --------
-    >>> X = np.random.default_rng(0).normal(size=(3, 2, 48, 32))
+    >>> X = np.random.default_rng(0).normal(size=(3, 2, 96, 64))
     >>> X[0, 1] = np.nan
     >>> grids = BackboneFeatures(device="cpu").fit_transform(X)
     >>> grids.shape, bool(np.isnan(grids[0, 1]).all())
-    ((3, 2, 152, 6, 4), True)
+    ((3, 2, 152, 12, 8), True)
     """
 
     _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
@@ -115,7 +115,7 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
         Returns
         -------
         float32 array (n_samples, 2, 152, ceil(height / 8), ceil(width / 8))
-            NaN in cells of which less than half was observed. (Planes with a side below 32
+            NaN in cells of which less than half was observed. (Planes with a side below 64
             pixels have the grid of the enlarged plane.)
         """
         check_is_fitted(self, "low_")
@@ -146,10 +146,11 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
         from torch.nn import functional
 
         planes = enlarged(X[..., ::-1] if mirrored else X).reshape(-1, *_enlarged_shape(X))
-        images = torch.from_numpy(self._as_images(planes, len(X))).to(self.device_)
+        device = available_device(self.device_)
+        images = torch.from_numpy(self._as_images(planes, len(X))).to(device)
         images = images[:, None].expand(-1, 3, -1, -1)
         with torch.inference_mode():
-            fine, coarse = load_backbone(self.device_)(
+            fine, coarse = load_backbone(device)(
                 images.contiguous(memory_format=torch.channels_last)
             )
             coarse = functional.interpolate(coarse, scale_factor=2, mode="bilinear")
@@ -220,12 +221,12 @@ def read_weights(path: Path, sha256: str = WEIGHTS_SHA256) -> dict[str, Any]:
 
 
 def enlarged(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Planes ``(..., h, w)`` with their pixels repeated until no side is below 32.
+    """Planes ``(..., h, w)`` with their pixels repeated until no side is below 64.
 
     Examples
     --------
     >>> enlarged(np.zeros((8, 20), np.float32)).shape
-    (32, 80)
+    (64, 160)
     """
     k = enlargement(planes.shape[-2:])
     return planes if k == 1 else planes.repeat(k, axis=-2).repeat(k, axis=-1)

@@ -39,10 +39,11 @@ def recalibrate(observed: Vector, mean: Vector, variance: Vector) -> Vector:
         z = np.abs(y - fitted) / sd
         weight = np.minimum(1, HUBER / np.maximum(z, 1e-12)) / sd**2
         weight /= weight.sum()
-        center_y, center_m = weight @ y, weight @ m
-        spread = weight @ (m - center_m) ** 2
+        center_y, center_m = (weight * y).sum(), (weight * m).sum()
+        spread = (weight * (m - center_m) ** 2).sum()
         slope = 1.0
         if spread > 1e-12:
-            slope = float(np.clip(weight @ ((m - center_m) * (y - center_y)) / spread, *_SLOPE))
+            slope = float((weight * (m - center_m) * (y - center_y)).sum() / spread)
+            slope = min(max(slope, _SLOPE[0]), _SLOPE[1])
         fitted = center_y + slope * (m - center_m)
     return fitted.astype(np.float32)

@@ -45,10 +45,10 @@ class PairAutoencoder(nn.Module):
     ) -> None:
         super().__init__()
         self.config = {
-            "image_shape": tuple(image_shape),
-            "latent_dim": latent_dim,
-            "channels": tuple(channels),
-            "predict_variance": predict_variance,
+            "image_shape": [int(side) for side in image_shape],
+            "latent_dim": int(latent_dim),
+            "channels": [int(c) for c in channels],
+            "predict_variance": bool(predict_variance),
         }
         factor = 2 ** len(channels)
         grid = tuple(max(LEAST_GRID, -(-side // factor)) for side in image_shape)

@@ -56,6 +56,20 @@ def resolve_device(device: str) -> str:
     return str(device)
 
 
+def available_device(device: str) -> str:
+    """The device on which something was fitted, or the CPU where this machine has not got it.
+
+    Examples
+    --------
+    >>> available_device("cpu")
+    'cpu'
+    """
+    if not device.startswith("cuda"):
+        return device
+    torch = require("torch", extra="torch")
+    return device if int(device.partition(":")[2] or 0) < torch.cuda.device_count() else "cpu"
+
+
 def resolve_precision(precision: str, device: str) -> str:
     """Number format of the matrix products in training: "float32" or "bfloat16".
 
@@ -151,7 +165,5 @@ class PortableNetwork:
         parent: Any = super()
         parent.__setstate__(state)
         if getattr(self, "device_", "cpu") != "cpu":
-            torch = require("torch", extra="torch")
-            if not torch.cuda.is_available():
-                self.device_ = "cpu"
+            self.device_ = available_device(self.device_)
             self.network_ = self.network_.to(self.device_)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ctmri_detect.cli import benchmark, demo, main
-from ctmri_detect.cli._detectors import DETECTORS, make_detector
+from ctmri_detect.cli.detectors import DETECTORS, make_detector
 from ctmri_detect.metrics import image_roc_auc_score
 
 WRITTEN = ["gallery.png", "report.html", "roc.png", "score_distributions.png", "scores.csv",

@@ -13,7 +13,7 @@ import pytest
 
 import ctmri_detect
 from ctmri_detect.cli import main
-from ctmri_detect.cli._detectors import DETECTORS, make_detector
+from ctmri_detect.cli.detectors import DETECTORS, make_detector
 from ctmri_detect.exceptions import FewPatientsWarning, InvalidPairsError
 
 COMMANDS = ["demo", "fit", "score", "benchmark"]

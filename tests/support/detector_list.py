@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sklearn.neighbors import LocalOutlierFactor
-
 from ctmri_detect import (
     AtlasDetector,
     ConvAutoencoderDetector,
@@ -27,5 +25,4 @@ DETECTORS = {
     "cross-modal": CrossModalDetector(pixels_per_slice=64, width=16, device="cpu", random_state=0),
     "deep-ocsvm": DeepFeatureDetector(detector="ocsvm", **SMALL),
     "deep-iforest": DeepFeatureDetector(detector="iforest", **SMALL),
-    "deep-lof": DeepFeatureDetector(detector=LocalOutlierFactor(novelty=True), **SMALL),
 }

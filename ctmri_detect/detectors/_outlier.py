@@ -1,0 +1,147 @@
+"""Outlier detectors of PyOD and scikit-learn behind one sign."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, clone
+from sklearn.covariance import EmpiricalCovariance, LedoitWolf
+
+from ctmri_detect._extras import require
+from ctmri_detect.networks.device import isolated_generators
+
+NAMES = ("mahalanobis", "ocsvm", "iforest", "knn", "ecod")
+_COMPANY = 8  # rows that are scored alone and in company, to see whether it matters
+
+Features = npt.NDArray[np.float64]
+
+
+class TailProbabilities(BaseEstimator):
+    """ECOD: how far out in the tails of the training values, summed over the features.
+
+    PyOD's ECOD ranks new rows together with the training rows and with one another, so that a
+    score depends on its company. Here the tails are those of the training rows alone.
+
+    References
+    ----------
+    Li, Zhao, Hu, Botta, Ionescu and Chen (2022), ECOD: unsupervised outlier detection using
+    empirical cumulative distribution functions, IEEE TKDE.
+
+    Examples
+    --------
+    >>> tails = TailProbabilities().fit(np.arange(99.0)[:, None])
+    >>> tails.score_samples(np.array([[49.0], [98.0]])).round(1).tolist()
+    [-0.7, -4.6]
+    """
+
+    def fit(self, X: Features, y: Any = None) -> TailProbabilities:
+        """Keep the sorted training values and the sign of each feature's skewness."""
+        self.sorted_ = np.sort(X, axis=0)
+        self.skew_sign_ = np.sign(((X - X.mean(axis=0)) ** 3).sum(axis=0))
+        return self
+
+    def score_samples(self, X: Features) -> npt.NDArray[np.float64]:
+        """Minus the largest of the left, the right and the skewness-chosen tail sums."""
+        n = len(self.sorted_)
+        columns = list(zip(self.sorted_.T, X.T, strict=True))
+        below = np.stack([np.searchsorted(s, x, side="right") for s, x in columns], axis=1)
+        above = n - np.stack([np.searchsorted(s, x, side="left") for s, x in columns], axis=1)
+        left, right = (-np.log((np.maximum(c, 0) + 1) / (n + 1)) for c in (below, above))
+        skewed = np.where(self.skew_sign_ < 0, left, right)
+        totals = np.stack([tails.sum(axis=1) for tails in (left, right, skewed)])
+        worst: npt.NDArray[np.float64] = -totals.max(axis=0)
+        return worst
+
+
+def make_outlier(detector: Any, n_samples: int, seed: int) -> Any:
+    """An unfitted estimator: a named one, or a clone of the caller's.
+
+    Parameters
+    ----------
+    detector : {"mahalanobis", "ocsvm", "iforest", "knn", "ecod"} or estimator
+    n_samples : int
+        Rows that it will be fitted on.
+    seed : int
+        For an estimator whose ``random_state`` is None.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    if not isinstance(detector, str):
+        if not (hasattr(detector, "fit") and hasattr(detector, "get_params")):
+            raise _unknown(detector)
+        estimator = clone(detector)
+        if "random_state" in estimator.get_params() and estimator.random_state is None:
+            estimator.set_params(random_state=seed)
+        return estimator
+    if detector == "mahalanobis":
+        return LedoitWolf()
+    if detector == "ecod":
+        return TailProbabilities()
+    if detector == "ocsvm":
+        return require("pyod.models.ocsvm", extra="deep").OCSVM(nu=0.1)
+    if detector == "iforest":
+        return require("pyod.models.iforest", extra="deep").IForest(random_state=seed)
+    if detector == "knn":
+        # brute force: in so many dimensions a tree visits every leaf anyway
+        kind = require("pyod.models.knn", extra="deep").KNN
+        return kind(n_neighbors=max(1, min(5, n_samples - 1)), algorithm="brute")
+    raise _unknown(detector)
+
+
+def _unknown(detector: Any) -> ValueError:
+    return ValueError(
+        f"detector is {detector!r}; expected one of {', '.join(NAMES)}, or an outlier estimator "
+        "of PyOD or scikit-learn."
+    )
+
+
+def fit_outlier(estimator: Any, features: Features, seed: int) -> Any:
+    """Fit in place, with the global generators left as they were, and try the scores out.
+
+    Raises
+    ------
+    ValueError
+        Where the fitted estimator cannot score new rows, or scores a row differently in
+        different company.
+    """
+    with isolated_generators(seed):  # some of PyOD's detectors seed them
+        estimator.fit(features)
+    if not (_is_pyod(estimator) or isinstance(estimator, EmpiricalCovariance)) and not hasattr(
+        estimator, "score_samples"
+    ):
+        raise ValueError(
+            f"{estimator!r} has no score_samples for new samples; expected an outlier estimator "
+            "that has, such as LocalOutlierFactor(novelty=True)."
+        )
+    rows = features[:_COMPANY]
+    alone = np.concatenate([abnormality(estimator, row[None]) for row in rows])
+    together = abnormality(estimator, rows)
+    if not np.allclose(alone, together, rtol=1e-4, atol=1e-6 * max(1.0, np.abs(together).max())):
+        raise ValueError(
+            f"{type(estimator).__name__} scores a sample differently in other company or from "
+            "call to call, so its scores mean nothing by themselves; expected an estimator that "
+            f"compares with the training samples alone. Take one of {', '.join(NAMES)}."
+        )
+    return estimator
+
+
+def abnormality(estimator: Any, features: Features) -> npt.NDArray[np.float64]:
+    """High = abnormal, whoever wrote the estimator: float64 ``(n,)``.
+
+    PyOD's ``predict``, ``labels_``, ``threshold_`` and ``contamination`` are never read.
+    """
+    if isinstance(estimator, EmpiricalCovariance):
+        return np.sqrt(estimator.mahalanobis(features))
+    pyod = _is_pyod(estimator)
+    scores = estimator.decision_function(features) if pyod else estimator.score_samples(features)
+    # The one place where signs meet: PyOD has high = abnormal, scikit-learn high = normal.
+    return np.asarray(scores, dtype=np.float64) * (1 if pyod else -1)
+
+
+def _is_pyod(estimator: Any) -> bool:
+    return any(kind.__module__ == "pyod.models.base" for kind in type(estimator).__mro__)
