@@ -137,12 +137,17 @@ def test_an_unseen_healthy_pixel_is_left_out():
     partly = np.where(hidden, np.nan, maps)
     left = ranked_precision(masks[~hidden], maps[~hidden])
     assert pixel_average_precision_score(masks, partly) == pytest.approx(left)
+    partly[0, 2, 3] = np.nan  # beside an unseen lesion pixel, too
+    maps[0, 2, 3] = maps.min() - 1
+    missed = ranked_precision(masks[~hidden], maps[~hidden])
+    assert pixel_average_precision_score(masks, partly) == pytest.approx(missed)
     assert left != pytest.approx(ranked_precision(masks.ravel(), maps.ravel()))
 
 
 def test_an_unseen_lesion_pixel_is_missed():
     masks, maps = pixels()
     maps[0, 3, 4] = 9  # the surest hit of all
+    maps[0, 2, 3] = maps.min() - 2  # another lesion pixel has the lowest value that was seen
     partly, last = maps.copy(), maps.copy()
     partly[0, 3, 4] = np.nan
     last[0, 3, 4] = maps.min() - 1

@@ -237,7 +237,8 @@ def test_signed_labels_pass_as_integers(dtype):
 
 @pytest.mark.parametrize(
     "y",
-    [[0, 1, 1], [0, 0, 0], [True, False, True], [1.0, -1.0, np.nan], [1.5, 1, 1], [2, -1, 1],
+    [[0, 1, 1], [0, 0, 0], [True, False, True], [True, True, True],
+     [1.0, -1.0, np.nan], [1.5, 1, 1], [2, -1, 1],
      ["1", "-1", "1"], ["normal", "lesion", "normal"], [None, 1, -1]],
     ids=repr,
 )  # fmt: skip

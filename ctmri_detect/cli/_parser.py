@@ -6,8 +6,8 @@ import argparse
 from typing import NoReturn
 
 from ctmri_detect import __version__
-from ctmri_detect.cli.detectors import DETECTORS
 from ctmri_detect.cli._messages import PROGRAM
+from ctmri_detect.cli.detectors import DETECTORS
 
 _DESCRIPTION = """\
 Unsupervised anomaly detection for paired brain CT and MRI.

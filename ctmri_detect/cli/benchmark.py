@@ -7,9 +7,9 @@ import argparse
 from sklearn.utils import Bunch
 
 from ctmri_detect.cli._data import output_folder, read_pairs, write_skipped
-from ctmri_detect.cli.detectors import make_detector
 from ctmri_detect.cli._measure import measure, require_report
 from ctmri_detect.cli._messages import note
+from ctmri_detect.cli.detectors import make_detector
 from ctmri_detect.datasets import make_phantom_pairs
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from ctmri_detect.cli._data import output_folder
-from ctmri_detect.cli.detectors import DETECTORS, make_detector
 from ctmri_detect.cli._measure import measure, require_report
 from ctmri_detect.cli._messages import note
+from ctmri_detect.cli.detectors import DETECTORS, make_detector
 from ctmri_detect.datasets import make_phantom_pairs
 
 

@@ -11,7 +11,12 @@ from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from ctmri_detect.detectors._outlier import abnormality, fit_outlier, make_outlier
+from ctmri_detect.detectors._outlier import (
+    abnormality,
+    check_outlier,
+    fit_outlier,
+    make_outlier,
+)
 from ctmri_detect.features.backbone import STRIDE, enlargement
 
 _LEAST_VARIANCE = 1e-6  # of the first component's: what is below is rounding, not anatomy
@@ -45,6 +50,8 @@ class PatchScorer(BaseEstimator):
         features = self.pca_.transform(scaled)
         self.outlier_ = make_outlier(self.detector, len(features), self.random_state)
         fit_outlier(self.outlier_, features, self.random_state)
+        if not isinstance(self.detector, str):
+            check_outlier(self.outlier_, features)
         scores = abnormality(self.outlier_, features)
         self.center_, high = np.quantile(scores, (0.5, _SPREAD_QUANTILE))
         self.scale_ = high - self.center_ if high - self.center_ > 1e-9 else 1.0

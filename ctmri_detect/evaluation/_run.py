@@ -11,6 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ctmri_detect.evaluation._cases import Cases, Fold
+from ctmri_detect.evaluation._gallery import worst_cases
+from ctmri_detect.evaluation._memory import PeakMemory
+from ctmri_detect.evaluation._pixels import PixelCounts
 from ctmri_detect.evaluation.fitting import (
     Prepared,
     fit_with_groups,
@@ -18,9 +21,6 @@ from ctmri_detect.evaluation.fitting import (
     seeded_clone,
     side,
 )
-from ctmri_detect.evaluation._gallery import worst_cases
-from ctmri_detect.evaluation._memory import PeakMemory
-from ctmri_detect.evaluation._pixels import PixelCounts
 from ctmri_detect.evaluation.table import metric_rows
 from ctmri_detect.exceptions import InvalidPairsError
 

@@ -12,10 +12,10 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ctmri_detect.evaluation._cases import Cases, Fold, check_detectors, make_folds, read_cases
-from ctmri_detect.evaluation.fitting import Prepared
 from ctmri_detect.evaluation._gallery import typical_cases
 from ctmri_detect.evaluation._run import Map, Run
 from ctmri_detect.evaluation._settings import run_settings
+from ctmri_detect.evaluation.fitting import Prepared
 from ctmri_detect.evaluation.table import COLUMNS
 
 

@@ -20,8 +20,7 @@ from ctmri_detect.validation import PairReader, check_pairs
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 STRIDE = 8  # pixels of the (enlarged) image a cell of the grid
-LEAST_SIDE = 64  # smaller images are enlarged: they would leave too few cells
-N_CHANNELS = 152  # 40 at stride 8, 112 at stride 16
+LEAST_SIDE = 32  # smaller images are enlarged: they would leave too few cells
 OBSERVED_SHARE = 0.5  # a cell counts as observed where at least so many of its pixels are
 _BATCH = 16
 _PIXELS_KEPT = 200_000  # at most, for the percentiles
@@ -57,7 +56,7 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
     A plane is a grey image ``(x - low) / (high - low)``, clipped to -0.5..1.5, unobserved pixels
     black, repeated in three channels and mapped from 0..1 to -1..1 as the weights expect
     (TensorFlow's convention, mean 127 and scale 128 of 8-bit images). Planes with a side below
-    64 pixels are enlarged.
+    32 pixels are enlarged.
 
     References
     ----------
@@ -115,7 +114,7 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
         Returns
         -------
         float32 array (n_samples, 2, 152, ceil(height / 8), ceil(width / 8))
-            NaN in cells of which less than half was observed. (Planes with a side below 64
+            NaN in cells of which less than half was observed. (Planes with a side below 32
             pixels have the grid of the enlarged plane.)
         """
         check_is_fitted(self, "low_")
@@ -126,17 +125,12 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
             parts.append(self.grids(reader[rows])[: len(reader) - start])
         return np.concatenate(parts)
 
-    def grids(
-        self, X: npt.NDArray[np.float32], *, mirrored: bool = False
-    ) -> npt.NDArray[np.float32]:
+    def grids(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """What `transform` does, for one checked block.
 
         Parameters
         ----------
         X : float32 array (n, 2, height, width)
-        mirrored : bool, default=False
-            Look at the planes mirrored left to right: on head-aligned pairs, cell for cell what
-            the other hemisphere looks like in a mirror.
 
         Returns
         -------
@@ -145,7 +139,7 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
         import torch
         from torch.nn import functional
 
-        planes = enlarged(X[..., ::-1] if mirrored else X).reshape(-1, *_enlarged_shape(X))
+        planes = enlarged(X).reshape(-1, *_enlarged_shape(X))
         device = available_device(self.device_)
         images = torch.from_numpy(self._as_images(planes, len(X))).to(device)
         images = images[:, None].expand(-1, 3, -1, -1)
@@ -221,12 +215,12 @@ def read_weights(path: Path, sha256: str = WEIGHTS_SHA256) -> dict[str, Any]:
 
 
 def enlarged(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Planes ``(..., h, w)`` with their pixels repeated until no side is below 64.
+    """Planes ``(..., h, w)`` with their pixels repeated until no side is below 32.
 
     Examples
     --------
     >>> enlarged(np.zeros((8, 20), np.float32)).shape
-    (64, 160)
+    (32, 80)
     """
     k = enlargement(planes.shape[-2:])
     return planes if k == 1 else planes.repeat(k, axis=-2).repeat(k, axis=-1)

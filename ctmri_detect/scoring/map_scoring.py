@@ -42,7 +42,7 @@ class MapScoring(BaseEstimator):
         reference alone shows (a bilateral or a midline lesion) counts half.
     symmetry_tolerance : int, default=2
         Pixels by which the hemispheres may differ in position.
-    smoothing : float, default=1.4
+    smoothing : float, default=2.0
         Standard deviation in pixels of the Gaussian that smooths the signed residuals before
         they are compared, and the z-maps after; raising it helps large lesions and costs small
         ones.
@@ -97,7 +97,7 @@ class MapScoring(BaseEstimator):
         n_neighbors: int = 30,
         symmetry: bool = True,
         symmetry_tolerance: int = 2,
-        smoothing: float = 1.4,
+        smoothing: float = 2.0,
         clip: float = 6.0,
         fusion: Literal["mean", "max"] = "mean",
         pool_fraction: float = 0.01,

