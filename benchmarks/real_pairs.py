@@ -68,10 +68,13 @@ def main() -> None:
     parser.add_argument("--patient", required=True)
     parser.add_argument("--detectors", default=",".join(DETECTORS))
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=None, help="of the autoencoder")
     parser.add_argument("--out", type=Path, default=None)
     arguments = parser.parse_args()
     data = load_pairs(arguments.folder, labels=arguments.labels, patient=arguments.patient)
     detectors = {name: make_detector(name, 0) for name in arguments.detectors.split(",")}
+    if arguments.epochs and "autoencoder" in detectors:
+        detectors["autoencoder"].set_params(training__max_epochs=arguments.epochs)
     result = benchmark(
         detectors,
         data,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
@@ -101,7 +102,7 @@ def _walk(estimator: Any) -> tuple[list[Any], BasePairedDetector]:
             before.extend(_transformers(step))
         inner, detector = _walk(estimator.steps[-1][1])
         return before + inner, detector
-    if hasattr(estimator, "best_score_") or hasattr(estimator, "param_grid"):
+    if hasattr(estimator, "best_score_") or isinstance(estimator, BaseSearchCV):
         raise TypeError(
             f"{type(estimator).__name__} has no best_estimator_; expected a fitted search with "
             "refit=True. Fit it first."

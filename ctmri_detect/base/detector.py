@@ -15,7 +15,13 @@ from ctmri_detect._calibration import held_out_residuals, patient_codes
 from ctmri_detect.base.estimator import PairedEstimator
 from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError
 from ctmri_detect.scoring import MapScoring, region_table
-from ctmri_detect.validation import PairReader, check_pairs, is_target, missing_planes
+from ctmri_detect.validation import (
+    PairReader,
+    check_groups,
+    check_pairs,
+    is_target,
+    missing_planes,
+)
 
 
 class BasePairedDetector(OutlierMixin, PairedEstimator):
@@ -85,12 +91,15 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
                     f"y leaves {len(keep)} sample(s) labelled +1 to learn from; expected at "
                     "least 2. Normal samples are labelled +1."
                 )
-        codes = patient_codes(groups, len(reader))[keep]
+        if groups is not None:
+            groups = check_groups(groups, len(reader))[keep]
+        codes = patient_codes(groups, len(keep))
         reader = reader.take(keep)
         self.image_shape_ = reader.shape[2:]
         self.n_samples_fit_ = len(reader)
-        scoring = self.map_scoring
-        self.map_scoring_ = self._default_map_scoring() if scoring is None else clone(scoring)
+        given = self.map_scoring
+        scoring = self._default_map_scoring() if given is None else clone(given)
+        scoring.check_parameters()  # before a model is trained for nothing
         residual, rows = held_out_residuals(
             self._fit,
             self._residual_of,
@@ -99,8 +108,8 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
             trains=self._trains,
             cross_fits=self._cross_fits,
         )
-        self.map_scoring_.fit(residual, reader.take(rows), codes[rows])
-        self.offset_ = self.map_scoring_.offset_
+        scoring.fit(residual, reader.take(rows), codes[rows])
+        self.map_scoring_, self.offset_ = scoring, scoring.offset_
         return self
 
     @final
@@ -215,10 +224,12 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         for start in range(0, len(reader), self._block):
             rows = np.minimum(np.arange(start, start + self._block), len(reader) - 1)
             block = reader[rows]
-            residual = np.nan_to_num(self._residual(block), posinf=0.0, neginf=0.0)
+            with np.errstate(over="ignore"):  # too large for float32 becomes infinity, then 0
+                residual = np.asarray(self._residual(block), dtype=np.float32)
+            residual = np.nan_to_num(residual, posinf=0.0, neginf=0.0)
             residual = np.where(np.isnan(block), np.float32(np.nan), residual)
             real = np.arange(start, min(start + self._block, len(reader)))
-            yield real, residual[: len(real)].astype(np.float32, copy=False)
+            yield real, residual[: len(real)]
 
     def _scored(self, X: Any, finish: Any) -> npt.NDArray[Any]:
         """Score block by block: the residuals of all of X never stand in memory."""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, clone
 from sklearn.covariance import EmpiricalCovariance, LedoitWolf
+from sklearn.neighbors import NearestNeighbors
 
 from ctmri_detect._extras import require
 from ctmri_detect.networks.device import isolated_generators
@@ -55,14 +56,34 @@ class TailProbabilities(BaseEstimator):
         return worst
 
 
-def make_outlier(detector: Any, n_samples: int, seed: int) -> Any:
+class NeighbourDistance(BaseEstimator):
+    """Distance to the fifth nearest training sample, by brute force.
+
+    PyOD's KNN insists on a ball tree, which in a hundred dimensions visits every leaf.
+
+    Examples
+    --------
+    >>> NeighbourDistance().fit(np.arange(9.0)[:, None]).score_samples(np.array([[11.0]]))
+    array([-7.])
+    """
+
+    def fit(self, X: Features, y: Any = None) -> NeighbourDistance:
+        """Keep the training samples."""
+        self.index_ = NearestNeighbors(n_neighbors=min(5, len(X)), algorithm="brute").fit(X)
+        return self
+
+    def score_samples(self, X: Features) -> npt.NDArray[np.float64]:
+        """Minus the distance."""
+        distances: npt.NDArray[np.float64] = self.index_.kneighbors(X)[0]
+        return -distances[:, -1]
+
+
+def make_outlier(detector: Any, seed: int) -> Any:
     """An unfitted estimator: a named one, or a clone of the caller's.
 
     Parameters
     ----------
     detector : {"mahalanobis", "ocsvm", "iforest", "knn", "ecod"} or estimator
-    n_samples : int
-        Rows that it will be fitted on.
     seed : int
         For an estimator whose ``random_state`` is None.
 
@@ -72,7 +93,8 @@ def make_outlier(detector: Any, n_samples: int, seed: int) -> Any:
         For anything else.
     """
     if not isinstance(detector, str):
-        if not (hasattr(detector, "fit") and hasattr(detector, "get_params")):
+        usable = hasattr(detector, "fit") and hasattr(detector, "get_params")
+        if isinstance(detector, type) or not usable:
             raise _unknown(detector)
         estimator = clone(detector)
         if "random_state" in estimator.get_params() and estimator.random_state is None:
@@ -82,14 +104,12 @@ def make_outlier(detector: Any, n_samples: int, seed: int) -> Any:
         return LedoitWolf()
     if detector == "ecod":
         return TailProbabilities()
+    if detector == "knn":
+        return NeighbourDistance()
     if detector == "ocsvm":
         return require("pyod.models.ocsvm", extra="deep").OCSVM(nu=0.1)
     if detector == "iforest":
         return require("pyod.models.iforest", extra="deep").IForest(random_state=seed)
-    if detector == "knn":
-        # brute force: in so many dimensions a tree visits every leaf anyway
-        kind = require("pyod.models.knn", extra="deep").KNN
-        return kind(n_neighbors=max(1, min(5, n_samples - 1)), algorithm="brute")
     raise _unknown(detector)
 
 

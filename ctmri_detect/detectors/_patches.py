@@ -1,4 +1,4 @@
-"""Patch features: averaged, whitened, scored, and put back on the image grid."""
+"""Patch features: whitened, scored, and put back on the image grid."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PatchScorer(BaseEstimator):
         scaled = self.scaler_.transform(patches.astype(np.float64))
         self.pca_ = _whitening(scaled, self.n_components)
         features = self.pca_.transform(scaled)
-        self.outlier_ = make_outlier(self.detector, len(features), self.random_state)
+        self.outlier_ = make_outlier(self.detector, self.random_state)
         fit_outlier(self.outlier_, features, self.random_state)
         if not isinstance(self.detector, str):
             check_outlier(self.outlier_, features)
@@ -66,37 +66,11 @@ class PatchScorer(BaseEstimator):
 
 def _whitening(scaled: npt.NDArray[np.float64], n_components: int) -> PCA:
     most = min(n_components, *scaled.shape)
-    pca = PCA(most, whiten=True, svd_solver="full").fit(scaled)
-    strong = int((pca.explained_variance_ > _LEAST_VARIANCE * pca.explained_variance_[0]).sum())
-    if max(1, strong) < most:
-        pca = PCA(max(1, strong), whiten=True, svd_solver="full").fit(scaled)
-    return pca
-
-
-def neighbourhood_mean(grids: Grids) -> Grids:
-    """Mean over the observed of 3 x 3 cells: ``(..., channels, gh, gw)``, NaN stays NaN.
-
-    Examples
-    --------
-    >>> grid = np.full((1, 1, 3), 2, np.float32); grid[..., 2] = np.nan
-    >>> neighbourhood_mean(grid).tolist()
-    [[[2.0, 2.0, nan]]]
-    """
-    seen = ~np.isnan(grids[..., :1, :, :])
-    total = _box(np.where(seen, grids, np.float32(0)))
-    mean = total / np.maximum(_box(seen.astype(np.float32)), 1)
-    return np.where(seen, mean, np.float32(np.nan))
-
-
-def _box(grids: Grids) -> Grids:
-    """Sum over 3 x 3 cells, nothing beyond the border."""
-    for axis in (-1, -2):
-        edge = np.zeros_like(grids.take([0], axis=axis))
-        padded = np.concatenate([edge, grids, edge], axis=axis)
-        n = grids.shape[axis]
-        grids = sum((padded.take(range(i, i + n), axis=axis) for i in range(1, 3)),
-                    start=padded.take(range(n), axis=axis))  # fmt: skip
-    return grids
+    with np.errstate(invalid="ignore"):  # the share explained, where nothing varies at all
+        pca = PCA(most, whiten=True, svd_solver="full").fit(scaled)
+        strong = pca.explained_variance_ > _LEAST_VARIANCE * pca.explained_variance_[0]
+        kept = max(1, int(strong.sum()))
+        return pca if kept == most else PCA(kept, whiten=True, svd_solver="full").fit(scaled)
 
 
 def upsampled(

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from ctmri_detect._extras import require
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.networks.device import PortableNetwork, isolated_generators, resolve_device
-from ctmri_detect.networks.training import Training, fit_network
+from ctmri_detect.networks.training import Training, check_training, fit_network
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader
 
@@ -132,9 +132,10 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
         from ctmri_detect.networks.autoencoder import PairAutoencoder
 
         self._check_parameters()
+        training = self._default_training() if self.training is None else self.training
+        check_training(training)
+        self.training_ = clone(training)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        training = self.training
-        self.training_ = self._default_training() if training is None else clone(training)
         self.device_ = resolve_device(self.device)
         with isolated_generators(seed):
             self.network_ = PairAutoencoder(
@@ -181,8 +182,9 @@ def _standardise(network: Any, X: PairReader) -> None:
     import torch
 
     scaler = StandardScaler()  # ignores NaN, and takes a constant plane as it is
-    for block in X.blocks():
-        scaler.partial_fit(np.moveaxis(block, 1, -1).reshape(-1, 2).astype(np.float64))
+    with np.errstate(invalid="ignore"):  # 0 / 0 in a plane that no sample has
+        for block in X.blocks():
+            scaler.partial_fit(np.moveaxis(block, 1, -1).reshape(-1, 2).astype(np.float64))
     for buffer, values in ((network.center, scaler.mean_), (network.scale, scaler.scale_)):
-        values = np.where(np.isfinite(values), values, 1.0)  # a plane that no sample has
+        values = np.where(np.isfinite(values), values, 1.0)
         buffer.copy_(torch.from_numpy(values).view(1, 2, 1, 1))

@@ -134,11 +134,11 @@ class CrossModalDetector(BasePairedDetector):
 
     def __sklearn_tags__(self) -> PairedTags:
         tags = super().__sklearn_tags__()
-        tags.missing_modality = "within" in self.evidence
+        tags.missing_modality = "within" in (self.evidence or ())
         return tags
 
     def _check_parameters(self) -> None:
-        chosen = tuple(self.evidence)
+        chosen = tuple(self.evidence or ())
         if not chosen or not set(chosen) <= set(EVIDENCE) or isinstance(self.evidence, str):
             raise ValueError(
                 f"evidence is {self.evidence!r}; expected a tuple of one or more of "
@@ -192,8 +192,8 @@ class CrossModalDetector(BasePairedDetector):
             seen = ~np.isnan(part)
             total[seen] += EVIDENCE[name] * part[seen]
             power[seen] += EVIDENCE[name] ** 2
-        residual: npt.NDArray[np.float32] = total / np.sqrt(np.where(power > 0, power, 1))
-        return residual
+        scale = np.sqrt(np.where(power > 0, power, np.float32(1)))
+        return np.asarray(total / scale, dtype=np.float32)
 
     def _mismatch(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Standardised difference to the prediction; NaN where one plane was not observed."""

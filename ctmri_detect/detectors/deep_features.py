@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 
 from ctmri_detect.base import BasePairedDetector
-from ctmri_detect.detectors._patches import PatchScorer, neighbourhood_mean, upsampled
+from ctmri_detect.detectors._patches import PatchScorer, upsampled
 from ctmri_detect.features.backbone import BackboneFeatures
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader
@@ -30,19 +30,19 @@ class DeepFeatureDetector(BasePairedDetector):
 
     It fails on smooth, faint lesions (early infarcts) and on those smaller than a patch: the
     features answer to edges and texture. On synthetic pairs (four development phantoms, 100
-    training slices) it reached a mean image AUROC of .63 ("mahalanobis"), .64 ("iforest") and
-    .60 ("ocsvm") where `AtlasDetector` reached .78: take it for comparison, and for lesions with
-    a texture of their own. Features of the mirrored hemisphere, subtracted, and the patch's
-    place, added, were tried there and left out: they cost .10 and gave nothing. Images enlarged
-    twice gave .03 for six times the time.
+    training slices) it reached a mean image AUROC of .63 ("mahalanobis"), .62 ("iforest") and
+    .61 ("ocsvm") where `AtlasDetector` reached .78: take it for comparison, and for lesions with
+    a texture of their own. Tried there and left out: features of the mirrored hemisphere
+    subtracted (.10 worse), means over neighbouring patches and the patch's place (no
+    difference), images enlarged twice (.03 better for six times the time).
 
     Parameters
     ----------
     detector : str or estimator, default="mahalanobis"
         "mahalanobis" (Ledoit and Wolf's covariance), "ocsvm" (PyOD's One-Class SVM, nu .1),
-        "iforest" (PyOD's Isolation Forest), "knn" (PyOD's distance to the fifth neighbour),
-        "ecod" (tails of the training patches), or any outlier estimator of PyOD or scikit-learn
-        that scores a sample regardless of its company, such as
+        "iforest" (PyOD's Isolation Forest), "knn" (distance to the fifth nearest training
+        patch), "ecod" (how far in the tails of the training patches), or any outlier estimator
+        of PyOD or scikit-learn that scores a sample regardless of its company, such as
         ``LocalOutlierFactor(novelty=True)``.
     n_components : int, default=128
         Most principal components of the patches, whitened, that the detector sees. Fewer are
@@ -73,7 +73,7 @@ class DeepFeatureDetector(BasePairedDetector):
 
     Notes
     -----
-    Features are averaged over 3 x 3 patches, standardised and whitened. With ``s`` the outlier
+    Features are standardised and whitened. With ``s`` the outlier
     detector's score, high = abnormal, the residual is ``arcsinh((s - median) / spread)``, median
     and spread (84 % quantile minus median) those of the training patches, interpolated linearly
     from patch centres to pixels. It has no sign: positive = unusual.
@@ -83,8 +83,8 @@ class DeepFeatureDetector(BasePairedDetector):
     Rippel, Mertens and Merhof (2021), Modeling the distribution of normal data in pre-trained
     deep features for anomaly detection, ICPR, for "mahalanobis". Ledoit and Wolf (2004), A
     well-conditioned estimator for large-dimensional covariance matrices, Journal of Multivariate
-    Analysis 88:365. Zhao, Nasrullah and Li (2019), PyOD, JMLR 20(96). Roth et al. (2022), Towards
-    total recall in industrial anomaly detection, CVPR, for the averaged patch features.
+    Analysis 88:365. Zhao, Nasrullah and Li (2019), PyOD: a Python toolbox for scalable outlier
+    detection, JMLR 20(96).
 
     Examples
     --------
@@ -134,7 +134,7 @@ class DeepFeatureDetector(BasePairedDetector):
         each = min(self.patches_per_slice, MOST_PATCHES // len(slices))
         drawn: tuple[list[Grids], list[Grids]] = ([], [])
         for block in X.take(slices).blocks(_BLOCK):
-            grids = neighbourhood_mean(self.features_.grids(block))
+            grids = self.features_.grids(block)
             for planes in grids:
                 for plane, patches in zip(planes, drawn, strict=True):
                     columns = plane.reshape(len(plane), -1).T
@@ -143,7 +143,7 @@ class DeepFeatureDetector(BasePairedDetector):
         return [np.concatenate(patches) for patches in drawn]
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        grids = neighbourhood_mean(self.features_.grids(X))
+        grids = self.features_.grids(X)
         maps = []
         for plane, scorer in enumerate(self.scorers_):
             cells = np.moveaxis(grids[:, plane], 1, -1)

@@ -38,7 +38,7 @@ def masked_gaussian(images: npt.NDArray[np.float32], sigma: float) -> npt.NDArra
     >>> bool(np.allclose(masked_gaussian(x, 2.0)[0, 1:], 1.0))
     True
     """
-    out = np.array(images, dtype=np.float32)
+    out = np.array(images, dtype=np.float32, order="C")
     if sigma <= 0:
         return out
     for plane in out.reshape(-1, *out.shape[-2:]):

@@ -38,7 +38,8 @@ def mirror_contrast(images: npt.NDArray[np.float32], tolerance: int = 2) -> npt.
     >>> float(d[0, 8, 3]), float(d[0, 8, 12])
     (1.0, 0.0)
     """
-    out = np.zeros_like(images, dtype=np.float32)
+    images = np.ascontiguousarray(images)
+    out = np.zeros(images.shape, dtype=np.float32)
     size = 2 * int(tolerance) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     shape = images.shape[-2:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -73,7 +74,7 @@ class MapScoring(BaseEstimator):
         e = fuse_p (z^2 + max(z s, 0)) / 2        (without symmetry: fuse_p z^2)
 
     The contrast alone would leave a ghost of the opposite sign on the healthy side; times z,
-    which is near 0 there, it leaves none. The anomaly map is ``sqrt(e)``, the score minus the
+    which is near 0 there, hardly any is left. The anomaly map is ``sqrt(e)``, the score minus the
     mean of the top `pool_fraction` of ``e``; `z_maps` returns ``z``. Defaults were chosen on
     development phantoms (seeds of their own), none on real labels.
 
@@ -134,7 +135,7 @@ class MapScoring(BaseEstimator):
         ValueError
             For a parameter out of its range.
         """
-        self._check_parameters()
+        self.check_parameters()
         reader = check_pairs(X)
         codes = check_groups(np.arange(len(reader)) if groups is None else groups, len(reader))
         rows = bank_rows(len(reader), reader.shape[1:], kinds=len(self._kinds()))
@@ -153,7 +154,7 @@ class MapScoring(BaseEstimator):
 
     def _refit(self) -> MapScoring:
         """Build the reference from the kept slices, under the present parameters."""
-        self._check_parameters()
+        self.check_parameters()
         self.bank_ = ReferenceBank(self.reference, self.n_neighbors)
         self.bank_.fit(self._evidence(self.residual_), self.descriptors_, self.codes_)
         self.calibration_scores_ = self._gather(self.residual_, self.descriptors_, self._score)
@@ -213,7 +214,7 @@ class MapScoring(BaseEstimator):
             rows = np.minimum(np.arange(start, start + _BLOCK), len(residual) - 1)
             evidence = self._evidence(np.asarray(residual[rows], dtype=np.float32))
             z = self.bank_.standardise(evidence, descriptors[rows])
-            z = np.clip(masked_gaussian(z, self.smoothing), -self.clip, self.clip)
+            z = np.clip(masked_gaussian(z, self.smoothing), -float(self.clip), float(self.clip))
             parts.append(finish(z)[: len(residual) - start])
         return np.concatenate(parts)
 
@@ -223,12 +224,13 @@ class MapScoring(BaseEstimator):
     def _score(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         return -pool_top(fused_evidence(z, self.fusion), self.pool_fraction)
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
+        """Raise a ValueError that names the first parameter out of its range."""
         rules = [
             ("reference", self.reference in ("similar", "position", None),
              '"similar", "position" or None'),
-            ("n_neighbors", self.n_neighbors >= 1, "at least 1"),
-            ("symmetry_tolerance", self.symmetry_tolerance >= 0, "0 or more pixels"),
+            ("n_neighbors", _is_count(self.n_neighbors, 1), "an integer of at least 1"),
+            ("symmetry_tolerance", _is_count(self.symmetry_tolerance, 0), "0 or more whole pixels"),
             ("smoothing", self.smoothing >= 0, "0 or more pixels"),
             ("clip", self.clip > 0, "above 0"),
             ("fusion", self.fusion in ("max", "mean"), '"mean" or "max"'),
@@ -240,6 +242,11 @@ class MapScoring(BaseEstimator):
                 raise ValueError(
                     f"MapScoring's {name} is {getattr(self, name)!r}; expected {expected}."
                 )
+
+
+def _is_count(value: Any, least: int) -> bool:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return whole and int(value) >= least
 
 
 def _signed(z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -15,6 +15,7 @@ BANK_BYTES = 256 * 2**20  # ... and at most so much memory for them
 _PRIOR = 2.0  # pseudo-slices of mean 0 and pooled variance: steadies small references
 _FLOOR = 0.3  # least standard deviation, as a share of the pooled one
 _BLUR = 1.5  # pixels by which the reference statistics are smoothed
+_TIE = 1e-6  # squared distances this close may be of equal slices
 _COLUMNS = 4096  # pixels handled at a time, so that temporaries stay in the cache
 
 Reference = Literal["similar", "position"] | None
@@ -50,7 +51,8 @@ class ReferenceBank:
         var  = (sum w e^2 + 2 g^2) / (sum w + 2) - mean^2
         z    = (e - mean) / max(sqrt(var), 0.3 g)
 
-    ``g`` is the pooled standard deviation of that kind of evidence. Two pseudo-slices and the
+    ``g`` is the pooled standard deviation of that kind of evidence. Evidence is
+    counted from the bank's mean at that place, which two pseudo-slices stand for; they and the
     floor keep places that few slices observed, or that hardly vary, from exploding.
     """
 
@@ -102,9 +104,10 @@ class ReferenceBank:
     def _weights(self, descriptors: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """Which bank slices each sample is compared with; never its own patient's."""
         distance = squared_distances(descriptors, self.descriptors_, self.descriptor_scale_)
-        nearest = distance.argmin(axis=1)
-        itself = (descriptors == self.descriptors_[nearest]).all(axis=(1, 2, 3, 4))
-        own = (self.groups_[None] == self.groups_[nearest][:, None]) & itself[:, None]
+        own = np.zeros(distance.shape, dtype=bool)
+        for i, j in np.argwhere(distance <= distance.min(axis=1, keepdims=True) + _TIE):
+            if np.array_equal(descriptors[i], self.descriptors_[j]):  # this is the sample itself
+                own[i] |= self.groups_ == self.groups_[j]
         own &= ~own.all(axis=1, keepdims=True)  # a bank of one patient only: better than nothing
         weights = np.where(own, 0, 1).astype(np.float32)
         if self.reference == "similar":
