@@ -23,7 +23,8 @@ class TailProbabilities(BaseEstimator):
     """ECOD: how far out in the tails of the training values, summed over the features.
 
     PyOD's ECOD ranks new rows together with the training rows and with one another, so that a
-    score depends on its company. Here the tails are those of the training rows alone.
+    score depends on its company. Here the tails are those of the training rows alone. As in
+    PyOD, the score is ``sum_j max(-log left_j, -log right_j)``.
 
     References
     ----------
@@ -38,22 +39,19 @@ class TailProbabilities(BaseEstimator):
     """
 
     def fit(self, X: Features, y: Any = None) -> TailProbabilities:
-        """Keep the sorted training values and the sign of each feature's skewness."""
+        """Keep the sorted training values."""
         self.sorted_ = np.sort(X, axis=0)
-        self.skew_sign_ = np.sign(((X - X.mean(axis=0)) ** 3).sum(axis=0))
         return self
 
     def score_samples(self, X: Features) -> npt.NDArray[np.float64]:
-        """Minus the largest of the left, the right and the skewness-chosen tail sums."""
+        """Minus the sum over the features of the rarer tail's negative log-probability."""
         n = len(self.sorted_)
-        columns = list(zip(self.sorted_.T, X.T, strict=True))
-        below = np.stack([np.searchsorted(s, x, side="right") for s, x in columns], axis=1)
-        above = n - np.stack([np.searchsorted(s, x, side="left") for s, x in columns], axis=1)
-        left, right = (-np.log((c + 1) / (n + 1)) for c in (below, above))
-        skewed = np.where(self.skew_sign_ < 0, left, right)
-        totals = np.stack([tails.sum(axis=1) for tails in (left, right, skewed)])
-        worst: npt.NDArray[np.float64] = -totals.max(axis=0)
-        return worst
+        scores = np.zeros(len(X))
+        for known, new in zip(self.sorted_.T, X.T, strict=True):
+            below = np.searchsorted(known, new, side="right")
+            above = n - np.searchsorted(known, new, side="left")
+            scores += np.log((np.minimum(below, above) + 1) / (n + 1))  # + 1: the row itself
+        return scores
 
 
 class NeighbourDistance(BaseEstimator):

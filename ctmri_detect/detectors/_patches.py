@@ -20,6 +20,7 @@ from ctmri_detect.detectors._outlier import (
 from ctmri_detect.features.backbone import STRIDE, enlargement
 
 _LEAST_VARIANCE = 1e-6  # of the first component's: what is below is rounding, not anatomy
+_LEAST_REMAINDER = 1e-3  # a channel, in variances: keeps the logarithm from answering to rounding
 _SPREAD_QUANTILE = 0.84  # of a normal distribution, one standard deviation above the median
 
 Grids = npt.NDArray[np.float32]
@@ -45,9 +46,9 @@ class PatchScorer(BaseEstimator):
     def fit(self, patches: Grids) -> PatchScorer:
         """Learn from normal patches ``(n, channels)``, two or more."""
         self.scaler_ = StandardScaler().fit(patches.astype(np.float64))
-        scaled = self.scaler_.transform(patches.astype(np.float64))
-        self.pca_ = _whitening(scaled, self.n_components)
-        features = self.pca_.transform(scaled)
+        self.pca_ = _whitening(self._scaled(patches), self.n_components)
+        self.remainder_ = StandardScaler().fit(self._log_remainder(self._scaled(patches)))
+        features = self._features(patches)
         self.outlier_ = make_outlier(self.detector, self.random_state)
         fit_outlier(self.outlier_, features, self.random_state)
         if not isinstance(self.detector, str):
@@ -59,9 +60,22 @@ class PatchScorer(BaseEstimator):
 
     def score(self, patches: Grids) -> npt.NDArray[np.float64]:
         """``arcsinh((s - median) / spread)`` of patches ``(n, channels)``; high = abnormal."""
-        features = self.pca_.transform(self.scaler_.transform(patches.astype(np.float64)))
-        scores = abnormality(self.outlier_, features)
+        scores = abnormality(self.outlier_, self._features(patches))
         return np.arcsinh((scores - self.center_) / self.scale_)
+
+    def _scaled(self, patches: Grids) -> npt.NDArray[np.float64]:
+        return self.scaler_.transform(patches.astype(np.float64))
+
+    def _features(self, patches: Grids) -> npt.NDArray[np.float64]:
+        """Whitened components, and what they leave of the patch: normal ones leave little."""
+        scaled = self._scaled(patches)
+        remainder = self.remainder_.transform(self._log_remainder(scaled))
+        return np.hstack([self.pca_.transform(scaled), remainder])
+
+    def _log_remainder(self, scaled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        kept = (scaled - self.pca_.mean_) @ self.pca_.components_.T
+        squared = (scaled**2).sum(axis=1) - (kept**2).sum(axis=1)
+        return np.log(np.maximum(squared, _LEAST_REMAINDER * scaled.shape[1]))[:, None]
 
 
 def _whitening(scaled: npt.NDArray[np.float64], n_components: int) -> PCA:

@@ -30,11 +30,11 @@ class DeepFeatureDetector(BasePairedDetector):
 
     It fails on smooth, faint lesions (early infarcts) and on those smaller than a patch: the
     features answer to edges and texture. On synthetic pairs (four development phantoms, 100
-    training slices) it reached a mean image AUROC of .63 ("mahalanobis"), .62 ("iforest") and
-    .61 ("ocsvm") where `AtlasDetector` reached .78: take it for comparison, and for lesions with
-    a texture of their own. Tried there and left out: features of the mirrored hemisphere
-    subtracted (.10 worse), means over neighbouring patches and the patch's place (no
-    difference), images enlarged twice (.03 better for six times the time).
+    training slices) it reached a mean image AUROC of .65 ("mahalanobis"), .66 ("knn"), .63
+    ("iforest", "ecod") and .62 ("ocsvm") where `AtlasDetector` reached .78: take it for
+    comparison, and for lesions with a texture of their own. Tried there and left out: features of
+    the mirrored hemisphere subtracted (.10 worse), means over neighbouring patches and the
+    patch's place (no difference), images enlarged twice (.03 better for six times the time).
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import distance_transform_edt
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -53,10 +54,11 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
 
     Notes
     -----
-    A plane is a grey image ``(x - low) / (high - low)``, clipped to -0.5..1.5, unobserved pixels
-    black, repeated in three channels and mapped from 0..1 to -1..1 as the weights expect
-    (TensorFlow's convention, mean 127 and scale 128 of 8-bit images). Planes with a side below
-    32 pixels are enlarged.
+    A plane is a grey image ``(x - low) / (high - low)``, clipped to -0.5..1.5, repeated in three
+    channels and mapped from 0..1 to -1..1 as the weights expect (TensorFlow's convention, mean
+    127 and scale 128 of 8-bit images). Unobserved pixels take the value of the nearest observed
+    one: filled with black, the outline of the mask would be the strongest edge of all. Planes
+    with a side below 32 pixels are enlarged.
 
     References
     ----------
@@ -157,12 +159,9 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
     def _as_images(self, planes: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.float32]:
         """Grey images from -1 (black) to 1, their sides filled up to a multiple of 16."""
         low, high = (np.tile(v, n)[:, None, None] for v in (self.low_, self.high_))
-        grey = np.clip((planes - low) / (high - low), -0.5, 1.5)
-        height, width = (-(-side // 16) * 16 for side in planes.shape[1:])
-        images = np.full((len(planes), height, width), -1, np.float32)
-        inner = images[:, : planes.shape[1], : planes.shape[2]]
-        np.copyto(inner, 2 * grey - 1, where=~np.isnan(planes), casting="same_kind")
-        return images
+        grey = np.clip((nearest_filled(planes) - low) / (high - low), -0.5, 1.5)
+        pad = [(0, -side % 16) for side in planes.shape[1:]]
+        return np.pad(2 * grey - 1, [(0, 0), *pad], mode="edge").astype(np.float32)
 
 
 @lru_cache(maxsize=4)
@@ -234,6 +233,25 @@ def enlargement(image_shape: tuple[int, ...]) -> int:
 def _enlarged_shape(X: npt.NDArray[np.float32]) -> tuple[int, int]:
     k = enlargement(X.shape)
     return k * X.shape[-2], k * X.shape[-1]
+
+
+def nearest_filled(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Planes ``(n, h, w)`` whose unobserved pixels take the value of the nearest observed one.
+
+    A plane without any becomes 0.
+
+    Examples
+    --------
+    >>> nearest_filled(np.array([[[np.nan, 1, np.nan, np.nan, 4]]], np.float32)).tolist()
+    [[[1.0, 1.0, 1.0, 4.0, 4.0]]]
+    """
+    out = np.zeros_like(planes)
+    for plane, filled in zip(planes, out, strict=True):
+        unseen = np.isnan(plane)
+        if not unseen.all():
+            place = distance_transform_edt(unseen, return_distances=False, return_indices=True)
+            filled[...] = plane[tuple(place)]
+    return out
 
 
 def observed_cells(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

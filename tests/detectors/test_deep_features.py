@@ -88,6 +88,9 @@ def test_unknown_detectors_are_named(detector):
 class Reseeding(BaseDetector):
     """A detector with the habit of seeding everybody's generators."""
 
+    def __init__(self):
+        super().__init__()
+
     def fit(self, X, y=None):
         """Seed and keep the mean."""
         np.random.seed(1)
@@ -119,7 +122,7 @@ def test_the_callers_estimator_is_cloned_and_seeded():
 def test_tails_agree_with_pyods_ecod_on_the_training_rows():
     ours, theirs = TailProbabilities().fit(CLOUD), ECOD().fit(CLOUD)
     a, b = abnormality(ours, CLOUD), theirs.decision_scores_
-    assert np.corrcoef(np.argsort(np.argsort(a)), np.argsort(np.argsort(b)))[0, 1] > 0.99
+    assert np.corrcoef(a, b)[0, 1] > 0.99
 
 
 @pytest.mark.parametrize("detector", NAMES)
@@ -160,7 +163,7 @@ PATIENTS = np.repeat(np.arange(8), 3)
 
 @pytest.mark.parametrize("detector", NAMES)
 def test_a_bright_lesion_is_found(detector):
-    model = DeepFeatureDetector(detector, device="cpu", random_state=0)
+    model = DeepFeatureDetector(detector, n_components=64, device="cpu", random_state=0)
     model.fit(make_heads(48, size=64, seed=1), groups=np.repeat(np.arange(16), 3))
     test = make_heads(16, size=64, seed=3)
     odd = np.stack([plant(p, 1, amount=0.8, at=(32, 20), radius=7)[0] for p in test[:8]])

@@ -57,6 +57,18 @@ def test_planes_are_described_each_by_itself(features):
     assert np.isnan(grids[:, 1]).all()
 
 
+def test_the_outline_of_the_mask_is_no_edge():
+    plane = np.full((1, 2, 64, 64), 0.5, np.float32)
+    plane[:, :, :20] = 0.4
+    masked = plane.copy()
+    masked[..., :, 40:] = np.nan  # the same picture, less of it observed
+    features = BackboneFeatures(device="cpu").fit(plane)
+    whole, part = features.transform(plane), features.transform(masked)
+    seen = ~np.isnan(part)
+    assert seen.mean() == pytest.approx(5 / 8)
+    np.testing.assert_allclose(part[seen], whole[seen], atol=1e-4)
+
+
 def test_units_of_a_plane_do_not_matter():
     scaled = HEADS * np.float32(80) - np.float32(20)
     a, b = (BackboneFeatures(device="cpu").fit_transform(X) for X in (HEADS, scaled))
