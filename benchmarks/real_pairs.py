@@ -72,9 +72,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None)
     arguments = parser.parse_args()
     data = load_pairs(arguments.folder, labels=arguments.labels, patient=arguments.patient)
-    detectors = {name: make_detector(name, 0) for name in arguments.detectors.split(",")}
-    if arguments.epochs and "autoencoder" in detectors:
-        detectors["autoencoder"].set_params(training__max_epochs=arguments.epochs)
+    names = arguments.detectors.split(",")
+    detectors = {name: make_detector(name, 0, epochs=arguments.epochs) for name in names}
     result = benchmark(
         detectors,
         data,

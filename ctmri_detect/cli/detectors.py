@@ -21,15 +21,12 @@ DETECTORS: dict[str, Callable[[], Any]] = {
 }
 
 
-_QUICK_EPOCHS = 5
-
-
-def make_detector(name: str, seed: int, *, quick: bool = False) -> Any:
-    """A new detector, seeded where it draws random numbers; `quick` trains networks briefly."""
+def make_detector(name: str, seed: int, *, epochs: int | None = None) -> Any:
+    """A new detector, seeded where it draws random numbers; `epochs` bounds the autoencoder's."""
     detector = DETECTORS[name]()
     parameters = detector.get_params(deep=False)
     if "random_state" in parameters:
         detector.set_params(random_state=seed)
-    if quick and "training" in parameters:
-        detector.set_params(training__max_epochs=_QUICK_EPOCHS)
+    if epochs is not None and name == "autoencoder":
+        detector.set_params(training__max_epochs=epochs)
     return detector
