@@ -64,14 +64,15 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
                 device=self.device_,
                 precision="float32",
             )
+        self.network_.double()
         return self
 
     def predict(self, features: Vector) -> tuple[Vector, Vector]:
         """Mean and variance ``(n,)`` of each pixel's intensity."""
         import torch
 
-        # a copy: torch aligns its own memory, and sums depend on alignment in the last digit
-        inputs = torch.tensor(self.scaler_.transform(features), dtype=torch.float32)
+        # in double precision, or the last digits would depend on how memory happens to be aligned
+        inputs = torch.tensor(self.scaler_.transform(features), dtype=torch.float64)
         mean, variance = np.empty(len(inputs), np.float32), np.empty(len(inputs), np.float32)
         with torch.inference_mode(), one_thread():
             for start in range(0, len(inputs), _ROWS):

@@ -93,11 +93,12 @@ class CrossModalDetector(BasePairedDetector):
 
     Examples
     --------
+    >>> from scipy.ndimage import gaussian_filter
     >>> from ctmri_detect import CrossModalDetector
     >>> rng = np.random.default_rng(0)
-    >>> tissue = rng.normal(size=(24, 1, 32, 32)).astype("float32")
+    >>> tissue = 7 * gaussian_filter(rng.normal(size=(24, 1, 32, 32)), (0, 0, 2, 2))
     >>> X = np.concatenate([tissue, -tissue], axis=1) + 0.1 * rng.normal(size=(24, 2, 32, 32))
-    >>> odd = X[:1].copy(); odd[0, 1, 8:12, 8:12] *= -1   # each plane by itself looks normal
+    >>> odd = X[:1].copy(); odd[0, 1, 8:14, 8:14] *= -1   # each plane by itself looks normal
     >>> detector = CrossModalDetector(random_state=0).fit(X)
     >>> int(detector.predict(odd)[0])
     -1

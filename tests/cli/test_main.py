@@ -149,6 +149,8 @@ def test_ctrl_c_ends_the_process_with_130(tmp_path):
         [sys.executable, "-m", "ctmri_detect", "score", fifo, tmp_path, "--out", tmp_path / "o"],
         stderr=subprocess.PIPE,
         text=True,
+        # a test run in the background hands down a SIGINT that is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with fifo.open("wb"):  # waits until the process reads the model, which then waits for us
         process.send_signal(signal.SIGINT)
