@@ -98,10 +98,12 @@ class CrossModalDetector(BasePairedDetector):
     >>> rng = np.random.default_rng(0)
     >>> tissue = 7 * gaussian_filter(rng.normal(size=(24, 1, 32, 32)), (0, 0, 2, 2))
     >>> X = np.concatenate([tissue, -tissue], axis=1) + 0.1 * rng.normal(size=(24, 2, 32, 32))
-    >>> odd = X[:1].copy(); odd[0, 1, 8:14, 8:14] *= -1   # each plane by itself looks normal
+    >>> odd = X[:1].copy(); odd[0, 1, 8:14, 8:14] += 2   # bright in MRI, nothing in CT
     >>> detector = CrossModalDetector(random_state=0).fit(X)
     >>> int(detector.predict(odd)[0])
     -1
+    >>> detector.explain(odd).regions.loc[0, ["modality", "sign"]].tolist()
+    ['MRI', 'brighter']
     """
 
     _resolved: ClassVar[dict[str, str]] = {
