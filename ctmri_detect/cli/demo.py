@@ -20,6 +20,6 @@ def run(args: argparse.Namespace) -> None:
     data = make_phantom_pairs(
         subjects, slices, size=pixels, anomalous_fraction=0.4, random_state=args.seed
     )
-    epochs = 5 if args.quick else 20  # half the default: the demonstration ends in minutes
+    epochs = 5 if args.quick else 20  # fewer than the default: the demonstration ends in minutes
     detectors = {name: make_detector(name, args.seed, epochs=epochs) for name in DETECTORS}
     measure(detectors, data, folder, size=box, folds=2, seed=args.seed, quiet=args.quiet)

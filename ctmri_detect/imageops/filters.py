@@ -44,9 +44,10 @@ def filter_bank(plane: Plane, seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.flo
     scales = [_normalised(value, weight, sigma) for sigma in SIGMAS]
     # unobserved pixels take the wide average, so that the mask's edge is no edge of the image
     filled = np.where(seen, plane, scales[-1])
-    fine = gaussian(filled, SIGMAS[0])
-    gradient = cv2.magnitude(cv2.Sobel(fine, cv2.CV_32F, 1, 0), cv2.Sobel(fine, cv2.CV_32F, 0, 1))
-    laplace = [s**2 * cv2.Laplacian(gaussian(filled, s), cv2.CV_32F) for s in _LAPLACE]
+    fine = gaussian(filled, SIGMAS[0]).astype(np.float64)
+    gradient = np.hypot(cv2.Sobel(fine, cv2.CV_64F, 1, 0), cv2.Sobel(fine, cv2.CV_64F, 0, 1))
+    blurred = {s: gaussian(filled, s).astype(np.float64) for s in _LAPLACE}
+    laplace = [s**2 * cv2.Laplacian(image, cv2.CV_64F) for s, image in blurred.items()]
     least = cv2.erode(np.where(seen, plane, np.float32(np.inf)), _EXTREME)
     most = cv2.dilate(np.where(seen, plane, np.float32(-np.inf)), _EXTREME)
     bank = np.stack([value, *scales, gradient, *laplace, least, most]).astype(np.float32)

@@ -8,10 +8,15 @@ import numpy.typing as npt
 
 
 def gaussian(image: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
-    """OpenCV's Gaussian of one plane, reflected at the border; `sigma` in pixels."""
+    """OpenCV's Gaussian of one plane, reflected at the border; `sigma` in pixels.
+
+    Computed in double precision, because in single precision OpenCV's last digit depends on how
+    memory happens to be aligned.
+    """
     if sigma <= 0:
         return image
-    blurred = cv2.GaussianBlur(image, (0, 0), sigmaX=sigma, borderType=cv2.BORDER_REFLECT)
+    exact = np.asarray(image, dtype=np.float64)
+    blurred = cv2.GaussianBlur(exact, (0, 0), sigmaX=sigma, borderType=cv2.BORDER_REFLECT)
     return np.asarray(blurred, dtype=np.float32)
 
 
