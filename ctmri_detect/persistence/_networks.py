@@ -14,6 +14,7 @@ from typing import Any
 
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import UntrustedModelError
+from ctmri_detect.networks.device import available_device
 
 _MODULE = re.compile(r"ctmri_detect\.networks(\.\w+)*")
 
@@ -78,23 +79,7 @@ def build(entry: dict[str, Any], weights: bytes) -> Any:
     network.load_state_dict({k: v.clone() for k, v in state.items()}, assign=True)
     if entry["channels_last"]:
         network = network.to(memory_format=torch.channels_last)
-    return network.to(usable_device(entry["device"])).eval()
-
-
-def usable_device(device: str) -> str:
-    """The device, or the CPU where this machine hasn't got it.
-
-    Examples
-    --------
-    >>> usable_device("cpu"), usable_device("cuda:99")
-    ('cpu', 'cpu')
-    """
-    if not device.startswith("cuda"):
-        return device
-    torch = require("torch", extra="torch")
-    index = int(device.partition(":")[2] or 0)
-    there = torch.cuda.is_available() and index < torch.cuda.device_count()
-    return device if there else "cpu"
+    return network.to(available_device(entry["device"])).eval()
 
 
 def _network_class(name: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from ctmri_detect.persistence._networks import build, check_network, usable_device
+from ctmri_detect.networks.device import available_device
+from ctmri_detect.persistence._networks import build, check_network
 from ctmri_detect.persistence._walk import mapped
 
 
@@ -68,6 +69,6 @@ def put_back(estimator: Any, described: dict[str, Any], weights: dict[str, bytes
             return networks[value.member]
         if isinstance(value, SavedFrame):
             return value.frame()
-        return usable_device(value) if name == "device_" and isinstance(value, str) else value
+        return available_device(value) if name == "device_" and isinstance(value, str) else value
 
     return mapped(estimator, replace)
