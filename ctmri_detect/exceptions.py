@@ -37,3 +37,19 @@ class FewPatientsWarning(CtmriDetectWarning):
 
 class SkippedFilesWarning(CtmriDetectWarning):
     """Some files of a folder could not be used; the rest was loaded."""
+
+
+class UnpairedDataWarning(CtmriDetectWarning):
+    """CT and MRI do not seem to show the same heads; cross-modal comparison means nothing."""
+
+
+class MixedDataWarning(CtmriDetectWarning):
+    """A data set mixes what should be one: MRI sequences, scalings, sizes."""
+
+
+class UnitsWarning(CtmriDetectWarning):
+    """The values of a CT can't be Hounsfield units."""
+
+
+class PrivacyWarning(CtmriDetectWarning):
+    """Images may show who the patient is."""

@@ -24,6 +24,24 @@ examples:
 
 A folder holds CT/ and MRI/ with equal file names. 'ctmri-detect COMMAND --help' tells more.
 """
+_FETCH = """
+Credentials come from ~/.kaggle/kaggle.json, or from KAGGLE_USERNAME and KAGGLE_KEY. Without
+them, download the archive in a browser and pass it with --from-archive.
+
+examples:
+  ctmri-detect fetch kaggle
+  ctmri-detect fetch kaggle --out data/kaggle --from-archive ~/Downloads/archive.zip
+"""
+_INSPECT = r"""
+writes to --out:
+  inspection.html       what the folder holds, what is odd about it, sample pairs, histograms
+  dataset_summary.json  the figures of the page
+  files.csv             one row a file
+
+examples:
+  ctmri-detect inspect pairs/ --patient '^(p\d+)_'
+  ctmri-detect inspect volumes/ --sequence t2 --out inspection/
+"""
 _FIT = r"""
 examples:
   ctmri-detect fit pairs/ --patient '^(p\d+)_' --out model.ctmri
@@ -77,6 +95,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, short, epilog, add in (
         ("demo", "try everything on synthetic heads", _DEMO, _add_demo),
+        ("fetch", "download a public data set", _FETCH, _add_fetch),
+        ("inspect", "look a folder of CT and MRI over before any model does", _INSPECT, _add_inspect),
         ("fit", "learn normal anatomy from a folder of pairs", _FIT, _add_fit),
         ("score", "score a folder of pairs with a fitted model", _SCORE, _add_score),
         ("benchmark", "compare detectors on labelled pairs", _BENCHMARK, _add_benchmark),
@@ -99,6 +119,22 @@ def _add_demo(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--quick", action="store_true", help="fewer, smaller heads and short training: a minute"
     )
+    _add_seed(sub)
+
+
+def _add_fetch(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("dataset", metavar="DATASET", choices=("kaggle",), help="kaggle")
+    sub.add_argument("--out", metavar="DIR", default=None,
+                     help="default: ctmri_detect_data in the home folder")  # fmt: skip
+    sub.add_argument("--from-archive", metavar="FILE", help="a zip that was downloaded before")
+
+
+def _add_inspect(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("folder", metavar="FOLDER", help="slices or volumes, in any known layout")
+    sub.add_argument("--out", metavar="DIR", default="ctmri-inspection",
+                     help="default: %(default)s")  # fmt: skip
+    sub.add_argument("--patient", metavar="REGEX", help="names the patient in a file's path")
+    sub.add_argument("--sequence", metavar="NAME", help="the MRI sequence to use, such as t2")
     _add_seed(sub)
 
 
