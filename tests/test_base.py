@@ -369,8 +369,8 @@ def test_a_transformer_works_in_blocks_and_leaves_its_input(tmp_path):
 
 
 def test_a_transformer_checks_pairs_and_fit():
-    with pytest.raises(NotFittedError):
-        Halve().transform(X)
+    with pytest.raises(NotFittedError, match="Centre learns from training pairs"):
+        Centre().transform(X)
     with pytest.raises(InvalidPairsError, match="expected"):
         Halve().fit(X[:, 0])
     with pytest.raises(InvalidPairsError, match="expected"):

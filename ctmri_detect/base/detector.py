@@ -44,6 +44,9 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
     def _fit(self, X: PairReader) -> None:
         raise NotImplementedError(f"{type(self).__name__} has to write _fit(X).")
 
+    def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
+        """A look at all training pairs and their patients, once a `fit`; may warn."""
+
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         raise NotImplementedError(f"{type(self).__name__} has to write _residual(X).")
 
@@ -100,6 +103,7 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         given = self.map_scoring
         scoring = self._default_map_scoring() if given is None else clone(given)
         scoring.check_parameters()  # before a model is trained for nothing
+        self._before_fit(reader, groups)
         residual, rows = held_out_residuals(
             self._fit,
             self._residual_of,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ctmri_detect.base.estimator import PairedEstimator
+from ctmri_detect.base.estimator import PairedEstimator, PairedTags
 from ctmri_detect.validation import PairReader, check_pairs
 
 
@@ -17,13 +18,32 @@ class BasePairedTransformer(TransformerMixin, PairedEstimator):
     """Base of the preprocessing steps, pairs in and pairs out.
 
     A step writes ``_transform(X)`` (float32 array in, float32 array out, never in place) and,
-    where it learns something from all samples, ``_fit(X)``. A step that moves pixels also writes
+    where it has parameters, ``_check_parameters()``, which raises ValueError. A step that
+    learns something from all samples also writes ``_fit(X)``; only such a step has to be fitted
+    (scikit-learn's tag ``requires_fit``). A step that moves pixels also writes
     ``inverse_transform_map(maps, X)``, `X` being the step's input: maps on the output grid come
     back on the grid of `X`, NaN where they do not reach.
+
+    A step that has to warn about samples writes ``_transform_block`` and ``_warn_of`` instead
+    of ``_transform``: a block names its own rows, the transform collects them over all blocks,
+    and one warning names rows of `X`.
     """
 
     _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
-    _per_sample = 64  # samples transformed at a time
+    _block = 64  # samples transformed at a time
+
+    def __sklearn_tags__(self) -> PairedTags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = self._learns()
+        return tags
+
+    @classmethod
+    def _learns(cls) -> bool:
+        """Whether the step learns from all samples, and so has to be fitted."""
+        return cls._fit is not BasePairedTransformer._fit
+
+    def _check_parameters(self) -> None:
+        """Raise ValueError for a bad parameter, by its name."""
 
     def _fit(self, X: PairReader) -> None:
         """Learn from all samples; most steps have nothing to learn."""
@@ -31,9 +51,31 @@ class BasePairedTransformer(TransformerMixin, PairedEstimator):
     def _transform(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         raise NotImplementedError(f"{type(self).__name__} has to write _transform(X).")
 
+    def _transform_block(
+        self, X: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], Sequence[int]]:
+        """One block transformed, and the rows of it that a warning has to name."""
+        return self._transform(X), ()
+
+    def _warn_of(self, rows: list[int], total: int) -> None:
+        """One warning about these rows of X, after all blocks."""
+
+    @final
+    def _check_ready(self) -> None:
+        """Refuse bad parameters, and a step that had to learn first."""
+        self._check_parameters()
+        if self._learns():
+            check_is_fitted(
+                self,
+                "image_shape_",
+                msg="%(name)s learns from training pairs and is not fitted yet. Call fit with "
+                "training pairs first, on the step or on the Pipeline that holds it.",
+            )
+
     @final
     def fit(self, X: Any, y: Any = None) -> Any:
         """Check the parameters and learn what the step needs; `y` is ignored."""
+        self._check_parameters()
         reader = check_pairs(X)
         self._fit(reader)
         self.image_shape_ = reader.shape[2:]
@@ -42,5 +84,16 @@ class BasePairedTransformer(TransformerMixin, PairedEstimator):
     @final
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Float32 pairs ``(n_samples, 2, height', width')``; `X` is left as it was."""
-        check_is_fitted(self, "image_shape_")
-        return np.concatenate([self._transform(b) for b in check_pairs(X).blocks(self._per_sample)])
+        self._check_ready()
+        reader = check_pairs(X)
+        out = np.empty(0, np.float32)
+        named: list[int] = []
+        for start in range(0, len(reader), self._block):
+            part, rows = self._transform_block(reader[start : start + self._block])
+            if start == 0:  # only now is the output's grid known
+                out = np.empty((len(reader), *part.shape[1:]), np.float32)
+            out[start : start + len(part)] = part
+            named.extend(start + row for row in rows)
+        if named:
+            self._warn_of(named, len(reader))
+        return out

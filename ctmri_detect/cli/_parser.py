@@ -96,7 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, short, epilog, add in (
         ("demo", "try everything on synthetic heads", _DEMO, _add_demo),
         ("fetch", "download a public data set", _FETCH, _add_fetch),
-        ("inspect", "look a folder of CT and MRI over before any model does", _INSPECT, _add_inspect),
+        ("inspect", "look a folder of CT and MRI over", _INSPECT, _add_inspect),
         ("fit", "learn normal anatomy from a folder of pairs", _FIT, _add_fit),
         ("score", "score a folder of pairs with a fitted model", _SCORE, _add_score),
         ("benchmark", "compare detectors on labelled pairs", _BENCHMARK, _add_benchmark),

@@ -1,66 +1,86 @@
-"""Which files a folder holds, and which of them belong together."""
+"""Which files a folder holds, at any depth, without opening one."""
 
 from __future__ import annotations
 
-import re
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ctmri_detect.datasets._images import SUFFIXES
+from ctmri_detect.datasets._names import natural
 from ctmri_detect.exceptions import DataLoadingError
 
 Skipped = list[tuple[str, str]]
+"""Files that were not used, relative to their folder, each with the reason."""
 
-EXPECTED = (
-    "expected a folder with CT/ and MRI/, which hold slices (PNG, JPEG, TIFF, .npy) under equal "
-    "names, such as CT/a_001.png and MRI/a_001.png"
-)
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """A sort key under which a2 comes before a10."""
-    return [(int(p), "") if p.isdecimal() else (-1, p) for p in re.split(r"(\d+)", name.lower())]
+_MAX_DEPTH = 32  # folders: deeper trees are links that cross each other
+_SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db"}  # left by file managers
 
 
-def list_plane(folder: Path, plane: str, skipped: Skipped) -> dict[str, Path]:
-    """Stem to file of the one of the two folders that is named `plane`.
+@dataclass
+class Listing:
+    """What a folder holds: POSIX paths relative to it, in natural order.
+
+    Attributes
+    ----------
+    files : list of str
+    broken : list of (str, str)
+        Folders and links that can't be followed, each with the reason.
+    """
+
+    files: list[str] = field(default_factory=list)
+    broken: Skipped = field(default_factory=list)
+
+
+def scan(folder: Path) -> Listing:
+    """List a folder and all below it; hidden files and those of file managers are left out.
+
+    Links are followed, but never back to a folder that they lie in.
 
     Raises
     ------
     DataLoadingError
-        Where there is none, or more than one.
+        Where `folder` is no folder.
     """
     if not folder.is_dir():
-        raise DataLoadingError(f"{folder} is no folder; {EXPECTED}.")
-    found = [p for p in folder.iterdir() if p.is_dir() and p.name.lower() == plane.lower()]
-    if len(found) != 1:
-        names = ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
         raise DataLoadingError(
-            f"{folder} holds {len(found)} folders named {plane} (it has {names}); {EXPECTED}."
+            f"{folder} is no folder; expected a folder with CT/ and MRI/, or with one of the "
+            "other layouts that find_pairs knows."
         )
-    files: dict[str, Path] = {}
-    for path in sorted(found[0].iterdir(), key=lambda p: _natural(p.name)):
-        if path.name.startswith(".") or path.is_dir():
+    listing = Listing()
+    root = os.path.realpath(folder)
+    todo: list[tuple[str, tuple[str, ...]]] = [("", (root,))]
+    while todo:
+        place, ancestors = todo.pop()
+        try:
+            with os.scandir(os.path.join(folder, place)) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            listing.broken.append((place, f"the folder can't be read ({error.strerror})"))
             continue
-        if path.suffix.lower() not in SUFFIXES:
-            skipped.append((file_name(path), f"not an image type ({', '.join(SUFFIXES)})"))
-        elif path.stem in files:
-            skipped.append((file_name(path), f"same name as {files[path.stem].name}"))
-        else:
-            files[path.stem] = path
-    return files
+        for entry in entries:
+            _sort_in(entry, place, ancestors, listing, todo)
+    listing.files.sort(key=natural)
+    return listing
 
 
-def match_stems(
-    ct: dict[str, Path], mri: dict[str, Path], skipped: Skipped
-) -> dict[str, tuple[Path, Path]]:
-    """The pairs of files with equal stems; the others go into `skipped`."""
-    for files, other, plane in ((ct, mri, "MRI"), (mri, ct, "CT")):
-        skipped += [
-            (file_name(p), f"no {plane} of this name") for s, p in files.items() if s not in other
-        ]
-    return {stem: (path, mri[stem]) for stem, path in ct.items() if stem in mri}
-
-
-def file_name(path: Path) -> str:
-    """Folder and file, as `skipped` names it."""
-    return f"{path.parent.name}/{path.name}"
+def _sort_in(
+    entry: os.DirEntry[str],
+    place: str,
+    ancestors: tuple[str, ...],
+    listing: Listing,
+    todo: list[tuple[str, tuple[str, ...]]],
+) -> None:
+    name = f"{place}/{entry.name}" if place else entry.name
+    if entry.name.startswith(".") or entry.name.lower() in _SYSTEM:
+        return
+    if not entry.name.isprintable():
+        listing.broken.append((ascii(name)[1:-1], "its name is no readable text"))
+    elif entry.is_dir():
+        linked = entry.is_symlink()
+        real = os.path.realpath(entry.path) if linked else f"{ancestors[-1]}{os.sep}{entry.name}"
+        if real not in ancestors and len(ancestors) < _MAX_DEPTH:
+            todo.append((name, (*ancestors, real)))
+    elif entry.is_file():
+        listing.files.append(name)
+    elif entry.is_symlink():
+        listing.broken.append((name, "a link to nothing that can be read"))

@@ -1,26 +1,31 @@
-"""Pairs from a folder with CT/ and MRI/ and equal file names."""
+"""Pairs from a folder of image files, whatever its layout."""
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections import Counter
+from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ctmri_detect.datasets._images import read_grey
-from ctmri_detect.datasets._labels import patients_of, read_labels, target_of
-from ctmri_detect.datasets._listing import EXPECTED, Skipped, file_name, list_plane, match_stems
-from ctmri_detect.exceptions import DataLoadingError, SkippedFilesWarning
-from ctmri_detect.imageops.warp import resize_observed
+from ctmri_detect.datasets._labels import patients_from, read_labels, rows_of, target_of
+from ctmri_detect.datasets._listing import Skipped
+from ctmri_detect.datasets._matching import NOT_CHOSEN
+from ctmri_detect.datasets._reading import Collected, Shape, collect
+from ctmri_detect.datasets.find import find_pairs
+from ctmri_detect.exceptions import (
+    DataLoadingError,
+    MixedDataWarning,
+    SkippedFilesWarning,
+    UnpairedDataWarning,
+)
+from ctmri_detect.preprocessing._writer import check_target_path
 
-Slices = tuple[NDArray[Any], NDArray[Any]]
+_CARRIED = ("slice", "spacing", "sequence", "kind")  # columns of a labels file
 
 
 def load_pairs(
@@ -29,49 +34,77 @@ def load_pairs(
     patient: str | None = None,
     labels: str | Path | None = None,
     size: int | tuple[int, int] | None = None,
+    cache: str | Path | None = None,
+    sequence: str | None = None,
+    ct: str | None = None,
+    mri: str | None = None,
+    n_jobs: int | None = None,
 ) -> Bunch:
-    r"""Load CT-MRI pairs from a folder with ``CT/`` and ``MRI/`` and equal file names.
+    r"""Load CT-MRI pairs of slices from a folder, whatever its layout.
 
-    Names are compared without their ending, so ``CT/a.png`` goes with ``MRI/a.jpg``; the case
-    of the two folders' names does not matter. That equal names mean the same patient, level
-    and grid is taken on trust: see `check_pairing`. A file that can't be used is
-    listed in `skipped` with the reason, a warning says how many, and the rest is loaded.
+    `find_pairs` tells which file goes with which: ``CT/`` and ``MRI/`` with equal names, names
+    that hold ``ct`` or ``mri``, and more. That equal names mean the same patient, level and
+    grid is taken on trust: see `check_pairing`. A file that can't be used is listed in
+    `skipped` with the reason, a warning says how many, and the rest is loaded.
 
-    When it fails: 16-bit CT are taken as Hounsfield units; files that store HU + 1024 have to be
-    shifted by the caller. A slice cut out of a DICOM series as PNG has lost its spacing.
+    When it fails: CT of more than 8 bits are taken as Hounsfield units; files that store
+    HU + 1024 have to be shifted by the caller. A slice cut out of a DICOM series as PNG has lost
+    its spacing. NIfTI and DICOM are for `load_volume_pairs`.
 
     Parameters
     ----------
     folder : str or Path
-        Holds ``CT/`` and ``MRI/``.
     patient : str, default=None
         A column of the labels file, or else a regular expression that is searched for in each
-        file name: its first group, or the whole match, names the patient. Without it `groups`
-        is None: detectors and splitters then don't know which slices belong to one patient,
-        contiguous rows stand for patients in `fit`, and no held-out figure can be trusted.
+        file's name, then in its path relative to `folder`: its first group, or the whole match,
+        names the patient. None: the folders do, where they are a patient's (``patient01/``,
+        ``sub-01/``; see `find_pairs`); the beginning of a file's name is not trusted alone.
+        Where nothing tells, `groups` is None: detectors and splitters then don't know which
+        slices belong to one patient, contiguous rows stand for patients in `fit`, and no
+        held-out figure can be trusted.
     labels : str or Path, default=None
-        A csv (looked for in `folder` too) with a column ``file`` (name or stem) and either
-        ``lesion`` (1 or True = lesion), or ``target`` or ``label`` coded +1 (normal) and -1
-        (anomalous). Columns ``slice``, ``spacing`` (mm), ``sequence`` and ``kind`` are carried
-        into `frame`.
+        A csv (looked for in `folder` too) with a column ``file`` (a path relative to `folder`,
+        or a name where only one pair has it; of the CT or the MRI, with or without its ending)
+        and either ``lesion`` (1 or True = lesion), or ``target`` or ``label`` coded +1 (normal)
+        and -1 (anomalous). Columns ``slice``, ``spacing`` (mm), ``sequence`` and ``kind`` are
+        carried into `frame`. Pairs without a row are skipped.
     size : int or (int, int), default=None
-        Height and width to resize all slices to (area when shrinking, linear else).
+        Height and width to resize all slices to (area when shrinking, linear else). A CT and
+        an MRI of different sizes are then a pair too, where height and width have one ratio.
+    cache : str or Path, default=None
+        A ``.npy`` file to write the pairs to, block by block; `data` is then a read-only memmap
+        of it, and a folder may be larger than memory. It must not exist yet.
+    sequence : str, default=None
+        The MRI sequence to take where a CT has several: "t1", "t2", "flair", "pd", ...
+    ct, mri : str, default=None
+        Regular expressions for the relative paths, where names don't tell CT from MRI; see
+        `find_pairs`.
+    n_jobs : int, default=None
+        Threads that read, as in joblib: None means 1, -1 all cores. The result is the same.
 
     Returns
     -------
     Bunch
         `data` float32 ``(n, 2, height, width)``; `target` int ``(n,)`` or None; `masks` None;
-        `groups` or None; `frame` DataFrame with ct, mri (paths), patient, slice (the last number
-        in the name), spacing, sequence, kind; `paired` True; `ct_units` "uint8" where all CT
-        files hold 8-bit integers, else "hu"; `skipped` list of (file, reason); `DESCR`. In
-        natural order of the names.
+        `groups` or None; `frame` DataFrame with ct, mri (paths relative to `folder`), patient,
+        slice (the last number in the name), spacing, sequence, kind; `paired` True, or None for
+        CycleGAN's trainA and trainB, which usually hold unpaired images; `ct_units` "uint8"
+        where all CT files hold 8-bit integers, else "hu"; `skipped` list of (file, reason);
+        `DESCR`. In natural order of the names.
 
     Raises
     ------
     DataLoadingError
-        Where the folder, its parts or the labels are not as expected, or nothing is left.
+        Where the folder, its names or the labels are not as expected, it holds volumes, or
+        nothing is left.
     ValueError
-        Where slices differ in size between pairs and `size` is None.
+        Where slices differ in size between pairs and `size` is None, or for a bad parameter.
+    FileExistsError, FileNotFoundError
+        Where `cache` exists, or its folder does not.
+
+    Warns
+    -----
+    SkippedFilesWarning, MixedDataWarning, UnpairedDataWarning
 
     Examples
     --------
@@ -90,45 +123,44 @@ def load_pairs(
     """
     folder = Path(folder)
     shape = _shape(size)
-    table = None if labels is None else read_labels(_labels_path(folder, labels))
-    skipped: Skipped = []
-    files = match_stems(
-        list_plane(folder, "CT", skipped), list_plane(folder, "MRI", skipped), skipped
+    cache = None if cache is None else check_target_path(cache)
+    table = None if labels is None else read_labels(_labels_path(folder, labels), patient)
+    column = patient if table is not None and patient in table else None
+    found = find_pairs(
+        folder, patient=None if column else patient, sequence=sequence, ct=ct, mri=mri
     )
+    _refuse_volumes(found, folder)
+    if found.attrs["patients"] == "names":
+        found["patient"] = None  # that a name begins with p1 is a hint; the caller has to say so
+    pairs, skipped = _split(found)
+    rows = None
     if table is not None:
-        files = _labelled(files, table, skipped)
-    slices = _read(files, skipped)
-    if not slices:
-        raise DataLoadingError(
-            f"No pair is left of {folder}; {EXPECTED}. "
-            f"{len(skipped)} files were skipped{_first_reasons(skipped)}."
-        )
-    data = _stack(slices, shape)
-    stems = list(slices)
-    rows = None if table is None else table.loc[stems]
-    frame = _frame({stem: files[stem] for stem in stems}, rows, patients_of(stems, patient, rows))
-    if skipped:
-        warnings.warn(
-            f"{len(skipped)} files of {folder} were skipped{_first_reasons(skipped)}. "
-            "All are listed in `skipped`.",
-            SkippedFilesWarning,
-            stacklevel=2,
-        )
-    eight_bit = all(ct.dtype == np.uint8 for ct, _ in slices.values())
+        pairs, rows = _labelled(pairs, table, skipped)
+    files = list(zip(pairs["ct"], pairs["mri"], strict=True))
+    read = collect(folder, files, shape, cache, n_jobs)
+    if not isinstance(read, Collected):
+        raise DataLoadingError(_nothing_left(folder, found, skipped + read))
+    skipped += read.skipped
+    frame = _frame(pairs.iloc[read.rows], None if rows is None else rows.iloc[read.rows], column)
+    unpaired = found.attrs["layout"] == "cyclegan"
+    _warn(folder, skipped, frame, read, unpaired)
     return Bunch(
-        data=data,
-        target=None if rows is None else target_of(rows),
+        data=read.data,
+        target=None if rows is None else target_of(rows.iloc[read.rows]),
         masks=None,
-        groups=None if patient is None else frame["patient"].to_numpy(dtype=str),
+        groups=None if frame["patient"].isna().any() else frame["patient"].to_numpy(dtype=str),
         frame=frame,
-        paired=True,
-        ct_units="uint8" if eight_bit else "hu",
+        paired=None if unpaired else True,
+        ct_units="uint8" if all(ct for ct, _ in read.eight_bit) else "hu",
         skipped=skipped,
-        DESCR=f"{len(data)} CT-MRI pairs from the folder {folder.name}, paired by file name.",
+        DESCR=(
+            f"{len(frame)} CT-MRI pairs from the folder {folder.resolve().name}, paired by name "
+            f"(layout: {found.attrs['layout']}). {' '.join(found.attrs['notes'])}"
+        ).rstrip(),
     )
 
 
-def _shape(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+def _shape(size: int | tuple[int, int] | None) -> Shape | None:
     if size is None:
         return None
     both: Any = (size, size) if isinstance(size, Integral) else size
@@ -143,77 +175,115 @@ def _labels_path(folder: Path, labels: str | Path) -> Path:
     return folder / path if not path.exists() and (folder / path).exists() else path
 
 
-def _labelled(
-    files: dict[str, tuple[Path, Path]], table: pd.DataFrame, skipped: Skipped
-) -> dict[str, tuple[Path, Path]]:
-    without = [stem for stem in files if stem not in table.index]
-    skipped += [(file_name(files[stem][0]), "no row in the labels file") for stem in without]
-    return {stem: pair for stem, pair in files.items() if stem in table.index}
-
-
-def _read(files: dict[str, tuple[Path, Path]], skipped: Skipped) -> dict[str, Slices]:
-    """Both slices of each pair; what can't be used goes into `skipped`."""
-    slices: dict[str, Slices] = {}
-    for stem, paths in files.items():
-        planes = []
-        for path in paths:
-            try:
-                planes.append(read_grey(path))
-            except DataLoadingError as error:
-                skipped.append((file_name(path), str(error)))
-        if len(planes) < 2:
-            continue
-        if planes[0].shape != planes[1].shape:
-            reason = f"CT is {_by(planes[0].shape)}, MRI is {_by(planes[1].shape)}"
-            skipped.append((file_name(paths[0]), reason))
-            continue
-        slices[stem] = (planes[0], planes[1])
-    return slices
-
-
-def _stack(slices: dict[str, Slices], shape: tuple[int, int] | None) -> NDArray[np.float32]:
-    sizes = Counter(ct.shape for ct, _ in slices.values())
-    if shape is None and len(sizes) > 1:
-        examples = {ct.shape: stem for stem, (ct, _) in reversed(slices.items())}
-        listed = "; ".join(f"{_by(s)} ({n} pairs, such as {examples[s]})" for s, n in sizes.items())
-        raise ValueError(
-            f"The pairs differ in size: {listed}. Expected one size; pass size=, such as "
-            f"size={max(max(s) for s in sizes)}, to resize all."
+def _refuse_volumes(found: pd.DataFrame, folder: Path) -> None:
+    kind = found.attrs["kind"]
+    if kind != "slices":
+        what = "DICOM series" if kind == "dicom" else "volumes (NIfTI)"
+        raise DataLoadingError(
+            f"{folder.name} holds {what}; load_pairs reads slices. Call load_volume_pairs(folder)."
         )
-    height, width = shape or next(iter(sizes))
-    data = np.empty((len(slices), 2, height, width), dtype=np.float32)
-    for i, pair in enumerate(slices.values()):
-        for plane, image in enumerate(pair):
-            data[i, plane] = resize_observed(image, (height, width))
-    return data
 
 
-def _frame(
-    files: dict[str, tuple[Path, Path]], rows: pd.DataFrame | None, patients: list[str | None]
-) -> pd.DataFrame:
-    numbers = [re.findall(r"\d+", stem) for stem in files]
-    frame = pd.DataFrame(
-        {
-            "ct": [str(ct) for ct, _ in files.values()],
-            "mri": [str(mri) for _, mri in files.values()],
-            "patient": pd.Series(patients, dtype=object),
-            "slice": pd.array([int(n[-1]) if n else None for n in numbers], dtype="Int64"),
-            "spacing": np.nan,
-            "sequence": None,
-            "kind": None,
-        }
-    )
-    for column in ("slice", "spacing", "sequence", "kind"):
-        if rows is not None and column in rows:
-            frame[column] = rows[column].to_numpy()
+def _split(found: pd.DataFrame) -> tuple[pd.DataFrame, Skipped]:
+    """The pairs, and the files left over; an MRI that `sequence` left out is none of them."""
+    paired = found["status"] == "paired"
+    skipped: Skipped = []
+    for row in found[~paired].itertuples():
+        file = row.ct or row.mri
+        if file is not None and not row.status.startswith(NOT_CHOSEN):
+            skipped.append((file, row.status))
+        elif file is None:
+            file, _, reason = row.status.partition(": ")
+            skipped.append((file, reason))
+    return found[paired].reset_index(drop=True), skipped
+
+
+def _labelled(
+    pairs: pd.DataFrame, table: pd.DataFrame, skipped: Skipped
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The pairs that have a row in the labels file, and these rows."""
+    rows = rows_of(table, pairs)
+    has_row = np.array([row is not None for row in rows], dtype=bool)
+    skipped += [(file, "no row in the labels file") for file in pairs["ct"][~has_row]]
+    kept = pairs[has_row].reset_index(drop=True)
+    return kept, table.iloc[[row for row in rows if row is not None]].reset_index(drop=True)
+
+
+def _frame(pairs: pd.DataFrame, rows: pd.DataFrame | None, column: str | None) -> pd.DataFrame:
+    frame = pairs.drop(columns="status").reset_index(drop=True)
+    frame.attrs = {}
+    frame.insert(4, "spacing", np.nan)
+    frame["kind"] = None
+    if rows is not None:
+        for name in _CARRIED:
+            if name in rows:
+                frame[name] = rows[name].to_numpy()
+        if column is not None:
+            frame["patient"] = pd.Series(patients_from(rows, column), dtype=object)
     return frame
 
 
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(str(s) for s in shape)
+def _nothing_left(folder: Path, found: pd.DataFrame, skipped: Skipped) -> str:
+    hint = "; ".join(found.attrs["notes"]) or (
+        "expected a folder with CT/ and MRI/, which hold slices under equal names, such as "
+        "CT/a_001.png and MRI/a_001.png, or another layout that find_pairs knows"
+    )
+    return (
+        f"No pair is left of {folder.name}; {hint}. {len(skipped)} files were skipped"
+        f"{_first(skipped)}."
+    )
 
 
-def _first_reasons(skipped: Skipped) -> str:
+def _warn(
+    folder: Path, skipped: Skipped, frame: pd.DataFrame, read: Collected, unpaired: bool
+) -> None:
+    level = 3  # the caller of load_pairs
+    if skipped:
+        warnings.warn(
+            f"{len(skipped)} files of {folder.name} were skipped{_first(skipped)}. "
+            "All are listed in `skipped`.",
+            SkippedFilesWarning,
+            stacklevel=level,
+        )
+    for text in (*_mixed_depths(frame, read.eight_bit), *_mixed_sequences(frame)):
+        warnings.warn(text, MixedDataWarning, stacklevel=level)
+    if unpaired:
+        warnings.warn(
+            f"{folder.name} has CycleGAN's layout (trainA, trainB), which usually holds unpaired "
+            "images: equal numbers need not mean one head. Look at check_pairing(X) before "
+            "CT and MRI are compared.",
+            UnpairedDataWarning,
+            stacklevel=level,
+        )
+
+
+def _mixed_depths(frame: pd.DataFrame, eight_bit: list[tuple[bool, bool]]) -> list[str]:
+    """One sentence for each modality that has 8-bit files beside deeper ones."""
+    texts = []
+    for plane, name in enumerate(("ct", "mri")):
+        is_8 = np.array([pair[plane] for pair in eight_bit])
+        if is_8.any() and not is_8.all():
+            shallow, deep = frame[name][is_8], frame[name][~is_8]
+            texts.append(
+                f"The {name.upper()} files mix scalings: {len(shallow)} hold 8-bit integers (such "
+                f"as {shallow.iloc[0]}), {len(deep)} more bits or floats (such as "
+                f"{deep.iloc[0]}). One value then means different tissues; export them alike."
+            )
+    return texts
+
+
+def _mixed_sequences(frame: pd.DataFrame) -> list[str]:
+    counts = frame["sequence"].fillna("unknown").value_counts()
+    if len(counts) < 2:
+        return []
+    listed = ", ".join(f"{name} ({count})" for name, count in counts.items())
+    return [
+        f"The pairs mix MRI sequences: {listed}. A detector would learn none of them; choose "
+        f"one with sequence=."
+    ]
+
+
+def _first(skipped: Sequence[tuple[str, str]]) -> str:
     if not skipped:
         return ""
     shown = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])

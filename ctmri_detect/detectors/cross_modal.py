@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -11,8 +12,9 @@ from sklearn.utils import check_random_state
 
 from ctmri_detect._extras import require
 from ctmri_detect.base import BasePairedDetector, PairedTags
+from ctmri_detect.datasets.pairing import pairing_verdict
 from ctmri_detect.detectors._pixel_regressor import PixelRegressor
-from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.exceptions import InvalidPairsError, UnpairedDataWarning
 from ctmri_detect.imageops.filters import filter_bank, geometry
 from ctmri_detect.imageops.position import position_statistics
 from ctmri_detect.imageops.recalibrate import recalibrate
@@ -40,8 +42,9 @@ class CrossModalDetector(BasePairedDetector):
     is) must not escape: so the evidence *within* each modality, its deviation from the mean of
     the healthy slices at that place, is added by default.
 
-    It fails where the pairs are not pairs or badly registered (more than about two pixels at
-    128 x 128), and on lesions that look like ordinary tissue of that place in both modalities.
+    It fails where the pairs are not pairs (`fit` looks at up to 64 of them and warns, see
+    `datasets.check_pairing`) or badly registered (more than about two pixels at 128 x 128), and
+    on lesions that look like ordinary tissue of that place in both modalities.
     In the pure form, ``evidence=("mismatch",)``, samples with one modality missing are refused.
 
     Parameters
@@ -151,6 +154,22 @@ class CrossModalDetector(BasePairedDetector):
             raise ValueError(
                 f"pixels_per_slice is {self.pixels_per_slice} and width {self.width}; expected "
                 "both to be at least 1."
+            )
+
+    def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
+        self._check_parameters()
+        if "mismatch" not in self.evidence:
+            return
+        verdict = pairing_verdict(X, codes)
+        if verdict.paired is False:
+            warnings.warn(
+                f"CT and MRI do not seem to show the same heads (p = {verdict.p_value:.2g} in "
+                f"{len(verdict.rows)} pairs): what one says about the other means nothing then. "
+                "See datasets.check_pairing(X, groups=groups). Match the files, register the "
+                "pairs, or take evidence=('within',) or a detector that looks at each modality "
+                "by itself, such as AtlasDetector.",
+                UnpairedDataWarning,
+                stacklevel=3,
             )
 
     def _fit(self, X: PairReader) -> None:

@@ -15,6 +15,8 @@ from skorch.utils import noop
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
+from ctmri_detect.networks.augmentation import Augmentation, as_augmentation
+
 if TYPE_CHECKING:
     from ctmri_detect.networks.training import Training
 
@@ -71,6 +73,8 @@ class LossNet(NeuralNet):
     total_steps: int = 1
     bfloat16: bool = False
     flip: bool = False
+    augmentation: Augmentation | None = None
+    generator: np.random.Generator  # of the augmentation
     interrupted: bool = False
     steps_done: int = 0
     split: Split
@@ -81,8 +85,13 @@ class LossNet(NeuralNet):
         return Subset(X, train), None if valid is None else Subset(X, valid)  # type: ignore[arg-type]
 
     def train_step(self, batch: Any, **fit_params: Any) -> Any:
-        """One step, on mirrored images where that is wanted."""
-        step = super().train_step(_mirrored(*batch) if self.flip else batch, **fit_params)
+        """One step, on mirrored or augmented images where that is wanted."""
+        if self.flip:
+            batch = _mirrored(*batch)
+        elif self.augmentation is not None:
+            x, y = batch
+            batch = _augmented(x, y, self.augmentation, self.generator)
+        step = super().train_step(batch, **fit_params)
         self.steps_done += 1
         return step
 
@@ -141,6 +150,24 @@ def _mirrored(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return flipped, torch.where(chosen.view(shape), y.flip(-1), y) if y.ndim == x.ndim else y
 
 
+def _augmented(
+    x: Tensor, y: Tensor, augmentation: Augmentation, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """A batch of other variants; a target of its own follows the geometry, where it is pairs."""
+    if x.ndim != 4 or x.shape[1] != 2 or (y.ndim == 4 and y.shape != x.shape):
+        raise ValueError(
+            f"The data have shape {tuple(x.shape)}, the targets {tuple(y.shape)}; expected pairs "
+            "(n, 2, height, width) to augment. Set augmentation=None."
+        )
+    draws = augmentation.draw(rng, len(x), (x.shape[2], x.shape[3]))
+    varied = torch.from_numpy(augmentation.apply(x.cpu().numpy(), draws))
+    if y is x:
+        return varied, varied
+    if y.ndim == x.ndim:
+        y = torch.from_numpy(augmentation.apply(y.cpu().numpy(), draws.geometry()))
+    return varied, y
+
+
 def _float32(out: Any) -> Any:
     if isinstance(out, (tuple, list)):
         return type(out)(_float32(part) for part in out)
@@ -174,8 +201,9 @@ def build(
         **{f"iterator_{side}__{k}": v for side in ("train", "valid") for k, v in collate.items()},
         **_OPTIMIZERS[training.optimizer],
     )
-    net.split, net.total_steps = split, steps
-    net.bfloat16, net.flip = bfloat16, training.augmentation == "flip"
+    net.split, net.total_steps, net.bfloat16 = split, steps, bfloat16
+    net.flip = training.augmentation == "flip"  # drawn by torch, unlike an Augmentation
+    net.augmentation = None if net.flip else as_augmentation(training.augmentation)
     return net
 
 

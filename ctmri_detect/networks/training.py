@@ -10,6 +10,12 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from ctmri_detect._extras import require
+from ctmri_detect.networks.augmentation import (
+    Augmentation,
+    as_augmentation,
+    check_augmentation,
+    no_augmentation,
+)
 from ctmri_detect.networks.device import isolated_generators, resolve_device, resolve_precision
 
 if TYPE_CHECKING:
@@ -39,8 +45,13 @@ class Training(BaseEstimator):
         Epochs without a better validation loss after which training stops, and the best weights
         are put back. A fifth of the patients (without patients, of ten contiguous blocks of
         samples) is then kept from training. None trains all epochs on all data.
-    augmentation : {"flip"} or None, default=None
-        "flip" mirrors each training image left to right, with probability 1/2.
+    augmentation : {"flip", "default"}, Augmentation or None, default=None
+        "flip" mirrors each training image left to right, with probability 1/2; "default" is
+        `Augmentation()`, mild changes of geometry and intensity of pairs. More variety needs
+        more epochs. Only what is trained on is changed, never what validates or is scored. A
+        target of its own follows the geometry and keeps its intensities; where the input is the
+        target, both are the augmented pair. ``augmentation__rotation`` and the like start from
+        what is set: from flips alone, or from nothing with None.
     callbacks : list of skorch callbacks, default=None
         Run beside the library's own, for example ``[skorch.callbacks.ProgressBar()]``.
     checkpoint_dir : str or None, default=None
@@ -60,7 +71,7 @@ class Training(BaseEstimator):
         optimizer: Literal["adamw", "adam", "sgd"] = "adamw",
         schedule: Literal["onecycle"] | None = "onecycle",
         patience: int | None = None,
-        augmentation: Literal["flip"] | None = None,
+        augmentation: Literal["flip", "default"] | Augmentation | None = None,
         callbacks: Sequence[Any] | None = None,
         checkpoint_dir: str | None = None,
     ) -> None:
@@ -73,6 +84,15 @@ class Training(BaseEstimator):
         self.augmentation = augmentation
         self.callbacks = callbacks
         self.checkpoint_dir = checkpoint_dir
+
+    def set_params(self, **params: Any) -> Training:
+        """Set parameters; ``augmentation__x`` reaches into what a name or None stands for."""
+        chosen = params.get("augmentation", self.augmentation)
+        nested = any(key.startswith("augmentation__") for key in params)
+        if nested and not isinstance(chosen, Augmentation):
+            params["augmentation"] = as_augmentation(chosen) or no_augmentation()
+        super().set_params(**params)
+        return self
 
 
 def fit_network(
@@ -154,6 +174,7 @@ def fit_network(
         bfloat16=resolve_precision(precision, device) == "bfloat16",
         verbose=verbose,
     )
+    net.generator = np.random.default_rng(random_state)
     with isolated_generators(random_state):
         net.fit(dataset)
     module.eval()
@@ -172,13 +193,15 @@ def check_training(training: Training) -> None:
         ("schedule", training.schedule in ("onecycle", None), '"onecycle" or None'),
         ("patience", training.patience is None or _is_count(training.patience),
          "an integer of at least 1, or None"),
-        ("augmentation", training.augmentation in ("flip", None), '"flip" or None'),
     ]  # fmt: skip
     for name, good, expected in rules:
         if not good:
             raise ValueError(
                 f"Training's {name} is {getattr(training, name)!r}; expected {expected}."
             )
+    augmentation = as_augmentation(training.augmentation)
+    if augmentation is not None:
+        check_augmentation(augmentation)
 
 
 def _is_count(value: Any) -> bool:

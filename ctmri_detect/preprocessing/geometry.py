@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.headpose import HeadPose, estimate_pose
 from ctmri_detect.imageops.warp import unwarp_observed, warp_observed
 from ctmri_detect.preprocessing._checks import check_number
-from ctmri_detect.validation import CT, MRI, check_pairs
+from ctmri_detect.preprocessing._grid import GridStep
+from ctmri_detect.validation import CT, MRI
 
 
-class HeadAligner(BasePairedTransformer):
+class HeadAligner(GridStep):
     """Turn each head upright, with the midline on the centre column, in a box of one size.
 
     Comparisons with the mirrored hemisphere and with other patients at the same place need
@@ -59,53 +56,20 @@ class HeadAligner(BasePairedTransformer):
         self.size = size
         self.fill = fill
 
-    def _fit(self, X: Any) -> None:
+    def _check_parameters(self) -> None:
         check_number(self.size, "size", 8, integer=True)
         check_number(self.fill, "fill", 0, open_end=True)
         if self.fill > 1:
             raise ValueError(f"fill is {self.fill!r}; expected a share of the box, at most 1.")
 
+    def _grid(self) -> tuple[int, int]:
+        return (self.size, self.size)
+
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        shape = (self.size, self.size)
-        return np.stack([warp_observed(pair, self._matrix(pair), shape) for pair in X])
+        return np.stack([warp_observed(pair, self._matrix(pair), self._grid()) for pair in X])
 
-    def inverse_transform_map(self, maps: ArrayLike, X: Any) -> NDArray[np.float32]:
-        """Take maps from the common box back to the grid of this step's input.
-
-        Parameters
-        ----------
-        maps : array of shape (n_samples, size, size) or (n_samples, channels, size, size)
-            On the grid of this step's output, NaN where there is none.
-        X : array-like of shape (n_samples, 2, height, width)
-            This step's input, from which each sample's transform follows again.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_samples, height, width) or with channels
-            NaN where the map does not reach.
-
-        Raises
-        ------
-        InvalidPairsError
-            Where maps and X don't belong together.
-        """
-        maps = np.asarray(maps)
-        reader = check_pairs(X)
-        box = (self.size, self.size)
-        if maps.ndim not in (3, 4) or len(maps) != len(reader) or maps.shape[-2:] != box:
-            raise InvalidPairsError(
-                f"maps has shape {maps.shape}; expected ({len(reader)}, {self.size}, {self.size}), "
-                "with or without channels on axis 1: one map for each sample of X, on the grid "
-                "that transform gives. Pass the input of this step as X."
-            )
-        shape = (reader.shape[2], reader.shape[3])
-        out = np.empty(maps.shape[:-2] + shape, dtype=np.float32)
-        start = 0
-        for block in reader.blocks():
-            for i, pair in enumerate(block, start):
-                out[i] = unwarp_observed(maps[i], self._matrix(pair), shape)
-            start += len(block)
-        return out
+    def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
+        return unwarp_observed(image, self._matrix(pair), (pair.shape[1], pair.shape[2]))
 
     def _matrix(self, pair: NDArray[np.float32]) -> NDArray[np.float64]:
         return head_pose(pair).matrix(self.size, self.fill)

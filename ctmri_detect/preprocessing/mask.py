@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from typing import Any, cast
+from typing import cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from skimage.morphology import disk
 
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.exceptions import BrainNotFoundWarning
+from ctmri_detect.exceptions import BrainNotFoundWarning, InvalidPairsError
 from ctmri_detect.imageops.brainmask import CTUnits, brain_mask, head_mask, mri_head_mask
-from ctmri_detect.preprocessing._checks import check_ct_units, check_number
-from ctmri_detect.validation import CT, MRI
+from ctmri_detect.preprocessing._checks import check_choice, check_ct_units, check_number
+from ctmri_detect.validation import CT, MRI, check_masks, check_pairs
 
 
 class BrainMask(BasePairedTransformer):
@@ -30,7 +29,9 @@ class BrainMask(BasePairedTransformer):
     head is kept, and where even that is empty, all that was observed; one warning names
     these samples. A sample without CT keeps the head as the MRI shows it.
 
-    Each sample's mask depends on that sample alone.
+    Each sample's mask depends on that sample alone. Masks that you have already (from a
+    segmentation tool, or part of the data set) are set with `apply_masks` before the
+    Pipeline; tell this step with ``source="observed"``.
 
     Parameters
     ----------
@@ -38,7 +39,12 @@ class BrainMask(BasePairedTransformer):
         What the CT plane holds: Hounsfield units, or an exported brain window as 0..255.
     dilation : int, default=0
         Pixels by which the brain mask is grown. A few keep blood that lies against the
-        skull, and let bone in.
+        skull, and let bone in. Without meaning where the mask is not found in the CT.
+    source : {"auto", "ct", "mri", "observed"}, default="auto"
+        Where the mask comes from. "auto": the CT, and the MRI where there is no CT. "ct" and
+        "mri": that plane only; a sample without it keeps all that was observed, and is named
+        in the warning. The MRI gives the head, skull and all. "observed": nothing is
+        searched, and a pixel stays where it was observed in either plane.
 
     Examples
     --------
@@ -53,17 +59,17 @@ class BrainMask(BasePairedTransformer):
     (True, 30.0)
     """
 
-    _per_sample = sys.maxsize  # all in one block, so that one warning names the right rows
-
-    def __init__(self, ct_units: str = "hu", dilation: int = 0) -> None:
+    def __init__(self, ct_units: str = "hu", dilation: int = 0, source: str = "auto") -> None:
         self.ct_units = ct_units
         self.dilation = dilation
+        self.source = source
 
-    def _fit(self, X: Any) -> None:
+    def _check_parameters(self) -> None:
         check_ct_units(self.ct_units, "ct_units")
         check_number(self.dilation, "dilation", 0, integer=True)
+        check_choice(self.source, "source", ("auto", "ct", "mri", "observed"))
 
-    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _transform_block(self, X: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[int]]:
         out = X.astype(np.float32)
         without_brain = []
         for i, pair in enumerate(out):
@@ -71,30 +77,89 @@ class BrainMask(BasePairedTransformer):
             pair[:, ~mask] = np.nan
             if not found:
                 without_brain.append(i)
-        if without_brain:
-            warnings.warn(_message(without_brain, len(out)), BrainNotFoundWarning, stacklevel=2)
-        return out
+        return out, without_brain
+
+    def _warn_of(self, rows: list[int], total: int) -> None:
+        warnings.warn(_message(rows, total), BrainNotFoundWarning, stacklevel=2)
 
     def _mask(self, pair: NDArray[np.float32]) -> tuple[NDArray[np.bool_], bool]:
-        """The mask of one pair, and whether it is a brain as the CT shows it."""
-        units = cast(CTUnits, self.ct_units)
+        """The mask of one pair, and whether it is what `source` asks for."""
         observed: NDArray[np.bool_] = np.asarray(np.isfinite(pair).any(axis=0))
-        if np.isnan(pair[CT]).all():
+        if self.source == "observed":
+            return observed, True
+        has_ct = bool(np.isfinite(pair[CT]).any())
+        if self.source == "mri" or (self.source == "auto" and not has_ct):
             mask: NDArray[np.bool_] = mri_head_mask(pair[MRI])
             return (mask, True) if (mask & observed).any() else (observed, False)
-        mask = brain_mask(pair[CT], units)
+        return self._mask_of_ct(pair[CT], observed)
+
+    def _mask_of_ct(
+        self, ct: NDArray[np.float32], observed: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], bool]:
+        units = cast(CTUnits, self.ct_units)
+        mask = brain_mask(ct, units)
         if mask.any() and self.dilation:
             mask = cv2.dilate(mask.astype(np.uint8), disk(self.dilation)).astype(bool)
         if (mask & observed).any():
             return mask, True
-        mask = head_mask(pair[CT], units)
+        mask = head_mask(ct, units)
         return (mask, False) if (mask & observed).any() else (observed, False)
 
 
+def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
+    """Set everything outside given masks to NaN, in both planes.
+
+    For brain masks that come with the data or from a segmentation tool. A Pipeline hands its
+    steps nothing but X, so masks are set before it; not-observed pixels then go with X through
+    all steps. Tell `BrainMask` that there is nothing left to find:
+    ``make_preprocessor().set_params(brainmask__source="observed")``.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, 2, height, width)
+    masks : bool array-like of shape (n_samples, height, width)
+        True = brain, to be kept.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples, 2, height, width)
+        A copy; X is left as it was.
+
+    Raises
+    ------
+    InvalidPairsError
+        Where the shapes don't fit, or a mask keeps nothing that was observed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.preprocessing import apply_masks
+    >>> masks = np.zeros((1, 4, 4), bool)
+    >>> masks[0, 1:3, 1:3] = True
+    >>> int(np.isfinite(apply_masks(np.ones((1, 2, 4, 4)), masks)[0, 0]).sum())
+    4
+    """
+    reader = check_pairs(X)
+    masks = check_masks(masks, (len(reader), reader.shape[2], reader.shape[3]))
+    out = np.array(reader, dtype=np.float32)
+    out[np.broadcast_to(~masks[:, np.newaxis], out.shape)] = np.nan
+    empty = np.flatnonzero(np.isnan(out).all(axis=(1, 2, 3)))
+    if len(empty):
+        raise InvalidPairsError(
+            f"The masks keep nothing that was observed in {len(empty)} samples "
+            f"({_listed(empty.tolist())}); expected True over the brain. Check that masks and X "
+            "lie on one grid, or leave these samples out."
+        )
+    return out
+
+
 def _message(samples: list[int], total: int) -> str:
-    shown = ", ".join(str(i) for i in samples[:20]) + (", ..." if len(samples) > 20 else "")
     return (
-        f"No brain found in {len(samples)} of {total} samples ({shown}); the head, or all that "
-        "was observed, is kept there instead. Leave out slices below the skull base; if it is "
-        "every sample, check ct_units."
+        f"No brain found in {len(samples)} of {total} samples ({_listed(samples)}); the head, or "
+        "all that was observed, is kept there instead. Leave out slices below the skull base; if "
+        "it is every sample, check ct_units."
     )
+
+
+def _listed(samples: list[int]) -> str:
+    return ", ".join(str(i) for i in samples[:20]) + (", ..." if len(samples) > 20 else "")

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from heads import make_heads, plant
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 
 from ctmri_detect import AtlasDetector, CrossModalDetector
+from ctmri_detect.datasets import make_phantom_pairs
 from ctmri_detect.detectors.cross_modal import EVIDENCE
-from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError
+from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError, UnpairedDataWarning
 from ctmri_detect.imageops.position import position_statistics
 from ctmri_detect.networks.training import Training
+from ctmri_detect.preprocessing import make_preprocessor
 from ctmri_detect.validation import PairReader
 
 torch = pytest.importorskip("torch")
@@ -254,3 +258,41 @@ def test_defaults_are_made_in_fit_and_reached_by_a_search():
     assert detector.training.max_epochs == 1
     assert detector.training.schedule == "onecycle"
     assert detector.map_scoring.clip == 4.0
+
+
+# pairs that are none ------------------------------------------------------------------------
+
+
+def unpaired(pairs):
+    out = pairs.copy()
+    out[:, 1] = np.roll(pairs[:, 1], 1, axis=0)
+    return out
+
+
+@pytest.mark.parametrize("groups", [None, PATIENT])
+def test_pairs_that_are_none_are_said_to_be_once(groups):
+    with pytest.warns(UnpairedDataWarning, match=r"check_pairing.*evidence=\('within',\)") as seen:
+        small().fit(unpaired(X), groups=groups)
+    assert len(seen) == 1
+    assert seen[0].filename == __file__
+
+
+def test_true_pairs_and_evidence_within_alone_bring_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UnpairedDataWarning)
+        small().fit(X)
+        small(evidence=("within",)).fit(unpaired(X))
+
+
+def test_preprocessed_pairs_are_judged_as_raw_ones():
+    pytest.importorskip("nilearn")
+    heads = make_phantom_pairs(6, 4, size=96, anomalous_fraction=0.2, random_state=0)
+    wrong = heads.data.copy()
+    wrong[:, 1] = np.roll(heads.data[:, 1], 4, axis=0)  # another patient, the same level
+    brief = small(training=Training(max_epochs=1, batch_size=512, lr=5e-3))
+    pipe = make_pipeline(make_preprocessor("hu", size=64), brief)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UnpairedDataWarning)
+        pipe.fit(heads.data)
+    with pytest.warns(UnpairedDataWarning):
+        pipe.fit(wrong)

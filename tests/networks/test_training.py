@@ -9,8 +9,13 @@ import sys
 
 import numpy as np
 import pytest
+from heads import make_heads, plant
 from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import ParameterGrid
 
+from ctmri_detect import ConvAutoencoderDetector
+from ctmri_detect.networks.augmentation import Augmentation, no_augmentation
 from ctmri_detect.networks.device import isolated_generators
 from ctmri_detect.networks.training import Training, fit_network
 
@@ -157,6 +162,141 @@ def test_flips_mirror_inputs_and_targets_alike():
         train(augmentation="flip")
 
 
+PAIRS = make_heads(20, size=12)
+STRONG = Augmentation(rotation=20, noise=0.5, modality_dropout=0.5)
+
+
+class Recorder(torch.nn.Module):
+    """Rebuilds nothing, and keeps what it was shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.zeros(1))
+        self.shown, self.targets = [], []
+
+    def forward(self, x):
+        """A number that has a gradient."""
+        self.shown.append((self.training, x.numpy().copy()))
+        return self.gain
+
+    def loss(self, out, target, progress):
+        """Nothing to learn."""
+        self.targets.append(target.numpy().copy())
+        return (out**2).sum()
+
+
+def shown(data=PAIRS, *, seed=0, **settings):
+    recorder = Recorder()
+    with isolated_generators(0):
+        settings = {"max_epochs": 2, "batch_size": 8} | settings
+        train(data, recorder.loss, recorder, seed=seed, **settings)
+    training = np.concatenate([x for mode, x in recorder.shown if mode])
+    return training, recorder, np.concatenate(recorder.targets)
+
+
+def is_one_of(batch, originals):
+    known = {x.tobytes() for x in originals}
+    return np.array([x.tobytes() in known for x in batch])
+
+
+def test_augmented_pairs_with_their_mask_are_input_and_target():
+    x, _, target = shown(augmentation=STRONG)
+    np.testing.assert_array_equal(x, target)
+    assert len(x) == 40
+    assert not is_one_of(x, PAIRS).any()
+    assert (np.isnan(x).all(axis=(2, 3)).sum(axis=1) == 1).any()  # lost a plane
+    assert len({pair.tobytes() for pair in x}) == 40  # other variants in the second epoch
+
+
+def test_a_target_of_its_own_follows_the_geometry_and_keeps_its_intensities():
+    rows = np.arange(len(PAIRS))
+    own = (PAIRS, PAIRS.copy())
+    dataset = torch.utils.data.TensorDataset(*map(torch.from_numpy, own))
+    for data in (own, dataset):
+        x, _, target = shown(data, augmentation=no_augmentation().set_params(noise=1, flip=1))
+        assert not is_one_of(x, PAIRS[..., ::-1]).any()
+        assert is_one_of(target, PAIRS[..., ::-1]).all()
+        np.testing.assert_array_equal(np.isnan(x), np.isnan(target))
+    x, _, target = shown((PAIRS, rows[:, None]), augmentation=STRONG, max_epochs=1)
+    assert sorted(target.ravel()) == rows.tolist()
+    with pytest.raises(ValueError, match=r"targets \(8, 1, 12, 12\); expected pairs"):
+        shown((PAIRS, PAIRS[:, :1]), augmentation=STRONG)
+
+
+def test_validation_is_never_augmented():
+    _, recorder, _ = shown(augmentation=STRONG, patience=5)
+    valid = np.concatenate([x for mode, x in recorder.shown if not mode])
+    assert len(valid) == 8
+    assert is_one_of(valid, PAIRS).all()
+
+
+def test_augmentation_depends_on_the_seed_alone():
+    np.random.seed(1)
+    first = shown(augmentation="default", seed=3)[0]
+    np.random.seed(2)
+    np.testing.assert_array_equal(first, shown(augmentation="default", seed=3)[0])
+    np.testing.assert_array_equal(first, shown(augmentation=Augmentation(), seed=3)[0])
+    assert not np.array_equal(first, shown(augmentation="default", seed=4)[0], equal_nan=True)
+
+
+def test_nothing_to_vary_trains_bit_for_bit_as_without():
+    a, b = (shown(augmentation=value)[0] for value in (None, no_augmentation()))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_only_pairs_are_augmented():
+    for data in ((X, Y), np.zeros((20, 3, 8, 8))):
+        with pytest.raises(ValueError, match="expected pairs"):
+            shown(data, augmentation="default")
+
+
+@pytest.mark.parametrize("start", [None, "flip", "default"])
+def test_nested_settings_start_from_what_a_name_stands_for(start):
+    training = Training(augmentation=start)
+    flips, noise = (0.0, 0.0) if start is None else (0.5, 0.05 if start == "default" else 0.0)
+    for params in ParameterGrid({"augmentation__rotation": [3, 9]}):
+        changed = clone(training).set_params(**params)
+        assert changed.augmentation.rotation == params["augmentation__rotation"]
+        assert (changed.augmentation.flip, changed.augmentation.noise) == (flips, noise)
+        assert (
+            clone(changed).get_params()["augmentation__rotation"] == changed.augmentation.rotation
+        )
+    assert training.augmentation == start
+    assert Training().set_params(augmentation=start, augmentation__zoom=0).augmentation.zoom == 0
+    detector = ConvAutoencoderDetector().set_params(training__augmentation__rotation=4)
+    assert detector.training.augmentation.get_params() == (
+        no_augmentation().set_params(flip=0.5, rotation=4).get_params()
+    )
+
+
+def test_an_autoencoder_that_saw_variants_finds_a_lesion():
+    heads, patients = make_heads(40, seed=1), np.repeat(np.arange(10), 4)
+    settings = Training(max_epochs=20, batch_size=8, lr=5e-3, augmentation="default")
+    detector = ConvAutoencoderDetector(
+        8, (8, 16), training=settings, device="cpu", precision="float32", random_state=0
+    )
+    detector.fit(heads, groups=patients)
+    test = make_heads(24, seed=3)
+    odd = np.stack([plant(p, 1, amount=0.6, at=(16, 9))[0] for p in test[:12]])
+    scores = detector.score_samples(np.concatenate([odd, test[12:]]))
+    assert roc_auc_score(np.arange(24) < 12, -scores) > 0.9
+    again = clone(detector).fit(heads, groups=patients)
+    np.testing.assert_array_equal(again.residual_map(test[:2]), detector.residual_map(test[:2]))
+
+
+def test_an_augmentation_survives_saving(tmp_path):
+    pytest.importorskip("skops")
+    from ctmri_detect.persistence import load, save
+
+    detector = ConvAutoencoderDetector(
+        2, (4,), training=Training(max_epochs=1, augmentation=STRONG), random_state=0, device="cpu"
+    ).fit(PAIRS)
+    save(detector, tmp_path / "model.ctmri")
+    back = load(tmp_path / "model.ctmri")
+    assert back.training_.augmentation.get_params() == STRONG.get_params()
+    np.testing.assert_array_equal(back.residual_map(PAIRS), detector.residual_map(PAIRS))
+
+
 def test_a_loss_that_is_not_finite_is_an_error():
     with pytest.raises(FloatingPointError, match=r"nan in step 1 .*Lower the learning rate"):
         train((X * np.nan, Y))
@@ -173,11 +313,19 @@ def test_a_loss_that_is_not_finite_is_an_error():
         {"schedule": "cosine"},
         {"patience": 0},
         {"augmentation": "twist"},
+        {"augmentation": {"rotation": 3}},
     ],
 )
 def test_bad_settings_are_named(bad):
     with pytest.raises(ValueError, match=f"Training's {next(iter(bad))}"):
         train(**bad)
+
+
+def test_bad_augmentations_are_named():
+    with pytest.raises(ValueError, match="Augmentation's zoom is -1"):
+        train(augmentation=Augmentation(zoom=-1))
+    with pytest.raises(ValueError, match="Training's augmentation is 'twist'"):
+        Training(augmentation="twist").set_params(augmentation__zoom=0.1)
 
 
 def test_an_interruption_is_not_taken_for_early_stopping():

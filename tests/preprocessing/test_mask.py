@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from ctmri_detect.exceptions import BrainNotFoundWarning
-from ctmri_detect.preprocessing import BrainMask
+from ctmri_detect.exceptions import BrainNotFoundWarning, InvalidPairsError
+from ctmri_detect.preprocessing import BrainMask, apply_masks, make_preprocessor
 
 Y, XX = np.mgrid[-1:1:96j, -1:1:96j]
 BRAIN = np.hypot(Y / 0.62, XX / 0.5) < 1
@@ -74,6 +74,53 @@ def test_without_mri_the_ct_is_masked():
     both = BrainMask().fit_transform(X)
     X[:, 1] = np.nan
     np.testing.assert_array_equal(BrainMask().fit_transform(X)[:, 0], both[:, 0])
+
+
+def test_source_chooses_the_plane():
+    ct, mri = _pair()
+    mri = np.roll(mri, 6, axis=1)
+    X = np.stack([ct, mri])[None]
+    kept = {s: np.isfinite(BrainMask(source=s).transform(X)) for s in ("auto", "ct", "mri")}
+    np.testing.assert_array_equal(kept["auto"], kept["ct"])
+    moved = np.roll(BRAIN, 6, axis=1)
+    assert (kept["ct"][0, 0] & BRAIN).sum() > (kept["ct"][0, 0] & moved).sum()
+    assert (kept["mri"][0, 0] & BRAIN).sum() < (kept["mri"][0, 0] & moved).sum()
+    np.testing.assert_array_equal(kept["mri"][0, 0], kept["mri"][0, 1])
+
+
+@pytest.mark.parametrize(("source", "lost"), [("ct", 0), ("mri", 1)])
+def test_a_sample_without_the_source_keeps_what_was_observed_and_is_named(source, lost):
+    X = np.stack([_pair(), _pair()])
+    X[1, lost] = np.nan
+    X[1, :, :9] = np.nan
+    with pytest.warns(BrainNotFoundWarning, match=r"1 of 2 samples \(1\)"):
+        out = BrainMask(source=source).transform(X)
+    np.testing.assert_array_equal(np.isnan(out[1]), np.isnan(X[1]))
+    assert np.isnan(out[0]).any()
+
+
+def test_given_masks_stay_as_they_are_through_the_pipeline():
+    X = np.stack([_pair(), _pair(skull=False)]).astype(np.float32)
+    masks = np.stack([BRAIN, np.roll(BRAIN, 3, axis=0)])
+    given = apply_masks(X, masks)
+    for i in range(2):
+        np.testing.assert_array_equal(given[i][:, masks[i]], X[i][:, masks[i]])
+        assert np.isnan(given[i][:, ~masks[i]]).all()
+    assert np.isfinite(X).all()
+    pipe = make_preprocessor(size=96).set_params(brainmask__source="observed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        masked = pipe[:1].fit(given).transform(given)
+        np.testing.assert_array_equal(masked, given)
+        assert np.isfinite(pipe.fit_transform(given)).any(axis=(1, 2, 3)).all()
+
+
+def test_masks_that_do_not_fit_are_refused():
+    X = np.stack([_pair(), _pair()])
+    with pytest.raises(InvalidPairsError, match="expected"):
+        apply_masks(X, np.ones((2, 5, 5), bool))
+    with pytest.raises(InvalidPairsError, match=r"1 samples \(1\)"):
+        apply_masks(X, np.stack([BRAIN, np.zeros_like(BRAIN)]))
 
 
 @pytest.mark.parametrize(

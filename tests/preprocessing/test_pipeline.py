@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from ctmri_detect.datasets.folder import load_pairs
+from ctmri_detect.datasets import load_pairs
 from ctmri_detect.preprocessing import (
     BrainMask,
     CTWindow,

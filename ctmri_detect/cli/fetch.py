@@ -1,0 +1,29 @@
+"""``ctmri-detect fetch``: a public data set, whole, on this disk."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+
+from ctmri_detect.cli._messages import hide_progress, say
+from ctmri_detect.datasets._kaggle_store import acquire, data_folder, images_of
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fetch, check, say what came. No image is read: that is for who uses them."""
+    folder = data_folder(args.out)
+    there = folder.exists()
+    manifest = acquire(
+        folder, from_archive=args.from_archive, hide_bar=hide_progress(quiet=args.quiet)
+    )
+    images = images_of(manifest["files"])
+    planes = Counter(image.plane for image in images)
+    size = sum(entry["size"] for entry in manifest["files"].values()) / 2**20
+    say(
+        f"{'Found' if there else 'Fetched'} {planes['ct']} CT and {planes['mri']} MRI "
+        f"({size:.0f} MiB) in {folder}."
+    )
+    say("They are NOT pairs: equal numbers are different people. Patients are unknown.")
+    say("Read the terms of the set and of its sources before use.")
+    home = "" if args.out is None else repr(args.out)
+    say(f"In Python: ctmri_detect.datasets.fetch_kaggle_ct_mri({home})")

@@ -1,0 +1,102 @@
+"""True partners against the best of other patients: the test behind `check_pairing`."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+LEAST_PAIRS = 8
+BLOCKS = 8
+ENOUGH_PATIENTS = 5  # from here on whole patients are exchanged
+FEW_BLOCKS = 6  # 6! = 720 orders: p < .01 would be out of reach for fewer, nearly so for 6
+DRAWS = 999
+
+Matrix = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+
+def rivals(n: int, patients: npt.NDArray[np.int64] | None) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    """Blocks of pairs, and which block may lend partners to which: bool (blocks, blocks).
+
+    Up to eight blocks of whole patients; of parts of patients where there are fewer than five;
+    of contiguous rows where the patients are not known. A patient never lends to itself.
+    """
+    if patients is None:
+        blocks = min(BLOCKS, n) * np.arange(n) // n
+        return blocks, ~np.eye(blocks.max() + 1, dtype=bool)
+    count = patients.max() + 1
+    if count >= ENOUGH_PATIENTS:
+        blocks = min(BLOCKS, count) * patients // count
+        return blocks, ~np.eye(blocks.max() + 1, dtype=bool)
+    parts = -(-BLOCKS // count)
+    place = np.zeros(n, dtype=np.int64)
+    for patient in range(count):
+        of_one = np.flatnonzero(patients == patient)
+        place[of_one] = parts * np.arange(len(of_one)) // len(of_one)
+    owner, blocks = np.unique(patients * parts + place, return_inverse=True)
+    owner = owner // parts
+    return blocks, owner[:, None] != owner[None]
+
+
+def advantage_test(
+    nmi: Matrix, blocks: Rows, rival: npt.NDArray[np.bool_], rng: np.random.RandomState
+) -> tuple[float, float]:
+    """p-value and standardised advantage of the true partners over the best rivals.
+
+    Both NaN where fewer than eight pairs have rivals to be compared with.
+    """
+    # some slices tell much about everything (low entropy): neither as CT nor as MRI is that merit
+    level = mean_of(nmi, axis=1)[:, None] + mean_of(nmi, axis=0)[None] - np.nanmean(nmi)
+    excess = nmi - level
+    wrong = np.where(rival[blocks][:, blocks], excess, np.nan)
+    own = np.diag(excess)
+    # half of the draws seek among the MRI for each CT, half among the CT for each MRI; the mean of
+    # both would vary less than the pairs do, and wrong pairs would pass too often
+    best = np.stack([_best_of(wrong, blocks), _best_of(wrong.T, blocks)])
+    known = np.isfinite(best).all(axis=(0, 2))  # the masks of others can lie apart from one's own
+    if known.sum() < LEAST_PAIRS:
+        return np.nan, np.nan
+    rivals_mean = mean_of(np.where(rival[blocks], best, np.nan)[:, known], axis=None)
+    best[:, np.arange(len(own)), blocks] = own
+    draws = _exchanges(rival, rng)[:, blocks[known]]
+    side = np.arange(DRAWS)[:, None] % 2
+    shuffled = best[:, known][side, np.arange(known.sum()), draws].mean(axis=1)
+    observed = own[known].mean()
+    p_value = (1 + int(np.count_nonzero(shuffled >= observed))) / (1 + DRAWS)
+    spread = float(np.nanstd(wrong))
+    return p_value, float((observed - rivals_mean) / spread) if spread > 0 else 0.0
+
+
+def _exchanges(rival: npt.NDArray[np.bool_], rng: np.random.RandomState) -> Rows:
+    """Which block each block gets its partners from: int (999, blocks).
+
+    Where every other block may lend: permutations, which make the test exact. Of few blocks the
+    unchanged order itself would be drawn too often: none may keep its own then.
+    """
+    count = len(rival)
+    draws = np.empty((DRAWS, count), dtype=np.int64)
+    if rival.sum() == count * (count - 1):
+        for draw in draws:
+            draw[:] = rng.permutation(count)
+            while count <= FEW_BLOCKS and (draw == np.arange(count)).any():
+                draw[:] = rng.permutation(count)
+        return draws
+    for block in range(count):
+        draws[:, block] = rng.choice(np.flatnonzero(rival[block]), DRAWS)
+    return draws
+
+
+def _best_of(wrong: Matrix, blocks: Rows) -> Matrix:
+    """Largest entry of each row in each block: (n, blocks); else the row's mean."""
+    seen = np.where(np.isnan(wrong), -np.inf, wrong)
+    best = np.stack([seen[:, blocks == b].max(axis=1) for b in range(blocks.max() + 1)], axis=1)
+    best = np.where(np.isfinite(best), best, np.nan)
+    return np.where(np.isfinite(best), best, mean_of(best, axis=1)[:, None])
+
+
+def mean_of(values: Matrix, axis: int | None) -> Matrix:
+    """Mean over what is not NaN; NaN where nothing is."""
+    seen = np.isfinite(values)
+    count = seen.sum(axis=axis)
+    total = np.where(seen, values, 0).sum(axis=axis)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))

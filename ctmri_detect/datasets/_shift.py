@@ -1,0 +1,126 @@
+"""How far CT and MRI of one pair lie apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect.imageops.mutual import UNSEEN, normalized_mutual_information, quantize
+from ctmri_detect.imageops.warp import resize_observed
+from ctmri_detect.validation import CT, MRI
+
+MAX_SHIFT = 1 / 16  # of the larger side; a wider search finds other structures
+BINS = 16  # fewer than the usual 32: a brain at 64 x 64 fills no finer histogram
+WINDOW = (-20.0, 100.0)  # HU: soft tissue; linear bins from air to bone put the brain into one
+AIR = -100.0  # HU below which a CT must be in HU
+
+_COARSE, _FINE = 64, 128  # pixels of the larger side
+_LEAST_PIXELS = 400  # at the coarse size, observed in both planes
+_LEAST_GAIN = 0.002  # NMI of the best shift above the mean of all: below, nothing stands out
+
+Codes = npt.NDArray[np.uint8]
+
+
+def coded_pair(pair: npt.NDArray[np.float32], side: int) -> Codes:
+    """Both planes, area-reduced so that the larger side has at most `side` pixels, and coded.
+
+    A CT in HU is cut to soft tissue first (-20 to 100 HU).
+
+    Examples
+    --------
+    >>> coded_pair(np.zeros((2, 128, 64), np.float32), 64).shape
+    (2, 64, 32)
+    """
+    height, width = pair.shape[1:]
+    factor = min(1.0, side / max(height, width))
+    shape = (max(1, round(height * factor)), max(1, round(width * factor)))
+    ct = pair[CT]
+    if np.nanmin(ct, initial=np.inf) < AIR:
+        ct = np.clip(ct, *WINDOW)
+    planes = (ct, pair[MRI])
+    if factor < 1:
+        planes = (resize_observed(ct, shape), resize_observed(pair[MRI], shape))
+    return np.stack([quantize(plane, BINS) for plane in planes])
+
+
+def estimate_shift(pair: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """Where the MRI lies, relative to the CT: the shift of most mutual information.
+
+    Searched on a grid of 64 pixels, refined on one of 128, and between its pixels by a
+    parabola.
+
+    Parameters
+    ----------
+    pair : float32 array (2, height, width)
+
+    Returns
+    -------
+    (float, float)
+        Down and to the right, pixels of `pair`; NaN where the planes share fewer than 400 pixels
+        (of 64 x 64), where no shift stands out, or where the best is at the border of the search
+        (1/16 of the larger side).
+
+    Examples
+    --------
+    >>> from scipy.ndimage import gaussian_filter
+    >>> tissue = gaussian_filter(np.random.default_rng(0).normal(size=(128, 128)), 4)
+    >>> pair = np.stack([tissue, -np.roll(tissue, (4, -3), axis=(0, 1))]).astype(np.float32)
+    >>> [round(s) for s in estimate_shift(pair)]
+    [4, -3]
+    """
+    nothing = (float("nan"), float("nan"))
+    side = max(pair.shape[1:])
+    coarse = coded_pair(pair, _COARSE)
+    if np.count_nonzero((coarse != UNSEEN).all(axis=0)) < _LEAST_PIXELS:
+        return nothing
+    reach = max(1, round(MAX_SHIFT * max(coarse.shape[1:])))
+    offsets = np.arange(-reach, reach + 1)
+    values = np.array([[_shifted(coarse, y, x) for x in offsets] for y in offsets])
+    if not np.isfinite(values).all() or values.max() - values.mean() < _LEAST_GAIN:
+        return nothing
+    at = np.array(np.unravel_index(values.argmax(), values.shape))
+    if (at == 0).any() or (at == 2 * reach).any():
+        return nothing
+    fine = coded_pair(pair, _FINE)
+    ratio = max(fine.shape[1:]) / max(coarse.shape[1:])
+    centre = np.round((at - reach) * ratio).astype(int)
+    peak = _climb(fine, centre)
+    return tuple(float(p) * side / max(fine.shape[1:]) for p in peak)
+
+
+def _climb(codes: Codes, start: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """From `start` uphill to the nearest maximum, and its place between the pixels."""
+    known: dict[tuple[int, int], float] = {}
+    near = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    y, x = (int(s) for s in start)
+    for _ in range(4):
+        for dy, dx in near:
+            if (y + dy, x + dx) not in known:
+                known[y + dy, x + dx] = _shifted(codes, y + dy, x + dx)
+        best = max(((y + dy, x + dx) for dy, dx in near), key=known.__getitem__)
+        if best == (y, x):
+            break
+        y, x = best
+    else:
+        return np.array([y, x], dtype=float)
+    middle = known[y, x]
+    return np.array(
+        [
+            y + _vertex(known[y - 1, x], middle, known[y + 1, x]),
+            x + _vertex(known[y, x - 1], middle, known[y, x + 1]),
+        ]
+    )
+
+
+def _vertex(before: float, middle: float, after: float) -> float:
+    """Place of the top of the parabola through three points, -0.5 to 0.5."""
+    bend = before - 2 * middle + after
+    return 0.0 if bend >= 0 else float(np.clip((before - after) / (2 * bend), -0.5, 0.5))
+
+
+def _shifted(codes: Codes, y: int, x: int) -> float:
+    """NMI of the CT with the MRI that lies `y` down and `x` to the right; the overlap only."""
+    height, width = codes.shape[1:]
+    ct = codes[CT, max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)]
+    mri = codes[MRI, max(0, y) : height - max(0, -y), max(0, x) : width - max(0, -x)]
+    return normalized_mutual_information(ct, mri)

@@ -1,0 +1,191 @@
+"""Unpacking a zip archive that nobody vouches for."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import stat
+import unicodedata
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
+
+from ctmri_detect.exceptions import DataLoadingError
+
+MAX_RATIO = 200
+"""An entry above 1 MiB that grows by more than this is taken for a bomb; images grow by 1 to 5."""
+
+_BLOCK = 1 << 20
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
+
+class Unpacked(NamedTuple):
+    """What is known of a file after it was written."""
+
+    sha256: str
+    size: int
+
+
+def unpack_zip(
+    archive: str | Path, target: str | Path, *, max_bytes: int, max_files: int
+) -> dict[str, Unpacked]:
+    """Unpack a zip archive into a new folder, all of it or nothing.
+
+    Every name is judged before the first byte is written. Refused are names that could leave
+    `target` (absolute, ``..``, drives, streams), anything that is neither file nor folder
+    (symbolic links), encrypted entries, names that are one and the same on some file system,
+    and archives that unpack to more than is allowed, by what they declare and by what comes
+    out. Permissions and dates of the archive are not taken over.
+
+    Parameters
+    ----------
+    archive : str or Path
+        The zip file.
+    target : str or Path
+        A folder that does not exist yet, in one that does. Removed again after any failure.
+    max_bytes : int
+        Most bytes to unpack.
+    max_files : int
+        Most entries, folders included.
+
+    Returns
+    -------
+    dict of str to Unpacked
+        POSIX path relative to `target` to the file's SHA-256 and size in bytes.
+
+    Raises
+    ------
+    DataLoadingError
+        With what is wrong: refused, no zip file, truncated, damaged.
+    OSError
+        Where `target` exists or can't be written.
+
+    Examples
+    --------
+    >>> import tempfile, zipfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     path = Path(name) / "a.zip"
+    ...     with zipfile.ZipFile(path, "w") as zipped:
+    ...         zipped.writestr("images/one.txt", "1")
+    ...     files = unpack_zip(path, Path(name) / "out", max_bytes=100, max_files=10)
+    >>> {name: file.size for name, file in files.items()}
+    {'images/one.txt': 1}
+    """
+    archive, target = Path(archive), Path(target)
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            entries = _judged(zipped.infolist(), archive, max_bytes, max_files)
+            target.mkdir()
+            try:
+                return _write(zipped, entries, target, max_bytes)
+            except BaseException:
+                shutil.rmtree(target, ignore_errors=True)
+                raise
+    except _DAMAGED as error:
+        raise DataLoadingError(
+            f"{archive.name} is damaged, cut short or no zip file "
+            f"({type(error).__name__}: {error}). Download it again."
+        ) from error
+
+
+def _judged(
+    entries: list[zipfile.ZipInfo], archive: Path, max_bytes: int, max_files: int
+) -> dict[str, zipfile.ZipInfo]:
+    """The files of the archive by their path, if all entries may be unpacked."""
+    if len(entries) > max_files:
+        raise _refused(archive, f"it holds {len(entries)} entries, more than {max_files}")
+    files: dict[str, zipfile.ZipInfo] = {}
+    taken: set[str] = set()
+    folders: set[str] = set()
+    for entry in entries:
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        reason = _reason_against(entry, path)
+        if reason:
+            raise _refused(archive, f"entry {entry.filename[:100]!r} {reason}")
+        folders.update(_same(parent) for parent in path.parents)
+        if _is_folder(entry):
+            folders.add(_same(path))
+            continue
+        if _same(path) in taken:
+            raise _refused(archive, f"the name {entry.filename[:100]!r} comes twice")
+        taken.add(_same(path))
+        files[str(path)] = entry
+    if taken & folders:
+        raise _refused(archive, f"{min(taken & folders)[:100]!r} is both a file and a folder")
+    _judge_sizes(list(files.values()), archive, max_bytes)
+    return files
+
+
+def _reason_against(entry: zipfile.ZipInfo, path: PurePosixPath) -> str:
+    """Why this entry can't be unpacked; empty where it can."""
+    kind = stat.S_IFMT(entry.external_attr >> 16)  # 0 where the archive was made without modes
+    if "\0" in entry.orig_filename or re.search(r"[\x00-\x1f]", str(path)):
+        return "has control characters in its name"
+    if path.is_absolute():
+        return "has an absolute path"
+    if ":" in str(path):
+        return "names a drive or a stream"
+    if any(part != part.rstrip(" .") for part in path.parts):  # Windows drops these
+        return "could leave the folder (a part is '..' or ends in a dot or space)"
+    if not path.parts and not _is_folder(entry):
+        return "has no name"
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link or a special file"
+    if entry.flag_bits & 1:
+        return "is encrypted"
+    return ""
+
+
+def _judge_sizes(entries: list[zipfile.ZipInfo], archive: Path, max_bytes: int) -> None:
+    if not entries:
+        raise _refused(archive, "it holds no files")
+    total = sum(entry.file_size for entry in entries)
+    if total > max_bytes:
+        raise _refused(archive, f"it unpacks to {total} bytes, more than {max_bytes}")
+    if sum(entry.compress_size for entry in entries) > archive.stat().st_size:
+        raise _refused(archive, "its entries share the same bytes")
+    for entry in entries:
+        if entry.file_size > max(_BLOCK, MAX_RATIO * entry.compress_size):
+            grows = f"{entry.compress_size} to {entry.file_size} bytes"
+            raise _refused(archive, f"entry {entry.filename[:100]!r} grows from {grows}")
+
+
+def _write(
+    zipped: zipfile.ZipFile, files: dict[str, zipfile.ZipInfo], target: Path, max_bytes: int
+) -> dict[str, Unpacked]:
+    written: dict[str, Unpacked] = {}
+    left = max_bytes
+    for name, entry in files.items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipped.open(entry) as source, path.open("xb") as sink:
+            written[name] = _copy(source, sink, left)
+        left -= written[name].size
+    return written
+
+
+def _copy(source: IO[bytes], sink: IO[bytes], limit: int) -> Unpacked:
+    digest, size = hashlib.sha256(), 0
+    while block := source.read(_BLOCK):
+        size += len(block)
+        if size > limit:  # what the archive declares may be a lie
+            raise DataLoadingError("The archive unpacks to more bytes than are allowed.")
+        digest.update(block)
+        sink.write(block)
+    return Unpacked(digest.hexdigest(), size)
+
+
+def _is_folder(entry: zipfile.ZipInfo) -> bool:
+    return entry.filename.endswith(("/", "\\"))
+
+
+def _same(path: PurePosixPath) -> str:
+    """What a file system that folds case and composes accents makes of the path."""
+    return unicodedata.normalize("NFC", str(path)).casefold()
+
+
+def _refused(archive: Path, reason: str) -> DataLoadingError:
+    return DataLoadingError(f"{archive.name} was not unpacked: {reason}.")

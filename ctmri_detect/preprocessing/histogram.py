@@ -1,0 +1,128 @@
+"""Grey values of all samples brought to one learned histogram."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.preprocessing._checks import PLANES, check_choice
+from ctmri_detect.validation import MODALITIES, PairReader
+
+DECILES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
+
+
+class HistogramStandardizer(BasePairedTransformer):
+    """Map each sample's grey values so that its landmarks fall on those learned in fit.
+
+    `MRIScaler` matches middle and spread; this matches the shape of the histogram too, so
+    that one tissue has about one value in all samples, also across scanners. In fit the
+    percentiles of each training sample's observed pixels are brought to 0..1 (the lowest
+    becomes 0, the highest 1) and averaged. In transform each sample's own percentiles are
+    mapped onto these averages, linearly in between; beyond the outer ones the map goes on
+    with its mean slope, so that a lesion brighter than all else stays brighter. The map
+    rises throughout, and any gain above 0 and offset of the input changes nothing.
+
+    When it fails: a lesion, or a slice with much fluid, changes the percentiles, and the map
+    then bends healthy tissue to fit; it assumes that all samples hold about the same share of
+    each tissue. Where slices range from skull base to vertex `MRIScaler` is the safer
+    choice. Put `BrainMask` before it, or air sets half of the landmarks. The output is not
+    clipped to 0..1.
+
+    Parameters
+    ----------
+    planes : {"mri", "ct", "both"}, default="mri"
+        Which planes are mapped. CT in Hounsfield units has a scale of its own and seldom
+        needs it.
+    percentiles : sequence of float, default=(1, 10, 20, ..., 90, 99)
+        The landmarks, rising, at least two. More follow the histogram, and with it the
+        lesion, more closely.
+
+    Attributes
+    ----------
+    landmarks_ : float64 array of shape (2, n_percentiles)
+        Where the landmarks fall, for CT and MRI; NaN for a plane that is left alone.
+
+    References
+    ----------
+    L. G. Nyúl, J. K. Udupa, X. Zhang, "New variants of a method of MRI scale
+    standardization", IEEE Trans. Medical Imaging 19 (2000).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.preprocessing import HistogramStandardizer
+    >>> X = np.random.default_rng(0).gamma(2.0, size=(8, 2, 16, 16))
+    >>> X[4:, 1] = 100 + 30 * X[4:, 1]  # another scanner
+    >>> out = HistogramStandardizer().fit_transform(X)
+    >>> [round(float(np.median(part)), 1) for part in (out[:4, 1], out[4:, 1])]
+    [0.2, 0.2]
+    """
+
+    def __init__(self, planes: str = "mri", percentiles: tuple[float, ...] = DECILES) -> None:
+        self.planes = planes
+        self.percentiles = percentiles
+
+    def _check_parameters(self) -> None:
+        check_choice(self.planes, "planes", PLANES)
+        given = self.percentiles
+        numbers = isinstance(given, list | tuple | np.ndarray) and all(
+            isinstance(p, Real) and 0 <= p <= 100 for p in given
+        )
+        if not numbers or len(given) < 2 or (np.diff(given) <= 0).any():
+            raise ValueError(
+                f"percentiles is {given!r}; expected at least two rising numbers from 0 to 100."
+            )
+
+    def _fit(self, X: PairReader) -> None:
+        landmarks = np.full((2, len(self.percentiles)), np.nan)
+        found: dict[int, list[NDArray[np.float64]]] = {m: [] for m in PLANES[self.planes]}
+        for block in X.blocks():
+            for pair in block:
+                for modality, known in found.items():
+                    known.extend(self._shape_of(pair[modality]))
+        for modality, known in found.items():
+            if not known:
+                name = MODALITIES[modality]
+                raise InvalidPairsError(
+                    f"No sample of X has {name} values that differ, so there is no histogram to "
+                    f"learn; expected some. Give pairs with {name}, or another `planes` than "
+                    f"{self.planes!r}."
+                )
+            landmarks[modality] = np.mean(known, axis=0)
+        self.landmarks_ = landmarks
+
+    def _shape_of(self, plane: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+        """The plane's landmarks brought to 0..1, in a list; empty where it has none."""
+        values = plane[np.isfinite(plane)].astype(np.float64)
+        if values.size == 0:
+            return []
+        own = np.percentile(values, self.percentiles)
+        return [(own - own[0]) / (own[-1] - own[0])] if own[-1] > own[0] else []
+
+    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        out = X.astype(np.float32)
+        for modality in PLANES[self.planes]:
+            for plane in out[:, modality]:
+                observed = np.isfinite(plane)
+                if observed.any():
+                    values = plane[observed].astype(np.float64)
+                    own = np.percentile(values, self.percentiles)
+                    plane[observed] = _mapped(values, own, self.landmarks_[modality])
+        return out
+
+
+def _mapped(
+    values: NDArray[np.float64], own: NDArray[np.float64], standard: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Piecewise linear from `own` to `standard`, with the mean slope beyond the ends."""
+    knots, where = np.unique(own, return_inverse=True)
+    # equal percentiles (a slice of which much has one value) take the middle of their targets
+    targets = np.bincount(where, standard) / np.bincount(where)
+    reach = knots[-1] - knots[0]
+    slope = (targets[-1] - targets[0]) / reach if reach > 0 else 1 / (np.ptp(values) or 1)
+    beyond = np.minimum(values - knots[0], 0) + np.maximum(values - knots[-1], 0)
+    return np.interp(values, knots, targets) + slope * beyond

@@ -1,0 +1,185 @@
+"""The MRI moved onto its CT, sample by sample."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.imageops.registration import Motion, alignment, motion_of, register
+from ctmri_detect.imageops.warp import warp_observed
+from ctmri_detect.preprocessing._checks import check_choice, check_number
+from ctmri_detect.validation import CT, MRI, check_pairs
+
+
+class PairRegistrar(BasePairedTransformer):
+    """Move each MRI onto its CT by mutual information, or leave it where it is.
+
+    For pairs that show the same slice, but not quite on the same pixels. A motion is used
+    only where it stays within the bounds and raises the normalised mutual information,
+    measured apart from the search on the same pixels before and after
+    (`ctmri_detect.imageops.registration.alignment`); else the pair stays untouched, bit by
+    bit. `estimate` reports both. The search is in
+    `ctmri_detect.imageops.registration.register`; it is deterministic, and a sample's motion
+    depends on that sample alone.
+
+    Only the MRI moves. Maps lie on the CT's grid, before and after, so this step needs no
+    ``inverse_transform_map``. Pixels of the moved MRI that lay outside the image become NaN.
+    The warp smooths the MRI a little (linear interpolation).
+
+    Where it belongs: first, on raw pairs, before `BrainMask`. Skull and scalp are the edges
+    that both modalities share, and a mask made from the CT cuts a displaced MRI in the wrong
+    place, for good. It works after `BrainMask` too, a little less exactly;
+    benchmarks/registration.py has figures for both.
+
+    When it fails: a slice is a plane. A head that nodded or leant between the two scans, or
+    a slice at another level, is out-of-plane motion, which no motion in the plane can mend:
+    register the volumes for that. Nor are distortions of the MRI mended, nor motion beyond the
+    bounds. Pixels are taken as square. A slice with little in it, or CT and MRI of different
+    people, may be moved to a chance resemblance: look at `estimate`, and ask
+    `ctmri_detect.datasets.check_pairing` first. About 0.4 s a pair of 256 pixels; for many
+    pairs use ``preprocessing.transform_to(..., n_jobs=-1)``, once.
+
+    Needs SimpleITK: ``pip install "ctmri_detect[itk]"``.
+
+    Parameters
+    ----------
+    motion : {"rigid", "affine"}, default="rigid"
+        "affine" adds stretch and shear, for images whose pixel sizes don't quite agree; it
+        takes about twice the time and follows distortions and lesions more easily.
+    max_shift : float, default=20.0
+        Largest shift of the image's centre along either axis, pixels, above 0. Raising it
+        costs time quadratically and makes a chance resemblance more likely.
+    max_rotation : float, default=10.0
+        Largest rotation, degrees, above 0 and at most 45.
+    max_stretch : float, default=0.1
+        Largest stretch or shrinkage in any direction, as a share, 0 to 0.5; only for "affine".
+    min_gain : float, default=0.01
+        By how much the normalised mutual information (1 to 2) has to rise for a motion to be
+        used, 0 or more. Raising it leaves more pairs untouched.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.preprocessing.registration import PairRegistrar
+    >>> y, x = np.mgrid[-1:1:64j, -1:1:64j]
+    >>> ct = (np.hypot(x / 0.6, y / 0.8) < 1) + 1.0 * (np.hypot(x - 0.2, y + 0.3) < 0.2)
+    >>> X = np.stack([ct, np.roll(2 - ct, (3, -2), axis=(0, 1))])[None]
+    >>> table = PairRegistrar(max_shift=6).estimate(X)
+    >>> table[["shift_y", "shift_x"]].round().to_numpy().tolist()
+    [[-3.0, 2.0]]
+    """
+
+    def __init__(
+        self,
+        motion: str = "rigid",
+        max_shift: float = 20.0,
+        max_rotation: float = 10.0,
+        max_stretch: float = 0.1,
+        min_gain: float = 0.01,
+    ) -> None:
+        self.motion = motion
+        self.max_shift = max_shift
+        self.max_rotation = max_rotation
+        self.max_stretch = max_stretch
+        self.min_gain = min_gain
+
+    def _check_parameters(self) -> None:
+        check_choice(self.motion, "motion", ("rigid", "affine"))
+        check_number(self.max_shift, "max_shift", 0, open_end=True)
+        check_number(self.max_rotation, "max_rotation", 0, open_end=True)
+        check_number(self.max_stretch, "max_stretch", 0)
+        check_number(self.min_gain, "min_gain", 0)
+        for name, most in (("max_rotation", 45), ("max_stretch", 0.5)):
+            if getattr(self, name) > most:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected at most {most}.")
+
+    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        out = X.astype(np.float32)
+        for pair in out:
+            found = self._register(pair)
+            if not found.reason:
+                pair[MRI] = warp_observed(pair[MRI], found.matrix, pair[MRI].shape)
+        return out
+
+    def estimate(self, X: Any) -> pd.DataFrame:
+        """The motion of each MRI, and whether `transform` would use it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, 2, height, width)
+
+        Returns
+        -------
+        DataFrame, one row a sample
+            sample : row of `X`. shift_y, shift_x : how far the registration moves the MRI
+            at the image's centre, pixels. rotation : degrees, positive = counter-clockwise
+            as one sees the image. scale_min, scale_max : least and largest stretch.
+            nmi_before, nmi_after : normalised mutual information on the same pixels. accepted :
+            bool. reason : why not ("a plane is missing", "nothing to register",
+            "beyond the bounds", "no gain"), "" where accepted. What was found is reported
+            where it was not accepted too; NaN where nothing was found.
+
+        Raises
+        ------
+        InvalidPairsError, ValueError, ImportError
+            For bad pairs, a bad parameter, or SimpleITK not installed.
+        """
+        self._check_ready()
+        found = [self._register(p) for block in check_pairs(X).blocks() for p in block]
+        rows = [
+            {
+                "sample": sample,
+                **each.motion._asdict(),
+                "nmi_before": each.before,
+                "nmi_after": each.after,
+                "accepted": not each.reason,
+                "reason": each.reason,
+            }
+            for sample, each in enumerate(found)
+        ]
+        return pd.DataFrame(rows)
+
+    def _register(self, pair: NDArray[np.float32]) -> _Found:
+        if np.isnan(pair).all(axis=(1, 2)).any():
+            return _Found(reason="a plane is missing")
+        matrix = register(
+            pair[CT],
+            pair[MRI],
+            transform=self.motion,
+            max_shift=self.max_shift,
+            max_rotation=self.max_rotation,
+        )
+        if matrix is None:
+            return _Found(reason="nothing to register")
+        motion = motion_of(matrix, pair[CT].shape)
+        before, after = alignment(pair[CT], pair[MRI], matrix)
+        reason = ""
+        if not self._within(motion):
+            reason = "beyond the bounds"
+        elif not after - before > self.min_gain:  # also where it is NaN
+            reason = "no gain"
+        return _Found(reason, matrix, motion, before, after)
+
+    def _within(self, motion: Motion) -> bool:
+        shift = max(abs(motion.shift_y), abs(motion.shift_x))
+        stretch = max(motion.scale_max - 1, 1 - motion.scale_min)
+        slack = 1e-6  # a rigid motion has scale 1 up to rounding
+        return (
+            shift <= self.max_shift
+            and abs(motion.rotation) <= self.max_rotation
+            and stretch <= self.max_stretch + slack
+        )
+
+
+class _Found(NamedTuple):
+    """What the search found for one pair, and why it is not used ("" = it is)."""
+
+    reason: str
+    matrix: NDArray[np.float64] = np.eye(2, 3)
+    motion: Motion = Motion(*[float("nan")] * 5)
+    before: float = float("nan")
+    after: float = float("nan")

@@ -1,0 +1,129 @@
+"""Another grid: resized, or cut and padded."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect.imageops.warp import resize_observed
+from ctmri_detect.preprocessing._checks import check_choice, check_size
+from ctmri_detect.preprocessing._grid import GridStep
+
+
+class Resize(GridStep):
+    """Resize both planes to one height and width.
+
+    The mean over the covered area when shrinking, linear otherwise. Values and the mask of
+    observed pixels are resized separately and divided, so gaps don't spread: a pixel counts
+    as observed where at least half of it was.
+
+    When it fails: the aspect ratio changes with the shape, so bring pairs that are not square
+    to a square with `CropOrPad` first; observed areas smaller than half an output pixel
+    vanish. Heads keep their own size and place: `HeadAligner` brings them to a common one.
+
+    Parameters
+    ----------
+    size : int or (int, int), default=128
+        Height and width of the output, pixels, at least 1; one number means both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.preprocessing import Resize
+    >>> X = np.arange(16.0).reshape(1, 1, 4, 4) * np.ones((1, 2, 1, 1))
+    >>> small = Resize(2).transform(X)
+    >>> small[0, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]], dtype=float32)
+    >>> Resize(2).inverse_transform_map(small, X).shape
+    (1, 2, 4, 4)
+    """
+
+    def __init__(self, size: int | tuple[int, int] = 128) -> None:
+        self.size = size
+
+    def _check_parameters(self) -> None:
+        check_size(self.size, "size")
+
+    def _grid(self) -> tuple[int, int]:
+        return check_size(self.size, "size")
+
+    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.stack([resize_observed(pair, self._grid()) for pair in X])
+
+    def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
+        return resize_observed(image, (pair.shape[1], pair.shape[2]))
+
+
+class CropOrPad(GridStep):
+    """Cut or pad both planes to one height and width; no value changes.
+
+    What is added is NaN, "not observed". Pixels are moved by whole numbers, so nothing is
+    interpolated and maps come back exactly.
+
+    When it fails: what lies outside the cut is lost, and a sample of which nothing observed is
+    left is refused by the step that follows. Around the observed area, a few stray observed
+    pixels (a headrest) move the cut.
+
+    Parameters
+    ----------
+    size : int or (int, int), default=256
+        Height and width of the output, pixels, at least 1; one number means both.
+    centre : {"image", "observed"}, default="image"
+        What is put in the middle: the image, the same cut for all samples, or the bounding box
+        of what was observed in either plane, for each sample by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.preprocessing import CropOrPad
+    >>> X = np.full((1, 2, 3, 5), 7.0)
+    >>> squared = CropOrPad(5).transform(X)
+    >>> squared.shape, int(np.isnan(squared[0, 0]).sum())
+    ((1, 2, 5, 5), 10)
+    """
+
+    def __init__(self, size: int | tuple[int, int] = 256, centre: str = "image") -> None:
+        self.size = size
+        self.centre = centre
+
+    def _check_parameters(self) -> None:
+        check_size(self.size, "size")
+        check_choice(self.centre, "centre", ("image", "observed"))
+
+    def _grid(self) -> tuple[int, int]:
+        return check_size(self.size, "size")
+
+    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.stack([_moved(pair, self._shift(pair), self._grid()) for pair in X])
+
+    def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
+        down, right = self._shift(pair)
+        return _moved(image, (-down, -right), (pair.shape[1], pair.shape[2]))
+
+    def _shift(self, pair: NDArray[np.float32]) -> tuple[int, int]:
+        """Rows down and columns right that a pixel moves."""
+        spans = [(0, side) for side in pair.shape[1:]]
+        if self.centre == "observed":
+            indices = np.nonzero(np.isfinite(pair).any(axis=0))
+            spans = [(int(i.min()), int(i.max()) + 1) for i in indices]
+        down, right = (
+            (side - first - last) // 2
+            for side, (first, last) in zip(self._grid(), spans, strict=True)
+        )
+        return down, right
+
+
+def _moved(
+    image: NDArray[np.floating], shift: tuple[int, int], shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """The image on another grid, moved by whole pixels; NaN where it doesn't reach."""
+    out = np.full(image.shape[:-2] + shape, np.nan, dtype=np.float32)
+    target, source = [], []
+    for move, new, old in zip(shift, shape, image.shape[-2:], strict=True):
+        first, last = max(0, move), max(0, min(new, old + move))
+        last = max(first, last)
+        target.append(slice(first, last))
+        source.append(slice(first - move, last - move))
+    out[..., target[0], target[1]] = image[..., source[0], source[1]]
+    return out

@@ -1,0 +1,170 @@
+"""Prepared pairs on disk: written block by block, read as a memory map."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+from tqdm import tqdm
+
+from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.preprocessing._checks import check_number
+from ctmri_detect.preprocessing._writer import PairWriter, check_target_path
+from ctmri_detect.validation import PairReader, check_pairs
+
+__all__ = ["PairWriter", "transform_to"]
+
+Result = tuple[NDArray[np.float32], list[list[int]]]
+
+
+def transform_to(
+    pipe: Any,
+    X: Any,
+    path: str | os.PathLike[str],
+    *,
+    batch_size: int = 64,
+    n_jobs: int | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> NDArray[np.float32]:
+    """Prepare pairs once and keep them on disk: what ``pipe.transform(X)`` gives, as a memmap.
+
+    A `Pipeline` holds what each of its steps returns; here one batch at a time goes through
+    all steps, so that memory does not grow with the number of pairs. The result is the same
+    for any `batch_size` and `n_jobs`, since every step of this library treats each sample by
+    itself. A step from elsewhere has to do so too.
+
+    Parameters
+    ----------
+    pipe : transformer or Pipeline of transformers
+        Such as `make_preprocessor`. Fitted where a step learns from training pairs
+        (`HistogramStandardizer`); steps that learn nothing need no fit.
+    X : array-like of shape (n_samples, 2, height, width)
+        Anything with shape, dtype and slicing along axis 0: numpy, memmap, zarr, h5py.
+    path : str or Path
+        The file to write; ends in ``.npy``. See `PairWriter` for what a crash leaves.
+    batch_size : int, default=64
+        Pairs transformed at a time, by each job. More costs memory and gains little.
+    n_jobs : int or None, default=None
+        Processes, as in joblib; at most two batches a job are in memory. None means 1
+        (or what `joblib.parallel_config` says), -1 all cores.
+    overwrite : bool, default=False
+        Replace an existing file, once the new one is complete.
+    progress : bool, default=False
+        Show a progress bar, on a terminal only.
+
+    Returns
+    -------
+    numpy.memmap of float32, shape (n_samples, 2, height', width')
+        Read-only; ready for ``detector.fit``.
+
+    Raises
+    ------
+    ValueError
+        For a bad parameter of this function or of a step.
+    FileExistsError, FileNotFoundError
+        Where the file exists, or its folder does not.
+    NotFittedError
+        Where a step has to learn first; named.
+    TypeError
+        Where a step has no ``transform``.
+    InvalidPairsError
+        Where X, or what a step makes of it, is not as the contract says.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from ctmri_detect.preprocessing import CTWindow, transform_to
+    >>> X = np.full((100, 2, 16, 16), 40.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     prepared = transform_to(CTWindow(), X, Path(folder) / "prepared.npy")
+    ...     prepared.shape, float(prepared[99, 0, 0, 0])
+    ((100, 2, 16, 16), 0.5)
+    """
+    check_number(batch_size, "batch_size", 1, integer=True)
+    path = check_target_path(path, overwrite)
+    steps = _ready_steps(pipe)
+    reader = check_pairs(X)
+    named: list[list[int]] = [[] for _ in steps]
+    results = _in_order(steps, reader, batch_size, n_jobs)
+    first = next(results)
+    with (
+        PairWriter(path, first[0].shape[1:], overwrite=overwrite) as writer,
+        tqdm(total=len(reader), unit="pair", disable=None if progress else True) as bar,
+    ):
+        for block, rows in chain([first], results):
+            writer.append(block)
+            bar.update(len(block))
+            for known, new in zip(named, rows, strict=True):
+                known.extend(new)
+    for step, known in zip(steps, named, strict=True):
+        if known:
+            step._warn_of(known, len(reader))
+    return writer.open()
+
+
+def _ready_steps(pipe: Any) -> list[Any]:
+    steps = _flat(pipe)
+    for step in steps:
+        if isinstance(step, BasePairedTransformer):
+            step._check_ready()
+        elif not hasattr(step, "transform"):
+            raise TypeError(
+                f"{type(step).__name__} has no transform; expected a transformer or a Pipeline of "
+                "transformers. Of a Pipeline that ends in a detector, pass pipe[:-1]."
+            )
+        elif isinstance(step, BaseEstimator):
+            check_is_fitted(step)
+    return steps
+
+
+def _flat(step: Any) -> list[Any]:
+    if step is None or step == "passthrough":
+        return []
+    if isinstance(step, Pipeline):
+        return [inner for _, each in step.steps for inner in _flat(each)]
+    return [step]
+
+
+def _in_order(
+    steps: list[Any], reader: PairReader, batch_size: int, n_jobs: int | None
+) -> Iterator[Result]:
+    """Transformed batches, in order; never more in memory than the jobs can work on."""
+    starts = range(0, len(reader), batch_size)
+    at_once = effective_n_jobs(n_jobs)
+    at_once = 2 * at_once if at_once > 1 else 1
+    with Parallel(n_jobs=n_jobs) as parallel:
+        for group in range(0, len(starts), at_once):
+            yield from parallel(
+                delayed(_through)(steps, start, reader[start : start + batch_size])
+                for start in starts[group : group + at_once]
+            )
+
+
+def _through(steps: list[Any], start: int, block: NDArray[np.float32]) -> Result:
+    """One batch through all steps; for each step the rows of X that it has to name."""
+    named: list[list[int]] = []
+    try:
+        for step in steps:
+            rows: Any = ()
+            if isinstance(step, BasePairedTransformer):
+                block, rows = step._transform_block(np.asarray(check_pairs(block)))
+            else:
+                block = step.transform(block)
+            named.append([start + int(row) for row in rows])
+    except InvalidPairsError as error:
+        raise InvalidPairsError(
+            f"{type(step).__name__}, counting from row {start} of X as 0: {error}"
+        ) from error
+    return np.asarray(block, dtype=np.float32), named
