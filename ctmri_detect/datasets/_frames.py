@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
-from ctmri_detect.datasets._layouts import Image, Sorted, layout_of
+from ctmri_detect.datasets._layouts import Image, Sorted, is_bids, is_split
 from ctmri_detect.datasets._listing import Skipped
 from ctmri_detect.datasets._matching import Matched
-from ctmri_detect.datasets._names import folder_name, natural, numbers
+from ctmri_detect.datasets._names import natural, numbers, read_name
 from ctmri_detect.datasets._patients import Patients
 
 COLUMNS = ["ct", "mri", "patient", "slice", "sequence", "status"]
@@ -35,7 +36,7 @@ def pairs_frame(
     rows += [(natural(p), None, None, None, None, None, f"{p}: {why}") for p, why in broken]
     renamed = sum(ct.stem.casefold() != mri.stem.casefold() for ct, mri in matched.pairs)
     half = len(matched.pairs) / 2
-    layout = layout_of(images, renamed > half, matched.by_number > half)
+    layout = _layout(images, renamed > half, matched.by_number > half)
     frame = _as_frame(rows)
     frame.attrs = {
         "layout": layout,
@@ -72,7 +73,7 @@ def dicom_frame(folders: list[str]) -> pd.DataFrame:
     """One row a folder that holds DICOM files."""
     rows: list[tuple[Any, ...]] = []
     for folder in folders:
-        said = {words.modality for part in folder.split("/") if (words := folder_name(part))}
+        said = {words.modality for part in folder.split("/") if (words := read_name(part))}
         modality = next(iter(said & {"ct", "mri"}), None) if len(said - {None}) == 1 else None
         status = "DICOM series: load_volume_pairs reads it"
         status = status if modality else f"{folder or '.'}: {status}"
@@ -112,3 +113,29 @@ def _notes(layout: str, matched: Matched, found: Sorted) -> list[str]:
     if found.masks:
         notes.append(f"{found.masks} files are masks by their names and have no row.")
     return notes
+
+
+def _layout(images: list[Image], renamed: bool, by_number: bool) -> str:
+    """The layout's name.
+
+    `renamed` says whether the two of most pairs have other stems, `by_number` whether only a
+    number connects most.
+    """
+    if len({image.modality for image in images}) < 2:
+        return "one modality"
+    if any(is_split(image.path) for image in images):
+        return "cyclegan"
+    if _most(is_bids(image) for image in images):
+        return "bids"
+    volumes = images[0].kind == "volumes"
+    if volumes and _most(bool(image.place) and not image.words for image in images):
+        return "synthrad"
+    by_name = _most(image.told_by == "name" for image in images)
+    if by_number or (renamed and not by_name):
+        return "common number"
+    return "names with a modality" if by_name else "two folders"
+
+
+def _most(values: Iterable[bool]) -> bool:
+    counts = Counter(values)
+    return counts[True] > counts[False]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ctmri_detect.datasets._images import SUFFIXES
-from ctmri_detect.datasets._names import ending_of, folder_name, read_name, stem_of
+from ctmri_detect.datasets._names import (
+    ending_of,
+    read_name,
+    stem_of,
+    without_modality,
+)
 from ctmri_detect.exceptions import DataLoadingError
 
 VOLUMES = (".nii", ".nii.gz")
@@ -141,7 +145,7 @@ def _of_folders(path: str) -> tuple[str | None, bool]:
     """Modality by the nearest folder that names one; certain where it names nothing else."""
     loose: str | None = None
     for folder in reversed(path.split("/")[:-1]):
-        words = folder_name(folder)
+        words = read_name(folder)
         if words.is_modality:
             return words.modality, True
         if loose is None and words.modality in ("ct", "mri"):
@@ -150,7 +154,7 @@ def _of_folders(path: str) -> tuple[str | None, bool]:
 
 
 def _in_mask_folder(path: str) -> bool:
-    return any(folder_name(folder).is_mask for folder in path.split("/")[:-1])
+    return any(read_name(folder).is_mask for folder in path.split("/")[:-1])
 
 
 def _why_untold(path: str, rules: Rules) -> str:
@@ -165,7 +169,7 @@ def _image(path: str, modality: str, told_by: str) -> Image:
     stem = stem_of(path)
     name = read_name(stem)
     *folders, _ = path.split("/")
-    sequences = [name.sequence, *(folder_name(f).sequence for f in reversed(folders))]
+    sequences = [name.sequence, *(read_name(f).sequence for f in reversed(folders))]
     image = Image(
         path=path,
         modality=modality,
@@ -183,9 +187,9 @@ def _place(folder: str) -> str:
     split = _SPLIT.match(folder)
     if split:  # trainA and trainB are one place, testA and testB another
         return split.group(1).lower()
-    words = folder_name(folder)
+    words = read_name(folder)
     if words.modality in ("ct", "mri"):
-        return "_".join(words.without_fillers)
+        return without_modality(folder)
     return folder if words.without_fillers else ""
 
 
@@ -197,7 +201,7 @@ def _as_bids(image: Image, stem: str) -> Image:
     above = [f for f in image.place if not re.match(r"(sub|ses)-", f) and f != "ses"]
     sessions = [f for f in image.path.split("/")[:-1] if f.startswith("ses-")]
     session = found.group(2) or (sessions[-1] if sessions else "")
-    session = "" if folder_name(session).modality else session  # ses-ct, ses-mri
+    session = "" if read_name(session).modality else session  # ses-ct, ses-mri
     place = (*above, found.group(1), *([session] if session else []))
     rest = read_name(_TECHNICAL.sub("", stem[found.end() :]))
     return replace(image, place=place, words=rest.rest)
@@ -233,30 +237,14 @@ def _without_matched_folders(images: list[Image], rules: Rules) -> list[Image]:
     return cleaned
 
 
-def layout_of(images: list[Image], renamed: bool, by_number: bool) -> str:
-    """The layout's name.
-
-    `renamed` says whether the two of most pairs have other stems, `by_number` whether only a
-    number connects most.
-    """
-    if len({image.modality for image in images}) < 2:
-        return "one modality"
-    if any(_SPLIT.match(f) for image in images for f in image.path.split("/")[:-1]):
-        return "cyclegan"
-    if _most(bool(_BIDS.match(image.stem)) for image in images):
-        return "bids"
-    volumes = images[0].kind == "volumes"
-    if volumes and _most(bool(image.place) and not image.words for image in images):
-        return "synthrad"
-    by_name = _most(image.told_by == "name" for image in images)
-    if by_number or (renamed and not by_name):
-        return "common number"
-    return "names with a modality" if by_name else "two folders"
+def is_split(path: str) -> bool:
+    """Whether a file lies in a folder such as CycleGAN's trainA."""
+    return any(_SPLIT.match(folder) for folder in path.split("/")[:-1])
 
 
-def _most(values: Iterable[bool]) -> bool:
-    counts = Counter(values)
-    return counts[True] > counts[False]
+def is_bids(image: Image) -> bool:
+    """Whether a file's name begins as BIDS has it, with sub-."""
+    return _BIDS.match(image.stem) is not None
 
 
 def _text(rule: re.Pattern[str] | None) -> str:

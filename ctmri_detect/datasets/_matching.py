@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ctmri_detect.datasets._layouts import Image, Rules
 from ctmri_detect.datasets._names import letters, numbers, read_name
@@ -170,4 +171,9 @@ def _numbered(image: Image, rules: Rules) -> tuple[Hashable, tuple[str, ...], st
 
 
 def _place(image: Image) -> tuple[str, ...]:
-    return tuple(part.casefold() for part in image.place)
+    return _folded(image.place)
+
+
+@lru_cache(maxsize=4096)
+def _folded(place: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part.casefold() for part in place)

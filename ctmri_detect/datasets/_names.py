@@ -86,6 +86,7 @@ class Words:
         return tuple(word for word in self.rest if word not in _FILLERS)
 
 
+@lru_cache(maxsize=4096)  # thousands of files share a folder
 def read_name(name: str) -> Words:
     """Split a name into words at separators, case changes and numbers, and sort them.
 
@@ -110,10 +111,6 @@ def read_name(name: str) -> Words:
     )
 
 
-folder_name = lru_cache(maxsize=4096)(read_name)
-"""`read_name`, remembered: thousands of files share a folder."""
-
-
 def _sequence(words: list[str]) -> str | None:
     said = {SEQUENCES[word] for word in words if word in SEQUENCES}
     if "t1" in said and _CONTRAST & set(words):
@@ -121,6 +118,20 @@ def _sequence(words: list[str]) -> str | None:
     if "flair" in said:  # t2_flair, t1_flair
         return "flair"
     return said.pop() if len(said) == 1 else None
+
+
+@lru_cache(maxsize=4096)
+def without_modality(name: str) -> str:
+    """A folder's name without the words for modality and sequence and without fillers.
+
+    Examples
+    --------
+    >>> without_modality("case1_ct_images"), without_modality("MRI")
+    ('case1', '')
+    """
+    said = read_name(name).without_fillers
+    kept = _WORD.sub(lambda word: word.group() if word.group().lower() in said else "", name)
+    return re.sub(r"[-_. ]{2,}", "_", kept).strip("-_. ")
 
 
 def stem_of(path: str) -> str:
@@ -155,7 +166,7 @@ def natural(name: str) -> tuple[tuple[int, str], ...]:
     ['a2', 'a10']
     """
     parts = re.split(r"([0-9]+)", name.lower())
-    return tuple((int(p), "") if p.isdecimal() else (-1, p) for p in parts if p)
+    return tuple((int(p), "") if p.isdecimal() else (-1, p) for p in parts)
 
 
 def numbers(words: tuple[str, ...]) -> tuple[int, ...]:
@@ -168,6 +179,7 @@ def letters(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word for word in words if not (word.isdecimal() and word.isascii()))
 
 
+@lru_cache(maxsize=4096)
 def patient_of_folder(name: str) -> tuple[str | None, bool]:
     """The patient that a folder is named after, and whether its name says that it is one.
 

@@ -59,7 +59,8 @@ def _check_rule(pairs: Sequence[Unit], rule: re.Pattern[str]) -> None:
     if missed:
         raise DataLoadingError(
             f"patient={rule.pattern!r} matches nothing in {len(missed)} of {len(pairs)} names, "
-            f"such as {missed[0].path!r}; expected a regular expression that is found in each."
+            f"such as {missed[0].path!r}; expected a regular expression that is "
+            "found in each (or, in load_pairs, a column of the labels file)."
         )
 
 

@@ -92,8 +92,8 @@ def find_pairs(
     ...     found = find_pairs(name)
     >>> found.attrs["layout"], found["status"].tolist()
     ('names with a modality', ['paired', 'no MRI of this name'])
-    >>> found.loc[0, ["ct", "mri", "patient", "slice", "sequence"]].tolist()
-    ['p1_ct_2.png', 'p1_t2_2.png', 'p1', 2, 't2']
+    >>> found.loc[0, ["ct", "mri", "patient", "sequence"]].tolist()
+    ['p1_ct_2.png', 'p1_t2_2.png', 'p1', 't2']
     """
     rules = Rules(
         patient=_compiled("patient", patient),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -12,17 +10,13 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from ctmri_detect.datasets._folder_report import nothing_left, warn
 from ctmri_detect.datasets._labels import patients_from, read_labels, rows_of, target_of
 from ctmri_detect.datasets._listing import Skipped
 from ctmri_detect.datasets._matching import NOT_CHOSEN
 from ctmri_detect.datasets._reading import Collected, Shape, collect
 from ctmri_detect.datasets.find import find_pairs
-from ctmri_detect.exceptions import (
-    DataLoadingError,
-    MixedDataWarning,
-    SkippedFilesWarning,
-    UnpairedDataWarning,
-)
+from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.preprocessing._writer import check_target_path
 
 _CARRIED = ("slice", "spacing", "sequence", "kind")  # columns of a labels file
@@ -139,11 +133,11 @@ def load_pairs(
     files = list(zip(pairs["ct"], pairs["mri"], strict=True))
     read = collect(folder, files, shape, cache, n_jobs)
     if not isinstance(read, Collected):
-        raise DataLoadingError(_nothing_left(folder, found, skipped + read))
+        raise DataLoadingError(nothing_left(folder, found, skipped + read))
     skipped += read.skipped
     frame = _frame(pairs.iloc[read.rows], None if rows is None else rows.iloc[read.rows], column)
     unpaired = found.attrs["layout"] == "cyclegan"
-    _warn(folder, skipped, frame, read, unpaired)
+    warn(folder, skipped, frame, read, unpaired)
     return Bunch(
         data=read.data,
         target=None if rows is None else target_of(rows.iloc[read.rows]),
@@ -221,70 +215,3 @@ def _frame(pairs: pd.DataFrame, rows: pd.DataFrame | None, column: str | None) -
         if column is not None:
             frame["patient"] = pd.Series(patients_from(rows, column), dtype=object)
     return frame
-
-
-def _nothing_left(folder: Path, found: pd.DataFrame, skipped: Skipped) -> str:
-    hint = "; ".join(found.attrs["notes"]) or (
-        "expected a folder with CT/ and MRI/, which hold slices under equal names, such as "
-        "CT/a_001.png and MRI/a_001.png, or another layout that find_pairs knows"
-    )
-    return (
-        f"No pair is left of {folder.name}; {hint}. {len(skipped)} files were skipped"
-        f"{_first(skipped)}."
-    )
-
-
-def _warn(
-    folder: Path, skipped: Skipped, frame: pd.DataFrame, read: Collected, unpaired: bool
-) -> None:
-    level = 3  # the caller of load_pairs
-    if skipped:
-        warnings.warn(
-            f"{len(skipped)} files of {folder.name} were skipped{_first(skipped)}. "
-            "All are listed in `skipped`.",
-            SkippedFilesWarning,
-            stacklevel=level,
-        )
-    for text in (*_mixed_depths(frame, read.eight_bit), *_mixed_sequences(frame)):
-        warnings.warn(text, MixedDataWarning, stacklevel=level)
-    if unpaired:
-        warnings.warn(
-            f"{folder.name} has CycleGAN's layout (trainA, trainB), which usually holds unpaired "
-            "images: equal numbers need not mean one head. Look at check_pairing(X) before "
-            "CT and MRI are compared.",
-            UnpairedDataWarning,
-            stacklevel=level,
-        )
-
-
-def _mixed_depths(frame: pd.DataFrame, eight_bit: list[tuple[bool, bool]]) -> list[str]:
-    """One sentence for each modality that has 8-bit files beside deeper ones."""
-    texts = []
-    for plane, name in enumerate(("ct", "mri")):
-        is_8 = np.array([pair[plane] for pair in eight_bit])
-        if is_8.any() and not is_8.all():
-            shallow, deep = frame[name][is_8], frame[name][~is_8]
-            texts.append(
-                f"The {name.upper()} files mix scalings: {len(shallow)} hold 8-bit integers (such "
-                f"as {shallow.iloc[0]}), {len(deep)} more bits or floats (such as "
-                f"{deep.iloc[0]}). One value then means different tissues; export them alike."
-            )
-    return texts
-
-
-def _mixed_sequences(frame: pd.DataFrame) -> list[str]:
-    counts = frame["sequence"].fillna("unknown").value_counts()
-    if len(counts) < 2:
-        return []
-    listed = ", ".join(f"{name} ({count})" for name, count in counts.items())
-    return [
-        f"The pairs mix MRI sequences: {listed}. A detector would learn none of them; choose "
-        f"one with sequence=."
-    ]
-
-
-def _first(skipped: Sequence[tuple[str, str]]) -> str:
-    if not skipped:
-        return ""
-    shown = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
-    return f" ({shown}{'; ...' if len(skipped) > 3 else ''})"

@@ -176,7 +176,7 @@ def pairing_verdict(
     nmi = np.array([[_nmi(a[CT], b[MRI]) for b in images] for a in images])
     blocks, rival = rivals(len(kept), patients)
     p_value, statistic = advantage_test(nmi, blocks, rival, rng)
-    paired = None if np.isnan(p_value) else p_value < LEVEL
+    paired = None if np.isnan(p_value) else bool(p_value < LEVEL)
     wrong = np.where(rival[blocks][:, blocks], nmi, np.nan)
     best = kept[np.nanargmax(nmi, axis=1)]
     return Verdict(paired, p_value, statistic, kept, np.diag(nmi), mean_of(wrong, axis=1), best)

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "format_table": "ctmri_detect.evaluation.table",
         "leaderboard": "ctmri_detect.evaluation.table",
         "write_figures": "ctmri_detect.evaluation.figures",
+        "write_inspection": "ctmri_detect.evaluation.inspection",
         "write_report": "ctmri_detect.evaluation.report",
     },
 )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from sklearn.utils import Bunch
 
 from ctmri_detect import __version__
-from ctmri_detect._extras import require
 from ctmri_detect.evaluation import _inspection_sections as sections
 from ctmri_detect.evaluation import _inspection_tables as tables
+from ctmri_detect.evaluation._page import write_page
 
 
 def write_inspection(
@@ -60,11 +58,13 @@ def write_inspection(
     ...     page.read_text(encoding="utf-8").count("<h1>")
     1
     """
-    folder, path = Path(folder), Path(path)
+    folder = Path(folder)
     dicom = description.summary["kind"] == "dicom"
     if title is None:
         title = "Inspection of a DICOM folder" if dicom else f"Inspection of {_name(folder)}"
-    page = _template().render(
+    return write_page(
+        "inspection.html.j2",
+        path,
         title=title,
         headline=description.summary["headline"],
         findings=description.findings,
@@ -81,29 +81,8 @@ def write_inspection(
             "Written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         },
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return path
 
 
 def _name(folder: Path) -> str:
     """The folder's own name, never the path to it."""
     return folder.resolve().name or "a folder"
-
-
-def _template() -> Any:
-    """The page's template, with the report's style sheet and macros."""
-    jinja2 = require("jinja2", extra="report")
-    texts = resources.files("ctmri_detect.evaluation") / "templates"
-    report = texts.joinpath("report.html.j2").read_text(encoding="utf-8")
-    macros, _, rest = report.partition("<!DOCTYPE html>")
-    style = rest.partition("<style>")[2].partition("</style>")[0]
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.DictLoader({"macros": macros}),
-    )
-    environment.globals["style"] = jinja2.utils.markupsafe.Markup(style)
-    return environment.from_string(texts.joinpath("inspection.html.j2").read_text(encoding="utf-8"))

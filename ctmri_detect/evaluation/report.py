@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ctmri_detect._extras import require
 from ctmri_detect.evaluation import _panels as panels
 from ctmri_detect.evaluation._cards import (
     Card,
@@ -22,6 +20,7 @@ from ctmri_detect.evaluation._cards import (
 )
 from ctmri_detect.evaluation._cases import ALL
 from ctmri_detect.evaluation._html_tables import leaderboard_table, scale_stops, score_grid
+from ctmri_detect.evaluation._page import write_page
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
 from ctmri_detect.plotting.maps import VMAX, VMIN
@@ -68,14 +67,10 @@ def write_report(
     ImportError
         Without jinja2 or matplotlib; the message is the command that installs them.
     """
-    jinja2 = require("jinja2", extra="report")
-    folder = resources.files("ctmri_detect.evaluation") / "templates"
-    source = folder.joinpath("report.html.j2").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     description = str(getattr(data, "DESCR", "") or "")
-    page = environment.from_string(source).render(
+    return write_page(
+        "report.html.j2",
+        path,
         title=title,
         synthetic="synthetic" in description.lower() if synthetic is None else synthetic,
         summary=_summary(result),
@@ -88,10 +83,6 @@ def write_report(
         settings=result.settings | {"Written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"},
         description=description.strip(),
     )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return path
 
 
 def _summary(result: Any) -> str:

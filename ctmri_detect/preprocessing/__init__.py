@@ -5,6 +5,7 @@ from ctmri_detect._extras import lazy_names
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        "Augmentation": "ctmri_detect.networks.augmentation",
         "BiasFieldCorrector": "ctmri_detect.preprocessing.bias",
         "BrainMask": "ctmri_detect.preprocessing.mask",
         "CLAHE": "ctmri_detect.preprocessing.contrast",

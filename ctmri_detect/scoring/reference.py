@@ -101,7 +101,7 @@ class ReferenceBank:
         variance = (second + _PRIOR * pooled**2) / count - mean**2
         return (centred - mean) / np.sqrt(np.maximum(variance, (_FLOOR * pooled) ** 2))
 
-    def _weights(self, descriptors: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    def _weights(self, descriptors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Which bank slices each sample is compared with; never its own patient's."""
         distance = squared_distances(descriptors, self.descriptors_, self.descriptor_scale_)
         own = np.zeros(distance.shape, dtype=bool)
@@ -109,16 +109,20 @@ class ReferenceBank:
             if np.array_equal(descriptors[i], self.descriptors_[j]):  # this is the sample itself
                 own[i] |= self.groups_ == self.groups_[j]
         own &= ~own.all(axis=1, keepdims=True)  # a bank of one patient only: better than nothing
-        weights = np.where(own, 0, 1).astype(np.float32)
+        weights = np.where(own, 0, 1).astype(np.float64)
         if self.reference == "similar":
             order = np.argsort(np.where(own, np.inf, distance), axis=1, kind="stable")
             np.put_along_axis(weights, order[:, self.n_neighbors :], 0, axis=1)
         return weights
 
     def _sums(
-        self, weights: npt.NDArray[np.float32]
+        self, weights: npt.NDArray[np.float64]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Smoothed sums of w, w e and w e^2 over the bank."""
+        """Smoothed sums of w, w e and w e^2 over the bank.
+
+        The products are in double precision: in single precision their last digits depend on the
+        row that a sample has in its block, on some processors.
+        """
         m, kinds = self.values_.shape[:2]
         n, shape = len(weights), self.values_.shape[2:]
         values, seen = self.values_.reshape(m, -1), self.seen_.reshape(m, -1)
@@ -127,11 +131,12 @@ class ReferenceBank:
         second = np.empty_like(first)
         for start in range(0, seen.shape[1], _COLUMNS):
             part = slice(start, start + _COLUMNS)
-            count[:, part] = weights @ seen[:, part].astype(np.float32)
+            count[:, part] = weights @ seen[:, part].astype(np.float64)
         for start in range(0, values.shape[1], _COLUMNS):
             part = slice(start, start + _COLUMNS)
-            first[:, part] = weights @ values[:, part]
-            second[:, part] = weights @ values[:, part] ** 2
+            exact = values[:, part].astype(np.float64)
+            first[:, part] = weights @ exact
+            second[:, part] = weights @ exact**2
         full = (n, kinds, *shape)
         for planes in (count, first, second):
             for plane in planes.reshape(-1, *shape[1:]):

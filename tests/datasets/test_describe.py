@@ -81,7 +81,7 @@ def test_each_file_has_the_figures_of_its_pixels(found):
 
 
 def test_a_modality_has_the_figures_of_all_its_pixels(tmp_path):
-    a, b = head(0, size=64), head(1, size=32)
+    a, b = head(0, size=64), head(1, size=32) // 2
     write(tmp_path / "CT" / "a.png", a)
     write(tmp_path / "CT" / "b.png", b)
     write(tmp_path / "MRI" / "a.png", a)
@@ -193,13 +193,15 @@ def test_thousands_of_images_are_compared_in_blocks():
     rng = np.random.default_rng(0)
     n = 1500  # more than one block
     thumbs = list(rng.integers(0, 255, (n, 64, 64)).astype(np.uint8))
-    thumbs[1400] = thumbs[3] // 2
+    thumbs[1400] = thumbs[3] // 2  # in the first block and in the second
+    thumbs[1450] = thumbs[1200] // 2  # both in the second
     files = pd.DataFrame(
         {"file": [f"{i}.png" for i in range(n)], "modality": "CT", "patient": None, "split": "",
          "blank": 0.5}
     )  # fmt: skip
     found = find_duplicates(files, [str(i) for i in range(n)], thumbs)
-    assert found[["file", "other"]].to_numpy().tolist() == [["3.png", "1400.png"]]
+    pairs = {tuple(row) for row in found[["file", "other"]].to_numpy()}
+    assert pairs == {("3.png", "1400.png"), ("1200.png", "1450.png")}
 
 
 def test_damaged_files_are_named_and_the_rest_is_described(tmp_path):
@@ -249,7 +251,7 @@ def test_a_bad_folder_is_an_error(tmp_path):
 
 def hu_head(size=24):
     z, y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j, -1 : 1 : size * 1j]
-    r = np.sqrt(z**2 + y**2 + x**2)
+    r = np.sqrt((z - 0.15) ** 2 + y**2 + x**2)  # off the middle: a flip moves it
     noise = gaussian_filter(np.random.default_rng(0).normal(size=r.shape), 1)
     return np.select([r < 0.7, r < 0.8], [35 + 60 * noise, 900], -1000).astype(np.float32)
 
@@ -259,10 +261,10 @@ def write_volumes(folder, ct, mri):
     affine = np.diag([8.0, 8.0, 8.0, 1.0])
     (folder / "1BA001").mkdir(parents=True)
     nib.save(nib.Nifti1Image(ct, affine), folder / "1BA001" / "ct.nii.gz")
-    # the MRI is stored from left to right: its own affine says so
+    # the MRI is stored from left to right and begins further in front: its affine says so
     turned = affine @ np.diag([-1.0, 1, 1, 1])
-    turned[0, 3] = 8.0 * (mri.shape[0] - 1)
-    nib.save(nib.Nifti1Image(mri[::-1], turned), folder / "1BA001" / "mr.nii.gz")
+    turned[:2, 3] = 8.0 * (mri.shape[0] - 1), 16.0
+    nib.save(nib.Nifti1Image(mri[::-1, 2:], turned), folder / "1BA001" / "mr.nii.gz")
 
 
 def test_volumes_are_read_with_units_and_spacing(tmp_path):
@@ -275,7 +277,7 @@ def test_volumes_are_read_with_units_and_spacing(tmp_path):
     assert found.pairing.shift_unit == "mm"
     known = found.pairing.pairs["shift"].dropna()
     assert len(known)
-    assert (known < 4).all()  # half a voxel: orientation was taken from the affines
+    assert (known < 4).all()  # half a voxel: place and orientation come from the affines
 
 
 @pytest.mark.parametrize("same", [True, False])

@@ -12,7 +12,13 @@ import pytest
 from skimage import io
 
 from ctmri_detect.datasets.folder import load_pairs
-from ctmri_detect.exceptions import DataLoadingError, SkippedFilesWarning
+from ctmri_detect.exceptions import (
+    CtmriDetectWarning,
+    DataLoadingError,
+    MixedDataWarning,
+    SkippedFilesWarning,
+    UnpairedDataWarning,
+)
 
 DATA = Path(
     os.environ.get("CTMRI_DETECT_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data")
@@ -24,7 +30,7 @@ def _slice(seed, shape=(12, 10), dtype=np.uint8):
 
 
 def _write(path, image):
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".npy":
         np.save(path, image)
     else:
@@ -216,9 +222,11 @@ def test_gaps_stay_gaps(folder):
     ct[0, 0] = np.nan
     (folder / "CT" / "p1_s2.png").unlink()
     _write(folder / "CT" / "p1_s2.npy", ct)
-    pairs = load_pairs(folder)
+    with pytest.warns(MixedDataWarning, match=r"CT files mix scalings: 2 .*CT/p1_s10.*CT/p1_s2"):
+        pairs = load_pairs(folder)
     assert np.isnan(pairs.data[0, 0]).sum() == 1
-    assert np.isnan(load_pairs(folder, size=(24, 20)).data[0, 0]).sum() < 10
+    with pytest.warns(MixedDataWarning):
+        assert np.isnan(load_pairs(folder, size=(24, 20)).data[0, 0]).sum() < 10
 
 
 def test_sizes_that_differ_need_size(folder):
@@ -262,6 +270,122 @@ def test_patient_that_cannot_be_found(folder):
     labels = _labels(folder, who=["a", None, "a"])
     with pytest.raises(DataLoadingError, match=r"no patient for p1_s10\.png"):
         load_pairs(folder, patient="who", labels=labels)
+
+
+def test_labels_by_path_or_by_name_where_it_is_unique(tmp_path):
+    for split in ("train", "test"):
+        for name in ("1.png", "2.png"):
+            for i, plane in enumerate(("CT", "MRI")):
+                _write(tmp_path / "set" / split / plane / name, _slice(i))
+    _write(tmp_path / "set" / "test" / "CT" / "007.png", _slice(5))
+    _write(tmp_path / "set" / "test" / "MRI" / "007.png", _slice(6))
+    table = tmp_path / "labels.csv"
+    rows = ["set/train/CT/1.png,1", "train/CT/2.png,0", "test\\MRI\\1,0", "007,1"]
+    rows += ["/mnt/x/set/test/CT/2.tif,1", "elsewhere/1.png,1"]
+    table.write_text("\n".join(["file,lesion", *rows]))
+    pairs = load_pairs(tmp_path, labels=table)
+    found = dict(zip(pairs.frame["ct"], pairs.target.tolist(), strict=True))
+    assert found == {
+        "set/train/CT/1.png": -1, "set/train/CT/2.png": 1, "set/test/CT/1.png": 1,
+        "set/test/CT/007.png": -1, "set/test/CT/2.png": -1,
+    }  # fmt: skip
+    table.write_text("file,lesion\n1.png,1\n")
+    with pytest.raises(DataLoadingError, match=r"names '1.png', which fits 2 pairs.*relative"):
+        load_pairs(tmp_path, labels=table)
+
+
+def test_patient_numbers_in_the_labels_keep_their_zeros(folder):
+    pairs = load_pairs(folder, patient="who", labels=_labels(folder, who=["007", "01", "01"]))
+    assert pairs.groups.tolist() == ["01", "01", "007"]
+
+
+def test_folders_of_patients_name_them(tmp_path):
+    for patient in ("patient1", "patient2"):
+        for plane in ("CT", "MRI"):
+            _write(tmp_path / patient / plane / "1.png", _slice(1))
+    assert load_pairs(tmp_path).groups.tolist() == ["patient1", "patient2"]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_order_and_result_are_the_same_for_any_number_of_jobs(n_jobs, tmp_path):
+    for i in range(40):
+        _write(tmp_path / "CT" / f"{i}.png", _slice(i))
+        _write(tmp_path / "MRI" / f"{i}.png", _slice(100 + i))
+    (tmp_path / "CT" / "17.png").write_text("broken")
+    with pytest.warns(SkippedFilesWarning, match="1 files"):
+        pairs = load_pairs(tmp_path, n_jobs=n_jobs)
+    assert [file for file, _ in pairs.skipped] == ["CT/17.png"]
+    expected = [[_slice(i), _slice(100 + i)] for i in range(40) if i != 17]
+    np.testing.assert_array_equal(pairs.data, expected)
+    assert pairs.frame["slice"].tolist() == [i for i in range(40) if i != 17]
+
+
+def test_a_cache_holds_the_same_pairs_on_disk(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("cache") / "out" / "pairs.npy"
+    with pytest.raises(FileNotFoundError):
+        load_pairs(folder, cache=path)
+    path.parent.mkdir()
+    cached = load_pairs(folder, cache=path)
+    assert isinstance(cached.data, np.memmap)
+    np.testing.assert_array_equal(cached.data, load_pairs(folder).data)
+    np.testing.assert_array_equal(np.load(path), cached.data)
+    with pytest.raises(FileExistsError):
+        load_pairs(folder, cache=path)
+    for plane in ("CT", "MRI"):
+        _write(folder / plane / "wide.png", _slice(1, (30, 20)))
+    other = path.with_name("other.npy")
+    with pytest.raises(ValueError, match="differ in size"):
+        load_pairs(folder, cache=other)
+    assert [file.name for file in path.parent.iterdir()] == ["pairs.npy"]
+
+
+def test_grids_of_one_form_are_a_pair_once_a_size_is_given(folder):
+    _write(folder / "MRI" / "p1_s2.png", _slice(1, (24, 20)))
+    _write(folder / "MRI" / "p1_s10.png", _slice(1, (24, 30)))
+    with pytest.warns(SkippedFilesWarning, match="2 files"):
+        load_pairs(folder)
+    with pytest.warns(SkippedFilesWarning, match=r"1 files.*p1_s10.png: CT is 12x10, MRI is 24x30"):
+        assert len(load_pairs(folder, size=12).data) == 2
+
+
+def test_unpaired_layout_is_told(tmp_path):
+    for i, name in enumerate(("trainA/ct1.png", "trainB/mri1.png", "testA/ct2.png")):
+        _write(tmp_path / name, _slice(i))
+    with pytest.warns(CtmriDetectWarning) as caught:
+        pairs = load_pairs(tmp_path)
+    assert {w.category for w in caught} == {SkippedFilesWarning, UnpairedDataWarning}
+    assert any("check_pairing" in str(w.message) for w in caught)
+    assert pairs.paired is None
+    assert pairs.skipped == [("testA/ct2.png", "no MRI of this name")]
+
+
+def test_sequences(folder):
+    (folder / "MRI").rename(folder / "T2")
+    assert load_pairs(folder).frame["sequence"].tolist() == ["t2"] * 3
+    _write(folder / "FLAIR" / "p2_s1.png", _slice(9))
+    with pytest.raises(DataLoadingError, match="sequence='flair' or sequence='t2'"):
+        load_pairs(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what was left out on purpose is not worth a warning
+        assert load_pairs(folder, sequence="t2").skipped == []
+    (folder / "T2" / "p2_s1.png").unlink()
+    with pytest.warns(MixedDataWarning, match=r"sequences: t2 \(2\), flair \(1\)"):
+        load_pairs(folder)
+
+
+def test_expressions_tell_ct_from_mri(folder):
+    (folder / "CT").rename(folder / "A")
+    (folder / "MRI").rename(folder / "B")
+    assert len(load_pairs(folder, ct="^A/", mri="^B/").data) == 3
+
+
+@pytest.mark.parametrize("files", [("a/ct.nii.gz", "a/mr.nii.gz"), ("CT/1.dcm", "MR/1.dcm")])
+def test_volumes_are_for_another_function(files, tmp_path):
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    with pytest.raises(DataLoadingError, match="load_volume_pairs"):
+        load_pairs(tmp_path)
 
 
 def test_real_pairs():

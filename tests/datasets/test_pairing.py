@@ -168,10 +168,10 @@ def test_a_known_shift_is_found(masked):
     pytest.importorskip("nilearn")
     from ctmri_detect.datasets import make_phantom_pairs
 
-    X = make_phantom_pairs(3, 2, size=256, anomalous_fraction=0, random_state=1).data
+    X = make_phantom_pairs(2, 8, size=256, anomalous_fraction=0, random_state=1).data
     rng = np.random.default_rng(0)
     errors = []
-    for amount in (0, 3, 8):
+    for amount in (0, 8):
         angle = rng.uniform(0, 2 * np.pi, len(X))
         known = amount * np.stack([np.sin(angle), np.cos(angle)], axis=1)
         Y = np.stack([moved(p, *k) for p, k in zip(X, known, strict=True)])

@@ -91,12 +91,9 @@ def test_jitter_moves_the_mri_alone(X):
     draws = draw(only("misregistration"))
     out = Augmentation.apply(X, draws)
     assert out[:, 0].tobytes() == X[:, 0].tobytes()
-    moved = np.array(
-        [not np.array_equal(a, b, equal_nan=True) for a, b in zip(out, X, strict=True)]
-    )
-    moved[1] = draws.jitter[1].any()  # has no MRI
-    same(moved, draws.jitter.any(axis=1))
-    assert 0 < moved.sum() < 40
+    moved = [not np.array_equal(a, b, equal_nan=True) for a, b in zip(out, X, strict=True)]
+    assert moved[0]
+    assert all(moved[2:])  # 1 has no MRI
     # on top of the shared geometry the CT takes the very way that it takes without
     both = draw(only(*SHARED, "misregistration"))
     steady = replace(both, jitter=np.zeros_like(both.jitter))
@@ -157,6 +154,7 @@ def test_amplitudes_keep_their_bounds_and_use_them():
     for values, top in ((draws.zoom, 1.2), (draws.gamma, 1.5)):
         assert 0.97 * top < values.max() <= top
         assert 1 / top <= values.min() < 1.03 / top
+    assert draw(only(noise=np.float64(1)), 2).noise.dtype == np.float32
     assert 1.9 < np.abs(draws.jitter[:, :2]).max() <= 2
     assert np.abs(draws.jitter[:, 2]).max() <= 2 / (3 / 2)
     assert draws.noise.std(axis=(2, 3)).mean() == pytest.approx(0.25, abs=0.03)

@@ -1,0 +1,31 @@
+"""A page from its template, written as one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ctmri_detect._extras import require
+
+
+def write_page(template: str, path: str | Path, **values: Any) -> Path:
+    """Fill a template of this package and write it; its folder is made.
+
+    Raises
+    ------
+    ImportError
+        Without jinja2; the message is the command that installs it.
+    """
+    jinja2 = require("jinja2", extra="report")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ctmri_detect.evaluation"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template(template).render(**values)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+    return path
