@@ -11,16 +11,52 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from ctmri_detect.cli._messages import note
-from ctmri_detect.datasets import load_pairs
+from ctmri_detect.datasets import find_pairs, load_pairs, load_volume_pairs
 
 
 def read_pairs(args: argparse.Namespace) -> Bunch:
-    """The pairs of the folder, with the units that the user says they have."""
+    """The pairs of the folder, slices or volumes, with the units that the user says they have."""
     note(f"reading {args.folder}", quiet=args.quiet)
-    pairs = load_pairs(args.folder, patient=args.patient, labels=args.labels, size=args.image_size)
+    if _holds_volumes(args):
+        pairs = _read_volumes(args)
+    else:
+        pairs = load_pairs(
+            args.folder,
+            patient=args.patient,
+            labels=args.labels,
+            size=args.image_size,
+            sequence=args.sequence,
+        )
     if args.ct_units != "auto":
         pairs.ct_units = args.ct_units
+    if pairs.ct_units is None:
+        raise ValueError(
+            "The CT are neither Hounsfield units nor 8-bit brain windows; expected one of them. "
+            "Export them again, or say what they are with --ct-units."
+        )
     return pairs
+
+
+def _holds_volumes(args: argparse.Namespace) -> bool:
+    """Whether the folder holds volumes; what is ambiguous is left to the loader to refuse."""
+    patient = None if args.labels else args.patient  # with labels it may name a column of theirs
+    found = find_pairs(args.folder, patient=patient, sequence=args.sequence)
+    return str(found.attrs["kind"]) != "slices"
+
+
+def _read_volumes(args: argparse.Namespace) -> Bunch:
+    if args.labels:
+        raise ValueError(
+            "--labels goes with slices (one row a file); the folder holds volumes. Leave it away, "
+            "or export the slices."
+        )
+    return load_volume_pairs(
+        args.folder,
+        patient=args.patient,
+        sequence=args.sequence,
+        slice_spacing=args.slice_spacing,
+        size=args.image_size,
+    )
 
 
 def unwrap(model: Any) -> tuple[list[Any], Any]:

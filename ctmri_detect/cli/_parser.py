@@ -18,11 +18,13 @@ which modality they deviate. Research software; not for diagnosis.
 _EXAMPLES = """\
 examples:
   ctmri-detect demo --quick
+  ctmri-detect inspect pairs/
   ctmri-detect fit pairs/ --detector cross-modal --patient '^(p\\d+)_' --out model.ctmri
   ctmri-detect score model.ctmri new/ --out scores/ --top 20
   ctmri-detect benchmark pairs/ --labels labels.csv --patient '^(p\\d+)_' --out results/
 
-A folder holds CT/ and MRI/ with equal file names. 'ctmri-detect COMMAND --help' tells more.
+A folder holds slices (CT/ and MRI/ with equal names, or another layout that 'inspect' knows) or
+volumes (NIfTI, DICOM). 'ctmri-detect COMMAND --help' tells more.
 """
 _FETCH = """
 Credentials come from ~/.kaggle/kaggle.json, or from KAGGLE_USERNAME and KAGGLE_KEY. Without
@@ -139,7 +141,7 @@ def _add_inspect(sub: argparse.ArgumentParser) -> None:
 
 
 def _add_fit(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("folder", metavar="FOLDER", help="holds CT/ and MRI/ with equal file names")
+    sub.add_argument("folder", metavar="FOLDER", help="pairs of slices or volumes")
     sub.add_argument("--out", metavar="MODEL", required=True, help="the file to write")
     sub.add_argument("--detector", metavar="NAME", choices=DETECTORS, default="cross-modal",
                      help=f"one of {', '.join(DETECTORS)}; default: %(default)s")  # fmt: skip
@@ -150,7 +152,7 @@ def _add_fit(sub: argparse.ArgumentParser) -> None:
 
 def _add_score(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", metavar="MODEL", help="what 'ctmri-detect fit' wrote")
-    sub.add_argument("folder", metavar="FOLDER", help="holds CT/ and MRI/ with equal file names")
+    sub.add_argument("folder", metavar="FOLDER", help="pairs of slices or volumes")
     sub.add_argument("--out", metavar="DIR", required=True, help="the folder to write to")
     sub.add_argument(
         "--top", metavar="N", type=_count, default=10, help="overlays to draw; default: %(default)s"
@@ -197,6 +199,9 @@ def _add_data(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--image-size", metavar="N", type=_positive, help="resize all pairs to N x N pixels first"
     )
+    sub.add_argument("--sequence", metavar="NAME", help="the MRI sequence to use, such as t2")
+    sub.add_argument("--slice-spacing", metavar="MM", type=float,
+                     help="of volumes: distance of the slices; default: the CT's own")  # fmt: skip
 
 
 def _add_size(sub: argparse.ArgumentParser) -> None:

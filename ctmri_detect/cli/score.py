@@ -23,7 +23,14 @@ from ctmri_detect.persistence import load
 
 _BLOCK = 16  # samples between two steps of the progress bar
 _SHOWN = 10  # rows of the table on the terminal ...
-_COLUMNS = ["rank", "ct", "anomaly_score", "anomalous", "modality", "direction"]  # ... and columns
+_COLUMNS = [
+    "rank",
+    "name",
+    "anomaly_score",
+    "anomalous",
+    "modality",
+    "direction",
+]  # ... and columns
 
 
 def run(args: argparse.Namespace) -> None:
@@ -89,8 +96,8 @@ def _overlays(model: Any, pairs: Bunch, top: pd.DataFrame, folder: Path, *, quie
     failed, hidden = 0, hide_progress(quiet=quiet)
     for row in tqdm(list(top.itertuples()), desc="drawing", unit="pair", disable=hidden):
         pair = pairs.data[row.sample : row.sample + 1]
-        path = folder / f"{row.rank:03d}_{Path(row.ct).stem}.png"
-        title = f"{row.rank}. {Path(row.ct).stem}: anomaly score {row.anomaly_score:+.2f}"
+        path = folder / f"{row.rank:03d}_{_name(row)}.png"
+        title = f"{row.rank}. {_name(row)}: anomaly score {row.anomaly_score:+.2f}"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", BrainNotFoundWarning)  # said when it was scored
@@ -100,6 +107,14 @@ def _overlays(model: Any, pairs: Bunch, top: pd.DataFrame, folder: Path, *, quie
             failed += 1
             tell(f"warning: no overlay of {row.ct}: {one_line(error)}")
     return failed
+
+
+def _name(row: Any) -> str:
+    """The file of a slice, or patient and slice where a file is a whole volume."""
+    file = Path(row.ct)
+    if file.suffix and not file.name.lower().endswith((".nii", ".nii.gz")):
+        return file.stem
+    return f"{row.patient or file.parent.name}_slice{row.slice}"
 
 
 def _summary(table: pd.DataFrame, pairs: Bunch, folder: Path, drawn: int) -> None:
@@ -115,7 +130,7 @@ def _summary(table: pd.DataFrame, pairs: Bunch, folder: Path, drawn: int) -> Non
             say(f"Image AUROC {auroc:.3f} ({odd} anomalous, {len(table) - odd} normal).")
         else:
             say(f"Image AUROC: not defined, {odd} of {len(table)} labels are anomalous.")
-    shown = table.head(_SHOWN)[_COLUMNS]
-    shown = shown.assign(ct=[Path(name).name for name in shown["ct"]])
+    shown = table.head(_SHOWN)
+    shown = shown.assign(name=[_name(row) for row in shown.itertuples()])[_COLUMNS]
     say(f"\n{shown.to_string(index=False, na_rep='-', float_format='{:+.2f}'.format)}\n")
     say(f"Wrote scores.csv, skipped.csv and {drawn} overlays to {folder}.")

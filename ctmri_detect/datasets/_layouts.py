@@ -120,7 +120,7 @@ def _tell(path: str, rules: Rules) -> tuple[str, str] | None:
         ]
         if len(matched) == 2:
             raise DataLoadingError(
-                f"ct={_text(rules.ct)} and mri={_text(rules.mri)} both match {path}; expected "
+                f"ct= and mri= both match {path}; expected "
                 "two regular expressions that no path fits both of."
             )
         if matched:
@@ -208,32 +208,33 @@ def _as_bids(image: Image, stem: str) -> Image:
 
 
 def _without_matched_folders(images: list[Image], rules: Rules) -> list[Image]:
-    """Where `ct` or `mri` names a folder, that folder is no part of the place.
+    """Where `ct` or `mri` names a folder, what it names is no part of the place.
 
-    Only folders that hold one modality count: a patient's folder that an expression happens
-    to run over stays.
+    An expression such as ``^A/.*`` runs over a folder without naming it alone. That one counts
+    where all CT lie in one folder at that depth and all MRI in another: a patient's stay.
     """
-    shared = {
-        modality: {f for im in images if im.modality == modality for f in im.path.split("/")[:-1]}
-        for modality in ("ct", "mri")
-    }
-    both = shared["ct"] & shared["mri"]
+    by_depth: dict[str, dict[int, set[str]]] = {"ct": {}, "mri": {}}
+    for image in images:
+        for depth, folder in enumerate(image.path.split("/")[:-1]):
+            by_depth[image.modality].setdefault(depth, set()).add(folder)
     cleaned = []
     for image in images:
-        rule = rules.ct if image.modality == "ct" else rules.mri
+        rule, others = (rules.ct, "mri") if image.modality == "ct" else (rules.mri, "ct")
         found = rule.search(image.path) if rule is not None else None
-        if found is None or image.told_by != "parameter" or _BIDS.match(image.stem):
+        if found is None or is_bids(image):
             cleaned.append(image)
             continue
-        place, start = [], 0
-        for folder in image.path.split("/")[:-1]:
+        parts, start = [], 0
+        for depth, folder in enumerate(image.path.split("/")[:-1]):
             left, right = found.start() - start, found.end() - start
             start += len(folder) + 1
-            cut = folder[: max(left, 0)] + folder[max(right, 0) :]
-            inside = left < len(folder) and right > 0 and folder not in both
-            kept = cut if inside and not _SPLIT.match(folder) else folder
-            place.append(_place(kept.strip("-_. ")))
-        cleaned.append(replace(image, place=tuple(p for p in place if p)))
+            own, other = (by_depth[m].get(depth, set()) for m in (image.modality, others))
+            named = left >= 0 and right <= len(folder) + 1
+            over = left < len(folder) and right > 0 and folder not in other
+            if over and (named or len(own) == len(other) == 1) and not _SPLIT.match(folder):
+                folder = (folder[: max(left, 0)] + folder[right:]).strip("-_. ")
+            parts.append(_place(folder))
+        cleaned.append(replace(image, place=tuple(part for part in parts if part)))
     return cleaned
 
 
@@ -245,7 +246,3 @@ def is_split(path: str) -> bool:
 def is_bids(image: Image) -> bool:
     """Whether a file's name begins as BIDS has it, with sub-."""
     return _BIDS.match(image.stem) is not None
-
-
-def _text(rule: re.Pattern[str] | None) -> str:
-    return repr(rule.pattern) if rule is not None else "None"

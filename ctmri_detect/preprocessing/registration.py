@@ -40,7 +40,11 @@ class PairRegistrar(BasePairedTransformer):
     register the volumes for that. Nor are distortions of the MRI mended, nor motion beyond the
     bounds. Pixels are taken as square. A slice with little in it, or CT and MRI of different
     people, may be moved to a chance resemblance: look at `estimate`, and ask
-    `ctmri_detect.datasets.check_pairing` first. About 0.4 s a pair of 256 pixels; for many
+    `ctmri_detect.datasets.check_pairing` first. On real 8-bit pairs (brain window, so that the
+    skull is one flat white) the search is less sure of itself than on phantoms: after a known
+    extra motion its answer agreed with the first one to 1 pixel in 74 % of 95 pairs. The
+    default of `min_gain` was set on these, to leave out motions that the eye called wrong; 8
+    were moved. About 0.4 s a pair of 256 pixels; for many
     pairs use ``preprocessing.transform_to(..., n_jobs=-1)``, once.
 
     Needs SimpleITK: ``pip install "ctmri_detect[itk]"``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cv2
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -200,3 +201,41 @@ def test_overlays_show_the_map_of_the_library(model, mixed, tmp_path, monkeypatc
     ct, mri, heat, _ = seen[0]
     expected = anomaly_map(load(model), np.stack([ct, mri])[None])[0]
     np.testing.assert_array_equal(heat, expected)
+
+
+def write_volumes(folder, n_patients):
+    """SynthRAD's layout: NIfTI in HU, three slices a patient."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[-1:1:48j, -1:1:48j]
+    for i in range(n_patients):
+        r = np.hypot(y / 0.75, x / (0.6 + 0.02 * rng.random()))[..., None] + np.zeros(3)
+        noise = 3 * rng.normal(size=(2, *r.shape))
+        ct = np.select([r < 1, r < 1.25], [30 + noise[0], 1000], -1000).astype(np.int16)
+        mri = np.select([r < 1, r < 1.25], [130 + noise[1], 40], 5).astype(np.int16)
+        (folder / f"case{i}").mkdir(parents=True)
+        for name, values in (("ct", ct), ("mr", mri)):
+            image = nib.Nifti1Image(values, np.diag([4.0, 4.0, 5.0, 1.0]))
+            nib.save(image, folder / f"case{i}" / f"{name}.nii.gz")
+    return folder
+
+
+def test_volumes_go_from_folder_to_scores(tmp_path, capsys):
+    folder = write_volumes(tmp_path / "volumes", 8)
+    model, out = tmp_path / "m.ctmri", tmp_path / "scores"
+    assert (
+        main(["fit", str(folder), "--detector", "atlas", "--size", "32", "--out", str(model)]) == 0
+    )
+    assert "24 pairs of 8 patients (hu)" in capsys.readouterr().out
+    assert main(["score", str(model), str(folder), "--out", str(out), "--top", "2"]) == 0
+    scores = pd.read_csv(out / "scores.csv")
+    assert len(scores) == 24
+    assert len(list((out / "overlays").iterdir())) == 2
+    assert not scores[["ct", "mri"]].stack().str.contains(str(tmp_path)).any()
+
+
+def test_labels_of_files_do_not_go_with_volumes(tmp_path, capsys):
+    folder = write_volumes(tmp_path / "volumes", 1)
+    (folder / "labels.csv").write_text("file,lesion\nct,0\n")
+    code = main(["fit", str(folder), "--labels", "labels.csv", "--out", str(tmp_path / "m.ctmri")])
+    assert code == 2
+    assert "slices" in capsys.readouterr().err

@@ -165,6 +165,8 @@ def test_a_and_b_are_told_apart_by_expressions(tmp_path):
         (("A/1.png", "B/1.png"), "^A/", "^B/"),
         (("A/1.png", "B/1.png"), r"^A/.*\.png$", r"^B/.*"),
         (("x/p1/source/1.png", "x/p1/target/1.png"), "source", "target"),
+        (("train_source/1.png", "train_target/1.png"), "source", "target"),
+        (("p1/1.png", "p1/1.jpg"), r"p1/.*\.png", r"p1/.*\.jpg"),
         (("p1_a_12.png", "p1_b_12.png"), "_a_", "_b_"),
         (("p1/s1.png", "p1/s1.npy"), r"\.png", r"\.npy"),
     ],
@@ -174,9 +176,10 @@ def test_expressions_tell_the_modality(files, ct, mri, tmp_path):
     assert paired(find_pairs(tmp_path, ct=ct, mri=mri)) == [files]
 
 
-def test_expressions_do_not_pair_two_patients(tmp_path):
+@pytest.mark.parametrize(("ct", "mri"), [(r"\.png$", r"\.jpg$"), (r"^p.*\.png$", r"^p.*\.jpg$")])
+def test_expressions_do_not_pair_two_patients(ct, mri, tmp_path):
     tree(tmp_path, "p2/1.png", "p3/1.jpg", "p4/1.png", "p4/1.jpg")
-    found = find_pairs(tmp_path, ct=r"\.png$", mri=r"\.jpg$")
+    found = find_pairs(tmp_path, ct=ct, mri=mri)
     assert paired(found) == [("p4/1.png", "p4/1.jpg")]
 
 
@@ -254,6 +257,9 @@ def test_two_patients_are_no_pair(tmp_path):
     assert len(paired(find_pairs(tmp_path))) == 2
     found = find_pairs(tmp_path, patient="^([ab]1)_")
     assert paired(found) == []
+    found = find_pairs(tree(tmp_path / "b", "p1_ct_1.png", "p1_mri_1.png"), patient=r"^(\w+)_")
+    reason = "patient= finds 'p1_ct' for the CT and 'p1_mri' for the MRI"
+    assert set(status(found).values()) == {reason}
 
 
 def test_what_is_no_image(tmp_path):
