@@ -27,8 +27,8 @@ from numpy.random import SeedSequence
 from skimage.metrics import normalized_mutual_information
 
 from ctmri_detect.datasets import make_phantom_pairs
-from ctmri_detect.datasets._compose import draw_person
-from ctmri_detect.datasets._physics import draw_acquisition
+from ctmri_detect.datasets._phantom.compose import draw_person
+from ctmri_detect.datasets._phantom.physics import draw_acquisition
 from ctmri_detect.imageops.brainmask import head_mask
 from ctmri_detect.imageops.registration import motion_of, register
 from ctmri_detect.imageops.warp import warp_observed

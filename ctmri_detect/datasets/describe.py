@@ -12,12 +12,17 @@ from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
-from ctmri_detect.datasets._description import modality_table, pairs_with_sizes, split_of, summary
-from ctmri_detect.datasets._dicom_count import count_series
-from ctmri_detect.datasets._duplicates import find_duplicates
-from ctmri_detect.datasets._file_stats import FileStats, read_file_stats
-from ctmri_detect.datasets._findings import list_findings
-from ctmri_detect.datasets._pairing_sample import check_sample
+from ctmri_detect.datasets._description.description import (
+    modality_table,
+    pairs_with_sizes,
+    split_of,
+    summary,
+)
+from ctmri_detect.datasets._description.dicom_count import count_series
+from ctmri_detect.datasets._description.duplicates import find_duplicates
+from ctmri_detect.datasets._description.file_stats import FileStats, read_file_stats
+from ctmri_detect.datasets._description.findings import list_findings
+from ctmri_detect.datasets._description.pairing_sample import check_sample
 from ctmri_detect.datasets.find import find_pairs
 
 FILE_COLUMNS = [

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from ctmri_detect.datasets._dicom_magic import dicom_folders
-from ctmri_detect.datasets._frames import dicom_frame, pairs_frame
-from ctmri_detect.datasets._layouts import Image, Rules, Sorted, sort_files
-from ctmri_detect.datasets._listing import scan
-from ctmri_detect.datasets._matching import Matched, match
-from ctmri_detect.datasets._names import SEQUENCES, natural
-from ctmri_detect.datasets._patients import by_rule, find_patients
+from ctmri_detect.datasets._files.dicom_magic import dicom_folders
+from ctmri_detect.datasets._files.frames import dicom_frame, pairs_frame
+from ctmri_detect.datasets._files.layouts import Image, Rules, Sorted, sort_files
+from ctmri_detect.datasets._files.listing import scan
+from ctmri_detect.datasets._files.matching import Matched, match
+from ctmri_detect.datasets._files.names import SEQUENCES, natural
+from ctmri_detect.datasets._files.patients import by_rule, find_patients
 from ctmri_detect.exceptions import DataLoadingError
 
 __all__ = ["find_pairs"]

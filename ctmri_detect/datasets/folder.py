@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ctmri_detect.datasets._folder_report import nothing_left, warn
-from ctmri_detect.datasets._labels import patients_from, read_labels, rows_of, target_of
-from ctmri_detect.datasets._listing import Skipped
-from ctmri_detect.datasets._matching import NOT_CHOSEN
-from ctmri_detect.datasets._reading import Collected, Shape, collect
+from ctmri_detect.datasets._files.labels import patients_from, read_labels, rows_of, target_of
+from ctmri_detect.datasets._files.listing import Skipped
+from ctmri_detect.datasets._files.matching import NOT_CHOSEN
+from ctmri_detect.datasets._files.reading import Collected, Shape, collect
+from ctmri_detect.datasets._files.report import nothing_left, warn
 from ctmri_detect.datasets.find import find_pairs
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.preprocessing._writer import check_target_path

@@ -9,8 +9,8 @@ from numbers import Integral
 
 from sklearn.utils import Bunch
 
-from ctmri_detect.datasets._kaggle_read import frame_of, read_images
-from ctmri_detect.datasets._kaggle_store import acquire, data_folder, images_of
+from ctmri_detect.datasets._kaggle.reading import frame_of, read_images
+from ctmri_detect.datasets._kaggle.store import acquire, data_folder, images_of
 from ctmri_detect.exceptions import SkippedFilesWarning
 from ctmri_detect.preprocessing._writer import check_target_path
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
-from ctmri_detect.datasets._partners import (
+from ctmri_detect.datasets._pairing.partners import (
     BLOCKS,
     LEAST_PAIRS,
     Matrix,
@@ -19,7 +19,7 @@ from ctmri_detect.datasets._partners import (
     mean_of,
     rivals,
 )
-from ctmri_detect.datasets._shift import coded_pair, estimate_shift
+from ctmri_detect.datasets._pairing.shift import coded_pair, estimate_shift
 from ctmri_detect.imageops.mutual import UNSEEN, normalized_mutual_information
 from ctmri_detect.validation import CT, MRI, PairReader, check_groups, check_pairs, missing_planes
 

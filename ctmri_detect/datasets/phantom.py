@@ -10,8 +10,13 @@ import pandas as pd
 from numpy.random import RandomState, SeedSequence
 from sklearn.utils import Bunch, check_random_state
 
-from ctmri_detect.datasets._compose import PairedSlice, draw_person, pixel_spacing, render_slice
-from ctmri_detect.datasets._physics import SEQUENCES
+from ctmri_detect.datasets._phantom.compose import (
+    PairedSlice,
+    draw_person,
+    pixel_spacing,
+    render_slice,
+)
+from ctmri_detect.datasets._phantom.physics import SEQUENCES
 from ctmri_detect.synthesis.kinds import LESION_KINDS, SEVERITIES
 
 __all__ = ["make_phantom_pairs"]

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.datasets._file_stats import is_volume
-from ctmri_detect.datasets._images import read_grey
-from ctmri_detect.datasets._nifti import read_nifti
-from ctmri_detect.datasets._pair_images import slice_pair, volume_pair
-from ctmri_detect.datasets._volume import Volume
+from ctmri_detect.datasets._description.file_stats import is_volume
+from ctmri_detect.datasets._description.pair_images import slice_pair, volume_pair
+from ctmri_detect.datasets._files.images import read_grey
+from ctmri_detect.datasets._volumes.nifti import read_nifti
+from ctmri_detect.datasets._volumes.volume import Volume
 from ctmri_detect.evaluation import _panels as panels
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.plotting._canvas import ct_range, grey, robust_range

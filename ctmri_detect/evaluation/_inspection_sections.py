@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ctmri_detect.datasets._description import by
-from ctmri_detect.datasets._file_stats import background
+from ctmri_detect.datasets._description.description import by
+from ctmri_detect.datasets._description.file_stats import background
 from ctmri_detect.evaluation import _inspection_images as images
 from ctmri_detect.evaluation import _panels as panels
 from ctmri_detect.evaluation._inspection_charts import HistogramDisplay, OverlaidDisplay

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ctmri_detect.datasets._description import by, count
+from ctmri_detect.datasets._description.description import by, count
 from ctmri_detect.evaluation import _panels as panels
 from ctmri_detect.evaluation._inspection_charts import SizesDisplay
 

@@ -134,9 +134,11 @@ def register(
     radius = 0.3 * min(height, width)  # a radian moves the head's pixels about that far
     found = sitk.Euler2DTransform(((width - 1) / 2, (height - 1) / 2))
     method = _method(sitk)
+    method.SetMetricFixedMask(_mask(sitk, np.isfinite(fixed)))
     try:
         _search(method, images, found, shrink, (max_shift, max_rotation))
         # Only now: a mask that moves along makes the coarse search prefer small overlaps.
+        method.SetMetricMovingMask(_mask(sitk, np.isfinite(moving)))
         _refine(method, images, found, shrink, [radius, 1, 1])
         if transform == "affine":
             found = _as_affine(sitk, found)

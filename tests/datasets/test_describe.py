@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from ctmri_detect.datasets._duplicates import find_duplicates
-from ctmri_detect.datasets._findings import list_findings
+from ctmri_detect.datasets._description.duplicates import find_duplicates
+from ctmri_detect.datasets._description.findings import list_findings
 from ctmri_detect.datasets.describe import FILE_COLUMNS, describe_pairs
 from ctmri_detect.exceptions import DataLoadingError
 

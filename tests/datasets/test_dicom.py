@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 import pytest
 
-from ctmri_detect.datasets._dicom_sequence import sequence_of
-from ctmri_detect.datasets._pseudonym import pseudonym
+from ctmri_detect.datasets._volumes.dicom_sequence import sequence_of
+from ctmri_detect.datasets._volumes.pseudonym import pseudonym
 from ctmri_detect.datasets.volumes import load_volume_pairs
 from ctmri_detect.exceptions import (
     DataLoadingError,

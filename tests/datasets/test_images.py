@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from ctmri_detect.datasets._images import read_grey, read_size
+from ctmri_detect.datasets._files.images import read_grey, read_size
 from ctmri_detect.exceptions import DataLoadingError
 
 GREY = np.random.default_rng(0).integers(0, 255, (40, 30)).astype(np.uint8)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ctmri_detect.datasets._shift import estimate_shift
+from ctmri_detect.datasets._pairing.shift import estimate_shift
 from ctmri_detect.datasets.pairing import check_pairing, pairing_verdict
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.preprocessing import BrainMask, make_preprocessor

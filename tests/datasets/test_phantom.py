@@ -9,10 +9,10 @@ from scipy import ndimage
 
 pytest.importorskip("nilearn")
 
-from ctmri_detect.datasets import _physics as physics
-from ctmri_detect.datasets._anatomy import load_template
-from ctmri_detect.datasets._compose import draw_person, render_slice
-from ctmri_detect.datasets._slices import cut_slice
+from ctmri_detect.datasets._phantom import physics
+from ctmri_detect.datasets._phantom.anatomy import load_template
+from ctmri_detect.datasets._phantom.compose import draw_person, render_slice
+from ctmri_detect.datasets._phantom.slices import cut_slice
 from ctmri_detect.datasets.phantom import make_phantom_pairs
 from ctmri_detect.synthesis.kinds import LESION_KINDS
 from ctmri_detect.synthesis.tissues import TISSUES

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctmri_detect.datasets._ct_units import ct_units_of
-from ctmri_detect.datasets._nifti import read_nifti
-from ctmri_detect.datasets._volume import canonical
+from ctmri_detect.datasets._volumes.ct_units import ct_units_of
+from ctmri_detect.datasets._volumes.nifti import read_nifti
+from ctmri_detect.datasets._volumes.volume import canonical
 from ctmri_detect.datasets.volumes import load_volume_pairs
 from ctmri_detect.exceptions import (
     DataLoadingError,

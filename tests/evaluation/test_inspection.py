@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from ctmri_detect.datasets._volume import canonical
+from ctmri_detect.datasets._volumes.volume import canonical
 from ctmri_detect.datasets.describe import describe_pairs
 from ctmri_detect.evaluation._inspection_images import moved_panel, overlays, square, volume_views
 from ctmri_detect.evaluation.inspection import write_inspection

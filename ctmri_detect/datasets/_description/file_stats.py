@@ -1,0 +1,183 @@
+"""What one image or volume file holds, read once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ctmri_detect._extras import require
+from ctmri_detect.datasets._files.images import read_grey
+from ctmri_detect.datasets._volumes.ct_units import ct_units_of
+from ctmri_detect.datasets._volumes.nifti import read_nifti
+from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.imageops.warp import resize_observed
+
+THUMB = 64
+"""Side of the thumbnails by which near-duplicates are found; twice that for volumes."""
+
+VOLUME_SUFFIXES = (".nii", ".nii.gz")
+
+_SAMPLES = 512  # values kept of each slice for histograms: 10 MiB for 5,000 files
+_VOXELS = 16384  # and of each volume: 16 MiB for 256
+_GOLDEN = (5**0.5 - 1) / 2
+_AIR = -500.0  # HU: all head tissue is above, all air outside of the mastoid cells below
+_DARK = 0.05  # share of the range below which a pixel is background, where there are no units
+_SOFT = (-50.0, 150.0)  # HU: fluid, brain, blood
+_TINT = 12  # grey levels between channels: JPEG makes up to 8 out of pure grey
+
+
+@dataclass(frozen=True)
+class FileStats:
+    """One file: its row of the table, and what is compared or pooled over files."""
+
+    row: dict[str, Any]
+    digest: str = ""
+    thumb: NDArray[np.uint8] | None = None
+    sample: NDArray[np.float32] | None = None
+
+
+Read = tuple[NDArray[Any], bool, dict[str, Any]]  # image, whether it is 8-bit, facts
+
+
+def is_volume(name: str) -> bool:
+    """Whether the name is that of a NIfTI file."""
+    return name.lower().endswith(VOLUME_SUFFIXES)
+
+
+def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
+    """Read one file; a `reason` in the row says why it could not be used.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Relative to `folder`.
+    modality : str or None
+        "CT" is asked for its units.
+
+    Returns
+    -------
+    FileStats
+        The row has format, dtype, channels, colour, height, width, depth, spacing (mm), units and
+        units_why (CT: `ct_units_of`), min, max, mean, std, median, blank (share of background),
+        sha256 (of the file) and reason.
+    """
+    row: dict[str, Any] = {"format": file_format(name), "reason": ""}
+    try:
+        with (folder / name).open("rb") as file:
+            row["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+        reader = _read_volume if is_volume(name) else _read_slice
+        image, eight_bit, facts = reader(folder / name)
+    except DataLoadingError as error:
+        return FileStats(row | {"reason": str(error)})
+    except OSError as error:
+        return FileStats(row | {"reason": f"unreadable: {error.strerror or 'no access'}"})
+    row |= facts | _statistics(image)
+    if modality == "CT":
+        row["units"], row["units_why"] = ct_units_of(image, eight_bit=eight_bit)
+    shape = f"{image.shape}{image.dtype.kind}".encode()
+    digest = hashlib.blake2b(shape + np.ascontiguousarray(image).tobytes(), digest_size=16)
+    sample = _spread(image.reshape(-1), _SAMPLES if image.ndim == 2 else _VOXELS)
+    thumb = _thumbnail(image, row.get("units"))
+    return FileStats(row, digest.hexdigest(), thumb, sample.astype(np.float32))
+
+
+def file_format(name: str) -> str:
+    """``"png"`` of ``a/b.PNG``, ``"nii.gz"`` of ``ct.nii.gz``."""
+    lower = name.lower()
+    if lower.endswith(".nii.gz"):
+        return "nii.gz"
+    suffix = Path(lower).suffix.lstrip(".")
+    return {"jpeg": "jpg", "tiff": "tif"}.get(suffix, suffix)
+
+
+def background(image: NDArray[Any]) -> NDArray[np.bool_]:
+    """Pixels that show nothing: air in HU, the darkest 5 % of the range in other units, NaN.
+
+    HU are known by values below -900, which only air has.
+    """
+    seen = image[np.isfinite(image)]
+    if not seen.size:
+        return np.ones(image.shape, dtype=bool)
+    low = float(seen.min())
+    if low < -900:
+        limit = _AIR
+    else:
+        limit = low + _DARK * (float(np.percentile(_spread(seen, 65536), 99.5)) - low)
+    return ~(np.nan_to_num(image, nan=-np.inf) > limit)
+
+
+def _read_slice(path: Path) -> Read:
+    image = read_grey(path)
+    facts = {"dtype": str(image.dtype), "height": image.shape[0], "width": image.shape[1]}
+    return image, image.dtype == np.uint8, facts | _colour(path)
+
+
+def _read_volume(path: Path) -> Read:
+    volume = read_nifti(path)
+    depth, height, width = volume.values.shape
+    stored = require("nibabel", extra="volumes").load(path).get_data_dtype()
+    spacing = " x ".join(f"{s:.3g}" for s in volume.spacing[::-1])
+    facts = {"dtype": str(stored), "height": height, "width": width, "depth": depth}
+    facts |= {"channels": 1, "colour": False, "spacing": spacing}
+    return volume.values, volume.eight_bit, facts
+
+
+def _thumbnail(image: NDArray[Any], units: Any) -> NDArray[np.uint8]:
+    """Grey levels of a small copy; four axial levels side by side stand for a volume."""
+    if image.ndim == 3:
+        levels = [image[int(len(image) * share)] for share in (0.3, 0.45, 0.6, 0.75)]
+        tiles = [_thumbnail(level, units) for level in levels]
+        return np.block([tiles[:2], tiles[2:]])
+    image = np.asarray(image, dtype=np.float32)
+    seen = image[np.isfinite(image)]
+    if not seen.size:
+        return np.zeros((THUMB, THUMB), dtype=np.uint8)
+    if units == "hu":
+        # between air and bone the brain would not be seen, and skulls are alike
+        image = np.clip(image, *_SOFT)
+    thumb = resize_observed(np.where(np.isfinite(image), image, seen.min()), (THUMB, THUMB))
+    low, high = float(thumb.min()), float(thumb.max())
+    return (255 * (thumb - low) / (high - low or 1.0)).round().astype(np.uint8)
+
+
+def _statistics(image: NDArray[Any]) -> dict[str, float]:
+    seen = image[np.isfinite(image)]
+    return {
+        "min": float(seen.min()),
+        "max": float(seen.max()),
+        "mean": float(seen.mean(dtype=np.float64)),
+        "std": float(seen.std(dtype=np.float64)),
+        "median": float(np.median(seen)),
+        "blank": float(background(image).mean()),
+    }
+
+
+def _colour(path: Path) -> dict[str, Any]:
+    """Channels of the file, and whether they differ: most "colour" files are grey."""
+    if path.suffix.lower() == ".npy":
+        return {"channels": 1, "colour": False}
+    try:
+        with Image.open(path) as image:
+            channels = len(image.getbands())
+            if image.mode not in ("RGB", "RGBA", "P", "CMYK", "YCbCr"):
+                return {"channels": channels, "colour": False}
+            red, green, blue = (np.asarray(band) for band in image.convert("RGB").split())
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return {"channels": None, "colour": None}  # a type that Pillow doesn't know
+    tinted = (cv2.absdiff(red, green) > _TINT) | (cv2.absdiff(green, blue) > _TINT)
+    return {"channels": channels, "colour": bool(tinted.mean() > 0.001)}
+
+
+def _spread(values: NDArray[Any], most: int) -> NDArray[Any]:
+    """At most `most` entries, spread by the golden ratio: no grid that could meet the columns'."""
+    if values.size <= most:
+        return values
+    return values[((np.arange(1, most + 1) * _GOLDEN % 1) * values.size).astype(np.int64)]

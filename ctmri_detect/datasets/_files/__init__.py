@@ -1,0 +1,1 @@
+"""Which files a folder holds, which belong together, and reading them."""

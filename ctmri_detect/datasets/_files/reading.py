@@ -1,0 +1,171 @@
+"""Reading pairs of image files into one array, in memory or on disk, with any number of jobs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from numpy.typing import NDArray
+
+from ctmri_detect.datasets._files.images import read_grey, read_size
+from ctmri_detect.datasets._files.listing import Skipped
+from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.imageops.warp import resize_observed
+from ctmri_detect.preprocessing.store import PairWriter
+
+Files = list[tuple[str, str]]
+Shape = tuple[int, int]
+_BLOCK = 16  # pairs read at a time, by each job: what is in memory beside the result
+_ASPECT = 0.01  # two grids of one field of view: their sides' ratio differs by less
+
+
+class ReadPair(NamedTuple):
+    """One pair as read: None where it can't be used, for the reasons given."""
+
+    planes: NDArray[np.float32] | None
+    eight_bit: tuple[bool, bool]
+    skipped: Skipped
+
+
+class Collected(NamedTuple):
+    """All pairs that could be read.
+
+    Attributes
+    ----------
+    data : float32 array or memmap of shape (n, 2, height, width)
+    rows : list of int
+        Which of the files they are.
+    eight_bit : list of (bool, bool)
+        Whether CT and MRI hold integers of 8 bits.
+    skipped : list of (str, str)
+    """
+
+    data: NDArray[np.float32]
+    rows: list[int]
+    eight_bit: list[tuple[bool, bool]]
+    skipped: Skipped
+
+
+def collect(
+    folder: Path, files: Files, shape: Shape | None, cache: Path | None, n_jobs: int | None
+) -> Collected | Skipped:
+    """Read pairs in blocks into an array or, where `cache` is given, a memmap.
+
+    Returns what was skipped alone where nothing is left.
+
+    Raises
+    ------
+    ValueError
+        Where the pairs differ in size and `shape` is None.
+    """
+    rows: list[int] = []
+    eight_bit: list[tuple[bool, bool]] = []
+    skipped: Skipped = []
+    with ExitStack() as stack:
+        target: _Memory | PairWriter | None = None
+        for start, block in _blocks(folder, files, shape, n_jobs):
+            good = []
+            for row, read in enumerate(block, start):
+                skipped += read.skipped
+                if read.planes is None:
+                    continue
+                if shape is None:
+                    shape = (read.planes.shape[1], read.planes.shape[2])
+                if read.planes.shape[1:] != shape:
+                    raise ValueError(_sizes_message(folder, files))
+                good.append(read.planes)
+                rows.append(row)
+                eight_bit.append(read.eight_bit)
+            if not good:
+                continue
+            if target is None and cache is None:
+                target = _Memory(len(files), np.shape(good[0]))
+            elif target is None and cache is not None:
+                target = stack.enter_context(PairWriter(cache, shape=np.shape(good[0])))
+            assert target is not None
+            target.append(np.stack(good))
+    return Collected(target.open(), rows, eight_bit, skipped) if target is not None else skipped
+
+
+class _Memory:
+    """Pairs in memory; rows that are never written take no memory."""
+
+    def __init__(self, most: int, shape: tuple[int, ...]) -> None:
+        self.data = np.empty((most, *shape), dtype=np.float32)
+        self.n_samples = 0
+
+    def append(self, block: NDArray[np.float32]) -> None:
+        self.data[self.n_samples : self.n_samples + len(block)] = block
+        self.n_samples += len(block)
+
+    def open(self) -> NDArray[np.float32]:
+        return self.data[: self.n_samples]
+
+
+def _blocks(
+    folder: Path, files: Files, shape: Shape | None, n_jobs: int | None
+) -> Iterator[tuple[int, list[ReadPair]]]:
+    """Blocks of read pairs, in order, with the row of the first."""
+    size = _BLOCK * effective_n_jobs(n_jobs)
+    with Parallel(n_jobs=n_jobs, prefer="threads") as parallel:
+        for start in range(0, len(files), size):
+            block = files[start : start + size]
+            yield start, parallel(delayed(_read)(folder, pair, shape) for pair in block)
+
+
+def _read(folder: Path, files: tuple[str, str], shape: Shape | None) -> ReadPair:
+    images, skipped = [], []
+    for file in files:
+        try:
+            images.append(read_grey(folder / file))
+        except DataLoadingError as error:
+            skipped.append((file, str(error)))
+    if skipped:
+        return ReadPair(None, (False, False), skipped)
+    ct, mri = images
+    if not _same_field(ct.shape, mri.shape, shape):
+        reason = f"CT is {_by(ct.shape)}, MRI is {_by(mri.shape)}"
+        return ReadPair(None, (False, False), [(files[0], reason)])
+    planes = np.stack([resize_observed(image, shape or image.shape) for image in images])
+    if np.isnan(planes).all():
+        return ReadPair(None, (False, False), [(files[0], "nothing observed at this size")])
+    return ReadPair(planes, (ct.dtype == np.uint8, mri.dtype == np.uint8), [])
+
+
+def _same_field(ct: tuple[int, ...], mri: tuple[int, ...], shape: Shape | None) -> bool:
+    """Whether the two can be one grid: equal sizes, or sizes of one form that get one size."""
+    if ct == mri or shape is None:
+        return ct == mri
+    return abs(ct[0] * mri[1] / (ct[1] * mri[0]) - 1) < _ASPECT
+
+
+def _sizes_message(folder: Path, files: Files) -> str:
+    """Which sizes there are, from the headers of all files."""
+    sizes: Counter[tuple[int, ...]] = Counter()
+    examples: dict[tuple[int, ...], str] = {}
+    for ct, mri in files:
+        try:
+            size = read_size(folder / ct)
+            if size != read_size(folder / mri):
+                continue
+        except DataLoadingError:
+            continue
+        sizes[size] += 1
+        examples.setdefault(size, ct)
+    listed = "; ".join(
+        f"{_by(size)} ({count} pairs, such as {examples[size]})"
+        for size, count in sizes.most_common(6)
+    )
+    return (
+        f"The pairs differ in size: {listed}{'; ...' if len(sizes) > 6 else ''}. Expected one "
+        f"size; pass size=, such as size={max(max(size) for size in sizes)}, to resize all."
+    )
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(str(side) for side in shape)

@@ -1,0 +1,82 @@
+"""What `load_pairs` says about a folder: what was skipped, mixed or unpaired."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ctmri_detect.datasets._files.listing import Skipped
+from ctmri_detect.datasets._files.reading import Collected
+from ctmri_detect.exceptions import MixedDataWarning, SkippedFilesWarning, UnpairedDataWarning
+
+
+def nothing_left(folder: Path, found: pd.DataFrame, skipped: Skipped) -> str:
+    """Why a folder holds no pair."""
+    hint = "; ".join(found.attrs["notes"]) or (
+        "expected a folder with CT/ and MRI/, which hold slices under equal names, such as "
+        "CT/a_001.png and MRI/a_001.png, or another layout that find_pairs knows"
+    )
+    return (
+        f"No pair is left of {folder.name}; {hint}. {len(skipped)} files were skipped"
+        f"{_first(skipped)}."
+    )
+
+
+def warn(
+    folder: Path, skipped: Skipped, frame: pd.DataFrame, read: Collected, unpaired: bool
+) -> None:
+    """Warn of what was skipped, mixed or unpaired."""
+    level = 3  # the caller of load_pairs
+    if skipped:
+        warnings.warn(
+            f"{len(skipped)} files of {folder.name} were skipped{_first(skipped)}. "
+            "All are listed in `skipped`.",
+            SkippedFilesWarning,
+            stacklevel=level,
+        )
+    for text in (*_mixed_depths(frame, read.eight_bit), *_mixed_sequences(frame)):
+        warnings.warn(text, MixedDataWarning, stacklevel=level)
+    if unpaired:
+        warnings.warn(
+            f"{folder.name} has CycleGAN's layout (trainA, trainB), which usually holds unpaired "
+            "images: equal numbers need not mean one head. Look at check_pairing(X) before "
+            "CT and MRI are compared.",
+            UnpairedDataWarning,
+            stacklevel=level,
+        )
+
+
+def _mixed_depths(frame: pd.DataFrame, eight_bit: list[tuple[bool, bool]]) -> list[str]:
+    """One sentence for each modality that has 8-bit files beside deeper ones."""
+    texts = []
+    for plane, name in enumerate(("ct", "mri")):
+        is_8 = np.array([pair[plane] for pair in eight_bit])
+        if is_8.any() and not is_8.all():
+            shallow, deep = frame[name][is_8], frame[name][~is_8]
+            texts.append(
+                f"The {name.upper()} files mix scalings: {len(shallow)} hold 8-bit integers (such "
+                f"as {shallow.iloc[0]}), {len(deep)} more bits or floats (such as "
+                f"{deep.iloc[0]}). One value then means different tissues; export them alike."
+            )
+    return texts
+
+
+def _mixed_sequences(frame: pd.DataFrame) -> list[str]:
+    counts = frame["sequence"].fillna("unknown").value_counts()
+    if len(counts) < 2:
+        return []
+    listed = ", ".join(f"{name} ({count})" for name, count in counts.items())
+    return [
+        f"The pairs mix MRI sequences: {listed}. A detector would learn none of them; choose "
+        f"one with sequence=."
+    ]
+
+
+def _first(skipped: Skipped) -> str:
+    if not skipped:
+        return ""
+    shown = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
+    return f" ({shown}{'; ...' if len(skipped) > 3 else ''})"

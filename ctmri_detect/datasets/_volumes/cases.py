@@ -1,0 +1,198 @@
+"""Which volumes of a folder belong together, before any is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from ctmri_detect.datasets._volumes.dicom import read_series
+from ctmri_detect.datasets._volumes.dicom_headers import (
+    Series,
+    Skipped,
+    files_below,
+    holds_dicom,
+    scan,
+)
+from ctmri_detect.datasets._volumes.nifti import read_nifti, read_nifti_mask
+from ctmri_detect.datasets._volumes.volume import Volume
+from ctmri_detect.datasets.find import find_pairs
+from ctmri_detect.exceptions import DataLoadingError
+
+Choice = int | Mapping[str, int] | None
+_NIFTI = (".nii", ".nii.gz")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A CT and an MRI volume of one patient, still on the disk."""
+
+    patient: str | None
+    ct: str
+    mri: str
+    sequence: str | None
+    read_ct: Callable[[], Volume]
+    read_mri: Callable[[], Volume]
+    read_mask: Callable[[], Volume] | None = None
+    same_space: bool = True
+    burned_in: bool = False
+
+
+def list_cases(
+    folder: Path,
+    *,
+    patient: str | None,
+    sequence: str | None,
+    series: dict[str, Choice],
+    key: str | bytes | None,
+) -> tuple[list[Case], Skipped]:
+    """The pairs of volumes in a folder, NIfTI or DICOM, and what is left over.
+
+    Raises
+    ------
+    DataLoadingError
+        Where the folder holds neither, or both.
+    ValueError
+        For a bad parameter.
+    """
+    if not folder.is_dir():
+        raise DataLoadingError(
+            f"There is no folder {folder.name!r}; expected one with NIfTI or DICOM volumes."
+        )
+    if patient is not None:
+        try:
+            re.compile(patient)
+        except re.error as error:
+            raise ValueError(f"patient={patient!r} is no regular expression: {error}.") from error
+    nifti = any(path.name.lower().endswith(_NIFTI) for path in files_below(folder))
+    dicom = holds_dicom(folder)
+    if nifti and dicom:
+        raise DataLoadingError(
+            "The folder holds both NIfTI and DICOM files; expected one kind. Pass the folder of "
+            "the one that is meant."
+        )
+    if dicom:
+        return _dicom_cases(folder, patient, sequence, series, key)
+    if any(choice is not None for choice in series.values()):
+        raise ValueError(
+            "ct_series and mri_series choose between DICOM series, and this folder holds none; "
+            "for NIfTI use sequence=."
+        )
+    return _nifti_cases(folder, patient, sequence)
+
+
+def _nifti_cases(
+    folder: Path, patient: str | None, sequence: str | None
+) -> tuple[list[Case], Skipped]:
+    frame = find_pairs(folder, patient=patient, sequence=sequence)
+    if frame.attrs["kind"] != "volumes":
+        raise DataLoadingError(
+            f"The folder holds {frame.attrs['kind']}, not volumes (NIfTI or DICOM); "
+            "use load_pairs for slices."
+        )
+    cases: list[Case] = []
+    skipped: Skipped = []
+    for row in frame.astype(object).where(frame.notna(), None).itertuples():
+        if row.status != "paired":
+            skipped.append((row.ct or row.mri, row.status))
+            continue
+        mask = _mask_beside(folder / row.ct)
+        cases.append(
+            Case(
+                patient=row.patient,
+                ct=row.ct,
+                mri=row.mri,
+                sequence=row.sequence,
+                read_ct=partial(read_nifti, folder / row.ct),
+                read_mri=partial(read_nifti, folder / row.mri),
+                read_mask=None if mask is None else partial(read_nifti_mask, mask),
+            )
+        )
+    return cases, skipped
+
+
+def _mask_beside(ct: Path) -> Path | None:
+    """SynthRAD's mask of the patient's outline: ``mask.nii.gz`` beside ``ct.nii.gz``."""
+    if ct.name.lower() not in ("ct.nii", "ct.nii.gz"):
+        return None
+    found = [ct.with_name("mask" + suffix) for suffix in _NIFTI]
+    return next((path for path in found if path.is_file()), None)
+
+
+def _dicom_cases(
+    folder: Path,
+    patient: str | None,
+    sequence: str | None,
+    series: dict[str, Choice],
+    key: str | bytes | None,
+) -> tuple[list[Case], Skipped]:
+    found, skipped = scan(folder, patient, key)
+    cases: list[Case] = []
+    for who, group in groupby(found, key=lambda one: one.patient):
+        members = list(group)
+        chosen: list[Series] = []
+        reasons: list[str] = []
+        for modality in ("ct", "mri"):
+            try:
+                chosen.append(_choose(members, modality, sequence, series[modality]))
+            except DataLoadingError as error:
+                reasons.append(str(error))
+        skipped += [
+            (one.name, one.problem or "not chosen")
+            for one in members
+            if not any(one is other for other in chosen) and (one.problem or not reasons)
+        ]
+        if reasons:
+            skipped.append((who, "; ".join(reasons)))
+            continue
+        cases.append(_dicom_case(*chosen))
+    return cases, skipped
+
+
+def _dicom_case(ct: Series, mri: Series) -> Case:
+    space = ct.frame_of_reference
+    return Case(
+        patient=ct.patient,
+        ct=f"{ct.patient}/ct",
+        mri=f"{mri.patient}/mri",
+        sequence=mri.sequence,
+        read_ct=partial(read_series, ct),
+        read_mri=partial(read_series, mri),
+        same_space=bool(space) and space == mri.frame_of_reference,
+        burned_in=ct.burned_in or mri.burned_in,
+    )
+
+
+def _choose(members: list[Series], modality: str, sequence: str | None, choice: Choice) -> Series:
+    """The one series of a modality that is meant.
+
+    Raises
+    ------
+    DataLoadingError
+        Where there is none or more than one; lists them and names the parameter.
+    """
+    label, parameter = ("CT", "ct_series") if modality == "ct" else ("MRI", "mri_series")
+    if isinstance(choice, Mapping):
+        choice = choice.get(members[0].patient)
+    here = [one for one in members if one.modality == modality]
+    fit = [one for one in here if not one.problem]
+    wanted = ""
+    if choice is not None:
+        fit = [one for one in here if one.number == choice and one.slices[0].position]
+        wanted = f" with the number {choice}"
+    elif modality == "mri" and sequence is not None:
+        fit = [one for one in fit if one.sequence == sequence.lower()]
+        wanted = f" known to be {sequence.lower()}"
+    if len(fit) == 1:
+        return fit[0]
+    if fit:
+        listed = ", ".join(str(one) for one in fit)
+        how = f"choose by {parameter}=" + (" or sequence=" if modality == "mri" else "")
+        if choice is not None:
+            how = "series of several examinations: give each its own folder"
+        raise DataLoadingError(f"several {label} series{wanted}: {listed}; {how}")
+    has = f"; it has {', '.join(str(one) for one in here)}" if here else ""
+    raise DataLoadingError(f"no {label} series{wanted}{has}")

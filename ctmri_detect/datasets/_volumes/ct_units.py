@@ -1,0 +1,72 @@
+"""What the numbers of a CT volume can be."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+AIR = -300.0
+"""HU: between lung or mixed air and any tissue of the head; below it is no head."""
+
+_SHIFTS = (900, 1174)  # soft tissue (-100..150 HU) after adding 1000 or 1024
+_SOFT = (-150, 300)  # HU in the middle of a head, bleeding and calcification included
+
+
+def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tuple[str | None, str]:
+    """``"hu"``, ``"uint8"`` or None, and for None the reason in words.
+
+    Air is near -1000 HU, water 0, brain 20 to 45 (the definition of the Hounsfield unit). The
+    median of the middle third of the volume has to be soft tissue, and there is either air
+    around it or a background of 0 that somebody masked.
+
+    When it fails: a masked CT that was shifted and scaled so that brain lies between -150 and
+    300 passes; a head at the edge of the volume does not.
+
+    Parameters
+    ----------
+    values : ndarray of shape (slices, rows, columns)
+        NaN where not observed.
+    eight_bit : bool, default=False
+        Whether the file stored 8-bit integers without a scale.
+
+    Returns
+    -------
+    units : {"hu", "uint8", None}
+    reason : str
+        Empty where the units are known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.datasets._volumes.ct_units import ct_units_of
+    >>> head = np.full((9, 9, 9), -1000, dtype=np.float32)
+    >>> head[1:8, 1:8, 1:8] = 35
+    >>> ct_units_of(head)
+    ('hu', '')
+    >>> ct_units_of(head + 1024)[1][:45]
+    'the CT looks like HU + 1024 (soft tissue near'
+    """
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    # 0 and 255 both reached: an exported window, whatever type it was stored in afterwards
+    if low >= 0 and (eight_bit or (low, high) == (0, 255)):
+        return "uint8", ""
+    middle = _middle(values)
+    if low >= AIR and _SHIFTS[0] <= middle <= _SHIFTS[1]:
+        return None, (
+            f"the CT looks like HU + 1024 (soft tissue near {middle:.0f}, no air near -1000); "
+            "subtract 1024 (or what the export added) and load again"
+        )
+    if _SOFT[0] <= middle <= _SOFT[1] and (low < AIR or high <= 4 * _SHIFTS[1]):
+        return "hu", ""
+    return None, (
+        f"the CT's values run from {low:.0f} to {high:.0f} with {middle:.0f} in the middle; in "
+        "Hounsfield units air is near -1000 and brain near 35. Export it again in HU"
+    )
+
+
+def _middle(values: NDArray[np.float32]) -> float:
+    """Median of the middle third of each axis, without a constant background."""
+    box = values[tuple(slice(n // 3, max(n // 3 + 1, 2 * n // 3)) for n in values.shape)]
+    seen = box[np.isfinite(box)]
+    tissue = seen[seen > np.nanmin(values)]
+    return float(np.median(tissue)) if tissue.size else float(np.nanmedian(values))

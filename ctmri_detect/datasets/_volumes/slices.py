@@ -1,0 +1,96 @@
+"""One pair of volumes as pairs of slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect.datasets._volumes.cases import Case
+from ctmri_detect.datasets._volumes.ct_units import AIR, ct_units_of
+from ctmri_detect.datasets._volumes.resample import Plane, axial_slices, plane_grid
+from ctmri_detect.datasets._volumes.volume import Volume
+from ctmri_detect.exceptions import DataLoadingError
+
+_MIN_AREA = 1000.0
+"""mm²: less head than this is the tip of the vertex, or the table."""
+_FOREGROUND = 0.1  # of the range of values: what counts as head where the units are unknown
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How volumes are cut."""
+
+    slice_spacing: float | None
+    size: tuple[int, int] | None
+    skip_empty: bool
+
+
+@dataclass(frozen=True)
+class CutSlice:
+    """One pair; `empty` says why it should be left out."""
+
+    index: int
+    pair: NDArray[np.float32]
+    spacing: float
+    empty: str
+
+
+@dataclass(frozen=True)
+class CaseSlices:
+    """The slices of a case, cut when they are asked for, and what its CT holds."""
+
+    units: str | None
+    units_problem: str
+    slices: Iterator[CutSlice]
+
+    def __iter__(self) -> Iterator[CutSlice]:
+        return self.slices
+
+
+def cut_case(case: Case, cut: Cut) -> CaseSlices:
+    """Read both volumes of a case; the slices follow one at a time.
+
+    Raises
+    ------
+    DataLoadingError
+        With a short reason that says which of the two it is about.
+    """
+    ct = _read(case.read_ct, "CT")
+    mri = _read(case.read_mri, "MRI")
+    mask = None if case.read_mask is None else _read(case.read_mask, "mask")
+    units, problem = ct_units_of(ct.values, eight_bit=ct.eight_bit)
+    low, high = float(np.nanmin(ct.values)), float(np.nanmax(ct.values))
+    threshold = AIR if units == "hu" else low + _FOREGROUND * (high - low)
+    plane = plane_grid(ct, cut.size)
+    pairs = axial_slices(ct, mri, mask, slice_spacing=cut.slice_spacing, plane=plane)
+    return CaseSlices(units, problem, _checked(pairs, plane, threshold, cut.skip_empty))
+
+
+def _checked(
+    pairs: Iterator[NDArray[np.float32]], plane: Plane, threshold: float, skip_empty: bool
+) -> Iterator[CutSlice]:
+    for index, pair in enumerate(pairs):
+        empty = _why_empty(pair, plane.spacing, threshold) if skip_empty else ""
+        if not np.isfinite(pair).any():  # the contract allows no such sample
+            empty = "nothing observed"
+        yield CutSlice(index, pair, plane.spacing, empty)
+
+
+def _why_empty(pair: NDArray[np.float32], spacing: float, threshold: float) -> str:
+    ct, mri = pair
+    if np.count_nonzero(ct > threshold) * spacing**2 < _MIN_AREA:  # NaN compares as False
+        return "no head in the CT"
+    seen = mri[np.isfinite(mri)]
+    if seen.size * spacing**2 < _MIN_AREA or seen.min() == seen.max():
+        return "nothing in the MRI"
+    return ""
+
+
+def _read(reader: Callable[[], Volume], what: str) -> Volume:
+    try:
+        return reader()
+    except DataLoadingError as error:
+        raise DataLoadingError(f"{what}: {error}") from None
