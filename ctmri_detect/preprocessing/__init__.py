@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "HeadAligner": "ctmri_detect.preprocessing.geometry",
         "HistogramStandardizer": "ctmri_detect.preprocessing.histogram",
         "MRIScaler": "ctmri_detect.preprocessing.intensity",
+        "PairRegistrar": "ctmri_detect.preprocessing.registration",
         "PairWriter": "ctmri_detect.preprocessing.store",
         "Resize": "ctmri_detect.preprocessing.resize",
         "apply_masks": "ctmri_detect.preprocessing.mask",

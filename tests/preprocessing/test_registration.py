@@ -88,6 +88,14 @@ def test_a_known_motion_is_found(motion, masked):
     assert _error(register(*pair), truth) < 0.5
 
 
+@pytest.mark.parametrize("gap", [slice(70, None), (np.arange(SIZE) // 16) % 4 == 1])
+def test_gaps_that_do_not_move_along_take_no_part(gap):
+    truth = _matrix(*MOTIONS[1])
+    pair = _displace(_head(7), truth)
+    pair[:, :, gap] = np.nan
+    assert _error(register(*pair), truth) < 0.5
+
+
 def test_a_stretch_is_found_by_affine_alone():
     truth = _matrix(3.0, (3.0, -2.0), 1.06)
     truth[0] *= 0.97
