@@ -1,0 +1,165 @@
+"""How often `check_pairing` is right, and how well it sees misregistration.
+
+Run by hand; appends JSON lines and prints them:
+
+    python benchmarks/pairing.py --real ../shared/data --out benchmarks/results/pairing.jsonl
+
+Verdicts on phantoms, seeds 0 to 19: 8 subjects of 8 slices, 64 pixels, raw and through
+`make_preprocessor`. "true": as they are. "same level": each CT with the MRI of the next subject at
+the same level, which is the hard way of being no pair. "next slice": the MRI of the next slice of
+the same subject. With 64 pairs, and with 8 (one of each subject, each at a level of its own).
+Misregistration on phantoms of 256 pixels, seeds 0 to 3: the MRI moved by 0 to 8 pixels. Real pairs:
+the folders of the README of the tests, where they are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ctmri_detect.datasets import check_pairing, load_pairs, make_phantom_pairs
+from ctmri_detect.preprocessing import make_preprocessor
+
+SUBJECTS = SLICES = 8
+Rows = list[dict[str, object]]
+
+
+def arrangements() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Name to the rows of the CT and of the MRI that are put together."""
+    subject, level = np.divmod(np.arange(SUBJECTS * SLICES), SLICES)
+    grid = subject * SLICES + level
+    other = (subject + 1) % SUBJECTS * SLICES + level
+    following = subject * SLICES + (level + 1) % SLICES
+    few = np.arange(SUBJECTS) * SLICES + np.arange(SUBJECTS)
+    return {
+        "true, 64 pairs": (grid, grid),
+        "same level, 64 pairs": (grid, other),
+        "next slice, 64 pairs": (grid, following),
+        "true, 8 pairs": (few, few),
+        "same level, 8 pairs": (few, other[few]),
+    }
+
+
+def verdicts(seeds: int) -> Rows:
+    """Share of sets that were called paired."""
+    called: dict[tuple[str, str], list[bool]] = {}
+    for seed in range(seeds):
+        data = make_phantom_pairs(
+            SUBJECTS, SLICES, size=64, anomalous_fraction=0, random_state=seed
+        )
+        inputs = {"raw": data.data, "prepared": make_preprocessor(size=64).transform(data.data)}
+        for what, X in inputs.items():
+            for name, (ct, mri) in arrangements().items():
+                pairs = np.stack([X[ct, 0], X[mri, 1]], axis=1)
+                paired = check_pairing(pairs, groups=data.groups[ct]).paired
+                called.setdefault((name, what), []).append(paired is True)
+    return [
+        {"what": "verdict", "pairs": name, "input": what, "seeds": seeds,
+         "called paired": round(float(np.mean(found)), 3)}
+        for (name, what), found in called.items()
+    ]  # fmt: skip
+
+
+def moved(X: np.ndarray, pixels: float, seed: int) -> np.ndarray:
+    """The MRI of each pair moved by so many pixels, in directions drawn at random."""
+    angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, len(X))
+    out = X.copy()
+    for pair, angle in zip(out, angles, strict=True):
+        matrix = np.array([[1, 0, pixels * np.cos(angle)], [0, 1, pixels * np.sin(angle)]])
+        pair[1] = cv2.warpAffine(
+            pair[1], matrix, pair[1].shape[::-1], borderMode=cv2.BORDER_REPLICATE
+        )
+    return out
+
+
+def estimated(X: np.ndarray) -> np.ndarray:
+    """Where each MRI lies by `check_pairing`, (y, x)."""
+    return check_pairing(X).pairs[["shift_y", "shift_x"]].to_numpy(dtype=float)
+
+
+def shifts(X: np.ndarray, source: str, seed: int) -> Rows:
+    """Error of the estimated shift; on real pairs counted from what is found without one."""
+    own = estimated(X) if source != "phantom" else np.zeros((len(X), 2))
+    rows: Rows = []
+    for pixels in (0, 1, 2, 4, 8):
+        angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, len(X))
+        truth = pixels * np.stack([np.sin(angles), np.cos(angles)], axis=1)
+        found = check_pairing(moved(X, pixels, seed)).pairs[["shift_y", "shift_x"]]
+        error = np.hypot(
+            *(found.to_numpy(dtype=float) - truth - (own if source != "phantom" else 0)).T
+        )
+        seen = np.isfinite(error)
+        rows.append({"what": "shift", "data": source, "moved_px": pixels, "pairs": len(X),
+                     "median error px": round(float(np.median(error[seen])), 2),
+                     "90 % error px": round(float(np.quantile(error[seen], 0.9)), 2),
+                     "no estimate": int((~seen).sum())})  # fmt: skip
+    return rows
+
+
+def real(root: Path) -> Rows:
+    """The verdicts on real pairs, on the same with patients exchanged, and on strangers."""
+    pairs = load_pairs(root / "brain_pairs", patient=r"^(case\d+)")
+    X, groups = pairs.data, pairs.groups
+    names, counts = np.unique(groups, return_counts=True)
+    rows: Rows = []
+    least = counts.min()
+    ct = np.concatenate([np.flatnonzero(groups == n)[:least] for n in names])
+    exchanged = np.stack([X[ct, 0], X[np.roll(ct, least), 1]], axis=1)
+    kaggle = load_kaggle(root / "kaggle_layout" / "Dataset" / "images")
+    for name, data, who in (
+        ("brain_pairs", X, groups),
+        ("brain_pairs, patients exchanged", exchanged, groups[ct]),
+        ("kaggle_layout, by number", kaggle, None),
+    ):
+        found = check_pairing(data, groups=who)
+        rows.append({"what": "real", "data": name, "pairs": len(data), "paired": found.paired,
+                     "p_value": round(float(found.p_value), 3),
+                     "statistic": round(float(found.statistic), 2)})  # fmt: skip
+    return rows + shifts(X, "brain_pairs", 0)
+
+
+def load_kaggle(images: Path) -> np.ndarray:
+    """Equal numbers of the unpaired set, put together within a split."""
+    found = []
+    for split in ("train", "test"):
+        for ct in sorted((images / f"{split}A").glob("ct*.png")):
+            mri = images / f"{split}B" / f"mri{ct.stem[2:]}.jpg"
+            if mri.exists():
+                planes = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in (ct, mri))
+                found.append(
+                    [cv2.resize(p, (256, 256), interpolation=cv2.INTER_AREA) for p in planes]
+                )
+    return np.asarray(found, dtype=np.float32)
+
+
+def main() -> None:
+    """Measure, print, append, assert."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--real", type=Path, default=None)
+    parser.add_argument("--out", type=Path, default=None)
+    arguments = parser.parse_args()
+    rows = verdicts(arguments.seeds)
+    heads = [make_phantom_pairs(4, 4, anomalous_fraction=0, random_state=s).data for s in range(4)]
+    rows += shifts(np.concatenate(heads), "phantom", 0)
+    if arguments.real:
+        rows += real(arguments.real)
+    for row in rows:
+        print(json.dumps(row))
+    if arguments.out:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        with arguments.out.open("a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    for row in rows:
+        if row.get("pairs") == "true, 64 pairs":
+            assert row["called paired"] == 1, row
+        if row.get("pairs") == "same level, 64 pairs":
+            assert row["called paired"] <= 0.05, row
+
+
+if __name__ == "__main__":
+    main()
