@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.preprocessing._steps import flat_steps
 from ctmri_detect.scoring import region_table
 
 
@@ -99,7 +100,7 @@ def _walk(estimator: Any) -> tuple[list[Any], BasePairedDetector]:
         check_is_fitted(estimator)
         before: list[Any] = []
         for _, step in estimator.steps[:-1]:
-            before.extend(_transformers(step))
+            before.extend(flat_steps(step))
         inner, detector = _walk(estimator.steps[-1][1])
         return before + inner, detector
     if hasattr(estimator, "best_score_") or isinstance(estimator, BaseSearchCV):
@@ -113,11 +114,3 @@ def _walk(estimator: Any) -> tuple[list[Any], BasePairedDetector]:
             "which has maps. Put one at the end of the Pipeline."
         )
     return [], estimator
-
-
-def _transformers(step: Any) -> list[Any]:
-    if step is None or step == "passthrough":
-        return []
-    if isinstance(step, Pipeline):
-        return [inner for _, each in step.steps for inner in _transformers(each)]
-    return [step]

@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 from sklearn.utils import Bunch
 
+from ctmri_detect.datasets._files.listing import first_reasons
 from ctmri_detect.datasets._volumes.cases import Case, Choice, list_cases
 from ctmri_detect.datasets._volumes.dicom_headers import Skipped
 from ctmri_detect.datasets._volumes.pseudonym import check_key
-from ctmri_detect.datasets._volumes.report import Used, describe, findings, first_reasons, units_of
+from ctmri_detect.datasets._volumes.report import Used, describe, findings, units_of
 from ctmri_detect.datasets._volumes.slice_store import SliceStore
 from ctmri_detect.datasets._volumes.slices import Cut, cut_case
 from ctmri_detect.exceptions import DataLoadingError

@@ -44,7 +44,7 @@ class PairRegistrar(BasePairedTransformer):
     skull is one flat white) the search is less sure of itself than on phantoms: after a known
     extra motion its answer agreed with the first one to 1 pixel in 74 % of 95 pairs. The
     default of `min_gain` was set on these, to leave out motions that the eye called wrong; 8
-    were moved. About 0.4 s a pair of 256 pixels; for many
+    were moved. About 0.3 s a pair of 256 pixels; for many
     pairs use ``preprocessing.transform_to(..., n_jobs=-1)``, once.
 
     Needs SimpleITK: ``pip install "ctmri_detect[itk]"``.

@@ -11,13 +11,13 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.preprocessing._checks import check_number
+from ctmri_detect.preprocessing._steps import flat_steps
 from ctmri_detect.preprocessing._writer import PairWriter, check_target_path
 from ctmri_detect.validation import PairReader, check_pairs
 
@@ -115,7 +115,7 @@ def transform_to(
 
 
 def _ready_steps(pipe: Any) -> list[Any]:
-    steps = _flat(pipe)
+    steps = flat_steps(pipe)
     for step in steps:
         if isinstance(step, BasePairedTransformer):
             step._check_ready()
@@ -127,14 +127,6 @@ def _ready_steps(pipe: Any) -> list[Any]:
         elif isinstance(step, BaseEstimator):
             check_is_fitted(step)
     return steps
-
-
-def _flat(step: Any) -> list[Any]:
-    if step is None or step == "passthrough":
-        return []
-    if isinstance(step, Pipeline):
-        return [inner for _, each in step.steps for inner in _flat(each)]
-    return [step]
 
 
 def _in_order(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
+from page_reader import read
 from scipy.ndimage import gaussian_filter
 
 from ctmri_detect.datasets._volumes.volume import canonical
@@ -21,35 +21,6 @@ pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 SIZE = 64
 NASTY = "<b>p9_1 & co"
-VOID = {"meta", "img", "source", "br"}
-
-
-class Reader(HTMLParser):
-    """Collects text and attributes, and checks that tags are closed in order."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.text, self.attributes, self.tags = [], "", [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, *pair) for pair in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def read(page):
-    reader = Reader()
-    reader.feed(page)
-    reader.close()
-    assert reader.open == []
-    return reader
 
 
 def head(seed, contrast=1):

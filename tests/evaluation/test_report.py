@@ -1,9 +1,9 @@
 import re
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from page_reader import read
 from sklearn.base import BaseEstimator
 
 from ctmri_detect import AtlasDetector, ThresholdDetector
@@ -11,7 +11,6 @@ from ctmri_detect.evaluation import benchmark, write_figures, write_report
 from ctmri_detect.evaluation._cards import typical_cards, worst_cards
 
 NASTY = "<script>alert(1)</script> & $x_1$"
-VOID = {"meta", "img", "source", "br"}
 
 
 class Failing(BaseEstimator):
@@ -20,26 +19,6 @@ class Failing(BaseEstimator):
 
     def decision_function(self, X):
         return None
-
-
-class Reader(HTMLParser):
-    """Collects text and attributes, and checks that tags are closed in order."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.text, self.attributes, self.tags = [], "", [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, *pair) for pair in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +32,6 @@ def page(result, same_data, tmp_path_factory):
     path = write_report(result, same_data, tmp_path_factory.mktemp("a") / "new" / "report.html")
     assert path.stat().st_size < 6e6
     return path.read_text(encoding="utf-8")
-
-
-def read(page):
-    reader = Reader()
-    reader.feed(page)
-    reader.close()
-    assert reader.open == []
-    return reader
 
 
 def test_the_page_is_whole_and_holds_every_detector(page, result):

@@ -33,13 +33,13 @@ def dicom_folders(folder: Path, files: list[str]) -> DicomFiles:
         elif not ending or ending[1:].isdecimal():  # IM0001, 1.2.840.113619
             bare.setdefault(path.rpartition("/")[0], []).append(path)
     for paths in bare.values():
-        if any(_has_magic(folder / path) for path in paths[:_LOOKS]):
+        if any(has_magic(folder / path) for path in paths[:_LOOKS]):
             found.update(paths)
     folders = {path.rpartition("/")[0] for path in found if not path.endswith("DICOMDIR")}
     return DicomFiles(found, sorted(folders, key=natural))
 
 
-def _has_magic(path: Path) -> bool:
+def has_magic(path: Path) -> bool:
     """Whether DICM follows the preamble of 128 bytes (DICOM PS3.10, section 7.1)."""
     try:
         with path.open("rb") as file:

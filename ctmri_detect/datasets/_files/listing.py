@@ -84,3 +84,11 @@ def _sort_in(
         listing.files.append(name)
     elif entry.is_symlink():
         listing.broken.append((name, "a link to nothing that can be read"))
+
+
+def first_reasons(skipped: Skipped) -> str:
+    """The first three, in brackets, for a message."""
+    if not skipped:
+        return ""
+    shown = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
+    return f" ({shown}{'; ...' if len(skipped) > 3 else ''})"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ctmri_detect.datasets._files.listing import Skipped
+from ctmri_detect.datasets._files.listing import Skipped, first_reasons
 from ctmri_detect.datasets._files.reading import Collected
 from ctmri_detect.exceptions import MixedDataWarning, SkippedFilesWarning, UnpairedDataWarning
 
@@ -21,7 +21,7 @@ def nothing_left(folder: Path, found: pd.DataFrame, skipped: Skipped) -> str:
     )
     return (
         f"No pair is left of {folder.name}; {hint}. {len(skipped)} files were skipped"
-        f"{_first(skipped)}."
+        f"{first_reasons(skipped)}."
     )
 
 
@@ -32,7 +32,7 @@ def warn(
     level = 3  # the caller of load_pairs
     if skipped:
         warnings.warn(
-            f"{len(skipped)} files of {folder.name} were skipped{_first(skipped)}. "
+            f"{len(skipped)} files of {folder.name} were skipped{first_reasons(skipped)}. "
             "All are listed in `skipped`.",
             SkippedFilesWarning,
             stacklevel=level,
@@ -73,10 +73,3 @@ def _mixed_sequences(frame: pd.DataFrame) -> list[str]:
         f"The pairs mix MRI sequences: {listed}. A detector would learn none of them; choose "
         f"one with sequence=."
     ]
-
-
-def _first(skipped: Skipped) -> str:
-    if not skipped:
-        return ""
-    shown = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
-    return f" ({shown}{'; ...' if len(skipped) > 3 else ''})"

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ctmri_detect._extras import require
+from ctmri_detect.datasets._files.dicom_magic import has_magic
+from ctmri_detect.datasets._files.listing import Skipped
 from ctmri_detect.datasets._volumes.dicom_sequence import sequence_of
 from ctmri_detect.datasets._volumes.pseudonym import pseudonym
-
-Skipped = list[tuple[str, str]]
 
 MODALITIES = {"CT": "ct", "MR": "mri"}
 _SINGLE_FRAME = {"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"}  # CT, MR Image Storage
@@ -159,13 +159,7 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def _looks_like_dicom(path: Path) -> bool:
-    if path.suffix.lower() in (".dcm", ".ima"):
-        return True
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
+    return path.suffix.lower() in (".dcm", ".ima") or has_magic(path)
 
 
 def _read_header(path: Path) -> Any:

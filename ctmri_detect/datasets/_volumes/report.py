@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ctmri_detect.datasets._files.listing import first_reasons
 from ctmri_detect.datasets._volumes.cases import Case
 from ctmri_detect.datasets._volumes.dicom_headers import Skipped
 from ctmri_detect.exceptions import (
@@ -73,11 +74,3 @@ def describe(rows: list[list[Any]], used: Used, empty: Counter[str], spacing: fl
         f"{len(rows)} axial CT-MRI pairs of {len(used)} pairs of volumes, slices at {kept}, the "
         f"MRI interpolated on the CT's grid by their affines.{left}"
     )
-
-
-def first_reasons(skipped: Skipped) -> str:
-    """The first three, in brackets, for a message."""
-    if not skipped:
-        return ""
-    shown = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
-    return f" ({shown}{'; ...' if len(skipped) > 3 else ''})"
