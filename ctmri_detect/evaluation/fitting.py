@@ -13,6 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.localization import anomaly_map, last_step
+from ctmri_detect.preprocessing._steps import flat_steps
 from ctmri_detect.validation import PairReader, check_pairs
 
 _BLOCK = 64  # maps at a time: those of all test samples never stand in memory
@@ -73,7 +74,7 @@ class Prepared:
     def __init__(self, X: PairReader, preprocessor: Any = None) -> None:
         self.X = X
         self._geometry: list[tuple[Any, PairReader]] = []
-        for step in [] if preprocessor is None else _steps(clone(preprocessor)):
+        for step in [] if preprocessor is None else flat_steps(clone(preprocessor)):
             before = self.X
             self.X = check_pairs(step.fit_transform(before))
             if hasattr(step, "inverse_transform_map"):
@@ -97,11 +98,3 @@ def localizes(estimator: Any) -> bool:
     """Whether a fitted estimator ends in a detector whose maps say where."""
     detector = last_step(estimator)
     return isinstance(detector, BasePairedDetector) and detector.__sklearn_tags__().localizes
-
-
-def _steps(step: Any) -> list[Any]:
-    if step is None or step == "passthrough":
-        return []
-    if isinstance(step, Pipeline):
-        return [inner for _, each in step.steps for inner in _steps(each)]
-    return [step]

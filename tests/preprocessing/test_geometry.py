@@ -8,7 +8,7 @@ import pytest
 
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.warp import warp_observed
-from ctmri_detect.preprocessing import HeadAligner
+from ctmri_detect.preprocessing import HeadAligner, geometry
 from ctmri_detect.preprocessing.geometry import head_pose
 
 SIZE = 160
@@ -101,3 +101,19 @@ def test_maps_that_do_not_belong_to_X_are_refused(shape, X):
 def test_bad_parameters_are_refused_in_fit(step, X):
     with pytest.raises(ValueError, match="expected"):
         step.fit(X)
+
+
+def test_poses_are_remembered_by_their_bits_and_not_without_bound(monkeypatch):
+    monkeypatch.setattr(geometry, "_POSES", {})
+    monkeypatch.setattr(geometry, "MOST_POSES", 3)
+    pairs = np.full((5, 2, 40, 40), np.nan)
+    for i, pair in enumerate(pairs):
+        pair[:, 5 + i : 20 + i, 10:25] = 1.0
+    centres = [head_pose(pair).y for pair in pairs]
+    assert centres == pytest.approx(np.arange(5) + centres[0], abs=0.1)
+    assert len(geometry._POSES) == 3
+    assert head_pose(pairs[4].copy()) is head_pose(pairs[4])
+    assert head_pose(pairs[4].reshape(2, 20, 80)) is not head_pose(pairs[4])
+    pairs[4, :, 9:30] = np.nan
+    pairs[4, :, 30:39, 10:25] = 1.0
+    assert head_pose(pairs[4]).y > 30
