@@ -124,9 +124,8 @@ def describe_pairs(
     pairs = find_pairs(folder, patient=patient, sequence=sequence)
     attributes = dict(pairs.attrs)
     if attributes["kind"] == "dicom":
-        rows, notes = count_series(folder, patient)
+        rows, attributes["findings"] = count_series(folder, patient)
         read = [FileStats(row) for row in rows]
-        attributes["notes"] = [*attributes["notes"], *notes]
     else:
         read = list(_read(folder, _listed(pairs), n_jobs, progress))
     files = pd.DataFrame([stats.row for stats in read]).reindex(columns=FILE_COLUMNS)

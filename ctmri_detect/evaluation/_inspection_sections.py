@@ -10,8 +10,9 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from ctmri_detect.datasets._description.description import by
-from ctmri_detect.datasets._description.file_stats import background
+from ctmri_detect.datasets._description.file_findings import apart
 from ctmri_detect.evaluation import _inspection_images as images
+from ctmri_detect.evaluation import _inspection_tables as tables
 from ctmri_detect.evaluation import _panels as panels
 from ctmri_detect.evaluation._inspection_charts import HistogramDisplay, OverlaidDisplay
 from ctmri_detect.evaluation._inspection_tables import MOST_ROWS, Part
@@ -33,10 +34,9 @@ def samples(found: Bunch, folder: Path) -> Part | None:
         & found.pairs["ct"].isin(files["file"])
         & found.pairs["mri"].isin(files["file"])
     ]
-    apart = found.pairing is not None and found.pairing.paired is False
     if kind == "volumes":
         return _volume_samples(folder, files, pairs)
-    if pairs.empty or apart:
+    if pairs.empty or apart(found):
         cases = []
         for modality, rows in files.groupby("modality", sort=False):
             chosen = spread_rows(rows, 6)
@@ -100,21 +100,14 @@ def _pair_case(folder: Path, row: Any, units: Any) -> list[Part]:
 
 def histograms(found: Bunch) -> list[Part]:
     """One of each modality, and both together."""
-    shown = {}
-    for modality, values in found.intensities.items():
-        inside = values[~background(values)]
-        if len(inside) > 1:
-            shown[modality] = inside
+    shown = tables.without_background(found)
     charts = []
     for modality, values in shown.items():
         units = found.modalities.loc[modality, "units"]
         unit = "HU" if units == "hu" else "Grey value"
         chart = panels.chart(HistogramDisplay(modality, values, unit), _CHART)
         alt = f"Histogram of {modality}: mean {values.mean():.4g}, median {np.median(values):.4g}."
-        caption = (
-            f"{modality} without background: mean {values.mean():.4g}, standard deviation "
-            f"{values.std():.4g}, median {np.median(values):.4g}."
-        )
+        caption = f"{modality} without background."
         if units == "uint8":
             caption += " The bar at the right end is bone: the window ends below it."
         charts.append(chart | {"alt": alt, "caption": caption})
@@ -129,18 +122,21 @@ def histograms(found: Bunch) -> list[Part]:
 def registration(found: Bunch, folder: Path) -> Part | None:
     """The shifts of `check_pairing`, and the pairs whose MRI lies off its CT."""
     asked = found.pairing
-    if asked is None or asked.paired is False or asked.pairs["shift"].isna().all():
+    if asked is None or apart(found) or asked.pairs["shift"].isna().all():
         return None
     table, unit = asked.pairs, {"px": "pixels"}.get(asked.shift_unit, asked.shift_unit)
     bad = table[table["bad"]].sort_values("shift", ascending=False)
     text = (
         f"For each of {len(table)} pairs, the shift that makes the MRI fit its CT best was looked "
-        f"for: {table['shift'].median():.1f} {unit} in the middle, {table['shift'].max():.1f} at "
-        f"most. {len(bad) or 'None'} lie{'s' * (len(bad) < 2)} further off than 1.5 % of the "
+        f"for: the median is {table['shift'].median():.1f} {unit}, the largest "
+        f"{table['shift'].max():.1f}. {len(bad) or 'None'} lie{'s' * (len(bad) < 2)} further off than 1.5 % of the "
         "image's side."
     )
     if len(bad):
-        text += " Slices that hold little brain can be misjudged: look at the outlines."
+        text += (
+            " Slices that hold little brain, or that changed between the two scans (an operation, "
+            "say), can be misjudged: look at the outlines."
+        )
     units = found.files.set_index("file")["units"]
     cases = [
         case
@@ -164,7 +160,7 @@ def _moved_case(folder: Path, row: Any, ct_units: Any, unit: str) -> list[Part]:
     ]
     down = f"{abs(row.shift_y):.1f} {unit} {'down' if row.shift_y > 0 else 'up'}"
     side = f"{abs(row.shift_x):.1f} {unit} to the {'right' if row.shift_x > 0 else 'left'}"
-    said = f"The MRI lies {down} and {side}."
+    said = f"The MRI seems to lie {down} and {side}."
     return [{"heading": _heading(row), "text": said, "panels": shown}]
 
 

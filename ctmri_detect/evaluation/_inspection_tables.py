@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import Bunch
 
 from ctmri_detect.datasets._description.description import by, count
+from ctmri_detect.datasets._description.file_findings import apart
+from ctmri_detect.datasets._description.file_stats import background
 from ctmri_detect.evaluation import _panels as panels
 from ctmri_detect.evaluation._inspection_charts import SizesDisplay
 
@@ -30,20 +34,40 @@ def overview(found: Bunch) -> Part:
     ]
     if not dicom:
         rows += [
-            ("Stored as", [_listed(r["dtypes"]) for r in _of(table)]),
+            ("Stored as", [_stored(r) for r in _of(table)]),
             ("Units", [_unit(name, r) for name, r in table.iterrows()]),
-            ("Least to largest value", [f"{r['min']:.4g} to {r['max']:.4g}" for r in _of(table)]),
-            ("Mean, all pixels", [f"{r['mean']:.4g}" for r in _of(table)]),
-            ("Standard deviation", [f"{r['std']:.4g}" for r in _of(table)]),
-            ("Median", [f"{r['median']:.4g}" for r in _of(table)]),
             ("Background, share", [f"{r['background']:.0%}" for r in _of(table)]),
         ]
     n_pairs, alone = found.summary["pairs"], found.summary["left_over"]
-    caption = f"{count(n_pairs, 'pair')}, {count(alone, 'file')} without a partner."
+    by_name = " by name only" * (n_pairs > 0 and apart(found))
+    caption = f"{count(n_pairs, 'pair')}{by_name}, {count(alone, 'file')} without a partner."
     if dicom:
         caption = "Series by their headers; load_volume_pairs pairs and reads them."
     headings = ["", *table.index]
     return {"headings": headings, "rows": [[k, *v] for k, v in rows], "caption": caption}
+
+
+def without_background(found: Bunch) -> dict[str, npt.NDArray[Any]]:
+    """The sampled values of each modality that are not background."""
+    inside = {name: values[~background(values)] for name, values in found.intensities.items()}
+    return {name: values for name, values in inside.items() if len(values) > 1}
+
+
+def statistics(found: Bunch) -> Part | None:
+    """Figures of the grey values, with the background and without it."""
+    rows = []
+    for modality, values in without_background(found).items():
+        every = found.modalities.loc[modality]
+        whole = [every[name] for name in ("min", "max", "mean", "std", "median")]
+        # the largest value is no background; that of all pixels is exact
+        part = [values.min(), every["max"], values.mean(), values.std(), np.median(values)]
+        for name, figures in (("all pixels", whole), ("without background", part)):
+            rows.append([f"{modality}, {name}", *(f"{figure:.4g}" for figure in figures)])
+    if not rows:
+        return None
+    headings = ["", "Least", "Largest", "Mean", "Standard deviation", "Median"]
+    caption = "Statistics. Medians, and rows without background, are of a sample of the pixels."
+    return {"headings": headings, "rows": rows, "caption": caption}
 
 
 def sizes(found: Bunch) -> Part | None:
@@ -87,6 +111,17 @@ def damaged(found: Bunch) -> Part | None:
 
 def _of(table: pd.DataFrame) -> list[pd.Series]:
     return [row for _, row in table.iterrows()]
+
+
+def _stored(row: pd.Series) -> str:
+    """The types of number, and whether the values are beyond what they can hold."""
+    names = list(row["dtypes"])
+    limits = [np.iinfo(name) for name in names if np.issubdtype(np.dtype(name), np.integer)]
+    scaled = len(limits) == len(names) > 0 and (
+        row["max"] > max(limit.max for limit in limits)
+        or row["min"] < min(limit.min for limit in limits)
+    )
+    return _listed(row["dtypes"]) + ", scaled by the file's header" * bool(scaled)
 
 
 def _with_damage(row: pd.Series) -> str:

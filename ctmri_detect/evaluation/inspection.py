@@ -71,6 +71,7 @@ def write_inspection(
         overview=tables.overview(description),
         samples=sections.samples(description, folder),
         histograms=sections.histograms(description),
+        statistics=tables.statistics(description),
         sizes=tables.sizes(description),
         registration=sections.registration(description, folder),
         duplicates=sections.duplicates(description, folder),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import struct
+import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +14,8 @@ import pandas as pd
 import pytest
 
 from ctmri_detect.cli import main
+from ctmri_detect.datasets import load_pairs
+from ctmri_detect.exceptions import CtmriDetectWarning
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -59,3 +65,78 @@ def test_the_command_runs_in_a_process_of_its_own(healthy, tmp_path, command):
     assert done.returncode == 0, done.stderr
     assert "inspection.html" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_no_person_of_a_dicom_folder_is_named_anywhere(tmp_path, command):
+    pytest.importorskip("pydicom")
+    from dicom_files import write_dicom
+
+    folder = tmp_path / "Doe_Jane"
+    for who, burned in (("Mueller", "YES"), ("Jensen", "NO")):
+        for modality in ("CT", "MR"):
+            write_dicom(
+                folder, who, modality, PatientBirthDate="19560401", BurnedInAnnotation=burned,
+                SeriesDescription=f"t2 of {who}",
+            )  # fmt: skip
+    (folder / "Doe.dcm").write_text("Doe^Jane, no DICOM")
+    done = command("inspect", ".", "--out", tmp_path / "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()}
+    assert len(written) == 3
+    said = done.stdout.replace(str(tmp_path / "out"), "")  # where the page is, as it was asked
+    for name, text in (written | {"stdout": said, "stderr": done.stderr}).items():
+        for secret in ("mueller", "jensen", "doe", "jane", "19560401", str(tmp_path)):
+            assert secret not in text.lower(), (name, secret)
+    summary = json.loads(written["dataset_summary.json"])
+    assert summary["patients"] == 2
+    warned = [f["text"] for f in summary["findings"] if f["severity"] == "warning"]
+    assert any("2 DICOM series of 4 say that text is burned into their" in text for text in warned)
+
+
+def _png(path, image):
+    cv2.imwrite(str(path), image)
+
+
+def _bomb(path, image):
+    """A PNG of a few bytes whose header asks for 2.5 GB."""
+    _png(path, image)
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack(">II", 50000, 50000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    path.write_bytes(content)
+
+
+HOSTILE = {
+    "cut.png": (
+        lambda p, image: (_png(p, image), p.write_bytes(p.read_bytes()[:300])),
+        "unreadabl",
+    ),
+    "pixel.png": (lambda p, image: _png(p, image[:1, :1]), "constant"),
+    "bomb.png": (_bomb, "50000x50000"),
+    "pickle.npy": (
+        lambda p, image: np.save(p, np.array([{}, image], dtype=object), allow_pickle=True),
+        "unreadable",
+    ),
+    "deep.png": (lambda p, image: _png(p, image.astype(np.uint16) * 200), ""),
+    "rgba.png": (lambda p, image: _png(p, np.dstack([image] * 4)), ""),
+}
+
+
+def test_hostile_files_do_not_bring_the_run_down(healthy, tmp_path, capsys):
+    shutil.copytree(healthy, tmp_path / "set")
+    image = cv2.imread(str(healthy / "CT" / "p0_0.png"), cv2.IMREAD_UNCHANGED)
+    for name, (write, _) in HOSTILE.items():
+        write(tmp_path / "set" / "CT" / name, image)
+        _png(tmp_path / "set" / "MRI" / f"{name[:-4]}.png", image)
+    assert run("inspect", tmp_path / "set", "--out", tmp_path / "out", "--quiet") == 0
+    files = pd.read_csv(tmp_path / "out" / "files.csv", keep_default_na=False).set_index("file")
+    for name, (_, reason) in HOSTILE.items():
+        found = files.loc[f"CT/{name}", "reason"]
+        assert reason in found if reason else found == "", (name, found)
+    assert (files["reason"] != "").sum() == 4
+    assert files.loc["CT/deep.png", "max"] == str(200.0 * image.max())
+    with pytest.warns(CtmriDetectWarning):
+        pairs = load_pairs(tmp_path / "set")
+    assert len(pairs.data) == 16 + 2
+    assert [Path(name).name for name, _ in pairs.skipped] == [
+        "bomb.png", "cut.png", "pickle.npy", "pixel.png"]  # fmt: skip

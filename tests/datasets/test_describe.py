@@ -122,6 +122,13 @@ def test_strangers_are_no_pairs(tmp_path):
     found = describe_pairs(tmp_path)
     assert found.pairing.paired is False
     assert said(found, "error", "do not show the same heads")
+    # what presumes that they are pairs is not worth a word then
+    write(tmp_path / "CT" / "p9_9.png", head(99))
+    write(tmp_path / "MRI" / "p0_0.png", head(100, contrast=-1, size=64))
+    again = describe_pairs(tmp_path)
+    assert again.pairing.paired is False
+    for words in ("stay unused", "different size", "Only 12 pairs", "badly registered"):
+        assert not said(again, "warning", words)
     assert "not pairs" in found.summary["headline"]
 
 
@@ -187,6 +194,13 @@ def test_neighbours_ct_beside_mri_and_black_slices_are_no_duplicates(tmp_path):
     found = describe_pairs(tmp_path)
     assert found.duplicates.empty
     assert said(found, "warning", "show next to nothing", "CT/7.png")
+
+
+def test_the_number_of_pairs_that_the_verdict_rests_on_is_told(tmp_path):
+    write_pairs(tmp_path, n=70)
+    found = describe_pairs(tmp_path)
+    assert (found.summary["pairing"]["checked"], found.summary["pairing"]["compared"]) == (70, 64)
+    assert said(found, "note", "belong together", "64 pairs compared")
 
 
 def test_thousands_of_images_are_compared_in_blocks():
@@ -303,34 +317,10 @@ def test_a_ct_that_is_not_in_hu_is_said(tmp_path):
     assert said(found, "warning", "can't be in Hounsfield units")
 
 
-def write_dicom(folder, who, modality, n=3):
-    pydicom = pytest.importorskip("pydicom")
-    series, frame = pydicom.uid.generate_uid(), pydicom.uid.generate_uid()
-    storage = {"CT": "1.2.840.10008.5.1.4.1.1.2", "MR": "1.2.840.10008.5.1.4.1.1.4"}[modality]
-    (folder / who / modality).mkdir(parents=True)
-    for i in range(n):
-        meta = pydicom.dataset.FileMetaDataset()
-        meta.MediaStorageSOPClassUID = storage
-        meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
-        meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-        ds = pydicom.dataset.Dataset()
-        ds.file_meta = meta
-        ds.SOPClassUID, ds.SOPInstanceUID = storage, meta.MediaStorageSOPInstanceUID
-        ds.PatientName, ds.PatientID = who, f"ID-{who}"
-        ds.StudyDescription = f"head of {who}"
-        ds.Modality, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = modality, series, frame
-        ds.SeriesNumber = 2
-        ds.ImagePositionPatient, ds.PixelSpacing = [0, 0, 5 * i], [1, 1]
-        ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        ds.Rows = ds.Columns = 8
-        ds.BitsAllocated = ds.BitsStored = 16
-        ds.HighBit, ds.PixelRepresentation, ds.SamplesPerPixel = 15, 1, 1
-        ds.PhotometricInterpretation = "MONOCHROME2"
-        ds.PixelData = np.zeros((8, 8), np.int16).tobytes()
-        ds.save_as(folder / who / modality / f"{who}{i}.dcm", enforce_file_format=True)
-
-
 def test_dicom_series_are_counted_without_naming_anybody(tmp_path):
+    pytest.importorskip("pydicom")
+    from dicom_files import write_dicom
+
     for who in ("Mueller", "Jensen"):
         for modality in ("CT", "MR"):
             write_dicom(tmp_path, who, modality)

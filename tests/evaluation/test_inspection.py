@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from ctmri_detect.datasets._volumes.volume import canonical
 from ctmri_detect.datasets.describe import describe_pairs
 from ctmri_detect.evaluation._inspection_images import moved_panel, overlays, square, volume_views
+from ctmri_detect.evaluation._inspection_tables import overview, statistics
 from ctmri_detect.evaluation.inspection import write_inspection
 
 pytest.importorskip("jinja2")
@@ -73,7 +74,7 @@ def test_the_page_is_whole_and_has_every_section(odd):
     assert reader.tags.count("script") == 0
     assert reader.text.count("not a medical device") == 1
     moved = re.search(
-        r"p2_1\.png\s+The MRI lies (\S+) pixels down and (\S+) pixels to the left", text
+        r"p2_1\.png\s+The MRI seems to lie (\S+) pixels down and (\S+) pixels to the left", text
     )
     assert moved
     assert [float(n) for n in moved.groups()] == pytest.approx([2, 2], abs=0.4)
@@ -111,6 +112,7 @@ def test_strangers_are_shown_apart(tmp_path):
     assert "do not belong together" in reader.text
     assert "Checkerboard" not in reader.text
     assert "Do CT and MRI fit?" not in reader.text
+    assert "12 pairs by name only, 0 files without a partner" in reader.text
 
 
 def test_a_sound_folder_makes_a_short_page(tmp_path):
@@ -119,6 +121,34 @@ def test_a_sound_folder_makes_a_short_page(tmp_path):
     for absent in ("Images that are there twice", "can't be used", "Error"):
         assert absent not in reader.text
     assert "All are 64 x 64" in reader.text
+
+
+def test_the_statistics_are_those_of_the_pixels_with_the_background_and_without(tmp_path):
+    write_pairs(tmp_path / "x", n=4)
+    found = describe_pairs(tmp_path / "x")
+    rows = {name: [float(cell) for cell in cells] for name, *cells in statistics(found)["rows"]}
+    for plane in ("CT", "MRI"):
+        files = sorted((tmp_path / "x" / plane).iterdir())
+        values = np.stack([cv2.imread(str(file), cv2.IMREAD_UNCHANGED) for file in files])
+        for name, seen in (("all pixels", values), ("without background", values[values > 12])):
+            expected = [seen.min(), seen.max(), seen.mean(), seen.std(), np.median(seen)]
+            # the least value and the median come from a sample
+            np.testing.assert_allclose(rows[f"{plane}, {name}"], expected, rtol=0.05, atol=2)
+    assert rows["CT, all pixels"][2:4] == pytest.approx(
+        found.modalities.loc["CT", ["mean", "std"]].tolist(), rel=1e-3
+    )
+
+
+def test_values_beyond_their_type_are_said_to_be_scaled(tmp_path):
+    nib = pytest.importorskip("nibabel")
+    (tmp_path / "a").mkdir()
+    for name, slope in (("ct", 1.0), ("mr", 10.0)):
+        stored = np.random.default_rng(0).integers(0, 255, (12, 12, 12)).astype(np.uint8)
+        image = nib.Nifti1Image(stored, np.eye(4))
+        image.header.set_slope_inter(slope, 0.0)
+        nib.save(image, tmp_path / "a" / f"{name}.nii.gz")
+    rows = {name: cells for name, *cells in overview(describe_pairs(tmp_path))["rows"]}
+    assert rows["Stored as"] == ["uint8", "uint8, scaled by the file's header"]
 
 
 def pixels(panel):

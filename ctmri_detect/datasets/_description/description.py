@@ -12,6 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from ctmri_detect.datasets._description.file_findings import apart
+
 _SPLIT = re.compile(r"(train|test|val)(ing|idation|id)?s?[-_ ]?(a|b|set|ct|mri?|images?)?", re.I)
 
 
@@ -106,6 +108,7 @@ def summary(found: Bunch, attributes: dict[str, Any]) -> dict[str, Any]:
             "paired": pairing.paired,
             "p_value": pairing.p_value,
             "statistic": pairing.statistic,
+            "compared": pairing.n_compared,
             "checked": len(pairing.pairs),
             "median_shift": float(pd.Series(pairing.shift).median()),
             "shift_unit": pairing.shift_unit,
@@ -126,14 +129,13 @@ def _headline(found: Bunch, attributes: dict[str, Any]) -> str:
     n_pairs = int((found.pairs["status"] == "paired").sum())
     n_patients = found.files["patient"].nunique()
     who = f" of {count(n_patients, 'patient')}" if n_patients else ""
-    apart = found.pairing is not None and found.pairing.paired is False
-    if n_pairs and not apart:
+    if n_pairs and not apart(found):
         first = f"{count(n_pairs, 'CT-MRI pair')}{who}"
         if n_pairs < len(found.pairs):
             first += f", among {there}"
     else:
         first = f"{there or 'No image'}{who}"
-        first += ", which are not pairs" if apart else ""
+        first += ", which are not pairs" if apart(found) else ""
     if attributes["kind"] == "dicom":
         return f"{first}. Counted by their headers; load_volume_pairs reads them."
     grave = Counter(severity for severity, _ in found.findings)

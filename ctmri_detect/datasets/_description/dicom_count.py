@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ctmri_detect.datasets._description.description import count
+from ctmri_detect.datasets._description.file_findings import Finding
 from ctmri_detect.datasets._volumes.dicom_headers import scan
 
 _NAMES = {"ct": "CT", "mri": "MRI"}
 
 
-def count_series(folder: Path, patient: str | None) -> tuple[list[dict[str, Any]], list[str]]:
+def count_series(folder: Path, patient: str | None) -> tuple[list[dict[str, Any]], list[Finding]]:
     """One row a series, and what to say about the rest.
 
     Headers are read without pixels. Patients and series are numbered; identifiers, dates,
@@ -41,9 +43,16 @@ def count_series(folder: Path, patient: str | None) -> tuple[list[dict[str, Any]
                 "depth": len(one.slices),
             }
         )
-    notes = []
+    findings = []
+    if burned := sum(one.burned_in for one in series):
+        findings.append(
+            (
+                "warning",
+                f"{count(burned, 'DICOM series')} of {len(series)} say that text is burned into "
+                "their images: it may name people. Look at them before you share any.",
+            )
+        )
     if skipped:
-        notes.append(f"{len(skipped)} DICOM files were left out; the first: {skipped[0][1]}.")
-    if any(one.burned_in for one in series):
-        notes.append("Some DICOM images say that text is burned into them: it may name people.")
-    return rows, notes
+        text = f"{count(len(skipped), 'DICOM file')} left out; the first: {skipped[0][1]}."
+        findings.append(("note", text))
+    return rows, findings

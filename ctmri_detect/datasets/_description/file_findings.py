@@ -30,6 +30,11 @@ def named(names: Iterable[Any], most: int = 3) -> str:
     return f"{len(names)} file{'s' * (len(names) != 1)} ({shown})"
 
 
+def apart(found: Bunch) -> bool:
+    """Whether the images say that CT and MRI are no pairs, whatever their names say."""
+    return found.pairing is not None and found.pairing.paired is False
+
+
 def damage(found: Bunch) -> Iterator[Finding]:
     """Files that can't be read."""
     if len(found.damaged):
@@ -44,7 +49,7 @@ def sizes(found: Bunch) -> Iterator[Finding]:
     """Sizes that differ within a pair or between files."""
     unequal = found.pairs["same_size"].eq(False).fillna(False)
     volumes = found.files["depth"].notna().any()
-    if unequal.any() and not volumes:
+    if unequal.any() and not volumes and not apart(found):
         n, total = int(unequal.sum()), int((found.pairs["status"] == "paired").sum())
         yield (
             "warning",
@@ -105,7 +110,7 @@ def units(found: Bunch, why: list[str]) -> Iterator[Finding]:
 def patients(found: Bunch) -> Iterator[Finding]:
     """Few patients, or none that is known."""
     patients = found.files["patient"]
-    if not len(patients):
+    if len(patients) < 2:  # one file: nothing to split
         return
     unknown = int(patients.isna().sum())
     if unknown == len(patients):
@@ -130,8 +135,12 @@ def counts(found: Bunch) -> Iterator[Finding]:
     """Few pairs."""
     n_pairs = int((found.pairs["status"] == "paired").sum())
     volumes = found.files["depth"].notna().any()
-    if 0 < n_pairs < FEW_PAIRS and not volumes:
-        yield "warning", f"Only {n_pairs} pairs: {FEW_PAIRS} or more make a model worth training."
+    if 0 < n_pairs < FEW_PAIRS and not volumes and not apart(found):
+        things = "pair" if n_pairs == 1 else "pairs"
+        yield (
+            "warning",
+            f"Only {n_pairs} {things}: {FEW_PAIRS} or more make a model worth training.",
+        )
 
 
 def blank(found: Bunch) -> Iterator[Finding]:
@@ -148,8 +157,8 @@ def colour(found: Bunch) -> Iterator[Finding]:
     if coloured.any():
         yield (
             "warning",
-            f"{named(found.files.loc[coloured, 'file'])} hold colours: drawings or maps on top "
-            "of the anatomy? They are read as grey.",
+            f"{named(found.files.loc[coloured, 'file'])} hold colours: drawings, text or maps "
+            "on top of the anatomy? They are read as grey.",
         )
     if (several & ~coloured).any():
         share = np.mean(several & ~coloured)

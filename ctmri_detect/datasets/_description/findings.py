@@ -22,7 +22,7 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
     found : Bunch
         files, modalities, pairs, duplicates, damaged, pairing.
     attributes : dict
-        layout, kind and notes of `find_pairs`.
+        layout, kind and notes of `find_pairs`; findings of the headers, for DICOM.
     why : list of str
         Why the units of CT files are unknown.
     """
@@ -37,6 +37,7 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
     )
     findings = [finding for check in checks for finding in check(found)]
     findings += files.units(found, why)
+    findings += attributes.get("findings", [])
     findings += [("note", note) for note in attributes.get("notes", [])]
     for check in (files.patients, files.counts, files.blank, _twice, files.colour):
         findings += check(found)
@@ -62,7 +63,7 @@ def _pairs_exist(found: Bunch) -> Iterator[Finding]:
         )
     left = found.pairs[states != "paired"]
     alone = left[["ct", "mri"]].notna().any(axis=1)
-    if n_pairs and alone.any():
+    if n_pairs and alone.any() and not files.apart(found):
         names = left.loc[alone, "ct"].fillna(left.loc[alone, "mri"])
         reason = left.loc[alone, "status"].mode().iloc[0]
         yield "warning", f"{named(names)} stay unused; the most frequent reason: {reason}."
@@ -75,7 +76,7 @@ def _pairing(found: Bunch) -> Iterator[Finding]:
     asked = found.pairing
     if asked is None:
         return
-    if asked.paired is False:
+    if files.apart(found):
         yield (
             "error",
             "CT and MRI do not show the same heads: partners by name fit each other no better "
@@ -91,7 +92,7 @@ def _pairing(found: Bunch) -> Iterator[Finding]:
         yield (
             "note",
             f"CT and MRI belong together: partners fit each other better than strangers do "
-            f"(p = {asked.p_value:.3g}, {len(asked.pairs)} pairs tested).",
+            f"(p = {asked.p_value:.3g}, {asked.n_compared} pairs compared).",
         )
 
 
@@ -143,7 +144,7 @@ def _kinds(rows: pd.DataFrame) -> str:
 
 def _registration(found: Bunch) -> Iterator[Finding]:
     asked = found.pairing
-    if asked is None or asked.paired is False:
+    if asked is None or files.apart(found):
         return
     bad = asked.pairs[asked.pairs["bad"]]
     if len(bad):
@@ -152,7 +153,7 @@ def _registration(found: Bunch) -> Iterator[Finding]:
         unit = {"px": "pixels"}.get(asked.shift_unit, asked.shift_unit)
         yield (
             "warning",
-            f"{len(bad)} of {len(asked.pairs)} tested {things} look badly registered, the worst "
-            f"{worst['ct']}: the MRI lies {worst['shift']:.1f} {unit} off its CT. "
+            f"{len(bad)} of {len(asked.pairs)} {things} look badly registered, the worst "
+            f"{worst['ct']}: the MRI seems to lie {worst['shift']:.1f} {unit} off its CT. "
             "Look at them below before you trust a difference between the two.",
         )

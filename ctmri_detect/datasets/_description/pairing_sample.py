@@ -36,6 +36,7 @@ def check_sample(folder: Path, pairs: pd.DataFrame, random_state: Any) -> Bunch 
     Bunch or None
         What `check_pairing` returns, with `pairs` cut to ct, mri, nmi, shift_y, shift_x, shift
         and bad, the shifts in the unit `shift_unit`: "px" of the CT file, or "mm" for volumes.
+        `n_compared` is how many of them the verdict rests on.
     """
     rows = pairs[pairs["status"] == "paired"]
     if rows.empty:
@@ -71,6 +72,7 @@ def _asked(X: Image, facts: pd.DataFrame, unit: str, random_state: Any) -> Bunch
     result.paired = None if result.paired is None else bool(result.paired)
     result.pairs, result.shift = table, table["shift"].to_numpy()
     result.shift_unit = unit
+    result.n_compared = int(result.pairs["nmi"].notna().sum())
     return result
 
 

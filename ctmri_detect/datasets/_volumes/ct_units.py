@@ -59,8 +59,8 @@ def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tupl
     if _SOFT[0] <= middle <= _SOFT[1] and (low < AIR or high <= 4 * _SHIFTS[1]):
         return "hu", ""
     return None, (
-        f"the CT's values run from {low:.0f} to {high:.0f} with {middle:.0f} in the middle; in "
-        "Hounsfield units air is near -1000 and brain near 35. Export it again in HU"
+        f"the CT's values run from {low:.0f} to {high:.0f}, with {middle:.0f} in the middle of the "
+        "head; in Hounsfield units air is near -1000 and brain near 35. Export it again in HU"
     )
 
 
