@@ -15,6 +15,7 @@ from ctmri_detect.datasets._files.listing import Skipped
 from ctmri_detect.datasets._files.matching import NOT_CHOSEN
 from ctmri_detect.datasets._files.reading import Collected, Shape, collect
 from ctmri_detect.datasets._files.report import nothing_left, warn
+from ctmri_detect.datasets._files.scales import EIGHT_BIT
 from ctmri_detect.datasets.find import find_pairs
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.preprocessing._writer import check_target_path
@@ -145,7 +146,7 @@ def load_pairs(
         groups=None if frame["patient"].isna().any() else frame["patient"].to_numpy(dtype=str),
         frame=frame,
         paired=None if unpaired else True,
-        ct_units="uint8" if all(ct for ct, _ in read.eight_bit) else "hu",
+        ct_units="uint8" if all(ct == EIGHT_BIT for ct, _ in read.scales) else "hu",
         skipped=skipped,
         DESCR=(
             f"{len(frame)} CT-MRI pairs from the folder {folder.resolve().name}, paired by name "

@@ -115,7 +115,7 @@ HOSTILE = {
     "bomb.png": (_bomb, "50000x50000"),
     "pickle.npy": (
         lambda p, image: np.save(p, np.array([{}, image], dtype=object), allow_pickle=True),
-        "unreadable",
+        "pickled Python objects",
     ),
     "deep.png": (lambda p, image: _png(p, image.astype(np.uint16) * 200), ""),
     "rgba.png": (lambda p, image: _png(p, np.dstack([image] * 4)), ""),

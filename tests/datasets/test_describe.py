@@ -250,6 +250,16 @@ def test_mixed_sizes_types_and_colours_are_findings(tmp_path):
     assert order == sorted(order, key=["error", "warning", "note"].index)
 
 
+def test_values_from_0_to_1_beside_others_are_a_finding(tmp_path):
+    for i, top in enumerate((1.0, 1.0, 900.0)):
+        write(tmp_path / "CT" / f"{i}.npy", head(i).astype(np.float32))
+        write(tmp_path / "MRI" / f"{i}.npy", top * head(i, contrast=-1) / np.float32(255))
+    found = describe_pairs(tmp_path)
+    mixed = "MRI files mix scalings (2 values from 0 to 1, 1 more bits or floats)"
+    assert said(found, "warning", mixed)
+    assert not said(found, "warning", "CT files mix")
+
+
 def test_one_modality_alone_is_an_error(tmp_path):
     write(tmp_path / "CT" / "a.png", head(0))
     found = describe_pairs(tmp_path)

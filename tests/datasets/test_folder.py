@@ -186,7 +186,7 @@ def test_bad_files_are_skipped_with_a_reason_and_the_rest_loaded(folder):
         "CT/nan.npy": "nothing observed",
         "CT/inf.npy": "infinite",
         "CT/volume.npy": "expected one slice",
-        "CT/objects.npy": "unreadable",
+        "CT/objects.npy": "refused: it holds pickled Python objects",
         "CT/notes.txt": "not an image type",
     }.items():
         assert reason in reasons.pop(file)
@@ -227,6 +227,15 @@ def test_gaps_stay_gaps(folder):
     assert np.isnan(pairs.data[0, 0]).sum() == 1
     with pytest.warns(MixedDataWarning):
         assert np.isnan(load_pairs(folder, size=(24, 20)).data[0, 0]).sum() < 10
+
+
+def test_values_from_0_to_1_beside_others_are_mixed_scalings(folder):
+    for name, top in (("p1_s2", 1.0), ("p1_s10", 1.0), ("p2_s1", 900.0)):
+        (folder / "MRI" / f"{name}.png").unlink()
+        _write(folder / "MRI" / f"{name}.npy", top * _slice(7) / np.float32(255))
+    mixed = r"MRI files mix scalings: 1 with more bits or floats \(such as MRI/p2_s1.npy\), 2 with "
+    with pytest.warns(MixedDataWarning, match=mixed + "values from 0 to 1"):
+        load_pairs(folder)
 
 
 def test_sizes_that_differ_need_size(folder):

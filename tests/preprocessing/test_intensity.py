@@ -31,6 +31,14 @@ def _shown(hu, **parameters):
     return CTWindow(**parameters).transform(X)[0, 0, 0]
 
 
+def test_the_usual_windows_are_there():
+    assert CT_WINDOWS["brain"] == (40, 80)
+    assert CT_WINDOWS["stroke"] == (40, 40)
+    assert {"subdural", "bone"} < set(CT_WINDOWS)
+    assert _shown([200], window="subdural")[0] == 1 > _shown([200], window="bone")[0]
+    assert _shown([80], window="subdural")[0] < _shown([80], window="brain")[0]
+
+
 @pytest.mark.parametrize("name", CT_WINDOWS)
 def test_named_windows_are_level_and_width(name):
     level, width = CT_WINDOWS[name]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
+
+from ctmri_detect.datasets._files.scales import scale_of
 
 Finding = tuple[str, str]
 
@@ -68,7 +71,7 @@ def sizes(found: Bunch) -> Iterator[Finding]:
 
 
 def types(found: Bunch) -> Iterator[Finding]:
-    """Types of number and MRI sequences that differ."""
+    """Types of number, scales and MRI sequences that differ."""
     for modality, row in found.modalities.iterrows():
         if len(row["dtypes"]) > 1:
             listed = ", ".join(f"{n} {d}" for d, n in row["dtypes"].items())
@@ -77,6 +80,11 @@ def types(found: Bunch) -> Iterator[Finding]:
                 f"{modality} files hold different types of number ({listed}): their grey values "
                 "may not be on one scale.",
             )
+        read = found.files[(found.files["modality"] == modality) & found.files["min"].notna()]
+        scales = Counter(map(scale_of, read["dtype"], read["min"], read["max"]))
+        if len(scales) > 1 and len(row["dtypes"]) == 1:
+            listed = ", ".join(f"{n} {scale}" for scale, n in scales.most_common())
+            yield "warning", f"{modality} files mix scalings ({listed}): export them alike."
     sequences = found.files.loc[found.files["modality"] == "MRI", "sequence"].value_counts()
     if len(sequences) > 1:
         listed = ", ".join(f"{n} {s}" for s, n in sequences.items())

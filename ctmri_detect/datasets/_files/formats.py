@@ -149,9 +149,25 @@ def _compressed_tiff(path: Path) -> NDArray[Any]:
         return luminance(np.asarray(picture.convert("RGB")))
 
 
+_NPY_REASONS = {
+    "Python objects": (
+        "refused: it holds pickled Python objects, which can run code when they are read; save "
+        "an array of numbers"
+    ),
+    "greater than file size": "unreadable: cut off, its header promises more than the file holds",
+}
+"""What numpy says, and what it means to who has the file."""
+
+
 def _map_npy(path: Path) -> NDArray[Any]:
     """The array of a .npy file, unread: objects and a header that promises too much fail here."""
-    mapped = np.lib.format.open_memmap(path, mode="r")
+    try:
+        mapped = np.lib.format.open_memmap(path, mode="r")
+    except ValueError as error:
+        for words, reason in _NPY_REASONS.items():
+            if words in str(error):
+                raise DataLoadingError(reason) from None
+        raise
     return mapped[..., 0] if mapped.ndim == 3 and mapped.shape[2] == 1 else mapped
 
 

@@ -115,6 +115,8 @@ def _guarded(read: Callable[[Path], Any], path: Path) -> Any:
         result = read(path)
     except DataLoadingError:
         raise
+    except SyntaxError:  # so Pillow calls a header that it can't make sense of
+        raise DataLoadingError("unreadable: its header is damaged") from None
     except Exception as error:  # the readers raise whatever their formats make them raise
         text = (str(error).splitlines() or [""])[0].replace(str(path), path.name)
         raise DataLoadingError(f"unreadable: {type(error).__name__}: {text[:120]}") from error

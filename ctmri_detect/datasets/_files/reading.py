@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect.datasets._files.images import read_grey, read_size
 from ctmri_detect.datasets._files.listing import Skipped
+from ctmri_detect.datasets._files.scales import scale_of
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.preprocessing.store import PairWriter
@@ -21,6 +22,7 @@ from ctmri_detect.preprocessing.store import PairWriter
 Files = list[tuple[str, str]]
 Shape = tuple[int, int]
 _BLOCK = 16  # pairs read at a time, by each job: what is in memory beside the result
+_UNREAD = ("", "")
 _ASPECT = 0.01  # two grids of one field of view: their sides' ratio differs by less
 
 
@@ -28,7 +30,7 @@ class ReadPair(NamedTuple):
     """One pair as read: None where it can't be used, for the reasons given."""
 
     planes: NDArray[np.float32] | None
-    eight_bit: tuple[bool, bool]
+    scales: tuple[str, str]
     skipped: Skipped
 
 
@@ -40,14 +42,14 @@ class Collected(NamedTuple):
     data : float32 array or memmap of shape (n, 2, height, width)
     rows : list of int
         Which of the files they are.
-    eight_bit : list of (bool, bool)
-        Whether CT and MRI hold integers of 8 bits.
+    scales : list of (str, str)
+        The scales of CT and MRI, see `scale_of`.
     skipped : list of (str, str)
     """
 
     data: NDArray[np.float32]
     rows: list[int]
-    eight_bit: list[tuple[bool, bool]]
+    scales: list[tuple[str, str]]
     skipped: Skipped
 
 
@@ -64,7 +66,7 @@ def collect(
         Where the pairs differ in size and `shape` is None.
     """
     rows: list[int] = []
-    eight_bit: list[tuple[bool, bool]] = []
+    scales: list[tuple[str, str]] = []
     skipped: Skipped = []
     with ExitStack() as stack:
         target: _Memory | PairWriter | None = None
@@ -80,7 +82,7 @@ def collect(
                     raise ValueError(_sizes_message(folder, files))
                 good.append(read.planes)
                 rows.append(row)
-                eight_bit.append(read.eight_bit)
+                scales.append(read.scales)
             if not good:
                 continue
             if target is None and cache is None:
@@ -89,7 +91,7 @@ def collect(
                 target = stack.enter_context(PairWriter(cache, shape=np.shape(good[0])))
             assert target is not None
             target.append(np.stack(good))
-    return Collected(target.open(), rows, eight_bit, skipped) if target is not None else skipped
+    return Collected(target.open(), rows, scales, skipped) if target is not None else skipped
 
 
 class _Memory:
@@ -126,15 +128,16 @@ def _read(folder: Path, files: tuple[str, str], shape: Shape | None) -> ReadPair
         except DataLoadingError as error:
             skipped.append((file, str(error)))
     if skipped:
-        return ReadPair(None, (False, False), skipped)
+        return ReadPair(None, _UNREAD, skipped)
     ct, mri = images
     if not _same_field(ct.shape, mri.shape, shape):
         reason = f"CT is {_by(ct.shape)}, MRI is {_by(mri.shape)}"
-        return ReadPair(None, (False, False), [(files[0], reason)])
+        return ReadPair(None, _UNREAD, [(files[0], reason)])
     planes = np.stack([resize_observed(image, shape or image.shape) for image in images])
     if np.isnan(planes).all():
-        return ReadPair(None, (False, False), [(files[0], "nothing observed at this size")])
-    return ReadPair(planes, (ct.dtype == np.uint8, mri.dtype == np.uint8), [])
+        return ReadPair(None, _UNREAD, [(files[0], "nothing observed at this size")])
+    ct_scale, mri_scale = (scale_of(i.dtype, np.nanmin(i), np.nanmax(i)) for i in images)
+    return ReadPair(planes, (ct_scale, mri_scale), [])
 
 
 def _same_field(ct: tuple[int, ...], mri: tuple[int, ...], shape: Shape | None) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ctmri_detect.datasets._files.listing import Skipped, first_reasons
@@ -37,7 +36,7 @@ def warn(
             SkippedFilesWarning,
             stacklevel=level,
         )
-    for text in (*_mixed_depths(frame, read.eight_bit), *_mixed_sequences(frame)):
+    for text in (*_mixed_scales(frame, read.scales), *_mixed_sequences(frame)):
         warnings.warn(text, MixedDataWarning, stacklevel=level)
     if unpaired:
         warnings.warn(
@@ -49,17 +48,18 @@ def warn(
         )
 
 
-def _mixed_depths(frame: pd.DataFrame, eight_bit: list[tuple[bool, bool]]) -> list[str]:
-    """One sentence for each modality that has 8-bit files beside deeper ones."""
+def _mixed_scales(frame: pd.DataFrame, scales: list[tuple[str, str]]) -> list[str]:
+    """One sentence for each modality whose files are on several scales."""
     texts = []
     for plane, name in enumerate(("ct", "mri")):
-        is_8 = np.array([pair[plane] for pair in eight_bit])
-        if is_8.any() and not is_8.all():
-            shallow, deep = frame[name][is_8], frame[name][~is_8]
+        groups = frame[name].groupby([pair[plane] for pair in scales])
+        if len(groups) > 1:
+            listed = ", ".join(
+                f"{len(files)} with {scale} (such as {files.iloc[0]})" for scale, files in groups
+            )
             texts.append(
-                f"The {name.upper()} files mix scalings: {len(shallow)} hold 8-bit integers (such "
-                f"as {shallow.iloc[0]}), {len(deep)} more bits or floats (such as "
-                f"{deep.iloc[0]}). One value then means different tissues; export them alike."
+                f"The {name.upper()} files mix scalings: {listed}. One value then means different "
+                "tissues; export them alike."
             )
     return texts
 
