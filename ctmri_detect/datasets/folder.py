@@ -14,8 +14,7 @@ from ctmri_detect.datasets._files.labels import patients_from, read_labels, rows
 from ctmri_detect.datasets._files.listing import Skipped
 from ctmri_detect.datasets._files.matching import NOT_CHOSEN
 from ctmri_detect.datasets._files.reading import Collected, Shape, collect
-from ctmri_detect.datasets._files.report import nothing_left, warn
-from ctmri_detect.datasets._files.scales import EIGHT_BIT
+from ctmri_detect.datasets._files.report import nothing_left, units_of, warn
 from ctmri_detect.datasets.find import find_pairs
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.preprocessing._writer import check_target_path
@@ -42,9 +41,10 @@ def load_pairs(
     grid is taken on trust: see `check_pairing`. A file that can't be used is listed in
     `skipped` with the reason, a warning says how many, and the rest is loaded.
 
-    When it fails: CT of more than 8 bits are taken as Hounsfield units; files that store
-    HU + 1024 have to be shifted by the caller. A slice cut out of a DICOM series as PNG has lost
-    its spacing. NIfTI and DICOM are for `load_volume_pairs`.
+    When it fails: the units of CT with more than 8 bits are judged from their values; a window
+    that was exported with more bits and never reaches its end passes as Hounsfield units. A slice
+    cut out of a DICOM series as PNG has lost its spacing. NIfTI and DICOM are for
+    `load_volume_pairs`.
 
     Parameters
     ----------
@@ -84,7 +84,8 @@ def load_pairs(
         `groups` or None; `frame` DataFrame with ct, mri (paths relative to `folder`), patient,
         slice (the last number in the name), spacing, sequence, kind; `paired` True, or None for
         CycleGAN's trainA and trainB, which usually hold unpaired images; `ct_units` "uint8"
-        where all CT files hold 8-bit integers, else "hu"; `skipped` list of (file, reason);
+        where all CT files hold 8-bit integers or most an exported window, "hu" where most can be
+        in HU, else None (HU + 1024, or mixed scalings, say); `skipped` list of (file, reason);
         `DESCR`. In natural order of the names.
 
     Raises
@@ -99,7 +100,7 @@ def load_pairs(
 
     Warns
     -----
-    SkippedFilesWarning, MixedDataWarning, UnpairedDataWarning
+    SkippedFilesWarning, MixedDataWarning, UnitsWarning, UnpairedDataWarning
 
     Examples
     --------
@@ -111,7 +112,7 @@ def load_pairs(
     ...     for plane in ("CT", "MRI"):
     ...         (Path(name) / plane).mkdir()
     ...         for file in ("p1_2", "p1_10", "p2_1"):
-    ...             np.save(Path(name) / plane / f"{file}.npy", np.eye(8))
+    ...             np.save(Path(name) / plane / f"{file}.npy", 40 * np.eye(8))
     ...     pairs = load_pairs(name, patient=r"(p\d+)_")
     >>> pairs.data.shape, pairs.groups.tolist(), pairs.frame["slice"].tolist()
     ((3, 2, 8, 8), ['p1', 'p1', 'p2'], [2, 10, 1])
@@ -146,7 +147,7 @@ def load_pairs(
         groups=None if frame["patient"].isna().any() else frame["patient"].to_numpy(dtype=str),
         frame=frame,
         paired=None if unpaired else True,
-        ct_units="uint8" if all(ct == EIGHT_BIT for ct, _ in read.scales) else "hu",
+        ct_units=units_of(read),
         skipped=skipped,
         DESCR=(
             f"{len(frame)} CT-MRI pairs from the folder {folder.resolve().name}, paired by name "

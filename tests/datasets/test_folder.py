@@ -17,6 +17,7 @@ from ctmri_detect.exceptions import (
     DataLoadingError,
     MixedDataWarning,
     SkippedFilesWarning,
+    UnitsWarning,
     UnpairedDataWarning,
 )
 
@@ -44,6 +45,21 @@ def folder(tmp_path):
         _write(tmp_path / "CT" / f"{name}.png", _slice(i))
         _write(tmp_path / "MRI" / f"{name}.png", _slice(10 + i))
     return tmp_path
+
+
+def _head(air=-1000):
+    """A CT in HU, 12 x 10: air, a skull of 1000 HU, brain."""
+    ct = np.full((12, 10), air)
+    ct[1:-1, 1:-1] = 1000
+    ct[2:-2, 2:-2] = np.random.default_rng(0).integers(20, 45, (8, 6))
+    return ct
+
+
+def _replace_ct(folder, suffix, images):
+    for file in (folder / "CT").iterdir():
+        file.unlink()
+    for name, image in zip(("p1_s2", "p1_s10", "p2_s1"), images, strict=True):
+        _write(folder / "CT" / f"{name}{suffix}", image)
 
 
 def _labels(folder, **columns):
@@ -206,15 +222,41 @@ def test_colour_becomes_grey_and_alpha_is_dropped(folder):
     ("suffix", "dtype"), [(".tif", np.int16), (".npy", np.float32), (".png", np.uint16)]
 )
 def test_deeper_ct_counts_as_hu_and_keeps_its_values(folder, suffix, dtype):
-    low = 0 if dtype is np.uint16 else -1000
-    ct = np.random.default_rng(0).integers(low, 3000, (12, 10)).astype(dtype)
-    for file in (folder / "CT").iterdir():
-        file.unlink()
-    for name in ("p1_s2", "p1_s10", "p2_s1"):
-        _write(folder / "CT" / f"{name}{suffix}", ct)
-    pairs = load_pairs(folder)
+    ct = _head(0 if dtype is np.uint16 else -1000).astype(dtype)
+    _replace_ct(folder, suffix, [ct] * 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pairs = load_pairs(folder)
     assert pairs.ct_units == "hu"
     np.testing.assert_array_equal(pairs.data[1, 0], ct.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda hu: (hu + 1024).astype(np.uint16), r"looks like HU \+ 1024"),
+        (lambda hu: ((hu + 1000) / 2000).astype(np.float32), "run from 0 to 1"),
+        (lambda hu: (2.4 * (hu + 1000)).astype(np.float32), "air is near -1000 and brain near 35"),
+    ],
+)
+def test_a_ct_that_cannot_be_in_hu_is_warned_of(folder, change, reason):
+    _replace_ct(folder, ".npy", [change(_head())] * 3)
+    with pytest.warns(UnitsWarning, match=rf"3 neither of 3.*None\. CT/p1_s2\.npy: .*{reason}"):
+        pairs = load_pairs(folder)
+    assert pairs.ct_units is None
+
+
+def test_one_odd_slice_does_not_take_the_units_of_the_others(folder):
+    _replace_ct(folder, ".npy", [np.where(_head() > -1000, 1000, -1000), _head(), _head()])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_pairs(folder).ct_units == "hu"  # the first one is bone throughout
+
+
+def test_a_window_in_floats_is_a_window(folder):
+    window = np.clip((_head() + 40) * 255 / 160, 0, 255).astype(np.float32)
+    _replace_ct(folder, ".npy", [window] * 3)
+    assert load_pairs(folder).ct_units == "uint8"
 
 
 def test_gaps_stay_gaps(folder):
@@ -224,6 +266,7 @@ def test_gaps_stay_gaps(folder):
     _write(folder / "CT" / "p1_s2.npy", ct)
     with pytest.warns(MixedDataWarning, match=r"CT files mix scalings: 2 .*CT/p1_s10.*CT/p1_s2"):
         pairs = load_pairs(folder)
+    assert pairs.ct_units is None
     assert np.isnan(pairs.data[0, 0]).sum() == 1
     with pytest.warns(MixedDataWarning):
         assert np.isnan(load_pairs(folder, size=(24, 20)).data[0, 0]).sum() < 10

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from ctmri_detect.datasets._files.images import read_grey, read_size
 from ctmri_detect.datasets._files.listing import Skipped
-from ctmri_detect.datasets._files.scales import scale_of
+from ctmri_detect.datasets._files.scales import EIGHT_BIT, scale_of
+from ctmri_detect.datasets._volumes.ct_units import ct_units_of
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.preprocessing.store import PairWriter
 
 Files = list[tuple[str, str]]
 Shape = tuple[int, int]
+CTUnits = tuple[str | None, str]
 _BLOCK = 16  # pairs read at a time, by each job: what is in memory beside the result
-_UNREAD = ("", "")
 _ASPECT = 0.01  # two grids of one field of view: their sides' ratio differs by less
 
 
@@ -31,6 +32,7 @@ class ReadPair(NamedTuple):
 
     planes: NDArray[np.float32] | None
     scales: tuple[str, str]
+    units: CTUnits
     skipped: Skipped
 
 
@@ -44,12 +46,15 @@ class Collected(NamedTuple):
         Which of the files they are.
     scales : list of (str, str)
         The scales of CT and MRI, see `scale_of`.
+    units : list of (str or None, str)
+        What each CT alone looks like, see `ct_units_of`.
     skipped : list of (str, str)
     """
 
     data: NDArray[np.float32]
     rows: list[int]
     scales: list[tuple[str, str]]
+    units: list[CTUnits]
     skipped: Skipped
 
 
@@ -67,6 +72,7 @@ def collect(
     """
     rows: list[int] = []
     scales: list[tuple[str, str]] = []
+    units: list[CTUnits] = []
     skipped: Skipped = []
     with ExitStack() as stack:
         target: _Memory | PairWriter | None = None
@@ -83,6 +89,7 @@ def collect(
                 good.append(read.planes)
                 rows.append(row)
                 scales.append(read.scales)
+                units.append(read.units)
             if not good:
                 continue
             if target is None and cache is None:
@@ -91,7 +98,9 @@ def collect(
                 target = stack.enter_context(PairWriter(cache, shape=np.shape(good[0])))
             assert target is not None
             target.append(np.stack(good))
-    return Collected(target.open(), rows, scales, skipped) if target is not None else skipped
+    if target is None:
+        return skipped
+    return Collected(target.open(), rows, scales, units, skipped)
 
 
 class _Memory:
@@ -128,16 +137,21 @@ def _read(folder: Path, files: tuple[str, str], shape: Shape | None) -> ReadPair
         except DataLoadingError as error:
             skipped.append((file, str(error)))
     if skipped:
-        return ReadPair(None, _UNREAD, skipped)
+        return _unread(skipped)
     ct, mri = images
     if not _same_field(ct.shape, mri.shape, shape):
         reason = f"CT is {_by(ct.shape)}, MRI is {_by(mri.shape)}"
-        return ReadPair(None, _UNREAD, [(files[0], reason)])
+        return _unread([(files[0], reason)])
     planes = np.stack([resize_observed(image, shape or image.shape) for image in images])
     if np.isnan(planes).all():
-        return ReadPair(None, _UNREAD, [(files[0], "nothing observed at this size")])
+        return _unread([(files[0], "nothing observed at this size")])
     ct_scale, mri_scale = (scale_of(i.dtype, np.nanmin(i), np.nanmax(i)) for i in images)
-    return ReadPair(planes, (ct_scale, mri_scale), [])
+    units = ct_units_of(ct, eight_bit=ct_scale == EIGHT_BIT)
+    return ReadPair(planes, (ct_scale, mri_scale), units, [])
+
+
+def _unread(skipped: Skipped) -> ReadPair:
+    return ReadPair(None, ("", ""), (None, ""), skipped)
 
 
 def _same_field(ct: tuple[int, ...], mri: tuple[int, ...], shape: Shape | None) -> bool:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
 from ctmri_detect.datasets._files.listing import Skipped, first_reasons
 from ctmri_detect.datasets._files.reading import Collected
-from ctmri_detect.exceptions import MixedDataWarning, SkippedFilesWarning, UnpairedDataWarning
+from ctmri_detect.datasets._files.scales import EIGHT_BIT
+from ctmri_detect.exceptions import (
+    MixedDataWarning,
+    SkippedFilesWarning,
+    UnitsWarning,
+    UnpairedDataWarning,
+)
 
 
 def nothing_left(folder: Path, found: pd.DataFrame, skipped: Skipped) -> str:
@@ -27,7 +34,7 @@ def nothing_left(folder: Path, found: pd.DataFrame, skipped: Skipped) -> str:
 def warn(
     folder: Path, skipped: Skipped, frame: pd.DataFrame, read: Collected, unpaired: bool
 ) -> None:
-    """Warn of what was skipped, mixed or unpaired."""
+    """Warn of what was skipped, mixed, unpaired or in no known units."""
     level = 3  # the caller of load_pairs
     if skipped:
         warnings.warn(
@@ -38,6 +45,8 @@ def warn(
         )
     for text in (*_mixed_scales(frame, read.scales), *_mixed_sequences(frame)):
         warnings.warn(text, MixedDataWarning, stacklevel=level)
+    for text in _unknown_units(frame, read):
+        warnings.warn(text, UnitsWarning, stacklevel=level)
     if unpaired:
         warnings.warn(
             f"{folder.name} has CycleGAN's layout (trainA, trainB), which usually holds unpaired "
@@ -46,6 +55,31 @@ def warn(
             UnpairedDataWarning,
             stacklevel=level,
         )
+
+
+def units_of(read: Collected) -> str | None:
+    """The units of all CT: what most of them look like, None where they mix scales or can't be
+    told. One slice is a poor witness: near the vertex its middle is bone."""
+    scales = {ct for ct, _ in read.scales}
+    if len(scales) > 1:
+        return None
+    if scales == {EIGHT_BIT}:
+        return "uint8"
+    units, n = Counter(units for units, _ in read.units).most_common(1)[0]
+    return units if 2 * n > len(read.units) else None
+
+
+def _unknown_units(frame: pd.DataFrame, read: Collected) -> list[str]:
+    """Why the units are not known; mixed scales are told by themselves."""
+    if units_of(read) is not None or len({ct for ct, _ in read.scales}) > 1:
+        return []
+    kinds = Counter(units or "neither" for units, _ in read.units)
+    listed = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
+    text = f"The units of the CT can't be told ({listed} of {len(frame)}); ct_units is None."
+    for row, (units, why) in enumerate(read.units):
+        if units is None:
+            return [f"{text} {frame['ct'].iloc[row]}: {why}."]
+    return [text]
 
 
 def _mixed_scales(frame: pd.DataFrame, scales: list[tuple[str, str]]) -> list[str]:

@@ -24,7 +24,7 @@ def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tupl
 
     Parameters
     ----------
-    values : ndarray of shape (slices, rows, columns)
+    values : ndarray of shape (slices, rows, columns) or (rows, columns)
         NaN where not observed.
     eight_bit : bool, default=False
         Whether the file stored 8-bit integers without a scale.
@@ -50,6 +50,8 @@ def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tupl
     # 0 and 255 both reached: an exported window, whatever type it was stored in afterwards
     if low >= 0 and (eight_bit or (low, high) == (0, 255)):
         return "uint8", ""
+    if low >= 0 and high <= 1:
+        return None, "the CT's values run from 0 to 1; export it in HU, or as 8-bit brain window"
     middle = _middle(values)
     if low >= AIR and _SHIFTS[0] <= middle <= _SHIFTS[1]:
         return None, (
