@@ -95,6 +95,16 @@ def test_download(server, archive, tmp_path, home):
     np.testing.assert_array_equal(again.data, bunch.data)
 
 
+@pytest.mark.parametrize("progress", [True, None])
+def test_progress_is_shown_where_it_is_asked_for(server, tmp_path, capsys, progress):
+    _fetch(tmp_path / "data", progress=progress)
+    said = capsys.readouterr()
+    assert said.out == ""
+    # without a word: on a terminal only, which this is not
+    for words in ("downloading: 100%", "reading: 100%"):
+        assert (words in said.err) is bool(progress)
+
+
 def test_samples_are_single_images_with_one_plane(archive, tmp_path):
     bunch = _fetch(tmp_path / "data", from_archive=archive, size=30)
     assert (bunch.paired, bunch.ct_units) == (False, "uint8")

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import ParameterGrid
 
 from ctmri_detect import ConvAutoencoderDetector
+from ctmri_detect.networks.augmentation import Augmentation
 from ctmri_detect.networks.training import Training
 
 torch = pytest.importorskip("torch")
@@ -61,6 +62,24 @@ def test_same_seed_same_maps_other_seed_other_maps(fitted):
     other = clone(SMALL).set_params(random_state=1).fit(TRAIN, groups=PATIENTS)
     np.testing.assert_array_equal(first, again)
     assert np.nanmax(np.abs(first - other.residual_map(TRAIN[:2]))) > 0.01
+
+
+def test_augmentation_varies_the_training_and_never_a_score(monkeypatch):
+    detector = clone(SMALL).set_params(training__max_epochs=1)
+    plain = detector.fit(TRAIN, groups=PATIENTS).score_samples(TRAIN[:4])
+    detector.set_params(training__augmentation="default").fit(TRAIN, groups=PATIENTS)
+    scores = detector.score_samples(TRAIN[:4])
+    assert not np.array_equal(scores, plain)
+
+    def draw(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(Augmentation, "draw", draw)
+    np.testing.assert_array_equal(detector.score_samples(TRAIN[:4]), scores)
+    for scored in (detector.anomaly_map, detector.residual_map, detector.predict):
+        scored(TRAIN[:4])
+    with pytest.raises(AssertionError):
+        detector.fit(TRAIN, groups=PATIENTS)
 
 
 def test_without_variance_the_residual_is_a_difference_in_units_of_x():
