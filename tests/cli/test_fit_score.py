@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import cv2
 import nibabel as nib
 import numpy as np
@@ -203,15 +205,21 @@ def test_overlays_show_the_map_of_the_library(model, mixed, tmp_path, monkeypatc
     np.testing.assert_array_equal(heat, expected)
 
 
-def write_volumes(folder, n_patients):
-    """SynthRAD's layout: NIfTI in HU, three slices a patient."""
+def make_volumes(n_patients):
+    """CT in HU and MRI of each patient, three slices along the last axis."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[-1:1:48j, -1:1:48j]
-    for i in range(n_patients):
+    for _ in range(n_patients):
         r = np.hypot(y / 0.75, x / (0.6 + 0.02 * rng.random()))[..., None] + np.zeros(3)
         noise = 3 * rng.normal(size=(2, *r.shape))
         ct = np.select([r < 1, r < 1.25], [30 + noise[0], 1000], -1000).astype(np.int16)
         mri = np.select([r < 1, r < 1.25], [130 + noise[1], 40], 5).astype(np.int16)
+        yield ct, mri
+
+
+def write_volumes(folder, n_patients):
+    """SynthRAD's layout: NIfTI."""
+    for i, (ct, mri) in enumerate(make_volumes(n_patients)):
         (folder / f"case{i}").mkdir(parents=True)
         for name, values in (("ct", ct), ("mr", mri)):
             image = nib.Nifti1Image(values, np.diag([4.0, 4.0, 5.0, 1.0]))
@@ -239,3 +247,28 @@ def test_labels_of_files_do_not_go_with_volumes(tmp_path, capsys):
     code = main(["fit", str(folder), "--labels", "labels.csv", "--out", str(tmp_path / "m.ctmri")])
     assert code == 2
     assert "slices" in capsys.readouterr().err
+
+
+def test_no_person_of_a_dicom_folder_reaches_a_model_a_table_or_a_picture(tmp_path, capsys):
+    pytest.importorskip("pydicom")
+    from dicom_files import write_dicom
+
+    folder, model, out = tmp_path / "Doe_Jane", tmp_path / "m.ctmri", tmp_path / "out"
+    people = ["Abel", "Bauer", "Celik", "Dumas", "Evans", "Fabre", "Garcia", "Haas"]
+    for who, volumes in zip(people, make_volumes(len(people)), strict=True):
+        for modality, values in zip(("CT", "MR"), volumes, strict=True):
+            images = values.transpose(2, 0, 1)
+            write_dicom(folder, who, modality, images, FrameOfReferenceUID="1.2.3")
+    assert fit(folder, model, "--quiet") == 0
+    assert score(model, folder, out, "--quiet", "--top", "3") == 0
+    assert len(list((out / "overlays").iterdir())) == 3
+    assert pd.read_csv(out / "scores.csv")["patient"].nunique() == len(people)
+    said = capsys.readouterr()
+    texts = {"stdout": said.out, "stderr": said.err}
+    for path in (path for path in out.rglob("*") if path.is_file()):
+        texts[path.name] = path.name + path.read_bytes().decode("latin-1")
+    with zipfile.ZipFile(model) as parts:
+        texts |= {name: parts.read(name).decode("latin-1") for name in parts.namelist()}
+    for name, text in texts.items():
+        for secret in (*people, "Doe_Jane"):
+            assert secret not in text, (name, secret)

@@ -8,12 +8,16 @@ import pydicom
 STORAGE = {"CT": "1.2.840.10008.5.1.4.1.1.2", "MR": "1.2.840.10008.5.1.4.1.1.4"}
 
 
-def write_dicom(folder, who, modality, n=3, **tags):
-    """A series of n slices below ``folder/who``; `tags` are set in every file."""
+def write_dicom(folder, who, modality, images=None, **tags):
+    """A series below ``folder/who``, of three black slices or of `images` (n, h, w).
+
+    `tags` are set in every file.
+    """
+    images = np.zeros((3, 8, 8)) if images is None else images
     series, frame = pydicom.uid.generate_uid(), pydicom.uid.generate_uid()
     storage = STORAGE[modality]
     (folder / who / modality).mkdir(parents=True)
-    for i in range(n):
+    for i, image in enumerate(images):
         meta = pydicom.dataset.FileMetaDataset()
         meta.MediaStorageSOPClassUID = storage
         meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
@@ -27,11 +31,11 @@ def write_dicom(folder, who, modality, n=3, **tags):
         ds.SeriesNumber = 2
         ds.ImagePositionPatient, ds.PixelSpacing = [0, 0, 5 * i], [1, 1]
         ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        ds.Rows = ds.Columns = 8
+        ds.Rows, ds.Columns = image.shape
         ds.BitsAllocated = ds.BitsStored = 16
-        ds.HighBit, ds.PixelRepresentation, ds.SamplesPerPixel = 15, 1, 1
+        ds.HighBit, ds.PixelRepresentation, ds.SamplesPerPixel = 15, 1, 1  # signed
         ds.PhotometricInterpretation = "MONOCHROME2"
-        ds.PixelData = np.zeros((8, 8), np.int16).tobytes()
+        ds.PixelData = image.astype(np.int16).tobytes()
         for tag, value in tags.items():
             setattr(ds, tag, value)
         ds.save_as(folder / who / modality / f"{who}{i}.dcm", enforce_file_format=True)
