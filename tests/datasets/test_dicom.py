@@ -380,6 +380,18 @@ def test_several_series_are_listed_and_chosen(tmp_path):
     assert "not chosen" in [reason for _, reason in second.skipped]
 
 
+def test_two_series_mixed_in_one_folder_cost_one_patient_only(tmp_path):
+    _pair(tmp_path, "GOOD1")
+    for number in (2, 3):  # their files alternate in one folder
+        _series(tmp_path / "BAD2", "CT", "BAD2", number=number)
+    _series(tmp_path / "BAD2", "MR", "BAD2", number=5)
+    with pytest.warns(SkippedFilesWarning, match=r"several CT series: 2 .*choose by ct_series="):
+        pairs = load_volume_pairs(tmp_path)
+    assert set(pairs.groups) == {pseudonym("GOOD1")}
+    chosen = _load(tmp_path, ct_series={pseudonym("BAD2"): 3})
+    assert set(chosen.groups) == {pseudonym("GOOD1"), pseudonym("BAD2")}
+
+
 def test_a_derived_series_is_read_where_it_is_asked_for(tmp_path):
     _pair(tmp_path, ct={"change": _set(ImageType=["DERIVED", "PRIMARY", "MPR"])})
     assert "no CT series" in _reasons(tmp_path)
