@@ -35,6 +35,6 @@ def run(args: argparse.Namespace) -> None:
     say(found.summary["headline"])
     for severity, finding in found.findings[:_MOST]:
         say(f"{severity}: {finding}")
-    if len(found.findings) > _MOST:
-        say(f"... and {len(found.findings) - _MOST} more findings.")
+    if more := len(found.findings[_MOST:]):
+        say(f"... and {more} more finding{'s' * (more > 1)}.")
     say(f"Wrote {page}, dataset_summary.json and files.csv.")

@@ -203,6 +203,16 @@ def test_the_number_of_pairs_that_the_verdict_rests_on_is_told(tmp_path):
     assert said(found, "note", "belong together", "64 pairs compared")
 
 
+@pytest.mark.parametrize(("n", "told"), [(3, False), (12, True)])
+def test_nobody_is_sent_to_a_check_that_was_done(n, told, tmp_path):
+    for i in range(n):
+        write(tmp_path / "trainA" / f"ct{i}.png", head(i))
+        write(tmp_path / "trainB" / f"mri{i}.png", head(i, contrast=-1))
+    found = describe_pairs(tmp_path)
+    assert (found.pairing.paired is not None) is told
+    assert said(found, "note", "check_pairing") is not told
+
+
 def test_thousands_of_images_are_compared_in_blocks():
     rng = np.random.default_rng(0)
     n = 1500  # more than one block

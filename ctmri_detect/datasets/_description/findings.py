@@ -38,7 +38,9 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
     findings = [finding for check in checks for finding in check(found)]
     findings += files.units(found, why)
     findings += attributes.get("findings", [])
-    findings += [("note", note) for note in attributes.get("notes", [])]
+    told = found.pairing is not None and found.pairing.paired is not None
+    notes = attributes.get("notes", [])
+    findings += [("note", note) for note in notes if not (told and "check_pairing" in note)]
     for check in (files.patients, files.counts, files.blank, _twice, files.colour):
         findings += check(found)
     return sorted(findings, key=lambda finding: _ORDER[finding[0]])
