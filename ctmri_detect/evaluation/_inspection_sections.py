@@ -129,8 +129,8 @@ def registration(found: Bunch, folder: Path) -> Part | None:
     text = (
         f"For each of {len(table)} pairs, the shift that makes the MRI fit its CT best was looked "
         f"for: the median is {table['shift'].median():.1f} {unit}, the largest "
-        f"{table['shift'].max():.1f}. {len(bad) or 'None'} lie{'s' * (len(bad) < 2)} further off than 1.5 % of the "
-        "image's side."
+        f"{table['shift'].max():.1f}. {len(bad) or 'None'} lie{'s' * (len(bad) < 2)} further off "
+        "than 1.5 % of the image's side."
     )
     if len(bad):
         text += (

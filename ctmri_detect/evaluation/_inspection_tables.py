@@ -83,16 +83,24 @@ def sizes(found: Bunch) -> Part | None:
         size = by(n for n in shapes.iloc[0] if pd.notna(n))
         axes = "columns by rows" + " by slices" * bool(shapes["depth"].notna().all())
         return {"text": f"All are {size} ({axes}).", "chart": None, "table": None}
-    display = SizesDisplay(dict(list(counts.groupby("modality"))))
+    volumes = bool(shapes["depth"].notna().any())
     rows = [
         [row.modality, by(n for n in (row.width, row.height, row.depth) if pd.notna(n)), row.files]
         for row in counts.head(_MOST_SIZES).itertuples()
     ]
     rest = len(counts) - len(rows)
     caption = f"The most frequent; {rest} more in files.csv." if rest > 0 else "All sizes."
-    table = {"headings": ["Modality", "Columns x rows", "Files"], "rows": rows, "caption": caption}
-    chart = panels.chart(display, (4.4, 3.6)) | {"alt": "Width and height of the files."}
-    text = f"{len(shapes)} different sizes. Before images can be compared they are resized to one."
+    headings = ["Modality", "Columns x rows" + " x slices" * volumes, "Files"]
+    table = {"headings": headings, "rows": rows, "caption": caption}
+    chart = None
+    if len(shapes[["width", "height"]].drop_duplicates()) > 1:  # else one dot
+        display = SizesDisplay(dict(list(counts.groupby("modality"))))
+        chart = panels.chart(display, (4.4, 3.6)) | {"alt": "Width and height of the files."}
+    text = f"{len(shapes)} different sizes. " + (
+        "When pairs are loaded, the MRI is resampled on the grid of its CT."
+        if volumes
+        else "Before images can be compared they are resized to one."
+    )
     return {"text": text, "chart": chart, "table": table}
 
 

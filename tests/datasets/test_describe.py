@@ -14,6 +14,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from ctmri_detect.datasets._description.duplicates import find_duplicates
+from ctmri_detect.datasets._description.file_stats import background
 from ctmri_detect.datasets._description.findings import list_findings
 from ctmri_detect.datasets.describe import FILE_COLUMNS, describe_pairs
 from ctmri_detect.exceptions import DataLoadingError
@@ -201,6 +202,14 @@ def test_the_number_of_pairs_that_the_verdict_rests_on_is_told(tmp_path):
     found = describe_pairs(tmp_path)
     assert (found.summary["pairing"]["checked"], found.summary["pairing"]["compared"]) == (70, 64)
     assert said(found, "note", "belong together", "64 pairs compared")
+
+
+def test_one_dark_pixel_does_not_move_the_background():
+    image = head(0).astype(np.float32)
+    expected = background(image)
+    assert 0.3 < expected.mean() < 0.6
+    image[0, 0] = -120  # what interpolation leaves beside an edge
+    np.testing.assert_array_equal(background(image), expected)
 
 
 @pytest.mark.parametrize(("n", "told"), [(3, False), (12, True)])

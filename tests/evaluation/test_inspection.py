@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from ctmri_detect.datasets._volumes.volume import canonical
 from ctmri_detect.datasets.describe import describe_pairs
 from ctmri_detect.evaluation._inspection_images import moved_panel, overlays, square, volume_views
-from ctmri_detect.evaluation._inspection_tables import overview, statistics
+from ctmri_detect.evaluation._inspection_tables import overview, sizes, statistics
 from ctmri_detect.evaluation.inspection import write_inspection
 
 pytest.importorskip("jinja2")
@@ -149,6 +149,19 @@ def test_values_beyond_their_type_are_said_to_be_scaled(tmp_path):
         nib.save(image, tmp_path / "a" / f"{name}.nii.gz")
     rows = {name: cells for name, *cells in overview(describe_pairs(tmp_path))["rows"]}
     assert rows["Stored as"] == ["uint8", "uint8, scaled by the file's header"]
+
+
+def test_volumes_that_differ_in_slices_only_need_no_chart(tmp_path):
+    nib = pytest.importorskip("nibabel")
+    (tmp_path / "a").mkdir()
+    for name, depth in (("ct", 10), ("mr", 20)):
+        stored = np.random.default_rng(0).normal(100, 20, (12, 14, depth)).astype(np.float32)
+        nib.save(nib.Nifti1Image(stored, np.eye(4)), tmp_path / "a" / f"{name}.nii.gz")
+    part = sizes(describe_pairs(tmp_path))
+    assert part["chart"] is None
+    assert "resampled on the grid of its CT" in part["text"]
+    assert [row[:2] for row in part["table"]["rows"]] == [
+        ["CT", "12 x 14 x 10"], ["MRI", "12 x 14 x 20"]]  # fmt: skip
 
 
 def pixels(panel):

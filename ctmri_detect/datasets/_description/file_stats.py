@@ -106,11 +106,12 @@ def background(image: NDArray[Any]) -> NDArray[np.bool_]:
     seen = image[np.isfinite(image)]
     if not seen.size:
         return np.ones(image.shape, dtype=bool)
-    low = float(seen.min())
-    if low < -900:
+    if float(seen.min()) < -900:
         limit = _AIR
     else:
-        limit = low + _DARK * (float(np.percentile(_spread(seen, 65536), 99.5)) - low)
+        # not the extremes: one pixel of ringing below 0 would make all air a part of the head
+        low, high = np.percentile(_spread(seen, 65536), [0.5, 99.5])
+        limit = float(low + _DARK * (high - low))
     return ~(np.nan_to_num(image, nan=-np.inf) > limit)
 
 
