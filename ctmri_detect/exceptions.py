@@ -19,6 +19,10 @@ class MissingModalityError(ValueError):
     """A detector that needs both planes got samples with one of them missing."""
 
 
+class InjectionError(ValueError):
+    """An anomaly that was asked for can't be put into a slice so that it shows."""
+
+
 class UntrustedModelError(ValueError):
     """A saved model holds types that this library does not load."""
 

@@ -12,5 +12,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         "load_pairs": "ctmri_detect.datasets.folder",
         "load_volume_pairs": "ctmri_detect.datasets.volumes",
         "make_phantom_pairs": "ctmri_detect.datasets.phantom",
+        "make_phantom_volumes": "ctmri_detect.datasets.phantom_volumes",
     },
 )

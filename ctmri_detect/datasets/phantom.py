@@ -1,23 +1,28 @@
-"""A digital head phantom: paired CT and MRI slices of synthetic people, with known lesions."""
+"""A digital head phantom: paired CT and MRI slices of synthetic people, with known anomalies."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.random import RandomState, SeedSequence
-from sklearn.utils import Bunch, check_random_state
+from joblib import Parallel, delayed
+from numpy.random import RandomState
+from sklearn.utils import Bunch
 
-from ctmri_detect.datasets._phantom.compose import (
-    PairedSlice,
-    draw_person,
-    pixel_spacing,
-    render_slice,
+from ctmri_detect.datasets._phantom.options import check_fraction, make_setting
+from ctmri_detect.datasets._phantom.subjects import (
+    COLUMNS,
+    give_out,
+    make_subject,
+    slice_row,
+    subject_name,
+    subject_seeds,
 )
-from ctmri_detect.datasets._phantom.physics import SEQUENCES
-from ctmri_detect.synthesis.kinds import LESION_KINDS, SEVERITIES
+from ctmri_detect.datasets._volumes.slice_store import SliceStore
+from ctmri_detect.preprocessing._checks import check_number
+from ctmri_detect.synthesis.catalogue import check_kinds
 
 __all__ = ["make_phantom_pairs"]
 
@@ -25,12 +30,12 @@ _DESCR = """Synthetic paired CT and MRI slices of the head (digital phantom)
 
 Anatomy: ICBM152 2009a tissue maps (packaged with nilearn), warped anew for each subject, with
 skull and scalp as shells. Physics: partial volume, point spread and noise of CT in HU; spin-echo
-equation, bias field and Rician noise of MRI at 1.5 T in arbitrary units ({sequence}).
-Subjects: {n_subjects}; slices: {n_slices}; with a lesion: {n_anomalous} ({severity}).
+equation, bias field and Rician noise of MRI at {field_strength} T in arbitrary units ({sequence}).
+Subjects: {n_subjects}; slices: {n_slices}; with an anomaly: {n_anomalous} ({severity}).
 
 Nothing here comes from a patient's examination. A detector's figures on this phantom say how it
 compares with other detectors on it, not how it would do in a clinic: gyri are those of an average
-brain, neck and face are missing, a lesion is confined to one slice and pushes nothing aside.
+brain, neck and face are missing, and a lesion is confined to one slice.
 """
 
 
@@ -39,43 +44,63 @@ def make_phantom_pairs(
     slices_per_subject: int = 8,
     *,
     size: int = 256,
+    slice_spacing: float | None = None,
     kinds: str | Sequence[str] = "default",
     anomalous_fraction: float = 0.5,
     severity: str = "moderate",
     sequence: str = "t2",
+    field_strength: float = 1.5,
+    ct_artefacts: str | Sequence[str] = ("cupping",),
+    out: str | Path | None = None,
+    n_jobs: int | None = None,
     random_state: int | RandomState | None = None,
 ) -> Bunch:
-    """Make paired CT and MRI slices of synthetic heads, some with a lesion.
+    """Make paired CT and MRI slices of synthetic heads, some with an anomaly.
 
     Each subject is one smooth random warp of a template brain with its own ventricles, sulci,
     skull, scalp and harmless calcifications; all its slices are cut from that one head. A lesion
     is a change of tissue, made before point spread and noise, so that it shows in each modality
-    as its HU, T1, T2 and proton density let it. The images are raw: air and skull are in them.
+    as its HU, T1, T2 and proton density let it; bleeds and tumours push tissue aside in both. The
+    images are raw: air and skull are in them.
 
     It fails as a stand-in for patients: the gyri are those of an average brain, neck and face
-    are missing, a lesion lies in one slice only and has no mass effect. Use it to test code and
-    to compare methods, never to claim clinical accuracy. Diffusion is not modelled.
+    are missing, a lesion lies in one slice only (`make_phantom_volumes` has it in all slices that
+    it reaches). Use it to test code and to compare methods, never to claim clinical accuracy.
+    Diffusion is not modelled. How close it comes is measured on the page ``docs/phantom.md``.
 
     Parameters
     ----------
     n_subjects : int, default=20
         Number of synthetic people, 1 or more.
     slices_per_subject : int, default=8
-        Axial slices of each, evenly spread from MNI z = -8 to 56 mm, 1 or more.
+        Axial slices of each, 1 or more.
     size : int, default=256
         Height and width in pixels, 64 or more; the field of view is always 250 mm.
+    slice_spacing : float or None, default=None
+        mm between slices, which lie about MNI z = 24 mm. None spreads them evenly from z = -8 mm
+        (midbrain) to 56 mm.
     kinds : "default", str or sequence of str, default="default"
-        Kinds of lesion, given out in rotation; one name means that kind alone. "default" is all
-        of ``haematoma``, ``infarct_early``, ``infarct_subacute``, ``oedema``, ``tumour``,
-        ``calcification``, ``subdural_isodense``, ``contradiction`` (MRI shows fluid where
-        CT shows brain).
+        Kinds of anomaly, given out in rotation; one name means that kind alone. "default" is
+        `ctmri_detect.synthesis.DEFAULT_KINDS`; all names are in
+        `ctmri_detect.synthesis.anomaly_kinds`.
     anomalous_fraction : float, default=0.5
-        Share of slices with a lesion, 0 to 1, spread evenly over the subjects; exactly
+        Share of slices with an anomaly, 0 to 1, spread evenly over the subjects; exactly
         ``round(anomalous_fraction * n)`` slices.
     severity : {"mild", "moderate", "severe"}, default="moderate"
-        Lesion diameter (6-12, 12-24, 20-40 mm) and share of the tissue it replaces.
+        Lesion diameter (6-12, 12-24, 20-40 mm) and share of the tissue it replaces; strength of
+        artefacts.
     sequence : {"t1", "t2", "flair", "pd"}, default="t2"
-        MRI sequence, spin echo at 1.5 T.
+        MRI sequence, spin echo.
+    field_strength : {1.5, 3.0}, default=1.5
+        Tesla.
+    ct_artefacts : str or sequence of {"cupping", "streaks"}, default=("cupping",)
+        What beam hardening leaves in healthy CT: a bright rim beside the skull, dark bands
+        between dense bones (slower). ``()`` is a perfect scanner.
+    out : str, Path or None, default=None
+        Write the pairs to this new ``.npy`` file, subject by subject, and return them as a
+        read-only memmap. The masks (an eighth of the size) stay in memory.
+    n_jobs : int or None, default=None
+        Processes, subjects shared among them; -1 is one a core. The bits stay the same.
     random_state : int, RandomState instance or None, default=None
         Same seed, same bits. A subject depends on the seed and its place in the row only, not on
         how many others there are.
@@ -83,19 +108,25 @@ def make_phantom_pairs(
     Returns
     -------
     sklearn.utils.Bunch
-        data : float32 ndarray of shape (n, 2, size, size), CT in HU and MRI in arbitrary units.
-        target : int64 ndarray of shape (n,), +1 normal, -1 anomalous.
-        masks : bool ndarray of shape (n, size, size), True = more than half lesion.
-        groups : str ndarray of shape (n,), the subject ("sub-000", ...).
-        frame : DataFrame with ct, mri (None: there are no files), patient, slice (z in mm),
-        spacing (mm per pixel), sequence, kind, contrast_ct and contrast_mri (mean change of the
-        lesion's pixels against the same slice without it, in noise SDs), area_mm2.
-        paired : True. ct_units : "hu". skipped : []. DESCR : str.
+        data : float32 ndarray or memmap of shape (n, 2, size, size), CT in HU and MRI in
+        arbitrary units. target : int64 ndarray of shape (n,), +1 normal, -1 anomalous.
+        masks : bool ndarray of shape (n, size, size), True = more than half lesion; empty for
+        kinds that concern the whole slice. groups : str ndarray of shape (n,), the subject
+        ("sub-000", ...). frame : DataFrame with ct, mri (None: there are no files), patient,
+        slice (z in mm), spacing (mm per pixel), sequence, kind, severity, whole_slice, area_mm2,
+        diameter_mm (of the disc of equal area), cnr_ct and cnr_mri (root mean square change of
+        the lesion's pixels against the same slice without it, in noise SDs, signed as the mean
+        change; over the head for whole slices), mri_shift_x and mri_shift_y (the subject's own
+        misregistration, mm). paired : True. ct_units : "hu". skipped : []. DESCR : str.
 
     Raises
     ------
     ValueError
         If a parameter is out of its range; the message lists what is valid.
+    InjectionError
+        If a lesion can't be made visible in its slice.
+    FileExistsError
+        If `out` exists.
     ImportError
         If nilearn, which brings the template, is not installed.
 
@@ -113,83 +144,38 @@ def make_phantom_pairs(
     >>> pairs.data.shape, pairs.target.tolist().count(-1)
     ((4, 2, 64, 64), 2)
     """
-    names = _check(n_subjects, slices_per_subject, size, kinds, anomalous_fraction)
-    _one_of("severity", severity, SEVERITIES)
-    _one_of("sequence", sequence, SEQUENCES)
-    entropy = check_random_state(random_state).randint(2**31, size=4, dtype=np.int64)
+    check_number(n_subjects, "n_subjects", 1, integer=True)
+    check_number(slices_per_subject, "slices_per_subject", 1, integer=True)
+    check_fraction("anomalous_fraction", anomalous_fraction)
+    if slice_spacing is not None:
+        check_number(slice_spacing, "slice_spacing", 0, open_end=True)
+    names = check_kinds(kinds)
+    setting = make_setting(size, severity, sequence, field_strength, ct_artefacts)
     n_anomalous = round(anomalous_fraction * n_subjects * slices_per_subject)
-    slices: list[PairedSlice] = []
-    rows: list[dict] = []
-    for k, seed in enumerate(SeedSequence(entropy.tolist()).spawn(n_subjects)):
-        first, last = (j * n_anomalous // n_subjects for j in (k, k + 1))
-        lesions = [names[j % len(names)] for j in range(first, last)]
-        person_seed, order_seed = seed.spawn(2)
-        person = draw_person(person_seed, slices_per_subject)
-        plan = _give_out(lesions, slices_per_subject, np.random.default_rng(order_seed))
-        for index, kind in enumerate(plan):
-            made = render_slice(person, index, size, sequence, kind, severity)
-            slices.append(made)
-            rows.append(_row(made, k, person.levels[index], size, sequence, kind))
+    seeds = subject_seeds(random_state, n_subjects)
+    masks, rows = [], []
+    with SliceStore(out) as store:
+        subjects = Parallel(n_jobs=n_jobs, return_as="generator")(
+            delayed(make_subject)(seed, plan, slices_per_subject, slice_spacing, setting)
+            for seed, plan in zip(seeds, give_out(names, n_anomalous, n_subjects), strict=True)
+        )
+        for k, (person, kinds_of, slices) in enumerate(subjects):
+            common = {"patient": subject_name(k), "sequence": sequence}
+            for index, made in enumerate(slices):
+                store.append(made.pair, subject_name(k))
+                masks.append(made.mask)
+                rows.append(common | slice_row(made, person, index, setting, kinds_of[index]))
     frame = pd.DataFrame(rows)
     counts = {"n_subjects": n_subjects, "n_slices": len(frame), "n_anomalous": n_anomalous}
+    described = {"sequence": sequence, "severity": severity, "field_strength": field_strength}
     return Bunch(
-        data=np.stack([made.pair for made in slices]),
+        data=store.data(),
         target=np.where(frame["kind"] == "normal", 1, -1).astype(np.int64),
-        masks=np.stack([made.mask for made in slices]),
+        masks=np.stack(masks),
         groups=frame["patient"].to_numpy(dtype=str),
-        frame=frame,
+        frame=frame[list(COLUMNS)],
         paired=True,
         ct_units="hu",
         skipped=[],
-        DESCR=_DESCR.format(sequence=sequence, severity=severity, **counts),
+        DESCR=_DESCR.format(**counts, **described),
     )
-
-
-def _give_out(lesions: list[str], n_slices: int, rng: np.random.Generator) -> list[str | None]:
-    """Put the kinds that fall to a subject on slices drawn at random."""
-    plan: list[str | None] = [None] * n_slices
-    for place, kind in zip(rng.permutation(n_slices), lesions, strict=False):
-        plan[int(place)] = kind
-    return plan
-
-
-def _row(
-    made: PairedSlice, subject: int, z: float, size: int, sequence: str, kind: str | None
-) -> dict:
-    spacing = pixel_spacing(size)
-    return {
-        "ct": None,
-        "mri": None,
-        "patient": f"sub-{subject:03d}",
-        "slice": float(z),
-        "spacing": spacing,
-        "sequence": sequence,
-        "kind": kind or "normal",
-        "contrast_ct": made.contrast[0],
-        "contrast_mri": made.contrast[1],
-        "area_mm2": float(made.mask.sum()) * spacing**2,
-    }
-
-
-def _check(
-    n_subjects: int, slices: int, size: int, kinds: str | Sequence[str], fraction: float
-) -> list[str]:
-    """Refuse what makes no phantom; returns the names of the kinds."""
-    least = (("n_subjects", n_subjects, 1), ("slices_per_subject", slices, 1), ("size", size, 64))
-    for name, value, low in least:
-        if not isinstance(value, Integral) or value < low:
-            raise ValueError(f"{name} is {value!r}; expected an integer of at least {low}.")
-    if not isinstance(fraction, Real) or not 0 <= fraction <= 1:
-        raise ValueError(f"anomalous_fraction is {fraction!r}; expected a number from 0 to 1.")
-    names = list(LESION_KINDS) if isinstance(kinds, str) and kinds == "default" else kinds
-    names = [names] if isinstance(names, str) else list(names)
-    if not names:
-        raise ValueError(f"kinds is empty; expected 'default' or some of {list(LESION_KINDS)}.")
-    for name in names:
-        _one_of("kinds", name, LESION_KINDS)
-    return names
-
-
-def _one_of(parameter: str, value: str, valid: dict) -> None:
-    if value not in valid:
-        raise ValueError(f"{parameter} has {value!r}; expected one of {list(valid)}.")

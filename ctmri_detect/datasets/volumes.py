@@ -9,7 +9,9 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from ctmri_detect.datasets._files.listing import first_reasons
@@ -40,10 +42,11 @@ def load_volume_pairs(
     r"""Load axial CT-MRI pairs from NIfTI or DICOM volumes, one pair of volumes at a time.
 
     **NIfTI**: whatever `find_pairs` pairs (SynthRAD, BIDS, two folders, names with a modality);
-    a ``mask.nii.gz`` beside ``ct.nii.gz`` makes what lies outside of it NaN. **DICOM**: every
-    file below the folder, whatever its name; series are paired by PatientID and issuer. CT
-    numbers become Hounsfield units. Volumes that can't be used, and what is no volume
-    (localizers, reports, damaged files), are listed in `skipped` with a reason.
+    a ``mask.nii.gz`` beside ``ct.nii.gz`` makes what lies outside of it NaN, and a
+    ``lesion.nii.gz`` (on any grid; empty for the healthy) gives `masks`. **DICOM**: every file
+    below the folder, whatever its name; series are paired by PatientID and issuer. CT numbers
+    become Hounsfield units. Volumes that can't be used, and what is no volume (localizers,
+    reports, damaged files), are listed in `skipped` with a reason.
 
     **Orientation.** Row 0 is the front of the head, column 0 the patient's right, slice 0 the
     lowest: as a radiologist's print. The slices are those of the CT, turned but not tilted;
@@ -94,7 +97,9 @@ def load_volume_pairs(
     Returns
     -------
     Bunch
-        `data` float32 ``(n, 2, height, width)``; `target`, `masks` None; `groups` the patient
+        `data` float32 ``(n, 2, height, width)``; `masks` bool ``(n, height, width)`` and
+        `target` (-1 where a slice's mask holds a pixel, else +1), both None unless every pair of
+        volumes has a ``lesion.nii.gz``; `groups` the patient
         of each slice, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
         pseudonym and modality), patient, slice (counted from the lowest slice, 0, with those
         left out), spacing (mm a pixel), sequence, kind (None); `paired` True, or None where
@@ -138,7 +143,7 @@ def load_volume_pairs(
         Path(folder), patient=patient, sequence=sequence, series=series, key=key
     )
     with store:
-        rows, used, empty = _cut_all(cases, cut, store, skipped)
+        rows, lesions, used, empty = _cut_all(cases, cut, store, skipped)
         if not rows:
             raise DataLoadingError(
                 f"No pair of volumes is left of {len(cases)}; {len(skipped)} entries were "
@@ -148,10 +153,12 @@ def load_volume_pairs(
     for text, kind in findings(used, skipped, frame):
         warnings.warn(text, kind, stacklevel=2)
     known = frame["patient"].notna().all()
+    segmented = [lesion for lesion in lesions if lesion is not None]
+    masks = np.stack(segmented) if len(segmented) == len(lesions) else None
     return Bunch(
         data=store.data(),
-        target=None,
-        masks=None,
+        target=None if masks is None else np.where(masks.any(axis=(1, 2)), -1, 1),
+        masks=masks,
         groups=frame["patient"].to_numpy(dtype=str) if known else None,
         frame=frame,
         paired=True if all(case.same_space for case, *_ in used) else None,
@@ -163,9 +170,10 @@ def load_volume_pairs(
 
 def _cut_all(
     cases: list[Case], cut: Cut, store: SliceStore, skipped: Skipped
-) -> tuple[list[list[Any]], Used, Counter[str]]:
-    """Rows of the frame, the cases that gave any (with the CT's units), counts of empty slices."""
+) -> tuple[list[list[Any]], list[NDArray[np.bool_] | None], Used, Counter[str]]:
+    """Rows of the frame, lesions, cases that gave any (with the CT's units), empty slices."""
     rows: list[list[Any]] = []
+    lesions: list[NDArray[np.bool_] | None] = []
     used: Used = []
     empty: Counter[str] = Counter()
     for case in cases:
@@ -177,6 +185,7 @@ def _cut_all(
                     empty[one.empty] += 1
                     continue
                 store.append(one.pair, case.ct)
+                lesions.append(one.lesion)
                 place = [one.index, one.spacing, case.sequence, None]
                 rows.append([case.ct, case.mri, case.patient, *place])
         except DataLoadingError as error:
@@ -186,7 +195,7 @@ def _cut_all(
             skipped.append((case.ct, "no slice shows the head in both: do the two overlap?"))
         else:
             used.append((case, slices.units, slices.units_problem))
-    return rows, used, empty
+    return rows, lesions, used, empty
 
 
 def _check_spacing(value: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""Lesions as changes of tissue: drawn as a shape, put in before the scanner sees them.
+"""Synthetic lesions as changes of tissue: drawn as a shape, put in before the scanner sees them.
 
 A lesion is a soft field of 0..1 and a tissue that takes the place of what was there. What it
 looks like in CT and MRI follows from HU, T1, T2 and proton density, not from painted contrast.
@@ -12,10 +12,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ctmri_detect.exceptions import InjectionError
+from ctmri_detect.synthesis._outline import outline
 from ctmri_detect.synthesis.kinds import LESION_KINDS, SEVERITIES, LesionKind
+from ctmri_detect.synthesis.scene import Scene, grid
 from ctmri_detect.synthesis.tissues import Tissue
 
-__all__ = ["Lesion", "draw_lesion", "lesion_layers"]
+__all__ = ["Layer", "Lesion", "draw_lesion", "lesion_layers"]
+
+_OEDEMA = Tissue(-8.0, 1100.0, 140.0, 0.88)  # around a tumour; its CT number is a change
+_LAYER_AXES = {"crescent": (4.0, 0.8), "lens": (2.2, 1.1)}  # half length, thickness; of the radius
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Lesion:
     centre : (x, y)
         mm from the middle of the image, x to the right, y downwards.
     radius : (float, float)
-        Half axes in mm; for the subdural crescent half its length and its thickness.
+        Half axes in mm; for layers under the skull half the length and the thickness.
     angle : float
         Direction of the first half axis, radians.
     waves : ndarray of shape (5, 2)
@@ -49,37 +55,29 @@ class Lesion:
     strength: float
 
 
-def _site(kind: LesionKind, fractions: dict[str, NDArray], depth: NDArray) -> NDArray:
+@dataclass(frozen=True)
+class Layer:
+    """One change of tissue: where (0..1), into what, and whether its CT number is a change."""
+
+    field: NDArray[np.float32]
+    tissue: Tissue
+    hu_relative: bool
+
+
+def _site(kind: LesionKind, scene: Scene) -> NDArray:
     """Where a lesion of this kind may be, 0..1."""
-    brain = fractions["gm"] + fractions["wm"]
     if kind.site == "wm":
-        return fractions["wm"] + 0.3 * fractions["gm"]
+        return scene.fractions["wm"] + 0.3 * scene.fractions["gm"]
     if kind.site == "brain":
-        return brain
-    inside = brain + fractions["csf"] + fractions["dura"] + fractions["vein"]
-    inside = inside * (depth < 0.6)
+        return scene.brain()
+    if kind.site == "sulci":
+        return scene.fluid(deep=False) * (scene.depth < 0.6)
     if kind.site == "rim":
-        return inside
-    deep_fluid = fractions["csf"] * (depth < -20.0)
-    return np.clip(inside - deep_fluid, 0, 1)
+        return scene.intracranial()
+    return np.clip(scene.intracranial() - scene.fluid(deep=True), 0, 1)
 
 
-def _grid(shape: tuple[int, int], spacing: float) -> tuple[NDArray, NDArray]:
-    height, width = shape
-    x = (np.arange(width) - (width - 1) / 2) * spacing
-    y = (np.arange(height) - (height - 1) / 2) * spacing
-    grid = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
-    return grid[0], grid[1]
-
-
-def draw_lesion(
-    kind: str,
-    severity: str,
-    fractions: dict[str, NDArray],
-    depth: NDArray,
-    spacing: float,
-    rng: np.random.Generator,
-) -> Lesion:
+def draw_lesion(kind: str, severity: str, scene: Scene, rng: np.random.Generator) -> Lesion:
     """Draw a lesion that fits into a slice.
 
     Parameters
@@ -88,18 +86,19 @@ def draw_lesion(
         Key of `LESION_KINDS`.
     severity : {"mild", "moderate", "severe"}
         Sets diameter and strength.
-    fractions : dict of ndarray (height, width)
-        Healthy tissue fractions by name.
-    depth : ndarray (height, width)
-        Signed distance to the inner skull in mm, negative inside.
-    spacing : float
-        mm per pixel.
+    scene : Scene
+        The healthy slice.
     rng : numpy.random.Generator
         Source of randomness.
 
     Returns
     -------
     Lesion
+
+    Raises
+    ------
+    InjectionError
+        Where the slice has no tissue to hold it.
     """
     spec, level = LESION_KINDS[kind], SEVERITIES[severity]
     radius = 0.5 * spec.scale * rng.uniform(*level.diameter)
@@ -107,90 +106,71 @@ def draw_lesion(
     place, angle, strength = rng.random(), rng.uniform(0, np.pi), rng.uniform(*level.strength)
     waves = rng.standard_normal((5, 2)) * (0.16 / np.arange(2, 7)[:, None] ** 0.7)
     tissue = Tissue(*(rng.uniform(*limits) for limits in (spec.hu, spec.t1, spec.t2, spec.pd)))
-    if spec.site == "rim":
-        wanted = np.exp(-0.5 * ((depth + 1.0) / 1.0) ** 2) * _site(spec, fractions, depth)
-        wanted *= _away_from_midline(depth, spacing)
-        axes = (4.0 * radius, 0.8 * radius)
+    if spec.shape in _LAYER_AXES:
+        axes = tuple(radius * share for share in _LAYER_AXES[spec.shape])
     else:
-        wanted = cv2.GaussianBlur(_site(spec, fractions, depth), (0, 0), 0.6 * radius / spacing)
         axes = (radius * stretch, radius / stretch)
+    wanted = _wanted(spec, scene, radius)
+    top = float(wanted.max())
+    if top < 0.05:
+        raise InjectionError(f"the slice holds no tissue for {kind} (site: {spec.site})")
     # any place that holds most of the lesion; the best there is where none does
-    places = np.flatnonzero(wanted >= min(0.75, 0.95 * float(wanted.max())))
-    row, column = np.unravel_index(places[int(place * len(places))], depth.shape)
-    x, y = _grid(depth.shape, spacing)
+    places = np.flatnonzero(wanted >= min(0.75, 0.95 * top))
+    row, column = np.unravel_index(places[int(place * len(places))], scene.depth.shape)
+    x, y = grid(scene.depth.shape, scene.spacing)
     centre = (float(x[row, column]), float(y[row, column]))
-    return Lesion(kind, tissue, centre, axes, float(angle), waves, float(strength))
+    return Lesion(kind, tissue, centre, (axes[0], axes[1]), float(angle), waves, float(strength))
 
 
-def _away_from_midline(depth: NDArray, spacing: float) -> NDArray:
-    """Subdural blood lies over the convexity: 0 within 25 mm of the head's centre column."""
-    x, _ = _grid(depth.shape, spacing)
-    middle = x[depth < 0].mean()
+def _wanted(spec: LesionKind, scene: Scene, radius: float) -> NDArray:
+    """How well each pixel would do as the lesion's centre, 0..1."""
+    site = _site(spec, scene)
+    if spec.site == "rim":
+        site = np.exp(-0.5 * ((scene.depth + 1.0) / 1.0) ** 2) * site
+        return site * _away_from_midline(scene)
+    return cv2.GaussianBlur(site.astype(np.float32), (0, 0), 0.6 * radius / scene.spacing)
+
+
+def _away_from_midline(scene: Scene) -> NDArray:
+    """Blood outside the brain lies over the convexity: 0 within 25 mm of the centre column."""
+    x, _ = grid(scene.depth.shape, scene.spacing)
+    inside = scene.depth < 0
+    middle = x[inside].mean() if inside.any() else 0.0
     return (np.abs(x - middle) > 25.0).astype(np.float32)
 
 
-def _outline(lesion: Lesion, shape: tuple[int, int], spacing: float, grow: float) -> NDArray:
-    """Signed distance (about mm, negative inside) to the wavy ellipse, `grow` times its size."""
-    x, y = _grid(shape, spacing)
-    dx, dy = x - lesion.centre[0], y - lesion.centre[1]
-    along = np.cos(lesion.angle) * dx + np.sin(lesion.angle) * dy
-    across = np.cos(lesion.angle) * dy - np.sin(lesion.angle) * dx
-    a, b = grow * lesion.radius[0], grow * lesion.radius[1]
-    turn = np.arctan2(across / b, along / a)
-    wave = np.ones_like(turn)
-    for order, (cosine, sine) in enumerate(lesion.waves, start=2):
-        wave += cosine * np.cos(order * turn) + sine * np.sin(order * turn)
-    return (np.hypot(along / a, across / b) - np.clip(wave, 0.5, 1.5)) * np.sqrt(a * b)
-
-
-def _crescent(lesion: Lesion, depth: NDArray, spacing: float) -> NDArray:
-    """Signed distance (about mm) to a layer under the skull that thins towards its ends."""
-    x, y = _grid(depth.shape, spacing)
-    length, thickness = lesion.radius
-    away = np.hypot(x - lesion.centre[0], y - lesion.centre[1]) / length
-    below = LESION_KINDS[lesion.kind].edge  # deep enough that nothing is left beyond the ends
-    profile = (thickness + below) * np.sqrt(np.clip(1.0 - away**2, 0, 1)) - below
-    return np.maximum(-depth - profile, depth - 0.3 + 10.0 * (away >= 1.0))
-
-
-def lesion_layers(
-    lesion: Lesion, fractions: dict[str, NDArray], depth: NDArray, spacing: float
-) -> list[tuple[NDArray[np.float32], Tissue, bool]]:
+def lesion_layers(lesion: Lesion, scene: Scene, scale: float = 1.0) -> list[Layer]:
     """Apply a drawn lesion to a slice's geometry.
 
     Parameters
     ----------
     lesion : Lesion
         What `draw_lesion` returned.
-    fractions, depth, spacing
-        As in `draw_lesion`.
+    scene : Scene
+        The slice, after the lesion has pushed tissue aside.
+    scale : float, default=1.0
+        Size of the lesion in this slice relative to its middle, for lesions of several slices.
 
     Returns
     -------
-    list of (field, tissue, hu_relative)
-        Soft fields of 0..1 from the outermost to the innermost (the last one is the lesion
-        proper), each with the tissue that takes its place at full strength.
+    list of Layer
+        From the outermost to the innermost; the last one is the lesion proper, whose field
+        reaches 1 in a lesion that fits its site.
     """
     spec = LESION_KINDS[lesion.kind]
-    site = _site(spec, fractions, depth)
     layers = []
     if spec.halo:
-        oedema = Tissue(-8.0, 1100.0, 140.0, 0.88)
-        outline = _outline(lesion, depth.shape, spacing, spec.halo)
-        layers.append((_soft(outline, 4.0, 0.8 * fractions["wm"]), oedema, True))
-    if spec.site == "rim":
-        outline = _crescent(lesion, depth, spacing)
-    else:
-        outline = _outline(lesion, depth.shape, spacing, 1.0)
-    field = _soft(outline, spec.edge, site)
+        around = outline(lesion, scene, spec.halo * scale)
+        layers.append(Layer(_soft(around, 4.0, 0.8 * scene.fractions["wm"]), _OEDEMA, True))
+    field = _soft(outline(lesion, scene, scale), spec.edge, _site(spec, scene))
     top = float(field.max())
     if top < 0.95:  # a small lesion on coarse pixels still has a middle
         field = field / np.float32(max(top, 0.05))
-    layers.append((field, lesion.tissue, spec.hu_relative))
+    layers.append(Layer(field, lesion.tissue, spec.hu_relative))
     return layers
 
 
-def _soft(outline: NDArray, edge: float, site: NDArray) -> NDArray[np.float32]:
+def _soft(around: NDArray, edge: float, site: NDArray) -> NDArray[np.float32]:
     """1 inside the outline, a smooth step `edge` mm wide at it, 0 outside; times `site`."""
-    t = np.clip(0.5 - outline / (2.0 * edge), 0.0, 1.0)
+    t = np.clip(0.5 - around / (2.0 * edge), 0.0, 1.0)
     return (t * t * (3.0 - 2.0 * t) * site).astype(np.float32)

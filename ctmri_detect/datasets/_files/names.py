@@ -21,7 +21,7 @@ SEQUENCES = {
 _CONTRAST = {"ce", "gd", "post", "contrast"}  # after t1: with contrast agent
 _MASKS = {
     "mask", "masks", "seg", "segs", "dseg", "segmentation", "segmentations", "label", "labels",
-    "roi", "rois", "annotation", "annotations",
+    "roi", "rois", "annotation", "annotations", "lesion", "lesions",
 }  # fmt: skip
 _FILLERS = {
     "image", "images", "img", "imgs", "scan", "scans", "slice", "slices", "data", "files",

@@ -25,6 +25,8 @@ _SHELL_STEP = 3  # mm: the head's outline is smooth, so its distance map may be 
 _SHELL_PAD = 14  # voxels of that map: room for skull and scalp outside the template's box
 _CLOSING = 20.0  # mm: bridges the fissures; the skull does not follow them
 _VENTRICLE_DEPTH = 22.0  # mm below the envelope: deeper fluid counts as ventricle
+_FOLD_DEPTH = 26.0  # mm below the envelope: deeper ridges of grey matter are nuclei, not cortex
+_FOLD_WIDTH = 7  # voxels: a fold of cortex is two banks of about 3 mm with a sulcus between
 _VENTRICLE_BOX = ((50, 147), (55, 185), (40, 125))  # template voxels
 Spot = tuple[tuple[float, float, float], tuple[float, float, float], float]
 _FIELD_Z = (-80.0, 120.0)  # mm, range of the fields' knots along z
@@ -49,12 +51,17 @@ class Volume:
 
 @dataclass(frozen=True)
 class Template:
-    """Grey and white matter (0..255), signed distances to the envelope and the ventricles (mm)."""
+    """Grey and white matter (0..255), signed distances to the envelope and the ventricles (mm).
+
+    `folds` says how clearly a voxel lies midway between two banks of cortex (mm, 0 to about 2):
+    the average brain blurs the sulci there, a person's brain has them.
+    """
 
     gm: Volume
     wm: Volume
     envelope: Volume
     ventricles: Volume
+    folds: Volume
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,7 @@ def load_template() -> Template:
         wm=_as_bytes(wm, origin),
         envelope=envelope,
         ventricles=_ventricle_distance(gm + wm, origin, envelope),
+        folds=_folds(wm, origin, envelope),
     )
 
 
@@ -159,6 +167,23 @@ def _ventricle_distance(tissue: NDArray, origin: NDArray, envelope: Volume) -> V
     deep = envelope.sample(points).reshape(fluid.shape) < -_VENTRICLE_DEPTH
     distance = ndimage.gaussian_filter(_signed_distance(fluid & deep, 1.0), 0.7)
     return Volume(distance.astype(np.float32), corner, 1.0, 20.0)
+
+
+def _folds(wm: NDArray, origin: NDArray, envelope: Volume) -> Volume:
+    """Ridges of the distance to white matter within the cortex, slice by slice."""
+    distance = ndimage.gaussian_filter(
+        ndimage.distance_transform_edt(wm < 0.5).astype(np.float32), 0.7
+    )
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_FOLD_WIDTH, _FOLD_WIDTH))
+    folds = np.zeros_like(distance)
+    x, y = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in wm.shape[:2]), indexing="ij")
+    for k in range(wm.shape[2]):
+        plane = np.ascontiguousarray(distance[:, :, k])
+        ridge = np.asarray(cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, disc))
+        depth = envelope.sample(np.stack([x, y, np.full_like(x, k)]) + origin[:, None, None])
+        cortex = np.clip((depth + _FOLD_DEPTH) / 4.0, 0, 1) * np.clip(plane - 1.3, 0, 1)
+        folds[:, :, k] = ridge * cortex
+    return Volume(folds.astype(np.float16).astype(np.float32), origin, 1.0, 0.0)
 
 
 def _draw_field(rng: np.random.Generator, pitch: float, sd: float, channels: int) -> SmoothField:

@@ -13,6 +13,8 @@ from ctmri_detect.synthesis.tissues import TISSUES
 _SOFT_EDGE = 1.2  # mm, width of a tissue border: partial volume within the slice thickness
 _WARP_FADE = 15.0  # mm below the skull at which the brain's own warp has its full size
 _FALX_DEPTH = 30.0  # mm, how far the falx reaches below the envelope
+_NARROW_FOLD, _FOLD_RANGE = 0.75, 0.45  # mm of ridge at which a sulcus opens, young and by age
+_FOLD_EDGE = 0.8  # mm of ridge from closed to open
 _NAMES = list(TISSUES)
 
 
@@ -47,7 +49,8 @@ def _ramp(distance: NDArray, width: float = _SOFT_EDGE) -> NDArray:
 def head_points(subject: Subject, z: float, size: int) -> NDArray[np.float32]:
     """Template coordinates (3, size, size) of the pixels of the scanner's plane `z`."""
     offset = (np.arange(size) - (size - 1) / 2) * (FIELD_OF_VIEW / size)
-    x, y = np.meshgrid(offset, -offset)  # rows run from the face to the back of the head
+    # as radiologists hang them: the face up, the patient's right on the left of the picture
+    x, y = np.meshgrid(-offset, -offset)
     scanner = np.stack([x, y, np.full_like(x, z - TEMPLATE_CENTRE[2])])
     moved = scanner - subject.shift[:, None, None]
     points = np.tensordot(subject.affine, moved, axes=1) + TEMPLATE_CENTRE[:, None, None]
@@ -114,6 +117,8 @@ def _fill_brain(
     wm = template.wm.sample(points) / 255
     low = 0.15 + 0.3 * subject.atrophy  # the average template blurs sulci: sharpen, then widen
     tissue = np.clip((gm + wm - low) / (0.85 - low), 0, 1)
+    open_from = _NARROW_FOLD - _FOLD_RANGE * subject.atrophy
+    tissue *= 1.0 - np.clip((template.folds.sample(points) - open_from) / _FOLD_EDGE, 0, 1)
     from_ventricle = template.ventricles.sample(points)
     near = _ramp(from_ventricle - max(subject.ventricle, 0.0) - 2.0)
     wall = 1.0 - _ramp(from_ventricle - subject.ventricle)

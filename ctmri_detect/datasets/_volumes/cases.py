@@ -17,7 +17,7 @@ from ctmri_detect.datasets._volumes.dicom_headers import (
     holds_dicom,
     scan,
 )
-from ctmri_detect.datasets._volumes.nifti import read_nifti, read_nifti_mask
+from ctmri_detect.datasets._volumes.nifti import read_nifti, read_nifti_lesion, read_nifti_mask
 from ctmri_detect.datasets._volumes.volume import Volume
 from ctmri_detect.datasets.find import find_pairs
 from ctmri_detect.exceptions import DataLoadingError
@@ -37,6 +37,7 @@ class Case:
     read_ct: Callable[[], Volume]
     read_mri: Callable[[], Volume]
     read_mask: Callable[[], Volume] | None = None
+    read_lesion: Callable[[], Volume] | None = None
     same_space: bool = True
     burned_in: bool = False
 
@@ -99,7 +100,8 @@ def _nifti_cases(
         if row.status != "paired":
             skipped.append((row.ct or row.mri, row.status))
             continue
-        mask = _mask_beside(folder / row.ct)
+        mask = _beside(folder / row.ct, "mask")
+        lesion = _beside(folder / row.ct, "lesion")
         cases.append(
             Case(
                 patient=row.patient,
@@ -109,16 +111,17 @@ def _nifti_cases(
                 read_ct=partial(read_nifti, folder / row.ct),
                 read_mri=partial(read_nifti, folder / row.mri),
                 read_mask=None if mask is None else partial(read_nifti_mask, mask),
+                read_lesion=None if lesion is None else partial(read_nifti_lesion, lesion),
             )
         )
     return cases, skipped
 
 
-def _mask_beside(ct: Path) -> Path | None:
-    """SynthRAD's mask of the patient's outline: ``mask.nii.gz`` beside ``ct.nii.gz``."""
+def _beside(ct: Path, name: str) -> Path | None:
+    """A file of that name beside ``ct.nii.gz``, such as SynthRAD's ``mask.nii.gz``."""
     if ct.name.lower() not in ("ct.nii", "ct.nii.gz"):
         return None
-    found = [ct.with_name("mask" + suffix) for suffix in _NIFTI]
+    found = [ct.with_name(name + suffix) for suffix in _NIFTI]
     return next((path for path in found if path.is_file()), None)
 
 

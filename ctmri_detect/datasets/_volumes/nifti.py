@@ -60,7 +60,21 @@ def read_nifti(path: str | Path) -> Volume:
 
 
 def read_nifti_mask(path: str | Path) -> Volume:
-    """Read a NIfTI mask: 1 inside, 0 outside. An empty mask is refused.
+    """Read a NIfTI mask of the patient: 1 inside, 0 outside. An empty mask is refused.
+
+    Raises
+    ------
+    DataLoadingError
+        With a short reason.
+    """
+    volume = read_nifti_lesion(path)
+    if not volume.values.any():
+        raise DataLoadingError("the mask is empty")
+    return volume
+
+
+def read_nifti_lesion(path: str | Path) -> Volume:
+    """Read a NIfTI segmentation: 1 in any lesion, 0 elsewhere; it may be empty.
 
     Raises
     ------
@@ -68,10 +82,7 @@ def read_nifti_mask(path: str | Path) -> Volume:
         With a short reason.
     """
     volume = _canonical(_open(Path(path)))
-    inside = volume.values > 0.5
-    if not inside.any():
-        raise DataLoadingError("the mask is empty")
-    return Volume(inside.astype(np.float32), volume.affine)
+    return Volume((volume.values > 0.5).astype(np.float32), volume.affine)
 
 
 def _open(path: Path) -> Any:

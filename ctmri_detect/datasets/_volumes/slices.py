@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from ctmri_detect.datasets._volumes.ct_units import AIR, ct_units_of
 from ctmri_detect.datasets._volumes.resample import Plane, axial_slices, plane_grid
 from ctmri_detect.datasets._volumes.volume import Volume
 from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.validation import MRI
 
 _MIN_AREA = 1000.0
 """mm²: less head than this is the tip of the vertex, or the table."""
@@ -30,10 +32,11 @@ class Cut:
 
 @dataclass(frozen=True)
 class CutSlice:
-    """One pair; `empty` says why it should be left out."""
+    """One pair; `lesion` is None where nobody segmented it, `empty` why it should be left out."""
 
     index: int
     pair: NDArray[np.float32]
+    lesion: NDArray[np.bool_] | None
     spacing: float
     empty: str
 
@@ -66,17 +69,26 @@ def cut_case(case: Case, cut: Cut) -> CaseSlices:
     threshold = AIR if units == "hu" else low + _FOREGROUND * (high - low)
     plane = plane_grid(ct, cut.size)
     pairs = axial_slices(ct, mri, mask, slice_spacing=cut.slice_spacing, plane=plane)
-    return CaseSlices(units, problem, _checked(pairs, plane, threshold, cut.skip_empty))
+    lesions: Iterator[NDArray[np.bool_] | None] = repeat(None)
+    if case.read_lesion is not None:
+        lesion = _read(case.read_lesion, "lesion")
+        cuts = axial_slices(ct, lesion, None, slice_spacing=cut.slice_spacing, plane=plane)
+        lesions = (pair[MRI] > 0.5 for pair in cuts)  # NaN compares as False
+    both = zip(pairs, lesions, strict=False)
+    return CaseSlices(units, problem, _checked(both, plane, threshold, cut.skip_empty))
 
 
 def _checked(
-    pairs: Iterator[NDArray[np.float32]], plane: Plane, threshold: float, skip_empty: bool
+    slices: Iterator[tuple[NDArray[np.float32], NDArray[np.bool_] | None]],
+    plane: Plane,
+    threshold: float,
+    skip_empty: bool,
 ) -> Iterator[CutSlice]:
-    for index, pair in enumerate(pairs):
+    for index, (pair, lesion) in enumerate(slices):
         empty = _why_empty(pair, plane.spacing, threshold) if skip_empty else ""
         if not np.isfinite(pair).any():  # the contract allows no such sample
             empty = "nothing observed"
-        yield CutSlice(index, pair, plane.spacing, empty)
+        yield CutSlice(index, pair, lesion, plane.spacing, empty)
 
 
 def _why_empty(pair: NDArray[np.float32], spacing: float, threshold: float) -> str:

@@ -1,0 +1,127 @@
+"""One anomaly in one real pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import SeedSequence
+from numpy.typing import NDArray
+
+from ctmri_detect.exceptions import InjectionError
+from ctmri_detect.imageops.brainmask import CTUnits
+from ctmri_detect.imageops.smooth import masked_gaussian
+from ctmri_detect.synthesis.artefacts import ARTEFACT_KINDS, apply_artefact, draw_artefact
+from ctmri_detect.synthesis.contrast import LEAST_CNR, contrast_to_noise
+from ctmri_detect.synthesis.insertion import push_aside, replace_tissue
+from ctmri_detect.synthesis.kinds import LESION_KINDS
+from ctmri_detect.synthesis.lesions import Lesion, draw_lesion
+from ctmri_detect.synthesis.reading import Reading, read_pair
+from ctmri_detect.validation import CT, MRI
+
+_TRIES = 20  # lesions drawn before a slice is given up
+_BLUR = (0.6, 0.5)  # mm, Gaussian sigma of the point spread of CT and MRI, as in the phantom
+_CALM = 1.5  # mm, Gaussian sigma that leaves tissue and takes noise away
+
+_HU_RANGE = (-1024.0, 3071.0)  # what a scanner stores
+
+
+@dataclass(frozen=True)
+class Injected:
+    """One pair with its anomaly."""
+
+    pair: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    cnr: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of one sample."""
+
+    kind: str
+    severity: str
+    units: CTUnits
+    spacing: float
+    sequence: str | None
+    seed: SeedSequence
+
+
+def inject(pair: NDArray[np.float32], request: Request, other: NDArray | None) -> Injected:
+    """Put the anomaly into the pair; `other` is the MRI that a whole-slice kind exchanges.
+
+    Raises
+    ------
+    InjectionError
+        Where the pair can't hold it visibly.
+    """
+    reading = read_pair(pair, request.units, request.spacing, request.sequence)
+    if request.kind in LESION_KINDS:
+        return _inject_lesion(pair, reading, request)
+    if request.kind in ARTEFACT_KINDS:
+        rng = np.random.default_rng(request.seed)
+        artefact = draw_artefact(request.kind, request.severity, rng)
+        made = apply_artefact(artefact, pair, spacing=request.spacing, ct_units=request.units)
+    else:
+        made = pair.copy()
+        made[MRI] = other
+    cnr = contrast_to_noise(pair, made, reading.scene.depth < 0, reading.noise)
+    if not np.nanmax(np.abs(cnr)) >= LEAST_CNR:
+        raise InjectionError("the change would be less than the noise")
+    return Injected(made, np.zeros(pair.shape[1:], bool), cnr)
+
+
+def _inject_lesion(pair: NDArray[np.float32], reading: Reading, request: Request) -> Injected:
+    """The first drawn lesion that changes its pixels by more than the noise."""
+    best = 0.0
+    for each in request.seed.spawn(_TRIES):
+        rng = np.random.default_rng(each)
+        lesion = draw_lesion(request.kind, request.severity, reading.scene, rng)
+        made, mask = _put(pair, reading, lesion, request)
+        seen = mask & np.isfinite(made).any(axis=0)
+        if not seen.any():
+            continue
+        cnr = contrast_to_noise(pair, made, seen, reading.noise)
+        visible = float(np.nanmax(np.abs(cnr)))
+        if visible >= LEAST_CNR:
+            return Injected(made, seen, cnr)
+        best = max(best, visible)
+    raise InjectionError(
+        f"in {_TRIES} draws the largest change was {best:.2f} noise SDs; expected {LEAST_CNR:g}"
+    )
+
+
+def _put(
+    pair: NDArray[np.float32], reading: Reading, lesion: Lesion, request: Request
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The pair with the lesion: tissue moved with its noise, then changed under its noise."""
+    seen = np.isfinite(pair)
+    filled = np.where(seen, pair, np.float32(0))
+    scene, ct, mri = push_aside(
+        lesion, reading.scene, filled[CT], filled[MRI], order=cv2.INTER_LANCZOS4
+    )
+    moved = np.stack([ct, mri])
+    base = masked_gaussian(np.where(seen, moved, np.nan), _CALM / request.spacing)
+    base = np.where(seen, base, np.float32(0))
+    ideal_ct, ideal_mri, mask = replace_tissue(lesion, scene, base[CT], base[MRI], reading.look)
+    made = np.array(pair, dtype=np.float32)
+    for plane, ideal in ((CT, ideal_ct), (MRI, ideal_mri)):
+        change = np.asarray(ideal - base[plane])
+        change = cv2.GaussianBlur(change, (0, 0), _BLUR[plane] / request.spacing)
+        new = _as_stored(moved[plane] + change, pair[plane], plane, request.units)
+        touched = (new != filled[plane]) & seen[plane]
+        made[plane][touched] = new[touched]
+    return made, mask
+
+
+def _as_stored(new: NDArray, old: NDArray, plane: int, units: CTUnits) -> NDArray[np.float32]:
+    """Round and clip as the file that the plane came from would: no shortcut for a detector."""
+    values = old[np.isfinite(old)]
+    if values.size and bool(np.all(values == np.rint(values))):
+        new = np.rint(new)
+        if plane == MRI and values.min() >= 0 and values.max() <= 255:
+            new = np.clip(new, 0, 255)
+    if plane == CT:
+        new = np.clip(new, *((0, 255) if units == "uint8" else _HU_RANGE))
+    return np.asarray(new, dtype=np.float32)

@@ -1,0 +1,88 @@
+"""Whose MRI takes the place of a sample's own, for the kinds that exchange it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.random import SeedSequence
+from numpy.typing import NDArray
+
+from ctmri_detect.exceptions import InjectionError, InvalidPairsError
+from ctmri_detect.synthesis.kinds import WHOLE_SLICE_KINDS
+from ctmri_detect.validation import CT, MRI, PairReader, check_groups
+
+_SIDE = 24  # pixels of the thumbnail by which levels are compared
+
+
+class Partners:
+    """Finds the MRI of another level, or of another patient at the most similar level.
+
+    Parameters
+    ----------
+    X : PairReader
+    plan : sequence of str
+        The kind of each sample.
+    groups : array-like of shape (n,) or None
+
+    Raises
+    ------
+    InvalidPairsError
+        Where a kind needs patients and there are none.
+    """
+
+    def __init__(self, X: PairReader, plan: Sequence[str], groups: Any) -> None:
+        self.X, self.plan = X, plan
+        if not set(plan) & set(WHOLE_SLICE_KINDS):
+            return
+        if groups is None:
+            raise InvalidPairsError(
+                "groups is None; swapped_slice and foreign_slice need the patient of each sample. "
+                "Pass groups=, one a sample."
+            )
+        self.patients = check_groups(groups, len(X))
+        seen, thumbnails = [], []
+        for block in X.blocks():
+            seen.append(np.isfinite(block).any(axis=(2, 3)))
+            thumbnails += [_thumbnail(pair[CT]) for pair in block]
+        self.seen = np.concatenate(seen)
+        self.thumbnails = np.stack(thumbnails)
+
+    def other_mri(self, row: int, seed: SeedSequence) -> NDArray[np.float32] | None:
+        """The MRI plane for sample `row`; None where its kind exchanges nothing.
+
+        Raises
+        ------
+        InjectionError
+            Where no other sample will do.
+        """
+        kind = self.plan[row]
+        if kind not in WHOLE_SLICE_KINDS:
+            return None
+        if not self.seen[row].all():
+            raise InjectionError("one of its planes is missing, so that there is no pair to break")
+        same = self.patients == self.patients[row]
+        if kind == "foreign_slice":
+            rows = np.flatnonzero(~same & self.seen[:, MRI])
+            if not len(rows):
+                raise InjectionError("no other patient has an MRI")
+            distance = ((self.thumbnails[rows] - self.thumbnails[row]) ** 2).sum(axis=(1, 2))
+            chosen = rows[distance.argmin()]
+        else:
+            rows = np.flatnonzero(same & self.seen[:, MRI])
+            far = rows[np.abs(rows - row) > 1]  # the next slice often looks much the same
+            rows = far if len(far) else rows[rows != row]
+            if not len(rows):
+                raise InjectionError("its patient has no other slice with an MRI")
+            chosen = np.random.default_rng(seed).choice(rows)
+        return self.X[chosen : chosen + 1][0, MRI]
+
+
+def _thumbnail(ct: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The CT, small and without what was not observed; brightness to 0..1."""
+    plane = np.nan_to_num(ct, nan=-1000.0 if np.nanmin(ct, initial=0) < -100 else 0.0)
+    low, high = np.quantile(plane, [0.02, 0.98])
+    small = cv2.resize(plane, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return np.clip((small - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)

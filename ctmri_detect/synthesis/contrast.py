@@ -1,0 +1,49 @@
+"""How visible an anomaly is: its contrast-to-noise ratio in each plane."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LEAST_CNR", "contrast_to_noise"]
+
+LEAST_CNR = 1.0
+"""Less than the noise's standard deviation in both planes is no anomaly that can be seen."""
+
+
+def contrast_to_noise(
+    before: NDArray, after: NDArray, mask: NDArray[np.bool_], noise: tuple[float, float]
+) -> tuple[float, float]:
+    """Root mean square change over the mask in noise SDs, with the sign of the mean change.
+
+    Parameters
+    ----------
+    before, after : ndarray of shape (2, height, width)
+        The pair without and with the anomaly, with the same noise. NaN is left out.
+    mask : bool ndarray of shape (height, width)
+        True = anomaly.
+    noise : (float, float)
+        Standard deviation of the noise of CT and MRI.
+
+    Returns
+    -------
+    (float, float)
+        CT, MRI; NaN where a plane has no observed pixel in the mask.
+
+    Examples
+    --------
+    >>> before, mask = np.zeros((2, 4, 4)), np.eye(4, dtype=bool)
+    >>> contrast_to_noise(before, before - 3.0 * mask, mask, (1.0, 2.0))
+    (-3.0, -1.5)
+    """
+    ratios = []
+    for plane in range(2):
+        change = (np.asarray(after[plane]) - before[plane])[mask].astype(np.float64)
+        change = change[np.isfinite(change)]
+        if not change.size:
+            ratios.append(float("nan"))
+            continue
+        sign = -1.0 if change.mean() < 0 else 1.0
+        size = float(np.sqrt(np.mean(change**2)))
+        ratios.append(sign * size / noise[plane] if size else 0.0)
+    return ratios[0], ratios[1]

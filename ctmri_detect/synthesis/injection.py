@@ -1,0 +1,183 @@
+"""Put anomalies into healthy pairs, real or synthetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.random import RandomState, SeedSequence
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from tqdm.auto import tqdm
+
+from ctmri_detect.exceptions import InjectionError
+from ctmri_detect.imageops.brainmask import CTUnits
+from ctmri_detect.preprocessing._checks import check_choice, check_ct_units
+from ctmri_detect.synthesis._inject import Injected, Request, inject
+from ctmri_detect.synthesis._partners import Partners
+from ctmri_detect.synthesis.catalogue import check_kinds, is_whole_slice
+from ctmri_detect.synthesis.kinds import SEVERITIES
+from ctmri_detect.synthesis.reading import likeliest_sequence
+from ctmri_detect.synthesis.signals import SEQUENCES
+from ctmri_detect.validation import check_pairs
+
+__all__ = ["inject_anomalies"]
+
+
+def inject_anomalies(
+    X: ArrayLike,
+    kinds: str | Sequence[str] = "default",
+    *,
+    severity: str = "moderate",
+    ct_units: str = "hu",
+    sequence: str | None = None,
+    spacing: float | ArrayLike = 1.0,
+    groups: ArrayLike | None = None,
+    on_failure: str = "raise",
+    progress: bool = False,
+    random_state: int | RandomState | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], pd.DataFrame]:
+    """Put one anomaly into each pair of a healthy set.
+
+    A lesion takes the place of tissue: its HU, T1, T2 and proton density say what it looks like
+    in CT and MRI, on the levels of fluid, grey and white matter that are estimated from the pair
+    itself, under the pair's own noise. Bleeds and tumours push tissue aside in both planes. Whole
+    samples can be made to contradict each other (swapped or foreign MRI), or spoilt as scanners
+    spoil them. Anomalies lie where anatomy has them: blood outside the brain under the skull, an
+    infarct within one vascular territory, nothing in air.
+
+    It fails where the estimates do: a slice with a large lesion of its own has no three tissues;
+    an 8-bit CT is taken for the brain window (width 80 HU, level from the image). Territories
+    and lesion shapes are schematic. Detection of injected lesions is easier to measure than that of
+    real ones, and says less.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, 2, height, width)
+        Healthy pairs, raw (before windowing and scaling); NaN = not observed. Not altered.
+    kinds : "default", str or sequence of str, default="default"
+        Given out in rotation, row by row; `anomaly_kinds` lists all. A list of n names gives
+        each sample its own.
+    severity : {"mild", "moderate", "severe"}, default="moderate"
+        Lesion diameter (6-12, 12-24, 20-40 mm) and share of tissue replaced; strength of artefacts.
+    ct_units : {"hu", "uint8"}, default="hu"
+        Hounsfield units, or an exported 8-bit brain window; loaders say which.
+    sequence : {"t1", "t2", "flair", "pd"} or None, default=None
+        MRI sequence. None: the one that fits the levels of the tissues best in most of up to
+        15 pairs. Where no sample has a CT, it must be given.
+    spacing : float or array-like of shape (n_samples,), default=1.0
+        mm per pixel; every size in mm depends on it.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Patients; "swapped_slice" and "foreign_slice" need them.
+    on_failure : {"raise", "skip"}, default="raise"
+        What to do with samples that can't hold their anomaly: an error that names all of them, or
+        leave them healthy (kind "normal" in the frame, with the reason).
+    progress : bool, default=False
+        Show a progress bar on stderr.
+    random_state : int, RandomState instance or None, default=None
+        Same seed, same bits; what is drawn for a row does not depend on the other rows.
+
+    Returns
+    -------
+    X : float32 ndarray of shape (n_samples, 2, height, width)
+    masks : bool ndarray of shape (n_samples, height, width)
+        True = lesion (more than half, its oedema included), without tissue that is only
+        displaced; empty for whole-slice kinds.
+    frame : DataFrame
+        One row a sample: sample, kind, severity, whole_slice, area_mm2, diameter_mm (of the disc
+        of equal area), cnr_ct, cnr_mri (root mean square change in noise SDs, signed as the mean
+        change), reason ("" unless skipped). Targets: ``np.where(frame.kind == "normal", 1, -1)``.
+
+    Raises
+    ------
+    InvalidPairsError
+        If X is no array of pairs, or its CT can't be in `ct_units`.
+    InjectionError
+        If samples can't hold their anomaly; ``on_failure="skip"`` leaves them out.
+    ValueError
+        If a parameter is out of its range.
+
+    Examples
+    --------
+    >>> from ctmri_detect.datasets import make_phantom_pairs
+    >>> healthy = make_phantom_pairs(2, 2, size=96, anomalous_fraction=0, random_state=0)
+    >>> spacing = healthy.frame["spacing"]
+    >>> X, masks, frame = inject_anomalies(
+    ...     healthy.data, ["haematoma", "tumour"], spacing=spacing, random_state=0
+    ... )
+    >>> frame["kind"].tolist(), bool(masks.any(axis=(1, 2)).all())
+    (['haematoma', 'tumour', 'haematoma', 'tumour'], True)
+    """
+    reader = check_pairs(X)
+    names = check_kinds(kinds)
+    check_choice(severity, "severity", SEVERITIES)
+    check_ct_units(ct_units, "ct_units")
+    check_choice(on_failure, "on_failure", ("raise", "skip"))
+    if sequence is not None:
+        check_choice(sequence, "sequence", SEQUENCES)
+    spacings = _spacings(spacing, len(reader))
+    units = cast(CTUnits, ct_units)
+    sequence = sequence or likeliest_sequence(reader, units, spacings)
+    plan = [names[i % len(names)] for i in range(len(reader))]
+    partners = Partners(reader, plan, groups)
+    out = np.empty(reader.shape, np.float32)
+    masks = np.zeros((len(reader), *reader.shape[2:]), bool)
+    rows = []
+    entropy = check_random_state(random_state).randint(2**31, size=4, dtype=np.int64)
+    seeds = SeedSequence(entropy.tolist()).spawn(len(reader))
+    for i, seed in enumerate(tqdm(seeds, disable=not progress, unit="sample")):
+        request = Request(plan[i], severity, units, spacings[i], sequence, seed)
+        made, reason = _attempt(reader[i : i + 1][0], request, partners, i)
+        out[i], masks[i] = made.pair, made.mask
+        rows.append(_row(i, request, made, reason))
+    frame = pd.DataFrame(rows)
+    if on_failure == "raise" and (frame["reason"] != "").any():
+        raise InjectionError(_complaint(frame[frame["reason"] != ""], plan))
+    return out, masks, frame
+
+
+def _spacings(spacing: Any, n: int) -> list[float]:
+    """mm per pixel of each sample."""
+    values = np.asarray(spacing, dtype=np.float64)
+    if values.shape not in ((), (n,)) or not (np.isfinite(values) & (values > 0)).all():
+        raise ValueError(
+            f"spacing is {spacing!r}; expected mm per pixel: one number above 0, or one for each "
+            f"of the {n} samples."
+        )
+    return [float(value) for value in np.broadcast_to(values, n)]
+
+
+def _attempt(
+    pair: NDArray[np.float32], request: Request, partners: Partners, row: int
+) -> tuple[Injected, str]:
+    """The pair with its anomaly, or as it was, with the reason why not."""
+    try:
+        return inject(pair, request, partners.other_mri(row, request.seed)), ""
+    except InjectionError as error:
+        return Injected(pair, np.zeros(pair.shape[1:], bool), (np.nan, np.nan)), str(error)
+
+
+def _row(i: int, request: Request, made: Injected, reason: str) -> dict[str, Any]:
+    area = float(made.mask.sum()) * request.spacing**2
+    return {
+        "sample": i,
+        "kind": "normal" if reason else request.kind,
+        "severity": None if reason else request.severity,
+        "whole_slice": not reason and is_whole_slice(request.kind),
+        "area_mm2": area,
+        "diameter_mm": 2.0 * float(np.sqrt(area / np.pi)),
+        "cnr_ct": made.cnr[0],
+        "cnr_mri": made.cnr[1],
+        "reason": reason,
+    }
+
+
+def _complaint(failed: pd.DataFrame, plan: list[str]) -> str:
+    listed = [f"{row.sample} ({plan[row.sample]}): {row.reason}" for row in failed.itertuples()]
+    more = f"; and {len(listed) - 10} more" if len(listed) > 10 else ""
+    return (
+        f"{len(listed)} of {len(plan)} samples can't hold their anomaly: {'; '.join(listed[:10])}"
+        f"{more}. Leave these samples or kinds out, or pass on_failure='skip'."
+    )

@@ -1,0 +1,203 @@
+"""Put a drawn lesion into a pair of images: push tissue aside, then replace it.
+
+References
+----------
+.. [1] Prastawa, Bullitt, Gerig (2009), "Simulation of brain tumors in MR images for evaluation of
+   segmentation efficacy", Medical Image Analysis 13(2):297-311: a tumour as displacement of
+   tissue, then infiltration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ctmri_detect.synthesis._outline import layer_thickness, outline
+from ctmri_detect.synthesis.kinds import LESION_KINDS
+from ctmri_detect.synthesis.lesions import Lesion, lesion_layers
+from ctmri_detect.synthesis.scene import Scene
+from ctmri_detect.synthesis.tissues import Tissue
+
+__all__ = ["Look", "displacement", "move", "push_aside", "replace_tissue"]
+
+_REACH = 14.0  # mm, least distance over which displaced tissue is compressed
+_GIVE = 0.6  # of the distance to the skull: tissue moves no further, and never out of bone
+_SHIFT = 0.6  # of the mean half axis: how far the MRI of a shifted region is moved
+_EDGE = 1.0  # mm: the skull's border is no sharper, and none of it may be drawn inwards
+_SMOOTH = 1.5  # mm, Gaussian sigma that smooths the displacement
+
+
+@dataclass(frozen=True)
+class Look:
+    """How tissue looks in a pair of images.
+
+    Parameters
+    ----------
+    hu_slope, hu_offset : float
+        Value in the CT plane = ``hu_offset + hu_slope * HU``.
+    signal : callable
+        Tissue (at 1.5 T) to its value in the MRI plane: a number, or an image where the
+        receiver's sensitivity varies.
+    """
+
+    hu_slope: float
+    hu_offset: float
+    signal: Callable[[Tissue], float | NDArray]
+
+
+def displacement(lesion: Lesion, scene: Scene, scale: float = 1.0) -> NDArray[np.float32] | None:
+    """Where each pixel's tissue comes from, mm relative to the pixel; None where nothing moves.
+
+    Parameters
+    ----------
+    lesion : Lesion
+    scene : Scene
+    scale : float, default=1.0
+        Size of the lesion in this slice relative to its middle.
+
+    Returns
+    -------
+    float32 ndarray of shape (2, height, width) or None
+        x and y; exactly 0 beyond the reach of the lesion and at the skull.
+    """
+    spec = LESION_KINDS[lesion.kind]
+    around = outline(lesion, scene, scale)
+    if spec.shape == "shift":
+        size = _SHIFT * float(np.mean(lesion.radius)) * scale
+        inside = np.clip(0.5 - around / (4.0 * size), 0, 1)
+        direction = np.array([np.cos(lesion.angle), np.sin(lesion.angle)])
+        return _tethered(size * direction[:, None, None] * inside, scene, inside > 0)
+    if not spec.push:
+        return None
+    smaller = min(lesion.radius) * scale
+    reach = max(_REACH, 5.0 * spec.push * smaller)  # gentle: the map has to stay one to one
+    if spec.shape == "blob":
+        smooth, sigma = np.clip(around, -smaller, reach), max(_SMOOTH, 0.4 * smaller)
+        amount = spec.push * smaller * np.clip(1.0 + around / smaller, 0, 1)
+    else:  # a layer under the skull pushes inwards, each part of it by its own thickness
+        thickness = layer_thickness(lesion, scene, scale)
+        around, smooth, sigma = -scene.depth - thickness, -scene.depth, _SMOOTH
+        amount = spec.push * np.maximum(thickness, 0)
+    size = amount * np.clip(1.0 - np.maximum(around, 0) / reach, 0, 1) ** 2
+    return _tethered(-size * _uphill(smooth, sigma / scene.spacing), scene, around < reach)
+
+
+def _uphill(image: NDArray, sigma: float) -> NDArray:
+    """Unit vectors (x, y) along which the smoothed image grows fastest."""
+    down, right = np.gradient(cv2.GaussianBlur(image.astype(np.float32), (0, 0), sigma))
+    length = np.maximum(np.hypot(right, down), 1e-6)
+    return np.stack([right / length, down / length])
+
+
+def _tethered(field: NDArray, scene: Scene, where: NDArray) -> NDArray[np.float32]:
+    """The field made smooth, held fast at the skull, and exactly 0 outside `where`."""
+    sigma = _SMOOTH / scene.spacing
+    smooth = np.stack([cv2.GaussianBlur(axis.astype(np.float32), (0, 0), sigma) for axis in field])
+    slack = _GIVE * np.clip(-scene.depth - _EDGE - scene.spacing, 0, None)
+    held = np.minimum(1.0, slack / np.maximum(np.hypot(*smooth), 1e-6))
+    return (smooth * (held * where)).astype(np.float32)
+
+
+def move(image: NDArray, field: NDArray[np.float32], spacing: float, order: int) -> NDArray:
+    """The image with its tissue moved; untouched, to the bit, where the field is 0.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+    field : ndarray of shape (2, height, width)
+        What `displacement` returned, mm.
+    spacing : float
+        mm per pixel.
+    order : int
+        Interpolation: ``cv2.INTER_LINEAR`` for what is smooth, ``cv2.INTER_LANCZOS4`` for images
+        with noise, whose strength it keeps.
+
+    Returns
+    -------
+    ndarray of shape (height, width)
+    """
+    height, width = image.shape
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    from_x, from_y = x + field[0] / np.float32(spacing), y + field[1] / np.float32(spacing)
+    moved = cv2.remap(
+        image.astype(np.float32), from_x, from_y, order, borderMode=cv2.BORDER_REPLICATE
+    )
+    still = (field == 0).all(axis=0)
+    return np.where(still, image, moved)
+
+
+def push_aside(
+    lesion: Lesion,
+    scene: Scene,
+    ct: NDArray,
+    mri: NDArray,
+    scale: float = 1.0,
+    order: int = cv2.INTER_LINEAR,
+) -> tuple[Scene, NDArray, NDArray]:
+    """The slice after the lesion's mass effect; a shifted region moves the MRI alone."""
+    field = displacement(lesion, scene, scale)
+    if field is None:
+        return scene, ct, mri
+    mri = move(mri, field, scene.spacing, order)
+    if LESION_KINDS[lesion.kind].shape == "shift":
+        return scene, ct, mri
+    ct = move(ct, field, scene.spacing, order)
+    fractions = {
+        name: move(layer, field, scene.spacing, cv2.INTER_LINEAR)
+        for name, layer in scene.fractions.items()
+    }
+    return replace(scene, fractions=fractions), ct, mri
+
+
+def _nearest_within(scene: Scene) -> tuple[NDArray, NDArray]:
+    """Indices of the nearest pixel that holds no bone.
+
+    What a lesion takes the place of is the soft part of a pixel, whatever bone is in the rest.
+    """
+    soft = (scene.intracranial() > 0.9) & (scene.depth < -scene.spacing)
+    if not soft.any():
+        soft = scene.depth < 0
+    rows, columns = ndimage.distance_transform_edt(
+        ~soft, return_distances=False, return_indices=True
+    )
+    return rows, columns
+
+
+def replace_tissue(
+    lesion: Lesion, scene: Scene, ct: NDArray, mri: NDArray, look: Look, scale: float = 1.0
+) -> tuple[NDArray, NDArray, NDArray[np.bool_]]:
+    """Ideal images with the lesion in them, and its mask: where more than half is lesion.
+
+    Parameters
+    ----------
+    lesion : Lesion
+    scene, ct, mri
+        The slice after `push_aside`; the images without noise.
+    look : Look
+        How the lesion's tissue looks in them.
+    scale : float, default=1.0
+        Size of the lesion in this slice relative to its middle.
+
+    Returns
+    -------
+    ct, mri : ndarray of shape (height, width)
+    mask : bool ndarray of shape (height, width)
+        The lesion with its oedema, without tissue that is merely displaced.
+    """
+    if LESION_KINDS[lesion.kind].shape == "shift":
+        return ct, mri, (outline(lesion, scene, scale) < 0) & (scene.depth < 0)
+    nearest = _nearest_within(scene)
+    spared = np.ones_like(scene.depth)
+    for layer in lesion_layers(lesion, scene, scale):
+        share = np.float32(lesion.strength) * layer.field
+        hu = np.float32(look.hu_slope * layer.tissue.hu)
+        to = hu if layer.hu_relative else hu + np.float32(look.hu_offset) - ct[nearest]
+        ct = ct + share * to
+        mri = mri + share * (look.signal(layer.tissue) - mri[nearest])
+        spared = spared * (1.0 - layer.field)
+    return ct.astype(np.float32), mri.astype(np.float32), spared < 0.5

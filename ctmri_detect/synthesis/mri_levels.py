@@ -1,0 +1,98 @@
+"""From the signal that physics gives to the values of one MRI slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect.imageops.smooth import masked_gaussian
+from ctmri_detect.synthesis.classes import TISSUE_NAMES
+from ctmri_detect.synthesis.signals import Protocol
+from ctmri_detect.synthesis.tissues import Tissue
+
+__all__ = ["mri_levels"]
+
+_BIAS_REACH = 15.0  # mm, Gaussian sigma of the bias estimate: far wider than gyri
+_BIAS_RANGE = (0.7, 1.4)  # twice what scanners show at 1.5 T; beyond it is anatomy
+Fractions = dict[str, NDArray[np.float32]]
+
+
+def mri_levels(
+    mri: NDArray[np.float32],
+    fractions: Fractions,
+    core: NDArray[np.bool_],
+    protocol: Protocol,
+    spacing: float,
+) -> Callable[[Tissue], float | NDArray]:
+    """The function from a tissue (at 1.5 T) to its value in an MRI plane.
+
+    Signals are turned into values by the measured levels of fluid and of brain, linearly between
+    them and proportionally beyond, times the bias field.
+
+    Parameters
+    ----------
+    mri : ndarray of shape (height, width)
+        The plane without noise.
+    fractions : dict of str to ndarray
+        Share of each tissue.
+    core : bool ndarray of shape (height, width)
+        Pixels that hold brain and its fluid only.
+    protocol : Protocol
+        What the tissues should give.
+    spacing : float
+        mm per pixel.
+
+    Returns
+    -------
+    callable
+        Zero where the plane is missing.
+    """
+    usable = core & np.isfinite(mri)
+    if not usable.any():
+        return lambda tissue: 0.0
+    levels = {
+        name: float(np.average(mri[usable], weights=fractions[name][usable] ** 2 + 1e-9))
+        for name in TISSUE_NAMES
+    }
+    bias = _bias(mri, fractions, levels, usable, spacing)
+    signals, values = _anchors(protocol, levels)
+
+    def signal(tissue: Tissue) -> float | NDArray:
+        given = protocol.signal(tissue)
+        if given > signals[-1]:
+            return np.float32(values[-1] * given / signals[-1]) * bias
+        return np.float32(np.interp(given, signals, values)) * bias
+
+    return signal
+
+
+def _anchors(protocol: Protocol, levels: dict[str, float]) -> tuple[list[float], list[float]]:
+    """Signals and values that belong together, both rising: nothing, brain, fluid."""
+    expected = protocol.healthy
+    fluid = (expected["csf"], levels["csf"])
+    brain = (0.5 * (expected["gm"] + expected["wm"]), 0.5 * (levels["gm"] + levels["wm"]))
+    signals, values = [0.0], [0.0]
+    for at, value in sorted((fluid, brain)):
+        if at > signals[-1] + 1e-6:
+            signals.append(at)
+            values.append(max(value, values[-1]))
+    return signals, values
+
+
+def _bias(
+    mri: NDArray[np.float32],
+    fractions: Fractions,
+    levels: dict[str, float],
+    usable: NDArray[np.bool_],
+    spacing: float,
+) -> NDArray[np.float32]:
+    """How the receiver's sensitivity varies, about 1."""
+    expected = np.sum([levels[name] * fractions[name] for name in TISSUE_NAMES], axis=0)
+    solid = usable & (fractions["csf"] < 0.1) & (expected > 0)
+    if not solid.any():
+        return np.ones_like(mri)
+    ratio = np.where(solid, mri / np.where(solid, expected, 1.0), np.nan)
+    ratio = np.where(solid, ratio, np.nanmedian(ratio)).astype(np.float32)
+    return np.clip(masked_gaussian(ratio[None], _BIAS_REACH / spacing)[0], *_BIAS_RANGE)

@@ -1,0 +1,155 @@
+"""Read a healthy pair: where its tissues are, and how tissue looks in it.
+
+The phantom knows these; of real images they are estimated, well enough to put a lesion where
+its tissue is and to give it the level that its physics says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ctmri_detect.exceptions import InjectionError
+from ctmri_detect.imageops.brainmask import (
+    BONE_HU,
+    UINT8_TO_HU,
+    CTUnits,
+    brain_mask,
+    mri_head_mask,
+)
+from ctmri_detect.imageops.smooth import masked_gaussian
+from ctmri_detect.synthesis.classes import find_classes
+from ctmri_detect.synthesis.insertion import Look
+from ctmri_detect.synthesis.mri_levels import mri_levels
+from ctmri_detect.synthesis.scene import Scene
+from ctmri_detect.synthesis.signals import SEQUENCES, make_protocol
+from ctmri_detect.synthesis.tissues import TISSUES
+from ctmri_detect.validation import CT, MRI, PairReader
+
+__all__ = ["Reading", "likeliest_sequence", "read_pair"]
+
+_SKULL_AND_SCALP = 11.0  # mm from the skin to the brain, where an MRI alone shows the head (chosen)
+_CORE = 4.0  # mm below the skull: deeper pixels hold brain and its fluid only
+_CALM = 1.5  # mm, Gaussian sigma that leaves tissue and takes noise away
+_VOTES = 15
+_LEAST_PIXELS = 200  # fewer say nothing about three tissues
+_TYPICAL_BRAIN = 0.5 * (TISSUES["gm"].hu + TISSUES["wm"].hu)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a healthy pair says about itself.
+
+    Parameters
+    ----------
+    scene : Scene
+    look : Look
+    noise : (float, float)
+        Standard deviation of the noise of CT and MRI in their own units; NaN where missing.
+    sequence : str
+        The MRI sequence, as given or as it seems.
+    """
+
+    scene: Scene
+    look: Look
+    noise: tuple[float, float]
+    sequence: str
+
+
+def read_pair(
+    pair: NDArray[np.float32], units: CTUnits, spacing: float, sequence: str | None
+) -> Reading:
+    """Estimate tissue, levels and noise of a healthy pair.
+
+    Parameters
+    ----------
+    pair : ndarray of shape (2, height, width)
+        Raw, or NaN outside the brain.
+    units : {"hu", "uint8"}
+    spacing : float
+        mm per pixel.
+    sequence : {"t1", "t2", "flair", "pd"} or None
+        None: the one whose levels of fluid, grey and white matter fit best.
+
+    Returns
+    -------
+    Reading
+
+    Raises
+    ------
+    InjectionError
+        Where no brain is found, or a lone MRI comes without its sequence.
+    """
+    brain = _brain(pair, units, spacing)
+    outwards = ndimage.distance_transform_edt(~brain)
+    depth = (spacing * (outwards - ndimage.distance_transform_edt(brain))).astype(np.float32)
+    calm = masked_gaussian(pair, _CALM / spacing)
+    core = depth < -_CORE
+    if core.sum() < _LEAST_PIXELS:
+        raise InjectionError(f"its brain has {int(core.sum())} pixels, too few to tell tissues")
+    for plane in (CT, MRI):
+        seen = np.isfinite(calm[plane])
+        if seen[core].mean() > 0.5:  # else the plane is missing, or as good as missing
+            core &= seen
+    slope = 1.0 if units == "hu" else 1.0 / UINT8_TO_HU
+    classes = find_classes(calm / np.array([slope, 1.0])[:, None, None], brain, core)
+    if sequence is None:
+        if np.isnan(classes.means).any() and not np.isfinite(pair[CT]).any():
+            raise InjectionError("it has no CT and its MRI sequence is not given; say sequence=")
+        sequence = classes.likeliest_sequence(list(SEQUENCES))
+    fractions = classes.named(sequence)
+    tissue: NDArray[np.bool_] = np.asarray(core & (fractions["csf"] < 0.2))
+    offset = 0.0
+    if units == "uint8" and np.isfinite(pair[CT][tissue]).any():
+        offset = float(np.nanmedian(pair[CT][tissue])) - slope * _TYPICAL_BRAIN
+    signal = mri_levels(calm[MRI], fractions, core, make_protocol(sequence), spacing)
+    noise = [_noise(pair[plane], calm[plane], tissue) for plane in (CT, MRI)]
+    scene = Scene(fractions, depth, spacing)
+    return Reading(scene, Look(slope, offset, signal), (noise[0], noise[1]), sequence)
+
+
+def _brain(pair: NDArray[np.float32], units: CTUnits, spacing: float) -> NDArray[np.bool_]:
+    """The brain: what was left of the pair by an earlier mask, or else found."""
+    seen: NDArray[np.bool_] = np.isfinite(pair).any(axis=0)
+    ct = pair[CT][np.isfinite(pair[CT])]
+    bone = BONE_HU[units] / (1.0 if units == "hu" else UINT8_TO_HU)
+    if seen.mean() < 0.9 and (not ct.size or np.mean(ct > bone) < 0.05):
+        return np.asarray(ndimage.binary_fill_holes(seen))
+    if ct.size:
+        mask = brain_mask(pair[CT], units)
+    else:
+        head = ndimage.distance_transform_edt(mri_head_mask(pair[MRI]))
+        mask = np.asarray(spacing * head > _SKULL_AND_SCALP, dtype=bool)
+    if not mask.any():
+        raise InjectionError("no brain was found in it; leave out slices below the skull base")
+    return np.asarray(ndimage.binary_fill_holes(mask))
+
+
+def likeliest_sequence(X: PairReader, units: CTUnits, spacings: list[float]) -> str | None:
+    """The sequence that most of some pairs of a set seem to have; None where none can be read.
+
+    One data set holds one sequence, and one slice can deceive: at most 15 are asked.
+    """
+    votes: Counter[str] = Counter()
+    for row in np.unique(np.linspace(0, len(X) - 1, _VOTES).astype(int)):
+        pair = X[row : row + 1][0]
+        if not np.isfinite(pair).any(axis=(1, 2)).all():
+            continue
+        with suppress(InjectionError):
+            votes[read_pair(pair, units, spacings[row], None).sequence] += 1
+    return votes.most_common(1)[0][0] if votes else None
+
+
+def _noise(plane: NDArray, calm: NDArray, tissue: NDArray[np.bool_]) -> float:
+    """Robust standard deviation of what smoothing took away, within grey and white matter."""
+    rest = (plane - calm)[tissue]
+    rest = rest[np.isfinite(rest)]
+    if not rest.size:
+        return float("nan")
+    spread = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
+    return max(spread, 1e-3 * float(np.ptp(plane[tissue & np.isfinite(plane)])), 1e-6)
