@@ -10,7 +10,7 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from ctmri_detect.exceptions import InjectionError
-from ctmri_detect.imageops.brainmask import CTUnits
+from ctmri_detect.imageops.brainmask import BONE_HU, UINT8_TO_HU, CTUnits
 from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.synthesis.artefacts import ARTEFACT_KINDS, apply_artefact, draw_artefact
 from ctmri_detect.synthesis.contrast import LEAST_CNR, contrast_to_noise
@@ -67,8 +67,8 @@ def inject(pair: NDArray[np.float32], request: Request, other: NDArray | None) -
         made = pair.copy()
         made[MRI] = other
     cnr = contrast_to_noise(pair, made, reading.scene.depth < 0, reading.noise)
-    if not np.nanmax(np.abs(cnr)) >= LEAST_CNR:
-        raise InjectionError("the change would be less than the noise")
+    if not np.nanmax(np.abs(cnr)) > 0:
+        raise InjectionError("it would change nothing within the head")
     return Injected(made, np.zeros(pair.shape[1:], bool), cnr)
 
 
@@ -102,8 +102,9 @@ def _put(
         lesion, reading.scene, filled[CT], filled[MRI], order=cv2.INTER_LANCZOS4
     )
     moved = np.stack([ct, mri])
-    base = masked_gaussian(np.where(seen, moved, np.nan), _CALM / request.spacing)
-    base = np.where(seen, base, np.float32(0))
+    soft = seen & (scene.depth < 0) & (moved[CT] <= _bone(request.units))
+    base = masked_gaussian(np.where(soft, moved, np.nan), _CALM / request.spacing)
+    base = np.where(soft, base, np.float32(0))
     ideal_ct, ideal_mri, mask = replace_tissue(lesion, scene, base[CT], base[MRI], reading.look)
     made = np.array(pair, dtype=np.float32)
     for plane, ideal in ((CT, ideal_ct), (MRI, ideal_mri)):
@@ -113,6 +114,11 @@ def _put(
         touched = (new != filled[plane]) & seen[plane]
         made[plane][touched] = new[touched]
     return made, mask
+
+
+def _bone(units: CTUnits) -> float:
+    """The CT value at which bone begins, in the units of the plane."""
+    return BONE_HU[units] if units == "hu" else BONE_HU[units] / UINT8_TO_HU
 
 
 def _as_stored(new: NDArray, old: NDArray, plane: int, units: CTUnits) -> NDArray[np.float32]:

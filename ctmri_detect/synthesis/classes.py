@@ -1,116 +1,146 @@
 """Fluid, grey and white matter of a pair, and the MRI sequence that shows them so.
 
+Fluid is told by its CT, 25 HU below brain; the MRI then draws its outline more sharply and tells
+grey from white matter, whose order the sequence gives.
+
 References
 ----------
-.. [1] Zhang, Brady, Smith (2001), "Segmentation of brain MR images through a hidden Markov random
-   field model", IEEE Trans. Med. Imaging 20(1):45-57: tissue classes as a Gaussian mixture (here
-   without the field).
+.. [1] Otsu (1979), "A threshold selection method from gray-level histograms", IEEE Trans. Syst.
+   Man Cybern. 9(1):62-66.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import permutations
-
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.mixture import GaussianMixture
+from skimage.filters import threshold_multiotsu, threshold_otsu
 
 from ctmri_detect.exceptions import InjectionError
-from ctmri_detect.synthesis.signals import make_protocol
+from ctmri_detect.synthesis.signals import SEQUENCES, make_protocol
 from ctmri_detect.synthesis.tissues import TISSUES
-from ctmri_detect.validation import CT, MRI
 
-__all__ = ["TISSUE_NAMES", "Classes", "find_classes"]
+__all__ = ["TISSUE_NAMES", "find_tissues", "sequence_of"]
 
-TISSUE_NAMES: tuple[str, ...] = ("csf", "wm", "gm")
-_MOST_PIXELS = 6000  # more only cost time
-_CT_RANGE = (-5.0, 75.0)  # HU of brain and its fluid; beyond lie fat, blood and bone
-
-
-@dataclass(frozen=True)
-class Classes:
-    """Three classes of pixels.
-
-    Parameters
-    ----------
-    shares : ndarray of shape (3, height, width)
-        Probability of each class; 0 outside the brain.
-    means : ndarray of shape (3, 2)
-        CT (HU) and MRI of each class; NaN for a missing plane.
-    """
-
-    shares: NDArray[np.float32]
-    means: NDArray[np.float64]
-
-    def agreement(self, sequence: str) -> tuple[float, tuple[str, ...]]:
-        """How well the best naming of the classes agrees with physics, and that naming.
-
-        The sum of the correlations of CT and MRI with the levels that the tissues should have.
-        """
-        healthy = make_protocol(sequence).healthy
-        expected = np.array([[TISSUES[t].hu, healthy[t]] for t in TISSUE_NAMES])
-        best, naming = -np.inf, tuple(TISSUE_NAMES)
-        for order in permutations(range(3)):
-            total = sum(
-                _correlation(self.means[:, plane], expected[list(order), plane])
-                for plane in (CT, MRI)
-            )
-            if total > best:
-                best, naming = total, tuple(TISSUE_NAMES[k] for k in order)
-        return best, naming
-
-    def named(self, sequence: str) -> dict[str, NDArray[np.float32]]:
-        """Share of each tissue by name."""
-        _, naming = self.agreement(sequence)
-        return {name: self.shares[naming.index(name)] for name in TISSUE_NAMES}
-
-    def likeliest_sequence(self, sequences: Sequence[str]) -> str:
-        """The sequence with the best agreement."""
-        return max(sequences, key=lambda name: self.agreement(name)[0])
+TISSUE_NAMES = ("csf", "wm", "gm")
+_FLUID_DEPTH = TISSUES["gm"].hu - TISSUES["csf"].hu - 10.0  # HU from the first doubt to fluid
+_DOUBT = 2.0  # HU below the median of the brain: white matter
+_CLEAR = 0.3  # of the level of brain: less contrast of fluid draws no outline (PD)
+_PARTIAL = 0.85  # of the contrast of fluid is left where sulci are thin
+Share = NDArray[np.float32]
 
 
-def _correlation(measured: NDArray, expected: NDArray) -> float:
-    """Pearson's; 0 for a plane that is missing or does not vary."""
-    if not np.isfinite(measured).all() or np.ptp(measured) == 0:
-        return 0.0
-    return float(np.corrcoef(measured, expected)[0, 1])
-
-
-def find_classes(calm: NDArray, brain: NDArray[np.bool_], core: NDArray[np.bool_]) -> Classes:
-    """Three classes of brain pixels by a Gaussian mixture [1]_ of both planes.
+def find_tissues(
+    ct: NDArray | None,
+    mri: NDArray | None,
+    core: NDArray[np.bool_],
+    brain: NDArray[np.bool_],
+    sequence: str,
+) -> dict[str, Share]:
+    """Share of each tissue in each pixel of the brain, 0..1; 0 outside.
 
     Parameters
     ----------
-    calm : ndarray of shape (2, height, width)
-        The pair without noise, CT in HU.
-    brain, core : bool ndarray of shape (height, width)
-        Where classes are wanted, and where they are learned.
+    ct : ndarray of shape (height, width) or None
+        HU without noise (up to a constant); None where missing.
+    mri : ndarray of shape (height, width) or None
+        Nearly without noise; None where missing. One of the two is there.
+    core : bool ndarray of shape (height, width)
+        Pixels that hold brain and its fluid only, observed in all planes that are there: levels
+        are learned from them.
+    brain : bool ndarray of shape (height, width)
+        Pixels whose shares are wanted.
+    sequence : str
+        MRI sequence.
 
     Returns
     -------
-    Classes
+    dict of str to float32 ndarray
 
     Raises
     ------
     InjectionError
-        Where there is nothing to tell apart.
+        Where the planes show nothing but one value.
     """
-    planes = {CT: np.clip(calm[CT], *_CT_RANGE), MRI: calm[MRI]}
-    used = [k for k, plane in planes.items() if np.isfinite(plane[core]).all()]
-    if not any(np.ptp(planes[k][core]) > 0 for k in used):
+    planes = [plane[core] for plane in (ct, mri) if plane is not None]
+    if not any(np.ptp(np.quantile(values, [0.05, 0.95])) > 1e-6 for values in planes):
         raise InjectionError("its brain shows nothing but one value")
-    values = np.stack([planes[k][brain] for k in used], axis=1)
-    inner = np.stack([planes[k][core] for k in used], axis=1)
-    centre, scale = inner.mean(axis=0), np.maximum(inner.std(axis=0), 1e-6)
-    mixture = GaussianMixture(3, reg_covar=1e-3, random_state=0)
-    mixture.fit(((inner - centre) / scale)[:: max(1, len(inner) // _MOST_PIXELS)])
-    known = np.isfinite(values).all(axis=1)
-    found = np.zeros((known.size, 3), np.float32)
-    found[known] = mixture.predict_proba((values[known] - centre) / scale)
-    shares = np.zeros((3, *brain.shape), np.float32)
-    shares[:, brain] = found.T
-    means = np.full((3, 2), np.nan)
-    means[:, used] = mixture.means_ * scale + centre
-    return Classes(shares, means)
+    healthy = make_protocol(sequence).healthy
+    solid = 0.5 * (healthy["gm"] + healthy["wm"])
+    if ct is not None:
+        fluid = _fluid_by_ct(ct, core)
+        if mri is not None and abs(healthy["csf"] - solid) > _CLEAR * solid:
+            fluid = _sharpened(fluid, mri, core)
+        grey = _upper_half(ct if mri is None else mri, core & (fluid < 0.1))
+    elif mri is not None:
+        fluid = _extreme_class(mri, core, np.sign(healthy["csf"] - solid))
+        grey = _upper_half(mri, core & (fluid < 0.1))
+    if mri is not None and healthy["gm"] < healthy["wm"]:
+        grey = 1.0 - grey
+    shares = {"csf": fluid, "wm": (1 - fluid) * (1 - grey), "gm": (1 - fluid) * grey}
+    return {name: (share * brain).astype(np.float32) for name, share in shares.items()}
+
+
+def sequence_of(ct: NDArray, mri: NDArray, core: NDArray[np.bool_]) -> str:
+    """The sequence whose ratio of fluid to brain comes closest to that of the MRI.
+
+    Parameters
+    ----------
+    ct, mri : ndarray of shape (height, width)
+        Without noise; CT in HU up to a constant.
+    core : bool ndarray of shape (height, width)
+
+    Returns
+    -------
+    str
+    """
+    fluid = _fluid_by_ct(ct, core)
+    brain = float(np.median(mri[core & (fluid < 0.1)])) if (core & (fluid < 0.1)).any() else 1.0
+    ratio = float(np.average(mri[core], weights=fluid[core] ** 2 + 1e-9)) / max(brain, 1e-9)
+    distance = {}
+    for name in SEQUENCES:
+        healthy = make_protocol(name).healthy
+        expected = healthy["csf"] / (0.5 * (healthy["gm"] + healthy["wm"]))
+        expected = 1.0 + _PARTIAL * (expected - 1.0)
+        distance[name] = abs(np.log(max(ratio, 0.01) / expected))  # a window squeezes the ratio
+    return min(distance, key=lambda name: distance[name])
+
+
+def _fluid_by_ct(ct: NDArray, core: NDArray[np.bool_]) -> NDArray:
+    below = float(np.median(ct[core])) - ct
+    return np.clip((np.nan_to_num(below) - _DOUBT) / _FLUID_DEPTH, 0, 1)
+
+
+def _extreme_class(mri: NDArray, core: NDArray[np.bool_], sign: float) -> NDArray:
+    """The brightest (or darkest) of three classes by Otsu's thresholds [1]_."""
+    values = sign * mri
+    try:
+        threshold = threshold_multiotsu(values[core], 3)[-1]
+    except ValueError:  # fewer than three values
+        return np.zeros(mri.shape)
+    return np.where(values > threshold, 1.0, 0.0)
+
+
+def _sharpened(fluid: NDArray, mri: NDArray, core: NDArray[np.bool_]) -> NDArray:
+    """Fluid by its place between brain and fluid in the MRI, where the CT allows it."""
+    solid = core & (fluid < 0.1)
+    if not solid.any() or fluid[core].max() < 0.5:
+        return fluid
+    brain = float(np.median(mri[solid]))
+    level = float(np.average(mri[core], weights=fluid[core] ** 2))
+    if abs(level - brain) < 1e-6 * max(abs(brain), 1e-6):
+        return fluid
+    place = np.nan_to_num((mri - brain) / (level - brain))
+    return np.clip(1.4 * place - 0.2, 0, 1) * (fluid > 0.05)  # grey matter is no part fluid
+
+
+def _upper_half(plane: NDArray, solid: NDArray[np.bool_]) -> NDArray:
+    """How far each pixel lies above Otsu's threshold [1]_ between the two tissues of `solid`."""
+    values = plane[solid]
+    if values.size:
+        low, high = np.quantile(values, [0.05, 0.95])  # without what is part fluid
+        values = values[(values >= low) & (values <= high)]
+    if not values.size or np.ptp(values) == 0:
+        return np.full(plane.shape, 0.5)
+    threshold = float(threshold_otsu(values))
+    gap = float(values[values > threshold].mean() - values[values <= threshold].mean())
+    return np.clip(0.5 + (np.nan_to_num(plane) - threshold) / max(gap, 1e-9), 0, 1)

@@ -19,7 +19,7 @@ from ctmri_detect.synthesis._inject import Injected, Request, inject
 from ctmri_detect.synthesis._partners import Partners
 from ctmri_detect.synthesis.catalogue import check_kinds, is_whole_slice
 from ctmri_detect.synthesis.kinds import SEVERITIES
-from ctmri_detect.synthesis.reading import likeliest_sequence
+from ctmri_detect.synthesis.reading import check_ct_values, likeliest_sequence
 from ctmri_detect.synthesis.signals import SEQUENCES
 from ctmri_detect.validation import check_pairs
 
@@ -119,6 +119,7 @@ def inject_anomalies(
         check_choice(sequence, "sequence", SEQUENCES)
     spacings = _spacings(spacing, len(reader))
     units = cast(CTUnits, ct_units)
+    check_ct_values(reader, units)
     sequence = sequence or likeliest_sequence(reader, units, spacings)
     plan = [names[i % len(names)] for i in range(len(reader))]
     partners = Partners(reader, plan, groups)

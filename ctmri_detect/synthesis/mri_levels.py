@@ -20,7 +20,7 @@ Fractions = dict[str, NDArray[np.float32]]
 
 
 def mri_levels(
-    mri: NDArray[np.float32],
+    mri: NDArray[np.float32] | None,
     fractions: Fractions,
     core: NDArray[np.bool_],
     protocol: Protocol,
@@ -34,7 +34,7 @@ def mri_levels(
     Parameters
     ----------
     mri : ndarray of shape (height, width)
-        The plane without noise.
+        The plane nearly without noise; None where missing.
     fractions : dict of str to ndarray
         Share of each tissue.
     core : bool ndarray of shape (height, width)
@@ -49,14 +49,13 @@ def mri_levels(
     callable
         Zero where the plane is missing.
     """
-    usable = core & np.isfinite(mri)
-    if not usable.any():
+    if mri is None:
         return lambda tissue: 0.0
     levels = {
-        name: float(np.average(mri[usable], weights=fractions[name][usable] ** 2 + 1e-9))
+        name: float(np.average(mri[core], weights=fractions[name][core] ** 2 + 1e-9))
         for name in TISSUE_NAMES
     }
-    bias = _bias(mri, fractions, levels, usable, spacing)
+    bias = _bias(mri, fractions, levels, core, spacing)
     signals, values = _anchors(protocol, levels)
 
     def signal(tissue: Tissue) -> float | NDArray:
@@ -85,12 +84,12 @@ def _bias(
     mri: NDArray[np.float32],
     fractions: Fractions,
     levels: dict[str, float],
-    usable: NDArray[np.bool_],
+    core: NDArray[np.bool_],
     spacing: float,
 ) -> NDArray[np.float32]:
     """How the receiver's sensitivity varies, about 1."""
     expected = np.sum([levels[name] * fractions[name] for name in TISSUE_NAMES], axis=0)
-    solid = usable & (fractions["csf"] < 0.1) & (expected > 0)
+    solid = core & (fractions["csf"] < 0.1) & (expected > 0)
     if not solid.any():
         return np.ones_like(mri)
     ratio = np.where(solid, mri / np.where(solid, expected, 1.0), np.nan)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ctmri_detect.exceptions import InjectionError
+from ctmri_detect.exceptions import InjectionError, InvalidPairsError
 from ctmri_detect.imageops.brainmask import (
     BONE_HU,
     UINT8_TO_HU,
@@ -23,20 +23,22 @@ from ctmri_detect.imageops.brainmask import (
     mri_head_mask,
 )
 from ctmri_detect.imageops.smooth import masked_gaussian
-from ctmri_detect.synthesis.classes import find_classes
+from ctmri_detect.synthesis.classes import find_tissues, sequence_of
 from ctmri_detect.synthesis.insertion import Look
 from ctmri_detect.synthesis.mri_levels import mri_levels
 from ctmri_detect.synthesis.scene import Scene
-from ctmri_detect.synthesis.signals import SEQUENCES, make_protocol
+from ctmri_detect.synthesis.signals import make_protocol
 from ctmri_detect.synthesis.tissues import TISSUES
 from ctmri_detect.validation import CT, MRI, PairReader
 
-__all__ = ["Reading", "likeliest_sequence", "read_pair"]
+__all__ = ["Reading", "check_ct_values", "likeliest_sequence", "read_pair"]
 
 _SKULL_AND_SCALP = 11.0  # mm from the skin to the brain, where an MRI alone shows the head (chosen)
 _CORE = 4.0  # mm below the skull: deeper pixels hold brain and its fluid only
-_CALM = 1.5  # mm, Gaussian sigma that leaves tissue and takes noise away
+_CALM = 1.5  # mm, Gaussian sigma that takes the noise of CT away and leaves the larger sulci
+_FINE = 0.7  # mm, the same for MRI, whose noise is weaker
 _VOTES = 15
+_PREPARED = 4.0  # no CT in HU or 8 bits stays this close to 0; windowed ones do
 _LEAST_PIXELS = 200  # fewer say nothing about three tissues
 _TYPICAL_BRAIN = 0.5 * (TISSUES["gm"].hu + TISSUES["wm"].hu)
 
@@ -74,7 +76,7 @@ def read_pair(
     spacing : float
         mm per pixel.
     sequence : {"t1", "t2", "flair", "pd"} or None
-        None: the one whose levels of fluid, grey and white matter fit best.
+        None: the one whose levels of fluid and brain fit best.
 
     Returns
     -------
@@ -88,46 +90,81 @@ def read_pair(
     brain = _brain(pair, units, spacing)
     outwards = ndimage.distance_transform_edt(~brain)
     depth = (spacing * (outwards - ndimage.distance_transform_edt(brain))).astype(np.float32)
-    calm = masked_gaussian(pair, _CALM / spacing)
     core = depth < -_CORE
     if core.sum() < _LEAST_PIXELS:
         raise InjectionError(f"its brain has {int(core.sum())} pixels, too few to tell tissues")
-    for plane in (CT, MRI):
-        seen = np.isfinite(calm[plane])
-        if seen[core].mean() > 0.5:  # else the plane is missing, or as good as missing
-            core &= seen
     slope = 1.0 if units == "hu" else 1.0 / UINT8_TO_HU
-    classes = find_classes(calm / np.array([slope, 1.0])[:, None, None], brain, core)
+    within = np.where(brain, pair, np.float32(np.nan))  # bone and scalp would leak into brain
+    ct = _plane(within[CT] / np.float32(slope), _CALM / spacing, core)
+    mri = _plane(within[MRI], _FINE / spacing, core)
+    for plane in (ct, mri):
+        if plane is not None:
+            core &= np.isfinite(plane)
     if sequence is None:
-        if np.isnan(classes.means).any() and not np.isfinite(pair[CT]).any():
+        if ct is None:
             raise InjectionError("it has no CT and its MRI sequence is not given; say sequence=")
-        sequence = classes.likeliest_sequence(list(SEQUENCES))
-    fractions = classes.named(sequence)
-    tissue: NDArray[np.bool_] = np.asarray(core & (fractions["csf"] < 0.2))
+        sequence = "t2" if mri is None else sequence_of(ct, mri, core)
+    fractions = find_tissues(ct, mri, core, brain, sequence)
+    tissue = core & (fractions["csf"] < 0.2)
     offset = 0.0
-    if units == "uint8" and np.isfinite(pair[CT][tissue]).any():
-        offset = float(np.nanmedian(pair[CT][tissue])) - slope * _TYPICAL_BRAIN
-    signal = mri_levels(calm[MRI], fractions, core, make_protocol(sequence), spacing)
-    noise = [_noise(pair[plane], calm[plane], tissue) for plane in (CT, MRI)]
-    scene = Scene(fractions, depth, spacing)
-    return Reading(scene, Look(slope, offset, signal), (noise[0], noise[1]), sequence)
+    if units == "uint8" and ct is not None and tissue.any():
+        offset = slope * (float(np.median(ct[tissue])) - _TYPICAL_BRAIN)
+    signal = mri_levels(mri, fractions, core, make_protocol(sequence), spacing)
+    noise = [_noise(within[plane], spacing, tissue) for plane in (CT, MRI)]
+    look = Look(slope, offset, signal)
+    return Reading(Scene(fractions, depth, spacing), look, (noise[0], noise[1]), sequence)
+
+
+def _plane(
+    plane: NDArray[np.float32], sigma: float, core: NDArray[np.bool_]
+) -> NDArray[np.float32] | None:
+    """The plane made smooth, or None where it is missing, or as good as missing."""
+    if np.isfinite(plane[core]).mean() < 0.5:
+        return None
+    return masked_gaussian(plane, sigma)
 
 
 def _brain(pair: NDArray[np.float32], units: CTUnits, spacing: float) -> NDArray[np.bool_]:
-    """The brain: what was left of the pair by an earlier mask, or else found."""
-    seen: NDArray[np.bool_] = np.isfinite(pair).any(axis=0)
+    """The brain: what an earlier mask left of the pair, or else found."""
+    seen = np.asarray(np.isfinite(pair).any(axis=0))
     ct = pair[CT][np.isfinite(pair[CT])]
     bone = BONE_HU[units] / (1.0 if units == "hu" else UINT8_TO_HU)
     if seen.mean() < 0.9 and (not ct.size or np.mean(ct > bone) < 0.05):
         return np.asarray(ndimage.binary_fill_holes(seen))
     if ct.size:
-        mask = brain_mask(pair[CT], units)
+        mask = np.asarray(brain_mask(pair[CT], units))
     else:
         head = ndimage.distance_transform_edt(mri_head_mask(pair[MRI]))
-        mask = np.asarray(spacing * head > _SKULL_AND_SCALP, dtype=bool)
+        mask = np.asarray(np.greater(spacing * head, _SKULL_AND_SCALP))
     if not mask.any():
         raise InjectionError("no brain was found in it; leave out slices below the skull base")
     return np.asarray(ndimage.binary_fill_holes(mask))
+
+
+def check_ct_values(X: PairReader, units: CTUnits) -> None:
+    """Refuse a CT whose values can't be in these units.
+
+    Raises
+    ------
+    InvalidPairsError
+    """
+    low, high = np.inf, -np.inf
+    for block in X.blocks():
+        low = min(low, float(np.nanmin(block[:, CT], initial=np.inf)))
+        high = max(high, float(np.nanmax(block[:, CT], initial=-np.inf)))
+    if low > high:
+        return  # no CT at all
+    came = f"The CT of X lies between {low:g} and {high:g}"
+    if max(abs(low), abs(high)) <= _PREPARED:
+        raise InvalidPairsError(
+            f"{came}; expected {units} values. Inject into raw pairs, before CTWindow and scaling."
+        )
+    if units == "uint8" and (low < 0 or high > 255):
+        raise InvalidPairsError(f"{came}; ct_units='uint8' means 0 to 255. Pass ct_units='hu'.")
+    if units == "hu" and (low, high) == (0.0, 255.0):
+        raise InvalidPairsError(
+            f"{came}, as 8-bit images do; expected Hounsfield units. Pass ct_units='uint8'."
+        )
 
 
 def likeliest_sequence(X: PairReader, units: CTUnits, spacings: list[float]) -> str | None:
@@ -145,9 +182,9 @@ def likeliest_sequence(X: PairReader, units: CTUnits, spacings: list[float]) -> 
     return votes.most_common(1)[0][0] if votes else None
 
 
-def _noise(plane: NDArray, calm: NDArray, tissue: NDArray[np.bool_]) -> float:
-    """Robust standard deviation of what smoothing took away, within grey and white matter."""
-    rest = (plane - calm)[tissue]
+def _noise(plane: NDArray, spacing: float, tissue: NDArray[np.bool_]) -> float:
+    """Robust standard deviation of what smoothing takes away, within grey and white matter."""
+    rest = (plane - masked_gaussian(plane, _CALM / spacing))[tissue]
     rest = rest[np.isfinite(rest)]
     if not rest.size:
         return float("nan")
