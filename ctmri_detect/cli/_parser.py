@@ -8,6 +8,7 @@ from typing import NoReturn
 from ctmri_detect import __version__
 from ctmri_detect.cli._messages import PROGRAM
 from ctmri_detect.cli.detectors import DETECTORS
+from ctmri_detect.synthesis.kinds import SEVERITIES
 
 _DESCRIPTION = """\
 Unsupervised anomaly detection for paired brain CT and MRI.
@@ -168,6 +169,10 @@ def _add_benchmark(sub: argparse.ArgumentParser) -> None:
                      help="synthetic heads; default: %(default)s")  # fmt: skip
     sub.add_argument("--slices", metavar="N", type=_positive, default=8,
                      help="slices of each; default: %(default)s")  # fmt: skip
+    sub.add_argument("--kinds", metavar="A,B", default="default",
+                     help="anomalies of synthetic heads, such as tumour,swapped_slice")  # fmt: skip
+    sub.add_argument("--severity", choices=tuple(SEVERITIES), default="moderate",
+                     help="of synthetic anomalies; default: %(default)s")  # fmt: skip
     sub.add_argument("--out", metavar="DIR", default="ctmri-benchmark", help="default: %(default)s")
     sub.add_argument("--detectors", metavar="A,B", type=_names, default=list(DETECTORS),
                      help=f"some of {', '.join(DETECTORS)}; default: all")  # fmt: skip

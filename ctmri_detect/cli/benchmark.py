@@ -29,7 +29,12 @@ def run(args: argparse.Namespace) -> None:
 def _phantom(args: argparse.Namespace) -> Bunch:
     note(f"making {args.subjects} synthetic heads of {args.slices} slices", quiet=args.quiet)
     return make_phantom_pairs(
-        args.subjects, args.slices, size=args.image_size or 256, random_state=args.seed
+        args.subjects,
+        args.slices,
+        size=args.image_size or 256,
+        kinds=args.kinds if args.kinds == "default" else args.kinds.split(","),
+        severity=args.severity,
+        random_state=args.seed,
     )
 
 

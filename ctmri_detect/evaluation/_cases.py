@@ -37,6 +37,12 @@ class Cases:
     groups: npt.NDArray[Any]
     frame: pd.DataFrame
 
+    def pixel_truth(self, sample: int) -> npt.NDArray[np.bool_] | None:
+        """The mask of a sample; None where it says nothing, as that of a spoilt whole slice."""
+        if self.masks is None or (self.target[sample] == -1 and not self.masks[sample].any()):
+            return None
+        return self.masks[sample]
+
     @property
     def kinds(self) -> list[str]:
         """Kinds of anomaly, in order of the alphabet."""

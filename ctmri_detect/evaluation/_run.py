@@ -91,8 +91,9 @@ class Run:
         if self.cases.masks is not None and self.pixels is None:
             self.pixels = PixelCounts()
         for sample, plane in self.prepared.maps(estimator, rows):
-            if self.pixels is not None and self.cases.masks is not None:
-                self.pixels.add(kinds[sample], self.cases.masks[sample], plane)
+            mask = self.cases.pixel_truth(sample)
+            if self.pixels is not None and mask is not None:
+                self.pixels.add(kinds[sample], mask, plane)
             if sample in wanted:
                 self.maps[sample] = plane.astype(np.float16)
         self.maps = {s: m for s, m in self.maps.items() if s in wanted}

@@ -97,7 +97,8 @@ def benchmark(
           slices), which is what makes folds comparable.
         - pixel_ap: average precision of the pixels of these same samples (the kind's slices and
           all normal ones), on the caller's grid, maps rounded to float16; NaN without masks and
-          for detectors that don't localise. Chance is the share of lesion pixels.
+          for detectors that don't localise. Anomalous samples with an empty mask (whole slices:
+          artefacts, exchanged planes) are left out. Chance is the share of lesion pixels.
         - fit_seconds: one fit, mean over folds. score_seconds: `decision_function` of all tested
           samples once. Maps are not in it, nor is the common preprocessing.
         - peak_memory_mb: largest rise, in MiB, of this process's anonymous resident memory

@@ -1,36 +1,17 @@
 """Anomalies put into healthy pairs: lesions, contradictions between the planes, artefacts."""
 
-from __future__ import annotations
+from ctmri_detect._extras import lazy_names
 
-from ctmri_detect.synthesis.artefacts import ARTEFACT_KINDS
-from ctmri_detect.synthesis.catalogue import anomaly_kinds
-from ctmri_detect.synthesis.injection import inject_anomalies
-from ctmri_detect.synthesis.kinds import (
-    DEFAULT_KINDS,
-    LESION_KINDS,
-    SEVERITIES,
-    WHOLE_SLICE_KINDS,
-    LesionKind,
-    Severity,
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "ARTEFACT_KINDS": "ctmri_detect.synthesis.artefacts",
+        "DEFAULT_KINDS": "ctmri_detect.synthesis.kinds",
+        "LESION_KINDS": "ctmri_detect.synthesis.kinds",
+        "SEVERITIES": "ctmri_detect.synthesis.kinds",
+        "TISSUES": "ctmri_detect.synthesis.tissues",
+        "WHOLE_SLICE_KINDS": "ctmri_detect.synthesis.kinds",
+        "anomaly_kinds": "ctmri_detect.synthesis.catalogue",
+        "inject_anomalies": "ctmri_detect.synthesis.injection",
+    },
 )
-from ctmri_detect.synthesis.lesions import Lesion, draw_lesion, lesion_layers
-from ctmri_detect.synthesis.scene import Scene
-from ctmri_detect.synthesis.tissues import TISSUES, Tissue
-
-__all__ = [
-    "ARTEFACT_KINDS",
-    "DEFAULT_KINDS",
-    "LESION_KINDS",
-    "SEVERITIES",
-    "TISSUES",
-    "WHOLE_SLICE_KINDS",
-    "Lesion",
-    "LesionKind",
-    "Scene",
-    "Severity",
-    "Tissue",
-    "anomaly_kinds",
-    "draw_lesion",
-    "inject_anomalies",
-    "lesion_layers",
-]

@@ -101,3 +101,13 @@ def test_a_quick_demo_trains_briefly():
     pytest.importorskip("torch")
     assert make_detector("autoencoder", 0, epochs=5).training.max_epochs == 5
     assert make_detector("autoencoder", 0).training is None
+
+
+def test_synthetic_anomalies_can_be_chosen(small, tmp_path, capsys):
+    arguments = ["benchmark", "--phantom", "--subjects", 4, "--slices", 2, "--size", 48]
+    arguments += ["--detectors", "atlas", "--severity", "severe"]
+    assert run(*arguments, "--kinds", "oedema,swapped_slice", "--out", tmp_path) == 0
+    kinds = set(pd.read_csv(tmp_path / "scores.csv")["kind"])
+    assert kinds == {"normal", "oedema", "swapped_slice"}
+    assert run(*arguments, "--kinds", "stroke", "--out", tmp_path) == 2
+    assert "haematoma" in capsys.readouterr().err

@@ -329,3 +329,16 @@ def test_other_errors(data):
     data.frame.loc[0, "kind"] = "all"
     with pytest.raises(InvalidPairsError, match="Rename it"):
         run({"a": Oracle()}, data)
+
+
+def test_a_spoilt_whole_slice_stays_out_of_the_pixels(data):
+    """An anomalous sample without a mask says nothing of where; its pixels are not healthy."""
+    whole = np.flatnonzero(data.target == -1)[0]
+    data.masks[whole] = False
+    detector = AtlasDetector(map_scoring=MapScoring(symmetry=False))
+    result = run({"a": detector}, data, n_cases=100)
+    kept = np.flatnonzero(np.arange(len(data.masks)) != whole)
+    maps = np.stack([result.maps["a"][s] for s in kept]).astype(float)
+    exact = pixel_average_precision_score(data.masks[kept], maps)
+    row = result.table.set_index("kind").loc["all"]
+    assert row["pixel_ap"] == pytest.approx(exact, abs=1e-9)
