@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from real_data import DATA
 from scipy.ndimage import gaussian_filter
 
 from ctmri_detect.datasets._description.duplicates import find_duplicates
@@ -19,9 +19,6 @@ from ctmri_detect.datasets._description.findings import list_findings
 from ctmri_detect.datasets.describe import FILE_COLUMNS, describe_pairs
 from ctmri_detect.exceptions import DataLoadingError
 
-DATA = Path(
-    os.environ.get("CTMRI_DETECT_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-)
 SIZE = 128
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from real_data import DATA
 
 from ctmri_detect.datasets._files.names import read_name
 from ctmri_detect.datasets.find import find_pairs
 from ctmri_detect.exceptions import DataLoadingError
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("CTMRI_DETECT_TEST_DATA", ROOT.parent / "shared" / "data"))
 COLUMNS = ["ct", "mri", "patient", "slice", "sequence", "status"]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from real_data import DATA
 from skimage import io
 
 from ctmri_detect.datasets.folder import load_pairs
@@ -19,10 +18,6 @@ from ctmri_detect.exceptions import (
     SkippedFilesWarning,
     UnitsWarning,
     UnpairedDataWarning,
-)
-
-DATA = Path(
-    os.environ.get("CTMRI_DETECT_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data")
 )
 
 

@@ -20,13 +20,11 @@ import cv2
 import numpy as np
 import pytest
 from kaggle_stand_in import KEYS, kaggle_stand_in, write_archive
+from real_data import DATA
 
 from ctmri_detect.datasets.kaggle import fetch_kaggle_ct_mri
 from ctmri_detect.exceptions import CtmriDetectWarning, DataLoadingError, SkippedFilesWarning
 
-DATA = Path(
-    os.environ.get("CTMRI_DETECT_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-)
 NAME = "ct-to-mri-cgan"
 QUICK = {"size": 16, "delay": 0.0}
 

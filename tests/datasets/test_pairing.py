@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from real_data import DATA
 
 from ctmri_detect.datasets._pairing.shift import estimate_shift
 from ctmri_detect.datasets.pairing import check_pairing, pairing_verdict
@@ -16,9 +15,6 @@ from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.preprocessing import BrainMask, make_preprocessor
 from ctmri_detect.validation import PairReader
 
-DATA = Path(
-    os.environ.get("CTMRI_DETECT_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-)
 SLICES = 8
 
 

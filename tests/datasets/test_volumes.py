@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import shutil
 import tracemalloc
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
+from real_data import DATA
 
 from ctmri_detect.datasets._volumes.ct_units import ct_units_of
 from ctmri_detect.datasets._volumes.nifti import read_nifti
@@ -26,9 +25,6 @@ from ctmri_detect.exceptions import (
 
 nib = pytest.importorskip("nibabel")
 
-DATA = Path(
-    os.environ.get("CTMRI_DETECT_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-)
 BALL = np.array([24.0, 32.0, 8.0])  # mm towards the patient's right, front and top
 BOX = np.array([64.0, 80.0, 40.0])  # half the field of view, mm
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
+from real_data import DATA
 
 from ctmri_detect.imageops._morphology import enclosure
 from ctmri_detect.imageops.brainmask import brain_mask, head_mask, mri_head_mask
-
-DATA = Path(
-    os.environ.get("CTMRI_DETECT_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-)
 
 
 def _ellipse(size, semi, centre=(0.0, 0.0)):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
+from real_data import DATA
 from sklearn.base import clone
 
 from ctmri_detect.datasets import load_pairs
@@ -16,10 +14,6 @@ from ctmri_detect.preprocessing import (
     HeadAligner,
     MRIScaler,
     make_preprocessor,
-)
-
-DATA = Path(
-    os.environ.get("CTMRI_DETECT_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data")
 )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from real_data import DATA
 from sklearn.base import clone
 
 from ctmri_detect.imageops.registration import alignment, motion_of, register
@@ -18,9 +17,6 @@ from ctmri_detect.preprocessing.registration import PairRegistrar
 sitk = pytest.importorskip("SimpleITK")
 
 SIZE = 128
-DATA = Path(
-    os.environ.get("CTMRI_DETECT_TEST_DATA", Path(__file__).parents[2].parent / "shared/data")
-)
 MOTIONS = [(4.0, (6.0, -3.0)), (-5.0, (-4.0, 7.0)), (0.0, (-7.5, 0.0))]  # degrees, (y, x)
 
 
