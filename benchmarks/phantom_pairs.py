@@ -124,6 +124,8 @@ def main() -> None:
             scores.append(decisions)
             with arguments.out.open("a") as file:
                 for row in table.to_dict("records"):
+                    if row["kind"] != "all":  # the settings once a run and detector
+                        row = {k: v for k, v in row.items() if not k.startswith("setting:")}
                     file.write(json.dumps(row) + "\n")
     report(pd.concat(tables), pd.concat(scores))
 
