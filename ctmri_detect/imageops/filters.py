@@ -2,88 +2,213 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 import numpy.typing as npt
-
-from ctmri_detect.imageops.smooth import gaussian
+from scipy import ndimage
 
 SIGMAS = (0.7, 1.5, 3.0, 6.0)  # pixels: from a vessel to a lobe, at 128 x 128
 _LAPLACE = (1.5, 3.0)
 _EXTREME = np.ones((7, 7), np.uint8)
 N_FILTERS = 1 + len(SIGMAS) + 1 + len(_LAPLACE) + 2
 N_GEOMETRY = 4
+_TRUNCATE = 4.0  # where a Gaussian ends, in sigmas
+_BLOCK = 32  # rows of an operator in one product: few zeros outside the band, few calls
 
-Plane = npt.NDArray[np.float32]
+Planes = npt.NDArray[np.float32]
+Masks = npt.NDArray[np.bool_]
+# of each block of rows: the rows, the columns in their reach, that part and its transpose
+Operator = tuple[tuple[slice, slice, Planes, Planes], ...]
 
 
-def filter_bank(plane: Plane, seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Responses of one plane.
+def filter_bank(planes: Planes, seen: Masks, shares: Planes | None = None) -> Planes:
+    """Responses of planes, each by itself.
 
-    The plane itself, Gaussians of .7, 1.5, 3 and 6 px, the gradient magnitude, Laplacians of
-    Gaussian of 1.5 and 3 px, and the minimum and maximum over 7 x 7.
+    The plane itself, Gaussians of .7, 1.5, 3 and 6 px, the gradient magnitude at .7 px in
+    intensities a pixel, Laplacians of Gaussian of 1.5 and 3 px times sigma squared, and the
+    minimum and maximum over 7 x 7. The Gaussians are normalised convolutions; gradient and
+    Laplacians see the widest Gaussian where nothing was observed.
 
     Parameters
     ----------
-    plane : float32 array (height, width)
-    seen : bool array (height, width)
-        Where it was observed; elsewhere its values are not looked at.
+    planes : float32 array (..., height, width)
+    seen : bool array (..., height, width)
+        Where they were observed; elsewhere their values are not looked at.
+    shares : float32 array (..., 4, height, width), default=None
+        ``mask_shares(seen)``, for masks that several calls or planes have in common: leading
+        axes are broadcast. None computes it.
 
     Returns
     -------
-    float32 array (10, height, width)
-        Meaningful where `seen`.
+    float32 array (..., 10, height, width)
+        0 where not `seen`. A plane's responses are the same bit for bit in any company.
+
+    Notes
+    -----
+    The linear filters are separable, so each is a product ``A_h @ plane @ A_w.T`` with banded
+    matrices, reflected at the border. Gradient and Laplacian differ in kind: the gradient is
+    that of a sampled derivative of Gaussian, the Laplacian is the five-point one of the Gaussian.
 
     Examples
     --------
-    >>> filter_bank(np.ones((16, 16), np.float32), np.ones((16, 16), bool)).shape
-    (10, 16, 16)
+    >>> filter_bank(np.ones((3, 16, 16), np.float32), np.ones((3, 16, 16), bool)).shape
+    (3, 10, 16, 16)
     """
-    value = np.where(seen, plane, np.float32(0))
-    weight = seen.astype(np.float32)
-    scales = [_normalised(value, weight, sigma) for sigma in SIGMAS]
+    lead, (height, width) = planes.shape[:-2], planes.shape[-2:]
+    shares = mask_shares(seen) if shares is None else shares
+    bank = np.empty((*lead, N_FILTERS, height, width), np.float32)
+    value, scales = bank[..., 0, :, :], bank[..., 1 : 1 + len(SIGMAS), :, :]
+    value[...] = np.where(seen, planes, np.float32(0))
+    _gaussians(value, scales)
+    scales /= shares
     # unobserved pixels take the wide average, so that the mask's edge is no edge of the image
-    filled = np.where(seen, plane, scales[-1])
-    fine = gaussian(filled, SIGMAS[0]).astype(np.float64)
-    gradient = np.hypot(cv2.Sobel(fine, cv2.CV_64F, 1, 0), cv2.Sobel(fine, cv2.CV_64F, 0, 1))
-    blurred = {s: gaussian(filled, s).astype(np.float64) for s in _LAPLACE}
-    laplace = [s**2 * cv2.Laplacian(image, cv2.CV_64F) for s, image in blurred.items()]
-    least = cv2.erode(np.where(seen, plane, np.float32(np.inf)), _EXTREME)
-    most = cv2.dilate(np.where(seen, plane, np.float32(-np.inf)), _EXTREME)
-    bank = np.stack([value, *scales, gradient, *laplace, least, most]).astype(np.float32)
-    bank[:, ~seen] = 0
-    return np.asarray(bank, dtype=np.float32)
+    filled = np.where(seen, value, scales[..., -1, :, :])
+    first = 1 + len(SIGMAS)
+    _gradient(filled, bank[..., first, :, :])
+    for k, sigma in enumerate(_LAPLACE, first + 1):
+        _laplacian(filled, sigma, bank[..., k, :, :])
+    bank[..., :-2, :, :] *= seen[..., None, :, :].astype(np.float32)
+    _extremes(value, seen, bank[..., -2:, :, :])
+    return bank
 
 
-def _normalised(value: Plane, weight: Plane, sigma: float) -> Plane:
-    share = np.maximum(gaussian(weight, sigma), np.float32(1e-6))
-    return np.asarray(gaussian(value, sigma) / share, dtype=np.float32)
+def mask_shares(seen: Masks) -> Planes:
+    """How much of each Gaussian of the bank lies on observed pixels.
+
+    Parameters
+    ----------
+    seen : bool array (..., height, width)
+
+    Returns
+    -------
+    float32 array (..., 4, height, width)
+        At least 1e-6, since it is a divisor.
+
+    Examples
+    --------
+    >>> mask_shares(np.ones((16, 16), bool))[:, 0, 0].round(4).tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    shares = np.empty((*seen.shape[:-2], len(SIGMAS), *seen.shape[-2:]), np.float32)
+    # in C order, since BLAS may sum in another order where columns come first
+    _gaussians(seen.astype(np.float32, order="C"), shares)
+    return np.maximum(shares, np.float32(1e-6), out=shares)
 
 
-def geometry(seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+def geometry(seen: Masks) -> Planes:
     """Where a pixel lies in the head.
 
     Parameters
     ----------
-    seen : bool array (height, width)
+    seen : bool array (..., height, width)
         The brain.
 
     Returns
     -------
-    float32 array (4, height, width)
+    float32 array (..., 4, height, width)
         Distance to the brain's edge, height about the centre row, distance from the centre
         column, and the brain's area, all as shares of the image.
 
     Examples
     --------
-    >>> geometry(np.ones((8, 8), bool))[3, 0, 0].item()
-    1.0
+    >>> geometry(np.ones((2, 8, 8), bool))[:, 3, 0, 0].tolist()
+    [1.0, 1.0]
     """
-    height, width = seen.shape
-    padded = cv2.copyMakeBorder(seen.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    edge = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1] / max(height, width)
+    height, width = seen.shape[-2:]
+    place = np.empty((*seen.shape[:-2], N_GEOMETRY, height, width), np.float32)
+    place[..., 1:3, :, :] = _grid(height, width)
+    place[..., 3, :, :] = seen.mean(axis=(-2, -1), keepdims=True)
+    padded = np.zeros((height + 2, width + 2), np.uint8)
+    masks = seen.reshape(-1, height, width)
+    for mask, out in zip(masks, place.reshape(-1, N_GEOMETRY, height, width), strict=True):
+        padded[1:-1, 1:-1] = mask
+        out[0] = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    place[..., 0, :, :] /= np.float32(max(height, width))
+    return place
+
+
+@lru_cache(maxsize=16)
+def _grid(height: int, width: int) -> Planes:
     y, x = np.mgrid[:height, :width]
     y = (y - (height - 1) / 2) / height
-    x = np.abs(x - (width - 1) / 2) / width
-    area = np.full(seen.shape, seen.mean())
-    return np.stack([edge, y, x, area]).astype(np.float32)
+    grid = np.stack([y, np.abs(x - (width - 1) / 2) / width]).astype(np.float32)
+    grid.flags.writeable = False
+    return grid
+
+
+def _gaussians(planes: Planes, out: Planes) -> None:
+    height, width = planes.shape[-2:]
+    for k, sigma in enumerate(SIGMAS):
+        rows = _down(_operator(height, sigma), planes)
+        _across(rows, _operator(width, sigma), out[..., k, :, :])
+
+
+def _gradient(planes: Planes, out: Planes) -> None:
+    """Length of the gradient at the finest scale."""
+    height, width = planes.shape[-2:]
+    fine, slope = ((SIGMAS[0], "gaussian"), (SIGMAS[0], "slope"))
+    dy = _across(_down(_operator(height, *slope), planes), _operator(width, *fine))
+    dx = _across(_down(_operator(height, *fine), planes), _operator(width, *slope))
+    dy *= dy
+    dx *= dx
+    np.sqrt(np.add(dy, dx, out=dy), out=out)
+
+
+def _laplacian(planes: Planes, sigma: float, out: Planes) -> None:
+    height, width = planes.shape[-2:]
+    _across(_down(_operator(height, sigma), planes), _operator(width, sigma, "curvature"), out)
+    bent = _down(_operator(height, sigma, "curvature"), planes)
+    out += _across(bent, _operator(width, sigma))
+
+
+def _extremes(value: Planes, seen: Masks, out: Planes) -> None:
+    """Minimum and maximum of the observed pixels; 0 where not seen."""
+    shape = value.shape[-2:]
+    least = np.where(seen, value, np.float32(np.inf)).reshape(-1, *shape)
+    most = np.where(seen, value, np.float32(-np.inf)).reshape(-1, *shape)
+    for low, high in zip(least, most, strict=True):
+        low[...] = cv2.erode(low, _EXTREME)
+        high[...] = cv2.dilate(high, _EXTREME)
+    out[..., 0, :, :] = np.where(seen, least.reshape(seen.shape), np.float32(0))
+    out[..., 1, :, :] = np.where(seen, most.reshape(seen.shape), np.float32(0))
+
+
+@lru_cache(maxsize=128)
+def _operator(size: int, sigma: float, kind: str = "gaussian") -> Operator:
+    """Banded matrix of a filter along an axis, cut into blocks of rows.
+
+    A block's product is short, so that BLAS neither splits it between threads nor sums in
+    another order, and the cost grows with the band and not with `size`.
+    """
+    order = 1 if kind == "slope" else 0
+    matrix = ndimage.gaussian_filter1d(
+        np.eye(size), sigma, axis=0, order=order, mode="reflect", truncate=_TRUNCATE
+    )
+    if kind == "curvature":
+        matrix = sigma**2 * ndimage.correlate1d(matrix, [1, -2, 1], axis=0, mode="mirror")
+    reach = int(_TRUNCATE * sigma + 0.5) + 1  # scipy's radius, and one for the curvature
+    blocks = []
+    for start in range(0, size, _BLOCK):
+        stop = min(start + _BLOCK, size)
+        rows, columns = slice(start, stop), slice(max(start - reach, 0), stop + reach)
+        part = np.ascontiguousarray(matrix[rows, columns], dtype=np.float32)
+        blocks.append((rows, columns, part, np.ascontiguousarray(part.T)))
+    return tuple(blocks)
+
+
+def _down(operator: Operator, planes: Planes) -> Planes:
+    """``A @ plane`` for each plane."""
+    out = np.empty(planes.shape, np.float32)
+    for rows, columns, part, _ in operator:
+        np.matmul(part, planes[..., columns, :], out=out[..., rows, :])
+    return out
+
+
+def _across(planes: Planes, operator: Operator, out: Planes | None = None) -> Planes:
+    """``plane @ A.T`` for each plane."""
+    out = np.empty(planes.shape, np.float32) if out is None else out
+    for rows, columns, _, part in operator:
+        np.matmul(planes[..., columns], part, out=out[..., rows])
+    return out
