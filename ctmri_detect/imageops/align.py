@@ -1,0 +1,249 @@
+"""Lay an image over its prediction: small rigid motions, by least squares."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from ctmri_detect.imageops.recalibrate import HUBER
+from ctmri_detect.imageops.warp import resize_observed
+
+_LEAST = 64  # fewest blocks to compare
+_ROUNDS, _STILL = 8, 0.02  # Gauss-Newton steps; they end below so many px and degrees
+
+Real = NDArray[np.floating]
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A rigid motion about the centre of the image.
+
+    `dy`, `dx`: how far the centre moves, pixels. `angle`: degrees, positive = counter-clockwise as
+    one sees it. `gain`: relative drop of the cost; 0 where the image was left alone. `matrix`: maps
+    (x, y, 1) of the image to (x, y) of the prediction, float64 (2, 3), as `warp_observed` takes it.
+    """
+
+    dy: float
+    dx: float
+    angle: float
+    gain: float
+    matrix: Vector
+
+
+def align_to_prediction(
+    image: Real, mean: Real, variance: Real, seen: Mask, *, tolerance: float, min_gain: float = 0.03
+) -> Motion:
+    """The small motion that lays an image over its prediction; the identity if little is gained.
+
+    Whole shifts come first, by weighted correlation in the Fourier domain [1]_; then
+    Gauss-Newton steps for shift and angle [2]_ with Huber's weights [3]_. All on block means (a
+    shorter side of about 64), which is good for .1 pixel at 128 x 128.
+
+    It fails where the prediction varies along one direction only or repeats itself, and where
+    the motion exceeds `tolerance` or 5 degrees. A shift that the predictor has learned is none.
+
+    Parameters
+    ----------
+    image : array of shape (height, width)
+        NaN where not observed; any unit: gain (positive) and offset are fitted.
+    mean, variance, seen : arrays of shape (height, width)
+        Its prediction, on the grid that it is to be moved to, and where that holds (bool). Pixels
+        without a finite mean and a finite positive variance take no part.
+    tolerance : float
+        Largest shift along each axis, pixels (half a pixel more may come out); 0 searches
+        nothing. More finds more, and more that is not there.
+    min_gain : float, default=0.03
+        Relative drop of the cost below which the image stays; more leaves more alone. Of 96
+        phantom pairs (development seeds 131, 132) with MRI predicted from CT, none gained above
+        .011 well registered, none below .08 at 1 pixel, none below .04 at 1 degree.
+
+    Returns
+    -------
+    Motion
+
+    Notes
+    -----
+    T minimises ``C(T) = mean over x of min(|I(T^-1 x) - alpha - beta m(x)| / (s sqrt(v(x))), 3)^2``
+    with a robust scale s. A step regresses ``I(T^-1 x)`` on ``alpha + beta (m(x) + grad m(x) .
+    d(x))`` and goes on by the small rigid displacement d. The gradient is the prediction's: noise
+    of the image neither biases it nor rewards warps that smooth. For that reason, too, image and
+    prediction are each warped by half of T for the gain ``1 - C(T) / C(identity)``.
+
+    References
+    ----------
+    .. [1] Padfield (2012), "Masked object registration in the Fourier domain", IEEE TIP 21(5):2706.
+    .. [2] Lucas and Kanade (1981), "An iterative image registration technique ...", IJCAI, 674.
+    .. [3] Huber (1964), "Robust estimation of a location parameter", Ann. Math. Stat. 35:73.
+
+    Examples
+    --------
+    >>> y, x = np.mgrid[:64, :64] / 9
+    >>> mean = np.sin(x + 0.3 * y) + np.cos(1.4 * y)
+    >>> image = 3 + 2 * np.roll(mean, (1, -2), (0, 1))  # 1 px too low, 2 px too far left
+    >>> motion = align_to_prediction(image, mean, np.ones((64, 64)), mean < 9, tolerance=4)
+    >>> round(motion.dy), round(motion.dx), round(motion.angle)
+    (-1, 2, 0)
+    """
+    pose, gain = np.zeros(3), 0.0
+    scene = _scene(image, mean, variance, seen) if tolerance > 0 else None
+    if scene is not None:
+        pose = _refine(scene, _best_shift(scene, tolerance), tolerance + 0.5)
+        gain = _gain(scene, pose)
+    if gain < min_gain:
+        pose, gain = np.zeros(3), 0.0
+    dy, dx, angle = pose.tolist()
+    return Motion(dy, dx, angle, gain, _matrix(pose, image.shape, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """Image and prediction as means of blocks, in robust units, 0 where not known."""
+
+    shape: tuple[int, ...]  # of the full image
+    step: int  # side of a block
+    image: Array  # (h, w, 2): value, mask
+    prediction: Array  # (h, w, 3): mean, weight, mask
+    index: NDArray[np.int64]  # pixels to compare: those whose neighbours are predicted, too
+    design: Array  # (5, n): 1, mean, and how the mean changes with dy, dx (blocks), angle
+
+
+def _scene(image: Real, mean: Real, variance: Real, seen: Mask) -> _Scene | None:
+    """None where there is nothing to compare."""
+    step = max(1, round(min(image.shape) / 64))
+    height, width = (n // step for n in image.shape)
+    usable = seen & np.isfinite(mean) & np.isfinite(variance) & (variance > 0)
+    planes = [image, np.where(usable, mean, np.nan), np.where(usable, variance, np.nan)]
+    blocks = np.stack(planes)[:, : height * step, : width * step]
+    blocks = resize_observed(blocks, (height, width))
+    value, target = (_robust_units(plane) for plane in blocks[:2])
+    if value is None or target is None or min(height, width) < 3:
+        return None
+    value = np.clip(value, np.nanmin(target) - 1, np.nanmax(target) + 1)  # no lesion is to win
+    known, seen = np.isfinite(value), np.isfinite(target)
+    noise = blocks[2] / np.median(blocks[2][seen])
+    weight = np.where(seen, 1 / np.maximum(noise, 0.01), 0)  # no pixel counts for very many
+    by_y, by_x = np.gradient(target)
+    y, x = np.ogrid[:height, :width]  # the centre is that of the full image, as in _matrix
+    y, x = (np.radians(i - (n / step - 1) / 2) for i, n in zip((y, x), image.shape, strict=True))
+    by_angle = (by_x * y - by_y * x).astype(np.float32)
+    index = np.flatnonzero(np.isfinite(by_angle))
+    columns = (np.ones_like(target), target, by_y, by_x, by_angle)
+    moving = np.dstack([np.where(known, value, 0), known])
+    fixed = np.dstack([np.where(seen, target, 0), weight, seen])
+    design = np.stack([column.ravel()[index] for column in columns])
+    return _Scene(image.shape, step, moving, fixed, index, design)
+
+
+def _robust_units(plane: Array) -> Array | None:
+    """A plane in quartile distances from its median; None where it is constant or nearly empty."""
+    values = np.sort(plane[np.isfinite(plane)])
+    if values.size < _LEAST:
+        return None
+    low, middle, high = (values[values.size * part // 4] for part in (1, 2, 3))
+    spread = high - low if high > low else values.std(dtype=np.float64)
+    return (plane - middle) / np.float32(spread) if spread > 1e-6 * abs(middle) else None
+
+
+def _best_shift(scene: _Scene, tolerance: float) -> Vector:
+    """Shift by whole blocks of the highest weighted correlation; 0 where none is positive."""
+    reach = math.ceil(tolerance / scene.step)
+    mean, weight, _ = np.moveaxis(scene.prediction, 2, 0)
+    value, mask = np.moveaxis(scene.image, 2, 0)
+    size = [fft.next_fast_len(n + reach, real=True) for n in mean.shape]
+    fixed = fft.rfft2(np.stack([weight, weight * mean, weight * mean**2]), size)
+    moving = fft.rfft2(np.stack([mask, value * mask, value**2 * mask]), size).conj()
+    first, second = [0, 0, 0, 1, 2, 1], [0, 1, 2, 0, 0, 1]
+    shifts = np.arange(-reach, reach + 1)
+    total, *sums = fft.irfft2(fixed[first] * moving[second], size)[:, shifts[:, None], shifts]
+    enough = total >= 0.6 * total.max()  # else a few pixels at the rim win
+    v, vv, m, mm, mv = (part / np.where(enough, total, 1) for part in sums)
+    power = np.where(enough, (vv - v * v) * (mm - m * m), 0)
+    score = np.where(power > 1e-6, (mv - m * v) / np.sqrt(np.maximum(power, 1e-6)), 0)
+    row, column = np.unravel_index(score.argmax(), score.shape)
+    return np.array([shifts[row], shifts[column], 0.0]) * (scene.step * (score.max() > 0))
+
+
+def _refine(scene: _Scene, pose: Vector, reach: float) -> Vector:
+    """Gauss-Newton steps; the identity where image and prediction disagree."""
+    limit = np.array([reach, reach, 5.0])  # degrees
+    base, fit = scene.prediction[..., 1].ravel()[scene.index], None
+    for _ in range(_ROUNDS):
+        planes, whole = _warped(scene, scene.image, _matrix(pose, scene.shape, scene.step))
+        if np.count_nonzero(whole) < _LEAST:
+            return np.zeros(3)
+        value, weight = planes[:, 0], base * whole
+        fit = _solve(scene.design[:2], weight, value) if fit is None else fit
+        fit = _huber(scene.design, weight, value, fit)
+        if not fit[1] > 0.05:  # in robust units: about as low a correlation
+            return np.zeros(3)
+        step = fit[2:] / fit[1] * (scene.step, scene.step, 1)
+        pose = np.clip(pose + step, -limit, limit)
+        if np.abs(step).max() < _STILL:
+            break
+    return pose
+
+
+def _solve(design: Array, weight: Array, value: Array) -> Array:
+    """Weighted least squares; a trace of a ridge, where the prediction leaves a motion open."""
+    scaled = design * weight
+    normal = (scaled @ design.T).astype(np.float64)
+    normal[np.diag_indices_from(normal)] += 1e-4 * normal.diagonal() + 1e-6
+    return np.linalg.solve(normal, (scaled @ value).astype(np.float64)).astype(np.float32)
+
+
+def _huber(design: Array, weight: Array, value: Array, fit: Array) -> Array:
+    """Least squares again, with Huber's weights for the residuals of offset and slope so far."""
+    size = np.abs(value - fit[0] - fit[1] * design[1]) * np.sqrt(weight)
+    limit = HUBER * _scale(size[weight > 0])
+    return _solve(design, weight * np.minimum(1, limit / np.maximum(size, 1e-9)), value)
+
+
+def _scale(size: Array) -> np.float32:
+    """Standard deviation from the median size; `np.median` would take three times as long."""
+    return np.float32(1.4826) * np.partition(size, size.size // 2)[size.size // 2] + np.float32(
+        1e-6
+    )
+
+
+def _gain(scene: _Scene, pose: Vector) -> float:
+    """Relative drop of the cost, image and prediction each warped by half of the motion."""
+    half, full = (_matrix(part, scene.shape, scene.step) for part in (pose / 2, pose))
+    back = half @ np.vstack([cv2.invertAffineTransform(full), (0, 0, 1)])
+    warps = ((scene.image, half), (scene.prediction, back), (scene.prediction, half))
+    planes, masks = zip(*(_warped(scene, *warp) for warp in warps), strict=True)
+    whole = np.logical_and.reduce(masks)
+    if np.count_nonzero(whole) < _LEAST:
+        return 0.0
+    (value, _), moved, still = (part[whole].T for part in planes)
+    weight, sizes = np.minimum(moved[1], still[1]), []
+    for mean in (moved[0], still[0]):
+        design = np.stack([np.ones_like(mean), mean])
+        fit = _solve(design, weight, value)
+        for _ in range(2):
+            fit = _huber(design, weight, value, fit)
+        sizes.append(np.abs(value - fit @ design) * np.sqrt(weight))
+    limit = 3 * _scale(sizes[0])
+    cost, before = (float(np.square(np.minimum(size, limit)).sum()) for size in sizes)
+    return 1 - cost / before if before > 0 else 0.0
+
+
+def _warped(scene: _Scene, planes: Array, matrix: Vector) -> tuple[Array, Mask]:
+    """Planes, the last one their mask, moved and read at the scene's pixels; where whole."""
+    moved = cv2.warpAffine(planes, matrix, planes.shape[1::-1], flags=cv2.INTER_LINEAR)
+    read = np.asarray(moved).reshape(-1, planes.shape[2])[scene.index]
+    return np.asarray(read, np.float32), read[:, -1] > 0.999
+
+
+def _matrix(pose: Vector, shape: tuple[int, ...], step: int) -> Vector:
+    """Rotation about the centre, then shift, on the grid of the blocks."""
+    cos, sin = math.cos(math.radians(pose[2])), math.sin(math.radians(pose[2]))
+    linear, centre = np.array([[cos, sin], [-sin, cos]]), (np.array(shape[::-1]) / step - 1) / 2
+    return np.column_stack([linear, centre - linear @ centre + pose[1::-1] / step])
