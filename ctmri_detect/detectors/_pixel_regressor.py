@@ -1,14 +1,15 @@
-"""One direction of the cross-modal prediction: features of a pixel to mean and variance."""
+"""From the features of a pixel to mean and variance of its intensity."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.preprocessing import StandardScaler
 
 from ctmri_detect.networks.device import PortableNetwork, isolated_generators, resolve_device
@@ -17,28 +18,26 @@ from ctmri_detect.networks.training import Training, fit_network
 if TYPE_CHECKING:
     from torch import Tensor
 
-_MSE_SHARE = 0.3  # of the training: squared error first, or the variance swallows what is hard
-_MSE_WEIGHT = 10.0
-_ROWS = 16_384  # pixels predicted at a time: one slice of 128 x 128
+_LEAST_VARIANCE = 1e-6  # of the target's: a regressor that reproduces its training is no oracle
 
 Vector = npt.NDArray[np.float32]
 
 
 class PixelRegressor(PortableNetwork, BaseEstimator):
-    """Mean and variance of an intensity, from the features of its pixel.
+    """Mean and variance of an intensity, from the features of its pixel, by a small network.
 
     Parameters
     ----------
-    width : int
-        Units of each hidden layer.
     training : Training
+    trim : float
+        Share of the worst predicted pixels that training leaves out.
     device : str
     random_state : int
     """
 
-    def __init__(self, width: int, training: Training, device: str, random_state: int) -> None:
-        self.width = width
+    def __init__(self, training: Training, trim: float, device: str, random_state: int) -> None:
         self.training = training
+        self.trim = trim
         self.device = device
         self.random_state = random_state
 
@@ -47,40 +46,92 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
         from ctmri_detect.networks.pixel import PixelNetwork
 
         self.scaler_ = StandardScaler(copy=True).fit(features)
-        spread = float(target.std(dtype=np.float64))
-        self.center_ = float(target.mean(dtype=np.float64))
-        self.scale_ = spread if spread > 1e-6 else 1.0
+        self.center_, self.scale_ = _center_and_scale(target)
         self.device_ = resolve_device(self.device)
         with isolated_generators(self.random_state):
-            self.network_ = PixelNetwork(features.shape[1], self.width)
+            self.network_ = PixelNetwork(features.shape[1])
         inputs = self.scaler_.transform(features).astype(np.float32)
         with one_thread():
             self.history_ = fit_network(
                 self.network_,
                 (inputs, ((target - self.center_) / self.scale_).astype(np.float32)),
-                negative_log_likelihood,
+                partial(_loss, trim=self.trim),
                 self.training,
                 random_state=self.random_state,
                 device=self.device_,
                 precision="float32",
             )
-        self.network_.double()
+        self.network_ = self.network_.cpu()  # scoring is numpy's
+        self.device_ = "cpu"
         return self
 
     def predict(self, features: Vector) -> tuple[Vector, Vector]:
         """Mean and variance ``(n,)`` of each pixel's intensity."""
-        import torch
+        from ctmri_detect.networks.pixel import predict_pixels
 
-        # in double precision, or the last digits would depend on how memory happens to be aligned
-        inputs = torch.tensor(self.scaler_.transform(features), dtype=torch.float64)
-        mean, variance = np.empty(len(inputs), np.float32), np.empty(len(inputs), np.float32)
-        with torch.inference_mode(), one_thread():
-            for start in range(0, len(inputs), _ROWS):
-                part = slice(start, start + _ROWS)
-                m, log_variance = self.network_(inputs[part].to(self.device_))
-                mean[part] = m.cpu().numpy()
-                variance[part] = log_variance.exp().cpu().numpy()
-        return mean * self.scale_ + self.center_, variance * self.scale_**2
+        mean, log_variance = predict_pixels(
+            self.network_, features, self.scaler_.mean_, self.scaler_.scale_
+        )
+        variance = np.exp(log_variance) * np.float32(self.scale_**2)
+        return mean * np.float32(self.scale_) + np.float32(self.center_), variance
+
+
+class RegressorPair(BaseEstimator):
+    """The same from any scikit-learn regressor: one for the mean, one for the log-variance.
+
+    Parameters
+    ----------
+    regressor : estimator
+        With `fit` and `predict`; cloned.
+    trim : float
+        Share of the worst predicted pixels that a second fit leaves out.
+    random_state : int
+    """
+
+    def __init__(self, regressor: Any, trim: float, random_state: int) -> None:
+        self.regressor = regressor
+        self.trim = trim
+        self.random_state = random_state
+
+    def _clone(self) -> Any:
+        made = clone(self.regressor)
+        seeds = {k: self.random_state for k in made.get_params() if k.endswith("random_state")}
+        return made.set_params(**seeds)
+
+    def fit(self, features: Vector, target: Vector) -> RegressorPair:
+        """Fit on pixels: features ``(n, n_features)``, intensities ``(n,)``."""
+        self.center_, self.scale_ = _center_and_scale(target)
+        self.mean_ = self._clone().fit(features, target)
+        error = (target - self.mean_.predict(features)) ** 2
+        if self.trim > 0:
+            used = error <= np.quantile(error, 1 - self.trim)
+            features, target = features[used], target[used]
+            self.mean_ = self._clone().fit(features, target)
+            error = (target - self.mean_.predict(features)) ** 2
+        self.least_ = _LEAST_VARIANCE * self.scale_**2
+        self.log_variance_ = self._clone().fit(features, np.log(error + self.least_))
+        guess = np.exp(self.log_variance_.predict(features))
+        # the log of a squared normal variable lies 1.27 below that of its variance: rescale
+        self.factor_ = float(np.mean(error / np.maximum(guess, self.least_)))
+        return self
+
+    def predict(self, features: Vector) -> tuple[Vector, Vector]:
+        """Mean and variance ``(n,)`` of each pixel's intensity."""
+        variance = self.factor_ * np.exp(self.log_variance_.predict(features))
+        mean = np.asarray(self.mean_.predict(features), dtype=np.float32)
+        return mean, np.maximum(variance, self.least_).astype(np.float32)
+
+
+def _center_and_scale(target: Vector) -> tuple[float, float]:
+    spread = float(target.std(dtype=np.float64))
+    return float(target.mean(dtype=np.float64)), spread if spread > 1e-6 else 1.0
+
+
+def _loss(output: tuple[Tensor, Tensor], target: Tensor, progress: float, trim: float) -> Tensor:
+    from ctmri_detect.networks.likelihood import trimmed_likelihood
+
+    mean, log_variance = output
+    return trimmed_likelihood((target - mean) ** 2, log_variance, progress, trim)
 
 
 @contextmanager
@@ -98,14 +149,3 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def negative_log_likelihood(
-    output: tuple[Tensor, Tensor], target: Tensor, progress: float
-) -> Tensor:
-    """Ten times the squared error at first, then the Gaussian negative log-likelihood."""
-    mean, log_variance = output
-    error = (target - mean) ** 2
-    if progress < _MSE_SHARE:
-        return _MSE_WEIGHT * error.mean()
-    return 0.5 * (error * (-log_variance).exp() + log_variance).mean()

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
 from ctmri_detect._extras import require
 from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.detectors._standardise import standardise
 from ctmri_detect.networks.device import PortableNetwork, isolated_generators, resolve_device
 from ctmri_detect.networks.training import Training, check_training, fit_network
 from ctmri_detect.scoring import MapScoring
@@ -141,7 +141,7 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
             self.network_ = PairAutoencoder(
                 (X.shape[2], X.shape[3]), self.latent_dim, self.channels, self.predict_variance
             )
-        _standardise(self.network_, X)
+        standardise(self.network_, X)
         self.history_ = fit_network(
             self.network_,
             X,
@@ -175,16 +175,3 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
             unit = torch.exp(-log_variance / 2) if self.predict_variance else network.scale
         out: npt.NDArray[np.float32] = (difference * unit).cpu().numpy()
         return out
-
-
-def _standardise(network: Any, X: PairReader) -> None:
-    """Give the network mean and standard deviation of each plane's observed pixels."""
-    import torch
-
-    scaler = StandardScaler()  # ignores NaN, and takes a constant plane as it is
-    with np.errstate(invalid="ignore"):  # 0 / 0 in a plane that no sample has
-        for block in X.blocks():
-            scaler.partial_fit(np.moveaxis(block, 1, -1).reshape(-1, 2).astype(np.float64))
-    for buffer, values in ((network.center, scaler.mean_), (network.scale, scaler.scale_)):
-        values = np.where(np.isfinite(values), values, 1.0)
-        buffer.copy_(torch.from_numpy(values).view(1, 2, 1, 1))

@@ -13,19 +13,19 @@ from sklearn.utils import check_random_state
 from ctmri_detect._extras import require
 from ctmri_detect.base import BasePairedDetector, PairedTags
 from ctmri_detect.datasets.pairing import pairing_verdict
-from ctmri_detect.detectors._pixel_regressor import PixelRegressor
-from ctmri_detect.exceptions import InvalidPairsError, UnpairedDataWarning
-from ctmri_detect.imageops.filters import filter_bank, geometry
+from ctmri_detect.detectors._pixel_regressor import PixelRegressor, RegressorPair
+from ctmri_detect.detectors._predictors import PixelPredictor, UNetPredictor, Views
+from ctmri_detect.exceptions import UnpairedDataWarning
+from ctmri_detect.imageops.align import align_to_prediction
 from ctmri_detect.imageops.position import position_statistics
 from ctmri_detect.imageops.recalibrate import recalibrate
+from ctmri_detect.imageops.warp import warp_observed
 from ctmri_detect.networks.training import Training
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import CT, MRI, PairReader
 
-# weights of the kinds of evidence; .3 was the best of .3, .5 and 1 on phantoms of development seeds
-EVIDENCE = {"mismatch": 1.0, "within": 0.3}
-
-Features = npt.NDArray[np.float32]
+# weights of the kinds of evidence, chosen on phantoms of development seeds (120, 121)
+EVIDENCE = {"mismatch": 0.5, "symmetry": 0.5, "within": 0.3}
 
 
 class CrossModalDetector(BasePairedDetector):
@@ -34,42 +34,53 @@ class CrossModalDetector(BasePairedDetector):
     In a healthy head the MRI follows from the CT and the other way round, up to noise: the same
     tissue makes both. A lesion changes tissue in a way that the other modality does not lead one
     to expect: a fresh bleed is bright in CT and dark in T2, an early infarct is bright in T2 and
-    nearly invisible in CT. Two small networks, one a direction, predict mean and variance of a
-    pixel from a multi-scale filter bank of the other plane; the residual is the standardised
-    difference. Fits in seconds on a CPU.
+    nearly invisible in CT. Each plane is predicted with mean and variance; the residual is the
+    standardised difference. An MRI that lies a few pixels beside its CT is moved to where its
+    prediction wants it first.
 
     What is odd in both modalities in an agreeing way (oedema: dark in CT, bright in T2, as fluid
-    is) must not escape: so the evidence *within* each modality, its deviation from the mean of
-    the healthy slices at that place, is added by default.
+    is) must not escape: so the mirrored hemisphere joins the prediction (*symmetry*), and the
+    deviation from the mean of healthy slices at that place is added (*within*).
 
     It fails where the pairs are not pairs (`fit` looks at up to 64 of them and warns, see
-    `datasets.check_pairing`) or badly registered (more than about two pixels at 128 x 128), and
-    on lesions that look like ordinary tissue of that place in both modalities.
-    In the pure form, ``evidence=("mismatch",)``, samples with one modality missing are refused.
+    `datasets.check_pairing`), where they are off by more than `tolerance`, on slices that are not
+    head-aligned (symmetry), and on lesions that look like ordinary tissue of that place in both
+    modalities. In the pure form, ``evidence=("mismatch",)``, samples with one modality missing
+    are refused.
 
     Parameters
     ----------
-    evidence : tuple of {"mismatch", "within"}, default=("mismatch", "within")
-        What the residual is made of: the prediction from the other modality, the deviation from
-        the healthy mean at that place, or their weighted sum.
+    evidence : tuple of {"mismatch", "symmetry", "within"}, default=all three
+        What the residual is made of: prediction from the other modality; prediction from the
+        mirrored hemisphere (of the same modality, and with "mismatch" from both together);
+        deviation from the healthy mean at that place. Each is usable alone.
+    predictor : {"pixel", "unet"} or regressor, default="pixel"
+        "pixel": a small network on a filter bank, seconds. "unet": a U-Net for each plane, minutes,
+        more accurate. Any scikit-learn regressor takes the place of the small network.
+    tolerance : int, default=4
+        Pixels by which the MRI may lie beside the CT when scoring; it is then also turned by up to
+        5 degrees. 0 takes pairs as they are, and is faster.
+    trim : float, default=0.02
+        Share of the worst predicted pixels that training leaves out, 0 to below 0.5: a training
+        set with lesions in it is the rule. More costs a little accuracy on clean data.
     pixels_per_slice : int, default=400
-        Pixels of each training slice that the networks see; more cost time, little else.
-    width : int, default=64
-        Units in each of the two hidden layers.
+        Pixels of each training slice that the pixel form sees; more cost time, little else.
     training : Training, default=None
-        Settings of the optimisation; None means
-        ``Training(max_epochs=8, batch_size=2048, lr=5e-3, schedule="onecycle")``.
+        Settings of the optimisation; None means ``Training(max_epochs=8, batch_size=2048,
+        lr=5e-3)`` for "pixel", and ``Training(max_epochs=30, batch_size=16, lr=3e-3,
+        augmentation="flip")`` for "unet".
     map_scoring : MapScoring, default=None
-        None means `MapScoring()`.
+        None means `MapScoring()`. ``rescore(**scoring.POOLING["small"])`` and ``["large"]`` are
+        for lesions whose size is known.
     device : str, default="auto"
-        Where the networks are trained and run: "auto", "cpu", "cuda".
+        Where networks are trained: "auto", "cpu", "cuda". The pixel form scores on the CPU.
     random_state : int, RandomState or None, default=None
         Choice of pixels, initial weights, order of batches.
 
     Attributes
     ----------
-    regressors_ : list of two PixelRegressor
-        CT from MRI, and MRI from CT; empty without "mismatch".
+    predictors_ : dict of str to predictor
+        By kind of evidence, without "within".
     mean_, sd_ : float32 arrays (2, height, width)
         Healthy mean and standard deviation at each place.
     map_scoring_ : MapScoring
@@ -79,20 +90,21 @@ class CrossModalDetector(BasePairedDetector):
 
     Notes
     -----
-    With ``f(b)`` the filter bank of plane b (`imageops.filters`) and the place of the pixel in
-    the head, the networks give ``m, v = g(f(b))`` and minimise the Gaussian negative
-    log-likelihood ``((a - m)^2 / v + log v) / 2`` of the target plane a. For each image the
-    prediction is then recalibrated: ``a ~ alpha + beta m`` by iteratively reweighted least
-    squares (Huber's weights over ``v``), since scanners and contrast differ more between
-    patients than between places. The mismatch is ``(a - alpha - beta m) / sqrt(v)``, the
-    evidence within ``(a - mean) / sd`` of that place; the residual is the sum of those in use,
-    with weights 1 and 0.3, over the root of the sum of the squared weights.
+    A predictor gives mean ``m`` and variance ``v`` of a plane ``a`` from features ``f`` of what it
+    may see (the pixel form: filters of `imageops.filters` and the place in the head), and minimises
+    the Gaussian negative log-likelihood ``((a - m)^2 / v + log v) / 2`` without the worst `trim` of
+    the pixels. For each image the prediction is then recalibrated: ``a ~ alpha + beta m`` by
+    iteratively reweighted least squares (Huber's weights over ``v``), since scanners and contrast
+    differ more between patients than between places. The residual of a kind of evidence is
+    ``(a - alpha - beta m) / sqrt(v)``, and within a modality ``(a - mean) / sd`` of that place; the
+    kinds in use are added with weights .5, .5 and .3, over the root of the sum of squared weights.
 
     References
     ----------
     Nix and Weigend (1994), Estimating the mean and variance of the target probability
     distribution, ICNN, for the likelihood. Huber (1964), Robust estimation of a location
-    parameter, Annals of Mathematical Statistics 35:73, for the weights.
+    parameter, Annals of Mathematical Statistics 35:73, for the weights. Rousseeuw (1984), Least
+    median of squares regression, J. Am. Stat. Assoc. 79:871, for trimming.
 
     Examples
     --------
@@ -101,8 +113,8 @@ class CrossModalDetector(BasePairedDetector):
     >>> rng = np.random.default_rng(0)
     >>> tissue = 7 * gaussian_filter(rng.normal(size=(24, 1, 32, 32)), (0, 0, 2, 2))
     >>> X = np.concatenate([tissue, -tissue], axis=1) + 0.1 * rng.normal(size=(24, 2, 32, 32))
-    >>> odd = X[:1].copy(); odd[0, 1, 8:14, 8:14] += 2   # bright in MRI, nothing in CT
-    >>> detector = CrossModalDetector(random_state=0).fit(X)
+    >>> odd = X[:1].copy(); odd[0, 1, 8:16, 8:16] += 3   # bright in MRI, nothing in CT
+    >>> detector = CrossModalDetector(evidence=("mismatch", "within"), random_state=0).fit(X)
     >>> int(detector.predict(odd)[0])
     -1
     >>> detector.explain(odd).regions.loc[0, ["modality", "sign"]].tolist()
@@ -114,33 +126,41 @@ class CrossModalDetector(BasePairedDetector):
         "training": "_default_training",
     }
 
-    _cross_fits = True
-
     def __init__(
         self,
-        evidence: Sequence[str] = ("mismatch", "within"),
+        evidence: Sequence[str] = ("mismatch", "symmetry", "within"),
+        predictor: Any = "pixel",
+        tolerance: int = 4,
+        trim: float = 0.02,
         pixels_per_slice: int = 400,
-        width: int = 64,
         training: Training | None = None,
         map_scoring: MapScoring | None = None,
         device: str = "auto",
         random_state: Any = None,
     ) -> None:
         self.evidence = evidence
+        self.predictor = predictor
+        self.tolerance = tolerance
+        self.trim = trim
         self.pixels_per_slice = pixels_per_slice
-        self.width = width
         self.training = training
         self.map_scoring = map_scoring
         self.device = device
         self.random_state = random_state
 
-    @classmethod
-    def _default_training(cls) -> Training:
+    @property
+    def _cross_fits(self) -> bool:  # type: ignore[override]
+        return not (isinstance(self.predictor, str) and self.predictor == "unet")
+
+    def _default_training(self) -> Training:
+        if isinstance(self.predictor, str) and self.predictor == "unet":
+            return Training(max_epochs=30, batch_size=16, lr=3e-3, augmentation="flip")
         return Training(max_epochs=8, batch_size=2048, lr=5e-3, schedule="onecycle")
 
     def __sklearn_tags__(self) -> PairedTags:
         tags = super().__sklearn_tags__()
-        tags.missing_modality = "within" in (self.evidence or ())
+        chosen = self.evidence or ()
+        tags.missing_modality = "within" in chosen or "mismatch" not in chosen
         return tags
 
     def _check_parameters(self) -> None:
@@ -150,11 +170,20 @@ class CrossModalDetector(BasePairedDetector):
                 f"evidence is {self.evidence!r}; expected a tuple of one or more of "
                 f"{', '.join(EVIDENCE)}, such as ('mismatch',)."
             )
-        if self.pixels_per_slice < 1 or self.width < 1:
-            raise ValueError(
-                f"pixels_per_slice is {self.pixels_per_slice} and width {self.width}; expected "
-                "both to be at least 1."
-            )
+        known = (
+            self.predictor in ("pixel", "unet")
+            if isinstance(self.predictor, str)
+            else (hasattr(self.predictor, "fit") and hasattr(self.predictor, "predict"))
+        )
+        rules = [
+            ("predictor", known, '"pixel", "unet" or a scikit-learn regressor'),
+            ("tolerance", self.tolerance >= 0, "0 or more pixels"),
+            ("trim", 0 <= self.trim < 0.5, "at least 0 and below 0.5"),
+            ("pixels_per_slice", self.pixels_per_slice >= 1, "at least 1"),
+        ]
+        for name, good, expected in rules:
+            if not good:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
 
     def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
         self._check_parameters()
@@ -173,70 +202,74 @@ class CrossModalDetector(BasePairedDetector):
             )
 
     def _fit(self, X: PairReader) -> None:
-        self._check_parameters()
         self.mean_, self.sd_ = position_statistics(X)
-        self.regressors_: list[PixelRegressor] = []
-        if "mismatch" not in self.evidence:
-            return
-        require("torch", extra="torch")
         rng = check_random_state(self.random_state)
-        training = self._default_training() if self.training is None else self.training
-        features, targets = self._draw(X, rng)
-        for target in (CT, MRI):
-            regressor = PixelRegressor(self.width, training, self.device, rng.randint(2**31 - 1))
-            self.regressors_.append(regressor.fit(features[1 - target], targets[:, target]))
+        self.predictors_: dict[str, Any] = {}
+        for kind in EVIDENCE:
+            if kind in self.evidence and kind != "within":
+                both = kind == "symmetry" and "mismatch" in self.evidence
+                views = {"mismatch": ("other",), "symmetry": ("mirror",)}[kind]
+                predictor = self._new_predictor(("other", "mirror") if both else views)
+                self.predictors_[kind] = predictor.fit(X, rng)
 
-    def _draw(
-        self, X: PairReader, rng: np.random.RandomState
-    ) -> tuple[list[Features], npt.NDArray[np.float32]]:
-        """Random pixels, observed in both planes: features of each plane, and the intensities."""
-        features: list[list[Features]] = [[], []]
-        targets = []
-        for block in X.blocks():
-            for pair in block:
-                both = np.flatnonzero(~np.isnan(pair).any(axis=0).ravel())
-                chosen = rng.permutation(both)[: self.pixels_per_slice]
-                for plane, columns in enumerate(pair_features(pair)):
-                    features[plane].append(columns[chosen])
-                targets.append(pair.reshape(2, -1)[:, chosen].T)
-        stacked = np.concatenate(targets)
-        if not len(stacked):
-            raise InvalidPairsError(
-                "No pixel is observed in both planes; expected CT and MRI of the same place. "
-                "Check that the planes overlap."
-            )
-        return [np.concatenate(f) for f in features], stacked
+    def _new_predictor(self, views: Views) -> Any:
+        training = self._default_training() if self.training is None else self.training
+        if not isinstance(self.predictor, str):
+            regressor: Any = RegressorPair(self.predictor, self.trim, 0)
+            return PixelPredictor(views, regressor, self.pixels_per_slice)
+        require("torch", extra="torch")
+        if self.predictor == "unet":
+            return UNetPredictor(views, training, self.trim, self.device)
+        regressor = PixelRegressor(training, self.trim, self.device, 0)
+        return PixelPredictor(views, regressor, self.pixels_per_slice)
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        X = self._registered(X)
+        described = None
         total, power = np.zeros_like(X), np.zeros_like(X)
-        for name in self.evidence:
-            part = self._mismatch(X) if name == "mismatch" else (X - self.mean_) / self.sd_
+        for kind in (name for name in EVIDENCE if name in self.evidence):
+            if kind == "within":
+                part = (X - self.mean_) / self.sd_
+            else:
+                predictor = self.predictors_[kind]
+                described = predictor.describe(X) if described is None else described
+                part = standardised(X, *predictor.predict(X, described))
             seen = ~np.isnan(part)
-            total[seen] += EVIDENCE[name] * part[seen]
-            power[seen] += EVIDENCE[name] ** 2
+            total[seen] += EVIDENCE[kind] * part[seen]
+            power[seen] += EVIDENCE[kind] ** 2
         scale = np.sqrt(np.where(power > 0, power, np.float32(1)))
         return np.asarray(total / scale, dtype=np.float32)
 
-    def _mismatch(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Standardised difference to the prediction; NaN where one plane was not observed."""
-        out = np.full(X.shape, np.nan, np.float32)
-        for pair, result in zip(X, out, strict=True):
-            both = ~np.isnan(pair).any(axis=0)
-            if not both.any():
-                continue
-            seen = both.ravel()
-            features = pair_features(pair)
-            for target in (CT, MRI):
-                mean, variance = self.regressors_[target].predict(features[1 - target][seen])
-                observed = pair[target][both]
-                mean = recalibrate(observed, mean, variance)
-                result[target][both] = (observed - mean) / np.sqrt(variance)
-        return out
+    def _registered(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The block with each MRI where its prediction from the CT wants it."""
+        if "mismatch" not in self.evidence or not self.tolerance:
+            return X
+        predictor = self.predictors_["mismatch"]
+        means, variances = predictor.predict(X, predictor.describe(X), targets=(MRI,))
+        moved = X.copy()
+        for n, (mean, variance) in enumerate(zip(means[:, MRI], variances[:, MRI], strict=True)):
+            seen = ~np.isnan(mean)
+            if seen.any():
+                motion = align_to_prediction(
+                    X[n, MRI], mean, variance, seen, tolerance=self.tolerance
+                )
+                if motion.gain > 0:
+                    moved[n, MRI] = warp_observed(X[n, MRI], motion.matrix, X.shape[2:])
+        return moved
 
 
-def pair_features(pair: npt.NDArray[np.float32]) -> list[Features]:
-    """Features of each plane's pixels: two arrays ``(height * width, n_features)``."""
-    seen = ~np.isnan(pair)
-    place = geometry(seen[CT] | seen[MRI])
-    banks = (filter_bank(pair[p], seen[p]) for p in (CT, MRI))
-    return [np.concatenate([b, place]).reshape(len(b) + len(place), -1).T for b in banks]
+def standardised(
+    X: npt.NDArray[np.float32],
+    mean: npt.NDArray[np.float32],
+    variance: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float32]:
+    """Difference to the recalibrated prediction in its SDs; NaN where there is none."""
+    out = np.full(X.shape, np.nan, np.float32)
+    for n in range(len(X)):
+        for plane in (CT, MRI):
+            seen = ~np.isnan(mean[n, plane]) & ~np.isnan(X[n, plane])
+            if seen.any():
+                observed, v = X[n, plane][seen], variance[n, plane][seen]
+                expected = recalibrate(observed, mean[n, plane][seen], v)
+                out[n, plane][seen] = (observed - expected) / np.sqrt(v)
+    return out

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 HUBER = 1.345  # 95 % efficiency at the normal distribution (Huber 1981, Robust Statistics)
-_ROUNDS = 5  # the weights have settled by then
+_ROUNDS = 6  # one plain fit, then five reweighted ones; the weights have settled by then
 _SLOPE = (0.5, 2.0)  # beyond that the fit follows the lesion, not the scanner
 
 Vector = npt.NDArray[np.float32]
@@ -35,9 +35,11 @@ def recalibrate(observed: Vector, mean: Vector, variance: Vector) -> Vector:
     y, m = observed.astype(np.float64), mean.astype(np.float64)
     sd = np.sqrt(variance.astype(np.float64))
     fitted = m
-    for _ in range(_ROUNDS):
+    for round_ in range(_ROUNDS):
         z = np.abs(y - fitted) / sd
-        weight = np.minimum(1, HUBER / np.maximum(z, 1e-12)) / sd**2
+        # the first fit takes all pixels, so that the offset it starts from does not matter
+        robust = np.minimum(1, HUBER / np.maximum(z, 1e-12)) if round_ else 1.0
+        weight = robust / sd**2
         weight /= weight.sum()
         center_y, center_m = (weight * y).sum(), (weight * m).sum()
         spread = (weight * (m - center_m) ** 2).sum()

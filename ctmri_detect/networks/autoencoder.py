@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ctmri_detect.networks.likelihood import bounded, trimmed_likelihood
+
 LEAST_GRID = 2  # batch normalisation needs more than one pixel even of a single sample
-LOG_VARIANCE_BOUND = 5.0  # keeps the predicted SD between 0.08 and 12 SD of the intensities
-WARM_UP = 0.3  # share of the steps that fit the mean alone
-WARM_UP_WEIGHT = 10.0
 PLANE_DROPOUT = 0.1  # how often a training sample loses one of its planes at the input
 
 
@@ -88,7 +87,7 @@ class PairAutoencoder(nn.Module):
         mean, log_variance = out[:, :2], out[:, 2:]
         if log_variance.shape[1] == 0:
             return mean, torch.zeros_like(mean)
-        return mean, LOG_VARIANCE_BOUND * torch.tanh(log_variance / LOG_VARIANCE_BOUND)
+        return mean, bounded(log_variance)
 
     def loss(self, out: tuple[Tensor, Tensor], target: Tensor, progress: float) -> Tensor:
         """10 x the squared error at first, then the Gaussian negative log-likelihood.
@@ -99,12 +98,9 @@ class PairAutoencoder(nn.Module):
         mean, log_variance = out
         z = self.standardise(target)
         seen = ~torch.isnan(z)
-        squared = (torch.where(seen, z, mean) - mean) ** 2
-        count = seen.sum().clamp(min=1)
-        if progress < WARM_UP or not self.config["predict_variance"]:
-            return WARM_UP_WEIGHT * squared.sum() / count
-        likelihood = (squared * torch.exp(-log_variance) + log_variance) / 2
-        return torch.where(seen, likelihood, 0.0).sum() / count
+        error = (z[seen] - mean[seen]) ** 2
+        progress = progress if self.config["predict_variance"] else 0.0
+        return trimmed_likelihood(error, log_variance[seen], progress)
 
 
 def _down(c_in: int, c_out: int) -> nn.Sequential:

@@ -1,7 +1,8 @@
 """From residual to map and score: one stage for all detectors."""
 
 from ctmri_detect.scoring.map_scoring import MapScoring
+from ctmri_detect.scoring.pooling import POOLING
 from ctmri_detect.scoring.reference import BANK_BYTES, BANK_SLICES, bank_rows
 from ctmri_detect.scoring.regions import region_table
 
-__all__ = ["BANK_BYTES", "BANK_SLICES", "MapScoring", "bank_rows", "region_table"]
+__all__ = ["BANK_BYTES", "BANK_SLICES", "POOLING", "MapScoring", "bank_rows", "region_table"]

@@ -22,7 +22,7 @@ DETECTORS = {
     "autoencoder": ConvAutoencoderDetector(
         channels=(4, 8), latent_dim=8, training=BRIEF, device="cpu", random_state=0
     ),
-    "cross-modal": CrossModalDetector(pixels_per_slice=64, width=16, device="cpu", random_state=0),
+    "cross-modal": CrossModalDetector(pixels_per_slice=64, device="cpu", random_state=0),
     "deep-ocsvm": DeepFeatureDetector(detector="ocsvm", **SMALL),
     "deep-iforest": DeepFeatureDetector(detector="iforest", **SMALL),
 }

@@ -1,0 +1,179 @@
+"""Predict each plane of a pair from what else is known of the head: two ways, one interface.
+
+`views` says from what: ``("other",)`` the other plane, ``("mirror",)`` the plane's own mirror
+image, ``("other", "mirror")`` both. A plane's own pixels are never shown to its prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, clone
+
+from ctmri_detect.detectors._standardise import standardise
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.imageops.filters import filter_bank, geometry, mask_shares
+from ctmri_detect.networks.device import PortableNetwork, isolated_generators, resolve_device
+from ctmri_detect.networks.training import Training, fit_network
+from ctmri_detect.validation import CT, MRI, PairReader
+
+Views = tuple[str, ...]
+Block = npt.NDArray[np.float32]  # (n, 2, height, width)
+Prediction = tuple[Block, Block]  # mean and variance; NaN where nothing is predicted
+
+
+def predictable(X: Block, views: Views) -> npt.NDArray[np.bool_]:
+    """Where each plane of a block can be predicted and compared: its own pixel, and its sources."""
+    seen = ~np.isnan(X)
+    able = seen.copy()
+    if "other" in views:
+        able &= seen[:, ::-1]
+    if views == ("mirror",):
+        able &= seen[..., ::-1]
+    return np.asarray(able)
+
+
+class PixelPredictor(BaseEstimator):
+    """A regressor for each plane, from a multi-scale filter bank at each pixel.
+
+    Parameters
+    ----------
+    views : tuple of str
+    regressor : PixelRegressor or RegressorPair
+        Cloned for each plane.
+    pixels_per_slice : int
+        Pixels of each training slice that the regressors see.
+    """
+
+    def __init__(self, views: Views, regressor: Any, pixels_per_slice: int) -> None:
+        self.views = views
+        self.regressor = regressor
+        self.pixels_per_slice = pixels_per_slice
+
+    def fit(self, X: PairReader, rng: np.random.RandomState) -> PixelPredictor:
+        """Fit on random pixels of each slice."""
+        columns: list[list[Block]] = [[], []]
+        targets: list[list[Block]] = [[], []]
+        for block in X.blocks():
+            able = predictable(block, self.views)
+            banks = pair_banks(block)
+            for n in range(len(block)):
+                for target in (CT, MRI):
+                    places = np.flatnonzero(able[n, target])
+                    chosen = rng.permutation(places)[: self.pixels_per_slice]
+                    columns[target].append(_columns(banks, n, target, self.views, chosen))
+                    targets[target].append(block[n, target].ravel()[chosen])
+        self.regressors_ = []
+        for target in (CT, MRI):
+            values = np.concatenate(targets[target])
+            if not len(values):
+                raise InvalidPairsError(
+                    "No pixel is observed in both planes; expected CT and MRI of the same place. "
+                    "Check that the planes overlap."
+                )
+            regressor = clone(self.regressor).set_params(random_state=rng.randint(2**31 - 1))
+            self.regressors_.append(regressor.fit(np.concatenate(columns[target]), values))
+        return self
+
+    def describe(self, X: Block) -> Any:
+        """What `predict` needs of a block; predictors of the same block may share it."""
+        return pair_banks(X)
+
+    def predict(self, X: Block, described: Any, targets: Sequence[int] = (CT, MRI)) -> Prediction:
+        """Mean and variance, ``(n, 2, height, width)`` each; NaN in planes that are no target."""
+        mean, variance = np.full((2, *X.shape), np.nan, np.float32)
+        able = predictable(X, self.views)
+        for n in range(len(X)):
+            for target in targets:
+                places = np.flatnonzero(able[n, target])
+                if len(places):
+                    features = _columns(described, n, target, self.views, places)
+                    m, v = self.regressors_[target].predict(features)
+                    mean[n, target].ravel()[places] = m
+                    variance[n, target].ravel()[places] = v
+        return mean, variance
+
+
+def pair_banks(X: Block) -> tuple[Block, Block]:
+    """Filter banks ``(n, 2, filters, h, w)`` and geometry ``(n, channels, h, w)`` of a block."""
+    seen = ~np.isnan(X)
+    alike = bool((seen[:, CT] == seen[:, MRI]).all())  # the rule after BrainMask
+    shares = mask_shares(seen[:, :1] if alike else seen)
+    return filter_bank(X, seen, shares), geometry(np.asarray(seen.any(axis=1)))
+
+
+def _columns(
+    banks: tuple[Block, Block], n: int, target: int, views: Views, places: npt.NDArray[np.int64]
+) -> Block:
+    """Features ``(len(places), n_features)`` of some pixels of one slice."""
+    bank, place = banks
+    parts = [place[n]]
+    if "other" in views:
+        parts.append(bank[n, 1 - target])
+    if "mirror" in views:
+        parts.append(bank[n, target, :, :, ::-1])
+    return np.concatenate([part.reshape(len(part), -1)[:, places] for part in parts]).T
+
+
+class UNetPredictor(PortableNetwork, BaseEstimator):
+    """A U-Net for each plane.
+
+    Parameters
+    ----------
+    views : tuple of str
+    training : Training
+    trim : float
+        Share of the worst predicted pixels that training leaves out.
+    device : str
+    """
+
+    def __init__(self, views: Views, training: Training, trim: float, device: str) -> None:
+        self.views = views
+        self.training = training
+        self.trim = trim
+        self.device = device
+
+    def fit(self, X: PairReader, rng: np.random.RandomState) -> UNetPredictor:
+        """Train on all slices."""
+        import torch
+
+        from ctmri_detect.networks.unet import PairUNet
+
+        seed = int(rng.randint(2**31 - 1))
+        self.device_ = resolve_device(self.device)
+        with isolated_generators(seed):
+            self.network_ = PairUNet(self.views, self.trim)
+        standardise(self.network_, X)
+        self.network_ = self.network_.to(self.device_, memory_format=torch.channels_last)
+        self.history_ = fit_network(
+            self.network_,
+            X,
+            self.network_.loss,
+            self.training,
+            random_state=seed,
+            device=self.device_,
+        )
+        return self
+
+    def describe(self, X: Block) -> Any:
+        """Nothing but the block is needed."""
+        return None
+
+    def predict(self, X: Block, described: Any, targets: Sequence[int] = (CT, MRI)) -> Prediction:
+        """Mean and variance of both planes, ``(n, 2, height, width)`` each."""
+        import torch
+
+        with torch.inference_mode():
+            # a copy is aligned, and sums repeatable
+            out = self.network_(torch.tensor(X, device=self.device_))
+        mean, log_variance = (part.float().cpu().numpy() for part in out)
+        scale = self.network_.scale.cpu().numpy()
+        mean = mean * scale + self.network_.center.cpu().numpy()
+        able = predictable(X, self.views)
+        nothing = np.float32(np.nan)
+        return np.where(able, mean, nothing), np.where(
+            able, np.exp(log_variance) * scale**2, nothing
+        )
