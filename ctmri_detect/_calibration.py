@@ -57,7 +57,7 @@ def held_out_residuals(
     """Fit, and give the residuals of slices that the fit did not see.
 
     From eight patients on, every fourth is held out; or, where `cross_fits`, each fourth of the
-    patients (each half, from sixteen patients on) is left out in turn and the model is fitted once
+    patients (each half, from 32 patients on) is left out in turn and the model is fitted once
     more on all, so that every slice can be a reference. With fewer patients, each one is left out
     in turn. A detector that trains nothing holds nothing out.
 
@@ -75,7 +75,7 @@ def held_out_residuals(
         rows = bank_rows(len(X), X.shape[1:])
         return residual(X.take(rows)), rows
     if n_patients >= ENOUGH_PATIENTS:
-        halves = cross_fits and n_patients >= 2 * ENOUGH_PATIENTS
+        halves = cross_fits and n_patients >= 4 * ENOUGH_PATIENTS
         order = order % (2 if halves else HELD_OUT_EVERY)
         if not cross_fits:
             held = order == HELD_OUT_EVERY - 1
