@@ -160,9 +160,10 @@ def test_a_killed_process_leaves_no_file_that_looks_whole(tmp_path):
 @pytest.mark.skipif(not hasattr(signal, "SIGTERM") or os.name == "nt", reason="POSIX signals")
 def test_an_interrupted_process_cleans_up(tmp_path):
     code = """
-        import sys, time
+        import signal, sys, time
         import numpy as np
         from ctmri_detect.preprocessing.store import PairWriter
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
         with PairWriter(sys.argv[1], shape=(1,)) as writer:
             writer.append(np.ones((2, 1)))
             print("written", flush=True)
