@@ -39,8 +39,8 @@ class CrossModalDetector(BasePairedDetector):
     prediction wants it first.
 
     What is odd in both modalities in an agreeing way (oedema: dark in CT, bright in T2, as fluid
-    is) must not escape: so the mirrored hemisphere joins the prediction (*symmetry*), and the
-    deviation from the mean of healthy slices at that place is added (*within*).
+    is) must not escape: so the deviation from the mean of healthy slices at that place is added
+    (*within*), and the mirrored hemisphere may join the prediction (*symmetry*).
 
     It fails where the pairs are not pairs (`fit` looks at up to 64 of them and warns, see
     `datasets.check_pairing`), where they are off by more than `tolerance`, on slices that are not
@@ -50,10 +50,12 @@ class CrossModalDetector(BasePairedDetector):
 
     Parameters
     ----------
-    evidence : tuple of {"mismatch", "symmetry", "within"}, default=all three
+    evidence : tuple of {"mismatch", "symmetry", "within"}, default=("mismatch", "within")
         What the residual is made of: prediction from the other modality; prediction from the
         mirrored hemisphere (of the same modality, and with "mismatch" from both together);
-        deviation from the healthy mean at that place. Each is usable alone.
+        deviation from the healthy mean at that place. Each is usable alone. Symmetry finds more
+        of what is odd in both modalities alike, takes twice the time, and leaves a ghost of a
+        lesion on the healthy side.
     predictor : {"pixel", "unet"} or regressor, default="pixel"
         "pixel": a small network on a filter bank, seconds. "unet": a U-Net for each plane, minutes,
         more accurate. Any scikit-learn regressor takes the place of the small network.
@@ -97,7 +99,8 @@ class CrossModalDetector(BasePairedDetector):
     iteratively reweighted least squares (Huber's weights over ``v``), since scanners and contrast
     differ more between patients than between places. The residual of a kind of evidence is
     ``(a - alpha - beta m) / sqrt(v)``, and within a modality ``(a - mean) / sd`` of that place; the
-    kinds in use are added with weights .5, .5 and .3, over the root of the sum of squared weights.
+    kinds in use are added with weights .5 (mismatch), .5 (symmetry) and .3 (within), over the root
+    of the sum of squared weights.
 
     References
     ----------
@@ -114,7 +117,7 @@ class CrossModalDetector(BasePairedDetector):
     >>> tissue = 7 * gaussian_filter(rng.normal(size=(24, 1, 32, 32)), (0, 0, 2, 2))
     >>> X = np.concatenate([tissue, -tissue], axis=1) + 0.1 * rng.normal(size=(24, 2, 32, 32))
     >>> odd = X[:1].copy(); odd[0, 1, 8:16, 8:16] += 3   # bright in MRI, nothing in CT
-    >>> detector = CrossModalDetector(evidence=("mismatch", "within"), random_state=0).fit(X)
+    >>> detector = CrossModalDetector(random_state=0).fit(X)
     >>> int(detector.predict(odd)[0])
     -1
     >>> detector.explain(odd).regions.loc[0, ["modality", "sign"]].tolist()
@@ -128,7 +131,7 @@ class CrossModalDetector(BasePairedDetector):
 
     def __init__(
         self,
-        evidence: Sequence[str] = ("mismatch", "symmetry", "within"),
+        evidence: Sequence[str] = ("mismatch", "within"),
         predictor: Any = "pixel",
         tolerance: int = 4,
         trim: float = 0.02,
