@@ -18,7 +18,6 @@ from torch.nn import functional as F
 from ctmri_detect.networks.likelihood import bounded, trimmed_likelihood
 
 CHANNELS = (16, 32, 64, 96)  # at 1, 1/2, 1/4 and 1/8 of the resolution
-VIEWS = ("other", "mirror")
 
 
 class PairUNet(nn.Module):

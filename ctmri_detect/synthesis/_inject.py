@@ -10,19 +10,15 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from ctmri_detect.exceptions import InjectionError
-from ctmri_detect.imageops.brainmask import BONE_HU, UINT8_TO_HU, CTUnits
+from ctmri_detect.imageops.brainmask import CTUnits
 from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.synthesis.artefacts import ARTEFACT_KINDS, apply_artefact, draw_artefact
-from ctmri_detect.synthesis.contrast import LEAST_CNR, contrast_to_noise
-from ctmri_detect.synthesis.insertion import push_aside, replace_tissue
+from ctmri_detect.synthesis.contrast import LEAST_CNR, TRIES, contrast_to_noise
+from ctmri_detect.synthesis.insertion import POINT_SPREAD, push_aside, replace_tissue
 from ctmri_detect.synthesis.kinds import LESION_KINDS
 from ctmri_detect.synthesis.lesions import Lesion, draw_lesion
-from ctmri_detect.synthesis.reading import Reading, read_pair
+from ctmri_detect.synthesis.reading import CALM, Reading, bone_level, read_pair
 from ctmri_detect.validation import CT, MRI
-
-_TRIES = 20  # lesions drawn before a slice is given up
-_BLUR = (0.6, 0.5)  # mm, Gaussian sigma of the point spread of CT and MRI, as in the phantom
-_CALM = 1.5  # mm, Gaussian sigma that leaves tissue and takes noise away
 
 _HU_RANGE = (-1024.0, 3071.0)  # what a scanner stores
 
@@ -75,7 +71,7 @@ def inject(pair: NDArray[np.float32], request: Request, other: NDArray | None) -
 def _inject_lesion(pair: NDArray[np.float32], reading: Reading, request: Request) -> Injected:
     """The first drawn lesion that changes its pixels by more than the noise."""
     best = 0.0
-    for each in request.seed.spawn(_TRIES):
+    for each in request.seed.spawn(TRIES):
         rng = np.random.default_rng(each)
         lesion = draw_lesion(request.kind, request.severity, reading.scene, rng)
         made, mask = _put(pair, reading, lesion, request)
@@ -88,7 +84,7 @@ def _inject_lesion(pair: NDArray[np.float32], reading: Reading, request: Request
             return Injected(made, seen, cnr)
         best = max(best, visible)
     raise InjectionError(
-        f"in {_TRIES} draws the largest change was {best:.2f} noise SDs; expected {LEAST_CNR:g}"
+        f"in {TRIES} draws the largest change was {best:.2f} noise SDs; expected {LEAST_CNR:g}"
     )
 
 
@@ -102,23 +98,18 @@ def _put(
         lesion, reading.scene, filled[CT], filled[MRI], order=cv2.INTER_LANCZOS4
     )
     moved = np.stack([ct, mri])
-    soft = seen & (scene.depth < 0) & (moved[CT] <= _bone(request.units))
-    base = masked_gaussian(np.where(soft, moved, np.nan), _CALM / request.spacing)
+    soft = seen & (scene.depth < 0) & (moved[CT] <= bone_level(request.units))
+    base = masked_gaussian(np.where(soft, moved, np.nan), CALM / request.spacing)
     base = np.where(soft, base, np.float32(0))
     ideal_ct, ideal_mri, mask = replace_tissue(lesion, scene, base[CT], base[MRI], reading.look)
     made = np.array(pair, dtype=np.float32)
     for plane, ideal in ((CT, ideal_ct), (MRI, ideal_mri)):
         change = np.asarray(ideal - base[plane])
-        change = cv2.GaussianBlur(change, (0, 0), _BLUR[plane] / request.spacing)
+        change = cv2.GaussianBlur(change, (0, 0), POINT_SPREAD[plane] / request.spacing)
         new = _as_stored(moved[plane] + change, pair[plane], plane, request.units)
         touched = (new != filled[plane]) & seen[plane]
         made[plane][touched] = new[touched]
     return made, mask
-
-
-def _bone(units: CTUnits) -> float:
-    """The CT value at which bone begins, in the units of the plane."""
-    return BONE_HU[units] if units == "hu" else BONE_HU[units] / UINT8_TO_HU
 
 
 def _as_stored(new: NDArray, old: NDArray, plane: int, units: CTUnits) -> NDArray[np.float32]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEAST_CNR", "contrast_to_noise"]
+__all__ = ["LEAST_CNR", "TRIES", "contrast_to_noise"]
 
 LEAST_CNR = 1.0
 """Less than the noise's standard deviation in both planes is no anomaly that can be seen."""
+
+
+TRIES = 20
+"""Lesions drawn for a place before it is given up because none would be seen."""
 
 
 def contrast_to_noise(

@@ -23,7 +23,10 @@ from ctmri_detect.synthesis.lesions import Lesion, lesion_layers
 from ctmri_detect.synthesis.scene import Scene
 from ctmri_detect.synthesis.tissues import Tissue
 
-__all__ = ["Look", "displacement", "move", "push_aside", "replace_tissue"]
+__all__ = ["POINT_SPREAD", "Look", "displacement", "move", "push_aside", "replace_tissue"]
+
+POINT_SPREAD = (0.6, 0.5)
+"""Gaussian sigma of the point spread of CT and MRI, mm: of the phantom, and of what is injected."""
 
 _REACH = 14.0  # mm, least distance over which displaced tissue is compressed
 _GIVE = 0.6  # of the distance to the skull: tissue moves no further, and never out of bone

@@ -35,7 +35,7 @@ __all__ = ["Reading", "check_ct_values", "likeliest_sequence", "read_pair"]
 
 _SKULL_AND_SCALP = 11.0  # mm from the skin to the brain, where an MRI alone shows the head (chosen)
 _CORE = 4.0  # mm below the skull: deeper pixels hold brain and its fluid only
-_CALM = 1.5  # mm, Gaussian sigma that takes the noise of CT away and leaves the larger sulci
+CALM = 1.5  # mm, Gaussian sigma that takes the noise of CT away and leaves the larger sulci
 _FINE = 0.7  # mm, the same for MRI, whose noise is weaker
 _VOTES = 15
 _PREPARED = 4.0  # no CT in HU or 8 bits stays this close to 0; windowed ones do
@@ -95,7 +95,7 @@ def read_pair(
         raise InjectionError(f"its brain has {int(core.sum())} pixels, too few to tell tissues")
     slope = 1.0 if units == "hu" else 1.0 / UINT8_TO_HU
     within = np.where(brain, pair, np.float32(np.nan))  # bone and scalp would leak into brain
-    ct = _plane(within[CT] / np.float32(slope), _CALM / spacing, core)
+    ct = _plane(within[CT] / np.float32(slope), CALM / spacing, core)
     mri = _plane(within[MRI], _FINE / spacing, core)
     for plane in (ct, mri):
         if plane is not None:
@@ -128,8 +128,7 @@ def _brain(pair: NDArray[np.float32], units: CTUnits, spacing: float) -> NDArray
     """The brain: what an earlier mask left of the pair, or else found."""
     seen = np.asarray(np.isfinite(pair).any(axis=0))
     ct = pair[CT][np.isfinite(pair[CT])]
-    bone = BONE_HU[units] / (1.0 if units == "hu" else UINT8_TO_HU)
-    if seen.mean() < 0.9 and (not ct.size or np.mean(ct > bone) < 0.05):
+    if seen.mean() < 0.9 and (not ct.size or np.mean(ct > bone_level(units)) < 0.05):
         return np.asarray(ndimage.binary_fill_holes(seen))
     if ct.size:
         mask = np.asarray(brain_mask(pair[CT], units))
@@ -139,6 +138,11 @@ def _brain(pair: NDArray[np.float32], units: CTUnits, spacing: float) -> NDArray
     if not mask.any():
         raise InjectionError("no brain was found in it; leave out slices below the skull base")
     return np.asarray(ndimage.binary_fill_holes(mask))
+
+
+def bone_level(units: CTUnits) -> float:
+    """The CT value at which bone begins, in the units of the plane."""
+    return BONE_HU[units] if units == "hu" else BONE_HU[units] / UINT8_TO_HU
 
 
 def check_ct_values(X: PairReader, units: CTUnits) -> None:
@@ -184,7 +188,7 @@ def likeliest_sequence(X: PairReader, units: CTUnits, spacings: list[float]) -> 
 
 def _noise(plane: NDArray, spacing: float, tissue: NDArray[np.bool_]) -> float:
     """Robust standard deviation of what smoothing takes away, within grey and white matter."""
-    rest = (plane - masked_gaussian(plane, _CALM / spacing))[tissue]
+    rest = (plane - masked_gaussian(plane, CALM / spacing))[tissue]
     rest = rest[np.isfinite(rest)]
     if not rest.size:
         return float("nan")

@@ -21,11 +21,10 @@ from ctmri_detect.datasets._phantom.compose import (
 )
 from ctmri_detect.exceptions import InjectionError
 from ctmri_detect.synthesis.artefacts import ARTEFACT_KINDS, apply_artefact, draw_artefact
-from ctmri_detect.synthesis.contrast import LEAST_CNR, contrast_to_noise
+from ctmri_detect.synthesis.contrast import LEAST_CNR, TRIES, contrast_to_noise
 from ctmri_detect.synthesis.kinds import LESION_KINDS
 from ctmri_detect.synthesis.lesions import draw_lesion
 
-_TRIES = 20  # lesions drawn before a slice is given up
 _SWAP = (15.0, 30.0)  # mm between the levels of a swapped pair
 
 
@@ -77,7 +76,7 @@ def _with_lesion(
 ) -> PairedSlice:
     """The first drawn lesion that changes its pixels by more than the noise."""
     noise = noise_sds(person, setting)
-    for each in seed.spawn(_TRIES):
+    for each in seed.spawn(TRIES):
         try:
             lesion = draw_lesion(kind, setting.severity, made.scene, np.random.default_rng(each))
         except InjectionError:
@@ -88,7 +87,7 @@ def _with_lesion(
             return PairedSlice(pair, mask, cnr)
     raise InjectionError(
         f"A phantom slice of {setting.size} pixels has no room for a visible {kind} "
-        f"({setting.severity}); expected a change above the noise in {_TRIES} draws. Take a larger "
+        f"({setting.severity}); expected a change above the noise in {TRIES} draws. Take a larger "
         "size, another severity, or leave the kind out."
     )
 

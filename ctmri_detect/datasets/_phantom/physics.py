@@ -23,14 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from ctmri_detect.synthesis.insertion import POINT_SPREAD
 from ctmri_detect.synthesis.signals import Protocol
 from ctmri_detect.synthesis.tissues import TISSUES
+from ctmri_detect.validation import CT, MRI
 
 CT_NOISE = 4.0  # HU, SD [4]_
 MRI_NOISE = 0.03  # of the white matter's signal [2]_
 BIAS = 0.10  # half range of the bias field [2]_
-_CT_BLUR = 0.6  # mm, Gaussian sigma of the point spread
-_MRI_BLUR = 0.5  # mm
 _MISREGISTRATION = 0.7  # mm, SD along each axis: registered pairs are 1-2 mm off as a rule (chosen)
 _CUPPING = 1.5  # HU beside the skull: what is left of beam hardening, fades over 8 mm
 
@@ -82,7 +82,7 @@ def _grain(white: NDArray[np.float32], spacing: float) -> NDArray[np.float32]:
     height, width = white.shape
     along = fft.rfftfreq(width, spacing)
     frequency = np.hypot(fft.fftfreq(height, spacing)[:, None], along)  # cycles per mm
-    power = frequency * np.exp(-((2 * np.pi * _CT_BLUR * frequency) ** 2))
+    power = frequency * np.exp(-((2 * np.pi * POINT_SPREAD[CT] * frequency) ** 2))
     twice = np.full(len(along), 2.0)  # the half spectrum stands for both its halves
     twice[0] = 1.0
     twice[-1] = 1.0 if width % 2 == 0 else 2.0
@@ -114,7 +114,7 @@ def mri_values(fractions: NDArray, protocol: Protocol) -> NDArray[np.float32]:
 
 def render_ct(ideal: NDArray, acquisition: Acquisition, spacing: float) -> NDArray[np.float32]:
     """Point spread, then correlated noise; HU."""
-    image = _blur(ideal, _CT_BLUR / spacing) + np.float32(CT_NOISE) * acquisition.ct_noise
+    image = _blur(ideal, POINT_SPREAD[CT] / spacing) + np.float32(CT_NOISE) * acquisition.ct_noise
     return np.maximum(image, np.float32(-1024.0))
 
 
@@ -137,6 +137,6 @@ def render_mri(
     height, width = ideal.shape
     moved = cv2.warpAffine(ideal, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
     field = 1.0 + BIAS * scanner.bias_strength * np.clip(bias, -1.0, 1.0)
-    signal = scanner.mri_scale * field * _blur(np.asarray(moved), _MRI_BLUR / spacing)
+    signal = scanner.mri_scale * field * _blur(np.asarray(moved), POINT_SPREAD[MRI] / spacing)
     real, imaginary = noise_sd * acquisition.mri_noise
     return np.hypot(signal + real, imaginary).astype(np.float32)

@@ -18,11 +18,10 @@ from ctmri_detect.datasets._phantom.compose import (
     render,
 )
 from ctmri_detect.exceptions import InjectionError
-from ctmri_detect.synthesis.contrast import LEAST_CNR, contrast_to_noise
+from ctmri_detect.synthesis.contrast import LEAST_CNR, TRIES, contrast_to_noise
 from ctmri_detect.synthesis.kinds import LESION_KINDS
 from ctmri_detect.synthesis.lesions import Lesion, draw_lesion
 
-_TRIES = 20  # lesions drawn before a subject is given up
 _LAYER_HEIGHT = 0.7  # of the half length: how far a layer under the skull reaches up and down
 
 
@@ -66,13 +65,13 @@ def make_volume(
     if kind is None:
         nothing = np.zeros(healthy.shape[1:], bool)
         return PairedVolume(healthy, nothing, person.levels, (np.nan, np.nan))
-    for each in kind_seed.spawn(_TRIES):
+    for each in kind_seed.spawn(TRIES):
         made = _with_lesion(cuts, healthy, person, setting, kind, each)
         if made is not None:
             return made
     raise InjectionError(
         f"A phantom volume of {setting.size} pixels has no room for a visible {kind} "
-        f"({setting.severity}) in {_TRIES} draws. Take a larger size or another severity."
+        f"({setting.severity}) in {TRIES} draws. Take a larger size or another severity."
     )
 
 
