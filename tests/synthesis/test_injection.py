@@ -144,6 +144,8 @@ def test_displaced_tissue_keeps_its_noise(data):
     ratios = []
     for old, new, mask in zip(data.data, X, masks, strict=True):
         moved = (old[0] != new[0]) & ~ndimage.binary_dilation(mask, iterations=4)
+        moved &= (old[0] < 100) & (new[0] < 100)  # without the skull, whose edge drowns the noise
+        moved = ndimage.binary_erosion(moved, iterations=2)
         if moved.sum() > 100:
             rough_old, rough_new = (p[0] - ndimage.gaussian_filter(p[0], 1) for p in (old, new))
             ratios.append(rough_new[moved].std() / rough_old[moved].std())
