@@ -32,20 +32,32 @@ def recalibrate(observed: Vector, mean: Vector, variance: Vector) -> Vector:
     >>> bool(np.allclose(recalibrate(y, m, np.full(50, 0.01, np.float32))[4:], y[4:], atol=0.02))
     True
     """
-    y, m = observed.astype(np.float64), mean.astype(np.float64)
-    sd = np.sqrt(variance.astype(np.float64))
-    fitted = m
+    center_y, center_m = (float(part.mean(dtype=np.float64)) for part in (observed, mean))
+    # counted from their means, so that sums of squares lose no digits, and in standard deviations
+    unit: Vector = np.asarray(1 / np.sqrt(variance), dtype=np.float32)
+    m: Vector = mean - np.float32(center_m)
+    y: Vector = (observed - np.float32(center_y)) * unit
+    x: Vector = m * unit
+    products = np.stack([unit * unit, unit * x, unit * y, x * x, x * y])
+    sums, offset, slope = products.sum(axis=1, dtype=np.float64), 0.0, 1.0
     for round_ in range(_ROUNDS):
-        z = np.abs(y - fitted) / sd
-        # the first fit takes all pixels, so that the offset it starts from does not matter
-        robust = np.minimum(1, HUBER / np.maximum(z, 1e-12)) if round_ else 1.0
-        weight = robust / sd**2
-        weight /= weight.sum()
-        center_y, center_m = (weight * y).sum(), (weight * m).sum()
-        spread = (weight * (m - center_m) ** 2).sum()
+        if round_:  # the first fit takes all pixels: the offset it starts from does not matter
+            weight = _huber(y - np.float32(slope) * x - np.float32(offset) * unit)
+            sums = np.einsum("kn,n->k", products, weight)  # no BLAS: alike on any number of threads
+        by_m, by_y, square, product = (float(part / sums[0]) for part in sums[1:])
+        spread = square - by_m**2
         slope = 1.0
         if spread > 1e-12:
-            slope = float((weight * (m - center_m) * (y - center_y)).sum() / spread)
-            slope = min(max(slope, _SLOPE[0]), _SLOPE[1])
-        fitted = center_y + slope * (m - center_m)
-    return fitted.astype(np.float32)
+            slope = min(max((product - by_m * by_y) / spread, _SLOPE[0]), _SLOPE[1])
+        offset = by_y - slope * by_m
+    m *= np.float32(slope)
+    m += np.float32(center_y + offset)
+    return m
+
+
+def _huber(z: Vector) -> Vector:
+    """Weights ``min(1, HUBER / |z|)``."""
+    limit = np.float32(HUBER)
+    np.abs(z, out=z)
+    np.maximum(z, limit, out=z)
+    return np.divide(limit, z, out=z)

@@ -46,12 +46,15 @@ def masked_gaussian(images: npt.NDArray[np.float32], sigma: float) -> npt.NDArra
     out = np.array(images, dtype=np.float32, order="C")
     if sigma <= 0:
         return out
+    weights: dict[bytes, npt.NDArray[np.float32]] = {}  # planes often have their mask in common
     for plane in out.reshape(-1, *out.shape[-2:]):
         seen = ~np.isnan(plane)
         if seen.all():
             plane[...] = gaussian(plane, sigma)
         elif seen.any():
-            weight = gaussian(seen.astype(np.float32), sigma)
+            mask = seen.tobytes()
+            if mask not in weights:
+                weights[mask] = np.maximum(gaussian(seen.astype(np.float32), sigma), 1e-6)
             value = gaussian(np.where(seen, plane, np.float32(0)), sigma)
-            plane[seen] = value[seen] / np.maximum(weight[seen], 1e-6)
+            np.divide(value, weights[mask], out=plane, where=seen)
     return out

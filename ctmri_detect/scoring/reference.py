@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ _TIE = 1e-6  # squared distances this close may be of equal slices
 _COLUMNS = 4096  # pixels handled at a time, so that temporaries stay in the cache
 
 Reference = Literal["similar", "position"] | None
+Planes = npt.NDArray[np.float32]
 
 
 def bank_rows(n: int, shape: tuple[int, ...], kinds: int = 2) -> npt.NDArray[np.int64]:
@@ -72,19 +73,26 @@ class ReferenceBank:
         image, mask = self.descriptors_[:, :, 0], self.descriptors_[:, :, 1]
         spread = [image[:, p][mask[:, p] > 0] for p in range(2)]
         self.descriptor_scale_ = np.array([_positive(s.std() if s.size else 0.0) for s in spread])
-        self.seen_ = ~np.isnan(evidence[:, 0])
-        values = np.where(np.isnan(evidence), np.float32(0), evidence)
-        count = self.seen_.sum(axis=0, dtype=np.float32)[None]
-        self.center_ = (values.sum(axis=0) / np.maximum(count, 1)).astype(np.float32)
+        seen = ~np.isnan(evidence[:, 0])
+        self.place_ = np.flatnonzero(seen.any(axis=(0, 1)))  # pixels that any slice was observed at
+        self.seen_ = np.ascontiguousarray(seen.reshape(*seen.shape[:2], -1)[..., self.place_])
+        values = evidence.reshape(*evidence.shape[:3], -1)[..., self.place_]
+        np.copyto(values, np.float32(0), where=~self.seen_[:, None])
+        count = self.seen_.sum(axis=0, dtype=np.float32)
+        center = values.sum(axis=0) / np.maximum(count, 1)
         if self.reference is None:  # nothing is subtracted, and the unit is the root mean square
-            self.center_ = np.zeros_like(self.center_)
-        values -= self.center_
+            center = np.zeros_like(center)
+        values -= center
         values *= self.seen_[:, None]
-        self.values_ = values
-        total = np.maximum(self.seen_.sum(axis=(0, 2, 3), dtype=np.float64), 1)
-        power = np.einsum("mkphw,mkphw->kp", values, values, dtype=np.float64, optimize=True)
-        pooled = np.sqrt(power / total)
-        self.pooled_sd_ = np.vectorize(_positive)(pooled).astype(np.float32)
+        self.values_ = np.ascontiguousarray(values)
+        self.center_ = self._on_grid(center.astype(np.float32), evidence.shape[1:])
+        self.total_ = (
+            count,
+            self.values_.sum(axis=0, dtype=np.float64),
+            sum(np.square(row, dtype=np.float64) for row in self.values_),
+        )
+        power = self.total_[2].sum(axis=-1) / np.maximum(count.sum(axis=-1, dtype=np.float64), 1)
+        self.pooled_sd_ = np.vectorize(_positive)(np.sqrt(power)).astype(np.float32)
         return self
 
     def standardise(
@@ -95,7 +103,10 @@ class ReferenceBank:
         centred = evidence - self.center_
         if self.reference is None:
             return centred / pooled
-        count, first, second = self._sums(self._weights(descriptors))
+        sums = [
+            self._sums(weights > 0, evidence.shape[1:]) for weights in self._weights(descriptors)
+        ]
+        count, first, second = (np.stack(part) for part in zip(*sums, strict=True))
         count = count[:, None] + _PRIOR
         mean = first / count
         variance = (second + _PRIOR * pooled**2) / count - mean**2
@@ -115,33 +126,37 @@ class ReferenceBank:
             np.put_along_axis(weights, order[:, self.n_neighbors :], 0, axis=1)
         return weights
 
-    def _sums(
-        self, weights: npt.NDArray[np.float64]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Smoothed sums of w, w e and w e^2 over the bank.
+    def _sums(self, kept: npt.NDArray[np.bool_], shape: tuple[int, ...]) -> list[Planes]:
+        """Smoothed sums of w, w e and w e^2 over the slices that one sample is compared with.
 
-        The products are in double precision: in single precision their last digits depend on the
-        row that a sample has in its block, on some processors.
+        Added slice by slice, for each sample by itself: a product of matrices would be no faster,
+        since few slices are kept, and its last digits would depend on the sample's company.
         """
-        m, kinds = self.values_.shape[:2]
-        n, shape = len(weights), self.values_.shape[2:]
-        values, seen = self.values_.reshape(m, -1), self.seen_.reshape(m, -1)
-        count = np.empty((n, seen.shape[1]), np.float32)
-        first = np.empty((n, values.shape[1]), np.float32)
+        rest = 2 * np.count_nonzero(kept) > len(kept)  # then fewer are to be taken from the total
+        rows = np.flatnonzero(kept != rest)
+        values, seen = (part.reshape(len(kept), -1) for part in (self.values_, self.seen_))
+        first = np.empty(values.shape[1], np.float32)
         second = np.empty_like(first)
-        for start in range(0, seen.shape[1], _COLUMNS):
+        for start in range(0, len(first), _COLUMNS):
             part = slice(start, start + _COLUMNS)
-            count[:, part] = weights @ seen[:, part].astype(np.float64)
-        for start in range(0, values.shape[1], _COLUMNS):
-            part = slice(start, start + _COLUMNS)
-            exact = values[:, part].astype(np.float64)
-            first[:, part] = weights @ exact
-            second[:, part] = weights @ exact**2
-        full = (n, kinds, *shape)
-        for planes in (count, first, second):
-            for plane in planes.reshape(-1, *shape[1:]):
+            chosen = values[rows, part]
+            np.add.reduce(chosen, axis=0, out=first[part])
+            np.add.reduce(np.square(chosen, out=chosen), axis=0, out=second[part])
+        sums = (seen[rows].sum(axis=0, dtype=np.float32), first, second)
+        blurred = []
+        for part, total in zip(sums, self.total_, strict=True):
+            part = part.reshape(total.shape)
+            planes = self._on_grid(total - part if rest else part, shape)
+            for plane in planes.reshape(-1, *shape[2:]):
                 plane[...] = gaussian(plane, _BLUR)
-        return count.reshape(n, *shape), first.reshape(full), second.reshape(full)
+            blurred.append(planes)
+        return blurred
+
+    def _on_grid(self, values: npt.NDArray[Any], shape: tuple[int, ...]) -> Planes:
+        """Values at the bank's pixels, as planes that are 0 elsewhere."""
+        planes = np.zeros((*values.shape[:-1], int(np.prod(shape[2:]))), np.float32)
+        planes[..., self.place_] = values
+        return planes.reshape(*values.shape[:-1], *shape[2:])
 
 
 def _positive(value: float) -> float:
