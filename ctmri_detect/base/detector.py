@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from threading import Lock
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._calibration import held_out_residuals, patient_codes
+from ctmri_detect._threads import map_threads
 from ctmri_detect.base.estimator import PairedEstimator
 from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError
 from ctmri_detect.scoring import MapScoring, region_table
@@ -38,6 +40,7 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
     _trains = True  # whether training residuals flatter, so that patients are held out
     _cross_fits = False  # whether fitting is so cheap that each quarter is held out in turn
     _block = 16  # samples scored at a time, the last block padded
+    _threaded = False  # whether `_residual` is numpy's work, which several threads can share
 
     map_scoring: MapScoring | None
 
@@ -219,28 +222,32 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         return reader
 
     def _residual_of(self, reader: PairReader) -> npt.NDArray[np.float32]:
-        return np.concatenate([part for _, part in self._residual_blocks(reader)])
-
-    def _residual_blocks(
-        self, reader: PairReader
-    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
-        """Residuals in blocks of one fixed length, so that company changes nothing."""
-        for start in range(0, len(reader), self._block):
-            rows = np.minimum(np.arange(start, start + self._block), len(reader) - 1)
-            block = reader[rows]
-            with np.errstate(over="ignore"):  # too large for float32 becomes infinity, then 0
-                residual = np.asarray(self._residual(block), dtype=np.float32)
-            residual = np.nan_to_num(residual, posinf=0.0, neginf=0.0)
-            residual = np.where(np.isnan(block), np.float32(np.nan), residual)
-            real = np.arange(start, min(start + self._block, len(reader)))
-            yield real, residual[: len(real)]
+        return np.concatenate(self._blockwise(reader, lambda residual, _: residual))
 
     def _scored(self, X: Any, finish: Any) -> npt.NDArray[Any]:
         """Score block by block: the residuals of all of X never stand in memory."""
-        reader = self._ready(X)
-        return np.concatenate(
-            [finish(part, reader.take(rows)) for rows, part in self._residual_blocks(reader)]
-        )
+        return np.concatenate(self._blockwise(self._ready(X), finish))
+
+    def _blockwise(self, reader: PairReader, finish: Callable[..., Any]) -> list[Any]:
+        """What `finish` makes of residuals and pairs, in blocks; company changes nothing."""
+        reading = Lock()  # what X is read from need not bear two threads
+
+        def one(start: int) -> Any:
+            with reading:
+                rows = np.minimum(np.arange(start, start + self._block), len(reader) - 1)
+                block = reader[rows]
+            residual, real = self._residual_block(block), min(self._block, len(reader) - start)
+            return finish(residual[:real], PairReader(block[:real]))
+
+        starts = range(0, len(reader), self._block)
+        return map_threads(one, starts) if self._threaded else [one(start) for start in starts]
+
+    def _residual_block(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Residuals of a block of the one fixed length."""
+        with np.errstate(over="ignore"):  # too large for float32 becomes infinity, then 0
+            residual = np.asarray(self._residual(block), dtype=np.float32)
+        residual = np.nan_to_num(residual, posinf=0.0, neginf=0.0)
+        return np.where(np.isnan(block), np.float32(np.nan), residual)
 
 
 def _refuse_missing(reader: PairReader, name: str) -> None:

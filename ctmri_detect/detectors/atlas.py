@@ -55,6 +55,7 @@ class AtlasDetector(BasePairedDetector):
 
     _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
     _trains = False
+    _threaded = True
 
     def __init__(self, map_scoring: MapScoring | None = None) -> None:
         self.map_scoring = map_scoring

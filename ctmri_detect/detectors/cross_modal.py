@@ -155,6 +155,10 @@ class CrossModalDetector(BasePairedDetector):
     def _cross_fits(self) -> bool:  # type: ignore[override]
         return not (isinstance(self.predictor, str) and self.predictor == "unet")
 
+    @property
+    def _threaded(self) -> bool:  # type: ignore[override]
+        return isinstance(self.predictor, str) and self.predictor == "pixel"
+
     def _default_training(self) -> Training:
         if isinstance(self.predictor, str) and self.predictor == "unet":
             return Training(max_epochs=30, batch_size=16, lr=3e-3, augmentation="flip")

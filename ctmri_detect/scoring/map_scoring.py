@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ctmri_detect._threads import map_threads
 from ctmri_detect.imageops.similar import slice_descriptors
 from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.imageops.symmetry import mirror_contrast
@@ -156,7 +157,9 @@ class MapScoring(BaseEstimator):
         """Build the reference from the kept slices, under the present parameters."""
         self.check_parameters()
         self.bank_ = ReferenceBank(self.reference, self.n_neighbors)
-        self.bank_.fit(self._evidence(self.residual_), self.descriptors_, self.codes_)
+        blocks = np.split(self.residual_, range(_BLOCK, len(self.residual_), _BLOCK))
+        evidence = np.concatenate(map_threads(self._evidence, blocks))
+        self.bank_.fit(evidence, self.descriptors_, self.codes_)
         self.calibration_scores_ = self._gather(self.residual_, self.descriptors_, self._score)
         self.offset_ = float(np.quantile(self.calibration_scores_, self.false_positive_rate))
         return self
@@ -209,14 +212,15 @@ class MapScoring(BaseEstimator):
         finish: Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]],
     ) -> npt.NDArray[Any]:
         check_is_fitted(self, "residual_")
-        parts = []
-        for start in range(0, len(residual), _BLOCK):
+
+        def one(start: int) -> npt.NDArray[Any]:
             rows = np.minimum(np.arange(start, start + _BLOCK), len(residual) - 1)
             evidence = self._evidence(np.asarray(residual[rows], dtype=np.float32))
             z = self.bank_.standardise(evidence, descriptors[rows])
             z = np.clip(masked_gaussian(z, self.smoothing), -float(self.clip), float(self.clip))
-            parts.append(finish(z)[: len(residual) - start])
-        return np.concatenate(parts)
+            return finish(z)[: len(residual) - start]
+
+        return np.concatenate(map_threads(one, range(0, len(residual), _BLOCK)))
 
     def _map(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return np.sqrt(fused_evidence(z, self.fusion))

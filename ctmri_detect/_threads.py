@@ -1,0 +1,100 @@
+"""Work on several threads; numpy, OpenCV and SciPy let go of the interpreter while they compute."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_info, threadpool_limits
+
+MOST_THREADS = 8  # each has a block of samples in memory
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_inside = threading.local()
+
+
+def threads_allowed() -> int:
+    """How many threads may be used: as many as BLAS may, at most one a core and at most 8.
+
+    So what limits BLAS limits the library: ``threadpoolctl.threadpool_limits``, the environment
+    variables ``OMP_NUM_THREADS`` and ``OPENBLAS_NUM_THREADS``, and joblib's workers, which set
+    them. Where it is not known what BLAS may, the cores decide.
+
+    Examples
+    --------
+    >>> with threadpool_limits(1):
+    ...     threads_allowed()
+    1
+    """
+    if getattr(_inside, "worker", False):
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    allowed = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return max(1, min(cores or 1, MOST_THREADS, max(allowed, default=MOST_THREADS)))
+
+
+def map_threads(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+    """``[function(item) for item in items]`` on as many threads as are allowed.
+
+    BLAS has one thread the while, on any number of threads: so the results are the same bit for
+    bit, and threads do not multiply. Called from a worker of its own, it uses that worker only.
+
+    Parameters
+    ----------
+    function : callable
+        Must not write what another call reads.
+    items : iterable
+
+    Returns
+    -------
+    list
+        In the order of `items`.
+
+    Examples
+    --------
+    >>> map_threads(abs, [-2, 1, -3])
+    [2, 1, 3]
+    """
+    items = list(items)
+    threads = min(threads_allowed(), len(items)) if len(items) > 1 else 1
+    with _one_blas_thread():
+        if threads == 1:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(threads, initializer=_mark_worker) as pool:
+            # each call sees the caller's context, such as numpy.errstate
+            calls = [pool.submit(copy_context().run, function, item) for item in items]
+            try:
+                return [call.result() for call in calls]
+            finally:
+                pool.shutdown(cancel_futures=True)  # after an error, what has not begun is left
+
+
+def _mark_worker() -> None:
+    _inside.worker = True
+
+
+_lock = threading.Lock()
+_users = 0
+_limits: Any = None
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """The limit is the process's: the first to come sets it, the last to leave lifts it."""
+    global _users, _limits
+    with _lock:
+        if not _users:
+            _limits = threadpool_limits(1, user_api="blas")
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if not _users:
+                _limits.restore_original_limits()
