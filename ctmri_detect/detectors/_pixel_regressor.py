@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,11 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
         )
         variance = np.exp(log_variance) * np.float32(self.scale_**2)
         return mean * np.float32(self.scale_) + np.float32(self.center_), variance
+
+
+def fit_regressors(jobs: Sequence[tuple[Any, Vector, Vector]]) -> list[Any]:
+    """Each regressor fitted to its features and values."""
+    return [regressor.fit(features, values) for regressor, features, values in jobs]
 
 
 class RegressorPair(BaseEstimator):

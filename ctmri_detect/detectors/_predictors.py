@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 
+from ctmri_detect.detectors._pixel_features import PairFeatures
+from ctmri_detect.detectors._pixel_fit import fit_on_pixels, predictable
 from ctmri_detect.detectors._standardise import standardise
-from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.imageops.filters import filter_bank, geometry, mask_shares
 from ctmri_detect.networks.device import PortableNetwork, isolated_generators, resolve_device
 from ctmri_detect.networks.training import Training, fit_network
 from ctmri_detect.validation import CT, MRI, PairReader
@@ -23,17 +23,6 @@ from ctmri_detect.validation import CT, MRI, PairReader
 Views = tuple[str, ...]
 Block = npt.NDArray[np.float32]  # (n, 2, height, width)
 Prediction = tuple[Block, Block]  # mean and variance; NaN where nothing is predicted
-
-
-def predictable(X: Block, views: Views) -> npt.NDArray[np.bool_]:
-    """Where each plane of a block can be predicted and compared: its own pixel, and its sources."""
-    seen = ~np.isnan(X)
-    able = seen.copy()
-    if "other" in views:
-        able &= seen[:, ::-1]
-    if views == ("mirror",):
-        able &= seen[..., ::-1]
-    return np.asarray(able)
 
 
 class PixelPredictor(BaseEstimator):
@@ -55,34 +44,16 @@ class PixelPredictor(BaseEstimator):
 
     def fit(self, X: PairReader, rng: np.random.RandomState) -> PixelPredictor:
         """Fit on random pixels of each slice."""
-        columns: list[list[Block]] = [[], []]
-        targets: list[list[Block]] = [[], []]
-        for block in X.blocks():
-            able = predictable(block, self.views)
-            banks = pair_banks(block)
-            for n in range(len(block)):
-                for target in (CT, MRI):
-                    places = np.flatnonzero(able[n, target])
-                    chosen = rng.permutation(places)[: self.pixels_per_slice]
-                    columns[target].append(_columns(banks, n, target, self.views, chosen))
-                    targets[target].append(block[n, target].ravel()[chosen])
-        self.regressors_ = []
-        for target in (CT, MRI):
-            values = np.concatenate(targets[target])
-            if not len(values):
-                raise InvalidPairsError(
-                    "No pixel is observed in both planes; expected CT and MRI of the same place. "
-                    "Check that the planes overlap."
-                )
-            regressor = clone(self.regressor).set_params(random_state=rng.randint(2**31 - 1))
-            self.regressors_.append(regressor.fit(np.concatenate(columns[target]), values))
+        fit_on_pixels([self], X, rng)
         return self
 
-    def describe(self, X: Block) -> Any:
+    def describe(self, X: Block) -> PairFeatures:
         """What `predict` needs of a block; predictors of the same block may share it."""
-        return pair_banks(X)
+        return PairFeatures(X)
 
-    def predict(self, X: Block, described: Any, targets: Sequence[int] = (CT, MRI)) -> Prediction:
+    def predict(
+        self, X: Block, described: PairFeatures, targets: Sequence[int] = (CT, MRI)
+    ) -> Prediction:
         """Mean and variance, ``(n, 2, height, width)`` each; NaN in planes that are no target."""
         mean, variance = np.full((2, *X.shape), np.nan, np.float32)
         able = predictable(X, self.views)
@@ -90,32 +61,27 @@ class PixelPredictor(BaseEstimator):
             for target in targets:
                 places = np.flatnonzero(able[n, target])
                 if len(places):
-                    features = _columns(described, n, target, self.views, places)
+                    features = described.columns(n, target, self.views, places)
                     m, v = self.regressors_[target].predict(features)
                     mean[n, target].ravel()[places] = m
                     variance[n, target].ravel()[places] = v
         return mean, variance
 
+    def predict_blocks(
+        self, X: Block, described: PairFeatures, target: int, side: int
+    ) -> Prediction:
+        """One plane's mean and variance from the mean features of square blocks of pixels.
 
-def pair_banks(X: Block) -> tuple[Block, Block]:
-    """Filter banks ``(n, 2, filters, h, w)`` and geometry ``(n, channels, h, w)`` of a block."""
-    seen = ~np.isnan(X)
-    alike = bool((seen[:, CT] == seen[:, MRI]).all())  # the rule after BrainMask
-    shares = mask_shares(seen[:, :1] if alike else seen)
-    return filter_bank(X, seen, shares), geometry(np.asarray(seen.any(axis=1)))
-
-
-def _columns(
-    banks: tuple[Block, Block], n: int, target: int, views: Views, places: npt.NDArray[np.int64]
-) -> Block:
-    """Features ``(len(places), n_features)`` of some pixels of one slice."""
-    bank, place = banks
-    parts = [place[n]]
-    if "other" in views:
-        parts.append(bank[n, 1 - target])
-    if "mirror" in views:
-        parts.append(bank[n, target, :, :, ::-1])
-    return np.concatenate([part.reshape(len(part), -1)[:, places] for part in parts]).T
+        Near the block means of `predict`, in a share of the time; for ``views=("other",)``.
+        """
+        shape = (len(X), X.shape[2] // side, X.shape[3] // side)
+        mean, variance = np.full((2, *shape), np.nan, np.float32)
+        for n, able in enumerate(predictable(X, self.views)[:, target]):
+            features, places = described.block_means(n, target, able, side)
+            if len(places):
+                m, v = self.regressors_[target].predict(features)
+                mean[n].ravel()[places], variance[n].ravel()[places] = m, v
+        return mean, variance
 
 
 class UNetPredictor(PortableNetwork, BaseEstimator):

@@ -13,9 +13,11 @@ from sklearn.utils import check_random_state
 from ctmri_detect._extras import require
 from ctmri_detect.base import BasePairedDetector, PairedTags
 from ctmri_detect.datasets.pairing import pairing_verdict
+from ctmri_detect.detectors._pixel_fit import fit_on_pixels
 from ctmri_detect.detectors._pixel_regressor import PixelRegressor, RegressorPair
 from ctmri_detect.detectors._predictors import PixelPredictor, UNetPredictor, Views
 from ctmri_detect.exceptions import UnpairedDataWarning
+from ctmri_detect.imageops._scene import block_side
 from ctmri_detect.imageops.align import align_to_prediction
 from ctmri_detect.imageops.position import position_statistics
 from ctmri_detect.imageops.recalibrate import recalibrate
@@ -216,8 +218,13 @@ class CrossModalDetector(BasePairedDetector):
             if kind in self.evidence and kind != "within":
                 both = kind == "symmetry" and "mismatch" in self.evidence
                 views = {"mismatch": ("other",), "symmetry": ("mirror",)}[kind]
-                predictor = self._new_predictor(("other", "mirror") if both else views)
-                self.predictors_[kind] = predictor.fit(X, rng)
+                self.predictors_[kind] = self._new_predictor(("other", "mirror") if both else views)
+        predictors = list(self.predictors_.values())
+        if all(isinstance(predictor, PixelPredictor) for predictor in predictors):
+            fit_on_pixels(predictors, X, rng)
+        else:
+            for predictor in predictors:
+                predictor.fit(X, rng)
 
     def _new_predictor(self, views: Views) -> Any:
         training = self._default_training() if self.training is None else self.training
@@ -231,30 +238,35 @@ class CrossModalDetector(BasePairedDetector):
         return PixelPredictor(views, regressor, self.pixels_per_slice)
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        X = self._registered(X)
-        described = None
+        first = next(iter(self.predictors_.values()), None)
+        described = None if first is None else first.describe(X)
+        X = self._registered(X, described)
         total, power = np.zeros_like(X), np.zeros_like(X)
         for kind in (name for name in EVIDENCE if name in self.evidence):
             if kind == "within":
                 part = (X - self.mean_) / self.sd_
             else:
-                predictor = self.predictors_[kind]
-                described = predictor.describe(X) if described is None else described
-                part = standardised(X, *predictor.predict(X, described))
+                part = standardised(X, *self.predictors_[kind].predict(X, described))
             seen = ~np.isnan(part)
-            total[seen] += EVIDENCE[kind] * part[seen]
-            power[seen] += EVIDENCE[kind] ** 2
+            total += EVIDENCE[kind] * np.where(seen, part, np.float32(0))
+            power += EVIDENCE[kind] ** 2 * seen.astype(np.float32)
         scale = np.sqrt(np.where(power > 0, power, np.float32(1)))
         return np.asarray(total / scale, dtype=np.float32)
 
-    def _registered(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _registered(self, X: npt.NDArray[np.float32], described: Any) -> npt.NDArray[np.float32]:
         """The block with each MRI where its prediction from the CT wants it."""
         if "mismatch" not in self.evidence or not self.tolerance:
             return X
         predictor = self.predictors_["mismatch"]
-        means, variances = predictor.predict(X, predictor.describe(X), targets=(MRI,))
-        moved = X.copy()
-        for n, (mean, variance) in enumerate(zip(means[:, MRI], variances[:, MRI], strict=True)):
+        if isinstance(predictor, PixelPredictor):
+            side = block_side(X.shape[2:])
+            means, variances = predictor.predict_blocks(X, described, MRI, side)
+        else:
+            means, variances = (
+                part[:, MRI] for part in predictor.predict(X, described, targets=(MRI,))
+            )
+        moved, rows = X.copy(), []
+        for n, (mean, variance) in enumerate(zip(means, variances, strict=True)):
             seen = ~np.isnan(mean)
             if seen.any():
                 motion = align_to_prediction(
@@ -262,6 +274,9 @@ class CrossModalDetector(BasePairedDetector):
                 )
                 if motion.gain > 0:
                     moved[n, MRI] = warp_observed(X[n, MRI], motion.matrix, X.shape[2:])
+                    rows.append(n)
+        if described is not None:
+            described.replace_mri(moved, np.array(rows, dtype=np.int64))
         return moved
 
 

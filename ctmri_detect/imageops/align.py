@@ -10,15 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from ctmri_detect.imageops._scene import LEAST, Array, Mask, Real, Scene, compared
 from ctmri_detect.imageops.recalibrate import HUBER
-from ctmri_detect.imageops.warp import resize_observed
 
-_LEAST = 64  # fewest blocks to compare
 _ROUNDS, _STILL = 8, 0.02  # Gauss-Newton steps; they end below so many px and degrees
 
-Real = NDArray[np.floating]
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 Vector = NDArray[np.float64]
 
 
@@ -56,7 +52,8 @@ def align_to_prediction(
         NaN where not observed; any unit: gain (positive) and offset are fitted.
     mean, variance, seen : arrays of shape (height, width)
         Its prediction, on the grid that it is to be moved to, and where that holds (bool). Pixels
-        without a finite mean and a finite positive variance take no part.
+        without a finite mean and a finite positive variance take no part. May be block means
+        already, each of shape ``(height // side, width // side)`` with `_scene.block_side`.
     tolerance : float
         Largest shift along each axis, pixels (half a pixel more may come out); 0 searches
         nothing. More finds more, and more that is not there.
@@ -93,7 +90,7 @@ def align_to_prediction(
     (-1, 2, 0)
     """
     pose, gain = np.zeros(3), 0.0
-    scene = _scene(image, mean, variance, seen) if tolerance > 0 else None
+    scene = compared(image, mean, variance, seen) if tolerance > 0 else None
     if scene is not None:
         pose = _refine(scene, _best_shift(scene, tolerance), tolerance + 0.5)
         gain = _gain(scene, pose)
@@ -103,56 +100,7 @@ def align_to_prediction(
     return Motion(dy, dx, angle, gain, _matrix(pose, image.shape, 1))
 
 
-@dataclass(frozen=True, eq=False)
-class _Scene:
-    """Image and prediction as means of blocks, in robust units, 0 where not known."""
-
-    shape: tuple[int, ...]  # of the full image
-    step: int  # side of a block
-    image: Array  # (h, w, 2): value, mask
-    prediction: Array  # (h, w, 3): mean, weight, mask
-    index: NDArray[np.int64]  # pixels to compare: those whose neighbours are predicted, too
-    design: Array  # (5, n): 1, mean, and how the mean changes with dy, dx (blocks), angle
-
-
-def _scene(image: Real, mean: Real, variance: Real, seen: Mask) -> _Scene | None:
-    """None where there is nothing to compare."""
-    step = max(1, round(min(image.shape) / 64))
-    height, width = (n // step for n in image.shape)
-    usable = seen & np.isfinite(mean) & np.isfinite(variance) & (variance > 0)
-    planes = [image, np.where(usable, mean, np.nan), np.where(usable, variance, np.nan)]
-    blocks = np.stack(planes)[:, : height * step, : width * step]
-    blocks = resize_observed(blocks, (height, width))
-    value, target = (_robust_units(plane) for plane in blocks[:2])
-    if value is None or target is None or min(height, width) < 3:
-        return None
-    value = np.clip(value, np.nanmin(target) - 1, np.nanmax(target) + 1)  # no lesion is to win
-    known, seen = np.isfinite(value), np.isfinite(target)
-    noise = blocks[2] / np.median(blocks[2][seen])
-    weight = np.where(seen, 1 / np.maximum(noise, 0.01), 0)  # no pixel counts for very many
-    by_y, by_x = np.gradient(target)
-    y, x = np.ogrid[:height, :width]  # the centre is that of the full image, as in _matrix
-    y, x = (np.radians(i - (n / step - 1) / 2) for i, n in zip((y, x), image.shape, strict=True))
-    by_angle = (by_x * y - by_y * x).astype(np.float32)
-    index = np.flatnonzero(np.isfinite(by_angle))
-    columns = (np.ones_like(target), target, by_y, by_x, by_angle)
-    moving = np.dstack([np.where(known, value, 0), known])
-    fixed = np.dstack([np.where(seen, target, 0), weight, seen])
-    design = np.stack([column.ravel()[index] for column in columns])
-    return _Scene(image.shape, step, moving, fixed, index, design)
-
-
-def _robust_units(plane: Array) -> Array | None:
-    """A plane in quartile distances from its median; None where it is constant or nearly empty."""
-    values = np.sort(plane[np.isfinite(plane)])
-    if values.size < _LEAST:
-        return None
-    low, middle, high = (values[values.size * part // 4] for part in (1, 2, 3))
-    spread = high - low if high > low else values.std(dtype=np.float64)
-    return (plane - middle) / np.float32(spread) if spread > 1e-6 * abs(middle) else None
-
-
-def _best_shift(scene: _Scene, tolerance: float) -> Vector:
+def _best_shift(scene: Scene, tolerance: float) -> Vector:
     """Shift by whole blocks of the highest weighted correlation; 0 where none is positive."""
     reach = math.ceil(tolerance / scene.step)
     mean, weight, _ = np.moveaxis(scene.prediction, 2, 0)
@@ -171,13 +119,13 @@ def _best_shift(scene: _Scene, tolerance: float) -> Vector:
     return np.array([shifts[row], shifts[column], 0.0]) * (scene.step * (score.max() > 0))
 
 
-def _refine(scene: _Scene, pose: Vector, reach: float) -> Vector:
+def _refine(scene: Scene, pose: Vector, reach: float) -> Vector:
     """Gauss-Newton steps; the identity where image and prediction disagree."""
     limit = np.array([reach, reach, 5.0])  # degrees
     base, fit = scene.prediction[..., 1].ravel()[scene.index], None
     for _ in range(_ROUNDS):
         planes, whole = _warped(scene, scene.image, _matrix(pose, scene.shape, scene.step))
-        if np.count_nonzero(whole) < _LEAST:
+        if np.count_nonzero(whole) < LEAST:
             return np.zeros(3)
         value, weight = planes[:, 0], base * whole
         fit = _solve(scene.design[:2], weight, value) if fit is None else fit
@@ -213,14 +161,14 @@ def _scale(size: Array) -> np.float32:
     )
 
 
-def _gain(scene: _Scene, pose: Vector) -> float:
+def _gain(scene: Scene, pose: Vector) -> float:
     """Relative drop of the cost, image and prediction each warped by half of the motion."""
     half, full = (_matrix(part, scene.shape, scene.step) for part in (pose / 2, pose))
     back = half @ np.vstack([cv2.invertAffineTransform(full), (0, 0, 1)])
     warps = ((scene.image, half), (scene.prediction, back), (scene.prediction, half))
     planes, masks = zip(*(_warped(scene, *warp) for warp in warps), strict=True)
     whole = np.logical_and.reduce(masks)
-    if np.count_nonzero(whole) < _LEAST:
+    if np.count_nonzero(whole) < LEAST:
         return 0.0
     (value, _), moved, still = (part[whole].T for part in planes)
     weight, sizes = np.minimum(moved[1], still[1]), []
@@ -235,7 +183,7 @@ def _gain(scene: _Scene, pose: Vector) -> float:
     return 1 - cost / before if before > 0 else 0.0
 
 
-def _warped(scene: _Scene, planes: Array, matrix: Vector) -> tuple[Array, Mask]:
+def _warped(scene: Scene, planes: Array, matrix: Vector) -> tuple[Array, Mask]:
     """Planes, the last one their mask, moved and read at the scene's pixels; where whole."""
     moved = cv2.warpAffine(planes, matrix, planes.shape[1::-1], flags=cv2.INTER_LINEAR)
     read = np.asarray(moved).reshape(-1, planes.shape[2])[scene.index]

@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from ctmri_detect.imageops.align import align_to_prediction
-from ctmri_detect.imageops.warp import warp_observed
+from ctmri_detect.imageops.warp import resize_observed, warp_observed
 
 NOISE = 0.15  # of the image, whose tissue has standard deviation 1
 STILL = (0.0, 0.0, 0.0)
@@ -241,3 +241,12 @@ def test_motions_of_phantoms_come_back():
         for motion in ((0, 1, 0), (-2, 2, 1), (3, -4, -2), (4, 4, 3), (0, 0, -3)):
             result = found(misplaced(noisy, motion), *rest)
             np.testing.assert_allclose(result, motion, atol=0.3)
+
+
+def test_a_prediction_may_come_as_block_means():
+    for motion in MOTIONS:
+        image, *rest = scene(motion)
+        rest[1] = np.where(rest[2], rest[1], np.nan)
+        blocks = [resize_observed(plane, (64, 64)) for plane in rest[:2]]
+        seen = np.isfinite(blocks[0])
+        np.testing.assert_allclose(found(image, *blocks, seen), found(image, *rest), atol=1e-6)
