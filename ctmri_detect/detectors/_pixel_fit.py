@@ -36,6 +36,8 @@ def fit_on_pixels(predictors: Sequence[Any], X: PairReader, rng: np.random.Rando
     Each slice is described once for all of them. They draw from `rng` one after the other, as if
     each was fitted alone.
     """
+    if not predictors:
+        return
     draws = [_draw(X, predictor, rng) for predictor in predictors]
     chosen = [places for places, _ in draws]
     parts: list[list[tuple[Block, Block]]] = []

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, clone
 from sklearn.preprocessing import StandardScaler
 
-from ctmri_detect.networks.device import PortableNetwork, isolated_generators, resolve_device
+from ctmri_detect._threads import map_threads
+from ctmri_detect.networks.device import PortableNetwork, resolve_device
 from ctmri_detect.networks.training import Training, fit_network
 
 if TYPE_CHECKING:
@@ -43,13 +44,12 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
 
     def fit(self, features: Vector, target: Vector) -> PixelRegressor:
         """Fit on pixels: features ``(n, n_features)``, intensities ``(n,)``."""
-        from ctmri_detect.networks.pixel import PixelNetwork
+        from ctmri_detect.networks.pixel import new_network
 
         self.scaler_ = StandardScaler(copy=True).fit(features)
         self.center_, self.scale_ = _center_and_scale(target)
         self.device_ = resolve_device(self.device)
-        with isolated_generators(self.random_state):
-            self.network_ = PixelNetwork(features.shape[1])
+        self.network_ = new_network(features.shape[1], self.random_state)
         inputs = self.scaler_.transform(features).astype(np.float32)
         with one_thread():
             self.history_ = fit_network(
@@ -60,6 +60,7 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
                 random_state=self.random_state,
                 device=self.device_,
                 precision="float32",
+                own_generator=True,
             )
         self.network_ = self.network_.cpu()  # scoring is numpy's
         self.device_ = "cpu"
@@ -77,8 +78,19 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
 
 
 def fit_regressors(jobs: Sequence[tuple[Any, Vector, Vector]]) -> list[Any]:
-    """Each regressor fitted to its features and values."""
-    return [regressor.fit(features, values) for regressor, features, values in jobs]
+    """Each regressor fitted to its features and values; small networks in threads."""
+    if not all(_fits_in_threads(regressor) for regressor, _, _ in jobs):
+        return [regressor.fit(features, values) for regressor, features, values in jobs]
+    with one_thread():  # and so has each worker
+        return map_threads(lambda job: job[0].fit(*job[1:]), jobs)
+
+
+def _fits_in_threads(regressor: Any) -> bool:
+    """Callbacks and checkpoints would be shared; a GPU is."""
+    if not isinstance(regressor, PixelRegressor):
+        return False
+    shared = regressor.training.callbacks or regressor.training.checkpoint_dir is not None
+    return not shared and resolve_device(regressor.device) == "cpu"
 
 
 class RegressorPair(BaseEstimator):

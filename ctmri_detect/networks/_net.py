@@ -15,7 +15,10 @@ from skorch.utils import noop
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
+from ctmri_detect.networks._batches import ArrayDataset, ShuffledBatches, as_dataset
 from ctmri_detect.networks.augmentation import Augmentation, as_augmentation
+
+__all__ = ["LossNet", "as_dataset", "build", "history_frame"]
 
 if TYPE_CHECKING:
     from ctmri_detect.networks.training import Training
@@ -33,40 +36,6 @@ _OPTIMIZERS: dict[str, dict[str, Any]] = {
 }
 
 
-class ArrayDataset(Dataset[Any]):
-    """Input and target arrays, read a batch at a time."""
-
-    def __init__(self, inputs: Any, targets: Any = None) -> None:
-        self.inputs, self.targets = inputs, targets
-        if targets is not None and len(targets) != len(inputs):
-            raise ValueError(
-                f"There are {len(inputs)} inputs and {len(targets)} targets; expected as many."
-            )
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        x, y = self.__getitems__([index])
-        return x[0], y[0]
-
-    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
-        rows = np.asarray(indices)
-        x = _tensor(self.inputs[rows])
-        return x, x if self.targets is None else _tensor(self.targets[rows])
-
-
-def _tensor(values: Any) -> Tensor:
-    return torch.as_tensor(values, dtype=torch.float32)
-
-
-def as_dataset(data: Any) -> Any:
-    """Wrap an array, or a pair of input and target; leave a Dataset as it is."""
-    if isinstance(data, Dataset):
-        return data
-    return ArrayDataset(*data) if isinstance(data, tuple) else ArrayDataset(data)
-
-
 class LossNet(NeuralNet):
     """A `NeuralNet` whose loss knows how far the training is."""
 
@@ -75,6 +44,7 @@ class LossNet(NeuralNet):
     flip: bool = False
     augmentation: Augmentation | None = None
     generator: np.random.Generator  # of the augmentation
+    own_order: torch.Generator | None = None  # of the batches; None takes torch's global one
     interrupted: bool = False
     steps_done: int = 0
     split: Split
@@ -83,6 +53,12 @@ class LossNet(NeuralNet):
         """The rows chosen by `fit_network`."""
         train, valid = self.split
         return Subset(X, train), None if valid is None else Subset(X, valid)  # type: ignore[arg-type]
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Batches; by the net's own generator where it has one."""
+        if training and self.own_order is not None:
+            return ShuffledBatches(dataset, self.batch_size, self.own_order)
+        return super().get_iterator(dataset, training=training)
 
     def train_step(self, batch: Any, **fit_params: Any) -> Any:
         """One step, on mirrored or augmented images where that is wanted."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 _CHUNK = 1024  # pixels at a time: their activations stay in the cache
@@ -36,6 +38,20 @@ class PixelNetwork(nn.Module):
         """``(n, n_features)`` to mean and log-variance, each ``(n,)``."""
         mean, log_variance = self.layers(features).unbind(dim=1)
         return mean, log_variance.clamp(-10, 10)  # never a variance of zero or infinity
+
+
+def new_network(n_features: int, seed: int) -> PixelNetwork:
+    """A network with torch's default initial weights, the global generator left alone."""
+    with torch.device("meta"):
+        network = PixelNetwork(n_features)
+    network = network.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(seed)
+    for layer in network.layers:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+            bound = 1 / math.sqrt(layer.in_features)
+            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return network
 
 
 def predict_pixels(

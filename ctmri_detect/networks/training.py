@@ -106,6 +106,7 @@ def fit_network(
     precision: str = "auto",
     groups: npt.ArrayLike | None = None,
     verbose: int = 0,
+    own_generator: bool = False,
 ) -> pd.DataFrame:
     """Train a torch module in place, through skorch.
 
@@ -132,6 +133,10 @@ def fit_network(
         Patient of each sample, for ``training.patience``.
     verbose : int, default=0
         skorch's: 1 prints a line an epoch.
+    own_generator : bool, default=False
+        For a pair of arrays that fit into memory, and a module that draws nothing: the global
+        generators are not even touched, so that several networks can be trained in threads. The
+        order of the samples is the same.
 
     Returns
     -------
@@ -175,8 +180,13 @@ def fit_network(
         verbose=verbose,
     )
     net.generator = np.random.default_rng(random_state)
-    with isolated_generators(random_state):
+    if own_generator:
+        net.own_order = _net.torch.Generator().manual_seed(random_state)
+        net.set_params(iterator_valid__generator=_net.torch.Generator())
         net.fit(dataset)
+    else:
+        with isolated_generators(random_state):
+            net.fit(dataset)
     module.eval()
     return _net.history_frame(net)
 

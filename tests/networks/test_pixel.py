@@ -1,0 +1,69 @@
+"""Laws of the small network: what numpy computes, and training in threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+torch = pytest.importorskip("torch")
+
+from ctmri_detect import _threads  # noqa: E402
+from ctmri_detect.detectors._pixel_regressor import PixelRegressor, fit_regressors  # noqa: E402
+from ctmri_detect.networks.device import isolated_generators  # noqa: E402
+from ctmri_detect.networks.pixel import PixelNetwork, new_network, predict_pixels  # noqa: E402
+from ctmri_detect.networks.training import Training, fit_network  # noqa: E402
+
+RNG = np.random.default_rng(0)
+
+
+def test_initial_weights_are_torchs_and_leave_the_generator_alone():
+    with isolated_generators(7):
+        expected = PixelNetwork(5)
+    before = torch.get_rng_state()
+    network = new_network(5, 7)
+    assert_array_equal(torch.get_rng_state(), before)
+    for one, other in zip(network.parameters(), expected.parameters(), strict=True):
+        assert_array_equal(one.detach(), other.detach())
+
+
+@pytest.mark.parametrize("n", [1, 1000, 5000])
+def test_numpy_says_what_torch_says(n):
+    network, features = new_network(14, 0), RNG.normal(3, 2, size=(n, 14)).astype(np.float32)
+    center, scale = features.mean(axis=0), np.full(14, 2.0)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(((features - center) / scale).astype(np.float32)))
+    for one, other in zip(predict_pixels(network, features, center, scale), expected, strict=True):
+        assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+def test_a_generator_of_its_own_changes_no_weight(patience):
+    data = RNG.normal(size=(300, 4)).astype(np.float32), RNG.normal(size=300).astype(np.float32)
+    networks = [new_network(4, 1) for _ in range(2)]
+    for network, own in zip(networks, (False, True), strict=True):
+        fit_network(
+            network,
+            data,
+            lambda out, target, _: ((out[0] - target) ** 2).mean(),
+            Training(max_epochs=3, batch_size=64, lr=1e-2, patience=patience),
+            random_state=3,
+            device="cpu",
+            own_generator=own,
+        )
+    for one, other in zip(*(network.parameters() for network in networks), strict=True):
+        assert_array_equal(one.detach(), other.detach())
+
+
+def test_any_number_of_threads_trains_the_same_networks(monkeypatch):
+    features = RNG.normal(size=(500, 4)).astype(np.float32)
+    training, states = Training(max_epochs=2, batch_size=64, lr=1e-2), []
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    for n in (1, 3):
+        monkeypatch.setattr(_threads, "threads_allowed", lambda n=n: n)
+        made = [PixelRegressor(training, 0.02, "cpu", seed) for seed in range(4)]
+        fitted = fit_regressors([(one, features, features[:, 0] ** 2) for one in made])
+        states.append([one.predict(features) for one in fitted])
+    assert_array_equal(states[1], states[0])
+    assert_array_equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
