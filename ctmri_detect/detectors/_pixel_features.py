@@ -28,32 +28,48 @@ class PairFeatures:
 
     Attributes
     ----------
-    bank : float32 array (n, 2, filters, height, width)
     place : float32 array (n, channels, height, width)
     """
 
     def __init__(self, X: Block) -> None:
-        seen = ~np.isnan(X)
-        alike = bool((seen[:, CT] == seen[:, MRI]).all())  # the rule after BrainMask
-        shares = mask_shares(seen[:, :1] if alike else seen)
-        self.bank = filter_bank(X, seen, shares)
-        self.place = geometry(np.asarray(seen.any(axis=1)))
+        self._X, self._seen = X, ~np.isnan(X)
+        self._banks: list[Block | None] = [None, None]
+        self._shares: list[Block | None] = [None, None]
+        self.place = geometry(np.asarray(self._seen.any(axis=1)))
+
+    def bank(self, plane: int) -> Block:
+        """Filter responses ``(n, filters, height, width)`` of one plane, when asked for."""
+        bank = self._banks[plane]
+        if bank is None:
+            seen, shares = self._seen[:, plane], self._shares[1 - plane]
+            if shares is None:
+                shares = mask_shares(seen)
+            else:  # masks are often alike: the rule after BrainMask
+                unlike = (self._seen[:, CT] != self._seen[:, MRI]).any(axis=(1, 2))
+                shares = shares.copy()
+                shares[unlike] = mask_shares(seen[unlike])
+            bank = filter_bank(self._X[:, plane], seen, shares)
+            self._banks[plane], self._shares[plane] = bank, shares
+        return bank
 
     def replace_mri(self, X: Block, rows: Places) -> None:
         """Take the MRI of some samples of `X` in place of those that were described."""
         if len(rows):
-            seen = ~np.isnan(X[rows])
-            self.bank[rows, MRI] = filter_bank(X[rows, MRI], seen[:, MRI])
-            self.place[rows] = geometry(np.asarray(seen.any(axis=1)))
+            seen = ~np.isnan(X)
+            self.place[rows] = geometry(np.asarray(seen[rows].any(axis=1)))
+            bank = self._banks[MRI]
+            if bank is not None:
+                bank[rows] = filter_bank(X[rows, MRI], seen[rows, MRI])
+            self._X, self._seen, self._shares[MRI] = X, seen, None
 
     def columns(self, n: int, target: int, views: tuple[str, ...], places: Places) -> Block:
         """Features ``(len(places), n_features)`` of some pixels of one plane."""
-        width = self.bank.shape[-1]
+        width = self.place.shape[-1]
         parts = [(self.place[n], places)]
         if "other" in views:
-            parts.append((self.bank[n, 1 - target], places))
+            parts.append((self.bank(1 - target)[n], places))
         if "mirror" in views:
-            parts.append((self.bank[n, target], places + width - 1 - 2 * (places % width)))
+            parts.append((self.bank(target)[n], places + width - 1 - 2 * (places % width)))
         out = np.empty((n_features(views), len(places)), np.float32)
         first = 0
         for planes, where in parts:
@@ -76,7 +92,7 @@ class PairFeatures:
         """
         height, width = (size // side for size in able.shape)
         planes = np.concatenate(
-            [self.place[n], self.bank[n, 1 - target], np.ones((1, *able.shape), np.float32)]
+            [self.place[n], self.bank(1 - target)[n], np.ones((1, *able.shape), np.float32)]
         )
         planes = (planes * able)[:, : height * side, : width * side]
         small = np.stack(

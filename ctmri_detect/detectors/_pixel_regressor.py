@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -68,13 +68,17 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
 
     def predict(self, features: Vector) -> tuple[Vector, Vector]:
         """Mean and variance ``(n,)`` of each pixel's intensity."""
-        from ctmri_detect.networks.pixel import predict_pixels
+        return next(self.predict_each([features]))
 
-        mean, log_variance = predict_pixels(
-            self.network_, features, self.scaler_.mean_, self.scaler_.scale_
-        )
-        variance = np.exp(log_variance) * np.float32(self.scale_**2)
-        return mean * np.float32(self.scale_) + np.float32(self.center_), variance
+    def predict_each(self, parts: Iterable[Vector]) -> Iterator[tuple[Vector, Vector]]:
+        """`predict` for the features of one image after the other."""
+        from ctmri_detect.networks.pixel import folded_layers, predict_pixels
+
+        layers = folded_layers(self.network_, self.scaler_.mean_, self.scaler_.scale_)
+        for features in parts:
+            mean, log_variance = predict_pixels(layers, features)
+            variance = np.exp(log_variance) * np.float32(self.scale_**2)
+            yield mean * np.float32(self.scale_) + np.float32(self.center_), variance
 
 
 def fit_regressors(jobs: Sequence[tuple[Any, Vector, Vector]]) -> list[Any]:
@@ -134,9 +138,15 @@ class RegressorPair(BaseEstimator):
 
     def predict(self, features: Vector) -> tuple[Vector, Vector]:
         """Mean and variance ``(n,)`` of each pixel's intensity."""
+        if not len(features):  # which few regressors take
+            return np.empty(0, np.float32), np.empty(0, np.float32)
         variance = self.factor_ * np.exp(self.log_variance_.predict(features))
         mean = np.asarray(self.mean_.predict(features), dtype=np.float32)
         return mean, np.maximum(variance, self.least_).astype(np.float32)
+
+    def predict_each(self, parts: Iterable[Vector]) -> Iterator[tuple[Vector, Vector]]:
+        """`predict` for the features of one image after the other."""
+        return map(self.predict, parts)
 
 
 def _center_and_scale(target: Vector) -> tuple[float, float]:

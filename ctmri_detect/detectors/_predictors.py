@@ -57,14 +57,14 @@ class PixelPredictor(BaseEstimator):
         """Mean and variance, ``(n, 2, height, width)`` each; NaN in planes that are no target."""
         mean, variance = np.full((2, *X.shape), np.nan, np.float32)
         able = predictable(X, self.views)
-        for n in range(len(X)):
-            for target in targets:
-                places = np.flatnonzero(able[n, target])
-                if len(places):
-                    features = described.columns(n, target, self.views, places)
-                    m, v = self.regressors_[target].predict(features)
-                    mean[n, target].ravel()[places] = m
-                    variance[n, target].ravel()[places] = v
+        for target in targets:
+            places = [np.flatnonzero(plane) for plane in able[:, target]]
+            told = self.regressors_[target].predict_each(
+                described.columns(n, target, self.views, where) for n, where in enumerate(places)
+            )
+            for n, (where, (m, v)) in enumerate(zip(places, told, strict=True)):
+                mean[n, target].ravel()[where] = m
+                variance[n, target].ravel()[where] = v
         return mean, variance
 
     def predict_blocks(

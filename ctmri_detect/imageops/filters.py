@@ -7,20 +7,17 @@ from functools import lru_cache
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+
+from ctmri_detect.imageops._banded import across, down, operator
 
 SIGMAS = (0.7, 1.5, 3.0, 6.0)  # pixels: from a vessel to a lobe, at 128 x 128
 _LAPLACE = (1.5, 3.0)
 _EXTREME = np.ones((7, 7), np.uint8)
 N_FILTERS = 1 + len(SIGMAS) + 1 + len(_LAPLACE) + 2
 N_GEOMETRY = 4
-_TRUNCATE = 4.0  # where a Gaussian ends, in sigmas
-_BLOCK = 32  # rows of an operator in one product: few zeros outside the band, few calls
 
 Planes = npt.NDArray[np.float32]
 Masks = npt.NDArray[np.bool_]
-# of each block of rows: the rows, the columns in their reach, that part and its transpose
-Operator = tuple[tuple[slice, slice, Planes, Planes], ...]
 
 
 def filter_bank(planes: Planes, seen: Masks, shares: Planes | None = None) -> Planes:
@@ -141,16 +138,16 @@ def _grid(height: int, width: int) -> Planes:
 def _gaussians(planes: Planes, out: Planes) -> None:
     height, width = planes.shape[-2:]
     for k, sigma in enumerate(SIGMAS):
-        rows = _down(_operator(height, sigma), planes)
-        _across(rows, _operator(width, sigma), out[..., k, :, :])
+        rows = down(operator(height, sigma), planes)
+        across(rows, operator(width, sigma), out[..., k, :, :])
 
 
 def _gradient(planes: Planes, out: Planes) -> None:
     """Length of the gradient at the finest scale."""
     height, width = planes.shape[-2:]
     fine, slope = ((SIGMAS[0], "gaussian"), (SIGMAS[0], "slope"))
-    dy = _across(_down(_operator(height, *slope), planes), _operator(width, *fine))
-    dx = _across(_down(_operator(height, *fine), planes), _operator(width, *slope))
+    dy = across(down(operator(height, *slope), planes), operator(width, *fine))
+    dx = across(down(operator(height, *fine), planes), operator(width, *slope))
     dy *= dy
     dx *= dx
     np.sqrt(np.add(dy, dx, out=dy), out=out)
@@ -158,9 +155,9 @@ def _gradient(planes: Planes, out: Planes) -> None:
 
 def _laplacian(planes: Planes, sigma: float, out: Planes) -> None:
     height, width = planes.shape[-2:]
-    _across(_down(_operator(height, sigma), planes), _operator(width, sigma, "curvature"), out)
-    bent = _down(_operator(height, sigma, "curvature"), planes)
-    out += _across(bent, _operator(width, sigma))
+    across(down(operator(height, sigma), planes), operator(width, sigma, "curvature"), out)
+    bent = down(operator(height, sigma, "curvature"), planes)
+    out += across(bent, operator(width, sigma))
 
 
 def _extremes(value: Planes, seen: Masks, out: Planes) -> None:
@@ -173,42 +170,3 @@ def _extremes(value: Planes, seen: Masks, out: Planes) -> None:
         high[...] = cv2.dilate(high, _EXTREME)
     out[..., 0, :, :] = np.where(seen, least.reshape(seen.shape), np.float32(0))
     out[..., 1, :, :] = np.where(seen, most.reshape(seen.shape), np.float32(0))
-
-
-@lru_cache(maxsize=128)
-def _operator(size: int, sigma: float, kind: str = "gaussian") -> Operator:
-    """Banded matrix of a filter along an axis, cut into blocks of rows.
-
-    A block's product is short, so that BLAS neither splits it between threads nor sums in
-    another order, and the cost grows with the band and not with `size`.
-    """
-    order = 1 if kind == "slope" else 0
-    matrix = ndimage.gaussian_filter1d(
-        np.eye(size), sigma, axis=0, order=order, mode="reflect", truncate=_TRUNCATE
-    )
-    if kind == "curvature":
-        matrix = sigma**2 * ndimage.correlate1d(matrix, [1, -2, 1], axis=0, mode="mirror")
-    reach = int(_TRUNCATE * sigma + 0.5) + 1  # scipy's radius, and one for the curvature
-    blocks = []
-    for start in range(0, size, _BLOCK):
-        stop = min(start + _BLOCK, size)
-        rows, columns = slice(start, stop), slice(max(start - reach, 0), stop + reach)
-        part = np.ascontiguousarray(matrix[rows, columns], dtype=np.float32)
-        blocks.append((rows, columns, part, np.ascontiguousarray(part.T)))
-    return tuple(blocks)
-
-
-def _down(operator: Operator, planes: Planes) -> Planes:
-    """``A @ plane`` for each plane."""
-    out = np.empty(planes.shape, np.float32)
-    for rows, columns, part, _ in operator:
-        np.matmul(part, planes[..., columns, :], out=out[..., rows, :])
-    return out
-
-
-def _across(planes: Planes, operator: Operator, out: Planes | None = None) -> Planes:
-    """``plane @ A.T`` for each plane."""
-    out = np.empty(planes.shape, np.float32) if out is None else out
-    for rows, columns, _, part in operator:
-        np.matmul(planes[..., columns], part, out=out[..., rows])
-    return out

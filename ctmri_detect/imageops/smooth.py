@@ -6,6 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect.imageops._banded import Planes, blurred
+
+Seen = npt.NDArray[np.bool_]
+
 
 def gaussian(image: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
     """OpenCV's Gaussian of one plane, reflected at the border; `sigma` in pixels.
@@ -18,6 +22,36 @@ def gaussian(image: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.flo
     exact = np.asarray(image, dtype=np.float64)
     blurred = cv2.GaussianBlur(exact, (0, 0), sigmaX=sigma, borderType=cv2.BORDER_REFLECT)
     return np.asarray(blurred, dtype=np.float32)
+
+
+def smooth_observed(planes: npt.NDArray[np.float32], seen: Seen, sigma: float) -> Planes:
+    """`masked_gaussian` of many planes at once, faster, for few different `sigma`.
+
+    Parameters
+    ----------
+    planes : float32 array (..., height, width)
+    seen : bool array (..., height, width)
+        Where they were observed; leading axes are broadcast, and computed once.
+    sigma : float
+        Standard deviation in pixels; 0 returns a copy.
+
+    Returns
+    -------
+    float32 array of the shape of `planes`, NaN where not `seen`.
+
+    Examples
+    --------
+    >>> x = np.ones((2, 9, 9), np.float32)
+    >>> bool(np.allclose(smooth_observed(x, np.ones((1, 9, 9), bool), 2.0), 1.0))
+    True
+    """
+    if sigma <= 0:
+        return np.where(seen, planes, np.float32(np.nan))
+    weight = blurred(seen.astype(np.float32, order="C"), sigma)
+    weight = np.where(seen, np.maximum(weight, np.float32(1e-6)), np.float32(np.nan))
+    out = blurred(np.where(seen, planes, np.float32(0)), sigma)
+    out /= weight
+    return out
 
 
 def masked_gaussian(images: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:

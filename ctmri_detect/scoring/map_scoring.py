@@ -13,13 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._threads import map_threads
 from ctmri_detect.imageops.similar import slice_descriptors
-from ctmri_detect.imageops.smooth import masked_gaussian
+from ctmri_detect.imageops.smooth import smooth_observed
 from ctmri_detect.imageops.symmetry import mirror_contrast
 from ctmri_detect.scoring.evidence import fused_evidence, pool_top
 from ctmri_detect.scoring.reference import Reference, ReferenceBank, bank_rows
 from ctmri_detect.validation import PairReader, check_groups, check_pairs
 
-_BLOCK = 16  # samples at a time, the last block padded: a score never depends on its company
+_BLOCK = 16  # samples at a time; a score never depends on its company
 
 
 class MapScoring(BaseEstimator):
@@ -199,7 +199,7 @@ class MapScoring(BaseEstimator):
 
     def _evidence(self, residual: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The kinds of evidence, ``(n, kinds, 2, h, w)``."""
-        residual = masked_gaussian(residual, self.smoothing)
+        residual = smooth_observed(residual, _observed(residual), self.smoothing)
         kinds = [residual]
         if self.symmetry:
             kinds.append(mirror_contrast(residual, self.symmetry_tolerance))
@@ -214,11 +214,11 @@ class MapScoring(BaseEstimator):
         check_is_fitted(self, "residual_")
 
         def one(start: int) -> npt.NDArray[Any]:
+            block = np.asarray(residual[start : start + _BLOCK], dtype=np.float32)
             rows = np.minimum(np.arange(start, start + _BLOCK), len(residual) - 1)
-            evidence = self._evidence(np.asarray(residual[rows], dtype=np.float32))
-            z = self.bank_.standardise(evidence, descriptors[rows])
-            z = np.clip(masked_gaussian(z, self.smoothing), -float(self.clip), float(self.clip))
-            return finish(z)[: len(residual) - start]
+            z = self.bank_.standardise(self._evidence(block), descriptors[rows])
+            z = smooth_observed(z, _observed(block)[:, None], self.smoothing)
+            return finish(np.clip(z, -float(self.clip), float(self.clip), out=z))
 
         return np.concatenate(map_threads(one, range(0, len(residual), _BLOCK)))
 
@@ -251,6 +251,13 @@ class MapScoring(BaseEstimator):
 def _is_count(value: Any, least: int) -> bool:
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     return whole and int(value) >= least
+
+
+def _observed(residual: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Where the planes were observed; one mask a sample where that is all there is to know."""
+    seen = ~np.isnan(residual)
+    alike = bool((seen[:, :1] == seen).all())
+    return seen[:, :1] if alike else seen
 
 
 def _signed(z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

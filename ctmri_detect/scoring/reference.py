@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect.imageops._banded import Planes, blurred
 from ctmri_detect.imageops.similar import squared_distances
-from ctmri_detect.imageops.smooth import gaussian
 
 BANK_SLICES = 512  # at most so many reference slices ...
 BANK_BYTES = 256 * 2**20  # ... and at most so much memory for them
@@ -19,7 +19,6 @@ _TIE = 1e-6  # squared distances this close may be of equal slices
 _COLUMNS = 4096  # pixels handled at a time, so that temporaries stay in the cache
 
 Reference = Literal["similar", "position"] | None
-Planes = npt.NDArray[np.float32]
 
 
 def bank_rows(n: int, shape: tuple[int, ...], kinds: int = 2) -> npt.NDArray[np.int64]:
@@ -74,39 +73,43 @@ class ReferenceBank:
         spread = [image[:, p][mask[:, p] > 0] for p in range(2)]
         self.descriptor_scale_ = np.array([_positive(s.std() if s.size else 0.0) for s in spread])
         seen = ~np.isnan(evidence[:, 0])
-        self.place_ = np.flatnonzero(seen.any(axis=(0, 1)))  # pixels that any slice was observed at
-        self.seen_ = np.ascontiguousarray(seen.reshape(*seen.shape[:2], -1)[..., self.place_])
-        values = evidence.reshape(*evidence.shape[:3], -1)[..., self.place_]
-        np.copyto(values, np.float32(0), where=~self.seen_[:, None])
+        self.box_ = _box(seen)
+        self.seen_ = np.ascontiguousarray(seen[self._boxed])
+        values = np.where(self.seen_[:, None], evidence[self._boxed], np.float32(0))
         count = self.seen_.sum(axis=0, dtype=np.float32)
         center = values.sum(axis=0) / np.maximum(count, 1)
         if self.reference is None:  # nothing is subtracted, and the unit is the root mean square
             center = np.zeros_like(center)
         values -= center
         values *= self.seen_[:, None]
-        self.values_ = np.ascontiguousarray(values)
-        self.center_ = self._on_grid(center.astype(np.float32), evidence.shape[1:])
+        self.values_ = values
+        self.center_ = np.zeros(evidence.shape[1:], np.float32)
+        self.center_[self._boxed] = center
         self.total_ = (
             count,
             self.values_.sum(axis=0, dtype=np.float64),
             sum(np.square(row, dtype=np.float64) for row in self.values_),
         )
-        power = self.total_[2].sum(axis=-1) / np.maximum(count.sum(axis=-1, dtype=np.float64), 1)
+        pixels = np.maximum(count.sum(axis=(-2, -1), dtype=np.float64), 1)
+        power = self.total_[2].sum(axis=(-2, -1)) / pixels
         self.pooled_sd_ = np.vectorize(_positive)(np.sqrt(power)).astype(np.float32)
         return self
 
     def standardise(
         self, evidence: npt.NDArray[np.float32], descriptors: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float32]:
-        """Z-scores of evidence ``(n, kinds, 2, h, w)``, NaN where it is NaN."""
+        """Z-scores of evidence ``(n, kinds, 2, h, w)``, NaN where it is NaN.
+
+        The last digits of distances depend on how many descriptors there are: give blocks of one
+        length, the last one padded, and as much evidence as there are real samples.
+        """
         pooled = self.pooled_sd_[None, :, :, None, None]
         centred = evidence - self.center_
         if self.reference is None:
             return centred / pooled
-        sums = [
-            self._sums(weights > 0, evidence.shape[1:]) for weights in self._weights(descriptors)
-        ]
-        count, first, second = (np.stack(part) for part in zip(*sums, strict=True))
+        count, first, second = self._sums(
+            self._weights(descriptors)[: len(evidence)] > 0, evidence.shape[-2:]
+        )
         count = count[:, None] + _PRIOR
         mean = first / count
         variance = (second + _PRIOR * pooled**2) / count - mean**2
@@ -126,11 +129,23 @@ class ReferenceBank:
             np.put_along_axis(weights, order[:, self.n_neighbors :], 0, axis=1)
         return weights
 
-    def _sums(self, kept: npt.NDArray[np.bool_], shape: tuple[int, ...]) -> list[Planes]:
-        """Smoothed sums of w, w e and w e^2 over the slices that one sample is compared with.
+    def _sums(
+        self, kept: npt.NDArray[np.bool_], shape: tuple[int, ...]
+    ) -> tuple[Planes, Planes, Planes]:
+        """Smoothed sums of w, w e and w e^2 over the slices that each sample is compared with."""
+        n = len(kept)
+        planes = [np.zeros((n, *part.shape[:-2], *shape), np.float32) for part in self.total_]
+        for one, slices in enumerate(kept):
+            for plane, values in zip(planes, self._sums_of_one(slices), strict=True):
+                plane[one][self._boxed] = values
+        count, first, second = (blurred(part, _BLUR) for part in planes)
+        return count, first, second
 
-        Added slice by slice, for each sample by itself: a product of matrices would be no faster,
-        since few slices are kept, and its last digits would depend on the sample's company.
+    def _sums_of_one(self, kept: npt.NDArray[np.bool_]) -> list[npt.NDArray[Any]]:
+        """Added slice by slice, for each sample by itself.
+
+        A product of matrices would be no faster, since few slices are kept, and its last digits
+        would depend on the sample's company.
         """
         rest = 2 * np.count_nonzero(kept) > len(kept)  # then fewer are to be taken from the total
         rows = np.flatnonzero(kept != rest)
@@ -143,20 +158,22 @@ class ReferenceBank:
             np.add.reduce(chosen, axis=0, out=first[part])
             np.add.reduce(np.square(chosen, out=chosen), axis=0, out=second[part])
         sums = (seen[rows].sum(axis=0, dtype=np.float32), first, second)
-        blurred = []
-        for part, total in zip(sums, self.total_, strict=True):
-            part = part.reshape(total.shape)
-            planes = self._on_grid(total - part if rest else part, shape)
-            for plane in planes.reshape(-1, *shape[2:]):
-                plane[...] = gaussian(plane, _BLUR)
-            blurred.append(planes)
-        return blurred
+        parts = [part.reshape(all_.shape) for part, all_ in zip(sums, self.total_, strict=True)]
+        if rest:
+            parts = [all_ - part for part, all_ in zip(parts, self.total_, strict=True)]
+        return parts
 
-    def _on_grid(self, values: npt.NDArray[Any], shape: tuple[int, ...]) -> Planes:
-        """Values at the bank's pixels, as planes that are 0 elsewhere."""
-        planes = np.zeros((*values.shape[:-1], int(np.prod(shape[2:]))), np.float32)
-        planes[..., self.place_] = values
-        return planes.reshape(*values.shape[:-1], *shape[2:])
+    @property
+    def _boxed(self) -> tuple[Any, ...]:
+        """Index of the box's pixels in planes."""
+        top, bottom, left, right = self.box_
+        return (..., slice(top, bottom), slice(left, right))
+
+
+def _box(seen: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """First and behind the last row, and the same of the columns, that any slice was seen at."""
+    y, x = (np.flatnonzero(seen.any(axis=axes)) for axes in ((0, 1, 3), (0, 1, 2)))
+    return (int(y[0]), int(y[-1]) + 1, int(x[0]), int(x[-1]) + 1) if len(y) else (0, 0, 0, 0)
 
 
 def _positive(value: float) -> float:

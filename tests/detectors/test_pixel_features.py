@@ -15,7 +15,7 @@ from ctmri_detect.detectors._pixel_regressor import RegressorPair
 from ctmri_detect.detectors._predictors import PixelPredictor
 from ctmri_detect.imageops.filters import filter_bank, geometry
 from ctmri_detect.imageops.warp import resize_observed
-from ctmri_detect.validation import MRI, PairReader
+from ctmri_detect.validation import CT, MRI, PairReader
 
 X = make_heads(20)
 X[3, 1, :, :9] = np.nan  # one whose planes have not the same mask
@@ -39,8 +39,13 @@ def test_another_mri_is_described_as_if_afresh():
     moved[rows, MRI] = np.roll(X[rows, MRI], 2, axis=1)
     features, expected = PairFeatures(X), PairFeatures(moved)
     features.replace_mri(moved, rows)
-    assert_array_equal(features.bank, expected.bank)
-    assert_array_equal(features.place, expected.place)
+    early = PairFeatures(X)
+    early.bank(MRI)  # before and after the planes were described
+    early.replace_mri(moved, rows)
+    for one in (features, early):
+        for plane in (CT, MRI):
+            assert_array_equal(one.bank(plane), expected.bank(plane))
+        assert_array_equal(one.place, expected.place)
 
 
 def predictor(views=("other",)):

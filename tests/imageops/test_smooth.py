@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ctmri_detect.imageops.smooth import gaussian, masked_gaussian
+from ctmri_detect.imageops.smooth import gaussian, masked_gaussian, smooth_observed
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(2, 3, 17, 21)).astype(np.float32)
@@ -86,3 +86,12 @@ def test_the_memory_order_does_not_matter(order):
     else:
         same = np.moveaxis(np.ascontiguousarray(np.moveaxis(HOLES, 1, -1)), -1, 1)
     assert_array_equal(masked_gaussian(same, 1.4), masked_gaussian(HOLES, 1.4))
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.0, 2.0, 30.0])
+def test_many_planes_at_once_are_smoothed_as_each_by_itself(sigma):
+    seen = ~np.isnan(HOLES)
+    assert_allclose(smooth_observed(HOLES, seen, sigma), masked_gaussian(HOLES, sigma), atol=2e-6)
+    shared = seen[:, :1]
+    expected = masked_gaussian(np.where(shared, IMAGES, np.float32(np.nan)), sigma)
+    assert_allclose(smooth_observed(IMAGES, shared, sigma), expected, atol=2e-6)

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from ctmri_detect import _threads  # noqa: E402
 from ctmri_detect.detectors._pixel_regressor import PixelRegressor, fit_regressors  # noqa: E402
 from ctmri_detect.networks.device import isolated_generators  # noqa: E402
-from ctmri_detect.networks.pixel import PixelNetwork, new_network, predict_pixels  # noqa: E402
+from ctmri_detect.networks.pixel import PixelNetwork, folded_layers, new_network, predict_pixels  # noqa: E402
 from ctmri_detect.networks.training import Training, fit_network  # noqa: E402
 
 RNG = np.random.default_rng(0)
@@ -33,7 +33,8 @@ def test_numpy_says_what_torch_says(n):
     center, scale = features.mean(axis=0), np.full(14, 2.0)
     with torch.no_grad():
         expected = network(torch.from_numpy(((features - center) / scale).astype(np.float32)))
-    for one, other in zip(predict_pixels(network, features, center, scale), expected, strict=True):
+    layers = folded_layers(network, center, scale)
+    for one, other in zip(predict_pixels(layers, features), expected, strict=True):
         assert_allclose(one, other, atol=1e-5)
 
 
