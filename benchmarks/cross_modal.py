@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,14 @@ ALL = ("mismatch", "symmetry", "within")
 SHIFTS = (1, 2, 4, 8)  # pixels of 256
 TURNS = (1, 2, 4)  # degrees
 CURVE_SUBJECTS = 23
+NAMES = {
+    ALL: "all three",
+    ("mismatch", "within"): "mismatch and within",
+    ("mismatch", "symmetry"): "mismatch and symmetry",
+    ("mismatch",): "mismatch alone",
+    ("symmetry",): "symmetry alone",
+    ("within",): "within alone",
+}
 
 
 def moved(X: np.ndarray, shift: float, turn: float, rng: np.random.Generator) -> np.ndarray:
@@ -61,6 +70,9 @@ class Test:
         self.data, self.raw = data, raw
         self.step = make_preprocessor("hu", size=128)
         self.X = self.step.fit_transform(raw)
+        self.inputs = [raw]  # of each step, to walk maps back
+        for _, step in self.step.steps[:-1]:
+            self.inputs.append(step.transform(self.inputs[-1]))
 
     def row(self, name: str, detector: Any, **more: Any) -> dict[str, Any]:
         """Decisions, maps walked back to the raw grid, and their figures."""
@@ -68,10 +80,7 @@ class Test:
         decision = detector.decision_function(self.X)
         seconds = time.perf_counter() - start
         maps = detector.anomaly_map(self.X)
-        inputs = [self.raw]
-        for _, step in self.step.steps[:-1]:
-            inputs.append(step.transform(inputs[-1]))
-        for (_, step), before in zip(self.step.steps[::-1], inputs[::-1], strict=True):
+        for (_, step), before in zip(self.step.steps[::-1], self.inputs[::-1], strict=True):
             if hasattr(step, "inverse_transform_map"):
                 maps = step.inverse_transform_map(maps, before)
         pixels = pixel_average_precision_score(self.data.masks, maps.astype(np.float16))
@@ -87,6 +96,13 @@ class Test:
         return result
 
 
+def detector_device() -> str:
+    """What networks are trained on here."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
 def fitted(X: np.ndarray, groups: Any, seed: int, **settings: Any) -> tuple[Any, float]:
     """A detector and the seconds that its fit took."""
     start = time.perf_counter()
@@ -94,43 +110,44 @@ def fitted(X: np.ndarray, groups: Any, seed: int, **settings: Any) -> tuple[Any,
     return detector, time.perf_counter() - start
 
 
-def run(seed: int, unet: bool) -> list[dict[str, Any]]:
-    """All rows of one seed."""
-    healthy = make_phantom_pairs(50, 8, anomalous_fraction=0, random_state=seed)
-    data = make_phantom_pairs(45, 8, anomalous_fraction=0.5, random_state=1000 + seed)
+def run(seed: int, what: str, n_jobs: int | None) -> Iterator[dict[str, Any]]:
+    """All rows of one seed, as they are ready."""
+    healthy = make_phantom_pairs(50, 8, anomalous_fraction=0, random_state=seed, n_jobs=n_jobs)
+    data = make_phantom_pairs(
+        45, 8, anomalous_fraction=0.5, random_state=1000 + seed, n_jobs=n_jobs
+    )
     train = make_preprocessor("hu", size=128).fit_transform(healthy.data)
     test, groups = Test(data, data.data), healthy.groups
     common = {"kind": data.frame["kind"].tolist(), "patient": data.groups.tolist()}
-    if unet:
-        settings: dict[str, Any] = {"predictor": "unet", "evidence": ("mismatch", "within")}
-        detector, seconds = fitted(train, groups, seed, **settings)
-        return [test.row("U-Net, mismatch and within", detector, fit_seconds=seconds, **common)]
-    default, seconds = fitted(train, groups, seed, evidence=ALL)
-    rows = [test.row("all three", default, fit_seconds=seconds, **common)]
+    if what == "unet":
+        for evidence in (ALL, ("mismatch", "within")):
+            settings: dict[str, Any] = {"predictor": "unet", "evidence": evidence}
+            detector, seconds = fitted(train, groups, seed, **settings)
+            name = f"U-Net, {NAMES[evidence]}"
+            yield test.row(name, detector, fit_seconds=seconds, device=detector_device(), **common)
+        return
+    default, seconds = fitted(train, groups, seed)
+    yield test.row("default", default, fit_seconds=seconds, **common)
     few = np.isin(data.groups, np.unique(data.groups)[:CURVE_SUBJECTS])
     part = Bunch(target=data.target[few], masks=data.masks[few])
+    curve = {"kind": data.frame["kind"][few].tolist(), "patient": data.groups[few].tolist()}
     rng = np.random.default_rng(seed)
     for shift, turn in [(0, 0), *((s, 0) for s in SHIFTS), *((0, t) for t in TURNS)]:
         there = Test(part, moved(data.data[few], shift, turn, rng))
-        rows.append(there.row("misregistration", default, shift=shift, turn=turn))
-        rows[-1] |= {"kind": data.frame["kind"][few].tolist(), "patient": data.groups[few].tolist()}
-    flat = default.rescore(symmetry=False)
-    rows.append(test.row("without MapScoring's symmetry", flat, **common))
-    for evidence in (("mismatch",), ("symmetry",), ("within",), ("mismatch", "within"),
-                     ("mismatch", "symmetry")):  # fmt: skip
+        yield there.row("misregistration", default, shift=shift, turn=turn, **curve)
+    yield test.row(
+        "default, without MapScoring's symmetry", default.rescore(symmetry=False), **common
+    )
+    for evidence in (ALL, ("mismatch", "symmetry"), ("mismatch",), ("symmetry",), ("within",)):
         detector, seconds = fitted(train, groups, seed, evidence=evidence)
-        name = " and ".join(evidence) + (" alone" if len(evidence) == 1 else "")
-        rows.append(test.row(name, detector, fit_seconds=seconds, **common))
-    detector, _ = fitted(train, groups, seed, evidence=ALL, tolerance=0)
-    rows.append(test.row("tolerance 0", detector, **common))
-    spoilt = make_phantom_pairs(50, 8, anomalous_fraction=0.2, random_state=seed)
+        yield test.row(NAMES[evidence], detector, fit_seconds=seconds, **common)
+    for name, settings in (("tolerance 0", {"tolerance": 0}), ("trim 0", {"trim": 0.0})):
+        yield test.row(name, fitted(train, groups, seed, **settings)[0], **common)
+    spoilt = make_phantom_pairs(50, 8, anomalous_fraction=0.2, random_state=seed, n_jobs=n_jobs)
     spoilt_train = make_preprocessor("hu", size=128).fit_transform(spoilt.data)
     for trim in (0.02, 0.0):
-        detector, _ = fitted(spoilt_train, groups, seed, evidence=ALL, trim=trim)
-        rows.append(test.row(f"20 % of training with lesions, trim {trim:g}", detector, **common))
-    detector, _ = fitted(train, groups, seed, evidence=ALL, trim=0.0)
-    rows.append(test.row("trim 0", detector, **common))
-    return rows
+        detector, _ = fitted(spoilt_train, groups, seed, trim=trim)
+        yield test.row(f"20 % of training with lesions, trim {trim:g}", detector, **common)
 
 
 def report(path: Path) -> None:
@@ -147,13 +164,9 @@ def report(path: Path) -> None:
     table.insert(1, "interval", [interval(frame[frame["condition"] == c]) for c in table.index])
     print(table.round(3).to_markdown(), "\n")
     by_kind = {}
-    for name in (
-        "all three",
-        "mismatch and within",
-        "mismatch alone",
-        "symmetry alone",
-        "within alone",
-    ):
+    for name in ("default", *NAMES.values(), *(f"U-Net, {name}" for name in NAMES.values())):
+        if name not in set(frame["what"]):
+            continue
         kinds = [by_kind_of(row) for row in rows if row["what"] == name]
         by_kind[name] = pd.DataFrame(kinds).mean()
     print(pd.DataFrame(by_kind).T.round(3).to_markdown())
@@ -197,14 +210,15 @@ def main() -> None:
     """Run one seed, or print what there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--unet", action="store_true")
+    parser.add_argument("--what", choices=["pixel", "unet"], default="pixel")
+    parser.add_argument("--n-jobs", type=int, default=None, help="processes that draw the heads")
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--report", type=Path, default=None)
     arguments = parser.parse_args()
     if arguments.report:
         report(arguments.report)
         return
-    for row in run(arguments.seed, arguments.unet):
+    for row in run(arguments.seed, arguments.what, arguments.n_jobs):
         with arguments.out.open("a") as file:
             file.write(json.dumps({"seed": arguments.seed, **row}) + "\n")
 

@@ -37,8 +37,7 @@ class Spy(BasePairedDetector):
         self.amount = amount
         self.map_scoring = map_scoring
 
-    @classmethod
-    def _default_map_scoring(cls):
+    def _default_map_scoring(self):
         return MapScoring(reference="position", symmetry=False)
 
     def _fit(self, X):

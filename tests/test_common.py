@@ -192,7 +192,7 @@ def test_rescore_changes_the_threshold_and_not_the_model(name, fitted):
     assert copy.offset_ > fitted.offset_
     np.testing.assert_array_equal(copy.residual_map(TEST), fitted.residual_map(TEST))
     fresh = clone(DETECTORS[name])
-    default = type(fresh)._default_map_scoring() if fresh.map_scoring is None else fresh.map_scoring
+    default = fresh._default_map_scoring() if fresh.map_scoring is None else fresh.map_scoring
     fresh.map_scoring = clone(default).set_params(pool_fraction=0.2)
     fresh.fit(TRAIN, groups=PATIENTS)
     copy = pickle.loads(pickle.dumps(fitted)).rescore(pool_fraction=0.2)

@@ -30,8 +30,7 @@ class Mean(BasePairedDetector):
         self.scale = scale
         self.map_scoring = map_scoring
 
-    @classmethod
-    def _default_map_scoring(cls):
+    def _default_map_scoring(self):
         return MapScoring(reference=None, symmetry=False)
 
     def _fit(self, X):

@@ -53,8 +53,7 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         raise NotImplementedError(f"{type(self).__name__} has to write _residual(X).")
 
-    @classmethod
-    def _default_map_scoring(cls) -> MapScoring:
+    def _default_map_scoring(self) -> MapScoring:
         return MapScoring()
 
     @final

@@ -35,9 +35,9 @@ class PairedEstimator(BaseEstimator):
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters; ``map_scoring__x`` reaches into the default where it is None."""
+        nested = {key: params.pop(key) for key in list(params) if "__" in key}
+        super().set_params(**params)  # a default may depend on these
         for name, default in self._resolved.items():
-            nested = any(key.startswith(f"{name}__") for key in params)
-            if nested and params.get(name, getattr(self, name)) is None:
+            if getattr(self, name) is None and any(key.startswith(f"{name}__") for key in nested):
                 setattr(self, name, getattr(self, default)())
-                params.pop(name, None)
-        return super().set_params(**params)
+        return super().set_params(**nested)

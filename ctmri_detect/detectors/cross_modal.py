@@ -59,8 +59,9 @@ class CrossModalDetector(BasePairedDetector):
         of what is odd in both modalities alike, takes twice the time, and leaves a ghost of a
         lesion on the healthy side.
     predictor : {"pixel", "unet"} or regressor, default="pixel"
-        "pixel": a small network on a filter bank, seconds. "unet": a U-Net for each plane, minutes,
-        more accurate. Any scikit-learn regressor takes the place of the small network.
+        "pixel": a small network on a filter bank, seconds. "unet": a U-Net for each plane, some
+        minutes (a GPU helps), and somewhat more accurate. Any
+        scikit-learn regressor takes the place of the small network.
     tolerance : int, default=4
         Pixels by which the MRI may lie beside the CT when scoring; it is then also turned by up to
         5 degrees. 0 takes pairs as they are, and is faster.
@@ -71,11 +72,13 @@ class CrossModalDetector(BasePairedDetector):
         Pixels of each training slice that the pixel form sees; more cost time, little else.
     training : Training, default=None
         Settings of the optimisation; None means ``Training(max_epochs=8, batch_size=2048,
-        lr=5e-3)`` for "pixel", and ``Training(max_epochs=30, batch_size=16, lr=3e-3,
+        lr=5e-3)`` for "pixel", and ``Training(max_epochs=60, batch_size=16, lr=3e-3,
         augmentation="flip")`` for "unet".
     map_scoring : MapScoring, default=None
-        None means `MapScoring()`. ``rescore(**scoring.POOLING["small"])`` and ``["large"]`` are
-        for lesions whose size is known.
+        None means `MapScoring()` for "pixel", and ``MapScoring(smoothing=1.5, symmetry=False)``
+        for "unet", whose residuals are smoother (both chosen on seeds 120 and 121).
+        ``rescore(**scoring.POOLING["small"])`` and ``["large"]`` are for lesions whose size is
+        known.
     device : str, default="auto"
         Where networks are trained: "auto", "cpu", "cuda". The pixel form scores on the CPU.
     random_state : int, RandomState or None, default=None
@@ -155,15 +158,22 @@ class CrossModalDetector(BasePairedDetector):
 
     @property
     def _cross_fits(self) -> bool:  # type: ignore[override]
-        return not (isinstance(self.predictor, str) and self.predictor == "unet")
+        return not self._is_unet
 
     @property
     def _threaded(self) -> bool:  # type: ignore[override]
         return isinstance(self.predictor, str) and self.predictor == "pixel"
 
+    @property
+    def _is_unet(self) -> bool:
+        return isinstance(self.predictor, str) and self.predictor == "unet"
+
+    def _default_map_scoring(self) -> MapScoring:
+        return MapScoring(smoothing=1.5, symmetry=False) if self._is_unet else MapScoring()
+
     def _default_training(self) -> Training:
-        if isinstance(self.predictor, str) and self.predictor == "unet":
-            return Training(max_epochs=30, batch_size=16, lr=3e-3, augmentation="flip")
+        if self._is_unet:
+            return Training(max_epochs=60, batch_size=16, lr=3e-3, augmentation="flip")
         return Training(max_epochs=8, batch_size=2048, lr=5e-3, schedule="onecycle")
 
     def __sklearn_tags__(self) -> PairedTags:

@@ -56,8 +56,7 @@ class ThresholdDetector(BasePairedDetector):
     def __init__(self, map_scoring: MapScoring | None = None) -> None:
         self.map_scoring = map_scoring
 
-    @classmethod
-    def _default_map_scoring(cls) -> MapScoring:
+    def _default_map_scoring(self) -> MapScoring:
         return MapScoring(reference=None, symmetry=False)
 
     def _fit(self, X: PairReader) -> None:

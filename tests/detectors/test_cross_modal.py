@@ -350,11 +350,16 @@ def test_a_unet_finds_the_contradiction_too_and_saves_and_loads(tmp_path):
     assert_allclose(detector.anomaly_map(pairs[5:6]), detector.anomaly_map(pairs)[5:6], atol=1e-4)
 
 
-def test_the_default_training_follows_the_predictor():
+def test_defaults_follow_the_predictor():
     assert CrossModalDetector()._default_training().batch_size == 2048
     assert CrossModalDetector(predictor="unet")._default_training().augmentation == "flip"
     searched = CrossModalDetector(predictor="unet").set_params(training__max_epochs=2)
     assert searched.training.batch_size == 16
+    turned = CrossModalDetector().set_params(training__lr=1e-3, predictor="unet")
+    assert turned.training.batch_size == 16
+    turned.set_params(map_scoring__clip=5.0)
+    assert (turned.map_scoring.symmetry, turned.map_scoring.clip) == (False, 5.0)
+    assert CrossModalDetector().set_params(map_scoring__clip=5.0).map_scoring.symmetry
 
 
 # what pairs are like ------------------------------------------------------------------------
