@@ -62,10 +62,10 @@ def squared_distances(
     """
     total = np.zeros((len(descriptors), len(bank)))
     for plane in range(2):
-        unit = np.array([scale[plane], 1.0])[:, None, None]
-        a = (descriptors[:, plane] / unit).reshape(len(descriptors), -1)
-        b = (bank[:, plane] / unit).reshape(len(bank), -1)
-        distance = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
+        unit = np.repeat([scale[plane] ** 2, 1.0], GRID * GRID)
+        a, b = (part[:, plane].reshape(len(part), -1) for part in (descriptors, bank))
+        power = [(part**2 @ (1 / unit)) for part in (a, b)]
+        distance = power[0][:, None] + power[1][None] - 2 * (a / unit) @ b.T
         present = descriptors[:, plane, 1].sum(axis=(1, 2)) > 0
         total += np.maximum(distance, 0) * present[:, None]
     return total

@@ -103,17 +103,26 @@ class ReferenceBank:
         The last digits of distances depend on how many descriptors there are: give blocks of one
         length, the last one padded, and as much evidence as there are real samples.
         """
-        pooled = self.pooled_sd_[None, :, :, None, None]
-        centred = evidence - self.center_
         if self.reference is None:
-            return centred / pooled
-        count, first, second = self._sums(
-            self._weights(descriptors)[: len(evidence)] > 0, evidence.shape[-2:]
-        )
-        count = count[:, None] + _PRIOR
-        mean = first / count
-        variance = (second + _PRIOR * pooled**2) / count - mean**2
-        return (centred - mean) / np.sqrt(np.maximum(variance, (_FLOOR * pooled) ** 2))
+            return (evidence - self.center_) / self.pooled_sd_[:, :, None, None]
+        weights = self._weights(descriptors)[: len(evidence)]
+        pairs = zip(evidence, weights > 0, strict=True)
+        return np.stack([self._standardise_one(one, kept) for one, kept in pairs])
+
+    def _standardise_one(self, evidence: Planes, kept: npt.NDArray[np.bool_]) -> Planes:
+        """Sample by sample, so that all of it stays in the cache; in place, as in the notes."""
+        pooled = self.pooled_sd_[:, :, None, None]
+        count, mean, spread = self._sums(kept, evidence.shape)
+        count += np.float32(_PRIOR)
+        mean /= count
+        spread += np.float32(_PRIOR) * pooled**2
+        spread /= count
+        spread -= mean**2
+        np.maximum(spread, (np.float32(_FLOOR) * pooled) ** 2, out=spread)
+        z = evidence - self.center_
+        z -= mean
+        z /= np.sqrt(spread, out=spread)
+        return np.asarray(z)
 
     def _weights(self, descriptors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Which bank slices each sample is compared with; never its own patient's."""
@@ -129,23 +138,11 @@ class ReferenceBank:
             np.put_along_axis(weights, order[:, self.n_neighbors :], 0, axis=1)
         return weights
 
-    def _sums(
-        self, kept: npt.NDArray[np.bool_], shape: tuple[int, ...]
-    ) -> tuple[Planes, Planes, Planes]:
-        """Smoothed sums of w, w e and w e^2 over the slices that each sample is compared with."""
-        n = len(kept)
-        planes = [np.zeros((n, *part.shape[:-2], *shape), np.float32) for part in self.total_]
-        for one, slices in enumerate(kept):
-            for plane, values in zip(planes, self._sums_of_one(slices), strict=True):
-                plane[one][self._boxed] = values
-        count, first, second = (blurred(part, _BLUR) for part in planes)
-        return count, first, second
+    def _sums(self, kept: npt.NDArray[np.bool_], shape: tuple[int, ...]) -> list[Planes]:
+        """Smoothed sums of w, w e and w e^2 over the slices that a sample is compared with.
 
-    def _sums_of_one(self, kept: npt.NDArray[np.bool_]) -> list[npt.NDArray[Any]]:
-        """Added slice by slice, for each sample by itself.
-
-        A product of matrices would be no faster, since few slices are kept, and its last digits
-        would depend on the sample's company.
+        Added slice by slice, for each sample by itself: a product of matrices would be no faster,
+        since few slices are kept, and its last digits would depend on the sample's company.
         """
         rest = 2 * np.count_nonzero(kept) > len(kept)  # then fewer are to be taken from the total
         rows = np.flatnonzero(kept != rest)
@@ -157,11 +154,12 @@ class ReferenceBank:
             chosen = values[rows, part]
             np.add.reduce(chosen, axis=0, out=first[part])
             np.add.reduce(np.square(chosen, out=chosen), axis=0, out=second[part])
-        sums = (seen[rows].sum(axis=0, dtype=np.float32), first, second)
-        parts = [part.reshape(all_.shape) for part, all_ in zip(sums, self.total_, strict=True)]
-        if rest:
-            parts = [all_ - part for part, all_ in zip(parts, self.total_, strict=True)]
-        return parts
+        count = np.add.reduce(seen[rows].view(np.uint8), axis=0, dtype=np.uint16)
+        planes = [np.zeros(shape[-3:], np.float32), *np.zeros((2, *shape), np.float32)]
+        for plane, part, total in zip(planes, (count, first, second), self.total_, strict=True):
+            part = part.reshape(total.shape)
+            plane[self._boxed] = total - part if rest else part
+        return [blurred(plane, _BLUR) for plane in planes]
 
     @property
     def _boxed(self) -> tuple[Any, ...]:
