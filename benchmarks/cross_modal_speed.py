@@ -49,7 +49,7 @@ STAGES = {  # what is timed, by the name under which it is called
     "network": "ctmri_detect.networks.pixel.predict_pixels",
     "registration": DETECTORS + "cross_modal.align_to_prediction",
     "moving the MRI": DETECTORS + "cross_modal.warp_observed",
-    "recalibration": DETECTORS + "cross_modal.standardised",
+    "recalibration": DETECTORS + "_predictors.recalibrate",
     "rest of the residual": DETECTORS + "cross_modal.CrossModalDetector._residual",
     "smoothing": SCORING + "map_scoring.smooth_observed",
     "mirror contrast": SCORING + "map_scoring.mirror_contrast",

@@ -6,16 +6,17 @@ image, ``("other", "mirror")`` both. A plane's own pixels are never shown to its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from ctmri_detect.detectors._pixel_features import PairFeatures
+from ctmri_detect.detectors._pixel_features import PairFeatures, Places
 from ctmri_detect.detectors._pixel_fit import fit_on_pixels, predictable
 from ctmri_detect.detectors._standardise import standardise
+from ctmri_detect.imageops.recalibrate import recalibrate
 from ctmri_detect.networks.device import PortableNetwork, isolated_generators, resolve_device
 from ctmri_detect.networks.training import Training, fit_network
 from ctmri_detect.validation import CT, MRI, PairReader
@@ -56,16 +57,23 @@ class PixelPredictor(BaseEstimator):
     ) -> Prediction:
         """Mean and variance, ``(n, 2, height, width)`` each; NaN in planes that are no target."""
         mean, variance = np.full((2, *X.shape), np.nan, np.float32)
-        able = predictable(X, self.views)
         for target in targets:
-            places = [np.flatnonzero(plane) for plane in able[:, target]]
-            told = self.regressors_[target].predict_each(
-                described.columns(n, target, self.views, where) for n, where in enumerate(places)
-            )
-            for n, (where, (m, v)) in enumerate(zip(places, told, strict=True)):
+            for n, (where, m, v) in enumerate(self.predict_each(X, described, target)):
                 mean[n, target].ravel()[where] = m
                 variance[n, target].ravel()[where] = v
         return mean, variance
+
+    def predict_each(
+        self, X: Block, described: PairFeatures, target: int
+    ) -> Iterator[tuple[Places, Block, Block]]:
+        """Where one plane is predicted, mean and variance there, one sample after the other."""
+        able = predictable(X, self.views)[:, target]
+        places = [np.flatnonzero(plane) for plane in able]
+        told = self.regressors_[target].predict_each(
+            described.columns(n, target, self.views, where) for n, where in enumerate(places)
+        )
+        for where, (mean, variance) in zip(places, told, strict=True):
+            yield where, mean, variance
 
     def predict_blocks(
         self, X: Block, described: PairFeatures, target: int, side: int
@@ -82,6 +90,25 @@ class PixelPredictor(BaseEstimator):
                 m, v = self.regressors_[target].predict(features)
                 mean[n].ravel()[places], variance[n].ravel()[places] = m, v
         return mean, variance
+
+
+def standardised_pixels(
+    predictors: Sequence[PixelPredictor], X: Block, described: PairFeatures
+) -> list[Block]:
+    """Difference to each recalibrated prediction in its SDs; NaN where there is none.
+
+    Sample by sample through all predictors, which so share what they see of a pixel.
+    """
+    parts = [np.full(X.shape, np.nan, np.float32) for _ in predictors]
+    for target in (CT, MRI):
+        streams = [predictor.predict_each(X, described, target) for predictor in predictors]
+        for n, answers in enumerate(zip(*streams, strict=True)):
+            for part, (where, mean, variance) in zip(parts, answers, strict=True):
+                if len(where):
+                    observed = X[n, target].ravel()[where]
+                    expected = recalibrate(observed, mean, variance)
+                    part[n, target].ravel()[where] = (observed - expected) / np.sqrt(variance)
+    return parts
 
 
 class UNetPredictor(PortableNetwork, BaseEstimator):

@@ -15,7 +15,12 @@ from ctmri_detect.base import BasePairedDetector, PairedTags
 from ctmri_detect.datasets.pairing import pairing_verdict
 from ctmri_detect.detectors._pixel_fit import fit_on_pixels
 from ctmri_detect.detectors._pixel_regressor import PixelRegressor, RegressorPair
-from ctmri_detect.detectors._predictors import PixelPredictor, UNetPredictor, Views
+from ctmri_detect.detectors._predictors import (
+    PixelPredictor,
+    UNetPredictor,
+    Views,
+    standardised_pixels,
+)
 from ctmri_detect.exceptions import UnpairedDataWarning
 from ctmri_detect.imageops._scene import block_side
 from ctmri_detect.imageops.align import align_to_prediction
@@ -251,17 +256,25 @@ class CrossModalDetector(BasePairedDetector):
         first = next(iter(self.predictors_.values()), None)
         described = None if first is None else first.describe(X)
         X = self._registered(X, described)
+        parts = self._predicted_parts(X, described)
+        if "within" in self.evidence:
+            parts["within"] = (X - self.mean_) / self.sd_
         total, power = np.zeros_like(X), np.zeros_like(X)
-        for kind in (name for name in EVIDENCE if name in self.evidence):
-            if kind == "within":
-                part = (X - self.mean_) / self.sd_
-            else:
-                part = standardised(X, *self.predictors_[kind].predict(X, described))
+        for kind, part in parts.items():
             seen = ~np.isnan(part)
             total += EVIDENCE[kind] * np.where(seen, part, np.float32(0))
             power += EVIDENCE[kind] ** 2 * seen.astype(np.float32)
         scale = np.sqrt(np.where(power > 0, power, np.float32(1)))
         return np.asarray(total / scale, dtype=np.float32)
+
+    def _predicted_parts(self, X: npt.NDArray[np.float32], described: Any) -> dict[str, Any]:
+        """Standardised difference to each prediction, by kind of evidence."""
+        predictors = list(self.predictors_.values())
+        if all(isinstance(predictor, PixelPredictor) for predictor in predictors):
+            parts = standardised_pixels(predictors, X, described)
+        else:
+            parts = [standardised(X, *predictor.predict(X, None)) for predictor in predictors]
+        return dict(zip(self.predictors_, parts, strict=True))
 
     def _registered(self, X: npt.NDArray[np.float32], described: Any) -> npt.NDArray[np.float32]:
         """The block with each MRI where its prediction from the CT wants it."""

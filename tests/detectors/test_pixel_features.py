@@ -12,7 +12,8 @@ from ctmri_detect import _threads
 from ctmri_detect.detectors._pixel_features import PairFeatures, n_features
 from ctmri_detect.detectors._pixel_fit import fit_on_pixels
 from ctmri_detect.detectors._pixel_regressor import RegressorPair
-from ctmri_detect.detectors._predictors import PixelPredictor
+from ctmri_detect.detectors._predictors import PixelPredictor, standardised_pixels
+from ctmri_detect.detectors.cross_modal import standardised
 from ctmri_detect.imageops.filters import filter_bank, geometry
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.validation import CT, MRI, PairReader
@@ -76,3 +77,24 @@ def test_predictors_fitted_together_are_as_fitted_one_after_the_other(monkeypatc
     answers = [[one.predict(X, one.describe(X)) for one in predictors] for predictors in fits]
     for answer in answers[1:]:
         assert_array_equal(answer, answers[0])
+
+
+def test_features_do_not_depend_on_what_was_asked_before():
+    features = PairFeatures(X)
+    places = np.flatnonzero(~np.isnan(X[0]).any(axis=0))
+    questions = [
+        (n, target, views, where)
+        for n in (0, 5)
+        for target in (CT, MRI)
+        for where in (places, places[:9])
+        for views in (("other",), BOTH, ("mirror",), BOTH, ("other",))
+    ]
+    for question in questions:
+        assert_array_equal(features.columns(*question), PairFeatures(X).columns(*question))
+
+
+def test_a_plane_is_standardised_by_each_prediction_as_by_that_alone():
+    both = [predictor(), predictor(BOTH)]
+    fit_on_pixels(both, PairReader(X), np.random.RandomState(0))
+    for one, part in zip(both, standardised_pixels(both, X, PairFeatures(X)), strict=True):
+        assert_array_equal(part, standardised(X, *one.predict(X, one.describe(X))))
