@@ -111,6 +111,23 @@ def standardised_pixels(
     return parts
 
 
+def standardised(
+    X: Block,
+    mean: Block,
+    variance: Block,
+) -> Block:
+    """Difference to the recalibrated prediction in its SDs; NaN where there is none."""
+    out = np.full(X.shape, np.nan, np.float32)
+    for n in range(len(X)):
+        for plane in (CT, MRI):
+            seen = ~np.isnan(mean[n, plane]) & ~np.isnan(X[n, plane])
+            if seen.any():
+                observed, v = X[n, plane][seen], variance[n, plane][seen]
+                expected = recalibrate(observed, mean[n, plane][seen], v)
+                out[n, plane][seen] = (observed - expected) / np.sqrt(v)
+    return out
+
+
 class UNetPredictor(PortableNetwork, BaseEstimator):
     """A U-Net for each plane.
 

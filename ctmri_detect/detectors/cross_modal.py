@@ -13,23 +13,21 @@ from sklearn.utils import check_random_state
 from ctmri_detect._extras import require
 from ctmri_detect.base import BasePairedDetector, PairedTags
 from ctmri_detect.datasets.pairing import pairing_verdict
+from ctmri_detect.detectors._alignment import registered
 from ctmri_detect.detectors._pixel_fit import fit_on_pixels
 from ctmri_detect.detectors._pixel_regressor import PixelRegressor, RegressorPair
 from ctmri_detect.detectors._predictors import (
     PixelPredictor,
     UNetPredictor,
     Views,
+    standardised,
     standardised_pixels,
 )
 from ctmri_detect.exceptions import UnpairedDataWarning
-from ctmri_detect.imageops._scene import block_side
-from ctmri_detect.imageops.align import align_to_prediction
 from ctmri_detect.imageops.position import position_statistics
-from ctmri_detect.imageops.recalibrate import recalibrate
-from ctmri_detect.imageops.warp import warp_observed
 from ctmri_detect.networks.training import Training
 from ctmri_detect.scoring import MapScoring
-from ctmri_detect.validation import CT, MRI, PairReader
+from ctmri_detect.validation import PairReader
 
 # weights of the kinds of evidence, chosen on phantoms of development seeds (120, 121)
 EVIDENCE = {"mismatch": 0.5, "symmetry": 0.5, "within": 0.3}
@@ -255,7 +253,8 @@ class CrossModalDetector(BasePairedDetector):
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         first = next(iter(self.predictors_.values()), None)
         described = None if first is None else first.describe(X)
-        X = self._registered(X, described)
+        if "mismatch" in self.evidence and self.tolerance:
+            X = registered(X, self.predictors_["mismatch"], described, self.tolerance)
         parts = self._predicted_parts(X, described)
         if "within" in self.evidence:
             parts["within"] = (X - self.mean_) / self.sd_
@@ -275,46 +274,3 @@ class CrossModalDetector(BasePairedDetector):
         else:
             parts = [standardised(X, *predictor.predict(X, None)) for predictor in predictors]
         return dict(zip(self.predictors_, parts, strict=True))
-
-    def _registered(self, X: npt.NDArray[np.float32], described: Any) -> npt.NDArray[np.float32]:
-        """The block with each MRI where its prediction from the CT wants it."""
-        if "mismatch" not in self.evidence or not self.tolerance:
-            return X
-        predictor = self.predictors_["mismatch"]
-        if isinstance(predictor, PixelPredictor):
-            side = block_side(X.shape[2:])
-            means, variances = predictor.predict_blocks(X, described, MRI, side)
-        else:
-            means, variances = (
-                part[:, MRI] for part in predictor.predict(X, described, targets=(MRI,))
-            )
-        moved, rows = X.copy(), []
-        for n, (mean, variance) in enumerate(zip(means, variances, strict=True)):
-            seen = ~np.isnan(mean)
-            if seen.any():
-                motion = align_to_prediction(
-                    X[n, MRI], mean, variance, seen, tolerance=self.tolerance
-                )
-                if motion.gain > 0:
-                    moved[n, MRI] = warp_observed(X[n, MRI], motion.matrix, X.shape[2:])
-                    rows.append(n)
-        if described is not None:
-            described.replace_mri(moved, np.array(rows, dtype=np.int64))
-        return moved
-
-
-def standardised(
-    X: npt.NDArray[np.float32],
-    mean: npt.NDArray[np.float32],
-    variance: npt.NDArray[np.float32],
-) -> npt.NDArray[np.float32]:
-    """Difference to the recalibrated prediction in its SDs; NaN where there is none."""
-    out = np.full(X.shape, np.nan, np.float32)
-    for n in range(len(X)):
-        for plane in (CT, MRI):
-            seen = ~np.isnan(mean[n, plane]) & ~np.isnan(X[n, plane])
-            if seen.any():
-                observed, v = X[n, plane][seen], variance[n, plane][seen]
-                expected = recalibrate(observed, mean[n, plane][seen], v)
-                out[n, plane][seen] = (observed - expected) / np.sqrt(v)
-    return out

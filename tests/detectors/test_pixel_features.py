@@ -12,8 +12,11 @@ from ctmri_detect import _threads
 from ctmri_detect.detectors._pixel_features import PairFeatures, n_features
 from ctmri_detect.detectors._pixel_fit import fit_on_pixels
 from ctmri_detect.detectors._pixel_regressor import RegressorPair
-from ctmri_detect.detectors._predictors import PixelPredictor, standardised_pixels
-from ctmri_detect.detectors.cross_modal import standardised
+from ctmri_detect.detectors._predictors import (
+    PixelPredictor,
+    standardised,
+    standardised_pixels,
+)
 from ctmri_detect.imageops.filters import filter_bank, geometry
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.validation import CT, MRI, PairReader
