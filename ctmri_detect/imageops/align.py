@@ -143,7 +143,7 @@ def _solve(design: Array, weight: Array, value: Array) -> Array:
     """Weighted least squares; a trace of a ridge, where the prediction leaves a motion open."""
     scaled = design * weight
     normal = (scaled @ design.T).astype(np.float64)
-    normal[np.diag_indices_from(normal)] += 1e-4 * normal.diagonal() + 1e-6
+    normal.flat[:: len(normal) + 1] += 1e-4 * normal.diagonal() + 1e-6
     return np.linalg.solve(normal, (scaled @ value).astype(np.float64)).astype(np.float32)
 
 
