@@ -57,3 +57,7 @@ class UnitsWarning(CtmriDetectWarning):
 
 class PrivacyWarning(CtmriDetectWarning):
     """Images may show who the patient is."""
+
+
+class CheckpointWarning(CtmriDetectWarning):
+    """A checkpoint of a training could not be written; the training went on."""

@@ -30,6 +30,8 @@ class PairReader:
     array : array-like of shape (n, 2, height, width)
     rows : array of int, default=None
         Which samples, in which order; None means all.
+    groups : array of int, default=None
+        Patient of each chosen sample, where they are known.
 
     Examples
     --------
@@ -38,9 +40,12 @@ class PairReader:
     ((2, 2, 8, 8), dtype('float32'))
     """
 
-    def __init__(self, array: Any, rows: npt.ArrayLike | None = None) -> None:
+    def __init__(
+        self, array: Any, rows: npt.ArrayLike | None = None, groups: npt.ArrayLike | None = None
+    ) -> None:
         self.array = array
         self.rows = np.arange(array.shape[0]) if rows is None else np.asarray(rows, dtype=int)
+        self.groups = None if groups is None else np.asarray(groups)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -66,8 +71,10 @@ class PairReader:
         return np.asarray(self[:], dtype=dtype)
 
     def take(self, rows: npt.ArrayLike) -> PairReader:
-        """The pairs in these rows of this reader, still unread."""
-        return PairReader(self.array, self.rows[np.asarray(rows)])
+        """The pairs in these rows of this reader and their patients, still unread."""
+        rows = np.asarray(rows)
+        groups = None if self.groups is None else self.groups[rows]
+        return PairReader(self.array, self.rows[rows], groups)
 
     def blocks(self, size: int = _BLOCK) -> Iterator[npt.NDArray[np.float32]]:
         """Float32 blocks of at most `size` samples, in order."""

@@ -30,7 +30,8 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
     """Base of all detectors of anomalies in pairs.
 
     A detector writes ``_fit(X)`` and ``_residual(X)``: `X` is a `PairReader` in the first
-    (``X[rows]`` and ``X.blocks()`` give float32, `numpy.asarray` all of it) and a float32 array
+    (``X[rows]`` and ``X.blocks()`` give float32, `numpy.asarray` all of it, ``X.groups`` the
+    patient of each sample) and a float32 array
     ``(n, 2, height, width)`` in the second, which returns how far each plane deviates from what
     the detector expects. The public verbs live here once, and are final.
     """
@@ -99,7 +100,7 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         if groups is not None:
             groups = check_groups(groups, len(reader))[keep]
         codes = patient_codes(groups, len(keep))
-        reader = reader.take(keep)
+        reader = PairReader(reader.array, reader.rows[keep], codes)
         self.image_shape_ = reader.shape[2:]
         self.n_samples_fit_ = len(reader)
         given = self.map_scoring

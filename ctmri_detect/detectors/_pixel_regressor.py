@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _LEAST_VARIANCE = 1e-6  # of the target's: a regressor that reproduces its training is no oracle
+_SHARED = ("callbacks", "verbose", "log_dir", "checkpoint_dir", "compile", "accelerator")
 
 Vector = npt.NDArray[np.float32]
 
@@ -51,15 +53,16 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
         self.device_ = resolve_device(self.device)
         self.network_ = new_network(features.shape[1], self.random_state)
         inputs = self.scaler_.transform(features).astype(np.float32)
+        training = copy(self.training)
+        training.precision = "float32"  # layers this small gain nothing from bfloat16
         with one_thread():
             self.history_ = fit_network(
                 self.network_,
                 (inputs, ((target - self.center_) / self.scale_).astype(np.float32)),
                 partial(_loss, trim=self.trim),
-                self.training,
+                training,
                 random_state=self.random_state,
                 device=self.device_,
-                precision="float32",
                 own_generator=True,
             )
         self.network_ = self.network_.cpu()  # scoring is numpy's
@@ -90,10 +93,10 @@ def fit_regressors(jobs: Sequence[tuple[Any, Vector, Vector]]) -> list[Any]:
 
 
 def _fits_in_threads(regressor: Any) -> bool:
-    """Callbacks and checkpoints would be shared; a GPU is."""
+    """Callbacks, files and the screen would be shared; a GPU is."""
     if not isinstance(regressor, PixelRegressor):
         return False
-    shared = regressor.training.callbacks or regressor.training.checkpoint_dir is not None
+    shared = any(getattr(regressor.training, name) for name in _SHARED)
     return not shared and resolve_device(regressor.device) == "cpu"
 
 

@@ -134,7 +134,7 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
         self._check_parameters()
         training = self._default_training() if self.training is None else self.training
         check_training(training)
-        self.training_ = clone(training)
+        self.training_ = clone(training).set_params(precision=self.precision)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         self.device_ = resolve_device(self.device)
         with isolated_generators(seed):
@@ -149,7 +149,6 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
             self.training_,
             random_state=seed,
             device=self.device_,
-            precision=self.precision,
         )
 
     def _check_parameters(self) -> None:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler
 from skorch.utils import noop
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
-from ctmri_detect.networks._batches import ArrayDataset, ShuffledBatches, as_dataset
+from ctmri_detect.networks._batches import ArrayBatches, ArrayDataset
+from ctmri_detect.networks._split import Split
+from ctmri_detect.networks._varied import augmented, mirrored
 from ctmri_detect.networks.augmentation import Augmentation, as_augmentation
-
-__all__ = ["LossNet", "as_dataset", "build", "history_frame"]
 
 if TYPE_CHECKING:
     from ctmri_detect.networks.training import Training
-
-Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]
 
 _OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adamw": {"optimizer": torch.optim.AdamW},
@@ -39,8 +35,12 @@ _OPTIMIZERS: dict[str, dict[str, Any]] = {
 class LossNet(NeuralNet):
     """A `NeuralNet` whose loss knows how far the training is."""
 
+    where: str = "cpu"  # the device; skorch's own is None where accelerate places things
     total_steps: int = 1
     bfloat16: bool = False
+    channels_last: bool = False
+    own_target: bool = False  # whether an array is its own target
+    plain_batches: bool = False  # whether batches are made without a DataLoader
     flip: bool = False
     augmentation: Augmentation | None = None
     generator: np.random.Generator  # of the augmentation
@@ -55,25 +55,41 @@ class LossNet(NeuralNet):
         return Subset(X, train), None if valid is None else Subset(X, valid)  # type: ignore[arg-type]
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        """Batches; by the net's own generator where it has one."""
-        if training and self.own_order is not None:
-            return ShuffledBatches(dataset, self.batch_size, self.own_order)
+        """Batches of arrays in this process, or a DataLoader."""
+        if self.plain_batches:
+            return ArrayBatches(dataset, self.batch_size, training, self.own_order)
         return super().get_iterator(dataset, training=training)
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
+        """The epochs that are left; of a resumed training, not all."""
+        return super().fit_loop(X, y, epochs=self.max_epochs - len(self.history), **kwargs)
 
     def train_step(self, batch: Any, **fit_params: Any) -> Any:
         """One step, on mirrored or augmented images where that is wanted."""
+        x, y = batch
+        y = x if self.own_target else y
         if self.flip:
-            batch = _mirrored(*batch)
+            x, y = mirrored(x, y)
         elif self.augmentation is not None:
-            x, y = batch
-            batch = _augmented(x, y, self.augmentation, self.generator)
-        step = super().train_step(batch, **fit_params)
+            x, y = augmented(x, y, self.augmentation, self.generator)
+        try:
+            step = super().train_step((x, y), **fit_params)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ValueError(
+                f"A batch of {len(x)} sample(s) of {len(self.split[0])} is too small for batch "
+                f"normalisation. Set another batch_size (it is {self.batch_size}), so that no "
+                "single sample is left over, or give more samples."
+            ) from error
         self.steps_done += 1
         return step
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
         """Forward pass; the products in bfloat16 where that is wanted, the result float32."""
-        kind = torch.device(self.device).type
+        if self.channels_last and x.ndim == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        kind = torch.device(self.where).type
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=self.bfloat16):
             out = super().infer(x, **fit_params)
         return _float32(out)
@@ -81,7 +97,7 @@ class LossNet(NeuralNet):
     def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
         """The loss; validation always sees the final form of it."""
         progress = self.steps_done / self.total_steps if training else 1.0
-        loss: Tensor = self.criterion(y_pred, y_true.to(self.device), progress)
+        loss: Tensor = self.criterion(y_pred, y_true.to(self.where), progress)
         if training and not torch.isfinite(loss):
             raise FloatingPointError(
                 f"The training loss became {loss.item()} in step {self.steps_done + 1} of "
@@ -111,39 +127,6 @@ class LossNet(NeuralNet):
         return self
 
 
-def _mirrored(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Each image and its target mirrored left to right with probability 1/2."""
-    if x.ndim < 3:
-        raise ValueError(
-            f'augmentation is "flip", but the data of shape {tuple(x.shape)} are no images; '
-            "expected (n, channels, height, width). Set augmentation=None."
-        )
-    chosen = (torch.rand(len(x)) < 0.5).to(x.device)
-    shape = (-1,) + (1,) * (x.ndim - 1)
-    flipped = torch.where(chosen.view(shape), x.flip(-1), x)
-    if y is x:
-        return flipped, flipped
-    return flipped, torch.where(chosen.view(shape), y.flip(-1), y) if y.ndim == x.ndim else y
-
-
-def _augmented(
-    x: Tensor, y: Tensor, augmentation: Augmentation, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """A batch of other variants; a target of its own follows the geometry, where it is pairs."""
-    if x.ndim != 4 or x.shape[1] != 2 or (y.ndim == 4 and y.shape != x.shape):
-        raise ValueError(
-            f"The data have shape {tuple(x.shape)}, the targets {tuple(y.shape)}; expected pairs "
-            "(n, 2, height, width) to augment. Set augmentation=None."
-        )
-    draws = augmentation.draw(rng, len(x), (x.shape[2], x.shape[3]))
-    varied = torch.from_numpy(augmentation.apply(x.cpu().numpy(), draws))
-    if y is x:
-        return varied, varied
-    if y.ndim == x.ndim:
-        y = torch.from_numpy(augmentation.apply(y.cpu().numpy(), draws.geometry()))
-    return varied, y
-
-
 def _float32(out: Any) -> Any:
     if isinstance(out, (tuple, list)):
         return type(out)(_float32(part) for part in out)
@@ -159,68 +142,60 @@ def build(
     *,
     device: str,
     bfloat16: bool,
-    verbose: int,
+    callbacks: list[Any],
+    steps: int,
+    accelerator: Any = None,
 ) -> LossNet:
     """A net that is ready to be fitted on `dataset`."""
-    steps = training.max_epochs * -(-len(split[0]) // training.batch_size)
-    collate = {"collate_fn": _same} if isinstance(dataset, ArrayDataset) else {}
-    net = LossNet(
+    kind: Any = LossNet
+    settings: dict[str, Any] = {"device": device}
+    if accelerator is not None:
+        from ctmri_detect.networks._accelerated import AcceleratedNet
+
+        kind = AcceleratedNet
+        settings = {"accelerator": accelerator, "callbacks__print_log__sink": noop}
+    net: LossNet = kind(
         module,
         criterion=loss,
         lr=training.lr,
         max_epochs=training.max_epochs,
         batch_size=training.batch_size,
-        callbacks=_callbacks(training, steps, validates=split[1] is not None),
-        device=device,
-        verbose=verbose,
+        callbacks=callbacks,
+        verbose=0,
+        compile=training.compile,
         iterator_train__shuffle=True,
-        **{f"iterator_{side}__{k}": v for side in ("train", "valid") for k, v in collate.items()},
+        **_loader_settings(dataset, training.num_workers),
         **_OPTIMIZERS[training.optimizer],
+        **settings,
     )
-    net.split, net.total_steps, net.bfloat16 = split, steps, bfloat16
+    arrays = isinstance(dataset, ArrayDataset)
+    net.where, net.split, net.total_steps, net.bfloat16 = device, split, steps, bfloat16
+    net.channels_last = _is_channels_last(module)
+    net.own_target = isinstance(dataset, ArrayDataset) and dataset.targets is None
+    net.plain_batches = arrays and not training.num_workers and accelerator is None
     net.flip = training.augmentation == "flip"  # drawn by torch, unlike an Augmentation
     net.augmentation = None if net.flip else as_augmentation(training.augmentation)
     return net
+
+
+def _loader_settings(dataset: Dataset[Any], num_workers: int) -> dict[str, Any]:
+    """How a DataLoader reads, where one is needed."""
+    settings: dict[str, Any] = {"num_workers": num_workers}
+    if isinstance(dataset, ArrayDataset):
+        settings["collate_fn"] = _same  # it reads whole batches
+    if num_workers and "fork" in multiprocessing.get_all_start_methods():
+        settings["multiprocessing_context"] = "fork"  # another way copies a memmap into memory
+    sides = ("train", "valid")
+    return {f"iterator_{side}__{k}": v for side in sides for k, v in settings.items()}
 
 
 def _same(batch: Any) -> Any:
     return batch
 
 
-def _callbacks(
-    training: Training, steps: int, *, validates: bool
-) -> list[Callback | tuple[str, Callback]]:
-    chosen: list[Any] = []
-    if training.schedule == "onecycle":
-        policy = torch.optim.lr_scheduler.OneCycleLR
-        chosen.append(
-            LRScheduler(policy, step_every="batch", max_lr=training.lr, total_steps=steps)
-        )
-    if training.checkpoint_dir is not None:
-        monitor = "valid_loss_best" if validates else None
-        chosen.append(
-            Checkpoint(
-                monitor=monitor,
-                dirname=str(training.checkpoint_dir),
-                f_optimizer=None,
-                f_criterion=None,
-            )
-        )
-    if training.patience is not None:
-        chosen.append(
-            EarlyStopping(
-                patience=training.patience,
-                threshold=0.0,
-                threshold_mode="abs",
-                sink=noop,
-                load_best=True,
-            )
-        )
-    return chosen + list(training.callbacks or [])
-
-
-def history_frame(net: LossNet) -> pd.DataFrame:
-    """One row an epoch."""
-    frame = pd.DataFrame(net.history.to_list())
-    frame = frame.rename(columns={"dur": "seconds"})
-    return frame[[c for c in ("epoch", "train_loss", "valid_loss", "seconds") if c in frame]]
+def _is_channels_last(module: nn.Module) -> bool:
+    last = torch.channels_last
+    return any(
+        p.ndim == 4 and p.is_contiguous(memory_format=last) and not p.is_contiguous()
+        for p in module.parameters()
+    )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import random
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -105,6 +109,26 @@ def resolve_precision(precision: str, device: str) -> str:
         return "float32"
     able = torch.cpu.get_capabilities()
     return "bfloat16" if able.get("amx_bf16") or able.get("avx512_bf16") else "float32"
+
+
+def check_compiler(device: str) -> None:
+    """Raise a RuntimeError where ``torch.compile`` has nothing to compile with.
+
+    Parameters
+    ----------
+    device : str
+        As `resolve_device` gives it.
+    """
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    compiler = os.environ.get("CXX") or usual
+    missing = "" if shutil.which(compiler) else f"the C++ compiler {compiler!r}"
+    if device.startswith("cuda") and importlib.util.find_spec("triton") is None:
+        missing = "the package 'triton'"
+    if missing:
+        raise RuntimeError(
+            f"Training's compile is True, but torch.compile needs {missing} on device {device!r}, "
+            "which is not there. Install it, or set compile=False."
+        )
 
 
 @contextmanager

@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from ctmri_detect._extras import require
+from ctmri_detect.networks._checks import check_settings
 from ctmri_detect.networks.augmentation import (
     Augmentation,
     as_augmentation,
-    check_augmentation,
     no_augmentation,
 )
-from ctmri_detect.networks.device import isolated_generators, resolve_device, resolve_precision
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import pandas as pd
     from torch import nn
 
-VALIDATION_EVERY = 5  # with patience, every fifth patient validates
-
 
 class Training(BaseEstimator):
-    """How a network is trained; it only remembers.
+    """How a network is trained; it only remembers. `docs/training.md` has examples.
+
+    The device is not among the settings: it belongs to the detector, which scores on it too.
 
     Parameters
     ----------
@@ -43,8 +43,11 @@ class Training(BaseEstimator):
         None keeps it constant.
     patience : int or None, default=None
         Epochs without a better validation loss after which training stops, and the best weights
-        are put back. A fifth of the patients (without patients, of ten contiguous blocks of
-        samples) is then kept from training. None trains all epochs on all data.
+        are put back. None trains all epochs, and keeps the last weights.
+    validation_fraction : float or None, default=None
+        Share of the patients that validate and are not trained on; at least one. Without
+        patients, ten contiguous blocks of samples stand for them. None is .2 with `patience`,
+        else nothing: all data are trained on.
     augmentation : {"flip", "default"}, Augmentation or None, default=None
         "flip" mirrors each training image left to right, with probability 1/2; "default" is
         `Augmentation()`, mild changes of geometry and intensity of pairs. More variety needs
@@ -52,10 +55,31 @@ class Training(BaseEstimator):
         target of its own follows the geometry and keeps its intensities; where the input is the
         target, both are the augmented pair. ``augmentation__rotation`` and the like start from
         what is set: from flips alone, or from nothing with None.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Number format of the products, see `networks.device.resolve_precision`; weights, losses
+        and scoring are float32.
+    compile : bool, default=False
+        Compile the network by ``torch.compile``: a minute at the start for faster steps, mostly
+        on GPUs. It needs a C++ compiler.
+    num_workers : int, default=0
+        Processes that read ahead, for data that come slowly from a disk.
     callbacks : list of skorch callbacks, default=None
-        Run beside the library's own, for example ``[skorch.callbacks.ProgressBar()]``.
-    checkpoint_dir : str or None, default=None
-        Folder to which the weights of the best epoch (the last, without `patience`) are written.
+        Run beside the library's own, for example ``[skorch.callbacks.GradientNormClipping(1)]``.
+        What ``state_dict()`` of a callback returns is kept in checkpoints.
+    verbose : int, default=0
+        1 shows a progress bar with the losses on standard error; 0 nothing.
+    log_dir : path or None, default=None
+        Folder for TensorBoard; each training is a run of its own in it.
+    checkpoint_dir : path or None, default=None
+        Folder in which each training has a folder of its own, with its state after the last
+        epoch, and at the end with ``weights.pt``. Arrays are read once more, to know them again.
+    resume : bool, default=False
+        Go on from the checkpoint of this very training (seed, settings, network, data, patients)
+        where there is one, and end with the same weights as without an interruption; a training
+        that was finished is loaded. Otherwise, and with False, train from the beginning.
+    accelerator : accelerate.Accelerator, "auto" or None, default=None
+        Train on several GPUs, see `docs/training.md`. "auto" makes an Accelerator from the
+        environment, and can be saved with a detector.
 
     Examples
     --------
@@ -71,9 +95,17 @@ class Training(BaseEstimator):
         optimizer: Literal["adamw", "adam", "sgd"] = "adamw",
         schedule: Literal["onecycle"] | None = "onecycle",
         patience: int | None = None,
+        validation_fraction: float | None = None,
         augmentation: Literal["flip", "default"] | Augmentation | None = None,
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        compile: bool = False,
+        num_workers: int = 0,
         callbacks: Sequence[Any] | None = None,
-        checkpoint_dir: str | None = None,
+        verbose: int = 0,
+        log_dir: str | PathLike[str] | None = None,
+        checkpoint_dir: str | PathLike[str] | None = None,
+        resume: bool = False,
+        accelerator: Any = None,
     ) -> None:
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -81,9 +113,17 @@ class Training(BaseEstimator):
         self.optimizer = optimizer
         self.schedule = schedule
         self.patience = patience
+        self.validation_fraction = validation_fraction
         self.augmentation = augmentation
+        self.precision = precision
+        self.compile = compile
+        self.num_workers = num_workers
         self.callbacks = callbacks
+        self.verbose = verbose
+        self.log_dir = log_dir
         self.checkpoint_dir = checkpoint_dir
+        self.resume = resume
+        self.accelerator = accelerator
 
     def set_params(self, **params: Any) -> Training:
         """Set parameters; ``augmentation__x`` reaches into what a name or None stands for."""
@@ -103,15 +143,14 @@ def fit_network(
     *,
     random_state: int,
     device: str = "auto",
-    precision: str = "auto",
     groups: npt.ArrayLike | None = None,
-    verbose: int = 0,
     own_generator: bool = False,
 ) -> pd.DataFrame:
     """Train a torch module in place, through skorch.
 
     Global generators and the number of torch's threads are left as they were; initialise the
-    module inside ``isolated_generators(seed)`` for the same courtesy.
+    module inside ``isolated_generators(seed)`` for the same courtesy. A module that was trained
+    before is trained further.
 
     Parameters
     ----------
@@ -127,16 +166,13 @@ def fit_network(
     training : Training
     random_state : int
         Order of the samples, augmentation, dropout.
-    device, precision : str, default="auto"
-        As in `resolve_device` and `resolve_precision`.
+    device : str, default="auto"
+        As in `resolve_device`; the accelerator's, where `training` has one.
     groups : array-like (n,), default=None
-        Patient of each sample, for ``training.patience``.
-    verbose : int, default=0
-        skorch's: 1 prints a line an epoch.
+        Patient of each sample; None takes ``data.groups`` where the data have it.
     own_generator : bool, default=False
-        For a pair of arrays that fit into memory, and a module that draws nothing: the global
-        generators are not even touched, so that several networks can be trained in threads. The
-        order of the samples is the same.
+        For arrays and a module that draws nothing: the global generators are not even touched,
+        so that several networks can be trained in threads. The order of the samples is the same.
 
     Returns
     -------
@@ -146,13 +182,13 @@ def fit_network(
     Raises
     ------
     ValueError
-        For a setting out of its range, or without data.
+        For a setting out of its range, without data, or for a checkpoint that is damaged.
     FloatingPointError
         Where the loss is no longer finite.
 
     Examples
     --------
-    >>> import torch
+    >>> import numpy as np, torch
     >>> x = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
     >>> history = fit_network(
     ...     torch.nn.Linear(1, 1), (x, 2 * x), lambda out, target, _: ((out - target) ** 2).mean(),
@@ -164,79 +200,22 @@ def fit_network(
     check_training(training)
     require("torch", extra="torch")
     require("skorch", extra="torch")
-    from ctmri_detect.networks import _net
+    from ctmri_detect.networks._run import run
 
-    device = resolve_device(device)
-    dataset = _net.as_dataset(data)
-    train, valid = _split(len(dataset), groups, training.patience)
-    net = _net.build(
+    return run(
         module,
-        dataset,
-        (train, valid),
+        data,
         loss,
         training,
+        seed=random_state,
         device=device,
-        bfloat16=resolve_precision(precision, device) == "bfloat16",
-        verbose=verbose,
+        groups=groups,
+        own_generator=own_generator,
     )
-    net.generator = np.random.default_rng(random_state)
-    if own_generator:
-        net.own_order = _net.torch.Generator().manual_seed(random_state)
-        net.set_params(iterator_valid__generator=_net.torch.Generator())
-        net.fit(dataset)
-    else:
-        with isolated_generators(random_state):
-            net.fit(dataset)
-    module.eval()
-    return _net.history_frame(net)
 
 
 def check_training(training: Training) -> None:
     """Raise a ValueError that names the first setting out of its range."""
     if not isinstance(training, Training):
         raise ValueError(f"training is {training!r}; expected a Training instance or None.")
-    rules = [
-        ("max_epochs", _is_count(training.max_epochs), "an integer of at least 1"),
-        ("batch_size", _is_count(training.batch_size), "an integer of at least 1"),
-        ("lr", 0 < training.lr < float("inf"), "a finite number above 0"),
-        ("optimizer", training.optimizer in ("adamw", "adam", "sgd"), '"adamw", "adam" or "sgd"'),
-        ("schedule", training.schedule in ("onecycle", None), '"onecycle" or None'),
-        ("patience", training.patience is None or _is_count(training.patience),
-         "an integer of at least 1, or None"),
-    ]  # fmt: skip
-    for name, good, expected in rules:
-        if not good:
-            raise ValueError(
-                f"Training's {name} is {getattr(training, name)!r}; expected {expected}."
-            )
-    augmentation = as_augmentation(training.augmentation)
-    if augmentation is not None:
-        check_augmentation(augmentation)
-
-
-def _is_count(value: Any) -> bool:
-    integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return integer and bool(value >= 1)
-
-
-def _split(
-    n: int, groups: npt.ArrayLike | None, patience: int | None
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
-    """Rows to train on, and rows of other patients to validate on."""
-    if n < 1:
-        raise ValueError("There are no samples to train on; expected at least 1.")
-    everything = np.arange(n)
-    if patience is None:
-        return everything, None
-    blocks = 10 * everything // n if groups is None else np.asarray(groups)
-    if len(blocks) != n:
-        raise ValueError(f"groups has {len(blocks)} entries; expected one for each of {n} samples.")
-    patients = np.unique(blocks)
-    if len(patients) < 2:
-        raise ValueError(
-            f"patience is {patience}, but the data hold one patient only, so none can validate; "
-            "expected at least two. Set patience=None or give more."
-        )
-    chosen = patients[VALIDATION_EVERY - 1 :: VALIDATION_EVERY]
-    held = np.isin(blocks, chosen if len(chosen) else patients[-1:])
-    return everything[~held], everything[held]
+    check_settings(training)
