@@ -1,4 +1,11 @@
-"""A convolutional autoencoder of pairs with a dense bottleneck, and its loss."""
+"""Autoencoders of pairs with a dense bottleneck: plain and variational.
+
+References
+----------
+.. [1] Kingma, Welling (2014), "Auto-encoding variational Bayes", ICLR.
+.. [2] An, Cho (2015), "Variational autoencoder based anomaly detection using reconstruction
+   probability", SNU Data Mining Center, 2015-2 Special Lecture on IE.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +16,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ctmri_detect.networks.likelihood import bounded, trimmed_likelihood
+from ctmri_detect.networks.pair_network import PairNetwork, moments
 
 LEAST_GRID = 2  # batch normalisation needs more than one pixel even of a single sample
-PLANE_DROPOUT = 0.1  # how often a training sample loses one of its planes at the input
+CHANNELS = (32, 64, 128, 256)
+DRAWS = 8  # of the latent distribution when scoring
 
 
-class PairAutoencoder(nn.Module):
+class PairAutoencoder(PairNetwork):
     """Squeeze a pair through a few numbers, and predict mean and log-variance of each pixel.
 
     Convolutions of stride 2 lead to a dense bottleneck, transposed ones back. Two of the four
-    input channels say what was observed; one plane is withheld from a tenth of the training
-    samples, so that a missing modality is nothing new.
+    input channels say what was observed.
 
     Parameters
     ----------
@@ -32,34 +39,28 @@ class PairAutoencoder(nn.Module):
     predict_variance : bool, default=True
     """
 
-    center: Tensor
-    scale: Tensor
-
     def __init__(
         self,
         image_shape: tuple[int, int],
         latent_dim: int = 128,
-        channels: Sequence[int] = (32, 64, 128, 256),
+        channels: Sequence[int] = CHANNELS,
         predict_variance: bool = True,
     ) -> None:
-        super().__init__()
-        self.config = {
+        super().__init__(predict_variance)
+        self.config |= {
             "image_shape": [int(side) for side in image_shape],
             "latent_dim": int(latent_dim),
             "channels": [int(c) for c in channels],
-            "predict_variance": bool(predict_variance),
         }
         factor = 2 ** len(channels)
         grid = tuple(max(LEAST_GRID, -(-side // factor)) for side in image_shape)
         self.padded_shape = tuple(side * factor for side in grid)
-        self.register_buffer("center", torch.zeros(1, 2, 1, 1))
-        self.register_buffer("scale", torch.ones(1, 2, 1, 1))
-        widths = (4, *channels)
-        down = [_down(a, b) for a, b in pairwise(widths)]
+        down = [_down(a, b) for a, b in pairwise((4, *channels))]
         cells = channels[-1] * grid[0] * grid[1]
-        self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(cells, latent_dim))
-        back = channels[::-1]
-        up = [_up(a, b) for a, b in pairwise(back)]
+        self.encoder = nn.Sequential(
+            *down, nn.Flatten(), nn.Linear(cells, self._n_encoded(latent_dim))
+        )
+        up = [_up(a, b) for a, b in pairwise(channels[::-1])]
         self.decoder = nn.Sequential(
             nn.Linear(latent_dim, cells),
             nn.Unflatten(1, (channels[-1], *grid)),
@@ -68,39 +69,93 @@ class PairAutoencoder(nn.Module):
             nn.ConvTranspose2d(channels[0], 4 if predict_variance else 2, 4, stride=2, padding=1),
         )
 
-    def standardise(self, x: Tensor) -> Tensor:
-        """Pairs in units of the training intensities, NaN where nothing was observed."""
-        return (x - self.center) / self.scale
+    def _n_encoded(self, latent_dim: int) -> int:
+        return latent_dim
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Pairs ``(n, 2, h, w)``, NaN allowed, to mean and log-variance of the standardised."""
-        z = self.standardise(x)
-        seen = ~torch.isnan(z)
-        if self.training:
-            seen = seen & _kept_planes(seen)
-        inputs = torch.cat([torch.where(seen, z, 0.0), seen.to(z.dtype)], dim=1)
-        height, width = x.shape[-2:]
-        below, right = self.padded_shape[0] - height, self.padded_shape[1] - width
+    def reconstruct(self, z: Tensor, seen: Tensor) -> Tensor:
+        """All outputs for standardised planes, 0 where they were not observed."""
+        return self.decode(self._encoded(z, seen), z.shape[-2:])
+
+    def encode(self, z: Tensor, seen: Tensor) -> Tensor:
+        """The bottleneck: ``(n, latent_dim)``."""
+        return self._encoded(z, seen)
+
+    def decode(self, latent: Tensor, shape: Sequence[int]) -> Tensor:
+        """All outputs on an image of `shape`."""
+        top, left = ((a - b) // 2 for a, b in zip(self.padded_shape, shape, strict=True))
+        out: Tensor = self.decoder(latent)[..., top : top + shape[0], left : left + shape[1]]
+        return out
+
+    def _encoded(self, z: Tensor, seen: Tensor) -> Tensor:
+        inputs = torch.cat([z, seen], dim=1)
+        below, right = (a - b for a, b in zip(self.padded_shape, z.shape[-2:], strict=True))
         top, left = below // 2, right // 2
-        padded = F.pad(inputs, (left, right - left, top, below - top))
-        out = self.decoder(self.encoder(padded))[..., top : top + height, left : left + width]
-        mean, log_variance = out[:, :2], out[:, 2:]
-        if log_variance.shape[1] == 0:
-            return mean, torch.zeros_like(mean)
-        return mean, bounded(log_variance)
+        out: Tensor = self.encoder(F.pad(inputs, (left, right - left, top, below - top)))
+        return out
 
-    def loss(self, out: tuple[Tensor, Tensor], target: Tensor, progress: float) -> Tensor:
-        """10 x the squared error at first, then the Gaussian negative log-likelihood.
 
-        Over the observed pixels of `target`. Without predicted variance it stays with the
-        squared error.
-        """
-        mean, log_variance = out
-        z = self.standardise(target)
-        seen = ~torch.isnan(z)
-        error = (z[seen] - mean[seen]) ** 2
-        progress = progress if self.config["predict_variance"] else 0.0
-        return trimmed_likelihood(error, log_variance[seen], progress)
+class VariationalAutoencoder(PairAutoencoder):
+    """A `PairAutoencoder` whose bottleneck is a distribution [1]_.
+
+    Training minimises the negative evidence lower bound per pixel, with weight `beta` of the
+    divergence from the standard normal. When scoring, mean and variance of a pixel are those of
+    the mixture over 8 draws of the latent: the reconstruction probability [2]_. The draws are
+    fixed with the network, so that a score is repeatable.
+
+    Parameters
+    ----------
+    image_shape, latent_dim, channels, predict_variance
+        As of `PairAutoencoder`.
+    beta : float, default=1.0
+        Weight of the divergence.
+    """
+
+    noise: Tensor
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int],
+        latent_dim: int = 128,
+        channels: Sequence[int] = CHANNELS,
+        predict_variance: bool = True,
+        beta: float = 1.0,
+    ) -> None:
+        super().__init__(image_shape, latent_dim, channels, predict_variance)
+        self.config["beta"] = float(beta)
+        self.beta = float(beta)
+        half = torch.randn(DRAWS // 2, latent_dim)
+        self.register_buffer("noise", torch.cat([half, -half]))
+
+    def _n_encoded(self, latent_dim: int) -> int:
+        return 2 * latent_dim
+
+    def encode(self, z: Tensor, seen: Tensor) -> Tensor:
+        """The mean of the latent distribution: ``(n, latent_dim)``."""
+        return self._encoded(z, seen).chunk(2, dim=1)[0]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """Mean and log-variance of the standardised; in training the divergence, too."""
+        z, seen = self.inputs(x)
+        mean, log_variance = self._encoded(z, seen).chunk(2, dim=1)
+        log_variance = log_variance.clamp(-10, 10)
+        spread = torch.exp(log_variance / 2)
+        if self.training:
+            latent = mean + spread * torch.randn_like(mean)
+            divergence = 0.5 * (mean**2 + spread**2 - 1 - log_variance).sum(dim=1)
+            return (*moments(self.decode(latent, x.shape[-2:])), divergence)
+        draws = [moments(self.decode(mean + spread * noise, x.shape[-2:])) for noise in self.noise]
+        means = torch.stack([m for m, _ in draws])
+        variances = torch.stack([v for _, v in draws]).exp()
+        variance = variances.mean(dim=0) + means.var(dim=0, unbiased=False)
+        return means.mean(dim=0), variance.log()
+
+    def loss(self, out: tuple[Tensor, ...], target: Tensor, progress: float) -> Tensor:
+        """Loss of the reconstruction, plus the divergence for each observed pixel."""
+        rebuilt = super().loss((out[0], out[1]), target, progress)
+        if len(out) == 2:  # validation
+            return rebuilt
+        pixels = (~torch.isnan(target)).sum().clamp(min=1)
+        return rebuilt + self.beta * out[2].sum() / pixels
 
 
 def _down(c_in: int, c_out: int) -> nn.Sequential:
@@ -111,13 +166,3 @@ def _down(c_in: int, c_out: int) -> nn.Sequential:
 def _up(c_in: int, c_out: int) -> nn.Sequential:
     conv = nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1)
     return nn.Sequential(conv, nn.BatchNorm2d(c_out), nn.LeakyReLU(0.1))
-
-
-def _kept_planes(seen: Tensor) -> Tensor:
-    """Withhold one plane from some of the samples that have both: bool ``(n, 2, 1, 1)``."""
-    n = len(seen)
-    both = seen.flatten(2).any(dim=2).all(dim=1)
-    dropped = torch.rand(n, device=seen.device) < PLANE_DROPOUT
-    which = torch.rand(n, device=seen.device) < 0.5
-    lost = torch.stack([dropped & which & both, dropped & ~which & both], dim=1)
-    return ~lost[:, :, None, None]

@@ -51,7 +51,7 @@ class PairUNet(nn.Module):
         self.register_buffer("center", torch.zeros(1, 2, 1, 1))
         self.register_buffer("scale", torch.ones(1, 2, 1, 1))
         n_inputs = 2 * len(views) + (len(views) == 2) + 2  # planes, their masks, the place
-        self.nets = nn.ModuleList(_UNet(n_inputs, channels) for _ in range(2))
+        self.nets = nn.ModuleList(UNet(n_inputs, channels, 2) for _ in range(2))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pairs ``(n, 2, h, w)``, NaN allowed, to mean and log-variance of the standardised."""
@@ -98,29 +98,42 @@ def _place(z: Tensor) -> Tensor:
     return place.expand(n, 2, height, width)
 
 
-class _UNet(nn.Module):
-    """Four scales, two convolutions at each; padded inside to a multiple of 8."""
+class UNet(nn.Module):
+    """Four scales, two convolutions at each [1]_; padded inside to a multiple of 8.
 
-    def __init__(self, n_inputs: int, channels: Sequence[int]) -> None:
+    Parameters
+    ----------
+    n_inputs : int
+    channels : sequence of int
+        Channels at full resolution and after each halving.
+    n_outputs : int
+    """
+
+    def __init__(self, n_inputs: int, channels: Sequence[int], n_outputs: int) -> None:
         super().__init__()
         self.factor = 2 ** (len(channels) - 1)
         self.down = nn.ModuleList(_block(a, b) for a, b in pairwise((n_inputs, *channels)))
         back = tuple(channels)[::-1]
         self.up = nn.ModuleList(_block(a + b, b) for a, b in pairwise(back))
-        self.out = nn.Conv2d(channels[0], 2, 1)
+        self.out = nn.Conv2d(channels[0], n_outputs, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """Features of each scale, finest first."""
         height, width = x.shape[-2:]
         x = F.pad(x, (0, -width % self.factor, 0, -height % self.factor))
         x = x.contiguous(memory_format=torch.channels_last)
-        skipped = []
+        scales: list[Tensor] = []
         for k, block in enumerate(self.down):
-            x = block(F.avg_pool2d(x, 2) if k else x)
-            skipped.append(x)
-        for block, skip in zip(self.up, skipped[-2::-1], strict=True):
-            wide = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            x = block(torch.cat([wide, skip], dim=1))
-        out: Tensor = self.out(x)[..., :height, :width]
+            scales.append(block(F.avg_pool2d(scales[-1], 2) if k else x))
+        return scales
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Planes ``(n, n_inputs, h, w)`` to ``(n, n_outputs, h, w)``."""
+        *skipped, deep = self.encode(x)
+        for block, skip in zip(self.up, skipped[::-1], strict=True):
+            wide = F.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
+            deep = block(torch.cat([wide, skip], dim=1))
+        out: Tensor = self.out(deep)[..., : x.shape[-2], : x.shape[-1]]
         return out
 
 

@@ -8,24 +8,28 @@ import numpy as np
 import pytest
 from heads import make_heads, plant
 from sklearn.base import clone
+from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import ParameterGrid
+from sklearn.pipeline import make_pipeline
 
 from ctmri_detect import ConvAutoencoderDetector
 from ctmri_detect.networks.augmentation import Augmentation
 from ctmri_detect.networks.training import Training
+from ctmri_detect.persistence import load, save
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
+OBJECTIVES = ("denoising", "plain", "uncertainty", "variational")
 TRAIN = make_heads(32, seed=1)
 PATIENTS = np.repeat(np.arange(8), 4)
 SMALL = ConvAutoencoderDetector(
+    objective="uncertainty",
     latent_dim=8,
     channels=(8, 16),
-    training=Training(max_epochs=25, batch_size=8, lr=5e-3),
+    training=Training(max_epochs=25, batch_size=8, lr=5e-3, precision="float32"),
     device="cpu",
-    precision="float32",
     random_state=0,
 )
 
@@ -83,7 +87,7 @@ def test_augmentation_varies_the_training_and_never_a_score(monkeypatch):
 
 
 def test_without_variance_the_residual_is_a_difference_in_units_of_x():
-    plain = clone(SMALL).set_params(predict_variance=False)
+    plain = clone(SMALL).set_params(objective="plain")
     a = plain.fit(TRAIN, groups=PATIENTS).residual_map(TRAIN[:4])
     scaled = TRAIN * np.array([100, 1], np.float32).reshape(1, 2, 1, 1)
     b = clone(plain).fit(scaled, groups=PATIENTS).residual_map(scaled[:4])
@@ -115,11 +119,87 @@ def test_a_modality_that_no_one_has_is_no_obstacle():
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 14), (20, 33)])
-def test_any_shape_with_the_default_network(shape):
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_any_shape_with_any_network(shape, objective):
     X = np.random.default_rng(0).normal(size=(8, 2, *shape))
-    detector = ConvAutoencoderDetector(random_state=0, device="cpu")
+    detector = ConvAutoencoderDetector(objective, random_state=0, device="cpu")
     detector.set_params(training__max_epochs=1, channels=(4, 4, 4, 8), latent_dim=2)
     assert detector.fit(X).anomaly_map(X[:2]).shape == (2, *shape)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_each_objective_finds_lesions_saves_and_scores_a_sample_alone(objective, tmp_path):
+    detector = clone(SMALL).set_params(objective=objective).fit(TRAIN, groups=PATIENTS)
+    test = make_heads(24, seed=3)
+    odd = np.stack([plant(p, 1, amount=0.8, at=(16, 9))[0] for p in test[:12]])
+    pairs = np.concatenate([odd, test[12:]])
+    scores = detector.score_samples(pairs)
+    assert roc_auc_score(np.arange(24) < 12, -scores) > 0.85
+    np.testing.assert_allclose(detector.score_samples(pairs[7:8]), scores[7:8], rtol=1e-4)
+    save(detector, tmp_path / "model.ctmri")
+    np.testing.assert_array_equal(load(tmp_path / "model.ctmri").score_samples(pairs), scores)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_latent_features_feed_any_detector(objective):
+    pipe = make_pipeline(clone(SMALL).set_params(objective=objective), IsolationForest())
+    pipe.fit(TRAIN)
+    features = pipe[0].transform(TRAIN)
+    assert features.shape == (32, 16 if objective == "denoising" else 8)
+    assert np.isfinite(features).all()
+    assert np.ptp(features, axis=0).min() > 0
+    np.testing.assert_allclose(pipe[0].transform(TRAIN[5:6]), features[5:6], rtol=1e-4, atol=1e-5)
+    assert pipe.score_samples(TRAIN).shape == (32,)
+
+
+def test_ssim_is_blind_to_nothing_and_signed():
+    detector = clone(SMALL).set_params(residual="ssim").fit(TRAIN, groups=PATIENTS)
+    odd, disc = plant(TRAIN[0], 1, amount=0.8, at=(16, 9))
+    residual = detector.residual_map(np.stack([TRAIN[0], odd]))
+    seen = disc & ~np.isnan(odd[1])
+    assert np.nanmax(np.abs(residual)) <= 2
+    assert np.median(residual[1, 1][seen]) > np.median(np.abs(residual[0, 1][seen]))
+
+
+def test_warm_start_goes_on_where_the_last_fit_ended():
+    twice = clone(SMALL).set_params(
+        warm_start=True, training__max_epochs=5, training__schedule=None
+    )
+    first = twice.fit(TRAIN, groups=PATIENTS).history_["train_loss"].tolist()
+    second = twice.fit(TRAIN, groups=PATIENTS).history_
+    assert second["epoch"].tolist() == list(range(1, 11))
+    assert second["train_loss"].iloc[:5].tolist() == first
+    cold = clone(twice).set_params(warm_start=False).fit(TRAIN, groups=PATIENTS)
+    assert len(cold.history_) == 5
+    assert cold.history_["train_loss"].tolist() == first
+
+
+def test_warm_start_is_refused_where_it_would_flatter_or_differ():
+    few = clone(SMALL).set_params(warm_start=True, training__max_epochs=1)
+    few.fit(TRAIN, groups=PATIENTS)
+    with pytest.raises(ValueError, match="4 patients"):
+        few.fit(TRAIN[:16], groups=PATIENTS[:16])
+    with pytest.raises(ValueError, match="settings"):
+        few.set_params(latent_dim=4).fit(TRAIN, groups=PATIENTS)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_onnxruntime_draws_the_same_maps(objective, tmp_path):
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    detector = clone(SMALL).set_params(objective=objective, training__max_epochs=2)
+    detector.fit(TRAIN, groups=PATIENTS)
+    pairs = TRAIN[:5].copy()
+    pairs[3, 0] = np.nan
+    expected = detector.anomaly_map(pairs)
+    detector.export_onnx(tmp_path / "network.onnx")
+    session = runtime.InferenceSession(tmp_path / "network.onnx")
+    mean, log_variance = session.run(None, {"pairs": pairs})
+    assert mean.shape == log_variance.shape == pairs.shape
+    detector.set_params(engine="onnxruntime")
+    np.testing.assert_allclose(detector.anomaly_map(pairs), expected, atol=1e-4)
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(detector)).anomaly_map(pairs), expected,
+                               atol=1e-4)  # fmt: skip
 
 
 def test_training_is_reached_by_a_search_and_stays_unfitted():
@@ -144,6 +224,13 @@ def test_a_fit_on_cuda_pickles_for_a_cpu(fitted, monkeypatch):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
+        ({"objective": "magic"}, "objective is 'magic'"),
+        ({"residual": "square"}, "residual is 'square'"),
+        ({"noise": -1.0}, "noise is -1.0"),
+        ({"beta": -1.0}, "beta is -1.0"),
+        ({"engine": "abacus"}, "engine is 'abacus'"),
+        ({"predict_variance": False}, 'take objective="plain"'),
+        ({"objective": "plain", "residual": "standardised"}, "no variance is predicted"),
         ({"latent_dim": 0}, "latent_dim is 0"),
         ({"latent_dim": 2.5}, "latent_dim is 2.5"),
         ({"channels": ()}, "channels is"),
@@ -151,7 +238,6 @@ def test_a_fit_on_cuda_pickles_for_a_cpu(fitted, monkeypatch):
         ({"channels": 8}, "channels is 8"),
         ({"training__lr": -1.0}, "Training's lr is -1.0"),
         ({"training": "long"}, "training is 'long'"),
-        ({"precision": "double"}, "precision is 'double'"),
         ({"device": "nowhere"}, "device is 'nowhere'"),
     ],
 )

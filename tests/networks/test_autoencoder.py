@@ -6,7 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ctmri_detect.networks.autoencoder import PairAutoencoder, _kept_planes  # noqa: E402
+from ctmri_detect.networks.autoencoder import PairAutoencoder  # noqa: E402
+from ctmri_detect.networks.pair_network import _kept_planes  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

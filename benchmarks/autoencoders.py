@@ -1,0 +1,193 @@
+"""`ConvAutoencoderDetector` on synthetic pairs, and on the real CT of the Kaggle set.
+
+Run by hand; one seed a process, then the tables and the figure:
+
+    python benchmarks/autoencoders.py --seed 0 --out benchmarks/results/autoencoders.jsonl
+    python benchmarks/autoencoders.py --report benchmarks/results/autoencoders.jsonl \
+        --figure docs/images/autoencoder_scores.png
+    python benchmarks/autoencoders.py --kaggle archive.zip --labels labels.csv \
+        --out benchmarks/results/kaggle_ct.jsonl
+
+Synthetic: the sets of `cross_modal.py` (400 healthy pairs of 50 subjects, 360 test pairs of 45
+others), each objective trained 30 epochs, scored with the stages of `MapScoring` switched on one
+after the other, beside threshold and atlas. Seeds 0 to 9 are for publishing; what was chosen, was
+chosen on seed 120.
+
+Kaggle: CT alone (the set is not paired), five folds of whole patients, trained on slices without
+haemorrhage. Controls score the outline of the head alone (the atlas on a plane of ones within the
+head) and the area of the brain mask alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from cross_modal import Test, interval
+from sklearn.base import clone
+
+from ctmri_detect import AtlasDetector, ConvAutoencoderDetector, MapScoring, ThresholdDetector
+from ctmri_detect.datasets import fetch_kaggle_ct_mri, make_phantom_pairs
+from ctmri_detect.metrics import image_roc_auc_score, patient_bootstrap
+from ctmri_detect.model_selection import NormalOnlyGroupKFold
+from ctmri_detect.preprocessing import BrainMask, make_preprocessor
+
+OBJECTIVES = ("denoising", "uncertainty", "variational", "plain")
+STAGES = {
+    "absolute residual": {"reference": None, "symmetry": False, "smoothing": 0},
+    "smoothed": {"reference": None, "symmetry": False},
+    "smoothed, reference": {"symmetry": False},
+    "smoothed, reference, symmetry": {},
+}
+DEFAULT = "smoothed, reference, symmetry"
+
+
+def run(seed: int, n_jobs: int | None) -> Iterator[dict[str, Any]]:
+    """All rows of one seed, as they are ready."""
+    healthy = make_phantom_pairs(50, 8, anomalous_fraction=0, random_state=seed, n_jobs=n_jobs)
+    data = make_phantom_pairs(
+        45, 8, anomalous_fraction=0.5, random_state=1000 + seed, n_jobs=n_jobs
+    )
+    train = make_preprocessor("hu", size=128).fit_transform(healthy.data)
+    test = Test(data, data.data)
+    common = {"kind": data.frame["kind"].tolist(), "patient": data.groups.tolist()}
+    baselines = {"threshold": ThresholdDetector(), "atlas": AtlasDetector()}
+    networks = {name: ConvAutoencoderDetector(name, random_state=seed) for name in OBJECTIVES}
+    for name, detector in {**baselines, **networks}.items():
+        start = time.perf_counter()
+        detector.fit(train, groups=healthy.groups)
+        seconds = time.perf_counter() - start
+        for stage, settings in STAGES.items() if name in OBJECTIVES else [(DEFAULT, None)]:
+            if settings is not None:
+                detector.rescore(**{**MapScoring().get_params(), **settings})
+            row = test.row(f"{name}: {stage}", detector, fit_seconds=seconds, **common)
+            yield {"detector": name, "stage": stage, **row}
+
+
+def report(path: Path, figure: Path | None) -> None:
+    """Print the tables, and draw the scores of normal and anomalous slices."""
+    frame = pd.DataFrame([json.loads(line) for line in path.read_text().splitlines()])
+    table = frame.groupby("what", sort=False)[["auroc", "pixel_ap", "fit_seconds"]].mean()
+    table.insert(1, "interval", [interval(frame[frame["what"] == what]) for what in table.index])
+    print(table.round(3).to_markdown())
+    if figure is None:
+        return
+    import matplotlib.pyplot as plt
+
+    shown = ["atlas", "plain", "denoising"]
+    _, axes = plt.subplots(1, len(shown), figsize=(10, 2.8), layout="constrained")
+    for name, axis in zip(shown, axes, strict=True):
+        rows = frame[(frame["detector"] == name) & (frame["stage"] == DEFAULT)]
+        score = -np.concatenate([np.array(d) for d in rows["decision"]])
+        kind = np.concatenate([np.array(k) for k in rows["kind"]])
+        edges = np.quantile(score, [0, 0.99])
+        bins = np.linspace(edges[0], edges[1], 40)
+        for label, chosen in (("normal", kind == "normal"), ("lesion", kind != "normal")):
+            axis.hist(np.clip(score[chosen], *edges), bins, alpha=0.6, label=label)
+        axis.axvline(0, color="black", linewidth=0.8)
+        axis.set(title=name, xlabel="anomaly score above the threshold", ylabel="slices")
+    axes[0].legend()
+    plt.savefig(figure, dpi=110)
+
+
+def head_and_area(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs that show the head's outline alone, and the brain's area in each."""
+    head = np.where(X[:, :1] > 0, np.float32(1), np.float32(np.nan))
+    outline = np.concatenate([np.nan_to_num(head), np.full_like(head, np.nan)], axis=1)
+    masked = BrainMask(ct_units="uint8").fit_transform(X)
+    return outline, (~np.isnan(masked[:, 0])).sum(axis=(1, 2)).astype(float)
+
+
+def kaggle(archive: Path, labels: Path) -> Iterator[dict[str, Any]]:
+    """Rows of the real CT."""
+    with tempfile.TemporaryDirectory() as home:
+        data = fetch_kaggle_ct_mri(home, from_archive=archive)
+    known = pd.read_csv(labels).set_index("file")
+    files = data.frame["ct"].dropna().str.removeprefix("Dataset/")
+    found = known.reindex(files).set_index(files.index).dropna()
+    X = data.data[found.index.to_numpy()]
+    target = np.where(found["label"] == "hemorrhage", -1, 1)
+    patients = found["patient"].to_numpy()
+    outline, area = head_and_area(X)
+    detectors: dict[str, Any] = {
+        "threshold": ThresholdDetector(),
+        "atlas": AtlasDetector(),
+        **{name: ConvAutoencoderDetector(name) for name in OBJECTIVES},
+    }
+    for name, detector in detectors.items():
+        for seed in range(3 if name in OBJECTIVES else 1):
+            if name in OBJECTIVES:
+                detector = clone(detector).set_params(random_state=seed)
+            scores = cross_validated(detector, X, target, patients, prepare=True)
+            yield row_of(name, seed, target, scores, patients)
+    scores = cross_validated(AtlasDetector(), outline, target, patients, prepare=False)
+    yield row_of("control: outline of the head", 0, target, scores, patients)
+    yield row_of("control: brain area", 0, target, -area, patients)
+
+
+def cross_validated(
+    detector: Any, X: np.ndarray, target: np.ndarray, patients: np.ndarray, *, prepare: bool
+) -> np.ndarray:
+    """Decisions over five folds of whole patients."""
+    decision = np.full(len(X), np.nan)
+    for train, test in NormalOnlyGroupKFold(5).split(X, target, patients):
+        step = make_preprocessor("uint8") if prepare else None
+        learnt = step.fit_transform(X[train]) if step else X[train]
+        fitted = clone(detector).fit(learnt, groups=patients[train])
+        decision[test] = fitted.decision_function(step.transform(X[test]) if step else X[test])
+    return decision
+
+
+def row_of(
+    name: str, seed: int, target: np.ndarray, decision: np.ndarray, patients: np.ndarray
+) -> dict[str, Any]:
+    """AUROC over all slices, with its interval over patients."""
+    found = patient_bootstrap(
+        target, decision, patients, image_roc_auc_score, n_resamples=1000, random_state=0
+    )
+    print(name, seed, round(found.estimate, 3), round(found.low, 3), round(found.high, 3))
+    return {
+        "detector": name,
+        "seed": seed,
+        "auroc": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "slices": len(target),
+        "haemorrhages": int((target == -1).sum()),
+        "patients": len(set(patients)),
+    }
+
+
+def main() -> None:
+    """Run one seed or the real CT, or print what there is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--n-jobs", type=int, default=None, help="processes that draw the heads")
+    parser.add_argument("--kaggle", type=Path, default=None, help="archive of the Kaggle set")
+    parser.add_argument("--labels", type=Path, default=None)
+    parser.add_argument("--out", type=Path, default=None)
+    parser.add_argument("--report", type=Path, default=None)
+    parser.add_argument("--figure", type=Path, default=None)
+    arguments = parser.parse_args()
+    if arguments.report:
+        report(arguments.report, arguments.figure)
+        return
+    rows = (
+        kaggle(arguments.kaggle, arguments.labels)
+        if arguments.kaggle
+        else ({"seed": arguments.seed, **row} for row in run(arguments.seed, arguments.n_jobs))
+    )
+    for row in rows:
+        with arguments.out.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    main()

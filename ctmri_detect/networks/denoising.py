@@ -1,0 +1,75 @@
+"""A U-Net that takes coarse noise away, and so learns what belongs into a healthy pair.
+
+References
+----------
+.. [1] Kascenas, Pugeault, O'Neil (2022), "Denoising autoencoders for unsupervised anomaly
+   detection in brain MRI", MIDL, PMLR 172:653-664.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ctmri_detect.networks.pair_network import PairNetwork
+from ctmri_detect.networks.unet import CHANNELS, UNet
+
+NOISE_GRID = 16  # cells along each side on which the noise is drawn [1]_
+
+
+class DenoisingUNet(PairNetwork):
+    """Mean and log-variance of a clean pair, from one under coarse noise [1]_.
+
+    In training, Gaussian noise is drawn on a grid of 16 x 16 cells, enlarged to the image, moved
+    at random and added to each plane where it was observed: blobs of a lesion's size. Nothing is
+    added when scoring: what the network changes then, it takes for noise.
+
+    Parameters
+    ----------
+    predict_variance : bool, default=True
+    noise : float, default=1.0
+        Standard deviation of the noise, in standard deviations of a plane's intensities.
+    channels : sequence of int, default=(16, 32, 64, 96)
+        Channels at full resolution and after each halving.
+    """
+
+    def __init__(
+        self,
+        predict_variance: bool = True,
+        noise: float = 1.0,
+        channels: Sequence[int] = CHANNELS,
+    ) -> None:
+        super().__init__(predict_variance)
+        self.config |= {"noise": float(noise), "channels": [int(c) for c in channels]}
+        self.noise = float(noise)
+        self.net = UNet(4, channels, 4 if predict_variance else 2)
+
+    def reconstruct(self, z: Tensor, seen: Tensor) -> Tensor:
+        """All outputs for standardised planes, 0 where they were not observed."""
+        if self.training:
+            z = z + seen * self.noise * coarse_noise(z)
+        out: Tensor = self.net(torch.cat([z, seen], dim=1))
+        return out
+
+    def encode(self, z: Tensor, seen: Tensor) -> Tensor:
+        """Mean of the deepest features: ``(n, channels[-1])``."""
+        deepest: Tensor = self.net.encode(torch.cat([z, seen], dim=1))[-1]
+        return deepest.mean(dim=(2, 3))
+
+
+def coarse_noise(like: Tensor) -> Tensor:
+    """Standard Gaussian noise on a coarse grid, enlarged bilinearly and moved at random.
+
+    Examples
+    --------
+    >>> coarse_noise(torch.zeros(3, 2, 40, 48)).shape
+    torch.Size([3, 2, 40, 48])
+    """
+    n, planes, height, width = like.shape
+    grid = torch.randn(n, planes, NOISE_GRID, NOISE_GRID, device=like.device, dtype=like.dtype)
+    noise = F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False)
+    down, right = (int(torch.randint(side, ())) for side in (height, width))
+    return noise.roll((down, right), dims=(2, 3))

@@ -1,0 +1,54 @@
+"""Networks of pairs as ONNX, and sessions of onnxruntime that run them."""
+
+from __future__ import annotations
+
+import os
+from copy import deepcopy
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+from ctmri_detect._extras import require
+
+_SESSIONS: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()  # a session can't be pickled
+
+
+def onnx_bytes(network: nn.Module, image_shape: tuple[int, ...]) -> bytes:
+    """A network of pairs as an ONNX model, for any number of pairs.
+
+    Raises
+    ------
+    ImportError
+        Without the packages `onnx` and `onnxscript`.
+    """
+    require("onnx", extra="onnx")
+    require("onnxscript", extra="onnx")
+    copy = deepcopy(network).cpu().eval()
+    example = torch.zeros(2, 2, *image_shape)
+    program: Any = torch.onnx.export(
+        copy,
+        (example,),
+        input_names=["pairs"],
+        output_names=["rebuilt_mean", "rebuilt_log_variance"],
+        dynamic_shapes=({0: torch.export.Dim("n")},),
+        dynamo=True,
+        verbose=False,
+    )
+    model: bytes = program.model_proto.SerializeToString()
+    return model
+
+
+def onnx_session(network: nn.Module, image_shape: tuple[int, ...]) -> Any:
+    """The session that runs a network on the CPU; made once for each network."""
+    session = _SESSIONS.get(network)
+    if session is None:
+        runtime = require("onnxruntime", extra="onnx")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = min(torch.get_num_threads(), os.cpu_count() or 1)
+        session = runtime.InferenceSession(
+            onnx_bytes(network, image_shape), options, providers=["CPUExecutionProvider"]
+        )
+        _SESSIONS[network] = session
+    return session
