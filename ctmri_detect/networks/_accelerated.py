@@ -17,6 +17,16 @@ class AcceleratedNet(AccelerateMixin, LossNet):
     So all have one validation loss, and stop after the same epoch.
     """
 
+    def seed(self, seed: int) -> None:
+        """Of several processes the order is one, and has a generator of its own.
+
+        accelerate would make one that could not be found again to resume.
+        """
+        super().seed(seed)
+        if self.accelerator.num_processes > 1:
+            self.own_order = torch.Generator().manual_seed(seed)
+            self.set_params(iterator_train__generator=self.own_order)
+
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Shared out in training only."""
         if training:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,27 @@ from ctmri_detect.networks._state import State, collect, restore
 if TYPE_CHECKING:
     from ctmri_detect.networks._net import LossNet
     from ctmri_detect.networks.training import Training
+
+
+class KeepBest(EarlyStopping):
+    """`EarlyStopping` that puts the best weights back into the network itself.
+
+    skorch's keeps those of what wraps it in training: compiled, or shared out over devices.
+    """
+
+    def __init__(self, patience: int) -> None:
+        super().__init__(patience=patience, threshold=0.0, threshold_mode="abs", sink=noop)
+
+    def on_epoch_end(self, net: LossNet, **kwargs: Any) -> None:
+        """Keep a copy of the best weights."""
+        super().on_epoch_end(net, **kwargs)
+        if self.best_epoch_ == net.history[-1, "epoch"]:
+            self.best_model_weights_ = deepcopy(dict(net.module.state_dict()))
+
+    def on_train_end(self, net: LossNet, **kwargs: Any) -> None:
+        """Put them back."""
+        if self.best_model_weights_ is not None:
+            net.module.load_state_dict(self.best_model_weights_)
 
 
 class EpochBar(Callback):
@@ -96,14 +118,7 @@ def make_callbacks(
         one_cycle = LRScheduler(policy, step_every="batch", max_lr=training.lr, total_steps=steps)
         chosen.append(one_cycle)
     if training.patience is not None and validates:
-        stopping = EarlyStopping(
-            patience=training.patience,
-            threshold=0.0,
-            threshold_mode="abs",
-            sink=noop,
-            load_best=True,
-        )
-        chosen.append(stopping)
+        chosen.append(KeepBest(training.patience))
     chosen += list(training.callbacks or [])
     return chosen if saver is None else [*chosen, saver]
 

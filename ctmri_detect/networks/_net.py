@@ -45,9 +45,14 @@ class LossNet(NeuralNet):
     augmentation: Augmentation | None = None
     generator: np.random.Generator  # of the augmentation
     own_order: torch.Generator | None = None  # of the batches; None takes torch's global one
+    touches_no_global: bool = False  # whether the global generators are left alone
     interrupted: bool = False
     steps_done: int = 0
     split: Split
+
+    def seed(self, seed: int) -> None:
+        """Generators of its own; the global ones are the caller's to seed."""
+        self.generator = np.random.default_rng(seed)
 
     def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
         """The rows chosen by `fit_network`."""
@@ -108,7 +113,7 @@ class LossNet(NeuralNet):
 
     def initialize_criterion(self) -> Any:
         """The criterion is a plain function; there is nothing to initialise."""
-        self.criterion_ = nn.Identity()
+        self.criterion_ = noop  # no module: accelerate could not share out one without parameters
         return self
 
     def run_single_epoch(self, *args: Any, **kwargs: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -123,15 +122,18 @@ def _shown(training: Training, identity: dict[str, Any], done: int) -> list[Any]
 
 
 def _fit(net: LossNet, dataset: Any, seed: int, own_generator: bool) -> None:
-    net.generator = np.random.default_rng(seed)
+    net.seed(seed)
     if own_generator:
         if not isinstance(dataset, ArrayDataset):
             raise ValueError("own_generator is for arrays; a Dataset draws from the global one.")
-        net.own_order, net.plain_batches = torch.Generator().manual_seed(seed), True
+        net.own_order = torch.Generator().manual_seed(seed)
+        net.plain_batches = net.touches_no_global = True
         net.fit(dataset)
-    else:
-        with isolated_generators(seed):
-            net.fit(dataset)
+        return
+    if torch.device(net.where).type == "cuda":
+        torch.cuda.init()  # or its generators would not be seeded, and put back
+    with isolated_generators(seed):
+        net.fit(dataset)
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ctmri_detect.networks._net import LossNet
 
 State = dict[str, Any]
+_STOPPING = ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
 
 
 def collect(net: LossNet) -> State:
@@ -21,7 +22,7 @@ def collect(net: LossNet) -> State:
     return {
         "weights": dict(net.module.state_dict()),
         "optimizer": plain(net.optimizer_.state_dict()),
-        "callbacks": {name: plain(_of_callback(net, c)) for name, c in net.callbacks_},
+        "callbacks": {name: plain(_of_callback(c)) for name, c in net.callbacks_},
         "history": epochs(net),
         "steps_done": net.steps_done,
         "random": _random_states(net),
@@ -33,7 +34,7 @@ def restore(net: LossNet, state: State) -> None:
     net.module.load_state_dict(state["weights"])
     net.optimizer_.load_state_dict(state["optimizer"])
     for name, callback in net.callbacks_:
-        _restore_callback(net, callback, state["callbacks"].get(name))
+        _restore_callback(callback, state["callbacks"].get(name))
     net.history = History([{**row, "batches": []} for row in state["history"]])
     net.steps_done = state["steps_done"]
     _restore_random(net, state["random"])
@@ -55,32 +56,24 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _of_callback(net: LossNet, callback: Any) -> Any:
+def _of_callback(callback: Any) -> Any:
     if isinstance(callback, LRScheduler):
         return {"scheduler": callback.lr_scheduler_.state_dict(), "step": callback.batch_idx_}
     if isinstance(callback, EarlyStopping):
-        best = callback.best_model_weights_
-        if best is not None:  # a compiled or a distributed network has names of its own
-            best = dict(zip(net.module.state_dict(), best.values(), strict=True))
-        values = (callback.misses_, callback.dynamic_threshold_, callback.best_epoch_, best)
-        return dict(zip(("misses", "threshold", "best_epoch", "best"), values, strict=True))
+        return {name: getattr(callback, name) for name in _STOPPING}
     if isinstance(callback, PassthroughScoring):
         return callback.best_score_
     return callback.state_dict() if hasattr(callback, "state_dict") else None
 
 
-def _restore_callback(net: LossNet, callback: Any, state: Any) -> None:
+def _restore_callback(callback: Any, state: Any) -> None:
     if state is None:
         return
     if isinstance(callback, LRScheduler):
         callback.lr_scheduler_.load_state_dict(state["scheduler"])
         callback.batch_idx_ = state["step"]
     elif isinstance(callback, EarlyStopping):
-        callback.misses_, callback.best_epoch_ = state["misses"], state["best_epoch"]
-        callback.dynamic_threshold_, best = state["threshold"], state["best"]
-        if best is not None:
-            best = dict(zip(net.module_.state_dict(), best.values(), strict=True))
-        callback.best_model_weights_ = best
+        vars(callback).update(state)
     elif isinstance(callback, PassthroughScoring):
         callback.best_score_ = state
     elif hasattr(callback, "load_state_dict"):
@@ -91,7 +84,9 @@ def _random_states(net: LossNet) -> State:
     """Of every generator in use."""
     states: State = {"augmentation": net.generator.bit_generator.state}
     if net.own_order is not None:
-        return states | {"order": net.own_order.get_state()}
+        states["order"] = net.own_order.get_state()
+    if net.touches_no_global:
+        return states
     kind, values, *rest = np.random.get_state()  # noqa: NPY002
     states["numpy"] = [kind, np.asarray(values).tolist(), *rest]
     states["python"], states["torch"] = random.getstate(), torch.get_rng_state()
@@ -104,6 +99,7 @@ def _restore_random(net: LossNet, states: State) -> None:
     net.generator.bit_generator.state = states["augmentation"]
     if net.own_order is not None:
         net.own_order.set_state(states["order"])
+    if net.touches_no_global:
         return
     kind, values, *rest = states["numpy"]
     np.random.set_state((kind, np.asarray(values, np.uint32), *rest))  # noqa: NPY002

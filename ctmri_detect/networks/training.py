@@ -68,9 +68,9 @@ class Training(BaseEstimator):
         What ``state_dict()`` of a callback returns is kept in checkpoints.
     verbose : int, default=0
         1 shows a progress bar with the losses on standard error; 0 nothing.
-    log_dir : path or None, default=None
+    log_dir : str or None, default=None
         Folder for TensorBoard; each training is a run of its own in it.
-    checkpoint_dir : path or None, default=None
+    checkpoint_dir : str or None, default=None
         Folder in which each training has a folder of its own, with its state after the last
         epoch, and at the end with ``weights.pt``. Arrays are read once more, to know them again.
     resume : bool, default=False
