@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _LEAST_VARIANCE = 1e-6  # of the target's: a regressor that reproduces its training is no oracle
-_SHARED = ("callbacks", "verbose", "log_dir", "checkpoint_dir", "compile", "accelerator")
+_SHARED = ("callbacks", "verbose", "log_dir", "checkpoint_dir", "compile")
 
 Vector = npt.NDArray[np.float32]
 
@@ -54,7 +54,7 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
         self.network_ = new_network(features.shape[1], self.random_state)
         inputs = self.scaler_.transform(features).astype(np.float32)
         training = copy(self.training)
-        training.precision = "float32"  # layers this small gain nothing from bfloat16
+        training.precision, training.accelerator = "float32", None  # which small layers don't repay
         with one_thread():
             self.history_ = fit_network(
                 self.network_,

@@ -76,7 +76,8 @@ class Checkpoints:
                 io.BytesIO(payload), map_location="cpu", weights_only=True
             )
         except (pickle.UnpicklingError, RuntimeError) as error:
-            raise _unusable(path, f"can't be read ({error})") from error
+            what = "holds more than tensors and plain values, or is of another version of torch"
+            raise _unusable(path, what) from error
         if state["identity"] != self.identity:
             raise _unusable(path, "belongs to another training")
         return state

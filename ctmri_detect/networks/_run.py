@@ -124,8 +124,8 @@ def _shown(training: Training, identity: dict[str, Any], done: int) -> list[Any]
 def _fit(net: LossNet, dataset: Any, seed: int, own_generator: bool) -> None:
     net.seed(seed)
     if own_generator:
-        if not isinstance(dataset, ArrayDataset):
-            raise ValueError("own_generator is for arrays; a Dataset draws from the global one.")
+        if not isinstance(dataset, ArrayDataset) or hasattr(net, "accelerator"):
+            raise ValueError("own_generator is for arrays, and without an accelerator.")
         net.own_order = torch.Generator().manual_seed(seed)
         net.plain_batches = net.touches_no_global = True
         net.fit(dataset)

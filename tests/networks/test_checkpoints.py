@@ -19,6 +19,7 @@ from small_training import EPOCHS, GROUPS, PAIRS, fit, new_net  # noqa: E402
 
 from ctmri_detect import ConvAutoencoderDetector  # noqa: E402
 from ctmri_detect.exceptions import CheckpointWarning  # noqa: E402
+from ctmri_detect.networks import _checkpoints  # noqa: E402
 from ctmri_detect.networks.augmentation import Augmentation  # noqa: E402
 from ctmri_detect.networks.device import isolated_generators  # noqa: E402
 from ctmri_detect.networks.training import Training  # noqa: E402
@@ -241,6 +242,25 @@ def test_a_damaged_checkpoint_is_named(damage, tmp_path):
     assert len(fit(checkpoint_dir=tmp_path, resume=True)[1]) == EPOCHS
 
 
+class Evil:
+    """Runs code when it is unpickled."""
+
+    def __reduce__(self):
+        return (Path.touch, (Path("was_here"),))
+
+
+def test_a_checkpoint_runs_no_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    broken_off(tmp_path, 3)
+    (folder,) = tmp_path.glob("Net-*")
+    checkpoints = _checkpoints.Checkpoints(tmp_path, {"network": {"class": "x"}})
+    checkpoints.folder = folder
+    checkpoints.save({"history": Evil()}, finished=True)
+    with pytest.raises(ValueError, match=r"state\.ckpt holds more than tensors .*Delete it"):
+        fit(checkpoint_dir=tmp_path, resume=True)
+    assert not Path("was_here").exists()
+
+
 def test_a_checkpoint_put_into_another_folder_is_refused(tmp_path):
     broken_off(tmp_path / "a", 3)
     broken_off(tmp_path / "b", 3, lr=0.02)
@@ -309,8 +329,6 @@ def test_all_trainings_of_one_fit_are_found_again(tmp_path):
 
 
 def test_an_interruption_while_a_checkpoint_is_written_is_no_early_stopping(tmp_path, monkeypatch):
-    from ctmri_detect.networks import _checkpoints
-
     def interrupted(*args):
         raise KeyboardInterrupt
 
@@ -320,8 +338,6 @@ def test_an_interruption_while_a_checkpoint_is_written_is_no_early_stopping(tmp_
 
 
 def test_what_cannot_be_written_is_a_warning_of_the_library(tmp_path, monkeypatch):
-    from ctmri_detect.networks import _checkpoints
-
     monkeypatch.setattr(_checkpoints, "_serialised", lambda value: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # only the disk is forgiven
         fit(checkpoint_dir=tmp_path)

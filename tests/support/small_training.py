@@ -90,6 +90,7 @@ def die_while_writing(epoch):
 def main(how, folder, settings):
     """Train until it dies."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
     if how == "writing":
         die_while_writing(epoch=4)
     if how == "full":  # a real OSError of the system on every write beyond
