@@ -30,7 +30,7 @@ class DenoisingUNet(PairNetwork):
     Parameters
     ----------
     predict_variance : bool, default=True
-    noise : float, default=1.0
+    noise : float, default=1.5
         Standard deviation of the noise, in standard deviations of a plane's intensities.
     channels : sequence of int, default=(16, 32, 64, 96)
         Channels at full resolution and after each halving.
@@ -39,7 +39,7 @@ class DenoisingUNet(PairNetwork):
     def __init__(
         self,
         predict_variance: bool = True,
-        noise: float = 1.0,
+        noise: float = 1.5,
         channels: Sequence[int] = CHANNELS,
     ) -> None:
         super().__init__(predict_variance)
