@@ -329,12 +329,19 @@ def test_all_trainings_of_one_fit_are_found_again(tmp_path):
 
 
 def test_an_interruption_while_a_checkpoint_is_written_is_no_early_stopping(tmp_path, monkeypatch):
-    def interrupted(*args):
-        raise KeyboardInterrupt
+    save, calls = _checkpoints.Checkpoints.save, []
 
-    monkeypatch.setattr(_checkpoints.os, "fsync", interrupted)
+    def interrupted_once(self, state, *, finished):
+        calls.append(finished)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        save(self, state, finished=finished)
+
+    monkeypatch.setattr(_checkpoints.Checkpoints, "save", interrupted_once)
     with pytest.raises(KeyboardInterrupt):
         fit(checkpoint_dir=tmp_path)
+    assert calls == [False] * 3  # and not taken for finished
+    assert_same(fit(checkpoint_dir=tmp_path, resume=True)[0], fit()[0])
 
 
 def test_what_cannot_be_written_is_a_warning_of_the_library(tmp_path, monkeypatch):
