@@ -63,7 +63,8 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
         and `groups` have to be the same, or held-out patients are no longer unseen.
     training : Training, default=None
         Settings of the optimisation; None means ``Training(max_epochs=30, batch_size=8, lr=2e-3,
-        augmentation="flip")``, with 20 epochs for "denoising": more teach it to copy.
+        augmentation="flip")``. "denoising" wants 400 to 1000 steps (slices x epochs / batch size):
+        fewer leave it blunt, many more teach it to copy.
     map_scoring : MapScoring, default=None
         None means `MapScoring()`, and ``MapScoring(smoothing=1.5, fusion="max")`` for "denoising"
         (chosen on seed 120).
@@ -159,8 +160,7 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
         self.random_state = random_state
 
     def _default_training(self) -> Training:
-        epochs = 20 if self.objective == "denoising" else 30
-        return Training(max_epochs=epochs, batch_size=8, lr=2e-3, augmentation="flip")
+        return Training(max_epochs=30, batch_size=8, lr=2e-3, augmentation="flip")
 
     def _default_map_scoring(self) -> MapScoring:
         if self.objective == "denoising":
@@ -177,7 +177,7 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
     def _fit(self, X: PairReader) -> None:
         require("torch", extra="torch")
         training = self._default_training() if self.training is None else self.training
-        check_training(training)
+        check_training(training, self.random_state)
         self.training_ = clone(training)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         self.device_ = resolve_device(self.device)

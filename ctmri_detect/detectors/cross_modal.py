@@ -25,7 +25,7 @@ from ctmri_detect.detectors._predictors import (
 )
 from ctmri_detect.exceptions import UnpairedDataWarning
 from ctmri_detect.imageops.position import position_statistics
-from ctmri_detect.networks.training import Training
+from ctmri_detect.networks.training import Training, check_training
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader
 
@@ -209,6 +209,8 @@ class CrossModalDetector(BasePairedDetector):
 
     def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
         self._check_parameters()
+        if self.training is not None:
+            check_training(self.training, self.random_state)
         if "mismatch" not in self.evidence:
             return
         verdict = pairing_verdict(X, codes)

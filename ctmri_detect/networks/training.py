@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
@@ -197,7 +198,7 @@ def fit_network(
     >>> bool(history["train_loss"].iloc[-1] < history["train_loss"].iloc[0])
     True
     """
-    check_training(training)
+    check_training(training, random_state)
     require("torch", extra="torch")
     require("skorch", extra="torch")
     from ctmri_detect.networks._run import run
@@ -214,8 +215,13 @@ def fit_network(
     )
 
 
-def check_training(training: Training) -> None:
-    """Raise a ValueError that names the first setting out of its range."""
+def check_training(training: Training, random_state: Any) -> None:
+    """Raise a ValueError that names the first setting of a detector's training out of its range."""
     if not isinstance(training, Training):
         raise ValueError(f"training is {training!r}; expected a Training instance or None.")
     check_settings(training)
+    if training.resume and not isinstance(random_state, Integral):
+        raise ValueError(
+            f"Training's resume is True, but random_state is {random_state!r}; expected an "
+            "integer. Without it each fit is another training, and no checkpoint is found again."
+        )

@@ -238,6 +238,10 @@ def test_a_fit_on_cuda_pickles_for_a_cpu(fitted, monkeypatch):
         ({"channels": 8}, "channels is 8"),
         ({"training__lr": -1.0}, "Training's lr is -1.0"),
         ({"training": "long"}, "training is 'long'"),
+        (
+            {"training__resume": True, "training__checkpoint_dir": "x", "random_state": None},
+            "random_state is None",
+        ),
         ({"device": "nowhere"}, "device is 'nowhere'"),
     ],
 )
