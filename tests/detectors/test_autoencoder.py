@@ -14,6 +14,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import make_pipeline
 
 from ctmri_detect import ConvAutoencoderDetector
+from ctmri_detect.detectors.presets import autoencoder_preset
 from ctmri_detect.networks.augmentation import Augmentation
 from ctmri_detect.networks.training import Training
 from ctmri_detect.persistence import load, save
@@ -200,6 +201,22 @@ def test_onnxruntime_draws_the_same_maps(objective, tmp_path):
     np.testing.assert_allclose(detector.anomaly_map(pairs), expected, atol=1e-4)
     np.testing.assert_allclose(pickle.loads(pickle.dumps(detector)).anomaly_map(pairs), expected,
                                atol=1e-4)  # fmt: skip
+
+
+def test_constant_pairs_and_fewer_than_a_batch_are_no_obstacle():
+    X = np.full((9, 2, 16, 16), 3.0)
+    detector = clone(SMALL).set_params(training__max_epochs=1, training__batch_size=64)
+    assert np.isfinite(detector.fit(X).score_samples(X[:2])).all()
+    assert not np.nanmax(detector.anomaly_map(X[:2])) > 6
+
+
+def test_the_first_design_is_a_preset_and_an_unknown_one_is_named():
+    detector = ConvAutoencoderDetector(**autoencoder_preset("first-design"))
+    assert (detector.latent_dim, detector.training.batch_size) == (128, 16)
+    detector.set_params(channels=(4, 8), training__max_epochs=1, device="cpu")
+    assert detector.fit(TRAIN, groups=PATIENTS).anomaly_map(TRAIN[:1]).shape == (1, 32, 32)
+    with pytest.raises(ValueError, match="first-design"):
+        autoencoder_preset("second")
 
 
 def test_training_is_reached_by_a_search_and_stays_unfitted():
