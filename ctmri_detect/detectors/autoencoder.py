@@ -196,6 +196,7 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
             device=self.device_,
         )
         self.history_ = parts.joined(self._start, history)
+        self._start = None
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return parts.residual(self, X)

@@ -162,7 +162,7 @@ def test_ssim_is_blind_to_nothing_and_signed():
     assert np.median(residual[1, 1][seen]) > np.median(np.abs(residual[0, 1][seen]))
 
 
-def test_warm_start_goes_on_where_the_last_fit_ended():
+def test_warm_start_goes_on_where_the_last_fit_ended(tmp_path):
     twice = clone(SMALL).set_params(
         warm_start=True, training__max_epochs=5, training__schedule=None
     )
@@ -170,6 +170,10 @@ def test_warm_start_goes_on_where_the_last_fit_ended():
     second = twice.fit(TRAIN, groups=PATIENTS).history_
     assert second["epoch"].tolist() == list(range(1, 11))
     assert second["train_loss"].iloc[:5].tolist() == first
+    save(twice, tmp_path / "model.ctmri")
+    np.testing.assert_array_equal(
+        load(tmp_path / "model.ctmri").residual_map(TRAIN[:2]), twice.residual_map(TRAIN[:2])
+    )
     cold = clone(twice).set_params(warm_start=False).fit(TRAIN, groups=PATIENTS)
     assert len(cold.history_) == 5
     assert cold.history_["train_loss"].tolist() == first
