@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.model_selection import NormalOnlyGroupKFold
+from ctmri_detect.model_selection import NormalOnlyGroupKFold, check_no_leak
 from ctmri_detect.validation import (
     PairReader,
     check_groups,
@@ -132,12 +132,7 @@ def make_folds(cv: Any, cases: Cases, seed: int) -> list[Fold]:
     times = np.zeros(n, dtype=int)
     folds = []
     for train, test in cv.split(np.zeros(n), cases.target, cases.groups):
-        shared = np.intersect1d(cases.groups[train], cases.groups[test])
-        if len(shared):
-            raise InvalidPairsError(
-                f"cv puts patients on both sides of a split, such as {shared[0]!s}; expected a "
-                "splitter by patient. Take NormalOnlyGroupKFold."
-            )
+        check_no_leak(train, test, cases.groups)
         times[test] += 1
         folds.append((train[cases.target[train] == 1], np.asarray(test)))
     if not folds or times.max() > 1:

@@ -22,7 +22,8 @@ _ESTIMATORS = re.compile(r"ctmri_detect\.(detectors|features|preprocessing|scori
 _KNOWN = frozenset(
     {
         # held by the library's estimators
-        "ctmri_detect.model_selection.NormalOnlyGroupKFold",
+        "ctmri_detect.model_selection.splitters.LeaveOnePatientOut",
+        "ctmri_detect.model_selection.splitters.NormalOnlyGroupKFold",
         "ctmri_detect.networks.augmentation.Augmentation",
         "ctmri_detect.networks.training.Training",
         "ctmri_detect.persistence._standins.SavedFrame",

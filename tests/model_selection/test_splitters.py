@@ -1,4 +1,4 @@
-"""Laws of the splitter: no patient on both sides, normals only on the training side."""
+"""Laws of the splitters: no patient on both sides, normals only on the training side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 from ctmri_detect.base import BasePairedDetector, BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.model_selection import NormalOnlyGroupKFold
+from ctmri_detect.model_selection import LeaveOnePatientOut, NormalOnlyGroupKFold
 from ctmri_detect.scoring import MapScoring
 
 RNG = np.random.default_rng(0)
@@ -112,10 +112,44 @@ def test_what_would_leak_or_mislead_is_refused():
         next(NormalOnlyGroupKFold(13).split(X, Y, PATIENT))
 
 
-def test_a_fold_without_normals_to_learn_from_is_refused():
+@pytest.mark.parametrize("cv", [NormalOnlyGroupKFold(3), LeaveOnePatientOut()], ids=str)
+def test_a_fold_without_normals_to_learn_from_is_refused(cv):
     few = np.where(PATIENT == "p0", 1, -1)
     with pytest.raises(InvalidPairsError, match=r"leaves 0 normal.*fewer splits"):
-        list(NormalOnlyGroupKFold(3).split(X, few, PATIENT))
+        list(cv.split(X, few, PATIENT))
+
+
+@pytest.mark.parametrize("y", [Y, None], ids=["labels", "None"])
+@pytest.mark.parametrize("normal_only", [True, False])
+def test_each_patient_is_left_out_once(normal_only, y):
+    cv = LeaveOnePatientOut(normal_only=normal_only)
+    splits = list(cv.split(X, y, PATIENT))
+    assert cv.get_n_splits(X, y, PATIENT) == len(splits) == 12
+    kept = np.ones(N, bool) if y is None or not normal_only else Y == 1
+    for name, (train, test) in zip(sorted(set(PATIENT)), splits, strict=True):
+        assert_array_equal(test, np.flatnonzero(name == PATIENT))
+        assert_array_equal(train, np.flatnonzero((name != PATIENT) & kept))
+
+
+def test_leaving_one_out_refuses_what_folds_refuse_and_a_single_patient():
+    cv = LeaveOnePatientOut(normal_only=False)
+    with pytest.raises(InvalidPairsError, match="groups is None"):
+        next(cv.split(X, Y))
+    with pytest.raises(InvalidPairsError, match=r"0, 1; expected \+1"):
+        next(cv.split(X, (Y == -1).astype(int), PATIENT))
+    with pytest.raises(InvalidPairsError, match=r"names 1 patient\(s\); expected at least 2"):
+        next(cv.split(X, Y, ["a"] * N))
+
+
+def test_a_search_leaves_patients_out():
+    both = np.tile([1, -1, 1, 1], 12)  # every patient has both kinds: each split has an AUROC
+    patients, pairs = np.repeat(np.arange(12), 4), RNG.normal(size=(N, 2, 8, 8))
+    pairs[both == -1, 0, 2:5, 2:5] += 4
+    search = GridSearchCV(
+        Mean(), {"scale": [1.0, -1.0]}, scoring="roc_auc", cv=LeaveOnePatientOut()
+    ).fit(pairs, both, groups=patients)
+    assert search.best_score_ > 0.9
+    assert search.n_splits_ == 12
 
 
 def test_a_cross_validation_trains_on_normals_and_tests_on_all():

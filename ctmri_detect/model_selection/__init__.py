@@ -1,0 +1,12 @@
+"""Splits that never part the slices of a patient, and train on normal samples."""
+
+from ctmri_detect.model_selection.leak import check_no_leak
+from ctmri_detect.model_selection.parts import train_validation_test_split
+from ctmri_detect.model_selection.splitters import LeaveOnePatientOut, NormalOnlyGroupKFold
+
+__all__ = [
+    "LeaveOnePatientOut",
+    "NormalOnlyGroupKFold",
+    "check_no_leak",
+    "train_validation_test_split",
+]
