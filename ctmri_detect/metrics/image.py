@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.metrics._maps import check_share
+from ctmri_detect.metrics._quantile import allowed
 from ctmri_detect.validation import check_target
 
 
@@ -86,3 +88,94 @@ def image_average_precision_score(y_true: Any, decision: Any) -> float:
     """
     anomalous, decision = _image_inputs(y_true, decision)
     return float(average_precision_score(anomalous, -decision))
+
+
+def sensitivity_at_specificity_score(
+    y_true: Any, decision: Any, specificity: float = 0.95
+) -> float:
+    """Share of anomalous samples found while at most 1 - `specificity` of the normals are flagged.
+
+    The operating point of a clinic that can't afford many false alarms. It is the best threshold
+    on *these* samples, without interpolation between thresholds: with ten normals, 0.95 allows
+    no false alarm at all.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        +1 normal, -1 anomalous.
+    decision : array-like of shape (n,)
+        High = normal.
+    specificity : float, default=0.95
+        Least share of normal samples left unflagged, above 0 and at most 1. Raising it makes the
+        task harder.
+
+    Returns
+    -------
+    float
+        From 0 to 1; chance is about 1 - `specificity`.
+
+    Raises
+    ------
+    InvalidPairsError
+        For labels coded otherwise, one class only, or NaN.
+    ValueError
+        For `specificity` out of range.
+
+    References
+    ----------
+    Zhou, McClish, Obuchowski, Statistical methods in diagnostic medicine, 2011, chapter 2.
+
+    Examples
+    --------
+    >>> sensitivity_at_specificity_score([1, 1, -1, -1], [3.0, 1.0, 0.0, 2.0])
+    0.5
+    """
+    specificity = check_share("specificity", specificity, one=True)
+    anomalous, decision = _image_inputs(y_true, decision)
+    normal = np.sort(decision[~anomalous])
+    flagged = allowed(1 - specificity, len(normal))
+    # Flagged is what lies below the first normal that must not be.
+    return float(np.mean(decision[anomalous] < normal[flagged]))
+
+
+def f1_max_score(y_true: Any, decision: Any) -> float:
+    """The largest F1 over all thresholds, the anomaly as the positive class.
+
+    It is what the best threshold would give, chosen with the labels of the samples themselves: an
+    upper bound of what a threshold fixed beforehand gives. It depends on the share of anomalous
+    samples, so compare it only on the same samples.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        +1 normal, -1 anomalous.
+    decision : array-like of shape (n,)
+        High = normal.
+
+    Returns
+    -------
+    float
+        From 2 p / (1 + p), which flagging everything gives where p is the share of anomalous
+        samples, to 1.
+
+    Raises
+    ------
+    InvalidPairsError
+        For labels coded otherwise, one class only, or NaN.
+
+    References
+    ----------
+    van Rijsbergen, Information retrieval, 1979, chapter 7. Zou et al., SPot-the-Difference
+    self-supervised pre-training for anomaly detection and segmentation, ECCV 2022, reports it as
+    F1-max.
+
+    Examples
+    --------
+    >>> f1_max_score([1, 1, -1, -1], [3.0, 1.0, 0.0, 2.0])
+    0.8
+    """
+    anomalous, decision = _image_inputs(y_true, decision)
+    precision, recall, _ = precision_recall_curve(anomalous, -decision)
+    total = precision + recall
+    f1 = np.divide(2 * precision * recall, total, out=np.zeros(len(total)), where=total > 0)
+    return float(f1.max())

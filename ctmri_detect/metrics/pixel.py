@@ -1,26 +1,28 @@
-"""Metrics of maps against masks, pixel by pixel."""
+"""Metrics of maps against masks, over the pixels of all samples together."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score
 
-from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_masks
+from ctmri_detect.metrics._levels import area_under_roc, average_precision, rank_pixels
+from ctmri_detect.metrics._maps import MaskedMaps, no_lesion
 
 
 def pixel_average_precision_score(masks: Any, maps: Any) -> float:
     """Average precision of the pixels of all samples together.
 
+    Large lesions weigh as many pixels as they have; `aupro_score` weighs lesions alike.
+
     Parameters
     ----------
-    masks : bool array (n, height, width)
+    masks : bool array (n, height, width), or list of planes
         True = lesion.
-    maps : float array (n, height, width)
+    maps : float array (n, height, width), or list of planes
         High = anomalous; NaN = not observed. A lesion pixel that is NaN counts as missed (it
-        ranks last), a healthy one is left out.
+        ranks last), a healthy one is left out. Read sample by sample, so that a memmap stays on
+        disk; memory grows with the lesions' pixels only.
 
     Returns
     -------
@@ -30,7 +32,12 @@ def pixel_average_precision_score(masks: Any, maps: Any) -> float:
     Raises
     ------
     InvalidPairsError
-        For unequal shapes, infinity, or masks without a lesion pixel.
+        For unequal shapes, infinity, masks without a lesion pixel, or maps without a healthy one.
+
+    References
+    ----------
+    Saito, Rehmsmeier, The precision-recall plot is more informative than the ROC plot when
+    evaluating binary classifiers on imbalanced datasets, PLOS ONE 10(3), 2015.
 
     Examples
     --------
@@ -38,21 +45,73 @@ def pixel_average_precision_score(masks: Any, maps: Any) -> float:
     >>> pixel_average_precision_score(masks, masks.astype(float))
     1.0
     """
-    maps = np.asarray(maps)
-    masks = check_masks(masks, maps.shape)
-    if np.isinf(maps).any():
-        raise InvalidPairsError("maps holds infinity; expected finite numbers and NaN.")
-    if not masks.any():
-        raise InvalidPairsError(
-            "masks holds no lesion pixel; the metric needs at least one. Give samples with lesions."
-        )
-    unseen = np.isnan(maps)
-    if (unseen | masks).all():
-        raise InvalidPairsError(
-            "maps observed no healthy pixel, so nothing can be ranked; expected numbers outside "
-            "the lesions too. Check that the maps lie on the masks' grid."
-        )
-    used = ~unseen | masks
-    heat = maps.astype(np.float64)
-    heat[unseen] = np.nextafter(np.nanmin(heat), -np.inf)
-    return float(average_precision_score(masks[used], heat[used]))
+    return average_precision(rank_pixels(MaskedMaps(masks, maps)))
+
+
+def pixel_roc_auc_score(masks: Any, maps: Any) -> float:
+    """Area under the ROC curve of the pixels: how often a lesion pixel outranks a healthy one.
+
+    Lesions are small, so it looks good early: 1 % of the healthy pixels may be as many as all
+    lesion pixels. Report it beside `pixel_average_precision_score`, never alone.
+
+    Parameters
+    ----------
+    masks, maps
+        As in `pixel_average_precision_score`.
+
+    Returns
+    -------
+    float
+        From 0 to 1; 0.5 is chance.
+
+    Raises
+    ------
+    InvalidPairsError
+        As in `pixel_average_precision_score`.
+
+    References
+    ----------
+    Bergmann et al., The MVTec anomaly detection dataset, International Journal of Computer Vision
+    129, 1038-1059, 2021.
+
+    Examples
+    --------
+    >>> pixel_roc_auc_score([[[1, 0, 0, 0, 0]]], [[[3.0, 4.0, 3.0, 1.0, 2.0]]])
+    0.625
+    """
+    return area_under_roc(rank_pixels(MaskedMaps(masks, maps)))
+
+
+def masked_lesion_share(masks: Any, maps: Any) -> float:
+    """Share of lesion pixels that the maps did not observe (NaN).
+
+    No detector can find them: 1 minus this is the highest recall that any threshold reaches.
+    Above a few per cent, look at the brain masks before blaming the detector.
+
+    Parameters
+    ----------
+    masks, maps
+        As in `pixel_average_precision_score`.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    InvalidPairsError
+        For unequal shapes, infinity, or masks without a lesion pixel.
+
+    Examples
+    --------
+    >>> masked_lesion_share([[[1, 1, 0, 0]]], [[[np.nan, 1.0, np.nan, 0.0]]])
+    0.5
+    """
+    unseen, total = 0, 0
+    for mask, heat in MaskedMaps(masks, maps):
+        unseen += int(np.isnan(heat[mask]).sum())
+        total += int(mask.sum())
+    if not total:
+        raise no_lesion()
+    return unseen / total

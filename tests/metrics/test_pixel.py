@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from map_cases import map_case
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import pixel_average_precision_score
+from ctmri_detect.metrics import pixel_average_precision_score, pixel_roc_auc_score
 
 RNG = np.random.default_rng(0)
 
@@ -98,3 +100,24 @@ def test_pixel_inputs_that_would_mislead_are_refused():
         pixel_average_precision_score(masks, maps[:, :, 1:])
     with pytest.raises(InvalidPairsError, match="values beside 0 and 1"):
         pixel_average_precision_score(np.where(masks, -1, 1), maps)
+
+
+@pytest.mark.parametrize("unseen", [0, 0.3])
+@pytest.mark.parametrize("seed", range(4))
+def test_scikit_learn_gives_the_same_of_all_pixels(seed, unseen):
+    masks, maps = map_case(seed, unseen=unseen)
+    used = masks | ~np.isnan(maps)
+    positive, heat = masks[used], np.nan_to_num(maps, nan=-99)[used]
+    expected = average_precision_score(positive, heat)
+    assert pixel_average_precision_score(masks, maps) == pytest.approx(expected)
+    assert pixel_roc_auc_score(masks, maps) == pytest.approx(roc_auc_score(positive, heat))
+
+
+def test_pixel_roc_auc_is_how_often_a_lesion_pixel_outranks_a_healthy_one():
+    masks, maps = pixels()
+    hot, cold = maps[masks][:, None], maps[~masks][None]
+    above = ((hot > cold) + 0.5 * (hot == cold)).mean()
+    assert pixel_roc_auc_score(masks, maps) == pytest.approx(above)
+    assert pixel_roc_auc_score(masks, -maps) == pytest.approx(1 - above)
+    assert pixel_roc_auc_score(masks, 0 * maps) == 0.5
+    assert pixel_roc_auc_score(masks, np.where(masks, np.nan, maps)) == 0

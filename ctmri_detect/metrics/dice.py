@@ -1,0 +1,196 @@
+"""Dice: how well a thresholded map covers the lesions, over the pixels of all samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.metrics._levels import best_dice, rank_pixels
+from ctmri_detect.metrics._maps import Maps, MaskedMaps, check_share, no_healthy, no_lesion
+from ctmri_detect.metrics._quantile import exceeded_by
+
+
+def dice_score(masks: Any, maps: Any, threshold: float) -> float:
+    """Dice of the pixels above a threshold that was fixed beforehand.
+
+    2 TP / (2 TP + FP + FN), counted over the pixels of all samples, so that normal samples count
+    with their false positives and large lesions with their size. The threshold should come from
+    normal samples (`normal_threshold`), never from the samples that are rated.
+
+    Parameters
+    ----------
+    masks : bool array (n, height, width), or list of planes
+        True = lesion.
+    maps : float array (n, height, width), or list of planes
+        High = anomalous; NaN = not observed: a miss in a lesion, left out elsewhere.
+    threshold : float
+        A pixel is taken for a lesion where the map is *above* it.
+
+    Returns
+    -------
+    float
+        From 0 to 1. Where a share f of all pixels is taken at random and a share p is lesion,
+        about 2 f p / (f + p).
+
+    Raises
+    ------
+    InvalidPairsError
+        For unequal shapes, infinity, or masks without a lesion pixel.
+    ValueError
+        For a threshold that is no number.
+
+    References
+    ----------
+    Dice, Measures of the amount of ecologic association between species, Ecology 26(3), 1945.
+
+    Examples
+    --------
+    >>> dice_score([[[1, 1, 0, 0]]], [[[3.0, 1.0, 2.0, 0.0]]], threshold=1.5)
+    0.5
+    """
+    threshold = _check_threshold(threshold)
+    hits = taken = lesion = 0
+    for mask, heat in MaskedMaps(masks, maps):
+        found = heat.astype(np.float64) > threshold  # float32 would round the threshold
+        hits += int((found & mask).sum())
+        taken += int(found.sum())
+        lesion += int(mask.sum())
+    if not lesion:
+        raise no_lesion()
+    return 2 * hits / (taken + lesion)
+
+
+def best_dice_score(masks: Any, maps: Any) -> float:
+    """The largest Dice that any threshold gives, over the pixels of all samples.
+
+    The threshold is chosen with the masks in hand, so that this is an upper bound of `dice_score`:
+    it compares maps apart from their calibration, and promises nothing for new samples.
+
+    Parameters
+    ----------
+    masks, maps
+        As in `dice_score`.
+
+    Returns
+    -------
+    float
+        From 0 to 1. Where no lesion pixel is NaN, at least 2 p / (1 + p), which taking everything
+        gives where p is the share of lesion pixels (chance).
+
+    Raises
+    ------
+    InvalidPairsError
+        For unequal shapes, infinity, masks without a lesion pixel, or maps without a healthy one.
+
+    References
+    ----------
+    Baur et al., Autoencoders for unsupervised anomaly segmentation in brain MR images: a
+    comparative study, Medical Image Analysis 69, 2021, where it is called ⌈DICE⌉.
+
+    Examples
+    --------
+    >>> best_dice_score([[[1, 1, 0, 0]]], [[[3.0, 1.0, 2.0, 0.0]]])
+    0.8
+    """
+    return best_dice(rank_pixels(MaskedMaps(masks, maps)))
+
+
+def normal_threshold(maps: Any, false_positive_rate: float = 0.05) -> float:
+    """The lowest map value that at most this share of the observed pixels lies above.
+
+    Parameters
+    ----------
+    maps : float array (n, height, width), or list of planes
+        Maps of *normal* samples, of other patients than those that will be rated. NaN is left
+        out.
+    false_positive_rate : float, default=0.05
+        From 0 and below 1, as a share of pixels. Raising it lowers the threshold.
+
+    Returns
+    -------
+    float
+        For `dice_score`. Exact, in two passes through float32 maps and four through float64.
+
+    Raises
+    ------
+    InvalidPairsError
+        For maps of another shape, infinity, or without an observed pixel.
+    ValueError
+        For a rate out of range.
+
+    Examples
+    --------
+    >>> normal_threshold(np.arange(100.0).reshape(1, 10, 10), 0.05)
+    94.0
+    """
+    rate = check_share("false_positive_rate", false_positive_rate, zero=True)
+    threshold = exceeded_by(Maps(maps).observed, rate)
+    if np.isnan(threshold):
+        raise InvalidPairsError(
+            "maps holds no observed pixel; expected numbers where normal samples were observed. "
+            "Give maps of normal samples."
+        )
+    return threshold
+
+
+def dice_at_false_positive_rate_score(masks: Any, maps: Any, max_fpr: float = 0.05) -> float:
+    """Dice at the lowest threshold that at most `max_fpr` of the healthy pixels lie above.
+
+    The healthy pixels are those of the given samples, of normal and anomalous ones alike. With
+    lesions much smaller than `max_fpr` of the brain, the false positives outnumber the lesion
+    whatever the map: then even a perfect ranking stays at 2 p / (2 p + `max_fpr`), p lesion pixels
+    a healthy one. Compare on the same samples only.
+
+    Parameters
+    ----------
+    masks, maps
+        As in `dice_score`.
+    max_fpr : float, default=0.05
+        From 0 and below 1.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    InvalidPairsError
+        For unequal shapes, infinity, masks without a lesion pixel, or maps without a healthy one.
+    ValueError
+        For `max_fpr` out of range.
+
+    References
+    ----------
+    Baur et al., Autoencoders for unsupervised anomaly segmentation in brain MR images: a
+    comparative study, Medical Image Analysis 69, 2021, fixes the rate on healthy samples, which is
+    ``dice_score(masks, maps, normal_threshold(healthy_maps))``.
+
+    Examples
+    --------
+    >>> dice_at_false_positive_rate_score([[[1, 1, 0, 0]]], [[[3.0, 1.0, 2.0, 0.0]]], 0.5)
+    0.8
+    """
+    rate = check_share("max_fpr", max_fpr, zero=True)
+    pairs = MaskedMaps(masks, maps)
+    if not any(mask.any() for mask, _ in pairs):
+        raise no_lesion()
+    threshold = exceeded_by(pairs.healthy, rate)
+    if np.isnan(threshold):
+        raise no_healthy()
+    return dice_score(masks, maps, threshold)
+
+
+def _check_threshold(threshold: Any) -> float:
+    try:
+        number = float(threshold)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if np.isnan(number):
+        raise ValueError(
+            f"threshold is {threshold!r}; expected a number. Take it from normal samples: "
+            "normal_threshold(maps[normal], 0.05)."
+        )
+    return number

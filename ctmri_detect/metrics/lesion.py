@@ -1,0 +1,164 @@
+"""Lesions found against false alarms a scan: what a reader would be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect.metrics._candidates import find_lesions
+from ctmri_detect.metrics._maps import MaskedMaps, no_lesion
+from ctmri_detect.validation import check_groups
+
+Numbers = npt.NDArray[np.float64]
+
+_RATES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)  # those of LUNA16
+_ROUNDING = 1e-9
+
+
+def froc_curve(
+    masks: Any, maps: Any, groups: Any = None, *, min_distance: int = 5
+) -> tuple[Numbers, Numbers, Numbers]:
+    """Free-response ROC curve: the share of lesions found against false positives a scan.
+
+    Candidates are the peaks of a map: pixels that no other exceeds within `min_distance` rows and
+    columns, a plateau being one candidate at its centre. A lesion (a connected component of a
+    slice's mask, corners included) is found where a candidate lies in it; further candidates in
+    it count neither way. A candidate outside every lesion is one false positive. These are the
+    rules of CAMELYON16, which MONAI implements, with peaks as its baselines take them from maps;
+    LUNA16 differs in that a candidate hits a nodule within its radius.
+
+    A map that is warm all over the right place but peaks beside it fails here: where the outline
+    matters, ask `aupro_score`.
+
+    Parameters
+    ----------
+    masks : bool array (n, height, width), or list of planes
+        True = lesion.
+    maps : float array (n, height, width), or list of planes
+        High = anomalous; NaN = not observed, never a candidate.
+    groups : array-like of shape (n,), default=None
+        The scan, or the patient, of each sample: false positives are counted a scan. Without it,
+        each slice is a scan. A lesion that goes through several slices counts in each of them.
+    min_distance : int, default=5
+        Pixels, from 1. Raising it merges candidates, which saves false positives and may lose
+        small lesions beside large ones.
+
+    Returns
+    -------
+    false_positives : float array (n_thresholds,)
+        False positives a scan, normal scans included; it rises from 0.
+    sensitivity : float array (n_thresholds,)
+        Share of lesions found, from 0 up to 1 where each has a peak.
+    thresholds : float array (n_thresholds,)
+        Candidates from this height on count: infinity (none), then the heights at which the curve
+        moves, downwards.
+
+    Raises
+    ------
+    InvalidPairsError
+        For unequal shapes, infinity, masks without a lesion pixel, or groups that don't fit.
+    ValueError
+        For `min_distance` out of range.
+
+    References
+    ----------
+    Bunch et al., A free-response approach to the measurement and characterization of
+    radiographic-observer performance, SPIE 127, 1977. Ehteshami Bejnordi et al., Diagnostic
+    assessment of deep learning algorithms for detection of lymph node metastases in women with
+    breast cancer, JAMA 318(22), 2199-2210, 2017 (CAMELYON16). Setio et al., Validation,
+    comparison, and combination of algorithms for automatic detection of pulmonary nodules in
+    computed tomography images: the LUNA16 challenge, Medical Image Analysis 42, 1-13, 2017.
+
+    Examples
+    --------
+    >>> masks = [[[0, 1, 0, 0, 0, 0, 1]]]
+    >>> maps = [[[0.0, 3.0, 0.0, 2.0, 0.0, 0.0, 1.0]]]
+    >>> froc_curve(masks, maps, min_distance=1)
+    (array([0., 0., 1., 1.]), array([0. , 0.5, 0.5, 1. ]), array([inf,  3.,  2.,  1.]))
+    """
+    if not isinstance(min_distance, Integral) or min_distance < 1:
+        raise ValueError(
+            f"min_distance is {min_distance!r}; expected a whole number of pixels from 1. Give 5."
+        )
+    pairs = MaskedMaps(masks, maps)
+    n_scans = len(pairs) if groups is None else len(np.unique(check_groups(groups, len(pairs))))
+    found = find_lesions(pairs, int(min_distance))
+    if not len(found.lesions):
+        raise no_lesion()
+    heights = np.concatenate([found.lesions, found.false])
+    thresholds = np.append(np.inf, np.unique(heights[np.isfinite(heights)])[::-1])
+    false_positives = _reach(found.false, thresholds) / n_scans
+    return false_positives, _reach(found.lesions, thresholds) / len(found.lesions), thresholds
+
+
+def lesion_sensitivity_score(
+    masks: Any,
+    maps: Any,
+    groups: Any = None,
+    false_positives: Sequence[float] = _RATES,
+    *,
+    min_distance: int = 5,
+    average: bool = True,
+) -> float | Numbers:
+    """Share of lesions found at given numbers of false positives a scan, and their mean.
+
+    The mean over the seven rates is the score of the LUNA16 challenge. The sensitivity at a rate
+    is the highest that any threshold gives without exceeding it. LUNA16 and MONAI draw a line to
+    the next point of the curve instead, which flatters where scans are few.
+
+    Parameters
+    ----------
+    masks, maps, groups, min_distance
+        As in `froc_curve`.
+    false_positives : sequence of float, default=(1/8, 1/4, 1/2, 1, 2, 4, 8)
+        False positives a scan, from 0.
+    average : bool, default=True
+        Whether to give the mean; otherwise the sensitivity at each rate.
+
+    Returns
+    -------
+    float or array of shape (n_rates,)
+        From 0 to 1. Chance depends on the sizes of the lesions and on `min_distance`; a map of
+        smooth noise tells it.
+
+    Raises
+    ------
+    InvalidPairsError
+        As in `froc_curve`.
+    ValueError
+        For rates below 0 or none at all, or `min_distance` out of range.
+
+    References
+    ----------
+    As in `froc_curve`.
+
+    Examples
+    --------
+    >>> masks = [[[0, 1, 0, 0, 0, 0, 1]]]
+    >>> maps = [[[0.0, 3.0, 0.0, 2.0, 0.0, 0.0, 1.0]]]
+    >>> lesion_sensitivity_score(masks, maps, None, (0.5, 1), min_distance=1)
+    0.75
+    >>> lesion_sensitivity_score(masks, maps, None, (0.5, 1), min_distance=1, average=False)
+    array([0.5, 1. ])
+    """
+    try:
+        rates = np.asarray(false_positives, dtype=np.float64)
+    except (TypeError, ValueError):
+        rates = np.empty(0)
+    if rates.ndim != 1 or not len(rates) or not (rates >= 0).all():
+        raise ValueError(
+            f"false_positives is {false_positives!r}; expected numbers from 0, false positives a "
+            "scan. Give a sequence such as (0.5, 1, 2)."
+        )
+    reached, sensitivity, _ = froc_curve(masks, maps, groups, min_distance=min_distance)
+    place = np.searchsorted(reached, rates + _ROUNDING, side="right") - 1
+    return float(sensitivity[place].mean()) if average else sensitivity[place]
+
+
+def _reach(heights: Numbers, thresholds: Numbers) -> npt.NDArray[np.int64]:
+    """How many are at or above each threshold."""
+    return len(heights) - np.searchsorted(np.sort(heights), thresholds, side="left")
