@@ -65,6 +65,12 @@ def test_three_patients_make_three_parts(n_odd):
     assert [len(set(patient[rows])) for rows in parts] == [1, 1, 1]
 
 
+def test_normal_patients_make_up_for_parts_that_rare_anomalies_filled():
+    patient, y = cohort(3, 37)  # one anomalous patient in each part
+    parts = train_validation_test_split(patient, y, random_state=0)
+    assert [len(set(patient[rows])) for rows in parts] == [28, 6, 6]
+
+
 @pytest.mark.parametrize("n", [3, 10, 100])
 def test_without_labels_all_patients_are_alike(n):
     patient, _ = cohort(0, n)

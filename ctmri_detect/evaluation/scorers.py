@@ -1,0 +1,100 @@
+"""Scorers for a search: what `GridSearchCV(..., scoring=...)` takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import make_scorer
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.localization import anomaly_map
+from ctmri_detect.metrics import (
+    image_average_precision_score,
+    image_roc_auc_score,
+    pixel_average_precision_score,
+)
+from ctmri_detect.validation import check_masks, check_target
+
+# The same as scikit-learn's "roc_auc", but labels 0/1 are an error.
+image_roc_auc_scorer = make_scorer(image_roc_auc_score, response_method="decision_function")
+
+# scikit-learn's "average_precision" would rate the normal samples.
+image_average_precision_scorer = make_scorer(
+    image_average_precision_score, response_method="decision_function"
+)
+
+
+class PixelAveragePrecisionScorer:
+    """Average precision of the pixels of the maps, to choose settings by localisation.
+
+    Masks are no part of X or y; scikit-learn's metadata routing carries them to the scorer, cut to
+    the samples of each split, as it carries `groups` to the splitter. Anomalous samples with an
+    empty mask (whole slices: artefacts, exchanged planes) are left out. Use the instance
+    `pixel_average_precision_scorer`.
+
+    A split without any lesion pixel has no score, and neither has then the mean over splits: take
+    few splits, of many patients.
+
+    Examples
+    --------
+    >>> import sklearn
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from ctmri_detect import AtlasDetector
+    >>> from ctmri_detect.model_selection import NormalOnlyGroupKFold
+    >>> X = np.random.default_rng(0).normal(size=(24, 2, 32, 32))
+    >>> y, patient = np.where(np.arange(24) % 4, 1, -1), np.arange(24) // 4
+    >>> masks = np.zeros((24, 32, 32), bool)
+    >>> masks[y == -1, 8:14, 8:12] = True
+    >>> X[:, 0][masks] += 2
+    >>> grid = {"map_scoring__smoothing": [0.0, 1.0]}
+    >>> with sklearn.config_context(enable_metadata_routing=True):
+    ...     search = GridSearchCV(
+    ...         AtlasDetector(),
+    ...         grid,
+    ...         scoring=pixel_average_precision_scorer,
+    ...         cv=NormalOnlyGroupKFold(2),
+    ...     ).fit(X, y, groups=patient, masks=masks)
+    >>> search.best_params_
+    {'map_scoring__smoothing': 1.0}
+    """
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Say to scikit-learn's routing that `masks` are wanted."""
+        request = MetadataRequest(owner=type(self).__name__)
+        request.score.add_request(param="masks", alias=True)
+        return request
+
+    def __call__(self, estimator: Any, X: Any, y: Any = None, *, masks: Any = None) -> float:
+        """Score a fitted detector, Pipeline or search.
+
+        Parameters
+        ----------
+        estimator : detector, Pipeline that ends in one, or fitted search object
+        X : array-like of shape (n, 2, height, width)
+        y : array-like of shape (n,), default=None
+            +1 normal, -1 anomalous; None keeps every sample.
+        masks : bool array of shape (n, height, width)
+            True = lesion.
+
+        Raises
+        ------
+        InvalidPairsError
+            Without masks, and for what `pixel_average_precision_score` refuses.
+        """
+        if masks is None:
+            raise InvalidPairsError(
+                "masks is None; expected bool (n, height, width), True = lesion. In a search: "
+                "sklearn.set_config(enable_metadata_routing=True), then "
+                "search.fit(X, y, groups=patients, masks=masks)."
+            )
+        maps = anomaly_map(estimator, X)
+        masks = check_masks(masks, maps.shape)
+        kept = np.ones(len(masks), dtype=bool)
+        if y is not None:
+            kept = (check_target(y, len(masks)) == 1) | masks.any(axis=(1, 2))
+        return pixel_average_precision_score(masks[kept], maps[kept])
+
+
+pixel_average_precision_scorer = PixelAveragePrecisionScorer()
