@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "image_average_precision_scorer": "ctmri_detect.evaluation.scorers",
         "image_roc_auc_scorer": "ctmri_detect.evaluation.scorers",
         "leaderboard": "ctmri_detect.evaluation.table",
+        "lesion_effects": "ctmri_detect.evaluation.effects",
         "patient_scores": "ctmri_detect.evaluation.patients",
         "patient_target": "ctmri_detect.evaluation.patients",
         "pixel_average_precision_scorer": "ctmri_detect.evaluation.scorers",
