@@ -23,7 +23,11 @@ from sklearn.pipeline import make_pipeline
 from ctmri_detect import AtlasDetector, MapScoring, ThresholdDetector
 from ctmri_detect.exceptions import CtmriDetectWarning, UntrustedModelError
 from ctmri_detect.localization import anomaly_map
-from ctmri_detect.metrics import image_average_precision_score
+from ctmri_detect.metrics import (
+    f1_max_score,
+    image_average_precision_score,
+    sensitivity_at_specificity_score,
+)
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.networks.device import PortableNetwork
 from ctmri_detect.networks.pixel import PixelNetwork
@@ -180,8 +184,11 @@ def test_a_loaded_model_can_be_rescored_and_fitted_again(fitted, path):
     assert again.fit(X, groups=PATIENTS).offset_ == fitted["atlas"].offset_
 
 
-def test_a_search_with_the_librarys_own_scorer_travels(path):
-    scorer = make_scorer(image_average_precision_score, response_method="decision_function")
+@pytest.mark.parametrize(
+    "metric", [image_average_precision_score, f1_max_score, sensitivity_at_specificity_score]
+)
+def test_a_search_with_the_librarys_own_scorer_travels(path, metric):
+    scorer = make_scorer(metric, response_method="decision_function")
     search = GridSearchCV(
         AtlasDetector(),
         {"map_scoring__clip": [3.0, 6.0]},

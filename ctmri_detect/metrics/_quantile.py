@@ -73,7 +73,7 @@ def exceeded_by(values: Values, share: float) -> float:
 def _codes(values: npt.NDArray[np.floating]) -> npt.NDArray[Any]:
     """Unsigned integers in the order of the numbers."""
     unsigned = np.dtype(f"u{values.dtype.itemsize}")
-    bits = (values + values.dtype.type(0)).view(unsigned)  # -0 becomes 0
+    bits = np.ascontiguousarray(values).view(unsigned)
     sign = unsigned.type(1 << (8 * unsigned.itemsize - 1))
     return np.where(bits & sign, ~bits, bits | sign)
 

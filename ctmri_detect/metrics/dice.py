@@ -140,8 +140,8 @@ def dice_at_false_positive_rate_score(masks: Any, maps: Any, max_fpr: float = 0.
 
     The healthy pixels are those of the given samples, of normal and anomalous ones alike. With
     lesions much smaller than `max_fpr` of the brain, the false positives outnumber the lesion
-    whatever the map: then even a perfect ranking stays at 2 p / (2 p + `max_fpr`), p lesion pixels
-    a healthy one. Compare on the same samples only.
+    whatever the map: even a perfect ranking without ties stays at 2 p / (2 p + `max_fpr`), with p
+    lesion pixels a healthy one. Compare on the same samples only.
 
     Parameters
     ----------
@@ -164,8 +164,8 @@ def dice_at_false_positive_rate_score(masks: Any, maps: Any, max_fpr: float = 0.
 
     References
     ----------
-    Baur et al., Autoencoders for unsupervised anomaly segmentation in brain MR images: a
-    comparative study, Medical Image Analysis 69, 2021, fixes the rate on healthy samples, which is
+    Meissen et al., Unsupervised anomaly localization with structural feature-autoencoders, 2022
+    (arXiv 2208.10992), and its code. With the rate fixed on other, healthy samples it is
     ``dice_score(masks, maps, normal_threshold(healthy_maps))``.
 
     Examples

@@ -165,9 +165,8 @@ def f1_max_score(y_true: Any, decision: Any) -> float:
 
     References
     ----------
-    van Rijsbergen, Information retrieval, 1979, chapter 7. Zou et al., SPot-the-Difference
-    self-supervised pre-training for anomaly detection and segmentation, ECCV 2022, reports it as
-    F1-max.
+    van Rijsbergen, Information retrieval, 1979, chapter 7. Jeong et al., WinCLIP: zero-/few-shot
+    anomaly classification and segmentation, CVPR 2023, reports it as F1-max.
 
     Examples
     --------

@@ -16,7 +16,6 @@ from ctmri_detect.validation import check_groups
 Numbers = npt.NDArray[np.float64]
 
 _RATES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)  # those of LUNA16
-_ROUNDING = 1e-9
 
 
 def froc_curve(
@@ -39,7 +38,7 @@ def froc_curve(
     masks : bool array (n, height, width), or list of planes
         True = lesion.
     maps : float array (n, height, width), or list of planes
-        High = anomalous; NaN = not observed, never a candidate.
+        High = anomalous; NaN = not observed, never a candidate. Memory grows with the candidates.
     groups : array-like of shape (n,), default=None
         The scan, or the patient, of each sample: false positives are counted a scan. Without it,
         each slice is a scan. A lesion that goes through several slices counts in each of them.
@@ -155,7 +154,7 @@ def lesion_sensitivity_score(
             "scan. Give a sequence such as (0.5, 1, 2)."
         )
     reached, sensitivity, _ = froc_curve(masks, maps, groups, min_distance=min_distance)
-    place = np.searchsorted(reached, rates + _ROUNDING, side="right") - 1
+    place = np.searchsorted(reached, rates, side="right") - 1
     return float(sensitivity[place].mean()) if average else sensitivity[place]
 
 

@@ -12,7 +12,7 @@ from ctmri_detect.metrics._maps import Heat, MaskedMaps, missed_last, no_lesion
 
 Numbers = npt.NDArray[np.float64]
 
-_BUFFER = 2**20  # normal pixels kept before the highest of them are chosen again
+_BUFFER = 2**18  # normal pixels kept before the highest of them are chosen again
 
 
 def aupimo_score(
@@ -63,8 +63,8 @@ def aupimo_score(
 
     References
     ----------
-    Bertoldo et al., AUPIMO: redefining visual anomaly detection benchmarks with high speed and
-    low tolerance, BMVC 2024.
+    Bertoldo et al., AUPIMO: redefining anomaly localization benchmarks with high speed and low
+    tolerance, BMVC 2024 (arXiv 2401.01984).
 
     Examples
     --------
@@ -112,7 +112,7 @@ def _highest_normal(pairs: MaskedMaps, high: float) -> tuple[Heat, Numbers]:
             continue
         own = heat[~np.isnan(heat)]
         most = min(int(high * n_normal * seen) + 2, seen)
-        own = np.partition(own, seen - most)[seen - most :]
+        own = np.partition(own, seen - most)[seen - most :].copy()  # a view would keep it all
         pending.append((own, np.full(most, 1 / (n_normal * seen))))
         if sum(len(v) for v, _ in pending) > max(_BUFFER, len(values)):
             values, weights = _highest([(values, weights), *pending], high)

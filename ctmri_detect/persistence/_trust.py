@@ -31,8 +31,10 @@ _KNOWN = frozenset(
         "ctmri_detect.scoring.reference.ReferenceBank",
         # scorers of a search
         "ctmri_detect.evaluation.scorers.PixelAveragePrecisionScorer",
+        "ctmri_detect.metrics.image.f1_max_score",
         "ctmri_detect.metrics.image.image_average_precision_score",
         "ctmri_detect.metrics.image.image_roc_auc_score",
+        "ctmri_detect.metrics.image.sensitivity_at_specificity_score",
         "sklearn.metrics._ranking.roc_auc_score",
         "sklearn.metrics._scorer._Scorer",
         # fitted one-class detectors on deep features

@@ -102,6 +102,8 @@ def test_a_plateau_is_one_candidate_inside_it():
     heat[2:7, 3:6] = 2.0
     heat[9:11, 9:11] = 1.0
     assert peaks(heat, 1).tolist() == [[4, 4], [9, 9]]
+    assert peaks(np.maximum(np.eye(5), np.eye(5)[::-1]), 1).tolist() == [[2, 2]]
+    assert peaks(np.eye(5), 1).tolist() == peaks(np.eye(5)[::-1], 1).tolist() == [[2, 2]]
     ring = np.zeros((7, 7))
     ring[1:6, 1:6] = 1
     ring[2:5, 2:5] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -66,6 +67,23 @@ def test_order_of_the_samples_form_and_precision_do_not_matter(metric, tmp_path)
 def test_one_plane_at_a_time_is_read(metric):
     masks, maps = map_case(4)
     assert metric(OneByOne(masks), OneByOne(maps)) == metric(masks, maps)
+
+
+@every
+def test_memory_does_not_grow_with_the_maps(metric, tmp_path):
+    rng = np.random.default_rng(0)
+    masks = np.zeros((300, 96, 96), bool)
+    masks[::5, 30:34, 30:34] = True
+    np.save(tmp_path / "maps.npy", rng.normal(size=masks.shape).astype(np.float16))
+    maps = np.load(tmp_path / "maps.npy", mmap_mode="r")
+    if metric in (RANKING["aupimo"], RANKING["lesions"]):
+        metric = metric.func  # their memory is the share of pixels that they ask for
+    tracemalloc.start()
+    try:
+        metric(masks, maps)
+        assert tracemalloc.get_traced_memory()[1] < 4 * maps.size / 3  # a third of float32
+    finally:
+        tracemalloc.stop()
 
 
 @every
@@ -183,8 +201,12 @@ def test_whole_numbers_are_maps_too(dtype):
 
 def test_large_whole_numbers_are_not_rounded():
     masks = np.array([[[True, False]]])
-    large = np.array([[[2**53, 2**53 - 1]]])
-    assert pixel_roc_auc_score(masks, large) == 1
+    for large in (2**24 + 1, 2**53):  # one less is the same number in float32
+        for dtype in (np.int32, np.int64, float)[large > 2**31 :]:
+            maps = np.array([[[large, large - 1]]], dtype)
+            assert pixel_roc_auc_score(masks, maps) == 1
+    mixed = [np.zeros((1, 2), np.float32), np.array([[2.0**53, 2.0**53 - 1]])]
+    assert pixel_roc_auc_score([masks[0] & False, masks[0]], mixed) == 1
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -198,6 +220,11 @@ def test_the_threshold_of_normals_is_the_lowest_that_spares_enough(dtype, rate):
         assert normal_threshold(maps, rate) == expected
         assert normal_threshold([maps[0], maps[1:].reshape(-1, 13)], rate) == expected
     assert normal_threshold(np.full((1, 3, 3), dtype(-0.1)), rate) == dtype(-0.1)
+
+
+def test_a_share_of_pixels_is_counted_to_the_last_one():
+    assert 0.29 * 100 < 29
+    assert normal_threshold(np.arange(100.0).reshape(1, 10, 10), 0.29) == 70  # 71, ..., 99
 
 
 def test_a_threshold_needs_pixels_and_a_rate():

@@ -43,6 +43,8 @@ def test_a_share_of_normals_may_be_flagged_to_the_last_one():
     # 100 normals 1, ..., 100; the anomalies lie just above 28, 29 and 30.
     y = np.r_[np.ones(100), -np.ones(3)]
     decision = np.r_[np.arange(1.0, 101), 28.5, 29.5, 30.5]
+    assert 10 * (1 - 0.9) < 1
+    assert sensitivity_at_specificity_score([*[1] * 10, -1], [*range(10), 0.5], 0.9) == 1
     for share, found in ((0.72, 1), (0.71, 2), (0.70, 3)):  # 28, 29, 30 may be flagged
         assert sensitivity_at_specificity_score(y, decision, share) == found / 3
 

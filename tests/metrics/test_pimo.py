@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from map_cases import map_case
+from scipy.integrate import trapezoid
 
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics import aupimo_score, pimo
@@ -40,6 +41,22 @@ def test_aupimo_is_the_mean_recall_on_a_logarithmic_scale(seed, unseen, bounds):
     assert scores == pytest.approx(expected, abs=2e-3, nan_ok=True)
     assert aupimo_score(masks, maps, bounds) == np.nanmean(scores)
     assert np.isnan(scores).tolist() == (~masks.any(axis=(1, 2))).tolist()
+
+
+def test_the_papers_grid_of_thresholds_meets_it_where_normal_pixels_are_many():
+    rng = np.random.default_rng(3)
+    masks = np.zeros((6, 300, 300), bool)
+    masks[3:, 100:200, 100:180] = True
+    maps = rng.normal(size=masks.shape) + 2 * masks
+    normal, (low, high) = maps[:3], (1e-3, 1e-1)
+    grid = np.linspace(*np.quantile(normal, [1 - high, 1 - low]), 300)
+    rate = np.array([(normal >= t).mean() for t in grid])
+    expected = [
+        -trapezoid([(plane[mask] >= t).mean() for t in grid], np.log(rate)) / np.log(high / low)
+        for mask, plane in zip(masks[3:], maps[3:], strict=True)
+    ]
+    scores = aupimo_score(masks, maps, (low, high), average=False)
+    assert scores[3:] == pytest.approx(expected, abs=1e-3)
 
 
 def by_hand():
