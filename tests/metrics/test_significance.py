@@ -125,6 +125,17 @@ def test_equal_methods_are_told_apart_in_5_percent_and_by_slices_far_too_often()
     assert np.mean(by_slices) > 0.2
 
 
+def test_so_it_is_with_patients_that_hold_both_kinds_and_few_or_many_slices():
+    rejected = []
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        patient = np.repeat(np.arange(40), rng.integers(2, 11, size=40))
+        y = np.where((patient % 2 == 1) & (rng.random(len(patient)) < 0.5), -1, 1)
+        a, b = y + rng.normal(size=(2, 40))[:, patient] + 0.3 * rng.normal(size=(2, len(y)))
+        rejected.append(delong_test(y, a, b, patient).p_value < 0.05)
+    assert 0.035 < np.mean(rejected) < 0.075
+
+
 def test_unequal_methods_are_told_apart():
     y, a, b, patient = cohort(2, 200, gain=(0.5, 1.5))
     found = delong_test(y, a, b, patient)
