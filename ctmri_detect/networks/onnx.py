@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -27,17 +31,32 @@ def onnx_bytes(network: nn.Module, image_shape: tuple[int, ...]) -> bytes:
     require("onnxscript", extra="onnx")
     copy = deepcopy(network).cpu().eval()
     example = torch.zeros(2, 2, *image_shape)
-    program: Any = torch.onnx.export(
-        copy,
-        (example,),
-        input_names=["pairs"],
-        output_names=["rebuilt_mean", "rebuilt_log_variance"],
-        dynamic_shapes=({0: torch.export.Dim("n")},),
-        dynamo=True,
-        verbose=False,
-    )
+    with _quiet():
+        program: Any = torch.onnx.export(
+            copy,
+            (example,),
+            input_names=["pairs"],
+            output_names=["rebuilt_mean", "rebuilt_log_variance"],
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            dynamo=True,
+            verbose=False,
+        )
     model: bytes = program.model_proto.SerializeToString()
     return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's words about torchvision, which is not needed, and about its own insides."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def onnx_session(network: nn.Module, image_shape: tuple[int, ...]) -> Any:
