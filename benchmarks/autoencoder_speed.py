@@ -5,9 +5,9 @@ Run by hand, on a machine that does nothing else (`--out FILE` appends a line of
     python benchmarks/autoencoder_speed.py --threads 2
 
 At 256x256, batch 16, 64 synthetic pairs, 2 epochs, in one run on the same threads: seconds of a
-4096^3 float32 product; images a second of `fit_network` with its defaults (bfloat16 where the
-hardware has it, channels last) and of a plain `skorch.NeuralNet` (float32, contiguous, DataLoader)
-with the same weights and loss; the last epoch's loss of both; images a second of scoring by torch
+4096^3 float32 product; images a second of `fit_network` as `ConvAutoencoderDetector` calls it
+(bfloat16 where the hardware has it) and of a plain `skorch.NeuralNet` (float32, DataLoader) with
+the same weights and loss; the last epoch's loss of both; images a second of scoring by torch
 and by onnxruntime as `ConvAutoencoderDetector` does it, and by ``NeuralNet.predict``; all as shares
 of the product's arithmetic rate, by torch's own count of operations.
 """
@@ -75,7 +75,7 @@ def measure(make: Callable[[], nn.Module], data: np.ndarray, device: str) -> dic
     with isolated_generators(0):
         network = make()
     loss = type(network).loss
-    tuned = deepcopy(network).to(device, memory_format=torch.channels_last)
+    tuned = deepcopy(network).to(device)  # as `ConvAutoencoderDetector` gives it
     training = Training(max_epochs=EPOCHS, batch_size=BATCH, lr=1e-3, schedule=None)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.eval()(torch.from_numpy(data[:1]))

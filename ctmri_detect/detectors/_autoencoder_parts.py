@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from skimage.metrics import structural_similarity
 
 from ctmri_detect._calibration import ENOUGH_PATIENTS
+from ctmri_detect.networks.device import isolated_generators
 from ctmri_detect.validation import PairReader
 
 if TYPE_CHECKING:
@@ -78,11 +80,12 @@ def check_warm_start(
             f"{ENOUGH_PATIENTS}. Below that each is left out in turn, and the network at hand has "
             "seen them all. Set warm_start=False."
         )
-    with_config = new_network(detector, (X.shape[2], X.shape[3])).config
-    if with_config != detector.network_.config:
+    with isolated_generators(0):  # only its settings are looked at
+        asked = new_network(detector, (X.shape[2], X.shape[3])).config
+    if asked != detector.network_.config:
         raise ValueError(
             f"warm_start=True, but the network at hand has the settings {detector.network_.config} "
-            f"and {with_config} are asked for; expected the same. Set warm_start=False."
+            f"and {asked} are asked for; expected the same. Set warm_start=False."
         )
 
 
@@ -119,11 +122,7 @@ def reconstruct(detector: ConvAutoencoderDetector, X: Block) -> tuple[Block, Blo
         session = onnx_session(detector.network_, detector.image_shape_)
         mean, log_variance = session.run(None, {"pairs": X})
         return mean, log_variance
-    import torch
-
-    with torch.inference_mode():
-        x = torch.tensor(X, device=detector.device_)  # a copy is aligned, and sums repeatable
-        mean, log_variance = (part.cpu().numpy() for part in detector.network_(x))
+    mean, log_variance = _run(detector, detector.network_, X)
     return mean, log_variance
 
 
@@ -161,10 +160,13 @@ def _dissimilarity(z: Block, mean: Block) -> Block:
 
 def latent(detector: ConvAutoencoderDetector, X: Block) -> Block:
     """Latent features of a block."""
+    return _run(detector, lambda x: (detector.network_.latent(x),), X)[0]
+
+
+def _run(detector: ConvAutoencoderDetector, network: Callable[..., Any], X: Block) -> list[Block]:
+    """What a torch function gives for a block."""
     import torch
 
     with torch.inference_mode():
-        out: Block = (
-            detector.network_.latent(torch.tensor(X, device=detector.device_)).cpu().numpy()
-        )
-    return out
+        x = torch.tensor(X, device=detector.device_)  # a copy is aligned, and sums repeatable
+        return [part.cpu().numpy() for part in network(x)]

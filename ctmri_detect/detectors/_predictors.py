@@ -106,26 +106,25 @@ def standardised_pixels(
             for part, (where, mean, variance) in zip(parts, answers, strict=True):
                 if len(where):
                     observed = X[n, target].ravel()[where]
-                    expected = recalibrate(observed, mean, variance)
-                    part[n, target].ravel()[where] = (observed - expected) / np.sqrt(variance)
+                    part[n, target].ravel()[where] = _deviation(observed, mean, variance)
     return parts
 
 
-def standardised(
-    X: Block,
-    mean: Block,
-    variance: Block,
-) -> Block:
+def standardised(X: Block, mean: Block, variance: Block) -> Block:
     """Difference to the recalibrated prediction in its SDs; NaN where there is none."""
     out = np.full(X.shape, np.nan, np.float32)
     for n in range(len(X)):
         for plane in (CT, MRI):
             seen = ~np.isnan(mean[n, plane]) & ~np.isnan(X[n, plane])
             if seen.any():
-                observed, v = X[n, plane][seen], variance[n, plane][seen]
-                expected = recalibrate(observed, mean[n, plane][seen], v)
-                out[n, plane][seen] = (observed - expected) / np.sqrt(v)
+                values = (part[n, plane][seen] for part in (X, mean, variance))
+                out[n, plane][seen] = _deviation(*values)
     return out
+
+
+def _deviation(observed: Block, mean: Block, variance: Block) -> Block:
+    """Of the pixels of one plane from their recalibrated prediction, in its SDs."""
+    return np.asarray((observed - recalibrate(observed, mean, variance)) / np.sqrt(variance))
 
 
 class UNetPredictor(PortableNetwork, BaseEstimator):

@@ -58,13 +58,13 @@ class CrossModalDetector(BasePairedDetector):
     evidence : tuple of {"mismatch", "symmetry", "within"}, default=("mismatch", "within")
         What the residual is made of: prediction from the other modality; prediction from the
         mirrored hemisphere (of the same modality, and with "mismatch" from both together);
-        deviation from the healthy mean at that place. Each is usable alone. Symmetry finds more
-        of what is odd in both modalities alike, takes twice the time, and leaves a ghost of a
-        lesion on the healthy side.
+        deviation from the healthy mean at that place. Each is usable alone. Symmetry is meant for
+        what is odd in both modalities alike; it takes time, leaves a ghost of a lesion on the
+        healthy side, and gained nothing on the phantoms of docs/results.md.
     predictor : {"pixel", "unet"} or regressor, default="pixel"
         "pixel": a small network on a filter bank, seconds. "unet": a U-Net for each plane, some
-        minutes (a GPU helps), and somewhat more accurate. Any
-        scikit-learn regressor takes the place of the small network.
+        minutes (a GPU helps), and somewhat more accurate. Any scikit-learn regressor takes the
+        place of the small network.
     tolerance : int, default=4
         Pixels by which the MRI may lie beside the CT when scoring; it is then also turned by up to
         5 degrees. 0 takes pairs as they are, and is faster.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +64,7 @@ def onnx_session(network: nn.Module, image_shape: tuple[int, ...]) -> Any:
     if session is None:
         runtime = require("onnxruntime", extra="onnx")
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = min(torch.get_num_threads(), os.cpu_count() or 1)
+        options.intra_op_num_threads = torch.get_num_threads()
         session = runtime.InferenceSession(
             onnx_bytes(network, image_shape), options, providers=["CPUExecutionProvider"]
         )

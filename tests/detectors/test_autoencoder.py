@@ -188,6 +188,14 @@ def test_warm_start_is_refused_where_it_would_flatter_or_differ():
         few.set_params(latent_dim=4).fit(TRAIN, groups=PATIENTS)
 
 
+def test_a_warm_start_leaves_the_global_generators_alone():
+    detector = clone(SMALL).set_params(warm_start=True, training__max_epochs=1)
+    detector.fit(TRAIN, groups=PATIENTS)
+    before = torch.get_rng_state()
+    detector.fit(TRAIN, groups=PATIENTS)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_onnxruntime_draws_the_same_maps(objective, tmp_path):
     pytest.importorskip("onnxscript")
