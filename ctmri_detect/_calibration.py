@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.exceptions import FewPatientsWarning
+from ctmri_detect._warnings import warn_user
+from ctmri_detect.exceptions import FewPatientsWarning, PatientsUnknownWarning
 from ctmri_detect.scoring import bank_rows
 from ctmri_detect.validation import PairReader, check_groups
 
@@ -20,22 +20,29 @@ Residual = npt.NDArray[np.float32]
 
 
 def patient_codes(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
-    """Patients as codes; without `groups`, up to eight contiguous blocks of rows.
+    """Patients as codes; without `groups`, up to eight contiguous blocks of rows and a warning.
 
     Examples
     --------
-    >>> patient_codes(None, 10)
-    array([0, 0, 1, 2, 3, 4, 4, 5, 6, 7])
+    >>> patient_codes(["b", "a", "b"], 3)
+    array([1, 0, 1])
     """
     if groups is None:
+        warn_user(
+            "Nobody said which samples are of one patient. Contiguous blocks of rows stand in; "
+            "where the rows are shuffled, the threshold is far too strict. Give the patients: "
+            "fit(X, groups=patients); in a Pipeline, fit(X, <name of the step>__groups=patients); "
+            "in a search, sklearn.set_config(enable_metadata_routing=True) and "
+            "fit(X, y, groups=patients).",
+            PatientsUnknownWarning,
+        )
         return _contiguous(n_samples)
     codes = check_groups(groups, n_samples)
     if len(np.unique(codes)) == 1:
-        warnings.warn(
+        warn_user(
             "groups names one patient only, so no patient can be held out; contiguous blocks of "
             "rows stand in, and the threshold will flatter. Give pairs of more patients.",
             FewPatientsWarning,
-            stacklevel=3,
         )
         return _contiguous(n_samples)
     return codes

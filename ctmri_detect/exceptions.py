@@ -39,6 +39,18 @@ class FewPatientsWarning(CtmriDetectWarning):
     """Too few patients for held-out residuals; the thresholds may flatter."""
 
 
+class PatientsUnknownWarning(CtmriDetectWarning):
+    """Nobody said which samples are of one patient; contiguous rows stand in."""
+
+
+class ThresholdWarning(CtmriDetectWarning):
+    """Too few held-out slices for the false-positive rate that was asked for."""
+
+
+class LabelsWarning(CtmriDetectWarning):
+    """Labels given to `fit` are not coded +1 and -1, and are ignored."""
+
+
 class SkippedFilesWarning(CtmriDetectWarning):
     """Some files of a folder could not be used; the rest was loaded."""
 

@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.preprocessing._steps import flat_steps
 from ctmri_detect.scoring import region_table
 
@@ -34,13 +35,17 @@ def anomaly_map(estimator: Any, X: Any) -> npt.NDArray[np.float32]:
     ------
     TypeError
         Where the last step is no detector of this library.
+    InvalidPairsError
+        Where a step changes the grid or the number of samples, and has no
+        `inverse_transform_map` to take maps back. A step that moves pixels on the same grid (a
+        flip) can't be noticed.
 
     Examples
     --------
     >>> from ctmri_detect import AtlasDetector
-    >>> X = np.random.default_rng(0).normal(size=(16, 2, 32, 32))
-    >>> anomaly_map(AtlasDetector().fit(X), X).shape
-    (16, 32, 32)
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 32, 32))
+    >>> anomaly_map(AtlasDetector().fit(X, groups=range(20)), X).shape
+    (20, 32, 32)
     """
     return _localise(estimator, X, "anomaly_map")
 
@@ -79,17 +84,45 @@ def last_step(estimator: Any) -> Any:
             return estimator
 
 
+def decisions(estimator: Any, X: Any) -> npt.NDArray[np.float64]:
+    """`decision_function`, finite also where there were too few slices for a threshold.
+
+    Where the detector's `offset_` is ``-inf``, scores are counted from the lowest held-out one, the
+    strictest threshold that those slices can give.
+    """
+    detector = last_step(estimator)
+    if not np.isneginf(getattr(detector, "offset_", 0.0)):
+        return np.asarray(estimator.decision_function(X), dtype=np.float64)
+    return np.asarray(estimator.score_samples(X) - detector.map_scoring_.calibration_scores_.min())
+
+
 def _localise(estimator: Any, X: Any, verb: str) -> npt.NDArray[np.float32]:
     steps, detector = _walk(estimator)
     inputs = []
     for step in steps:
         inputs.append(X)
-        X = step.transform(X)
+        X = _transformed(step, X)
     maps = getattr(detector, verb)(X)
     for step, before in zip(reversed(steps), reversed(inputs), strict=True):
         if hasattr(step, "inverse_transform_map"):
             maps = step.inverse_transform_map(maps, before)
     return maps
+
+
+def _transformed(step: Any, X: Any) -> Any:
+    """What a step makes of X; refused where maps could not be taken back over it."""
+    out = step.transform(X)
+    before, after = np.shape(X), np.shape(out)
+    if hasattr(step, "inverse_transform_map"):
+        before, after = before[:1], after[:1]
+    if len(after) and before != after:
+        raise InvalidPairsError(
+            f"{type(step).__name__} makes shape {np.shape(out)} of {np.shape(X)}, so maps can't be "
+            "given on the grid of X; expected a step that keeps samples and grid, or that has "
+            "inverse_transform_map(maps, X). Use the steps of ctmri_detect.preprocessing, or put "
+            "this one before the Pipeline and ask for maps of what it returns."
+        )
+    return out
 
 
 def _walk(estimator: Any) -> tuple[list[Any], BasePairedDetector]:

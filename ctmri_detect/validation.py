@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ctmri_detect.exceptions import InvalidPairsError
 
@@ -14,9 +16,45 @@ CT = 0
 MRI = 1
 MODALITIES = ("CT", "MRI")
 
+_NO_NAME = ("", "nan", "NaT", "<NA>")
 _BLOCK = 64  # samples read at a time when all of X is looked through
 _SHAPE = "(n_samples, 2, height, width)"
 _STACK = "Stack the planes: np.stack([ct, mri], axis=1)"
+
+
+def plain_array(values: Any) -> Any:
+    """Masked arrays and torch tensors as plain numpy arrays; anything else as it is.
+
+    Parameters
+    ----------
+    values : object
+        A masked value of a `numpy.ma` array becomes NaN (None where the dtype is not numeric). A
+        torch tensor is detached and taken to the CPU; bfloat16, which numpy doesn't have, becomes
+        float32. A list or tuple of such arrays becomes a list of plain ones.
+
+    Examples
+    --------
+    >>> plain_array(np.ma.masked_equal([1, 2, 9], 9))
+    array([ 1.,  2., nan])
+    """
+    if isinstance(values, list | tuple):
+        plain = [plain_array(v) for v in values]
+        return plain if any(a is not b for a, b in zip(plain, values, strict=True)) else values
+    if isinstance(values, np.ma.MaskedArray):
+        hidden = np.ma.getmaskarray(values)
+        if not hidden.any():
+            return np.asarray(values.data)
+        nothing: Any = np.nan if values.dtype.kind in "fiub" else None
+        return np.where(hidden, nothing, values.data)
+    if _is_tensor(values):
+        values = values.detach().cpu().resolve_conj().resolve_neg()
+        return (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
+    return values
+
+
+def _is_tensor(values: Any) -> bool:
+    """Whether it is a torch tensor; torch is not imported for the question."""
+    return any((c.__module__, c.__name__) == ("torch", "Tensor") for c in type(values).__mro__)
 
 
 class PairReader:
@@ -64,7 +102,7 @@ class PairReader:
         rows = np.atleast_1d(self.rows[key])
         ordered, inverse = np.unique(rows, return_inverse=True)  # h5py wants increasing rows
         with np.errstate(over="ignore"):  # too large for float32 becomes infinity: refused
-            block = np.asarray(self.array[ordered], dtype=np.float32)
+            block = np.asarray(plain_array(self.array[ordered]), dtype=np.float32)
         return block if np.array_equal(ordered, rows) else block[inverse]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
@@ -111,6 +149,7 @@ def check_pairs(X: Any, *, min_samples: int = 1) -> PairReader:
 (n_samples, 2, height, width). Stack the planes: np.stack([ct, mri], axis=1).
     """
     if not isinstance(X, PairReader):
+        X = X if isinstance(X, np.ma.MaskedArray) else plain_array(X)  # masked: block by block
         if not all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__")):
             X = _from_sequence(X)
         X = PairReader(_check_form(X))
@@ -202,15 +241,14 @@ def check_target(y: Any, n_samples: int | None = None) -> npt.NDArray[np.int64]:
     >>> check_target([1, -1, 1])
     array([ 1, -1,  1])
     """
-    y = np.asarray(y)
+    y = np.asarray(plain_array(y))
     if y.ndim != 1 or (n_samples is not None and len(y) != n_samples):
         raise InvalidPairsError(
             f"The labels have shape {y.shape}; expected ({n_samples or 'n_samples'},)."
         )
     if not is_target(y):
-        found = sorted({str(v) for v in y.tolist()})[:6]
         raise InvalidPairsError(
-            f"The labels hold {', '.join(found)}; expected +1 (normal) and -1 (anomalous), as "
+            f"The labels hold {coding_of(y)}; expected +1 (normal) and -1 (anomalous), as "
             "scikit-learn's outlier detectors have it. From 0 = normal, 1 = anomalous: "
             "np.where(y == 1, -1, 1)."
         )
@@ -218,9 +256,52 @@ def check_target(y: Any, n_samples: int | None = None) -> npt.NDArray[np.int64]:
 
 
 def is_target(y: Any) -> bool:
-    """Whether `y` is coded +1 and -1 throughout."""
-    y = np.asarray(y)
+    """Whether `y` is coded +1 and -1 throughout, as numbers; object arrays may hold them."""
+    y = np.asarray(plain_array(y))
+    if y.dtype.kind == "O":
+        numbers = all(isinstance(v, Real) and not isinstance(v, bool | np.bool_) for v in y.flat)
+        return y.size > 0 and numbers and all(v in (-1, 1) for v in y.flat)
     return y.dtype.kind in "iuf" and y.size > 0 and bool(np.isin(y, (-1, 1)).all())
+
+
+def coding_of(y: Any, most: int = 6) -> str:
+    """The values that labels hold, a few of them, as a message shows them.
+
+    Examples
+    --------
+    >>> coding_of([0, 1, 1, 0]), coding_of(["ill", "well"]), coding_of([1, -1, np.nan])
+    ('0, 1 (int64)', "'ill', 'well' (str)", '-1.0, 1.0, nan (float64)')
+    """
+    y = np.asarray(plain_array(y))
+    kind = "str" if y.dtype.kind in "US" else str(y.dtype)
+    found = sorted({repr(v) for v in y.ravel().tolist()})
+    more = f" and {len(found) - most} more values" if len(found) > most else ""
+    return f"{', '.join(found[:most]) or 'nothing'}{more} ({kind})"
+
+
+def check_decision(decision: Any, n_samples: int | None = None) -> npt.NDArray[np.float64]:
+    """Check scores of samples: one finite number each, high = normal.
+
+    Raises
+    ------
+    InvalidPairsError
+        For another shape, NaN or infinity.
+
+    Examples
+    --------
+    >>> check_decision([1, -2])
+    array([ 1., -2.])
+    """
+    decision = np.asarray(plain_array(decision), dtype=np.float64)
+    right = decision.ndim == 1 and n_samples in (None, len(decision))
+    if not right or not np.isfinite(decision).all():
+        raise InvalidPairsError(
+            f"decision has shape {decision.shape}{' or holds NaN or infinity' * right}; expected "
+            f"({n_samples or 'n_samples'},) finite numbers, high = normal, as decision_function "
+            "gives them. Where a detector's offset_ is -inf (too few slices for a threshold), "
+            "take score_samples(X)."
+        )
+    return decision
 
 
 def check_groups(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
@@ -236,12 +317,16 @@ def check_groups(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
     >>> check_groups(["b", "a", "b"], 3)
     array([1, 0, 1])
     """
-    groups = np.asarray(groups)
+    groups = plain_array(groups)
+    mixed = isinstance(groups, list | tuple)  # numpy would make text of a NaN among names
+    groups = np.asarray(groups, dtype=object if mixed else None)
     if groups.shape != (n_samples,):
         raise InvalidPairsError(
             f"groups has shape {groups.shape}; expected ({n_samples},), one patient a sample."
         )
-    missing = np.array([g is None or g != g for g in groups.tolist()], dtype=bool)
+    missing = pd.isna(groups)  # None, NaN, NaT, pd.NA, and what is left of them as text
+    if groups.dtype.kind in "OU":
+        missing = missing | np.isin(groups.astype(str), _NO_NAME)
     if missing.any():
         raise InvalidPairsError(
             f"groups has no patient for samples {_listed(np.flatnonzero(missing))}; expected one "
@@ -252,7 +337,7 @@ def check_groups(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
 
 def check_masks(masks: Any, shape: tuple[int, int, int] | None = None) -> npt.NDArray[np.bool_]:
     """Check lesion masks: bool ``(n_samples, height, width)``, True = lesion."""
-    masks = np.asarray(masks)
+    masks = np.asarray(plain_array(masks))
     if masks.ndim != 3 or (shape is not None and masks.shape != shape):
         raise InvalidPairsError(
             f"masks has shape {masks.shape}; expected {shape or '(n_samples, height, width)'}."

@@ -17,6 +17,7 @@ from sklearn.utils import get_tags
 
 from ctmri_detect import MapScoring, anomaly_map
 from ctmri_detect.base import PairedTags
+from ctmri_detect.evaluation import image_roc_auc_scorer
 from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.persistence import load, save
@@ -36,6 +37,10 @@ def fitted(name):
     if name not in _FITTED:
         _FITTED[name] = clone(DETECTORS[name]).fit(TRAIN, groups=PATIENTS)
     return _FITTED[name]
+
+
+def mean_score(estimator, X, y=None):
+    return estimator.score_samples(X).mean()
 
 
 def close(a, b):
@@ -163,7 +168,7 @@ def test_grid_search_reaches_the_scoring(name, labelled, grouped):
     search = GridSearchCV(
         clone(DETECTORS[name]),
         {"map_scoring__pool_fraction": [0.01, 0.1]},
-        scoring="roc_auc" if labelled else (lambda est, X, y=None: est.score_samples(X).mean()),
+        scoring=image_roc_auc_scorer if labelled else mean_score,
         cv=NormalOnlyGroupKFold(2) if grouped else 2,
         error_score="raise",
     )

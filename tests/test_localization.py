@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ctmri_detect import AtlasDetector, MapScoring, anomaly_map, explain, residual_map
 from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.localization import last_step
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 
@@ -187,3 +188,32 @@ def test_what_is_not_fitted_says_so():
         anomaly_map(AtlasDetector(), X)
     with pytest.raises(NotFittedError):
         anomaly_map(make_pipeline(Crop(), AtlasDetector()), X)
+
+
+# steps of somebody else ---------------------------------------------------------------------
+
+
+def halved(X):
+    return X[..., ::2, ::2]
+
+
+def first_half(X):
+    return X[: len(X) // 2]
+
+
+@pytest.mark.parametrize("change", [halved, first_half, lambda X: X[..., :-1]])
+@pytest.mark.parametrize("verb", [anomaly_map, residual_map, explain])
+def test_a_strange_step_that_changes_the_grid_is_refused(change, verb):
+    pairs = np.random.default_rng(0).normal(size=(24, 2, 16, 16)).astype(np.float32)
+    step = FunctionTransformer(change)
+    changed = change(pairs)
+    pipe = make_pipeline(step, AtlasDetector().fit(changed, groups=range(len(changed))))
+    with pytest.raises(InvalidPairsError, match=r"FunctionTransformer makes shape .* inverse_tran"):
+        verb(pipe, pairs)
+
+
+def test_a_strange_step_that_keeps_the_grid_is_walked_over():
+    pairs = np.random.default_rng(0).normal(size=(24, 2, 16, 16)).astype(np.float32)
+    detector = AtlasDetector().fit(2 * pairs, groups=range(24))
+    pipe = make_pipeline(FunctionTransformer(lambda X: 2 * X), detector)
+    np.testing.assert_array_equal(anomaly_map(pipe, pairs), detector.anomaly_map(2 * pairs))

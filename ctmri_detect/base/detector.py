@@ -13,14 +13,18 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._calibration import held_out_residuals, patient_codes
+from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._threads import map_threads
+from ctmri_detect._warnings import warn_user
 from ctmri_detect.base.estimator import PairedEstimator
-from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError
+from ctmri_detect.exceptions import InvalidPairsError, LabelsWarning, MissingModalityError
 from ctmri_detect.scoring import MapScoring, region_table
 from ctmri_detect.validation import (
     PairReader,
     check_groups,
     check_pairs,
+    check_target,
+    coding_of,
     is_target,
     missing_planes,
 )
@@ -66,15 +70,17 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         X : array-like of shape (n_samples, 2, height, width)
             CT and MRI; NaN where nothing was observed.
         y : array-like of shape (n_samples,), default=None
-            Where it holds only +1 and -1, samples labelled -1 are left out of training;
-            anything else is ignored.
+            Where it holds only +1 and -1, samples labelled -1 are left out of training.
+            Anything else is ignored, with a warning.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample. Without it, contiguous blocks of rows stand for patients.
+            Patient of each sample. Without it, contiguous blocks of rows stand for patients,
+            and a warning says so.
 
         Returns
         -------
         self
-            Fitted; the training pairs that show lesions cost little but should be few.
+            Fitted. A few training pairs with lesions do little harm. A fit that fails leaves
+            the detector as it was.
 
         Raises
         ------
@@ -82,25 +88,34 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
             Where X, y or groups are not as the contract says.
         MissingModalityError
             Where a plane is missing and the detector needs both.
+
+        Warns
+        -----
+        PatientsUnknownWarning
+            Without `groups`.
+        LabelsWarning
+            Where `y` is not coded +1 and -1.
+        ThresholdWarning
+            Where there are too few held-out slices for the false-positive rate.
         """
-        reader = self._check(X, min_samples=2)
-        keep = np.arange(len(reader))
-        if y is not None and is_target(y):
-            if len(np.asarray(y)) != len(reader):
-                raise InvalidPairsError(
-                    f"y has {len(np.asarray(y))} labels; expected one for each of the "
-                    f"{len(reader)} samples of X."
-                )
-            keep = np.flatnonzero(np.asarray(y) == 1)
-            if len(keep) < 2:
-                raise InvalidPairsError(
-                    f"y leaves {len(keep)} sample(s) labelled +1 to learn from; expected at "
-                    "least 2. Normal samples are labelled +1."
-                )
-        if groups is not None:
-            groups = check_groups(groups, len(reader))[keep]
-        codes = patient_codes(groups, len(keep))
-        reader = PairReader(reader.array, reader.rows[keep], codes)
+        with unchanged_on_failure(self):
+            reader = self._check(X, min_samples=2)
+            keep = _rows_to_learn_from(y, len(reader))
+            if groups is not None:
+                groups = check_groups(groups, len(reader))[keep]
+            codes = patient_codes(groups, len(keep))
+            self._fit_all(PairReader(reader.array, reader.rows[keep], codes), groups)
+        return self
+
+    @final
+    def fit_predict(self, X: Any, y: Any = None, *, groups: Any = None) -> npt.NDArray[np.int64]:
+        """``fit(X, y, groups=groups).predict(X)``: int ``(n,)``, of all samples of X."""
+        return self.fit(X, y, groups=groups).predict(X)
+
+    def _fit_all(self, reader: PairReader, groups: npt.NDArray[np.int64] | None) -> None:
+        """Fit the model, and the scoring on patients that it did not see."""
+        codes = reader.groups
+        assert codes is not None
         self.image_shape_ = reader.shape[2:]
         self.n_samples_fit_ = len(reader)
         given = self.map_scoring
@@ -117,7 +132,6 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         )
         scoring.fit(residual, reader.take(rows), codes[rows])
         self.map_scoring_, self.offset_ = scoring, scoring.offset_
-        return self
 
     @final
     def residual_map(self, X: Any) -> npt.NDArray[np.float32]:
@@ -147,7 +161,11 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
 
     @final
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
-        """``score_samples(X) - offset_``: float64 ``(n,)``, below 0 = anomalous."""
+        """``score_samples(X) - offset_``: float64 ``(n,)``, below 0 = anomalous.
+
+        Infinite where `offset_` is ``-inf`` (too few held-out slices for a threshold):
+        `score_samples` ranks then, too.
+        """
         return self.score_samples(X) - self.offset_
 
     @final
@@ -248,6 +266,27 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
             residual = np.asarray(self._residual(block), dtype=np.float32)
         residual = np.nan_to_num(residual, posinf=0.0, neginf=0.0)
         return np.where(np.isnan(block), np.float32(np.nan), residual)
+
+
+def _rows_to_learn_from(y: Any, n_samples: int) -> npt.NDArray[np.int64]:
+    """Samples labelled +1, or all where the labels say nothing."""
+    if y is None:
+        return np.arange(n_samples)
+    if not is_target(y):
+        warn_user(
+            f"y holds {coding_of(y)}, is ignored, and all samples train. Labels are +1 (normal) "
+            "and -1 (anomalous, left out of training). From 0 = normal, 1 = anomalous: "
+            "np.where(y == 1, -1, 1). Without labels: y=None.",
+            LabelsWarning,
+        )
+        return np.arange(n_samples)
+    keep = np.flatnonzero(check_target(y, n_samples) == 1)
+    if len(keep) < 2:
+        raise InvalidPairsError(
+            f"y leaves {len(keep)} sample(s) labelled +1 to learn from; expected at least 2. "
+            "Normal samples are labelled +1."
+        )
+    return keep
 
 
 def _refuse_missing(reader: PairReader, name: str) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags
 from ctmri_detect.validation import PairReader, check_pairs
 
@@ -77,8 +78,9 @@ class BasePairedTransformer(TransformerMixin, PairedEstimator):
         """Check the parameters and learn what the step needs; `y` is ignored."""
         self._check_parameters()
         reader = check_pairs(X)
-        self._fit(reader)
-        self.image_shape_ = reader.shape[2:]
+        with unchanged_on_failure(self):
+            self._fit(reader)
+            self.image_shape_ = reader.shape[2:]
         return self
 
     @final

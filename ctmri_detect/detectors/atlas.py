@@ -48,7 +48,7 @@ class AtlasDetector(BasePairedDetector):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(24, 2, 32, 32))
     >>> odd = X[:1].copy(); odd[0, 1, 8:12, 4:9] += 5
-    >>> detector = AtlasDetector().fit(X)
+    >>> detector = AtlasDetector().fit(X, groups=range(24))  # each of another patient
     >>> detector.explain(odd).regions.loc[0, ["modality", "sign"]].tolist()
     ['MRI', 'brighter']
     """

@@ -115,12 +115,12 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
     Examples
     --------
     >>> from ctmri_detect import ConvAutoencoderDetector
-    >>> X = np.random.default_rng(0).normal(size=(16, 2, 16, 16))
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 16, 16))
     >>> detector = ConvAutoencoderDetector(channels=(8, 8), random_state=0)
-    >>> detector.set_params(training__max_epochs=2).fit(X).anomaly_map(X[:3]).shape
-    (3, 16, 16)
-    >>> detector.transform(X).shape
-    (16, 8)
+    >>> detector.set_params(training__max_epochs=2).fit(X, groups=np.arange(20) // 4)
+    ConvAutoencoderDetector(...)
+    >>> detector.anomaly_map(X[:3]).shape, detector.transform(X).shape
+    ((3, 16, 16), (20, 8))
     """
 
     _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}

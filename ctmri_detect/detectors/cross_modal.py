@@ -125,7 +125,7 @@ class CrossModalDetector(BasePairedDetector):
     >>> tissue = 7 * gaussian_filter(rng.normal(size=(24, 1, 32, 32)), (0, 0, 2, 2))
     >>> X = np.concatenate([tissue, -tissue], axis=1) + 0.1 * rng.normal(size=(24, 2, 32, 32))
     >>> odd = X[:1].copy(); odd[0, 1, 8:16, 8:16] += 3   # bright in MRI, nothing in CT
-    >>> detector = CrossModalDetector(random_state=0).fit(X)
+    >>> detector = CrossModalDetector(random_state=0).fit(X, groups=range(24))
     >>> int(detector.predict(odd)[0])
     -1
     >>> detector.explain(odd).regions.loc[0, ["modality", "sign"]].tolist()

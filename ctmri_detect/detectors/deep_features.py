@@ -89,8 +89,9 @@ class DeepFeatureDetector(BasePairedDetector):
     Examples
     --------
     >>> from ctmri_detect import DeepFeatureDetector
-    >>> X = np.random.default_rng(0).normal(size=(12, 2, 16, 16))
-    >>> detector = DeepFeatureDetector(n_components=4, device="cpu", random_state=0).fit(X)
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 16, 16))
+    >>> detector = DeepFeatureDetector(n_components=4, device="cpu", random_state=0)
+    >>> detector = detector.fit(X, groups=np.arange(20) // 4)
     >>> detector.anomaly_map(X[:3]).shape
     (3, 16, 16)
     """

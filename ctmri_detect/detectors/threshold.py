@@ -46,7 +46,7 @@ class ThresholdDetector(BasePairedDetector):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(24, 2, 32, 32))
     >>> odd = X[:1].copy(); odd[0, 0, 8:12, 8:12] = 9
-    >>> int(ThresholdDetector().fit(X).predict(odd)[0])
+    >>> int(ThresholdDetector().fit(X, groups=range(24)).predict(odd)[0])
     -1
     """
 

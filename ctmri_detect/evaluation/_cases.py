@@ -19,6 +19,7 @@ from ctmri_detect.validation import (
     check_masks,
     check_pairs,
     check_target,
+    plain_array,
 )
 
 ALL = "all"
@@ -83,7 +84,7 @@ def read_cases(data: Any) -> Cases:
                 f"data.target holds no {label:+d}; a benchmark needs normal and anomalous samples. "
                 f"Add {name} ones."
             )
-    groups = np.asarray(_needed(data, "groups", "the patient of each sample"))
+    groups = np.asarray(plain_array(_needed(data, "groups", "the patient of each sample")))
     check_groups(groups, n)
     masks = getattr(data, "masks", None)
     if masks is not None:

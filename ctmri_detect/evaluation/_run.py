@@ -23,6 +23,7 @@ from ctmri_detect.evaluation.fitting import (
 )
 from ctmri_detect.evaluation.table import metric_rows
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.localization import decisions
 
 Map = npt.NDArray[np.float16]
 
@@ -66,7 +67,7 @@ class Run:
             start = time.perf_counter()
             fit_with_groups(estimator, X, self.cases.target[train], groups)
             fitted = time.perf_counter()
-            decision = np.asarray(estimator.decision_function(X_test), dtype=np.float64)
+            decision = decisions(estimator, X_test)
             end = time.perf_counter()
         if decision.shape != test.shape or not np.isfinite(decision).all():
             bad = test[~np.isfinite(decision)] if decision.shape == test.shape else []

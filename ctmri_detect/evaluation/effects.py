@@ -14,6 +14,7 @@ from scipy.stats import binomtest
 from ctmri_detect.evaluation._cases import ALL, NORMAL
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.validation import check_decision
 
 FACTORS = ("size", "contrast", "place")
 _COUNTS = ["n_lesions", "n_patients", "n_found", "rate", "low", "high", "auroc"]
@@ -125,12 +126,7 @@ def _lesions(
             f"frame has no {', '.join(absent)}; expected one row a slice with {', '.join(wanted)}. "
             "Add the columns, or name others: size=..., contrast=..., place=..."
         )
-    decision = np.asarray(decision, dtype=np.float64)
-    if decision.shape != (len(frame),) or not np.isfinite(decision).all():
-        raise InvalidPairsError(
-            f"decision has shape {decision.shape} or holds NaN or infinity; expected one finite "
-            f"number for each of {len(frame)} rows of frame, high = normal."
-        )
+    decision = check_decision(decision, len(frame))
     normal = (frame["kind"] == NORMAL).to_numpy()
     whole = frame.get("whole_slice", pd.Series(False, frame.index)).fillna(False).astype(bool)
     sized = frame[columns["size"][0]]

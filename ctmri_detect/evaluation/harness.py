@@ -94,7 +94,8 @@ def benchmark(
           tested normal ones.
         - image_auroc, image_ap: of the `decision_function`, pooled over folds. Every fold's
           decision is counted from its own `offset_` (the same false-positive rate on healthy
-          slices), which is what makes folds comparable.
+          slices), which is what makes folds comparable; where that is ``-inf``, from the lowest
+          held-out score.
         - pixel_ap: average precision of the pixels of these same samples (the kind's slices and
           all normal ones), on the caller's grid, maps rounded to float16; NaN without masks and
           for detectors that don't localise. Anomalous samples with an empty mask (whole slices:
@@ -123,10 +124,10 @@ def benchmark(
     --------
     >>> from sklearn.utils import Bunch
     >>> from ctmri_detect import AtlasDetector, ThresholdDetector
-    >>> X = np.random.default_rng(0).normal(size=(32, 2, 32, 32)).astype("float32")
+    >>> X = np.random.default_rng(0).normal(size=(64, 2, 32, 32)).astype("float32")
     >>> X[::4, 1, 8:12, 6:10] += 5
-    >>> y = np.where(np.arange(32) % 4, 1, -1)
-    >>> data = Bunch(data=X, target=y, groups=np.arange(32) // 8, masks=None, frame=None)
+    >>> y = np.where(np.arange(64) % 4, 1, -1)
+    >>> data = Bunch(data=X, target=y, groups=np.arange(64) // 8, masks=None, frame=None)
     >>> detectors = {"atlas": AtlasDetector(), "threshold": ThresholdDetector()}
     >>> result = benchmark(detectors, data, progress=False)
     >>> result.table.loc[result.table.kind == "all", "image_auroc"].tolist()

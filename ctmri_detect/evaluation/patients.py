@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_groups, check_target
+from ctmri_detect.validation import check_decision, check_groups, check_target, plain_array
 
 POOLS = ("min", "lowest_share", "mean")
 
@@ -69,12 +68,7 @@ def patient_scores(
         raise ValueError(
             f"share is {share!r}; expected a share above 0 and at most 1, such as 0.2."
         )
-    decision = np.asarray(decision, dtype=np.float64)
-    if decision.ndim != 1 or not np.isfinite(decision).all():
-        raise InvalidPairsError(
-            f"decision has shape {decision.shape} or holds NaN or infinity; expected one finite "
-            "number a slice, high = normal, as decision_function gives it."
-        )
+    decision = check_decision(decision)
     names, rows = _patients(groups, len(decision))
     of_patients = [_pooled(np.sort(decision[r]), pool, share) for r in rows]
     return pd.DataFrame(
@@ -124,7 +118,7 @@ def _patients(groups: Any, n: int) -> tuple[list[Any], list[npt.NDArray[np.intp]
     """Names as they were given, and rows, of the patients."""
     codes = check_groups(groups, n)
     rows = [np.flatnonzero(codes == code) for code in np.unique(codes)]
-    given = np.asarray(groups).tolist()
+    given = np.asarray(plain_array(groups)).tolist()
     return [given[r[0]] for r in rows], rows
 
 

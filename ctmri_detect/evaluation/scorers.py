@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import make_scorer
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from ctmri_detect.exceptions import InvalidPairsError
@@ -17,13 +17,32 @@ from ctmri_detect.metrics import (
 )
 from ctmri_detect.validation import check_masks, check_target
 
-# The same as scikit-learn's "roc_auc", but labels 0/1 are an error.
-image_roc_auc_scorer = make_scorer(image_roc_auc_score, response_method="decision_function")
 
-# scikit-learn's "average_precision" would rate the normal samples.
-image_average_precision_scorer = make_scorer(
-    image_average_precision_score, response_method="decision_function"
-)
+class ImageScorer:
+    """A metric of whole samples as a scorer of fitted estimators.
+
+    It rates `score_samples` where the estimator has it: inside one split the order is all that
+    counts, and scores rank also where there were too few slices for a threshold. Labels coded
+    otherwise than +1 and -1 are an error.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(y, scores)``, high scores = normal.
+    """
+
+    def __init__(self, metric: Callable[[Any, Any], float]) -> None:
+        self.metric = metric
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        """Score a fitted detector, Pipeline or search; `y` is +1 normal, -1 anomalous."""
+        has = hasattr(estimator, "score_samples")
+        return self.metric(y, (estimator.score_samples if has else estimator.decision_function)(X))
+
+
+# What scikit-learn's "roc_auc" is; its "average_precision" would rate the normal samples.
+image_roc_auc_scorer = ImageScorer(image_roc_auc_score)
+image_average_precision_scorer = ImageScorer(image_average_precision_score)
 
 
 class PixelAveragePrecisionScorer:
@@ -43,9 +62,9 @@ class PixelAveragePrecisionScorer:
     >>> from sklearn.model_selection import GridSearchCV
     >>> from ctmri_detect import AtlasDetector
     >>> from ctmri_detect.model_selection import NormalOnlyGroupKFold
-    >>> X = np.random.default_rng(0).normal(size=(24, 2, 32, 32))
-    >>> y, patient = np.where(np.arange(24) % 4, 1, -1), np.arange(24) // 4
-    >>> masks = np.zeros((24, 32, 32), bool)
+    >>> X = np.random.default_rng(0).normal(size=(52, 2, 32, 32))
+    >>> y, patient = np.where(np.arange(52) % 4, 1, -1), np.arange(52) // 4
+    >>> masks = np.zeros((52, 32, 32), bool)
     >>> masks[y == -1, 8:14, 8:12] = True
     >>> X[:, 0][masks] += 2
     >>> grid = {"map_scoring__smoothing": [0.0, 1.0]}

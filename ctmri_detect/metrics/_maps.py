@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_masks
+from ctmri_detect.validation import check_masks, plain_array
 
 Mask = npt.NDArray[np.bool_]
 Heat = npt.NDArray[np.floating]
@@ -46,7 +46,7 @@ class Maps:
         return None if isinstance(self._rows, list) else tuple(self._rows.shape)
 
     def __getitem__(self, i: int) -> Heat:
-        heat = np.asarray(self._rows[i]).astype(self.dtype)
+        heat = np.asarray(plain_array(self._rows[i])).astype(self.dtype)
         if np.isinf(heat).any():
             raise InvalidPairsError(
                 f"maps holds infinity in sample {i}; expected finite numbers, and NaN where "
@@ -92,7 +92,7 @@ class MaskedMaps:
 
     def __iter__(self) -> Iterator[tuple[Mask, Heat]]:
         for i in range(len(self)):
-            mask, heat = np.asarray(self._masks[i]), self.maps[i]
+            mask, heat = np.asarray(plain_array(self._masks[i])), self.maps[i]
             if mask.shape != heat.shape:
                 raise InvalidPairsError(
                     f"The mask of sample {i} has shape {mask.shape}; expected {heat.shape}, that "
@@ -153,6 +153,7 @@ def _is_array(rows: Any) -> bool:
 
 def _rows(name: str, rows: Any) -> Any:
     """One array (n, height, width) as it is, anything else as a list of planes."""
+    rows = rows if isinstance(rows, np.ma.MaskedArray) else plain_array(rows)
     if _is_array(rows):
         if len(rows.shape) != 3:
             hint = f" A single plane: {name}[None]." if len(rows.shape) == 2 else ""

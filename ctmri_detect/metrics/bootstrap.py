@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.utils import Bunch, check_random_state
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_groups
+from ctmri_detect.validation import check_groups, plain_array
 
 Array = npt.NDArray[Any]
 Metric = Callable[[Array, Array], float]
@@ -111,7 +111,7 @@ def patient_bootstrap(
     >>> two.low < 0 < two.high
     True
     """
-    y, score = np.asarray(y), np.asarray(score)
+    y, score = np.asarray(plain_array(y)), np.asarray(plain_array(score))
     samples = _samples_by_patient(y, score, groups)
     _check_settings(n_resamples, confidence_level)
     rng = np.random.RandomState() if random_state is None else check_random_state(random_state)

@@ -11,16 +11,11 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics._maps import check_share
 from ctmri_detect.metrics._quantile import allowed
-from ctmri_detect.validation import check_target
+from ctmri_detect.validation import check_decision, check_target
 
 
 def _image_inputs(y_true: Any, decision: Any) -> tuple[npt.NDArray[np.bool_], npt.NDArray[Any]]:
-    decision = np.asarray(decision, dtype=np.float64)
-    if decision.ndim != 1 or not np.isfinite(decision).all():
-        raise InvalidPairsError(
-            f"decision has shape {decision.shape} or holds NaN or infinity; expected one finite "
-            "number a sample, high = normal, as decision_function gives it."
-        )
+    decision = check_decision(decision)
     anomalous = check_target(y_true, len(decision)) == -1
     if anomalous.all() or not anomalous.any():
         raise InvalidPairsError(

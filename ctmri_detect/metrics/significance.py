@@ -14,6 +14,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect.metrics._placements import Placements, patients_of
 from ctmri_detect.metrics.image import _image_inputs
+from ctmri_detect.validation import plain_array
 
 _PAIR_COLUMNS = ["auroc_a", "auroc_b", "difference", "low", "high", "standard_error", "p_value"]
 
@@ -205,7 +206,7 @@ def holm_correction(p_values: Any) -> npt.NDArray[np.float64]:
     >>> holm_correction([0.01, 0.04, 0.03]).round(2).tolist()
     [0.03, 0.06, 0.06]
     """
-    p = np.asarray(p_values, dtype=np.float64)
+    p = np.asarray(plain_array(p_values), dtype=np.float64)
     if p.ndim != 1 or ((p < 0) | (p > 1)).any():
         wrong = p[(p < 0) | (p > 1)][:3].tolist()
         raise ValueError(

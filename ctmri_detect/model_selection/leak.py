@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_groups
+from ctmri_detect.validation import check_groups, plain_array
 
 _MOST_NAMED = 5
 
@@ -43,7 +43,7 @@ def check_no_leak(train: Any, test: Any, groups: Any) -> None:
 expected each on one side, or the test flatters. Split by patient: NormalOnlyGroupKFold, \
 LeaveOnePatientOut or train_validation_test_split.
     """
-    names = np.asarray(groups)
+    names = np.asarray(plain_array(groups))
     codes = check_groups(names, len(names) if names.ndim else 0)
     rows = _rows(train, "train", len(names)), _rows(test, "test", len(names))
     shared = np.intersect1d(codes[rows[0]], codes[rows[1]])
@@ -58,7 +58,7 @@ LeaveOnePatientOut or train_validation_test_split.
 
 
 def _rows(side: Any, name: str, n: int) -> npt.NDArray[np.intp]:
-    side = np.asarray(side)
+    side = np.asarray(plain_array(side))
     if side.dtype == bool and side.shape == (n,):
         return np.flatnonzero(side)
     if side.ndim != 1 or (side.size and side.dtype.kind not in "iu"):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_groups, check_target
+from ctmri_detect.validation import check_groups, check_target, plain_array
 
 Rows = npt.NDArray[np.intp]
 
@@ -66,7 +66,7 @@ def train_validation_test_split(
     ([42, 9, 9], [3, 1, 1])
     """
     shares = _shares(fractions)
-    groups = np.asarray(groups)
+    groups = np.asarray(plain_array(groups))
     codes = check_groups(groups, len(groups) if groups.ndim else 0)
     n_patients, n_parts = len(np.unique(codes)), int((shares > 0).sum())
     if n_patients < n_parts:

@@ -56,8 +56,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> import tempfile, numpy as np
     >>> from ctmri_detect import AtlasDetector
     >>> from ctmri_detect.persistence import load, save
-    >>> X = np.random.default_rng(0).normal(size=(8, 2, 16, 16))
-    >>> detector = AtlasDetector().fit(X)
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 16, 16))
+    >>> detector = AtlasDetector().fit(X, groups=range(20))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(detector, f"{folder}/atlas.ctmri")
     ...     again = load(f"{folder}/atlas.ctmri")

@@ -30,6 +30,7 @@ _KNOWN = frozenset(
         "ctmri_detect.persistence._standins.SavedNetwork",
         "ctmri_detect.scoring.reference.ReferenceBank",
         # scorers of a search
+        "ctmri_detect.evaluation.scorers.ImageScorer",
         "ctmri_detect.evaluation.scorers.PixelAveragePrecisionScorer",
         "ctmri_detect.metrics.image.f1_max_score",
         "ctmri_detect.metrics.image.image_average_precision_score",

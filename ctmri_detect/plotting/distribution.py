@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ctmri_detect.plotting._canvas import ANOMALOUS_COLOR, NORMAL_COLOR, new_axes
-from ctmri_detect.validation import check_target
+from ctmri_detect.validation import check_decision, check_target
 
 _BINS = 20
 
@@ -70,7 +70,7 @@ class ScoreDistributionDisplay:
 
     def plot(self, ax: Any = None) -> ScoreDistributionDisplay:
         """Draw on the caller's axes, or on a new figure; returns self."""
-        decision = np.asarray(self.decision, dtype=float)
+        decision = check_decision(self.decision)
         target = check_target(self.target, len(decision))
         self.ax_ = new_axes(ax, (5.2, 3.2))
         self.figure_ = self.ax_.figure

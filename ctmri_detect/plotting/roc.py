@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_curve
 
+from ctmri_detect.localization import decisions
 from ctmri_detect.metrics import image_roc_auc_score
 from ctmri_detect.plotting._canvas import line_style, new_axes
+from ctmri_detect.validation import check_decision, check_target
 
 Curve = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 _GRID = np.linspace(0, 1, 201)  # false-positive rates at which the curves of seeds are averaged
@@ -47,14 +49,14 @@ class RocCurvesDisplay:
     @classmethod
     def from_predictions(cls, y_true: Any, decisions: Mapping[str, Any]) -> RocCurvesDisplay:
         """From labels (+1, -1) and the decisions (high = normal) of each detector."""
-        runs = {name: [(np.asarray(y_true), np.asarray(d))] for name, d in decisions.items()}
+        runs = {name: [(y_true, d)] for name, d in decisions.items()}
         return cls._from_runs(runs)
 
     @classmethod
     def from_estimators(cls, estimators: Mapping[str, Any], X: Any, y: Any) -> RocCurvesDisplay:
         """Score `X` with fitted detectors; `y` is +1 normal, -1 anomalous."""
-        decisions = {name: each.decision_function(X) for name, each in estimators.items()}
-        return cls.from_predictions(y, decisions)
+        scores = {name: decisions(each, X) for name, each in estimators.items()}
+        return cls.from_predictions(y, scores)
 
     @classmethod
     def from_scores(cls, scores: pd.DataFrame) -> RocCurvesDisplay:
@@ -67,6 +69,10 @@ class RocCurvesDisplay:
 
     @classmethod
     def _from_runs(cls, runs: dict[str, list[tuple[Any, Any]]]) -> RocCurvesDisplay:
+        runs = {
+            name: [(check_target(y), check_decision(d)) for y, d in each]
+            for name, each in runs.items()
+        }
         areas = {name: [image_roc_auc_score(*run) for run in each] for name, each in runs.items()}
         aurocs = {name: float(np.mean(each)) for name, each in areas.items()}
         return cls({name: _mean_curve(each) for name, each in runs.items()}, aurocs)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_pairs
+from ctmri_detect.validation import check_pairs, plain_array
 
 
 class GridStep(BasePairedTransformer):
@@ -50,7 +50,7 @@ class GridStep(BasePairedTransformer):
             Where maps and X don't belong together.
         """
         self._check_parameters()
-        maps = np.asarray(maps)
+        maps = np.asarray(plain_array(maps))
         reader = check_pairs(X)
         grid = self._grid()
         if maps.ndim not in (3, 4) or len(maps) != len(reader) or maps.shape[-2:] != grid:

@@ -11,15 +11,19 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._threads import map_threads
+from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.similar import slice_descriptors
 from ctmri_detect.imageops.smooth import smooth_observed
 from ctmri_detect.imageops.symmetry import mirror_contrast
 from ctmri_detect.scoring.evidence import fused_evidence, pool_top
 from ctmri_detect.scoring.reference import Reference, ReferenceBank, bank_rows
-from ctmri_detect.validation import PairReader, check_groups, check_pairs
+from ctmri_detect.scoring.thresholds import conformal_offset
+from ctmri_detect.validation import PairReader, check_groups, check_pairs, plain_array
 
 _BLOCK = 16  # samples at a time; a score never depends on its company
+Finish = Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
 
 
 class MapScoring(BaseEstimator):
@@ -34,8 +38,8 @@ class MapScoring(BaseEstimator):
     ----------
     reference : {"similar", "position"} or None, default="similar"
         What a residual is compared with: the `n_neighbors` healthy slices most like this one,
-        all healthy slices, or nothing (only a common unit). No slice of the sample's own
-        patient is ever its reference.
+        all healthy slices, or nothing (only a common unit). Patients with a slice in the bank
+        that is nearly identical to this one are left out of its reference (see Notes).
     n_neighbors : int, default=30
         Slices in a similar reference; more are steadier and less specific.
     symmetry : bool, default=True
@@ -56,7 +60,8 @@ class MapScoring(BaseEstimator):
         Share of the observed pixels, the most anomalous ones, whose mean is the score of a
         sample. Raise it for large lesions.
     false_positive_rate : float, default=0.05
-        Share of healthy slices that `predict` may flag; sets `offset_`.
+        Share of healthy slices that `predict` may flag; sets `offset_`. It needs at least
+        ``1 / false_positive_rate - 1`` held-out slices (5 %: 19).
 
     Attributes
     ----------
@@ -65,7 +70,8 @@ class MapScoring(BaseEstimator):
     calibration_scores_ : ndarray of shape (n_bank,)
         Scores of the reference slices, each against the other patients' slices.
     offset_ : float
-        The `false_positive_rate` quantile of `calibration_scores_`.
+        The conformal threshold (see `scoring.conformal_offset`) of `calibration_scores_`. It is
+        ``-inf`` where there are too few of them: nothing is flagged then.
 
     Notes
     -----
@@ -78,6 +84,11 @@ class MapScoring(BaseEstimator):
     which is near 0 there, hardly any is left. The anomaly map is ``sqrt(e)``, the score minus the
     mean of the top `pool_fraction` of ``e``; `z_maps` returns ``z``. Defaults were chosen on
     development phantoms (seeds of their own), none on real labels.
+
+    A slice is compared with other patients only where it is known whose it is: a slice of the
+    bank, or a copy of one (re-exported, rescaled by a percent: descriptors within 5 %, less where
+    the bank's patients are more alike). Another slice of a bank's patient is not recognised; it
+    looks more normal than a new patient's. So score patients that were not trained on.
 
     It fails where X is not aligned (symmetry), where the training slices are few or contain
     the same lesion at the same place (reference), and where an anomaly fills the whole slice
@@ -134,17 +145,19 @@ class MapScoring(BaseEstimator):
         Raises
         ------
         ValueError
-            For a parameter out of its range.
+            For a parameter out of its range, and for a residual that doesn't fit X.
         """
         self.check_parameters()
         reader = check_pairs(X)
+        residual = _checked(residual, reader)
         codes = check_groups(np.arange(len(reader)) if groups is None else groups, len(reader))
         rows = bank_rows(len(reader), reader.shape[1:], kinds=len(self._kinds()))
         # kept is what a later change of parameters needs: plain residuals and their descriptors
-        self.residual_ = np.asarray(residual[rows], dtype=np.float32)
-        self.descriptors_ = _describe(reader.take(rows))
-        self.codes_ = codes[rows]
-        return self._refit()
+        with unchanged_on_failure(self):
+            self.residual_ = np.asarray(residual[rows], dtype=np.float32)
+            self.descriptors_ = _describe(reader.take(rows))
+            self.codes_ = codes[rows]
+            return self._refit()
 
     def fit_again(self, fitted: MapScoring) -> MapScoring:
         """Fit on the slices that another, fitted MapScoring kept; no residual is needed."""
@@ -161,7 +174,7 @@ class MapScoring(BaseEstimator):
         evidence = np.concatenate(map_threads(self._evidence, blocks))
         self.bank_.fit(evidence, self.descriptors_, self.codes_)
         self.calibration_scores_ = self._gather(self.residual_, self.descriptors_, self._score)
-        self.offset_ = float(np.quantile(self.calibration_scores_, self.false_positive_rate))
+        self.offset_ = conformal_offset(self.calibration_scores_, self.false_positive_rate)
         return self
 
     def z_maps(self, residual: npt.NDArray[np.float32], X: Any) -> npt.NDArray[np.float32]:
@@ -172,7 +185,7 @@ class MapScoring(BaseEstimator):
         float32 array (n, 2, height, width)
             Positive = brighter than expected; NaN where nothing was observed.
         """
-        return self._gather(residual, _describe(X), _signed)
+        return self._judged(residual, X, _signed)
 
     def anomaly_map(self, residual: npt.NDArray[np.float32], X: Any) -> npt.NDArray[np.float32]:
         """Root of the evidence, planes fused; in units of z.
@@ -182,7 +195,7 @@ class MapScoring(BaseEstimator):
         float32 array (n, height, width)
             From 0 to `clip`, high = anomalous; NaN where neither plane was observed.
         """
-        return self._gather(residual, _describe(X), self._map)
+        return self._judged(residual, X, self._map)
 
     def score_samples(self, residual: npt.NDArray[np.float32], X: Any) -> npt.NDArray[np.float64]:
         """Minus the pooled evidence.
@@ -192,7 +205,12 @@ class MapScoring(BaseEstimator):
         float64 array (n,)
             From ``-clip**2`` to 0, high = normal.
         """
-        return self._gather(residual, _describe(X), self._score)
+        return self._judged(residual, X, self._score)
+
+    def _judged(self, residual: Any, X: Any, finish: Finish) -> npt.NDArray[Any]:
+        check_is_fitted(self, "residual_")
+        reader = X if isinstance(X, PairReader) else check_pairs(X)
+        return self._gather(_checked(residual, reader), _describe(reader), finish)
 
     def _kinds(self) -> tuple[str, ...]:
         return ("residual", "symmetry") if self.symmetry else ("residual",)
@@ -209,10 +227,8 @@ class MapScoring(BaseEstimator):
         self,
         residual: npt.NDArray[np.float32],
         descriptors: npt.NDArray[np.float64],
-        finish: Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]],
+        finish: Finish,
     ) -> npt.NDArray[Any]:
-        check_is_fitted(self, "residual_")
-
         def one(start: int) -> npt.NDArray[Any]:
             block = np.asarray(residual[start : start + _BLOCK], dtype=np.float32)
             rows = np.minimum(np.arange(start, start + _BLOCK), len(residual) - 1)
@@ -264,6 +280,15 @@ def _signed(z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return z[:, 0]
 
 
-def _describe(X: Any) -> npt.NDArray[np.float64]:
-    reader = X if isinstance(X, PairReader) else check_pairs(X)
-    return np.concatenate([slice_descriptors(block) for block in reader.blocks()])
+def _checked(residual: Any, X: PairReader) -> npt.NDArray[Any]:
+    residual = np.asarray(plain_array(residual))
+    if residual.shape != X.shape or residual.dtype.kind not in "fiub":
+        raise InvalidPairsError(
+            f"residual has shape {residual.shape} and dtype {residual.dtype}; expected numbers of "
+            f"shape {X.shape}, that of X. Give the residual of each plane of each of these pairs."
+        )
+    return residual
+
+
+def _describe(X: PairReader) -> npt.NDArray[np.float64]:
+    return np.concatenate([slice_descriptors(block) for block in X.blocks()])

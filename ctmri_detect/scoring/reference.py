@@ -15,7 +15,10 @@ BANK_BYTES = 256 * 2**20  # ... and at most so much memory for them
 _PRIOR = 2.0  # pseudo-slices of mean 0 and pooled variance: steadies small references
 _FLOOR = 0.3  # least standard deviation, as a share of the pooled one
 _BLUR = 1.5  # pixels by which the reference statistics are smoothed
-_TIE = 1e-6  # squared distances this close may be of equal slices
+_NEAR = 0.05  # relative distance up to which two slices are of one patient. Development phantom and
+# real pairs: copies re-exported in 8 bits or scaled by 1 % lie within .02, neighbouring slices of a
+# patient from .10, slices of two patients from .15
+_EQUAL = 1e-5  # the same for copies, where even different patients' slices are that near
 _COLUMNS = 4096  # pixels handled at a time, so that temporaries stay in the cache
 
 Reference = Literal["similar", "position"] | None
@@ -72,6 +75,7 @@ class ReferenceBank:
         image, mask = self.descriptors_[:, :, 0], self.descriptors_[:, :, 1]
         spread = [image[:, p][mask[:, p] > 0] for p in range(2)]
         self.descriptor_scale_ = np.array([_positive(s.std() if s.size else 0.0) for s in spread])
+        self.near_ = self._nearness()
         seen = ~np.isnan(evidence[:, 0])
         self.box_ = _box(seen)
         self.seen_ = np.ascontiguousarray(seen[self._boxed])
@@ -125,18 +129,34 @@ class ReferenceBank:
         return np.asarray(z)
 
     def _weights(self, descriptors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Which bank slices each sample is compared with; never its own patient's."""
+        """Which bank slices each sample is compared with: none of patients with a near slice."""
         distance = squared_distances(descriptors, self.descriptors_, self.descriptor_scale_)
+        power = squared_distances(descriptors, self._nothing, self.descriptor_scale_)
         own = np.zeros(distance.shape, dtype=bool)
-        for i, j in np.argwhere(distance <= distance.min(axis=1, keepdims=True) + _TIE):
-            if np.array_equal(descriptors[i], self.descriptors_[j]):  # this is the sample itself
-                own[i] |= self.groups_ == self.groups_[j]
+        for i, j in np.argwhere(distance <= self.near_**2 * power):
+            own[i] |= self.groups_ == self.groups_[j]
         own &= ~own.all(axis=1, keepdims=True)  # a bank of one patient only: better than nothing
         weights = np.where(own, 0, 1).astype(np.float64)
         if self.reference == "similar":
             order = np.argsort(np.where(own, np.inf, distance), axis=1, kind="stable")
             np.put_along_axis(weights, order[:, self.n_neighbors :], 0, axis=1)
         return weights
+
+    @property
+    def _nothing(self) -> npt.NDArray[np.float64]:
+        return np.zeros_like(self.descriptors_[:1])
+
+    def _nearness(self) -> float:
+        """The relative distance up to which a slice is taken for the patient's of a bank slice.
+
+        Half of what few of the bank's slices are nearer to another patient's: where different
+        heads are that alike, nearness says nothing.
+        """
+        distance = squared_distances(self.descriptors_, self.descriptors_, self.descriptor_scale_)
+        power = squared_distances(self.descriptors_, self._nothing, self.descriptor_scale_)
+        distance[self.groups_[:, None] == self.groups_] = np.inf
+        nearest = np.sqrt(distance.min(axis=1) / np.maximum(power[:, 0], 1e-12))
+        return float(np.clip(np.quantile(nearest, 0.01) / 2, _EQUAL, _NEAR))
 
     def _sums(self, kept: npt.NDArray[np.bool_], shape: tuple[int, ...]) -> list[Planes]:
         """Smoothed sums of w, w e and w e^2 over the slices that a sample is compared with.

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from skimage.measure import label, regionprops
 
-from ctmri_detect.validation import MODALITIES
+from ctmri_detect.validation import MODALITIES, plain_array
 
 COLUMNS = ["sample", "region", "modality", "sign", "y", "x", "area_px", "area_mm2", "peak"]
 
@@ -63,6 +63,6 @@ def region_table(
     ).reset_index(drop=True)
     table.insert(1, "region", table.groupby("sample").cumcount() + 1)
     if spacing is not None:
-        mm = np.broadcast_to(np.asarray(spacing, dtype=float), (len(z_maps),))
+        mm = np.broadcast_to(np.asarray(plain_array(spacing), dtype=float), (len(z_maps),))
         table["area_mm2"] = table["area_px"] * mm[table["sample"].to_numpy(dtype=int)] ** 2
     return table[[c for c in COLUMNS if c in table]]

@@ -21,7 +21,7 @@ from ctmri_detect.synthesis.catalogue import check_kinds, is_whole_slice
 from ctmri_detect.synthesis.kinds import SEVERITIES
 from ctmri_detect.synthesis.reading import check_ct_values, likeliest_sequence
 from ctmri_detect.synthesis.signals import SEQUENCES
-from ctmri_detect.validation import check_pairs
+from ctmri_detect.validation import check_pairs, plain_array
 
 __all__ = ["inject_anomalies"]
 
@@ -141,7 +141,7 @@ def inject_anomalies(
 
 def _spacings(spacing: Any, n: int) -> list[float]:
     """mm per pixel of each sample."""
-    values = np.asarray(spacing, dtype=np.float64)
+    values = np.asarray(plain_array(spacing), dtype=np.float64)
     if values.shape not in ((), (n,)) or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(
             f"spacing is {spacing!r}; expected mm per pixel: one number above 0, or one for each "

@@ -70,7 +70,7 @@ def test_a_search_with_an_image_scorer(scorer, metric, on, same_data):
     one = clone(search.estimator).set_params(**search.best_params_)
     groups = same_data.groups[train] if on else None
     one.fit(same_data.data[train], same_data.target[train], groups=groups)
-    decision = one.decision_function(same_data.data[test])
+    decision = one.score_samples(same_data.data[test])
     assert search.cv_results_["split0_test_score"].max() == pytest.approx(
         metric(same_data.target[test], decision)
     )

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from ctmri_detect.base import BasePairedDetector, BasePairedTransformer
+from ctmri_detect.evaluation import image_roc_auc_scorer
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.model_selection import LeaveOnePatientOut, NormalOnlyGroupKFold
 from ctmri_detect.scoring import MapScoring
@@ -31,7 +32,7 @@ class Mean(BasePairedDetector):
         self.map_scoring = map_scoring
 
     def _default_map_scoring(self):
-        return MapScoring(reference=None, symmetry=False)
+        return MapScoring(reference=None, symmetry=False, false_positive_rate=0.2)
 
     def _fit(self, X):
         self.mean_ = X[:].mean(axis=0)
@@ -100,7 +101,7 @@ def test_what_would_leak_or_mislead_is_refused():
     cv = NormalOnlyGroupKFold(3)
     with pytest.raises(InvalidPairsError, match="groups is None"):
         next(cv.split(X, Y))
-    with pytest.raises(InvalidPairsError, match=r"0, 1; expected \+1"):
+    with pytest.raises(InvalidPairsError, match=r"0, 1 \(int64\); expected \+1"):
         next(cv.split(X, (Y == -1).astype(int), PATIENT))
     with pytest.raises(InvalidPairsError, match="no patient for samples 0"):
         next(cv.split(X, Y, [None, *PATIENT[1:]]))
@@ -135,7 +136,7 @@ def test_leaving_one_out_refuses_what_folds_refuse_and_a_single_patient():
     cv = LeaveOnePatientOut(normal_only=False)
     with pytest.raises(InvalidPairsError, match="groups is None"):
         next(cv.split(X, Y))
-    with pytest.raises(InvalidPairsError, match=r"0, 1; expected \+1"):
+    with pytest.raises(InvalidPairsError, match=r"0, 1 \(int64\); expected \+1"):
         next(cv.split(X, (Y == -1).astype(int), PATIENT))
     with pytest.raises(InvalidPairsError, match=r"names 1 patient\(s\); expected at least 2"):
         next(cv.split(X, Y, ["a"] * N))
@@ -146,7 +147,7 @@ def test_a_search_leaves_patients_out():
     patients, pairs = np.repeat(np.arange(12), 4), RNG.normal(size=(N, 2, 8, 8))
     pairs[both == -1, 0, 2:5, 2:5] += 4
     search = GridSearchCV(
-        Mean(), {"scale": [1.0, -1.0]}, scoring="roc_auc", cv=LeaveOnePatientOut()
+        Mean(), {"scale": [1.0, -1.0]}, scoring=image_roc_auc_scorer, cv=LeaveOnePatientOut()
     ).fit(pairs, both, groups=patients)
     assert search.best_score_ > 0.9
     assert search.n_splits_ == 12
@@ -165,7 +166,11 @@ def test_a_grid_search_over_a_pipeline(routing):
     grid = {"mean__map_scoring__pool_fraction": [0.05, 0.5], "mean__scale": [1.0, -1.0]}
     with sklearn.config_context(enable_metadata_routing=routing):
         search = GridSearchCV(
-            pipe, grid, scoring="roc_auc", cv=NormalOnlyGroupKFold(4), error_score="raise"
+            pipe,
+            grid,
+            scoring=image_roc_auc_scorer,
+            cv=NormalOnlyGroupKFold(4),
+            error_score="raise",
         ).fit(X, Y, groups=PATIENT)
     assert search.best_score_ > 0.9
     assert search.best_estimator_[-1].n_samples_fit_ == (Y == 1).sum()
@@ -180,6 +185,8 @@ def test_a_grid_search_over_a_pipeline(routing):
 
 
 def test_a_grid_search_without_groups_says_what_to_do():
-    search = GridSearchCV(Mean(), {"scale": [1.0]}, scoring="roc_auc", cv=NormalOnlyGroupKFold(4))
+    search = GridSearchCV(
+        Mean(), {"scale": [1.0]}, scoring=image_roc_auc_scorer, cv=NormalOnlyGroupKFold(4)
+    )
     with pytest.raises(InvalidPairsError, match=r"search\.fit\(X, y, groups=patients\)"):
         search.fit(X, Y)

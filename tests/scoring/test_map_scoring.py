@@ -320,12 +320,21 @@ def test_a_wider_pool_is_never_more_anomalous():
         assert (wide > narrow).any()
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.05, 0.25, 0.5, 0.99])
-def test_the_threshold_is_the_quantile_of_the_healthy(rate):
+@pytest.mark.parametrize(("rate", "rank"), [(0.04, 1), (0.25, 6), (0.5, 12), (0.99, 24)])
+def test_the_threshold_is_that_of_conformal_prediction(rate, rank):
     scoring = fitted(false_positive_rate=rate)
-    assert scoring.offset_ == np.quantile(scoring.calibration_scores_, rate)
     assert len(scoring.calibration_scores_) == 24
-    assert abs((scoring.calibration_scores_ < scoring.offset_).mean() - rate) < 1 / 24
+    assert scoring.offset_ == np.sort(scoring.calibration_scores_)[rank - 1]
+
+
+def test_a_residual_that_does_not_fit_x_is_refused():
+    scoring, new = fitted(), R[:2]
+    for wrong in (new[:1], new[:, :, :-1], new[:, :1], new[0], np.full(new.shape, "a")):
+        with pytest.raises(InvalidPairsError, match="residual has shape"):
+            MapScoring().fit(wrong, new)
+        for verb in ("score_samples", "anomaly_map", "z_maps"):
+            with pytest.raises(InvalidPairsError, match=r"expected numbers of shape \(2, 2"):
+                getattr(scoring, verb)(wrong, new)
 
 
 # parameters ---------------------------------------------------------------------------------

@@ -1,0 +1,57 @@
+"""Warnings that point at the user's line, once a call of his, however deep they arise."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+_WARNED: WeakKeyDictionary[Any, set[type[Warning]]] = WeakKeyDictionary()
+_WARNED_AS_WORKER: set[type[Warning]] = set()
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the innermost frame that is the user's, once a search.
+
+    scikit-learn's searches and cross-validations fit many times in one call, and show a warning
+    anew each time. They hold a local ``parallel`` (joblib's `Parallel`) as long as the call lasts:
+    what was said once under it is not said again. Workers, which don't see the call, say it once
+    a process.
+    """
+    level, frame, search = 2, sys._getframe(1), None
+    while frame.f_back is not None and _is_own(frame):
+        if frame.f_code.co_filename.startswith(_SEARCHES):
+            search = frame.f_locals.get("parallel", search)
+        frame, level = frame.f_back, level + 1
+    if _is_own(frame):
+        said = _WARNED_AS_WORKER
+    elif search is not None:
+        said = _WARNED.setdefault(search, set())
+    else:
+        said = set[type[Warning]]()
+    if category not in said:
+        said.add(category)
+        warnings.warn(message, category, stacklevel=level)
+
+
+def _is_own(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_BETWEEN)
+
+
+def _folder(package: str) -> str:
+    spec = find_spec(package)
+    return f"{Path(spec.origin).parent}/" if spec is not None and spec.origin else "\0"
+
+
+_SEARCHES = f"{_folder('sklearn')}model_selection"
+_STDLIB = f"{sysconfig.get_path('stdlib')}/"
+_BETWEEN = (  # the user's line and the warning
+    "<frozen runpy>",
+    *(_folder(package) for package in ("ctmri_detect", "sklearn", "joblib")),
+    *(f"{_STDLIB}{name}" for name in ("threading.py", "concurrent/", "multiprocessing/")),
+)
