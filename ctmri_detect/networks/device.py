@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import random
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
-import numpy as np
-
 from ctmri_detect._extras import require
+from ctmri_detect._random import isolated_generators
+
+__all__ = [
+    "PRECISIONS",
+    "PortableNetwork",
+    "available_device",
+    "check_compiler",
+    "isolated_generators",
+    "resolve_device",
+    "resolve_precision",
+]
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -129,43 +135,6 @@ def check_compiler(device: str) -> None:
             f"Training's compile is True, but torch.compile needs {missing} on device {device!r}, "
             "which is not there. Install it, or set compile=False."
         )
-
-
-@contextmanager
-def isolated_generators(seed: int) -> Iterator[None]:
-    """Seed the global generators for a while, and put them back as they were.
-
-    Initialisers of torch modules and some foreign estimators know no other source of random
-    numbers than torch's, numpy's and Python's global generators.
-
-    Parameters
-    ----------
-    seed : int
-        From 0 to 2**32 - 1.
-
-    Examples
-    --------
-    >>> before = np.random.get_state()[1].copy()
-    >>> with isolated_generators(0):
-    ...     _ = np.random.rand()
-    >>> bool((np.random.get_state()[1] == before).all())
-    True
-    """
-    torch = require("torch", extra="torch")
-    numpy_state = np.random.get_state()  # noqa: NPY002
-    python_state = random.getstate()
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
-        try:
-            torch.random.default_generator.manual_seed(seed)  # torch.manual_seed wakes CUDA up
-            for index in devices:
-                torch.cuda.default_generators[index].manual_seed(seed)
-            np.random.seed(seed)  # noqa: NPY002
-            random.seed(seed)
-            yield
-        finally:
-            np.random.set_state(numpy_state)  # noqa: NPY002
-            random.setstate(python_state)
 
 
 class PortableNetwork:
