@@ -12,6 +12,7 @@ from skimage.metrics import structural_similarity
 
 from ctmri_detect._calibration import ENOUGH_PATIENTS
 from ctmri_detect._random import isolated_generators
+from ctmri_detect.networks.device import own_settings
 from ctmri_detect.validation import PairReader
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def check_warm_start(
         )
 
 
+@own_settings()
 def new_network(detector: ConvAutoencoderDetector, shape: tuple[int, int]) -> nn.Module | Any:
     """The untrained network of an objective."""
     from ctmri_detect.networks.autoencoder import PairAutoencoder, VariationalAutoencoder
@@ -147,6 +149,7 @@ def latent(detector: ConvAutoencoderDetector, X: Block) -> Block:
     return _run(detector, lambda x: (detector.network_.latent(x),), X)[0]
 
 
+@own_settings()
 def _run(detector: ConvAutoencoderDetector, network: Callable[..., Any], X: Block) -> list[Block]:
     """What a torch function gives for a block."""
     import torch

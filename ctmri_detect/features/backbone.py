@@ -18,7 +18,7 @@ from ctmri_detect._extras import require
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import DEVICE, Constraints, check_parameters
 from ctmri_detect.base.estimator import PairedEstimator, PlainOutput
-from ctmri_detect.networks.device import available_device, resolve_device
+from ctmri_detect.networks.device import available_device, own_settings, resolve_device
 from ctmri_detect.validation import PairReader, check_pairs
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -134,6 +134,7 @@ class BackboneFeatures(PlainOutput, TransformerMixin, PairedEstimator):
         return np.concatenate(parts)
 
     @with_default_floats
+    @own_settings()
     def grids(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """What `transform` does, for one checked block.
 
@@ -172,6 +173,7 @@ class BackboneFeatures(PlainOutput, TransformerMixin, PairedEstimator):
 
 
 @lru_cache(maxsize=4)
+@own_settings()
 def load_backbone(device: str = "cpu") -> Any:
     """The pretrained network, read once a process and shared.
 

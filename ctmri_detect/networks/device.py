@@ -6,6 +6,8 @@ import importlib.util
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -18,6 +20,7 @@ __all__ = [
     "available_device",
     "check_compiler",
     "isolated_generators",
+    "own_settings",
     "resolve_device",
     "resolve_precision",
 ]
@@ -135,6 +138,33 @@ def check_compiler(device: str) -> None:
             f"Training's compile is True, but torch.compile needs {missing} on device {device!r}, "
             "which is not there. Install it, or set compile=False."
         )
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Torch's own settings for a while, in this thread, whatever those of the user's program are.
+
+    A network is trained and scores alike under ``torch.no_grad``, ``torch.autocast`` and
+    ``torch.set_default_device``. The default dtype is the whole process's, so it is left alone:
+    networks name theirs, float32.
+
+    Examples
+    --------
+    >>> import torch
+    >>> with torch.no_grad(), own_settings():
+    ...     torch.is_grad_enabled()
+    True
+    """
+    torch = require("torch", extra="torch")
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
 
 
 class PortableNetwork:
