@@ -18,8 +18,10 @@ __getattr__, __dir__, __all__ = lazy_names(
         "DeepFeatureDetector": "ctmri_detect.detectors.deep_features",
         "MapScoring": "ctmri_detect.scoring",
         "ThresholdDetector": "ctmri_detect.detectors.threshold",
+        "Training": "ctmri_detect.networks.training",
         "anomaly_map": "ctmri_detect.localization",
         "explain": "ctmri_detect.localization",
+        "make_preprocessor": "ctmri_detect.preprocessing.pipeline",
         "residual_map": "ctmri_detect.localization",
     },
 )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.exceptions import FewPatientsWarning, PatientsUnknownWarning
 from ctmri_detect.scoring import bank_rows
@@ -52,6 +53,7 @@ def _contiguous(n_samples: int) -> npt.NDArray[np.int64]:
     return np.minimum(ENOUGH_PATIENTS, n_samples) * np.arange(n_samples) // n_samples
 
 
+@with_default_floats
 def held_out_residuals(
     fit: Callable[[PairReader], None],
     residual: Callable[[PairReader], Residual],

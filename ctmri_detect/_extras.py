@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -49,6 +51,8 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """``__getattr__``, ``__dir__`` and ``__all__`` of a package that imports on first use.
 
+    The package's own public modules are found on first use, too.
+
     Parameters
     ----------
     package : str
@@ -65,6 +69,18 @@ def lazy_names(
     def __getattr__(name: str) -> Any:
         if name in names:
             return getattr(importlib.import_module(names[name]), name)
+        if name in _public_modules(package):
+            return importlib.import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
-    return __getattr__, lambda: sorted(names), sorted(names)
+    def __dir__() -> list[str]:
+        return sorted({*names, *_public_modules(package)})
+
+    return __getattr__, __dir__, sorted(names)
+
+
+def _public_modules(package: str) -> list[str]:
+    spec = find_spec(package)
+    folders = None if spec is None else spec.submodule_search_locations
+    found = [module.name for module in pkgutil.iter_modules(folders or [])]
+    return [name for name in found if not name.startswith("_")]

@@ -101,7 +101,8 @@ class PairReader:
     def __getitem__(self, key: Any) -> npt.NDArray[np.float32]:
         rows = np.atleast_1d(self.rows[key])
         ordered, inverse = np.unique(rows, return_inverse=True)  # h5py wants increasing rows
-        with np.errstate(over="ignore"):  # too large for float32 becomes infinity: refused
+        # too large for float32 becomes infinity, and is refused; too small becomes 0
+        with np.errstate(over="ignore", under="ignore"):
             block = np.asarray(plain_array(self.array[ordered]), dtype=np.float32)
         return block if np.array_equal(ordered, rows) else block[inverse]
 

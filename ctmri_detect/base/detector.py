@@ -13,6 +13,8 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._calibration import held_out_residuals, patient_codes
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._threads import map_threads
 from ctmri_detect._warnings import warn_user
@@ -98,6 +100,7 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         ThresholdWarning
             Where there are too few held-out slices for the false-positive rate.
         """
+        check_parameters(self)
         with unchanged_on_failure(self):
             reader = self._check(X, min_samples=2)
             keep = _rows_to_learn_from(y, len(reader))
@@ -120,7 +123,6 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         self.n_samples_fit_ = len(reader)
         given = self.map_scoring
         scoring = self._default_map_scoring() if given is None else clone(given)
-        scoring.check_parameters()  # before a model is trained for nothing
         self._before_fit(reader, groups)
         residual, rows = held_out_residuals(
             self._fit,
@@ -179,6 +181,7 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         return self._scored(X, self._scoring.z_maps)
 
     @final
+    @with_default_floats
     def explain(self, X: Any, *, threshold: float = 3.0, spacing: Any = None) -> Bunch:
         """Which modality deviates, where, and in which direction.
 
@@ -246,6 +249,7 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         """Score block by block: the residuals of all of X never stand in memory."""
         return np.concatenate(self._blockwise(self._ready(X), finish))
 
+    @with_default_floats
     def _blockwise(self, reader: PairReader, finish: Callable[..., Any]) -> list[Any]:
         """What `finish` makes of residuals and pairs, in blocks; company changes nothing."""
         reading = Lock()  # what X is read from need not bear two threads

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 
+from ctmri_detect._parameters import CheckedParameters, OneOf, check_value
+
 
 @dataclass(slots=True)
 class PairedTags(Tags):
@@ -18,7 +20,7 @@ class PairedTags(Tags):
     joint: bool = False  # its evidence is about both planes together
 
 
-class PairedEstimator(BaseEstimator):
+class PairedEstimator(CheckedParameters, BaseEstimator):
     """Tags of pairs, and nested parameters that reach into a default."""
 
     _tags: ClassVar[dict[str, bool]] = {}
@@ -41,3 +43,24 @@ class PairedEstimator(BaseEstimator):
             if getattr(self, name) is None and any(key.startswith(f"{name}__") for key in nested):
                 setattr(self, name, getattr(self, default)())
         return super().set_params(**nested)
+
+
+class PlainOutput:
+    """Mixin: `transform` gives arrays, and no library's tables, whatever scikit-learn is told."""
+
+    def set_output(self, *, transform: str | None = None) -> Any:
+        """Accept the default output; pairs fit in no table.
+
+        Parameters
+        ----------
+        transform : {"default"} or None, default=None
+            None changes nothing, as in scikit-learn.
+
+        Raises
+        ------
+        ValueError
+            For tables, such as "pandas" and "polars".
+        """
+        allowed = [OneOf("default"), None]
+        check_value(f"The output asked of {type(self).__name__}", transform, allowed)
+        return self

@@ -10,16 +10,18 @@ import numpy.typing as npt
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
-from ctmri_detect.base.estimator import PairedEstimator, PairedTags
+from ctmri_detect.base.estimator import PairedEstimator, PairedTags, PlainOutput
 from ctmri_detect.validation import PairReader, check_pairs
 
 
-class BasePairedTransformer(TransformerMixin, PairedEstimator):
+class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     """Base of the preprocessing steps, pairs in and pairs out.
 
     A step writes ``_transform(X)`` (float32 array in, float32 array out, never in place) and,
-    where it has parameters, ``_check_parameters()``, which raises ValueError. A step that
+    where it has parameters, says in ``_parameter_constraints`` what they may be. A step that
     learns something from all samples also writes ``_fit(X)``; only such a step has to be fitted
     (scikit-learn's tag ``requires_fit``). A step that moves pixels also writes
     ``inverse_transform_map(maps, X)``, `X` being the step's input: maps on the output grid come
@@ -43,9 +45,6 @@ class BasePairedTransformer(TransformerMixin, PairedEstimator):
         """Whether the step learns from all samples, and so has to be fitted."""
         return cls._fit is not BasePairedTransformer._fit
 
-    def _check_parameters(self) -> None:
-        """Raise ValueError for a bad parameter, by its name."""
-
     def _fit(self, X: PairReader) -> None:
         """Learn from all samples; most steps have nothing to learn."""
 
@@ -64,7 +63,7 @@ class BasePairedTransformer(TransformerMixin, PairedEstimator):
     @final
     def _check_ready(self) -> None:
         """Refuse bad parameters, and a step that had to learn first."""
-        self._check_parameters()
+        check_parameters(self)
         if self._learns():
             check_is_fitted(
                 self,
@@ -74,9 +73,10 @@ class BasePairedTransformer(TransformerMixin, PairedEstimator):
             )
 
     @final
+    @with_default_floats
     def fit(self, X: Any, y: Any = None) -> Any:
         """Check the parameters and learn what the step needs; `y` is ignored."""
-        self._check_parameters()
+        check_parameters(self)
         reader = check_pairs(X)
         with unchanged_on_failure(self):
             self._fit(reader)
@@ -84,6 +84,7 @@ class BasePairedTransformer(TransformerMixin, PairedEstimator):
         return self
 
     @final
+    @with_default_floats
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Float32 pairs ``(n_samples, 2, height', width')``; `X` is left as it was."""
         self._check_ready()

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch
 
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._random import own_random_state
 from ctmri_detect.datasets._pairing.partners import (
     BLOCKS,
     LEAST_PAIRS,
@@ -44,6 +46,7 @@ class Verdict:
     best: Rows
 
 
+@with_default_floats
 def check_pairing(X: Any, *, groups: Any = None, random_state: Any = 0) -> Bunch:
     """Test whether CT and MRI of each pair show the same head, and how well they lie on it.
 
@@ -140,6 +143,7 @@ def check_pairing(X: Any, *, groups: Any = None, random_state: Any = 0) -> Bunch
     )
 
 
+@with_default_floats
 def pairing_verdict(
     X: PairReader, codes: npt.NDArray[np.int64] | None, *, random_state: Any = 0
 ) -> Verdict:
@@ -157,7 +161,7 @@ def pairing_verdict(
     Verdict
         `rows` and `best` are rows of `X`.
     """
-    rng = check_random_state(random_state)
+    rng = own_random_state(random_state)
     rows, images = [], []
     for row in _chosen(len(X), codes, rng):
         pair = coded_pair(X[row : row + 1][0], SIDE)

@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 from numpy.random import RandomState
 from sklearn.utils import Bunch
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.datasets._phantom.options import check_fraction, make_setting
 from ctmri_detect.datasets._phantom.subjects import (
     COLUMNS,
@@ -39,6 +40,7 @@ brain, neck and face are missing, and a lesion is confined to one slice.
 """
 
 
+@with_default_floats
 def make_phantom_pairs(
     n_subjects: int = 20,
     slices_per_subject: int = 8,

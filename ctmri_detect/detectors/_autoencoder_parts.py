@@ -11,7 +11,8 @@ import pandas as pd
 from skimage.metrics import structural_similarity
 
 from ctmri_detect._calibration import ENOUGH_PATIENTS
-from ctmri_detect.networks.device import isolated_generators
+from ctmri_detect._random import isolated_generators
+from ctmri_detect.networks.device import own_settings
 from ctmri_detect.validation import PairReader
 
 if TYPE_CHECKING:
@@ -39,24 +40,8 @@ def kind_of_residual(detector: ConvAutoencoderDetector) -> str:
     return "standardised" if predicts_variance(detector) else "difference"
 
 
-def check_parameters(detector: ConvAutoencoderDetector) -> None:
-    """Raise a ValueError that names the first parameter out of its range."""
-    channels = None if detector.channels is None else np.asarray(detector.channels)
-    rules = [
-        ("objective", detector.objective in OBJECTIVES, f"one of {', '.join(OBJECTIVES)}"),
-        ("residual", detector.residual in (None, *RESIDUALS), f"one of {', '.join(RESIDUALS)}"),
-        ("latent_dim", isinstance(detector.latent_dim, (int, np.integer))
-         and detector.latent_dim >= 1, "an integer above 0"),
-        ("channels", channels is None or (channels.ndim == 1 and channels.dtype.kind in "iu"
-         and len(channels) > 0 and channels.min() >= 1),
-         "one integer of 1 or more for each scale, such as (16, 32, 64, 96), or None"),
-        ("noise", detector.noise >= 0, "0 or more"),
-        ("beta", detector.beta >= 0, "0 or more"),
-        ("engine", detector.engine in ("torch", "onnxruntime"), '"torch" or "onnxruntime"'),
-    ]  # fmt: skip
-    for name, good, expected in rules:
-        if not good:
-            raise ValueError(f"{name} is {getattr(detector, name)!r}; expected {expected}.")
+def check_together(detector: ConvAutoencoderDetector) -> None:
+    """Raise a ValueError for parameters that don't go together."""
     if detector.objective == "uncertainty" and not predicts_variance(detector):
         raise ValueError(
             'objective "uncertainty" is the bottleneck with predicted variance, but '
@@ -89,6 +74,7 @@ def check_warm_start(
         )
 
 
+@own_settings()
 def new_network(detector: ConvAutoencoderDetector, shape: tuple[int, int]) -> nn.Module | Any:
     """The untrained network of an objective."""
     from ctmri_detect.networks.autoencoder import PairAutoencoder, VariationalAutoencoder
@@ -163,6 +149,7 @@ def latent(detector: ConvAutoencoderDetector, X: Block) -> Block:
     return _run(detector, lambda x: (detector.network_.latent(x),), X)[0]
 
 
+@own_settings()
 def _run(detector: ConvAutoencoderDetector, network: Callable[..., Any], X: Block) -> list[Block]:
     """What a torch function gives for a block."""
     import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 from sklearn.neighbors import NearestNeighbors
 
 from ctmri_detect._extras import require
-from ctmri_detect.networks.device import isolated_generators
+from ctmri_detect._random import isolated_generators
 
 NAMES = ("mahalanobis", "ocsvm", "iforest", "knn", "ecod")
 _COMPANY = 4  # rows that are scored alone and in company, to see whether it matters
@@ -85,15 +86,8 @@ def make_outlier(detector: Any, seed: int) -> Any:
     seed : int
         For an estimator whose ``random_state`` is None.
 
-    Raises
-    ------
-    ValueError
-        For anything else.
     """
     if not isinstance(detector, str):
-        usable = hasattr(detector, "fit") and hasattr(detector, "get_params")
-        if isinstance(detector, type) or not usable:
-            raise _unknown(detector)
         estimator = clone(detector)
         if "random_state" in estimator.get_params() and estimator.random_state is None:
             estimator.set_params(random_state=seed)
@@ -106,16 +100,21 @@ def make_outlier(detector: Any, seed: int) -> Any:
         return NeighbourDistance()
     if detector == "ocsvm":
         return require("pyod.models.ocsvm", extra="deep").OCSVM(nu=0.1)
-    if detector == "iforest":
-        return require("pyod.models.iforest", extra="deep").IForest(random_state=seed)
-    raise _unknown(detector)
+    return require("pyod.models.iforest", extra="deep").IForest(random_state=seed)
 
 
-def _unknown(detector: Any) -> ValueError:
-    return ValueError(
-        f"detector is {detector!r}; expected one of {', '.join(NAMES)}, or an outlier estimator "
-        "of PyOD or scikit-learn."
-    )
+def is_outlier_estimator(value: Any) -> bool:
+    """Whether it learns without labels, and scores new samples."""
+    if isinstance(value, type) or not (hasattr(value, "fit") and hasattr(value, "get_params")):
+        return False
+    labels = signature(value.fit).parameters.get("y")
+    supervised = labels is not None and labels.default is Parameter.empty
+    return not supervised and _scores_new_samples(value)
+
+
+def _scores_new_samples(estimator: Any) -> bool:
+    covariance = isinstance(estimator, EmpiricalCovariance)
+    return covariance or _is_pyod(estimator) or hasattr(estimator, "score_samples")
 
 
 def fit_outlier(estimator: Any, features: Features, seed: int) -> Any:
@@ -125,19 +124,13 @@ def fit_outlier(estimator: Any, features: Features, seed: int) -> Any:
 
 
 def check_outlier(estimator: Any, features: Features) -> None:
-    """Try out whether a fitted estimator scores new samples, each by itself.
+    """Try out whether a fitted estimator scores each sample by itself.
 
     Raises
     ------
     ValueError
-        Where it cannot, or where a score changes with the company or from call to call.
+        Where a score changes with the company or from call to call.
     """
-    able = _is_pyod(estimator) or isinstance(estimator, EmpiricalCovariance)
-    if not able and not hasattr(estimator, "score_samples"):
-        raise ValueError(
-            f"{estimator!r} has no score_samples for new samples; expected an outlier estimator "
-            "that has, such as LocalOutlierFactor(novelty=True)."
-        )
     rows = features[:_COMPANY]
     alone = np.concatenate([abnormality(estimator, row[None]) for row in rows])
     together = abnormality(estimator, rows)

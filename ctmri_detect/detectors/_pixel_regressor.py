@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import (
+    BaseEstimator,
+    clone,
+    is_classifier,
+    is_clusterer,
+    is_outlier_detector,
+)
 from sklearn.preprocessing import StandardScaler
 
+from ctmri_detect._parameters import HasMethods
+from ctmri_detect._random import isolated_generators
 from ctmri_detect._threads import map_threads
 from ctmri_detect.networks.device import PortableNetwork, resolve_device
 from ctmri_detect.networks.training import Training, fit_network
@@ -100,6 +108,14 @@ def _fits_in_threads(regressor: Any) -> bool:
     return not shared and resolve_device(regressor.device) == "cpu"
 
 
+def is_regressor(value: Any) -> bool:
+    """Whether it can stand for one: a predictor of nothing else, fitted or not."""
+    if isinstance(value, type) or not HasMethods(["fit", "predict"]).is_satisfied_by(value):
+        return False
+    other = (is_classifier, is_clusterer, is_outlier_detector)
+    return not (hasattr(value, "__sklearn_tags__") and any(kind(value) for kind in other))
+
+
 class RegressorPair(BaseEstimator):
     """The same from any scikit-learn regressor: one for the mean, one for the log-variance.
 
@@ -124,6 +140,10 @@ class RegressorPair(BaseEstimator):
 
     def fit(self, features: Vector, target: Vector) -> RegressorPair:
         """Fit on pixels: features ``(n, n_features)``, intensities ``(n,)``."""
+        with isolated_generators(self.random_state):  # of which an SVR draws, for one
+            return self._fit(features, target)
+
+    def _fit(self, features: Vector, target: Vector) -> RegressorPair:
         self.center_, self.scale_ = _center_and_scale(target)
         self.mean_ = self._clone().fit(features, target)
         error = (target - self.mean_.predict(features)) ** 2

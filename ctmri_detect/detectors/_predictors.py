@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
+from ctmri_detect._random import isolated_generators
 from ctmri_detect.detectors._pixel_features import PairFeatures, Places
 from ctmri_detect.detectors._pixel_fit import fit_on_pixels, predictable
 from ctmri_detect.detectors._standardise import standardise
 from ctmri_detect.imageops.recalibrate import recalibrate
-from ctmri_detect.networks.device import PortableNetwork, isolated_generators, resolve_device
+from ctmri_detect.networks.device import PortableNetwork, own_settings, resolve_device
 from ctmri_detect.networks.training import Training, fit_network
 from ctmri_detect.validation import CT, MRI, PairReader
 
@@ -145,6 +146,7 @@ class UNetPredictor(PortableNetwork, BaseEstimator):
         self.trim = trim
         self.device = device
 
+    @own_settings()
     def fit(self, X: PairReader, rng: np.random.RandomState) -> UNetPredictor:
         """Train on all slices."""
         import torch
@@ -171,6 +173,7 @@ class UNetPredictor(PortableNetwork, BaseEstimator):
         """Nothing but the block is needed."""
         return None
 
+    @own_settings()
     def predict(self, X: Block, described: Any, targets: Sequence[int] = (CT, MRI)) -> Prediction:
         """Mean and variance of both planes, ``(n, 2, height, width)`` each."""
         import torch

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._parameters import Constraints
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.imageops.position import position_statistics
 from ctmri_detect.scoring import MapScoring
@@ -56,6 +57,8 @@ class AtlasDetector(BasePairedDetector):
     _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
     _trains = False
     _threaded = True
+
+    _parameter_constraints: ClassVar[Constraints] = {"map_scoring": [MapScoring, None]}
 
     def __init__(self, map_scoring: MapScoring | None = None) -> None:
         self.map_scoring = map_scoring

@@ -9,20 +9,31 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._extras import require
+from ctmri_detect._parameters import (
+    BOOLEAN,
+    DEVICE,
+    RANDOM_STATE,
+    Constraints,
+    OneOf,
+    SequenceOf,
+    integer,
+    number,
+)
+from ctmri_detect._random import isolated_generators, own_random_state
 from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.base.estimator import PlainOutput
 from ctmri_detect.detectors import _autoencoder_parts as parts
 from ctmri_detect.detectors._standardise import standardise
-from ctmri_detect.networks.device import PortableNetwork, isolated_generators, resolve_device
+from ctmri_detect.networks.device import PortableNetwork, resolve_device
 from ctmri_detect.networks.training import Training, check_training, fit_network
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader
 
 
-class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
+class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
     """Rebuild a pair with a network that has seen healthy ones, and see what does not come back.
 
     What keeps the network from rebuilding a lesion is the `objective`: a narrow bottleneck
@@ -124,6 +135,24 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
     """
 
     _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
+    _parameter_constraints: ClassVar[Constraints] = {
+        "objective": [OneOf(*parts.OBJECTIVES)],
+        "predict_variance": [*BOOLEAN, None],
+        "residual": [OneOf(*parts.RESIDUALS), None],
+        "latent_dim": [integer(1)],
+        "channels": [
+            SequenceOf("an integer of 1 or more for each scale, as in (16, 32, 64)", integer(1)),
+            None,
+        ],
+        "noise": [number(0)],
+        "beta": [number(0)],
+        "warm_start": BOOLEAN,
+        "training": [Training, None],
+        "map_scoring": [MapScoring, None],
+        "device": DEVICE,
+        "engine": [OneOf("torch", "onnxruntime")],
+        "random_state": RANDOM_STATE,
+    }
     _resolved: ClassVar[dict[str, str]] = {
         "map_scoring": "_default_map_scoring",
         "training": "_default_training",
@@ -167,8 +196,11 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
             return MapScoring(smoothing=1.5, fusion="max")
         return MapScoring()
 
+    def _check_parameters(self) -> None:
+        parts.check_together(self)
+        check_training(self.training, self.random_state)
+
     def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
-        parts.check_parameters(self)
         self._start: Any = None
         if self.warm_start and hasattr(self, "network_"):
             parts.check_warm_start(self, X, codes)
@@ -177,9 +209,8 @@ class ConvAutoencoderDetector(PortableNetwork, BasePairedDetector):
     def _fit(self, X: PairReader) -> None:
         require("torch", extra="torch")
         training = self._default_training() if self.training is None else self.training
-        check_training(training, self.random_state)
         self.training_ = clone(training)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        seed = own_random_state(self.random_state).randint(2**31 - 1)
         self.device_ = resolve_device(self.device)
         if self._start is None:
             with isolated_generators(seed):

@@ -8,14 +8,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import check_random_state
 
 from ctmri_detect._extras import require
+from ctmri_detect._parameters import (
+    DEVICE,
+    RANDOM_STATE,
+    Constraints,
+    OneOf,
+    SequenceOf,
+    Such,
+    integer,
+    number,
+)
+from ctmri_detect._random import own_random_state
 from ctmri_detect.base import BasePairedDetector, PairedTags
 from ctmri_detect.datasets.pairing import pairing_verdict
 from ctmri_detect.detectors._alignment import registered
 from ctmri_detect.detectors._pixel_fit import fit_on_pixels
-from ctmri_detect.detectors._pixel_regressor import PixelRegressor, RegressorPair
+from ctmri_detect.detectors._pixel_regressor import PixelRegressor, RegressorPair, is_regressor
 from ctmri_detect.detectors._predictors import (
     PixelPredictor,
     UNetPredictor,
@@ -132,6 +142,25 @@ class CrossModalDetector(BasePairedDetector):
     ['MRI', 'brighter']
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "evidence": [
+            SequenceOf(
+                f"a tuple of one or more of {', '.join(EVIDENCE)}, such as ('mismatch',)",
+                OneOf(*EVIDENCE),
+            )
+        ],
+        "predictor": [
+            OneOf("pixel", "unet"),
+            Such("a scikit-learn regressor (an instance)", is_regressor),
+        ],
+        "tolerance": [integer(0)],
+        "trim": [number(0, below=0.5)],
+        "pixels_per_slice": [integer(1)],
+        "training": [Training, None],
+        "map_scoring": [MapScoring, None],
+        "device": DEVICE,
+        "random_state": RANDOM_STATE,
+    }
     _resolved: ClassVar[dict[str, str]] = {
         "map_scoring": "_default_map_scoring",
         "training": "_default_training",
@@ -181,36 +210,15 @@ class CrossModalDetector(BasePairedDetector):
 
     def __sklearn_tags__(self) -> PairedTags:
         tags = super().__sklearn_tags__()
-        chosen = self.evidence or ()
+        known = isinstance(self.evidence, (Sequence, np.ndarray))  # `fit` refuses anything else
+        chosen = tuple(self.evidence) if known else ()
         tags.missing_modality = "within" in chosen or "mismatch" not in chosen
         return tags
 
     def _check_parameters(self) -> None:
-        chosen = tuple(self.evidence or ())
-        if not chosen or not set(chosen) <= set(EVIDENCE) or isinstance(self.evidence, str):
-            raise ValueError(
-                f"evidence is {self.evidence!r}; expected a tuple of one or more of "
-                f"{', '.join(EVIDENCE)}, such as ('mismatch',)."
-            )
-        known = (
-            self.predictor in ("pixel", "unet")
-            if isinstance(self.predictor, str)
-            else (hasattr(self.predictor, "fit") and hasattr(self.predictor, "predict"))
-        )
-        rules = [
-            ("predictor", known, '"pixel", "unet" or a scikit-learn regressor'),
-            ("tolerance", self.tolerance >= 0, "0 or more pixels"),
-            ("trim", 0 <= self.trim < 0.5, "at least 0 and below 0.5"),
-            ("pixels_per_slice", self.pixels_per_slice >= 1, "at least 1"),
-        ]
-        for name, good, expected in rules:
-            if not good:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
+        check_training(self.training, self.random_state)
 
     def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
-        self._check_parameters()
-        if self.training is not None:
-            check_training(self.training, self.random_state)
         if "mismatch" not in self.evidence:
             return
         verdict = pairing_verdict(X, codes)
@@ -227,7 +235,7 @@ class CrossModalDetector(BasePairedDetector):
 
     def _fit(self, X: PairReader) -> None:
         self.mean_, self.sd_ = position_statistics(X)
-        rng = check_random_state(self.random_state)
+        rng = own_random_state(self.random_state)
         self.predictors_: dict[str, Any] = {}
         for kind in EVIDENCE:
             if kind in self.evidence and kind != "within":

@@ -6,9 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import check_random_state
 
+from ctmri_detect._parameters import DEVICE, RANDOM_STATE, Constraints, OneOf, Such, integer
+from ctmri_detect._random import own_random_state
 from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.detectors._outlier import NAMES, is_outlier_estimator
 from ctmri_detect.detectors._patches import PatchScorer, upsampled
 from ctmri_detect.features.backbone import BackboneFeatures
 from ctmri_detect.scoring import MapScoring
@@ -98,6 +100,22 @@ class DeepFeatureDetector(BasePairedDetector):
 
     _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "detector": [
+            OneOf(*NAMES),
+            Such(
+                "an outlier estimator (an instance) of PyOD or scikit-learn that needs no labels "
+                "and has score_samples for new samples, such as LocalOutlierFactor(novelty=True)",
+                is_outlier_estimator,
+            ),
+        ],
+        "n_components": [integer(1)],
+        "patches_per_slice": [integer(1)],
+        "map_scoring": [MapScoring, None],
+        "device": DEVICE,
+        "random_state": RANDOM_STATE,
+    }
+
     def __init__(
         self,
         detector: Any = "mahalanobis",
@@ -115,11 +133,7 @@ class DeepFeatureDetector(BasePairedDetector):
         self.random_state = random_state
 
     def _fit(self, X: PairReader) -> None:
-        for name in ("n_components", "patches_per_slice"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"{name} is {value!r}; expected an integer of 1 or more.")
-        rng = check_random_state(self.random_state)
+        rng = own_random_state(self.random_state)
         self.features_ = BackboneFeatures(device=self.device).fit(X)
         self.device_ = self.features_.device_
         self.scorers_ = [

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._parameters import Constraints
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader
@@ -52,6 +53,8 @@ class ThresholdDetector(BasePairedDetector):
 
     _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
     _trains = False
+
+    _parameter_constraints: ClassVar[Constraints] = {"map_scoring": [MapScoring, None]}
 
     def __init__(self, map_scoring: MapScoring | None = None) -> None:
         self.map_scoring = map_scoring

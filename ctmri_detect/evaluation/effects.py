@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.evaluation._cases import ALL, NORMAL
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics import image_roc_auc_score
@@ -20,6 +21,7 @@ FACTORS = ("size", "contrast", "place")
 _COUNTS = ["n_lesions", "n_patients", "n_found", "rate", "low", "high", "auroc"]
 
 
+@with_default_floats
 def lesion_effects(
     frame: pd.DataFrame,
     decision: Any,

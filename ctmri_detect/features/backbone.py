@@ -15,8 +15,10 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._extras import require
-from ctmri_detect.base.estimator import PairedEstimator
-from ctmri_detect.networks.device import available_device, resolve_device
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import DEVICE, Constraints, check_parameters
+from ctmri_detect.base.estimator import PairedEstimator, PlainOutput
+from ctmri_detect.networks.device import available_device, own_settings, resolve_device
 from ctmri_detect.validation import PairReader, check_pairs
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -27,7 +29,7 @@ _BATCH = 16
 _PIXELS_KEPT = 200_000  # at most, for the percentiles
 
 
-class BackboneFeatures(TransformerMixin, PairedEstimator):
+class BackboneFeatures(PlainOutput, TransformerMixin, PairedEstimator):
     """What a network trained on photographs sees in each plane.
 
     EfficientNet-Lite0, pretrained on ImageNet and never changed, turns each plane into a grid
@@ -76,10 +78,12 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
     """
 
     _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
+    _parameter_constraints: ClassVar[Constraints] = {"device": DEVICE}
 
     def __init__(self, device: str = "auto") -> None:
         self.device = device
 
+    @with_default_floats
     def fit(self, X: Any, y: Any = None) -> BackboneFeatures:
         """Find black and white of each plane, and check that the weights are there.
 
@@ -99,6 +103,7 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
         ValueError
             Where the weights are not the published ones, or the device is unknown.
         """
+        check_parameters(self)
         reader = check_pairs(X)
         self.device_ = resolve_device(self.device)
         load_backbone(self.device_)  # fails here rather than in transform
@@ -106,6 +111,7 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
         self.image_shape_ = reader.shape[2:]
         return self
 
+    @with_default_floats
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Feature grids of both planes.
 
@@ -127,6 +133,8 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
             parts.append(self.grids(reader[rows])[: len(reader) - start])
         return np.concatenate(parts)
 
+    @with_default_floats
+    @own_settings()
     def grids(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """What `transform` does, for one checked block.
 
@@ -165,6 +173,7 @@ class BackboneFeatures(TransformerMixin, PairedEstimator):
 
 
 @lru_cache(maxsize=4)
+@own_settings()
 def load_backbone(device: str = "cpu") -> Any:
     """The pretrained network, read once a process and shared.
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch
 
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._random import own_random_state
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_groups, plain_array
 
@@ -19,6 +21,7 @@ Metric = Callable[[Array, Array], float]
 _FEWEST_PATIENTS = 3  # two patients make three different draws: no distribution
 
 
+@with_default_floats
 def patient_bootstrap(
     y: Any,
     score: Any,
@@ -114,7 +117,7 @@ def patient_bootstrap(
     y, score = np.asarray(plain_array(y)), np.asarray(plain_array(score))
     samples = _samples_by_patient(y, score, groups)
     _check_settings(n_resamples, confidence_level)
-    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    rng = own_random_state(random_state)
     estimate = float(metric(y, score))  # its errors about wrong input are the caller's to see
     if np.isnan(estimate):
         raise InvalidPairsError(

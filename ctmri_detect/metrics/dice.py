@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics._levels import best_dice, rank_pixels
 from ctmri_detect.metrics._maps import Maps, MaskedMaps, check_share, no_healthy, no_lesion
 from ctmri_detect.metrics._quantile import exceeded_by
 
 
+@with_default_floats
 def dice_score(masks: Any, maps: Any, threshold: float) -> float:
     """Dice of the pixels above a threshold that was fixed beforehand.
 
@@ -62,6 +64,7 @@ def dice_score(masks: Any, maps: Any, threshold: float) -> float:
     return 2 * hits / (taken + lesion)
 
 
+@with_default_floats
 def best_dice_score(masks: Any, maps: Any) -> float:
     """The largest Dice that any threshold gives, over the pixels of all samples.
 
@@ -97,6 +100,7 @@ def best_dice_score(masks: Any, maps: Any) -> float:
     return best_dice(rank_pixels(MaskedMaps(masks, maps)))
 
 
+@with_default_floats
 def normal_threshold(maps: Any, false_positive_rate: float = 0.05) -> float:
     """The lowest map value that at most this share of the observed pixels lies above.
 
@@ -135,6 +139,7 @@ def normal_threshold(maps: Any, false_positive_rate: float = 0.05) -> float:
     return threshold
 
 
+@with_default_floats
 def dice_at_false_positive_rate_score(masks: Any, maps: Any, max_fpr: float = 0.05) -> float:
     """Dice at the lowest threshold that at most `max_fpr` of the healthy pixels lie above.
 

@@ -9,10 +9,13 @@ import pandas as pd
 from scipy.stats import friedmanchisquare, studentized_range
 from sklearn.utils import Bunch
 
+from ctmri_detect._floats import with_default_floats
+
 _FEWEST_DATASETS = 5
 _FEWEST_METHODS = 3
 
 
+@with_default_floats
 def friedman_nemenyi(table: Any, *, alpha: float = 0.05, larger_is_better: bool = True) -> Bunch:
     """Compare methods over several data sets by their ranks.
 

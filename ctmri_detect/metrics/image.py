@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics._maps import check_share
 from ctmri_detect.metrics._quantile import allowed
@@ -25,6 +26,7 @@ def _image_inputs(y_true: Any, decision: Any) -> tuple[npt.NDArray[np.bool_], np
     return anomalous, decision
 
 
+@with_default_floats
 def image_roc_auc_score(y_true: Any, decision: Any) -> float:
     """Area under the ROC curve: how often an anomalous sample scores below a normal one.
 
@@ -54,6 +56,7 @@ def image_roc_auc_score(y_true: Any, decision: Any) -> float:
     return float(roc_auc_score(anomalous, -decision))
 
 
+@with_default_floats
 def image_average_precision_score(y_true: Any, decision: Any) -> float:
     """Average precision with the anomaly as the positive class.
 
@@ -85,6 +88,7 @@ def image_average_precision_score(y_true: Any, decision: Any) -> float:
     return float(average_precision_score(anomalous, -decision))
 
 
+@with_default_floats
 def sensitivity_at_specificity_score(
     y_true: Any, decision: Any, specificity: float = 0.95
 ) -> float:
@@ -133,6 +137,7 @@ def sensitivity_at_specificity_score(
     return float(np.mean(decision[anomalous] < normal[flagged]))
 
 
+@with_default_floats
 def f1_max_score(y_true: Any, decision: Any) -> float:
     """The largest F1 over all thresholds, the anomaly as the positive class.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.metrics._candidates import find_lesions
 from ctmri_detect.metrics._maps import MaskedMaps, no_lesion
 from ctmri_detect.validation import check_groups
@@ -18,6 +19,7 @@ Numbers = npt.NDArray[np.float64]
 _RATES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)  # those of LUNA16
 
 
+@with_default_floats
 def froc_curve(
     masks: Any, maps: Any, groups: Any = None, *, min_distance: int = 5
 ) -> tuple[Numbers, Numbers, Numbers]:
@@ -94,6 +96,7 @@ def froc_curve(
     return false_positives, _reach(found.lesions, thresholds) / len(found.lesions), thresholds
 
 
+@with_default_floats
 def lesion_sensitivity_score(
     masks: Any,
     maps: Any,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics._maps import Heat, MaskedMaps, missed_last, no_lesion
 
@@ -15,6 +16,7 @@ Numbers = npt.NDArray[np.float64]
 _BUFFER = 2**18  # normal pixels kept before the highest of them are chosen again
 
 
+@with_default_floats
 def aupimo_score(
     masks: Any,
     maps: Any,

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.metrics._levels import area_under_roc, average_precision, rank_pixels
 from ctmri_detect.metrics._maps import MaskedMaps, no_lesion
 
 
+@with_default_floats
 def pixel_average_precision_score(masks: Any, maps: Any) -> float:
     """Average precision of the pixels of all samples together.
 
@@ -48,6 +50,7 @@ def pixel_average_precision_score(masks: Any, maps: Any) -> float:
     return average_precision(rank_pixels(MaskedMaps(masks, maps)))
 
 
+@with_default_floats
 def pixel_roc_auc_score(masks: Any, maps: Any) -> float:
     """Area under the ROC curve of the pixels: how often a lesion pixel outranks a healthy one.
 
@@ -82,6 +85,7 @@ def pixel_roc_auc_score(masks: Any, maps: Any) -> float:
     return area_under_roc(rank_pixels(MaskedMaps(masks, maps)))
 
 
+@with_default_floats
 def masked_lesion_share(masks: Any, maps: Any) -> float:
     """Share of lesion pixels that the maps did not observe (NaN).
 

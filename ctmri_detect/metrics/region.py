@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.metrics._levels import area_under_roc, rank_pixels
 from ctmri_detect.metrics._maps import Mask, MaskedMaps, check_share
 from ctmri_detect.metrics._regions import label_lesions
 
 
+@with_default_floats
 def aupro_score(masks: Any, maps: Any, max_fpr: float = 0.3) -> float:
     """Area under the per-region overlap curve (AUPRO): all lesions count alike.
 

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.stats import norm
 from sklearn.utils import Bunch
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.metrics._placements import Placements, patients_of
 from ctmri_detect.metrics.image import _image_inputs
 from ctmri_detect.validation import plain_array
@@ -19,6 +20,7 @@ from ctmri_detect.validation import plain_array
 _PAIR_COLUMNS = ["auroc_a", "auroc_b", "difference", "low", "high", "standard_error", "p_value"]
 
 
+@with_default_floats
 def delong_test(
     y_true: Any,
     decision_a: Any,
@@ -115,6 +117,7 @@ def _normal_test(difference: float, error: float, level: float) -> tuple[float, 
     return (float("nan"), float("nan")) if difference else (1.0, 0.0)
 
 
+@with_default_floats
 def pairwise_delong(
     y_true: Any,
     decisions: Mapping[str, Any],
@@ -175,6 +178,7 @@ def pairwise_delong(
     return table.assign(p_holm=holm_correction(table["p_value"]))
 
 
+@with_default_floats
 def holm_correction(p_values: Any) -> npt.NDArray[np.float64]:
     """Adjust p-values so that those below alpha hold one false finding with probability alpha.
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import check_random_state
 
+from ctmri_detect._random import own_random_state
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_groups, check_target, plain_array
 
@@ -77,7 +77,7 @@ def train_validation_test_split(
     odd = np.zeros(n_patients, dtype=bool)
     if y is not None:
         odd[codes[check_target(y, len(codes)) == -1]] = True
-    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    rng = own_random_state(random_state)
     part = np.empty(n_patients, dtype=int)
     parts = [i for i in _SCARCE_ANOMALIES if shares[i] > 0]
     with_odd = _apportion(int(odd.sum()), shares, parts)

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from copy import copy
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
+from ctmri_detect._parameters import (
+    BOOLEAN,
+    RANDOM_STATE,
+    CheckedParameters,
+    Constraints,
+    check_parameters,
+    integer,
+)
+from ctmri_detect._random import own_random_state
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_groups, check_target
 
 Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
-class NormalOnlyGroupKFold(GroupKFold):
+class NormalOnlyGroupKFold(CheckedParameters, GroupKFold):
     """K folds by patient; the training side keeps its normal samples only.
 
     A patient is on one side of each split, so that no test image has a neighbour of the same
@@ -29,7 +39,7 @@ class NormalOnlyGroupKFold(GroupKFold):
     shuffle : bool, default=False
         Assign patients to folds at random, instead of by size.
     random_state : int, RandomState or None, default=None
-        Seed of the shuffling.
+        Seed of the shuffling. None takes fresh entropy in each split.
 
     References
     ----------
@@ -46,10 +56,18 @@ class NormalOnlyGroupKFold(GroupKFold):
     [2 3 4] [0 1]
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "n_splits": [integer(2)],
+        "shuffle": BOOLEAN,
+        "random_state": RANDOM_STATE,
+    }
+
     def __init__(
         self, n_splits: int = 5, *, shuffle: bool = False, random_state: Any = None
     ) -> None:
-        super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
+        self.n_splits, self.shuffle, self.random_state = n_splits, shuffle, random_state
+        check_parameters(self)  # here, as scikit-learn's splitters do
+        super().__init__(n_splits, shuffle=bool(shuffle), random_state=random_state)
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Fold]:
         """Yield training and test rows.
@@ -69,11 +87,14 @@ class NormalOnlyGroupKFold(GroupKFold):
             sample to train on.
         """
         codes, target = _checked(X, y, groups)
-        for train, test in super().split(np.zeros(len(codes)), None, codes):
+        folds = copy(self)
+        if self.shuffle:
+            folds.random_state = own_random_state(self.random_state)
+        for train, test in GroupKFold.split(folds, np.zeros(len(codes)), None, codes):
             yield _normal(train, target), test
 
 
-class LeaveOnePatientOut(LeaveOneGroupOut):
+class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
     """One split a patient: tested on that one, trained on all others.
 
     The most training data that a split by patient leaves, for small data sets; as many fits as
@@ -97,8 +118,11 @@ class LeaveOnePatientOut(LeaveOneGroupOut):
     [0 2 3] [4]
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {"normal_only": BOOLEAN}
+
     def __init__(self, normal_only: bool = True) -> None:
         self.normal_only = normal_only
+        check_parameters(self)
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Fold]:
         """Yield training and test rows, the patients in the order of their names.

@@ -95,7 +95,8 @@ class LossNet(NeuralNet):
         if self.channels_last and x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)
         kind = torch.device(self.where).type
-        with torch.autocast(kind, dtype=torch.bfloat16, enabled=self.bfloat16):
+        # no cache: within an autocast of the user's it would keep the weights of an earlier step
+        with torch.autocast(kind, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False):
             out = super().infer(x, **fit_params)
         return _float32(out)
 

@@ -19,6 +19,7 @@ from ctmri_detect.networks._state import State, epochs
 from ctmri_detect.networks.device import (
     check_compiler,
     isolated_generators,
+    own_settings,
     resolve_device,
     resolve_precision,
 )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 VALIDATION_FRACTION = 0.2  # with patience, where nothing else is set
 
 
+@own_settings()
 def run(
     module: nn.Module,
     data: Any,

@@ -16,7 +16,7 @@ def mirrored(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
             f'augmentation is "flip", but the data of shape {tuple(x.shape)} are no images; '
             "expected (n, channels, height, width). Set augmentation=None."
         )
-    chosen = (torch.rand(len(x)) < 0.5).to(x.device)
+    chosen = (torch.rand(len(x), dtype=torch.float32) < 0.5).to(x.device)
     shape = (-1,) + (1,) * (x.ndim - 1)
     flipped = torch.where(chosen.view(shape), x.flip(-1), x)
     if y is x:

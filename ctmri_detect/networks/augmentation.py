@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import (
+    CheckedParameters,
+    Constraints,
+    OneOf,
+    check_parameters,
+    check_value,
+    number,
+)
 from ctmri_detect.networks._variants import KNOTS, Draws, Exact, Floats, vary
 
-_MOST = {
-    "flip": 1,
-    "rotation": 180,
-    "zoom": 1,
-    "shift": 0.5,
-    "elastic": 0.12,  # .48 of the spline grid's spacing, a quarter of the side: it can't fold
-    "noise": np.inf,
-    "bias_field": 10,
-    "gamma": 10,
-    "modality_dropout": 1,
-    "misregistration": np.inf,
-}
 
-
-class Augmentation(BaseEstimator):
+class Augmentation(CheckedParameters, BaseEstimator):
     """Show a network each training pair a little differently every time.
 
     Few patients teach a network their positions, contrasts and noise by heart. Pairs that are
@@ -101,6 +96,19 @@ class Augmentation(BaseEstimator):
     ((4, 2, 32, 32), True)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "flip": [number(0, 1)],
+        "rotation": [number(0, 180)],
+        "zoom": [number(0, 1)],
+        "shift": [number(0, 0.5)],
+        "elastic": [number(0, 0.12)],  # .48 of the spline grid's spacing: it can't fold
+        "noise": [number(0)],
+        "bias_field": [number(0, 10)],
+        "gamma": [number(0, 10)],
+        "modality_dropout": [number(0, 1)],
+        "misregistration": [number(0)],
+    }
+
     def __init__(
         self,
         flip: float = 0.5,
@@ -125,6 +133,7 @@ class Augmentation(BaseEstimator):
         self.modality_dropout = modality_dropout
         self.misregistration = misregistration
 
+    @with_default_floats
     def draw(self, rng: np.random.Generator, n: int, shape: tuple[int, int]) -> Draws:
         """Draw what happens to `n` pairs of `shape` (height, width); `rng` is the only source.
 
@@ -133,7 +142,7 @@ class Augmentation(BaseEstimator):
         ValueError
             For a parameter out of its range.
         """
-        check_augmentation(self)
+        check_parameters(self)
         side = min(shape) - 1
 
         def even(bound: float, *tail: int) -> Exact:
@@ -157,6 +166,7 @@ class Augmentation(BaseEstimator):
         )
 
     @staticmethod
+    @with_default_floats
     def apply(X: npt.NDArray[np.floating], draws: Draws) -> Floats:
         """The variants of `X` that `draws` describe; `X` is left as it is.
 
@@ -187,16 +197,8 @@ class Augmentation(BaseEstimator):
         return out
 
 
-def check_augmentation(augmentation: Augmentation) -> None:
-    """Raise a ValueError that names the first parameter out of its range."""
-    for name, most in _MOST.items():
-        value = getattr(augmentation, name)
-        number = isinstance(value, Real) and not isinstance(value, bool)
-        if not number or not 0 <= value <= most or value == np.inf:
-            expected = f"from 0 to {most}" if most < np.inf else "of at least 0"
-            raise ValueError(
-                f"Augmentation's {name} is {value!r}; expected a finite number {expected}."
-            )
+AUGMENTATION = [OneOf("flip", "default"), Augmentation, None]
+"""What `Training`'s parameter `augmentation` may be, see `as_augmentation`."""
 
 
 def as_augmentation(value: Any) -> Augmentation | None:
@@ -209,18 +211,12 @@ def as_augmentation(value: Any) -> Augmentation | None:
     ValueError
         For anything else.
     """
-    if value is None or isinstance(value, Augmentation):
-        return value
-    if isinstance(value, str) and value == "default":
-        return Augmentation()
-    if isinstance(value, str) and value == "flip":
-        return no_augmentation().set_params(flip=0.5)
-    raise ValueError(
-        f'Training\'s augmentation is {value!r}; expected "flip", "default", an Augmentation '
-        "or None."
-    )
+    check_value("Training's augmentation", value, AUGMENTATION)
+    if isinstance(value, str):
+        return Augmentation() if value == "default" else no_augmentation().set_params(flip=0.5)
+    return value
 
 
 def no_augmentation() -> Augmentation:
     """Every part switched off."""
-    return Augmentation(**dict.fromkeys(_MOST, 0.0))
+    return Augmentation(**dict.fromkeys(Augmentation().get_params(), 0.0))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,18 +56,18 @@ class PairAutoencoder(PairNetwork):
         factor = 2 ** len(channels)
         grid = tuple(max(LEAST_GRID, -(-side // factor)) for side in image_shape)
         self.padded_shape = tuple(side * factor for side in grid)
-        down = [_down(a, b) for a, b in pairwise((4, *channels))]
+        down = [_block(nn.Conv2d, a, b) for a, b in pairwise((4, *channels))]
         cells = channels[-1] * grid[0] * grid[1]
         self.encoder = nn.Sequential(
-            *down, nn.Flatten(), nn.Linear(cells, self._n_encoded(latent_dim))
+            *down, nn.Flatten(), nn.Linear(cells, self._n_encoded(latent_dim), dtype=torch.float32)
         )
-        up = [_up(a, b) for a, b in pairwise(channels[::-1])]
+        up = [_block(nn.ConvTranspose2d, a, b) for a, b in pairwise(channels[::-1])]
         self.decoder = nn.Sequential(
-            nn.Linear(latent_dim, cells),
+            nn.Linear(latent_dim, cells, dtype=torch.float32),
             nn.Unflatten(1, (channels[-1], *grid)),
             nn.LeakyReLU(0.1),
             *up,
-            nn.ConvTranspose2d(channels[0], 4 if predict_variance else 2, 4, stride=2, padding=1),
+            _conv(nn.ConvTranspose2d, channels[0], 4 if predict_variance else 2),
         )
 
     def _n_encoded(self, latent_dim: int) -> int:
@@ -123,7 +124,7 @@ class VariationalAutoencoder(PairAutoencoder):
         super().__init__(image_shape, latent_dim, channels, predict_variance)
         self.config["beta"] = float(beta)
         self.beta = float(beta)
-        half = torch.randn(DRAWS // 2, latent_dim)
+        half = torch.randn(DRAWS // 2, latent_dim, dtype=torch.float32)
         self.register_buffer("noise", torch.cat([half, -half]))
 
     def _n_encoded(self, latent_dim: int) -> int:
@@ -158,11 +159,12 @@ class VariationalAutoencoder(PairAutoencoder):
         return rebuilt + self.beta * out[2].sum() / pixels
 
 
-def _down(c_in: int, c_out: int) -> nn.Sequential:
-    conv = nn.Conv2d(c_in, c_out, 4, stride=2, padding=1)
-    return nn.Sequential(conv, nn.BatchNorm2d(c_out), nn.LeakyReLU(0.1))
+def _conv(kind: Any, c_in: int, c_out: int) -> nn.Module:
+    """A convolution that halves, or a transposed one that doubles."""
+    layer: nn.Module = kind(c_in, c_out, 4, stride=2, padding=1, dtype=torch.float32)
+    return layer
 
 
-def _up(c_in: int, c_out: int) -> nn.Sequential:
-    conv = nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1)
-    return nn.Sequential(conv, nn.BatchNorm2d(c_out), nn.LeakyReLU(0.1))
+def _block(kind: Any, c_in: int, c_out: int) -> nn.Sequential:
+    norm = nn.BatchNorm2d(c_out, dtype=torch.float32)
+    return nn.Sequential(_conv(kind, c_in, c_out), norm, nn.LeakyReLU(0.1))

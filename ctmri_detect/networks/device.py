@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import random
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from typing import Any
 
-import numpy as np
-
 from ctmri_detect._extras import require
+from ctmri_detect._random import isolated_generators
+
+__all__ = [
+    "PRECISIONS",
+    "PortableNetwork",
+    "available_device",
+    "check_compiler",
+    "isolated_generators",
+    "own_settings",
+    "resolve_device",
+    "resolve_precision",
+]
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -132,40 +141,30 @@ def check_compiler(device: str) -> None:
 
 
 @contextmanager
-def isolated_generators(seed: int) -> Iterator[None]:
-    """Seed the global generators for a while, and put them back as they were.
+def own_settings() -> Iterator[None]:
+    """Torch's own settings for a while, in this thread, whatever those of the user's program are.
 
-    Initialisers of torch modules and some foreign estimators know no other source of random
-    numbers than torch's, numpy's and Python's global generators.
-
-    Parameters
-    ----------
-    seed : int
-        From 0 to 2**32 - 1.
+    A network is trained and scores alike under ``torch.no_grad``, ``torch.autocast`` and
+    ``torch.set_default_device``. The default dtype is the whole process's, so it is left alone:
+    networks name theirs, float32.
 
     Examples
     --------
-    >>> before = np.random.get_state()[1].copy()
-    >>> with isolated_generators(0):
-    ...     _ = np.random.rand()
-    >>> bool((np.random.get_state()[1] == before).all())
+    >>> import torch
+    >>> with torch.no_grad(), own_settings():
+    ...     torch.is_grad_enabled()
     True
     """
     torch = require("torch", extra="torch")
-    numpy_state = np.random.get_state()  # noqa: NPY002
-    python_state = random.getstate()
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
-        try:
-            torch.random.default_generator.manual_seed(seed)  # torch.manual_seed wakes CUDA up
-            for index in devices:
-                torch.cuda.default_generators[index].manual_seed(seed)
-            np.random.seed(seed)  # noqa: NPY002
-            random.seed(seed)
-            yield
-        finally:
-            np.random.set_state(numpy_state)  # noqa: NPY002
-            random.setstate(python_state)
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
 
 
 class PortableNetwork:

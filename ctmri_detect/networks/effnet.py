@@ -99,7 +99,8 @@ def folded(weights: dict[str, Tensor]) -> EfficientNetLite0:
     EfficientNetLite0
         In evaluation mode, channels last, without gradients.
     """
-    network = EfficientNetLite0()
+    with torch.device("meta"):  # no initial weights are drawn
+        network = EfficientNetLite0()
     _fold(network.stem, weights, "_conv_stem", "_bn0")
     for i, module in enumerate(network.blocks):
         block = cast(InvertedBottleneck, module)
@@ -117,4 +118,4 @@ def _fold(conv: nn.Conv2d, weights: dict[str, Tensor], name: str, norm: str) -> 
     scale = weights[f"{norm}.weight"] / torch.sqrt(variance + BATCH_NORM_EPSILON)
     kernel = weights[f"{name}.weight"] * scale[:, None, None, None]
     bias = weights[f"{norm}.bias"] - mean * scale
-    conv.load_state_dict({"weight": kernel, "bias": bias})
+    conv.load_state_dict({"weight": kernel, "bias": bias}, assign=True)

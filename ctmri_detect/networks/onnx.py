@@ -14,10 +14,12 @@ import torch
 from torch import nn
 
 from ctmri_detect._extras import require
+from ctmri_detect.networks.device import own_settings
 
 _SESSIONS: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()  # a session can't be pickled
 
 
+@own_settings()
 def onnx_bytes(network: nn.Module, image_shape: tuple[int, ...]) -> bytes:
     """A network of pairs as an ONNX model, for any number of pairs.
 
@@ -29,7 +31,7 @@ def onnx_bytes(network: nn.Module, image_shape: tuple[int, ...]) -> bytes:
     require("onnx", extra="onnx")
     require("onnxscript", extra="onnx")
     copy = deepcopy(network).cpu().eval()
-    example = torch.zeros(2, 2, *image_shape)
+    example = torch.zeros(2, 2, *image_shape, dtype=torch.float32)
     with _quiet():
         program: Any = torch.onnx.export(
             copy,

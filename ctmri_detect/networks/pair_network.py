@@ -31,8 +31,8 @@ class PairNetwork(nn.Module):
     def __init__(self, predict_variance: bool = True) -> None:
         super().__init__()
         self.config: dict[str, Any] = {"predict_variance": bool(predict_variance)}
-        self.register_buffer("center", torch.zeros(1, 2, 1, 1))
-        self.register_buffer("scale", torch.ones(1, 2, 1, 1))
+        self.register_buffer("center", torch.zeros(1, 2, 1, 1, dtype=torch.float32))
+        self.register_buffer("scale", torch.ones(1, 2, 1, 1, dtype=torch.float32))
 
     def reconstruct(self, z: Tensor, seen: Tensor) -> Tensor:
         """Mean, and where wanted log-variance, of both planes: ``(n, 2 or 4, h, w)``."""
@@ -88,7 +88,7 @@ def _kept_planes(seen: Tensor) -> Tensor:
     """Withhold one plane from some of the samples that have both: bool ``(n, 2, 1, 1)``."""
     n = len(seen)
     both = seen.flatten(2).any(dim=2).all(dim=1)
-    dropped = torch.rand(n, device=seen.device) < PLANE_DROPOUT
-    which = torch.rand(n, device=seen.device) < 0.5
+    dropped = torch.rand(n, device=seen.device, dtype=torch.float32) < PLANE_DROPOUT
+    which = torch.rand(n, device=seen.device, dtype=torch.float32) < 0.5
     lost = torch.stack([dropped & which & both, dropped & ~which & both], dim=1)
     return ~lost[:, :, None, None]

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ctmri_detect.networks.device import own_settings
+
 _CHUNK = 2048  # pixels at a time: their activations stay in the cache
 
 
@@ -27,11 +29,11 @@ class PixelNetwork(nn.Module):
         super().__init__()
         self.config = {"n_features": n_features, "width": width}
         self.layers = nn.Sequential(
-            nn.Linear(n_features, width),
+            nn.Linear(n_features, width, dtype=torch.float32),
             nn.Hardswish(),  # as good as SiLU here, and without an exponential
-            nn.Linear(width, width),
+            nn.Linear(width, width, dtype=torch.float32),
             nn.Hardswish(),
-            nn.Linear(width, 2),
+            nn.Linear(width, 2, dtype=torch.float32),
         )
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,6 +42,7 @@ class PixelNetwork(nn.Module):
         return mean, log_variance.clamp(-10, 10)  # never a variance of zero or infinity
 
 
+@own_settings()
 def new_network(n_features: int, seed: int) -> PixelNetwork:
     """A network with torch's default initial weights, the global generator left alone."""
     with torch.device("meta"):

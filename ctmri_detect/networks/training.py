@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from ctmri_detect._extras import require
-from ctmri_detect.networks._checks import check_settings
+from ctmri_detect._parameters import (
+    BOOLEAN,
+    PATH,
+    CheckedParameters,
+    Constraints,
+    HasMethods,
+    OneOf,
+    SequenceOf,
+    Such,
+    check_parameters,
+    check_value,
+    integer,
+    number,
+)
 from ctmri_detect.networks.augmentation import (
+    AUGMENTATION,
     Augmentation,
     as_augmentation,
     no_augmentation,
 )
+from ctmri_detect.networks.device import PRECISIONS
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -24,7 +39,15 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Training(BaseEstimator):
+def _is_callback(value: Any) -> bool:
+    callback = value[-1] if isinstance(value, tuple) and value else value  # or a name and one
+    return HasMethods(["on_train_begin", "on_epoch_end"]).is_satisfied_by(callback)
+
+
+_CALLBACKS = SequenceOf("a list of skorch callbacks", Such("", _is_callback), least=0)
+
+
+class Training(CheckedParameters, BaseEstimator):
     """How a network is trained; it only remembers. `docs/training.md` has examples.
 
     The device is not among the settings: it belongs to the detector, which scores on it too.
@@ -88,6 +111,30 @@ class Training(BaseEstimator):
     0.01
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "max_epochs": [integer(1)],
+        "batch_size": [integer(1)],
+        "lr": [number(above=0)],
+        "optimizer": [OneOf("adamw", "adam", "sgd")],
+        "schedule": [OneOf("onecycle"), None],
+        "patience": [integer(1), None],
+        "validation_fraction": [number(above=0, below=1), None],
+        "augmentation": AUGMENTATION,
+        "precision": [OneOf(*PRECISIONS)],
+        "compile": BOOLEAN,
+        "num_workers": [integer(0)],
+        "callbacks": [_CALLBACKS, None],
+        "verbose": [integer(0), *BOOLEAN],
+        "log_dir": [PATH, None],
+        "checkpoint_dir": [PATH, None],
+        "resume": BOOLEAN,
+        "accelerator": [
+            OneOf("auto"),
+            Such("an accelerate.Accelerator", HasMethods(["prepare", "gather"]).is_satisfied_by),
+            None,
+        ],
+    }
+
     def __init__(
         self,
         max_epochs: int = 30,
@@ -125,6 +172,13 @@ class Training(BaseEstimator):
         self.checkpoint_dir = checkpoint_dir
         self.resume = resume
         self.accelerator = accelerator
+
+    def _check_parameters(self) -> None:
+        if self.resume and self.checkpoint_dir is None:
+            raise ValueError(
+                "Training's resume is True, but checkpoint_dir is None; expected a folder to "
+                "resume from. Set both, or resume=False."
+            )
 
     def set_params(self, **params: Any) -> Training:
         """Set parameters; ``augmentation__x`` reaches into what a name or None stands for."""
@@ -215,11 +269,12 @@ def fit_network(
     )
 
 
-def check_training(training: Training, random_state: Any) -> None:
+def check_training(training: Training | None, random_state: Any) -> None:
     """Raise a ValueError that names the first setting of a detector's training out of its range."""
-    if not isinstance(training, Training):
-        raise ValueError(f"training is {training!r}; expected a Training instance or None.")
-    check_settings(training)
+    check_value("training", training, [Training, None])
+    if training is None:
+        return
+    check_parameters(training)
     if training.resume and not isinstance(random_state, Integral):
         raise ValueError(
             f"Training's resume is True, but random_state is {random_state!r}; expected an "

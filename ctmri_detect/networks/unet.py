@@ -48,8 +48,8 @@ class PairUNet(nn.Module):
             "channels": [int(c) for c in channels],
         }
         self.views, self.trim = tuple(views), float(trim)
-        self.register_buffer("center", torch.zeros(1, 2, 1, 1))
-        self.register_buffer("scale", torch.ones(1, 2, 1, 1))
+        self.register_buffer("center", torch.zeros(1, 2, 1, 1, dtype=torch.float32))
+        self.register_buffer("scale", torch.ones(1, 2, 1, 1, dtype=torch.float32))
         n_inputs = 2 * len(views) + (len(views) == 2) + 2  # planes, their masks, the place
         self.nets = nn.ModuleList(UNet(n_inputs, channels, 2) for _ in range(2))
 
@@ -115,7 +115,7 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(_block(a, b) for a, b in pairwise((n_inputs, *channels)))
         back = tuple(channels)[::-1]
         self.up = nn.ModuleList(_block(a + b, b) for a, b in pairwise(back))
-        self.out = nn.Conv2d(channels[0], n_outputs, 1)
+        self.out = nn.Conv2d(channels[0], n_outputs, 1, dtype=torch.float32)
 
     def encode(self, x: Tensor) -> list[Tensor]:
         """Features of each scale, finest first."""
@@ -140,5 +140,6 @@ class UNet(nn.Module):
 def _block(n_in: int, n_out: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for a in (n_in, n_out):
-        layers += [nn.Conv2d(a, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out), nn.SiLU()]
+        conv = nn.Conv2d(a, n_out, 3, padding=1, bias=False, dtype=torch.float32)
+        layers += [conv, nn.BatchNorm2d(n_out, dtype=torch.float32), nn.SiLU()]
     return nn.Sequential(*layers)

@@ -74,7 +74,7 @@ def build(entry: dict[str, Any], weights: bytes) -> Any:
         state = require("safetensors.torch", extra="save").load(weights)
     except require("safetensors", extra="save").SafetensorError as error:
         raise ValueError(f"The weights of {entry['class']} are damaged: {error}.") from error
-    with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and thrown away
+    with torch.device("meta"):  # no initial weights are drawn
         network = kind(**entry["config"])
     network.load_state_dict({k: v.clone() for k, v in state.items()}, assign=True)
     if entry["channels_last"]:

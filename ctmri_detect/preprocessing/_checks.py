@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
+from ctmri_detect._parameters import OneOf, SequenceOf, Such, check_value, number
+from ctmri_detect._parameters import integer as integer_of
 from ctmri_detect.validation import CT, MRI
 
-CT_UNITS = ("hu", "uint8")
+CT_UNITS = Such(
+    "'hu' (Hounsfield units) or 'uint8' (an exported brain window, values 0 to 255). Loaders say "
+    "which in their ct_units",
+    OneOf("hu", "uint8").is_satisfied_by,
+)
 
 
 def check_ct_units(value: Any, name: str) -> None:
@@ -18,11 +25,7 @@ def check_ct_units(value: Any, name: str) -> None:
     ------
     ValueError
     """
-    if value not in CT_UNITS:
-        raise ValueError(
-            f"{name} is {value!r}; expected 'hu' (Hounsfield units) or 'uint8' (an exported "
-            "brain window, values 0 to 255). Loaders say which in their ct_units."
-        )
+    check_value(name, value, [CT_UNITS])
 
 
 def check_number(
@@ -34,13 +37,10 @@ def check_number(
     ------
     ValueError
     """
-    kind = Integral if integer else Real
-    right_kind = isinstance(value, kind) and not isinstance(value, bool)
-    if not right_kind or not (value > low if open_end else value >= low):
-        raise ValueError(
-            f"{name} is {value!r}; expected {'an integer' if integer else 'a number'} "
-            f"{'above' if open_end else 'of at least'} {low:g}."
-        )
+    if integer:
+        check_value(name, value, [integer_of(int(low))])
+    else:
+        check_value(name, value, [number(above=low) if open_end else number(low)])
 
 
 def check_choice(value: Any, name: str, choices: Iterable[str]) -> None:
@@ -50,28 +50,29 @@ def check_choice(value: Any, name: str, choices: Iterable[str]) -> None:
     ------
     ValueError
     """
-    choices = tuple(choices)
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(
-            f"{name} is {value!r}; expected one of {', '.join(repr(c) for c in choices)}."
-        )
+    check_value(name, value, [OneOf(*choices)])
 
 
 PLANES: dict[str, tuple[int, ...]] = {"ct": (CT,), "mri": (MRI,), "both": (CT, MRI)}
 """Values of the parameter `planes`, and the planes that they mean."""
 
 
-def check_size(value: Any, name: str, low: int = 1) -> tuple[int, int]:
-    """Height and width from one integer or two.
+SIZE = [integer_of(1), SequenceOf("two of them: (height, width)", integer_of(1), least=2, most=2)]
+"""What a parameter `size` may be, see `height_and_width`."""
 
-    Raises
-    ------
-    ValueError
-    """
-    sides = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    whole = all(isinstance(s, Integral) and not isinstance(s, bool) for s in sides)
-    if len(sides) != 2 or not whole or min(sides) < low:
-        raise ValueError(
-            f"{name} is {value!r}; expected an integer of at least {low}, or two: (height, width)."
-        )
-    return int(sides[0]), int(sides[1])
+
+def height_and_width(size: Any) -> tuple[int, int]:
+    """Height and width from one integer or two."""
+    height, width = np.broadcast_to(size, 2)
+    return int(height), int(width)
+
+
+def rising(value: Any) -> bool:
+    """Whether some numbers rise."""
+    return bool((np.diff(value) > 0).all())
+
+
+def percentiles(words: str, most: int | None = None) -> Such:
+    """What a parameter `percentiles` may be: two or more rising numbers from 0 to 100."""
+    numbers = SequenceOf(words, number(0, 100), least=2, most=most)
+    return Such(words, lambda value: numbers.is_satisfied_by(value) and rising(value))

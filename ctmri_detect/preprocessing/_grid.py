@@ -7,6 +7,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import check_parameters
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_pairs, plain_array
@@ -27,6 +29,7 @@ class GridStep(BasePairedTransformer):
         raise NotImplementedError(f"{type(self).__name__} has to write _back(image, pair).")
 
     @final
+    @with_default_floats
     def inverse_transform_map(self, maps: ArrayLike, X: Any) -> NDArray[np.float32]:
         """Take maps from the grid of this step's output back to that of its input.
 
@@ -49,7 +52,7 @@ class GridStep(BasePairedTransformer):
         InvalidPairsError
             Where maps and X don't belong together.
         """
-        self._check_parameters()
+        check_parameters(self)
         maps = np.asarray(plain_array(maps))
         reader = check_pairs(X)
         grid = self._grid()

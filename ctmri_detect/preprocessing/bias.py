@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect._extras import require
+from ctmri_detect._parameters import Constraints, integer
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._checks import check_number
 from ctmri_detect.preprocessing._planes import filter_observed
 from ctmri_detect.validation import MRI
 
@@ -63,14 +63,16 @@ class BiasFieldCorrector(BasePairedTransformer):
     True
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "shrink": [integer(1)],
+        "levels": [integer(1)],
+        "n_iterations": [integer(1)],
+    }
+
     def __init__(self, shrink: int = 2, levels: int = 2, n_iterations: int = 50) -> None:
         self.shrink = shrink
         self.levels = levels
         self.n_iterations = n_iterations
-
-    def _check_parameters(self) -> None:
-        for name in ("shrink", "levels", "n_iterations"):
-            check_number(getattr(self, name), name, 1, integer=True)
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         sitk = require("SimpleITK", extra="itk")

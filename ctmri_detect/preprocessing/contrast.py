@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ctmri_detect._parameters import Constraints, OneOf, integer, number
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._checks import PLANES, check_choice, check_number
+from ctmri_detect.preprocessing._checks import PLANES
 from ctmri_detect.preprocessing._planes import fill_alike, filter_observed
 
 LEAST_TILE = 16
@@ -57,15 +60,16 @@ class CLAHE(BasePairedTransformer):
     (True, 300.0)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "clip_limit": [number(above=0)],
+        "tiles": [integer(1)],
+        "planes": [OneOf(*PLANES)],
+    }
+
     def __init__(self, clip_limit: float = 2.0, tiles: int = 8, planes: str = "mri") -> None:
         self.clip_limit = clip_limit
         self.tiles = tiles
         self.planes = planes
-
-    def _check_parameters(self) -> None:
-        check_number(self.clip_limit, "clip_limit", 0, open_end=True)
-        check_number(self.tiles, "tiles", 1, integer=True)
-        check_choice(self.planes, "planes", PLANES)
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         out = X.astype(np.float32)

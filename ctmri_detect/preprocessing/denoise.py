@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +11,9 @@ from skimage.filters import median
 from skimage.morphology import disk
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
+from ctmri_detect._parameters import Constraints, OneOf, number
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._checks import PLANES, check_choice, check_number
+from ctmri_detect.preprocessing._checks import PLANES
 from ctmri_detect.preprocessing._planes import fill_nearest, filter_observed
 
 NOISE_FILTER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
@@ -59,15 +62,16 @@ class Denoiser(BasePairedTransformer):
     True
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "method": [OneOf(*METHODS)],
+        "strength": [number(above=0)],
+        "planes": [OneOf(*PLANES)],
+    }
+
     def __init__(self, method: str = "nlm", strength: float = 1.0, planes: str = "both") -> None:
         self.method = method
         self.strength = strength
         self.planes = planes
-
-    def _check_parameters(self) -> None:
-        check_choice(self.method, "method", METHODS)
-        check_number(self.strength, "strength", 0, open_end=True)
-        check_choice(self.planes, "planes", PLANES)
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         out = X.astype(np.float32)

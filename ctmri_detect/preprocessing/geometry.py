@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from threading import Lock
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ctmri_detect._parameters import Constraints, integer, number
 from ctmri_detect.imageops.headpose import HeadPose, estimate_pose
 from ctmri_detect.imageops.warp import unwarp_observed, warp_observed
-from ctmri_detect.preprocessing._checks import check_number
 from ctmri_detect.preprocessing._grid import GridStep
 from ctmri_detect.validation import CT, MRI
 
@@ -60,15 +61,14 @@ class HeadAligner(GridStep):
     (1, 2, 100, 100)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "size": [integer(8)],
+        "fill": [number(above=0, most=1)],
+    }
+
     def __init__(self, size: int = 128, fill: float = 0.9) -> None:
         self.size = size
         self.fill = fill
-
-    def _check_parameters(self) -> None:
-        check_number(self.size, "size", 8, integer=True)
-        check_number(self.fill, "fill", 0, open_end=True)
-        if self.fill > 1:
-            raise ValueError(f"fill is {self.fill!r}; expected a share of the box, at most 1.")
 
     def _grid(self) -> tuple[int, int]:
         return (self.size, self.size)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ctmri_detect._parameters import Constraints, OneOf
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.preprocessing._checks import PLANES, check_choice
+from ctmri_detect.preprocessing._checks import PLANES, percentiles
 from ctmri_detect.validation import MODALITIES, PairReader
 
 DECILES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
@@ -62,20 +63,14 @@ class HistogramStandardizer(BasePairedTransformer):
     [0.2, 0.2]
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "planes": [OneOf(*PLANES)],
+        "percentiles": [percentiles("at least two rising numbers from 0 to 100")],
+    }
+
     def __init__(self, planes: str = "mri", percentiles: tuple[float, ...] = DECILES) -> None:
         self.planes = planes
         self.percentiles = percentiles
-
-    def _check_parameters(self) -> None:
-        check_choice(self.planes, "planes", PLANES)
-        given = self.percentiles
-        numbers = isinstance(given, list | tuple | np.ndarray) and all(
-            isinstance(p, Real) and 0 <= p <= 100 for p in given
-        )
-        if not numbers or len(given) < 2 or (np.diff(given) <= 0).any():
-            raise ValueError(
-                f"percentiles is {given!r}; expected at least two rising numbers from 0 to 100."
-            )
 
     def _fit(self, X: PairReader) -> None:
         landmarks = np.full((2, len(self.percentiles)), np.nan)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ctmri_detect._parameters import Constraints, OneOf, SequenceOf, Such, number
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._checks import check_choice, check_ct_units, check_number
+from ctmri_detect.preprocessing._checks import CT_UNITS, percentiles
 from ctmri_detect.validation import CT, MRI
 
 CT_WINDOWS = {
@@ -24,6 +24,14 @@ CT_WINDOWS = {
 
 IQR_PER_SD = 1.349
 """Interquartile range of a normal distribution with standard deviation 1."""
+
+_PAIR = SequenceOf("a pair (level, width)", number(), number(), least=2, most=2)
+_WINDOW = [OneOf(*CT_WINDOWS), Such(str(_PAIR), lambda w: _is_pair(w) and w[1] > 0)]
+_WINDOWS = SequenceOf("a sequence of these", *_WINDOW)
+
+
+def _is_pair(value: Any) -> bool:
+    return _PAIR.is_satisfied_by(value)
 
 
 class CTWindow(BasePairedTransformer):
@@ -73,6 +81,13 @@ class CTWindow(BasePairedTransformer):
     array([[0.  , 0.14, 0.4 , 0.82]], dtype=float32)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "level": [number()],
+        "width": [number(above=0)],
+        "units": [CT_UNITS],
+        "window": [*_WINDOW, _WINDOWS, None],
+    }
+
     def __init__(
         self, level: float = 40, width: float = 80, units: str = "hu", window: Any = None
     ) -> None:
@@ -82,15 +97,11 @@ class CTWindow(BasePairedTransformer):
         self.window = window
 
     def _check_parameters(self) -> None:
-        check_ct_units(self.units, "units")
-        check_number(self.level, "level", -np.inf)
-        check_number(self.width, "width", 0, open_end=True)
         if self.window is not None and self.units == "uint8":
             raise ValueError(
-                f"window is {self.window!r}; expected None with units='uint8': the window was "
-                "chosen when the images were exported. Start from Hounsfield units instead."
+                f"CTWindow's window is {self.window!r}; expected None with units='uint8': the "
+                "window was chosen when the images were exported. Start from Hounsfield units."
             )
-        self._windows()
 
     def _windows(self) -> list[tuple[float, float]]:
         """Level and width of each window."""
@@ -98,11 +109,9 @@ class CTWindow(BasePairedTransformer):
             return [(127.5, 255.0)]
         if self.window is None:
             return [(self.level, self.width)]
-        several = isinstance(self.window, list | tuple) and not _is_pair(self.window)
-        given = list(self.window) if several else [self.window]
-        if not given:
-            raise ValueError("window is empty; expected at least one window, or None.")
-        return [_level_and_width(each) for each in given]
+        one = isinstance(self.window, str) or _is_pair(self.window)
+        given = [self.window] if one else self.window
+        return [CT_WINDOWS[w] if isinstance(w, str) else (float(w[0]), float(w[1])) for w in given]
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         out = X.astype(np.float32)
@@ -115,22 +124,6 @@ class CTWindow(BasePairedTransformer):
         if len(shown) > 1:
             out[:, CT] /= np.float32(len(shown))
         return out
-
-
-def _is_pair(value: Any) -> bool:
-    pair = isinstance(value, list | tuple) and len(value) == 2
-    return pair and all(isinstance(v, Real) and not isinstance(v, bool) for v in value)
-
-
-def _level_and_width(value: Any) -> tuple[float, float]:
-    if isinstance(value, str) and value in CT_WINDOWS:
-        return CT_WINDOWS[value]
-    if _is_pair(value) and np.isfinite(value).all() and value[1] > 0:
-        return float(value[0]), float(value[1])
-    raise ValueError(
-        f"window is or holds {value!r}; expected one of {', '.join(map(repr, CT_WINDOWS))}, a pair "
-        "(level, width) in HU with a width above 0, or a sequence of these."
-    )
 
 
 class MRIScaler(BasePairedTransformer):
@@ -180,23 +173,18 @@ class MRIScaler(BasePairedTransformer):
     True
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "clip": [number(above=0)],
+        "method": [OneOf("iqr", "zscore", "percentile")],
+        "percentiles": [percentiles("two rising numbers from 0 to 100", most=2)],
+    }
+
     def __init__(
         self, clip: float = 5.0, method: str = "iqr", percentiles: tuple[float, float] = (1, 99)
     ) -> None:
         self.clip = clip
         self.method = method
         self.percentiles = percentiles
-
-    def _check_parameters(self) -> None:
-        check_number(self.clip, "clip", 0, open_end=True)
-        check_choice(self.method, "method", ("iqr", "zscore", "percentile"))
-        if (
-            not _is_pair(self.percentiles)
-            or not 0 <= self.percentiles[0] < self.percentiles[1] <= 100
-        ):
-            raise ValueError(
-                f"percentiles is {self.percentiles!r}; expected two rising numbers from 0 to 100."
-            )
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         out = X.astype(np.float32)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from typing import cast
+from typing import ClassVar, cast
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from skimage.morphology import disk
 
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import Constraints, OneOf, integer
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import BrainNotFoundWarning, InvalidPairsError
 from ctmri_detect.imageops.brainmask import CTUnits, brain_mask, head_mask, mri_head_mask
-from ctmri_detect.preprocessing._checks import check_choice, check_ct_units, check_number
+from ctmri_detect.preprocessing._checks import CT_UNITS
 from ctmri_detect.validation import CT, MRI, check_masks, check_pairs
 
 
@@ -59,15 +61,16 @@ class BrainMask(BasePairedTransformer):
     (True, 30.0)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "ct_units": [CT_UNITS],
+        "dilation": [integer(0)],
+        "source": [OneOf("auto", "ct", "mri", "observed")],
+    }
+
     def __init__(self, ct_units: str = "hu", dilation: int = 0, source: str = "auto") -> None:
         self.ct_units = ct_units
         self.dilation = dilation
         self.source = source
-
-    def _check_parameters(self) -> None:
-        check_ct_units(self.ct_units, "ct_units")
-        check_number(self.dilation, "dilation", 0, integer=True)
-        check_choice(self.source, "source", ("auto", "ct", "mri", "observed"))
 
     def _transform_block(self, X: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[int]]:
         out = X.astype(np.float32)
@@ -106,6 +109,7 @@ class BrainMask(BasePairedTransformer):
         return (mask, False) if (mask & observed).any() else (observed, False)
 
 
+@with_default_floats
 def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
     """Set everything outside given masks to NaN, in both planes.
 

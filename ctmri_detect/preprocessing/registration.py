@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import Constraints, OneOf, number
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.imageops.registration import Motion, alignment, motion_of, register
 from ctmri_detect.imageops.warp import warp_observed
-from ctmri_detect.preprocessing._checks import check_choice, check_number
 from ctmri_detect.validation import CT, MRI, check_pairs
 
 
@@ -77,6 +78,14 @@ class PairRegistrar(BasePairedTransformer):
     [[-3.0, 2.0]]
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "motion": [OneOf("rigid", "affine")],
+        "max_shift": [number(above=0)],
+        "max_rotation": [number(above=0, most=45)],
+        "max_stretch": [number(0, 0.5)],
+        "min_gain": [number(0)],
+    }
+
     def __init__(
         self,
         motion: str = "rigid",
@@ -91,16 +100,6 @@ class PairRegistrar(BasePairedTransformer):
         self.max_stretch = max_stretch
         self.min_gain = min_gain
 
-    def _check_parameters(self) -> None:
-        check_choice(self.motion, "motion", ("rigid", "affine"))
-        check_number(self.max_shift, "max_shift", 0, open_end=True)
-        check_number(self.max_rotation, "max_rotation", 0, open_end=True)
-        check_number(self.max_stretch, "max_stretch", 0)
-        check_number(self.min_gain, "min_gain", 0)
-        for name, most in (("max_rotation", 45), ("max_stretch", 0.5)):
-            if getattr(self, name) > most:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected at most {most}.")
-
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         out = X.astype(np.float32)
         for pair in out:
@@ -109,6 +108,7 @@ class PairRegistrar(BasePairedTransformer):
                 pair[MRI] = warp_observed(pair[MRI], found.matrix, pair[MRI].shape)
         return out
 
+    @with_default_floats
     def estimate(self, X: Any) -> pd.DataFrame:
         """The motion of each MRI, and whether `transform` would use it.
 

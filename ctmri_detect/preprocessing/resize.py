@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ctmri_detect._parameters import Constraints, OneOf
 from ctmri_detect.imageops.warp import resize_observed
-from ctmri_detect.preprocessing._checks import check_choice, check_size
+from ctmri_detect.preprocessing._checks import SIZE, height_and_width
 from ctmri_detect.preprocessing._grid import GridStep
 
 
@@ -39,14 +42,13 @@ class Resize(GridStep):
     (1, 2, 4, 4)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {"size": SIZE}
+
     def __init__(self, size: int | tuple[int, int] = 128) -> None:
         self.size = size
 
-    def _check_parameters(self) -> None:
-        check_size(self.size, "size")
-
     def _grid(self) -> tuple[int, int]:
-        return check_size(self.size, "size")
+        return height_and_width(self.size)
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.stack([resize_observed(pair, self._grid()) for pair in X])
@@ -83,16 +85,17 @@ class CropOrPad(GridStep):
     ((1, 2, 5, 5), 10)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "size": SIZE,
+        "centre": [OneOf("image", "observed")],
+    }
+
     def __init__(self, size: int | tuple[int, int] = 256, centre: str = "image") -> None:
         self.size = size
         self.centre = centre
 
-    def _check_parameters(self) -> None:
-        check_size(self.size, "size")
-        check_choice(self.centre, "centre", ("image", "observed"))
-
     def _grid(self) -> tuple[int, int]:
-        return check_size(self.size, "size")
+        return height_and_width(self.size)
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.stack([_moved(pair, self._shift(pair), self._grid()) for pair in X])

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.preprocessing._checks import check_number
@@ -144,6 +145,7 @@ def _in_order(
             )
 
 
+@with_default_floats
 def _through(steps: list[Any], start: int, block: NDArray[np.float32]) -> Result:
     """One batch through all steps; for each step the rows of X that it has to name."""
     named: list[list[int]] = []

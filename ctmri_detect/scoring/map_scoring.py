@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import (
+    BOOLEAN,
+    CheckedParameters,
+    Constraints,
+    OneOf,
+    check_parameters,
+    integer,
+    number,
+)
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._threads import map_threads
 from ctmri_detect.exceptions import InvalidPairsError
@@ -26,7 +35,7 @@ _BLOCK = 16  # samples at a time; a score never depends on its company
 Finish = Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
 
 
-class MapScoring(BaseEstimator):
+class MapScoring(CheckedParameters, BaseEstimator):
     """Turn a detector's residuals into signed z-maps, an anomaly map and a score.
 
     A residual means little by itself: cortex, skull edges and ventricles leave large residuals
@@ -104,6 +113,18 @@ class MapScoring(BaseEstimator):
     True
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "reference": [OneOf("similar", "position"), None],
+        "n_neighbors": [integer(1)],
+        "symmetry": BOOLEAN,
+        "symmetry_tolerance": [integer(0)],
+        "smoothing": [number(0)],
+        "clip": [number(above=0)],
+        "fusion": [OneOf("mean", "max")],
+        "pool_fraction": [number(above=0, most=1)],
+        "false_positive_rate": [number(0, below=1)],
+    }
+
     def __init__(
         self,
         reference: Reference = "similar",
@@ -147,7 +168,7 @@ class MapScoring(BaseEstimator):
         ValueError
             For a parameter out of its range, and for a residual that doesn't fit X.
         """
-        self.check_parameters()
+        check_parameters(self)
         reader = check_pairs(X)
         residual = _checked(residual, reader)
         codes = check_groups(np.arange(len(reader)) if groups is None else groups, len(reader))
@@ -166,9 +187,10 @@ class MapScoring(BaseEstimator):
         self.codes_ = fitted.codes_
         return self._refit()
 
+    @with_default_floats
     def _refit(self) -> MapScoring:
         """Build the reference from the kept slices, under the present parameters."""
-        self.check_parameters()
+        check_parameters(self)
         self.bank_ = ReferenceBank(self.reference, self.n_neighbors)
         blocks = np.split(self.residual_, range(_BLOCK, len(self.residual_), _BLOCK))
         evidence = np.concatenate(map_threads(self._evidence, blocks))
@@ -223,6 +245,7 @@ class MapScoring(BaseEstimator):
             kinds.append(mirror_contrast(residual, self.symmetry_tolerance))
         return np.stack(kinds, axis=1)
 
+    @with_default_floats
     def _gather(
         self,
         residual: npt.NDArray[np.float32],
@@ -243,30 +266,6 @@ class MapScoring(BaseEstimator):
 
     def _score(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         return -pool_top(fused_evidence(z, self.fusion), self.pool_fraction)
-
-    def check_parameters(self) -> None:
-        """Raise a ValueError that names the first parameter out of its range."""
-        rules = [
-            ("reference", self.reference in ("similar", "position", None),
-             '"similar", "position" or None'),
-            ("n_neighbors", _is_count(self.n_neighbors, 1), "an integer of at least 1"),
-            ("symmetry_tolerance", _is_count(self.symmetry_tolerance, 0), "0 or more whole pixels"),
-            ("smoothing", self.smoothing >= 0, "0 or more pixels"),
-            ("clip", self.clip > 0, "above 0"),
-            ("fusion", self.fusion in ("max", "mean"), '"mean" or "max"'),
-            ("pool_fraction", 0 < self.pool_fraction <= 1, "above 0 and at most 1"),
-            ("false_positive_rate", 0 <= self.false_positive_rate < 1, "at least 0, below 1"),
-        ]  # fmt: skip
-        for name, good, expected in rules:
-            if not good:
-                raise ValueError(
-                    f"MapScoring's {name} is {getattr(self, name)!r}; expected {expected}."
-                )
-
-
-def _is_count(value: Any, least: int) -> bool:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    return whole and int(value) >= least
 
 
 def _observed(residual: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.random import RandomState, SeedSequence
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._random import own_random_state
 from ctmri_detect.exceptions import InjectionError
 from ctmri_detect.imageops.brainmask import CTUnits
 from ctmri_detect.preprocessing._checks import check_choice, check_ct_units
@@ -26,6 +27,7 @@ from ctmri_detect.validation import check_pairs, plain_array
 __all__ = ["inject_anomalies"]
 
 
+@with_default_floats
 def inject_anomalies(
     X: ArrayLike,
     kinds: str | Sequence[str] = "default",
@@ -126,7 +128,7 @@ def inject_anomalies(
     out = np.empty(reader.shape, np.float32)
     masks = np.zeros((len(reader), *reader.shape[2:]), bool)
     rows = []
-    entropy = check_random_state(random_state).randint(2**31, size=4, dtype=np.int64)
+    entropy = own_random_state(random_state).randint(2**31, size=4, dtype=np.int64)
     seeds = SeedSequence(entropy.tolist()).spawn(len(reader))
     for i, seed in enumerate(tqdm(seeds, disable=not progress, unit="sample")):
         request = Request(plan[i], severity, units, spacings[i], sequence, seed)

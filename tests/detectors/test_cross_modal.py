@@ -240,8 +240,8 @@ def test_evidence_that_is_none_is_refused(evidence):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"pixels_per_slice": 0}, "at least 1"),
-        ({"tolerance": -1}, "0 or more"),
+        ({"pixels_per_slice": 0}, "of at least 1"),
+        ({"tolerance": -1}, "of at least 0"),
         ({"trim": 0.5}, "below 0.5"),
         ({"predictor": "forest"}, "unet"),
         ({"predictor": 3}, "regressor"),

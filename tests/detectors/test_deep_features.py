@@ -10,8 +10,11 @@ from heads import make_heads, plant
 from sklearn.base import BaseEstimator, clone
 from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import IsolationForest
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import LocalOutlierFactor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
 torch = pytest.importorskip("torch")
@@ -74,15 +77,23 @@ def test_scores_that_depend_on_company_are_refused(detector):
         check_outlier(fitted(detector), CLOUD)
 
 
-def test_estimators_that_score_nothing_new_are_refused():
-    with pytest.raises(ValueError, match=r"LocalOutlierFactor\(novelty=True\)"):
-        check_outlier(fitted(LocalOutlierFactor()), CLOUD)
+class NoEstimator(BaseEstimator):
+    """Has parameters and no fit."""
 
 
-@pytest.mark.parametrize("detector", ["svm", 3, None, IsolationForest])
-def test_unknown_detectors_are_named(detector):
-    with pytest.raises(ValueError, match=r"detector is .*expected one of mahalanobis, ocsvm"):
-        make_outlier(detector, 0).fit(CLOUD)
+@pytest.mark.parametrize(
+    "detector",
+    [
+        *("svm", 3, None, IsolationForest, NoEstimator()),
+        *(LogisticRegression(), make_pipeline(StandardScaler(), LinearRegression())),  # want labels
+        *(LocalOutlierFactor(), StandardScaler()),  # score nothing new
+    ],
+    ids=str,
+)
+def test_what_is_no_outlier_detector_is_refused_before_any_work(detector):
+    said = r"(?s)DeepFeatureDetector's detector is .*; expected 'mahalanobis', .*\(novelty=True\)\."
+    with pytest.raises(ValueError, match=said):
+        DeepFeatureDetector(detector).fit("no pairs")
 
 
 class Reseeding(BaseDetector):
@@ -202,17 +213,12 @@ def test_parameters_of_the_estimator_are_reached():
     assert model.fit(TRAIN).scorers_[0].outlier_.nu == 0.3
 
 
-class NoEstimator(BaseEstimator):
-    """Has parameters and no fit."""
-
-
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
         ({"n_components": 0}, "n_components is 0"),
         ({"patches_per_slice": 1.5}, "patches_per_slice is 1.5"),
         ({"detector": "magic"}, "detector is 'magic'"),
-        ({"detector": NoEstimator()}, "detector is NoEstimator"),
         ({"device": "nowhere"}, "device is 'nowhere'"),
     ],
 )

@@ -64,9 +64,9 @@ def test_several_windows_are_averaged_and_rise_in_each():
     "window", ["lung", (40, 0), (), ("brain", "lung"), (40, 80, 20), {"brain": 1}, (40, np.nan)]
 )
 def test_bad_windows_are_refused(window, X):
-    with pytest.raises(ValueError, match=r"^window is .*expected"):
+    with pytest.raises(ValueError, match=r"^CTWindow's window is .*expected"):
         CTWindow(window=window).transform(X)
-    with pytest.raises(ValueError, match=r"^window is .*units='uint8'"):
+    with pytest.raises(ValueError, match=r"^CTWindow's window is .*units='uint8'"):
         CTWindow(window="brain", units="uint8").fit(X)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.random import RandomState, SeedSequence
-from sklearn.utils import check_random_state
 
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._random import own_random_state
 from ctmri_detect.datasets._phantom.anomalies import PairedSlice, make_slice
 from ctmri_detect.datasets._phantom.compose import Person, Setting, draw_person
 from ctmri_detect.synthesis.catalogue import is_whole_slice
@@ -28,7 +29,7 @@ def give_out(kinds: list[str], n_anomalous: int, n_subjects: int) -> list[list[s
 
 def subject_seeds(random_state: int | RandomState | None, n_subjects: int) -> list[SeedSequence]:
     """One stream a subject, whatever the number of subjects."""
-    entropy = check_random_state(random_state).randint(2**31, size=4, dtype=np.int64)
+    entropy = own_random_state(random_state).randint(2**31, size=4, dtype=np.int64)
     return SeedSequence(entropy.tolist()).spawn(n_subjects)
 
 
@@ -37,6 +38,7 @@ def subject_name(k: int) -> str:
     return f"sub-{k:03d}"
 
 
+@with_default_floats
 def make_subject(
     seed: SeedSequence,
     kinds: list[str],

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.datasets._phantom.compose import (
     Cut,
     Person,
@@ -45,6 +46,7 @@ class PairedVolume:
     cnr: tuple[float, float]
 
 
+@with_default_floats
 def make_volume(
     seed: SeedSequence, n_slices: int, slice_spacing: float, setting: Setting, kind: str | None
 ) -> PairedVolume:

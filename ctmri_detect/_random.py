@@ -1,0 +1,81 @@
+"""Random numbers without touching the global generators of anybody."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+_LOCK = RLock()  # the generators are the process's: two at a time would put back each other's
+
+
+def own_random_state(random_state: Any) -> np.random.RandomState:
+    """A RandomState, of which None makes a new one: numpy's global generator is left alone.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        A RandomState is taken as it is, and moves on.
+
+    Examples
+    --------
+    >>> before = np.random.get_state()[1].copy()
+    >>> _ = own_random_state(None).rand()
+    >>> bool((np.random.get_state()[1] == before).all())
+    True
+    """
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
+@contextmanager
+def isolated_generators(seed: int) -> Iterator[None]:
+    """Seed the global generators for a while, and put them back as they were.
+
+    Initialisers of torch modules and some foreign estimators know no other source of random
+    numbers than torch's, numpy's and Python's global generators. Those of torch are among them
+    where torch has been imported. Of several threads one is inside at a time.
+
+    Parameters
+    ----------
+    seed : int
+        From 0 to 2**32 - 1.
+
+    Examples
+    --------
+    >>> before = np.random.get_state()[1].copy()
+    >>> with isolated_generators(0):
+    ...     _ = np.random.rand()
+    >>> bool((np.random.get_state()[1] == before).all())
+    True
+    """
+    with _LOCK, _isolated_torch(seed):
+        numpy_state = np.random.get_state()  # noqa: NPY002
+        python_state = random.getstate()
+        try:
+            np.random.seed(seed)  # noqa: NPY002
+            random.seed(seed)
+            yield
+        finally:
+            np.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)
+
+
+@contextmanager
+def _isolated_torch(seed: int) -> Iterator[None]:
+    if "torch" not in sys.modules:
+        yield
+        return
+    import torch
+
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        torch.random.default_generator.manual_seed(seed)  # torch.manual_seed wakes CUDA up
+        for index in devices:
+            torch.cuda.default_generators[index].manual_seed(seed)
+        yield
