@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+from ctmri_detect.datasets._files.sequences import known_sequence
 from ctmri_detect.datasets._volumes.dicom import read_series
 from ctmri_detect.datasets._volumes.dicom_headers import (
     Series,
@@ -132,6 +133,7 @@ def _dicom_cases(
     series: dict[str, Choice],
     key: str | bytes | None,
 ) -> tuple[list[Case], Skipped]:
+    sequence = known_sequence(sequence)
     found, skipped = scan(folder, patient, key)
     cases: list[Case] = []
     for who, group in groupby(found, key=lambda one: one.patient):
@@ -187,8 +189,8 @@ def _choose(members: list[Series], modality: str, sequence: str | None, choice: 
         fit = [one for one in here if one.number == choice and one.slices[0].position]
         wanted = f" with the number {choice}"
     elif modality == "mri" and sequence is not None:
-        fit = [one for one in fit if one.sequence == sequence.lower()]
-        wanted = f" known to be {sequence.lower()}"
+        fit = [one for one in fit if one.sequence == sequence]
+        wanted = f" known to be {sequence}"
     if len(fit) == 1:
         return fit[0]
     if fit:
