@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from ctmri_detect.datasets._files.frames import left_over
 from ctmri_detect.datasets._files.label_rows import rows_of
 from ctmri_detect.datasets._files.labels import (
     CARRIED,
@@ -191,16 +192,8 @@ def _refuse_volumes(found: pd.DataFrame, folder: Path) -> None:
 
 def _split(found: pd.DataFrame) -> tuple[pd.DataFrame, Skipped]:
     """The pairs, and the files left over; an MRI that `sequence` left out is none of them."""
-    paired = found["status"] == "paired"
-    skipped: Skipped = []
-    for row in found[~paired].itertuples():
-        file = row.ct or row.mri
-        if file is not None and not row.status.startswith(NOT_CHOSEN):
-            skipped.append((file, row.status))
-        elif file is None:
-            file, _, reason = row.status.partition(": ")
-            skipped.append((file, reason))
-    return found[paired].reset_index(drop=True), skipped
+    paired = found[found["status"] == "paired"].reset_index(drop=True)
+    return paired, [one for one in left_over(found) if not one[1].startswith(NOT_CHOSEN)]
 
 
 def _labelled(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
+import numpy as np
 import pytest
 
-from ctmri_detect.datasets import find_pairs
-from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.datasets import find_pairs, load_volume_pairs
+from ctmri_detect.exceptions import DataLoadingError, SkippedFilesWarning
 
 
 def tree(folder, *files):
@@ -191,3 +192,13 @@ def test_two_files_of_one_name_are_not_chosen_between(tmp_path):
 def test_a_name_that_breaks_lines_is_put_aside(tmp_path):
     found = find_pairs(tree(tmp_path, "CT/1.png", "MRI/1.png", "CT/a\nb.png", "CT/a\u2028b.png"))
     assert found["status"].str.contains("no readable text").sum() == 2
+
+
+def test_a_volume_that_is_neither_ct_nor_mri_is_named(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    values = np.pad(np.full((30, 30, 2), 35.0), ((5, 5), (5, 5), (0, 0)))
+    for name in tree(tmp_path, "p1/ct.nii", "p1/mr.nii", "p1/sub-1_bold.nii").rglob("*.nii"):
+        nibabel.save(nibabel.Nifti1Image(values, np.diag([4, 4, 4, 1])), name)
+    with pytest.warns(SkippedFilesWarning, match=r"p1/sub-1_bold\.nii: its name says neither"):
+        pairs = load_volume_pairs(tmp_path)
+    assert pairs.skipped == [("p1/sub-1_bold.nii", "its name says neither CT nor MRI")]

@@ -215,6 +215,7 @@ def test_the_sequence_is_asked_for_in_any_spelling(tmp_path):
         ("MRI/p1_t1_map_3.png", None),
         ("MRI/anna_swan_3.png", None),  # a word of scanners is a person here
         ("T2_FFE/3.png", "swi"),
+        ("T1+C/3.png", "t1ce"),
         ("MRI/p1_T1_T2_3.png", None),
     ],
 )

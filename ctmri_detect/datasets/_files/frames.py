@@ -71,6 +71,19 @@ def _as_frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     return frame
 
 
+def left_over(found: pd.DataFrame) -> Skipped:
+    """The files of `find_pairs` that are in no pair, each with the reason."""
+    skipped: Skipped = []
+    for row in found[found["status"] != "paired"].itertuples():
+        file = row.ct or row.mri
+        if file is None:  # neither CT nor MRI: its name stands in the status
+            file, _, reason = row.status.partition(": ")
+            skipped.append((file, reason))
+        else:
+            skipped.append((file, row.status))
+    return skipped
+
+
 def dicom_frame(folders: list[str]) -> pd.DataFrame:
     """One row a folder that holds DICOM files."""
     rows: list[tuple[Any, ...]] = []

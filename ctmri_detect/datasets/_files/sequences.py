@@ -46,8 +46,12 @@ _NOT_OF = {
     "adc": {"exp", "exponential"},
 }
 
-AGENT = {"ce", "gd", "gad", "gado", "gadolinium", "km", "mdc", "post", "postcontrast", "contrast"}
-_AGENT_SIGNS = {"+c", "c+"}
+AGENT = {
+    "ce", "gd", "gad", "gado", "gadolinium", "km", "mdc", "post", "postcontrast", "contrast", "+c",
+    "c+",
+}  # fmt: skip
+"""Words that say, beside T1, that contrast agent was given."""
+_AFTER = {"post", "postcontrast", "+c", "c+"}
 _BEFORE = {"pre", "precontrast", "native", "nativ"}
 _NO = {"no", "non", "without", "wo", "ohne", "sans"}
 _WITHOUT = re.compile(r"(?<![a-z])w/o(?![a-z])", re.IGNORECASE)
@@ -107,19 +111,15 @@ def _weighting(words: list[str], said: set[str]) -> str | None:
 
 def _before_or_after(words: list[str], text: str) -> str | None:
     """A T1 before contrast agent, after it, or None where the words say both."""
-    signs = not _AGENT_SIGNS.isdisjoint(words)
     agent = AGENT & set(words)
     if _BOTH.search(text):
         return None
-    if not agent and not signs:
-        return "t1"
     none = any(
         word in _NO and not AGENT.isdisjoint(words[i + 1 : i + 3]) for i, word in enumerate(words)
     )
-    before = none or not _BEFORE.isdisjoint(words)
-    if before:
-        return None if signs or "post" in agent else "t1"
-    return "t1ce"
+    if none or not _BEFORE.isdisjoint(words):
+        return None if agent & _AFTER else "t1"
+    return "t1ce" if agent else "t1"
 
 
 def known_sequence(sequence: str | None) -> str | None:

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+from ctmri_detect.datasets._files.frames import left_over
 from ctmri_detect.datasets._files.sequences import known_sequence
 from ctmri_detect.datasets._volumes.dicom import read_series
 from ctmri_detect.datasets._volumes.dicom_headers import (
@@ -96,11 +97,8 @@ def _nifti_cases(
             "use load_pairs for slices."
         )
     cases: list[Case] = []
-    skipped: Skipped = []
-    for row in frame.astype(object).where(frame.notna(), None).itertuples():
-        if row.status != "paired":
-            skipped.append((row.ct or row.mri, row.status))
-            continue
+    paired = frame[frame["status"] == "paired"]
+    for row in paired.astype(object).where(paired.notna(), None).itertuples():
         mask = _beside(folder / row.ct, "mask")
         lesion = _beside(folder / row.ct, "lesion")
         cases.append(
@@ -115,7 +113,7 @@ def _nifti_cases(
                 read_lesion=None if lesion is None else partial(read_nifti_lesion, lesion),
             )
         )
-    return cases, skipped
+    return cases, left_over(frame)
 
 
 def _beside(ct: Path, name: str) -> Path | None:
