@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ctmri_detect.datasets import find_pairs, load_volume_pairs
-from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.exceptions import DataLoadingError, SkippedFilesWarning
 
 SIEMENS = {
     "t1_mprage_sag_p2_iso": "t1",
@@ -198,7 +198,8 @@ def test_the_sequence_is_asked_for_in_any_spelling(tmp_path):
         for path in (tmp_path / "P").glob("MR?.dcm"):
             path.rename(path.with_stem(f"{path.stem}_{number}"))
     _series(tmp_path, "P", "CT", 35, "CT")
-    pairs = load_volume_pairs(tmp_path, sequence="T2w", skip_empty=False)
+    with pytest.warns(SkippedFilesWarning, match="not chosen"):
+        pairs = load_volume_pairs(tmp_path, sequence="T2w", skip_empty=False)
     assert (set(pairs.frame["sequence"]), float(pairs.data[:, 1].max())) == ({"t2"}, 1)
     with pytest.raises(ValueError, match="sequence is 'x'; expected one of"):
         load_volume_pairs(tmp_path, sequence="x")
