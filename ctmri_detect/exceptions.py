@@ -55,6 +55,10 @@ class SkippedFilesWarning(CtmriDetectWarning):
     """Some files of a folder could not be used; the rest was loaded."""
 
 
+class LabelsWarning(CtmriDetectWarning):
+    """Labels were given, or seem to be, but none are used."""
+
+
 class UnpairedDataWarning(CtmriDetectWarning):
     """CT and MRI do not seem to show the same heads; cross-modal comparison means nothing."""
 

@@ -9,12 +9,15 @@ from pathlib import Path
 import pandas as pd
 
 from ctmri_detect.datasets._files.dicom_magic import dicom_folders
+from ctmri_detect.datasets._files.expressions import Rules
 from ctmri_detect.datasets._files.frames import dicom_frame, pairs_frame
-from ctmri_detect.datasets._files.layouts import Image, Rules, Sorted, sort_files
+from ctmri_detect.datasets._files.layouts import Image, Sorted, sort_files
 from ctmri_detect.datasets._files.listing import scan
 from ctmri_detect.datasets._files.matching import Matched, match
-from ctmri_detect.datasets._files.names import SEQUENCES, natural
+from ctmri_detect.datasets._files.names import natural
 from ctmri_detect.datasets._files.patients import by_rule, find_patients
+from ctmri_detect.datasets._files.sequences import known_sequence
+from ctmri_detect.datasets._files.words import canonical
 from ctmri_detect.exceptions import DataLoadingError
 
 __all__ = ["find_pairs"]
@@ -33,13 +36,15 @@ def find_pairs(
     It reads names, at any depth, and opens no image. Folders named ``CT`` and ``MRI`` (or
     ``MR``, ``T1``, ``T2``, ``FLAIR``, ``PD``, ...), names that hold such a word, a number in
     common, CycleGAN's ``trainA`` and ``trainB``, SynthRAD, BIDS and DICOM: ``docs/layouts.md``
-    shows each with an example. The case of names does not matter.
+    shows each with an example. The case of names does not matter, nor how accents and spaces
+    are written.
 
     A CT and an MRI are a pair where they lie in one place (the folders without those that name
     the modality) and, in this order, their names are equal; are equal without the modality;
     hold equal numbers and no other difference from name to name; or, of volumes, they are the
-    only two in that place. Where that fits more than two files none of them is paired: nothing
-    is chosen by chance.
+    only two in that place. A word for a modality in the name of a folder that holds both, such
+    as PD01 or MR_Smith, is a part of that name. Where more than two files fit, none of them is
+    paired: nothing is chosen by chance.
 
     When it fails: that two files are named alike does not mean that they show one head. See
     `check_pairing`.
@@ -54,7 +59,8 @@ def find_pairs(
         (``patient01/``, ``sub-01``, ``case16_``, ``p3_``; other folders with a number, such as
         SynthRAD's ``1BA001/``, where there are two or more).
     sequence : str, default=None
-        The MRI sequence to take where a CT has several: "t1", "t2", "flair", "pd", ...
+        The MRI sequence to take where a CT has several: "t1", "t1ce" (with contrast agent), "t2",
+        "flair", "pd", "dwi", "adc" or "swi" (with T2*).
     ct, mri : str, default=None
         Regular expressions that are searched for in the relative paths and tell which files
         are CT and which MRI, where the names don't. With one of them alone, the names tell the
@@ -97,7 +103,7 @@ def find_pairs(
     """
     rules = Rules(
         patient=_compiled("patient", patient),
-        sequence=_known_sequence(sequence),
+        sequence=known_sequence(sequence),
         ct=_compiled("ct", ct),
         mri=_compiled("mri", mri),
     )
@@ -124,22 +130,12 @@ def find_pairs(
 def _compiled(name: str, expression: str | None) -> re.Pattern[str] | None:
     if expression is None:
         return None
+    if not isinstance(expression, str):
+        raise ValueError(f"{name}={expression!r} is no regular expression: expected str or None.")
     try:
-        return re.compile(expression)
-    except (re.error, TypeError) as error:
+        return re.compile(canonical(expression))
+    except re.error as error:
         raise ValueError(f"{name}={expression!r} is no regular expression: {error}.") from error
-
-
-def _known_sequence(sequence: str | None) -> str | None:
-    if sequence is None:
-        return None
-    found = SEQUENCES.get(str(sequence).lower())
-    if found is None:
-        raise ValueError(
-            f"sequence is {sequence!r}; expected one of {sorted(set(SEQUENCES.values()))}. "
-            "For another one, pass mri= a regular expression that finds it in the paths."
-        )
-    return found
 
 
 def _check_found(found: Sorted, folder: Path, rules: Rules) -> None:

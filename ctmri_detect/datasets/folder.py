@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ctmri_detect.datasets._files.labels import patients_from, read_labels, rows_of, target_of
+from ctmri_detect.datasets._files.frames import left_over
+from ctmri_detect.datasets._files.label_rows import rows_of
+from ctmri_detect.datasets._files.labels import (
+    CARRIED,
+    carried,
+    patients_from,
+    read_labels,
+    target_of,
+)
 from ctmri_detect.datasets._files.listing import Skipped
 from ctmri_detect.datasets._files.matching import NOT_CHOSEN
 from ctmri_detect.datasets._files.reading import Collected, Shape, collect
@@ -18,8 +26,6 @@ from ctmri_detect.datasets._files.report import nothing_left, units_of, warn
 from ctmri_detect.datasets.find import find_pairs
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.preprocessing._writer import check_target_path
-
-_CARRIED = ("slice", "spacing", "sequence", "kind")  # columns of a labels file
 
 
 def load_pairs(
@@ -61,8 +67,10 @@ def load_pairs(
         A csv (looked for in `folder` too) with a column ``file`` (a path relative to `folder`,
         or a name where only one pair has it; of the CT or the MRI, with or without its ending)
         and either ``lesion`` (1 or True = lesion), or ``target`` or ``label`` coded +1 (normal)
-        and -1 (anomalous). Columns ``slice``, ``spacing`` (mm), ``sequence`` and ``kind`` are
-        carried into `frame`. Pairs without a row are skipped.
+        and -1 (anomalous); only where `patient` names a column of it may it have none. Columns
+        ``slice``, ``spacing`` (mm), ``sequence`` and ``kind`` are carried into `frame`. Pairs
+        without a row are skipped, rows without a pair are counted in `skipped`. Case and spaces
+        in the header don't count; separators may be commas, semicolons or tabs.
     size : int or (int, int), default=None
         Height and width to resize all slices to (area when shrinking, linear else). A CT and
         an MRI of different sizes are then a pair too, where height and width have one ratio.
@@ -100,7 +108,7 @@ def load_pairs(
 
     Warns
     -----
-    SkippedFilesWarning, MixedDataWarning, UnitsWarning, UnpairedDataWarning
+    SkippedFilesWarning, MixedDataWarning, UnitsWarning, UnpairedDataWarning, LabelsWarning
 
     Examples
     --------
@@ -120,8 +128,9 @@ def load_pairs(
     folder = Path(folder)
     shape = _shape(size)
     cache = None if cache is None else check_target_path(cache)
-    table = None if labels is None else read_labels(_labels_path(folder, labels), patient)
-    column = patient if table is not None and patient in table else None
+    table, column = None, None
+    if labels is not None:
+        table, column = read_labels(_labels_path(folder, labels), patient)
     found = find_pairs(
         folder, patient=None if column else patient, sequence=sequence, ct=ct, mri=mri
     )
@@ -131,7 +140,8 @@ def load_pairs(
     pairs, skipped = _split(found)
     rows = None
     if table is not None:
-        pairs, rows = _labelled(pairs, table, skipped)
+        pairs, rows = _labelled(pairs, table, skipped, Path(labels or "").name)
+    target = None if rows is None else target_of(rows)
     files = list(zip(pairs["ct"], pairs["mri"], strict=True))
     read = collect(folder, files, shape, cache, n_jobs)
     if not isinstance(read, Collected):
@@ -142,7 +152,7 @@ def load_pairs(
     warn(folder, skipped, frame, read, unpaired)
     return Bunch(
         data=read.data,
-        target=None if rows is None else target_of(rows.iloc[read.rows]),
+        target=None if target is None else target[read.rows],
         masks=None,
         groups=None if frame["patient"].isna().any() else frame["patient"].to_numpy(dtype=str),
         frame=frame,
@@ -182,23 +192,19 @@ def _refuse_volumes(found: pd.DataFrame, folder: Path) -> None:
 
 def _split(found: pd.DataFrame) -> tuple[pd.DataFrame, Skipped]:
     """The pairs, and the files left over; an MRI that `sequence` left out is none of them."""
-    paired = found["status"] == "paired"
-    skipped: Skipped = []
-    for row in found[~paired].itertuples():
-        file = row.ct or row.mri
-        if file is not None and not row.status.startswith(NOT_CHOSEN):
-            skipped.append((file, row.status))
-        elif file is None:
-            file, _, reason = row.status.partition(": ")
-            skipped.append((file, reason))
-    return found[paired].reset_index(drop=True), skipped
+    paired = found[found["status"] == "paired"].reset_index(drop=True)
+    return paired, [one for one in left_over(found) if not one[1].startswith(NOT_CHOSEN)]
 
 
 def _labelled(
-    pairs: pd.DataFrame, table: pd.DataFrame, skipped: Skipped
+    pairs: pd.DataFrame, table: pd.DataFrame, skipped: Skipped, name: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The pairs that have a row in the labels file, and these rows."""
     rows = rows_of(table, pairs)
+    unused = table["file"].drop(index=[row for row in rows if row is not None]).dropna()
+    if len(unused):
+        reason = f"{len(unused)} of its {len(table)} rows fit no pair, such as {unused.iloc[0]!r}"
+        skipped.append((name, reason))
     has_row = np.array([row is not None for row in rows], dtype=bool)
     skipped += [(file, "no row in the labels file") for file in pairs["ct"][~has_row]]
     kept = pairs[has_row].reset_index(drop=True)
@@ -211,9 +217,9 @@ def _frame(pairs: pd.DataFrame, rows: pd.DataFrame | None, column: str | None) -
     frame.insert(4, "spacing", np.nan)
     frame["kind"] = None
     if rows is not None:
-        for name in _CARRIED:
+        for name in CARRIED:
             if name in rows:
-                frame[name] = rows[name].to_numpy()
+                frame[name] = carried(rows, name)
         if column is not None:
             frame["patient"] = pd.Series(patients_from(rows, column), dtype=object)
     return frame

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from real_data import DATA
 
-from ctmri_detect.datasets._files.names import read_name
 from ctmri_detect.datasets.find import find_pairs
 from ctmri_detect.exceptions import DataLoadingError
 
@@ -92,8 +91,16 @@ def test_the_page_covers_every_layout():
         ("ct_to_mri_5", "both", None),
     ],
 )
-def test_words_in_names(name, modality, sequence):
-    assert (read_name(name).modality, read_name(name).sequence) == (modality, sequence)
+def test_words_in_names(name, modality, sequence, tmp_path):
+    found = find_pairs(tree(tmp_path, f"{name}.png", "CT/x0.png", "MRI/x0.png"))
+    file = f"{name}.png"
+    row = found[(found["ct"] == file) | (found["mri"] == file) | found["status"].str.contains(file)]
+    told = {"ct": row["ct"].notna().item(), "mri": row["mri"].notna().item(), None: True}
+    assert next(key for key, said in told.items() if said) == (
+        None if modality == "both" else modality
+    )
+    assert row["sequence"].item() == sequence
+    assert ("its name says CT and MRI" in row["status"].item()) == (modality == "both")
 
 
 def test_rows_are_in_natural_order_with_the_leftovers_among_them(tmp_path):
@@ -316,6 +323,11 @@ def test_dicom_is_known_by_its_first_bytes(tmp_path):
     assert list(status(found)) == ["study/s1", "study/s2"]
     tree(tmp_path, "CT/1.png", "MRI/1.png")
     assert paired(find_pairs(tmp_path)) == [("CT/1.png", "MRI/1.png")]
+
+
+def test_other_types_are_told_where_a_folder_holds_nothing_else(tmp_path):
+    found = find_pairs(tree(tmp_path, "CT/1.png", "MRI/1.gif", "case1_mri/1.gif"))
+    assert set(status(found)) == {"CT/1.png", "MRI/1.gif", "case1_mri/1.gif"}
 
 
 def test_links_are_followed_but_not_round_and_round(tmp_path):

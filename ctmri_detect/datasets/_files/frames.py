@@ -8,11 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from ctmri_detect.datasets._files.layouts import Image, Sorted, is_bids, is_split
+from ctmri_detect.datasets._files.folders import Folders, is_split, told_alone
+from ctmri_detect.datasets._files.layouts import Image, Sorted
 from ctmri_detect.datasets._files.listing import Skipped
 from ctmri_detect.datasets._files.matching import Matched
-from ctmri_detect.datasets._files.names import natural, numbers, read_name
+from ctmri_detect.datasets._files.names import natural, numbers
 from ctmri_detect.datasets._files.patients import Patients
+from ctmri_detect.datasets._files.words import canonical
 
 COLUMNS = ["ct", "mri", "patient", "slice", "sequence", "status"]
 _MAX_DIGITS = 18  # more don't fit int64; they are part of a UID, no slice number
@@ -69,12 +71,26 @@ def _as_frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     return frame
 
 
+def left_over(found: pd.DataFrame) -> Skipped:
+    """The files of `find_pairs` that are in no pair, each with the reason."""
+    skipped: Skipped = []
+    for row in found[found["status"] != "paired"].itertuples():
+        file = row.ct or row.mri
+        if file is None:  # neither CT nor MRI: its name stands in the status
+            file, _, reason = row.status.partition(": ")
+            skipped.append((file, reason))
+        else:
+            skipped.append((file, row.status))
+    return skipped
+
+
 def dicom_frame(folders: list[str]) -> pd.DataFrame:
     """One row a folder that holds DICOM files."""
     rows: list[tuple[Any, ...]] = []
-    for folder in folders:
-        said = {words.modality for part in folder.split("/") if (words := read_name(part))}
-        modality = next(iter(said & {"ct", "mri"}), None) if len(said - {None}) == 1 else None
+    paths = [tuple(canonical(folder).split("/")) for folder in folders]
+    said = Folders((path, told_alone(path), None) for path in paths)
+    for folder, path in zip(folders, paths, strict=True):
+        modality = said.of(path).modality
         status = "DICOM series: load_volume_pairs reads it"
         status = status if modality else f"{folder or '.'}: {status}"
         rows.append((natural(folder), *_sides(folder, modality), None, None, None, status))
@@ -123,9 +139,9 @@ def _layout(images: list[Image], renamed: bool, by_number: bool) -> str:
     """
     if len({image.modality for image in images}) < 2:
         return "one modality"
-    if any(is_split(image.path) for image in images):
+    if any(is_split(tuple(image.text.split("/")[:-1])) for image in images):
         return "cyclegan"
-    if _most(is_bids(image) for image in images):
+    if _most(image.bids for image in images):
         return "bids"
     volumes = images[0].kind == "volumes"
     if volumes and _most(bool(image.place) and not image.words for image in images):

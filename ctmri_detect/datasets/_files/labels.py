@@ -2,113 +2,81 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ctmri_detect.datasets._files.names import ending_of
-from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.datasets._files.sequences import SEQUENCES
+from ctmri_detect.datasets._files.tables import read_table
+from ctmri_detect.datasets._files.words import canonical
+from ctmri_detect.exceptions import DataLoadingError, LabelsWarning
 
-CODED = ("target", "label")
-"""Columns that hold +1 (normal) and -1 (anomalous)."""
+_CODED = ("lesion", "target", "label")
+"""Columns that tell healthy from anomalous: the first by 0 and 1, the others by +1 and -1."""
+CARRIED = ("slice", "spacing", "sequence", "kind")
+"""Columns that are carried into the frame."""
 
 
-def read_labels(path: str | Path, patient: str | None = None) -> pd.DataFrame:
-    """Read a labels file; `patient` may be one of its columns, which is then kept as text.
+def read_labels(path: str | Path, patient: str | None = None) -> tuple[pd.DataFrame, str | None]:
+    """Read a labels file: its cells as text, and the column that `patient` names, if it does.
+
+    Case, spaces and quotes in the header don't count.
 
     Raises
     ------
     DataLoadingError
-        Where it can't be read, has no column `file`, or names a file twice.
+        Where it can't be read, two columns have one name, or it has no column `file` or none
+        with labels or patients.
+
+    Warns
+    -----
+    LabelsWarning
+        Where it has patients, but no labels among other columns.
     """
     name = Path(path).name
-    text = {"file": str} if patient is None else {"file": str, patient: str}  # 007 is no 7
     try:
-        table = pd.read_csv(path, dtype=text)
+        table = read_table(path)
     except (OSError, ValueError) as error:
         raise DataLoadingError(
-            f"The labels file {name} can't be read ({_short(error)}); expected a csv with a column "
-            "'file' and one of 'lesion', 'target', 'label'."
+            f"The labels file {name} can't be read ({_short(error)}); expected a csv (UTF-8) with "
+            "a column 'file' and one of 'lesion', 'target', 'label'."
         ) from error
+    written = list(table.columns)
+    table.columns = pd.Index([str(column).casefold() for column in written])
+    column = None if patient is None else canonical(str(patient)).strip().casefold()
+    column = column if column in table else None
+    used = ["file", *_CODED, *CARRIED, *([column] if column else [])]
+    doubled = [c for c in used if (table.columns == c).sum() > 1]
+    if doubled:
+        fits = [c for c in written if c.casefold() == doubled[0]]
+        raise DataLoadingError(
+            f"The labels file {name} has {len(fits)} columns for {doubled[0]!r}: {fits}; expected "
+            "one. Rename the other."
+        )
     if "file" not in table:
         raise DataLoadingError(
-            f"The labels file {name} has the columns {list(table.columns)}; expected one named "
+            f"The labels file {name} has the columns {written}; expected one named "
             "'file' that holds the file names."
         )
-    return table
+    _check_coded(table, name, written, column, used)
+    return table, column
 
 
-def rows_of(table: pd.DataFrame, pairs: pd.DataFrame) -> list[int | None]:
-    """The row of the labels file that belongs to each pair.
-
-    The column `file` holds paths or names, with or without their ending, of the CT or of the
-    MRI. A name fits where only one pair has it; a path fits where one of the two paths, that
-    in `file` and that relative to the folder, ends with the other.
-
-    Raises
-    ------
-    DataLoadingError
-        Where a name fits several pairs, or several rows fit one pair.
-    """
-    fits = _Tails(pairs)
-    rows: list[int | None] = [None] * len(pairs)
-    for row, file in enumerate(table["file"]):
-        if not isinstance(file, str):
-            continue
-        found = sorted(fits.pairs(file))
-        if len(found) > 1:
-            names = ", ".join(str(pairs["ct"].iloc[i]) for i in found[:2])
-            raise DataLoadingError(
-                f"The labels file names {file!r}, which fits {len(found)} pairs, such as {names}; "
-                "expected paths relative to the folder."
-            )
-        for pair in found:
-            if rows[pair] is not None:
-                raise DataLoadingError(
-                    f"The labels file names {pairs['ct'].iloc[pair]} more than once, such as "
-                    f"{table['file'].iloc[rows[pair]]!r} and {file!r}; expected one row a pair."
-                )
-            rows[pair] = row
-    return rows
-
-
-class _Tails:
-    """Pairs by the ends of their paths, so that each name in a labels file costs one look."""
-
-    def __init__(self, pairs: pd.DataFrame) -> None:
-        self.whole: dict[str, set[int]] = defaultdict(set)
-        self.tails: dict[str, set[int]] = defaultdict(set)
-        for pair, paths in enumerate(zip(pairs["ct"], pairs["mri"], strict=True)):
-            for path in paths:
-                for name in {path, _bare(path)}:
-                    self.whole[name].add(pair)
-                    for tail in _tails(name):
-                        self.tails[tail].add(pair)
-
-    def pairs(self, file: str) -> set[int]:
-        """The pairs that a path or name in a labels file fits."""
-        name = re.sub(r"^(\./)+", "", file.strip().replace("\\", "/"))
-        for form in (name, _bare(name)):  # a.jpg in the table may be a.png by now
-            if form in self.tails:
-                return self.tails[form]
-            longer = next((tail for tail in _tails(form) if tail in self.whole), None)
-            if longer is not None:
-                return self.whole[longer]
-        return set()
-
-
-def _bare(path: str) -> str:
-    return path.removesuffix(path[len(path) - len(ending_of(path)) :])
-
-
-def _tails(path: str) -> list[str]:
-    """The path, and what is left of it without its first folders, longest first."""
-    parts = path.split("/")
-    return ["/".join(parts[start:]) for start in range(len(parts))]
+def _check_coded(
+    table: pd.DataFrame, name: str, written: list[str], patient: str | None, used: list[str]
+) -> None:
+    """Refuse a table without labels; one with patients may have none."""
+    if any(column in table for column in _CODED):
+        return
+    said = f"The labels file {name} has the columns {written}, none of them with labels"
+    how = "'lesion' (1 or True = lesion), or 'target' or 'label' (+1 normal, -1 anomalous)"
+    if patient is None:
+        raise DataLoadingError(f"{said}; expected one named {how}.")
+    if any(column not in used for column in table):
+        warnings.warn(f"{said}: target is None. One would be named {how}.", LabelsWarning, 3)
 
 
 def _short(error: Exception) -> str:
@@ -122,14 +90,45 @@ def target_of(table: pd.DataFrame) -> NDArray[np.int64] | None:
     Raises
     ------
     DataLoadingError
-        Where the coding is not the one that the column's name promises.
+        Where the coding is not the one that the column's name promises, or two columns
+        contradict each other.
     """
-    if "lesion" in table:
-        return _from_lesion(table["lesion"])
-    for column in CODED:
-        if column in table:
-            return _from_coded(table[column], column)
-    return None
+    found = [column for column in _CODED if column in table]
+    if len(found) > 1:  # a label may be a word, such as the kind of lesion
+        found = [c for c in found if _numbers(table[c]).notna().any()] or found[:1]
+    targets = {column: _from_column(table[column], column) for column in found}
+    if not targets:
+        return None
+    first, *others = found
+    for other in others:
+        odd = np.flatnonzero(targets[first] != targets[other])
+        if len(odd):
+            raise DataLoadingError(
+                f"The columns {first!r} and {other!r} of the labels file contradict each other "
+                f"in {len(odd)} rows, such as that of {table['file'].iloc[odd[0]]!r}; expected one "
+                "of them, or the same labels in both."
+            )
+    return targets[first]
+
+
+def carried(rows: pd.DataFrame, column: str) -> NDArray[np.object_] | pd.Series:
+    """A column for the frame: numbers for slice and spacing, sequences by their short names.
+
+    Raises
+    ------
+    DataLoadingError
+        Where slice or spacing holds no number.
+    """
+    cells = rows[column]
+    if column == "sequence":
+        return cells.map(lambda cell: SEQUENCES.get(str(cell).lower(), cell)).to_numpy()
+    if column == "kind":
+        return cells.to_numpy()
+    values = pd.to_numeric(cells.str.replace(",", "."), errors="coerce")  # 0,5 is half
+    odd = cells[values.isna() & cells.notna()]
+    if len(odd):
+        raise DataLoadingError(f"The column {column!r} holds {odd.iloc[0]!r}; expected numbers.")
+    return values
 
 
 def patients_from(rows: pd.DataFrame, column: str) -> list[str]:
@@ -148,19 +147,21 @@ def patients_from(rows: pd.DataFrame, column: str) -> list[str]:
     return rows[column].astype(str).tolist()
 
 
-def _from_lesion(lesion: pd.Series) -> NDArray[np.int64]:
-    values = lesion.map(lambda v: {"true": 1, "false": 0}.get(str(v).lower(), v))
-    values = pd.to_numeric(values, errors="coerce")
-    if not values.isin([0, 1]).all():
-        raise DataLoadingError(
-            f"The column 'lesion' holds {_some(lesion)}; expected 1 or True (lesion) and 0 or "
-            "False (none) in each row."
-        )
-    return np.where(values.to_numpy() == 1, -1, 1).astype(np.int64)
+def _numbers(column: pd.Series) -> pd.Series:
+    """The cells as numbers, True and False as 1 and 0, others as NaN."""
+    words = {"true": "1", "false": "0"}
+    return pd.to_numeric(column.map(lambda v: words.get(str(v).lower(), v)), errors="coerce")
 
 
-def _from_coded(column: pd.Series, name: str) -> NDArray[np.int64]:
-    values = pd.to_numeric(column, errors="coerce")
+def _from_column(column: pd.Series, name: str) -> NDArray[np.int64]:
+    values = _numbers(column)
+    if name == "lesion":
+        if not values.isin([0, 1]).all():
+            raise DataLoadingError(
+                f"The column 'lesion' holds {_some(column)}; expected 1 or True (lesion) and 0 or "
+                "False (none) in each row."
+            )
+        return np.where(values.to_numpy() == 1, -1, 1).astype(np.int64)
     if not values.isin([-1, 1]).all():
         raise DataLoadingError(
             f"The column {name!r} holds {_some(column)}; expected +1 (normal) and -1 "

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ctmri_detect.datasets._files.bids import Bids, read_bids
+from ctmri_detect.datasets._files.expressions import MatchedFolders, Rules, matched
+from ctmri_detect.datasets._files.folders import Folders, told_alone
 from ctmri_detect.datasets._files.images import SUFFIXES
-from ctmri_detect.datasets._files.names import (
-    ending_of,
-    read_name,
-    stem_of,
-    without_modality,
-)
-from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.datasets._files.names import Words, ending_of, read_name, stem_of
+from ctmri_detect.datasets._files.people import People, lead_of
+from ctmri_detect.datasets._files.words import canonical
 
 VOLUMES = (".nii", ".nii.gz")
-_SPLIT = re.compile(r"(train|test|val|valid|validation)[-_ ]?[ab]$", re.IGNORECASE)
-_BIDS = re.compile(r"(sub-[A-Za-z0-9]+)(?:_(ses-[A-Za-z0-9]+))?(?=_|$)")
-_TECHNICAL = re.compile(r"_(?:acq|ce|rec|space|desc|res|task|echo|part|mod)-[A-Za-z0-9]+(?=_|$)")
-
-
-class Rules(NamedTuple):
-    """What the caller says about the names: compiled expressions and a sequence, or None."""
-
-    patient: re.Pattern[str] | None = None
-    sequence: str | None = None
-    ct: re.Pattern[str] | None = None
-    mri: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -38,31 +24,40 @@ class Image:
     Attributes
     ----------
     path : str
-        Relative to the folder, POSIX.
+        Relative to the folder, POSIX, as it is on the disk.
+    text : str
+        The path as it is compared, see `canonical`.
     modality : {"ct", "mri"}
     sequence : str or None
     place : tuple of str
         The folders that it lies in, without what names the modality: CT and MRI of one place
         may be a pair.
     words : tuple of str
-        Its name without the modality.
+        Its name without the modality; of BIDS without subject and session.
     told_by : {"folder", "name", "parameter"}
         What told the modality.
-    kind : {"slices", "volumes"}
+    bids : bool
+        Whether its name begins as BIDS has it, with sub-.
     """
 
     path: str
+    text: str
     modality: str
     sequence: str | None
     place: tuple[str, ...]
     words: tuple[str, ...]
     told_by: str
-    kind: str
+    bids: bool
 
     @property
     def stem(self) -> str:
-        """The file's name without its ending."""
-        return stem_of(self.path)
+        """The file's name without its ending, as it is compared."""
+        return stem_of(self.text)
+
+    @property
+    def kind(self) -> str:
+        """Slices or volumes."""
+        return "volumes" if ending_of(self.path) in VOLUMES else "slices"
 
 
 @dataclass
@@ -83,6 +78,37 @@ class Sorted:
     masks: int
 
 
+@dataclass
+class _File:
+    """A file of an image type: its path, and what an expression and its own name say."""
+
+    path: str
+    text: str
+    matched: str | None
+    bids: Bids | None = None
+    words: Words = field(default_factory=lambda: read_name(""))
+
+    @property
+    def stem(self) -> str:
+        return stem_of(self.text)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Its folders; of BIDS with subject and session last, which the name may have alone."""
+        above = tuple(self.text.split("/")[:-1])
+        if self.bids is None:
+            return above
+        session = self.bids.session or next((f for f in above if f.startswith("ses-")), "")
+        others = (f for f in above if not f.lower().startswith(("sub-", "ses-")))
+        return (*others, self.bids.subject, *([session] if session else []))
+
+    @property
+    def known(self) -> str | None:
+        """The modality, unless only a word in a longer name or a sequence tells it."""
+        suffix = self.words.modality if self.bids else None
+        return self.matched or suffix or told_alone(self.folders)
+
+
 def sort_files(files: Iterable[str], rules: Rules) -> Sorted:
     """Tell CT, MRI, masks and the rest by their paths.
 
@@ -92,157 +118,112 @@ def sort_files(files: Iterable[str], rules: Rules) -> Sorted:
         Where `ct` and `mri` both match one file.
     """
     found = Sorted([], [], 0)
-    for path in files:
-        ending = ending_of(path)
-        if ending not in SUFFIXES and ending not in VOLUMES:
-            modality = _of_folders(path)[0]
-            if modality is not None:
-                found.aside.append((path, modality, f"not an image type ({', '.join(SUFFIXES)})"))
-            continue
-        told = _tell(path, rules)
-        if told is None and (read_name(stem_of(path)).mask or _in_mask_folder(path)):
+    parsed, others = _read_names(files, rules)
+    beside = {path: tuple(canonical(path).split("/")[:-1]) for path in others}
+    folders = Folders(
+        [
+            *((file.folders, file.known, file.words.modality) for file in parsed),
+            *((above, told_alone(above), None) for above in beside.values()),
+        ]
+    )
+    for path, above in beside.items():
+        modality = folders.of(above).modality
+        if modality is not None:
+            found.aside.append((path, modality, f"not an image type ({', '.join(SUFFIXES)})"))
+    told: list[_Told] = []
+    for file in parsed:
+        answer = _tell(file, folders, rules)
+        if answer is not None:
+            told.append(_Told(file, *answer))
+        elif _is_mask(file):
             found.masks += 1
-        elif told is None:
-            found.aside.append((path, None, _why_untold(path, rules)))
         else:
-            found.images.append(_image(path, *told))
-    found.images = _without_matched_folders(found.images, rules)
+            found.aside.append((file.path, None, _why_untold(file, rules)))
+    found.images = _images(told, rules, folders)
     return found
 
 
-def _tell(path: str, rules: Rules) -> tuple[str, str] | None:
-    """Modality and what told it; None where nothing does or it is a mask."""
-    if rules.ct is not None or rules.mri is not None:
-        matched = [
-            name
-            for name, rule in (("ct", rules.ct), ("mri", rules.mri))
-            if rule is not None and rule.search(path)
-        ]
-        if len(matched) == 2:
-            raise DataLoadingError(
-                f"ct= and mri= both match {path}; expected "
-                "two regular expressions that no path fits both of."
+class _Told(NamedTuple):
+    file: _File
+    modality: str
+    by: str
+
+
+def _images(told: list[_Told], rules: Rules, folders: Folders) -> list[Image]:
+    of_ct = {one.file.stem.casefold() for one in told if one.modality == "ct"}
+    places = MatchedFolders(((one.file.text, one.modality) for one in told), rules, folders)
+    images = []
+    for file, modality, by in told:
+        shared = file.stem.casefold() in of_ct
+        images.append(
+            Image(
+                path=file.path,
+                text=file.text,
+                modality=modality,
+                sequence=_sequence(file, by, folders, shared) if modality == "mri" else None,
+                place=_place(file, modality, folders, places),
+                words=(file.bids.entities if file.bids else ()) + file.words.of(modality),
+                told_by=by,
+                bids=file.bids is not None,
             )
-        if matched:
-            return matched[0], "parameter"
-    name = read_name(stem_of(path))
-    if name.mask or _in_mask_folder(path):
+        )
+    return images
+
+
+def _read_names(files: Iterable[str], rules: Rules) -> tuple[list[_File], list[str]]:
+    """The files of image types, and the paths of the others."""
+    parsed, others = [], []
+    for path in files:
+        if ending_of(path) not in (*SUFFIXES, *VOLUMES):
+            others.append(path)
+            continue
+        text = canonical(path)
+        parsed.append(_File(path, text, matched(text, rules), read_bids(stem_of(text))))
+    plain = [file for file in parsed if file.bids is None]
+    people = People((file.stem, file.known) for file in plain)
+    for file in parsed:
+        file.words = file.bids.words if file.bids else people.read(file.stem)
+    return parsed, others
+
+
+def _tell(file: _File, folders: Folders, rules: Rules) -> tuple[str, str] | None:
+    """Modality and what told it; None where nothing does or it is a mask."""
+    if file.matched is not None:
+        return file.matched, "parameter"
+    if _is_mask(file):
         return None
-    modality, certain = _of_folders(path)
-    told: tuple[str, str] | None = None
-    if certain and modality is not None:
-        told = modality, "folder"
-    elif name.modality in ("ct", "mri"):
-        told = name.modality, "name"
-    elif modality is not None:
-        told = modality, "folder"
-    if told is not None and (rules.ct if told[0] == "ct" else rules.mri) is not None:
+    said = folders.of(file.folders)
+    named = file.words.modality if file.words.modality in ("ct", "mri") else None
+    by_name = named is not None and (file.bids is not None or not said.certain)
+    modality = named if by_name else said.modality
+    if modality is None or rules.of(modality) is not None:
         return None  # the expression for this modality says that it is not one
-    return told
+    return modality, "name" if by_name else "folder"
 
 
-def _of_folders(path: str) -> tuple[str | None, bool]:
-    """Modality by the nearest folder that names one; certain where it names nothing else."""
-    loose: str | None = None
-    for folder in reversed(path.split("/")[:-1]):
-        words = read_name(folder)
-        if words.is_modality:
-            return words.modality, True
-        if loose is None and words.modality in ("ct", "mri"):
-            loose = words.modality
-    return loose, False
+def _is_mask(file: _File) -> bool:
+    above = file.text.split("/")[:-1]
+    return file.words.mask or any(read_name(folder).is_mask for folder in above)
 
 
-def _in_mask_folder(path: str) -> bool:
-    return any(read_name(folder).is_mask for folder in path.split("/")[:-1])
-
-
-def _why_untold(path: str, rules: Rules) -> str:
+def _why_untold(file: _File, rules: Rules) -> str:
     if rules.ct is not None or rules.mri is not None:
         return "neither ct= nor mri= matches it"
-    if read_name(stem_of(path)).modality == "both":
+    if file.words.modality == "both":
         return "its name says CT and MRI"
     return "its name says neither CT nor MRI"
 
 
-def _image(path: str, modality: str, told_by: str) -> Image:
-    stem = stem_of(path)
-    name = read_name(stem)
-    *folders, _ = path.split("/")
-    sequences = [name.sequence, *(read_name(f).sequence for f in reversed(folders))]
-    image = Image(
-        path=path,
-        modality=modality,
-        sequence=next((s for s in sequences if s), None) if modality == "mri" else None,
-        place=tuple(part for folder in folders if (part := _place(folder))),
-        words=name.rest,
-        told_by=told_by,
-        kind="volumes" if ending_of(path) in VOLUMES else "slices",
-    )
-    return _as_bids(image, stem)
+def _sequence(file: _File, by: str, folders: Folders, shared: bool) -> str | None:
+    """What tells the MRI from its CT may name a sequence: no word of a name that both have."""
+    if file.bids:
+        return file.words.sequence
+    lead = lead_of(file.stem) if by != "name" else None
+    own = None if shared or (lead and lead.glued) else file.words.sequence
+    return own or folders.of(file.folders).sequence
 
 
-def _place(folder: str) -> str:
-    """A folder's name without the modality; "" where nothing else is said."""
-    split = _SPLIT.match(folder)
-    if split:  # trainA and trainB are one place, testA and testB another
-        return split.group(1).lower()
-    words = read_name(folder)
-    if words.modality in ("ct", "mri"):
-        return without_modality(folder)
-    return folder if words.without_fillers else ""
-
-
-def _as_bids(image: Image, stem: str) -> Image:
-    """The entities of a BIDS name: subject and session are the place, the rest is the name."""
-    found = _BIDS.match(stem)
-    if not found:
-        return image
-    above = [f for f in image.place if not re.match(r"(sub|ses)-", f) and f != "ses"]
-    sessions = [f for f in image.path.split("/")[:-1] if f.startswith("ses-")]
-    session = found.group(2) or (sessions[-1] if sessions else "")
-    session = "" if read_name(session).modality else session  # ses-ct, ses-mri
-    place = (*above, found.group(1), *([session] if session else []))
-    rest = read_name(_TECHNICAL.sub("", stem[found.end() :]))
-    return replace(image, place=place, words=rest.rest)
-
-
-def _without_matched_folders(images: list[Image], rules: Rules) -> list[Image]:
-    """Where `ct` or `mri` names a folder, what it names is no part of the place.
-
-    An expression such as ``^A/.*`` runs over a folder without naming it alone. That one counts
-    where all CT lie in one folder at that depth and all MRI in another: a patient's stay.
-    """
-    by_depth: dict[str, dict[int, set[str]]] = {"ct": {}, "mri": {}}
-    for image in images:
-        for depth, folder in enumerate(image.path.split("/")[:-1]):
-            by_depth[image.modality].setdefault(depth, set()).add(folder)
-    cleaned = []
-    for image in images:
-        rule, others = (rules.ct, "mri") if image.modality == "ct" else (rules.mri, "ct")
-        found = rule.search(image.path) if rule is not None else None
-        if found is None or is_bids(image):
-            cleaned.append(image)
-            continue
-        parts, start = [], 0
-        for depth, folder in enumerate(image.path.split("/")[:-1]):
-            left, right = found.start() - start, found.end() - start
-            start += len(folder) + 1
-            own, other = (by_depth[m].get(depth, set()) for m in (image.modality, others))
-            named = left >= 0 and right <= len(folder) + 1
-            over = left < len(folder) and right > 0 and folder not in other
-            if over and (named or len(own) == len(other) == 1) and not _SPLIT.match(folder):
-                folder = (folder[: max(left, 0)] + folder[right:]).strip("-_. ")
-            parts.append(_place(folder))
-        cleaned.append(replace(image, place=tuple(part for part in parts if part)))
-    return cleaned
-
-
-def is_split(path: str) -> bool:
-    """Whether a file lies in a folder such as CycleGAN's trainA."""
-    return any(_SPLIT.match(folder) for folder in path.split("/")[:-1])
-
-
-def is_bids(image: Image) -> bool:
-    """Whether a file's name begins as BIDS has it, with sub-."""
-    return _BIDS.match(image.stem) is not None
+def _place(file: _File, modality: str, folders: Folders, places: MatchedFolders) -> tuple[str, ...]:
+    if file.bids:
+        return tuple(part for part in folders.of(file.folders).place if part not in ("", "ses"))
+    return tuple(part for part in places.place(file.text, modality) if part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ Skipped = list[tuple[str, str]]
 
 _MAX_DEPTH = 32  # folders: deeper trees are links that cross each other
 _SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db"}  # left by file managers
+_UNREADABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes of no text, ends of lines
 
 
 @dataclass
@@ -73,7 +75,7 @@ def _sort_in(
     name = f"{place}/{entry.name}" if place else entry.name
     if entry.name.startswith(".") or entry.name.lower() in _SYSTEM:
         return
-    if not entry.name.isprintable():
+    if any(unicodedata.category(sign) in _UNREADABLE for sign in entry.name):
         listing.broken.append((ascii(name)[1:-1], "its name is no readable text"))
     elif entry.is_dir():
         linked = entry.is_symlink()

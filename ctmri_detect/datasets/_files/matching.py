@@ -7,8 +7,10 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ctmri_detect.datasets._files.layouts import Image, Rules
+from ctmri_detect.datasets._files.expressions import Rules
+from ctmri_detect.datasets._files.layouts import Image
 from ctmri_detect.datasets._files.names import letters, numbers, read_name
+from ctmri_detect.datasets._files.people import numbered_names
 from ctmri_detect.exceptions import DataLoadingError
 
 Key = Callable[[Image], Hashable | None]
@@ -55,7 +57,7 @@ def match(images: list[Image], rules: Rules) -> Matched:
         found = numbers(words)
         if not found or (place, patient) not in uniform:
             return None
-        return place, patient, found
+        return place, patient, found, numbered_names(words)
 
     rounds: list[Key] = [
         lambda image: (_place(image), image.stem.casefold()),
@@ -167,7 +169,7 @@ def _numbered(image: Image, rules: Rules) -> tuple[Hashable, tuple[str, ...], st
     group = 1 if found.re.groups else 0
     start, end = found.span(group)
     rest = image.stem[:start] + "_" + image.stem[end:]
-    return _place(image), read_name(rest).rest, found.group(group)
+    return _place(image), read_name(rest).of(image.modality), found.group(group)
 
 
 def _place(image: Image) -> tuple[str, ...]:

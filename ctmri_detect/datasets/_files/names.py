@@ -6,48 +6,34 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ctmri_detect.datasets._files.sequences import AGENT, SEQUENCES, read_sequence
+from ctmri_detect.datasets._files.words import split_words
+
 _CT = {"ct", "cts", "ncct", "nect", "cect", "ctscan", "ctscans", "ctimage", "ctimages"}
 _MRI = {
     "mr", "mri", "mrs", "mris", "mrscan", "mrscans", "mriscan", "mriscans", "mrimage",
     "mrimages", "mriimage", "mriimages",
 }  # fmt: skip
-SEQUENCES = {
-    "t1": "t1", "t1w": "t1", "t1wi": "t1", "mprage": "t1",
-    "t1c": "t1ce", "t1ce": "t1ce", "t1gd": "t1ce",
-    "t2": "t2", "t2w": "t2", "t2wi": "t2", "t2star": "t2star",
-    "flair": "flair", "pd": "pd", "pdw": "pd", "swi": "swi", "dwi": "dwi", "adc": "adc",
-}  # fmt: skip
-"""Words in names to the MRI sequence that they mean."""
-_CONTRAST = {"ce", "gd", "post", "contrast"}  # after t1: with contrast agent
 _MASKS = {
     "mask", "masks", "seg", "segs", "dseg", "segmentation", "segmentations", "label", "labels",
     "roi", "rois", "annotation", "annotations", "lesion", "lesions",
 }  # fmt: skip
-_FILLERS = {
+FILLERS = {
     "image", "images", "img", "imgs", "scan", "scans", "slice", "slices", "data", "files",
     "png", "jpg", "jpeg", "tif", "tiff", "npy", "bmp", "nii", "nifti", "anat", "registered", "reg",
 }  # fmt: skip
-_WORD = re.compile(
-    r"(?:CT|MRI|MR)(?=scan|slice|image)"  # CTscan: the camel would be C + Tscan
-    r"|[Tt][12](?:wi|WI|[Ww]|[Cc][Ee]|[Cc]|[Gg][Dd]|[Ss]tar)?(?![a-z0-9])"
-    r"|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+"
-)
 _ENDING = re.compile(r"\.(?:nii\.gz|[^.]*)$", re.IGNORECASE)
 
-_PATIENT_WORDS = r"(?:sub|subj|subject|patient|pat|pt|case|p)"
-_PATIENT_STEM = re.compile(rf"{_PATIENT_WORDS}[-_ ]?[0-9]+(?=[-_. ]|$)", re.IGNORECASE)
-_PATIENT_FOLDER = re.compile(
-    rf"(?:{_PATIENT_WORDS}(?:[-_ ]?[0-9][A-Za-z0-9]*|[-_ ][A-Za-z0-9]*[0-9][A-Za-z0-9]*)"
-    r"|sub-[A-Za-z0-9]+)$",  # BIDS labels may be letters
-    re.IGNORECASE,
-)
-_NUMBERED_FOLDER = re.compile(r"(?=.*[0-9])[A-Za-z0-9]+(?:[-_ ][A-Za-z0-9]+)?$")
-_NO_PATIENT = {
-    "train", "training", "test", "testing", "val", "valid", "validation", "fold", "split", "set",
-    "subset", "dataset", "batch", "part", "chunk", "site", "center", "centre", "hospital", "clinic",
-    "scanner", "series", "ser", "session", "ses", "visit", "day", "week", "month", "year", "date",
-    "v", "vol", "volume", "task", "version", "study", "level", "run", "group", "cohort",
-}  # fmt: skip
+_SUBJECT = re.compile(r"sub-[A-Za-z0-9]+(?![A-Za-z0-9])", re.IGNORECASE)  # of BIDS
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word of a name: `kind` is "ct", "mri", "sequence", "agent", "mask" or ""."""
+
+    text: str
+    kind: str
+    glued: bool  # a number follows without a separator
 
 
 @dataclass(frozen=True)
@@ -61,14 +47,24 @@ class Words:
         Of MRI, such as "t2".
     mask : bool
         Whether it names a mask or a segmentation.
-    rest : tuple of str
-        Its other words and numbers, in lower case.
+    tokens : tuple of Token
+        All its words.
     """
 
     modality: str | None
     sequence: str | None
     mask: bool
-    rest: tuple[str, ...]
+    tokens: tuple[Token, ...]
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        """Its words and numbers without those for modality and sequence, in lower case."""
+        return tuple(token.text for token in self.tokens if token.kind in ("", "mask"))
+
+    @property
+    def explicit(self) -> bool:
+        """Whether it says CT or MRI, and not only a sequence."""
+        return any(token.kind in ("ct", "mri") for token in self.tokens)
 
     @property
     def is_modality(self) -> bool:
@@ -83,45 +79,76 @@ class Words:
     @property
     def without_fillers(self) -> tuple[str, ...]:
         """The rest without words such as "images", which tell nothing apart."""
-        return tuple(word for word in self.rest if word not in _FILLERS)
+        return tuple(word for word in self.rest if word not in FILLERS)
+
+    def of(self, modality: str) -> tuple[str, ...]:
+        """The words that an image of this modality is told by.
+
+        Those for its modality are left out. One for the other modality is a part of the name,
+        with the number at it: the ``PD01`` in the name of a CT is a patient.
+        """
+        own = {"", "mask", "ct"} if modality == "ct" else {"", "mask", "mri", "sequence", "agent"}
+        words: list[str] = []
+        joined = False
+        for token in self.tokens:
+            foreign = token.kind not in own
+            if joined:
+                words[-1] += token.text
+            elif foreign or token.kind in ("", "mask"):
+                words.append(token.text)
+            joined = foreign and token.glued
+        return tuple(words)
 
 
 @lru_cache(maxsize=4096)  # thousands of files share a folder
-def read_name(name: str) -> Words:
+def read_name(name: str, lead: int = 0) -> Words:
     """Split a name into words at separators, case changes and numbers, and sort them.
+
+    The first `lead` characters are somebody's name and say nothing, nor does a BIDS subject.
 
     Examples
     --------
-    >>> read_name("p01_ct_012")
-    Words(modality='ct', sequence=None, mask=False, rest=('p', '01', '012'))
-    >>> read_name("T2w_Slice3").sequence
-    't2'
+    >>> read_name("p01_ct_012").modality, read_name("p01_ct_012").rest
+    ('ct', ('p', '01', '012'))
+    >>> read_name("T2w_Slice3").sequence, read_name("sub-PD01_ct").sequence
+    ('t2', None)
     """
-    words = [word.lower() for word in _WORD.findall(name)]
-    ct = any(word in _CT for word in words)
-    sequence = _sequence(words)
-    mri = any(word in _MRI for word in words) or sequence is not None
-    known = (_CT, _MRI, SEQUENCES, _CONTRAST if sequence == "t1ce" else ())
-    modality = "both" if ct and mri else "ct" if ct else "mri" if mri else None
+    lead = _after(name, lead)
+    words = split_words(name[lead:])
+    named = any(word.text in SEQUENCES for word in words)
+    sequence = read_sequence(name[lead:]).name if named else None
+    kinds = [kind_of(word.text, sequence) for word in words]
+    tokens = [
+        Token(word.text, kind, word.end < len(name) - lead and name[lead + word.end].isdecimal())
+        for word, kind in zip(words, kinds, strict=True)
+    ]
+    if lead:
+        tokens.insert(0, Token(name[:lead].lower(), "", glued=False))
+    ct, mri = "ct" in kinds, not {"mri", "sequence"}.isdisjoint(kinds)
     return Words(
-        modality=modality,
+        modality="both" if ct and mri else "ct" if ct else "mri" if mri else None,
         sequence=sequence,
-        mask=any(word in _MASKS for word in words),
-        rest=tuple(word for word in words if not any(word in group for group in known)),
+        mask="mask" in kinds,
+        tokens=tuple(tokens),
     )
 
 
-def _sequence(words: list[str]) -> str | None:
-    said = {SEQUENCES[word] for word in words if word in SEQUENCES}
-    if "t1" in said and _CONTRAST & set(words):
-        said = said - {"t1"} | {"t1ce"}
-    if "flair" in said:  # t2_flair, t1_flair
-        return "flair"
-    return said.pop() if len(said) == 1 else None
+def _after(name: str, lead: int) -> int:
+    subject = _SUBJECT.match(name)
+    return subject.end() if subject else lead
+
+
+def kind_of(word: str, sequence: str | None = None) -> str:
+    """The kind of a word, as a `Token` has it; contrast agent counts after T1 only."""
+    if word in SEQUENCES:
+        return "sequence"
+    if sequence == "t1ce" and word in AGENT:
+        return "agent"
+    return "ct" if word in _CT else "mri" if word in _MRI else "mask" if word in _MASKS else ""
 
 
 @lru_cache(maxsize=4096)
-def without_modality(name: str) -> str:
+def without_modality(name: str, lead: int = 0) -> str:
     """A folder's name without the words for modality and sequence and without fillers.
 
     Examples
@@ -129,9 +156,14 @@ def without_modality(name: str) -> str:
     >>> without_modality("case1_ct_images"), without_modality("MRI")
     ('case1', '')
     """
-    said = read_name(name).without_fillers
-    kept = _WORD.sub(lambda word: word.group() if word.group().lower() in said else "", name)
-    return re.sub(r"[-_. ]{2,}", "_", kept).strip("-_. ")
+    lead = _after(name, lead)
+    said = read_name(name, lead).without_fillers
+    kept, end = name[:lead], lead
+    for word in split_words(name[lead:]):
+        start, stop = word.start + lead, word.end + lead
+        kept += name[end:start] + (name[start:stop] if word.text in said else "")
+        end = stop
+    return re.sub(r"[-_. ]{2,}", "_", kept + name[end:]).strip("-_. ")
 
 
 def stem_of(path: str) -> str:
@@ -177,25 +209,3 @@ def numbers(words: tuple[str, ...]) -> tuple[int, ...]:
 def letters(words: tuple[str, ...]) -> tuple[str, ...]:
     """The words of a name that are no numbers."""
     return tuple(word for word in words if not (word.isdecimal() and word.isascii()))
-
-
-@lru_cache(maxsize=4096)
-def patient_of_folder(name: str) -> tuple[str | None, bool]:
-    """The patient that a folder is named after, and whether its name says that it is one.
-
-    ``patient01``, ``sub-3`` and ``case_7`` say so; ``1BA001`` or ``0007`` may be one, which
-    other folders beside it have to confirm; ``train1`` or ``session2`` is none.
-    """
-    if _PATIENT_FOLDER.match(name):
-        return name, True
-    if _NUMBERED_FOLDER.match(name):
-        words = [word.lower() for word in _WORD.findall(name)]
-        if not any(word in _NO_PATIENT or word in _FILLERS for word in words):
-            return name, False
-    return None, False
-
-
-def patient_of_stem(stem: str) -> str | None:
-    """The patient at the beginning of a file's name, such as ``p01`` or ``case16``."""
-    found = _PATIENT_STEM.match(stem)
-    return found.group() if found else None

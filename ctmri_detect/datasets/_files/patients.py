@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ctmri_detect.datasets._files.layouts import Image
-from ctmri_detect.datasets._files.names import patient_of_folder, patient_of_stem, read_name
+from ctmri_detect.datasets._files.names import read_name
+from ctmri_detect.datasets._files.people import patient_of_folder, patient_of_stem
 from ctmri_detect.exceptions import DataLoadingError
 
 Unit = tuple[Image, ...]  # a pair, or one image where there are no pairs
@@ -37,20 +39,34 @@ def find_patients(pairs: Sequence[Unit], rule: re.Pattern[str] | None) -> Patien
     """
     if rule is not None:
         _check_rule(pairs, rule)
-        return Patients(lambda image: by_rule(rule, image), "parameter")
+        return Patients(_in_one_form(partial(by_rule, rule), pairs), "parameter")
     sure = [_of_place(image)[1] for pair in pairs for image in pair]
     if pairs and all(_agree(_by_place, pair) for pair in pairs):
         distinct = {_by_place(pair[0]) for pair in pairs}
         if all(sure) or len(distinct) > 1:
-            return Patients(_by_place, "folders")
+            return Patients(_in_one_form(_by_place, pairs), "folders")
     if pairs and all(_agree(_by_stem, pair) for pair in pairs):
-        return Patients(_by_stem, "names")
+        return Patients(_in_one_form(_by_stem, pairs), "names")
     return Patients(lambda image: None, None)
+
+
+def _in_one_form(name: Namer, pairs: Sequence[Unit]) -> Namer:
+    """Names that differ in case only are one patient, called as the first of them is."""
+    forms: dict[str, str] = {}
+    for found in (name(image) for pair in pairs for image in pair):
+        if found is not None:
+            forms.setdefault(found.casefold(), found)
+
+    def first(image: Image) -> str | None:
+        found = name(image)
+        return None if found is None else forms.get(found.casefold(), found)
+
+    return first
 
 
 def by_rule(rule: re.Pattern[str], image: Image) -> str | None:
     """The first group, or the whole match, in the stem or else in the relative path."""
-    found = rule.search(image.stem) or rule.search(image.path)
+    found = rule.search(image.stem) or rule.search(image.text)
     return found.group(1 if rule.groups else 0) if found else None
 
 

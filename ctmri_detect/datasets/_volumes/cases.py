@@ -9,6 +9,8 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+from ctmri_detect.datasets._files.frames import left_over
+from ctmri_detect.datasets._files.sequences import known_sequence
 from ctmri_detect.datasets._volumes.dicom import read_series
 from ctmri_detect.datasets._volumes.dicom_headers import (
     Series,
@@ -95,11 +97,8 @@ def _nifti_cases(
             "use load_pairs for slices."
         )
     cases: list[Case] = []
-    skipped: Skipped = []
-    for row in frame.astype(object).where(frame.notna(), None).itertuples():
-        if row.status != "paired":
-            skipped.append((row.ct or row.mri, row.status))
-            continue
+    paired = frame[frame["status"] == "paired"]
+    for row in paired.astype(object).where(paired.notna(), None).itertuples():
         mask = _beside(folder / row.ct, "mask")
         lesion = _beside(folder / row.ct, "lesion")
         cases.append(
@@ -114,7 +113,7 @@ def _nifti_cases(
                 read_lesion=None if lesion is None else partial(read_nifti_lesion, lesion),
             )
         )
-    return cases, skipped
+    return cases, left_over(frame)
 
 
 def _beside(ct: Path, name: str) -> Path | None:
@@ -132,6 +131,7 @@ def _dicom_cases(
     series: dict[str, Choice],
     key: str | bytes | None,
 ) -> tuple[list[Case], Skipped]:
+    sequence = known_sequence(sequence)
     found, skipped = scan(folder, patient, key)
     cases: list[Case] = []
     for who, group in groupby(found, key=lambda one: one.patient):
@@ -187,8 +187,8 @@ def _choose(members: list[Series], modality: str, sequence: str | None, choice: 
         fit = [one for one in here if one.number == choice and one.slices[0].position]
         wanted = f" with the number {choice}"
     elif modality == "mri" and sequence is not None:
-        fit = [one for one in fit if one.sequence == sequence.lower()]
-        wanted = f" known to be {sequence.lower()}"
+        fit = [one for one in fit if one.sequence == sequence]
+        wanted = f" known to be {sequence}"
     if len(fit) == 1:
         return fit[0]
     if fit:

@@ -1,27 +1,20 @@
-"""The name of an MRI sequence, out of a closed list."""
+"""The MRI sequence of a DICOM series, out of a closed list: by its description or its timing."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-_WORDS = {  # looked for in this order: a "t2 flair" is a FLAIR, a "t2 diffusion" diffusion
-    "flair": r"flair|dark.?fluid",
-    "dwi": r"dwi|diff|adc|dti|trace",
-    "swi": r"swi|swan|t2[ _-]?\*|t2star|hemo",
-    "t1": r"t1|mp.?rage|bravo|(^|[^a-z])(tfe|ffe|spgr)([^a-z]|$)",
-    "t2": r"t2",
-    "pd": r"(^|[^a-z])pdw?([^a-z]|$)|proton",
-}
+from ctmri_detect.datasets._files.sequences import read_sequence
 
 
 def sequence_of(header: Any) -> str | None:
-    """``"t1"``, ``"t2"``, ``"flair"``, ``"pd"``, ``"dwi"``, ``"swi"`` or None.
+    """``"t1"``, ``"t1ce"``, ``"t2"``, ``"flair"``, ``"pd"``, ``"dwi"``, ``"adc"``, ``"swi"``, None.
 
-    From the series' description, which itself is never passed on since people write names
-    into it; else, for spin echo and inversion recovery, from echo, repetition and inversion
-    time by the usual limits (T1: TE < 30 ms, TR < 1000 ms; T2: TE > 70 ms; proton density: TE
-    < 30 ms, TR > 1800 ms; FLAIR: T2 with an inversion pulse after 1500 ms or more).
+    From the series' description by `read_sequence`; it is never passed on itself, since people
+    write names into it. Where it says nothing of a sequence, for spin echo and inversion
+    recovery, from echo, repetition and inversion time by the usual limits (T1: TE < 30 ms, TR <
+    1000 ms; T2: TE > 70 ms; proton density: TE < 30 ms, TR > 1800 ms; FLAIR: T2 with an
+    inversion pulse after 1500 ms or more).
 
     When it fails: a gradient echo without a word in its description stays None, and a
     description may be wrong.
@@ -43,10 +36,9 @@ def sequence_of(header: Any) -> str | None:
     >>> sequence_of({"ScanningSequence": "SE", "EchoTime": 90, "RepetitionTime": 4000})
     't2'
     """
-    text = str(header.get("SeriesDescription") or "").lower()
-    for name, pattern in _WORDS.items():
-        if re.search(pattern, text):
-            return name
+    said = read_sequence(str(header.get("SeriesDescription") or ""))
+    if said.anything:
+        return said.name
     scanning = header.get("ScanningSequence") or ""
     kinds = {scanning} if isinstance(scanning, str) else {str(kind) for kind in scanning}
     if not kinds & {"SE", "IR"} or kinds & {"GR", "EP"}:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from ctmri_detect.datasets._files.words import canonical
+
 _LONGEST_KEY = 64  # bytes, what BLAKE2b takes
 
 
@@ -20,7 +22,7 @@ def pseudonym(patient_id: str, issuer: str = "", *, key: str | bytes | None = No
     Parameters
     ----------
     patient_id : str
-        Spaces around it, which DICOM pads with, don't count.
+        Spaces around it, which DICOM pads with, don't count, nor does how accents are written.
     issuer : str, default=""
         Who gave the ID; two hospitals may give the same one to two people.
     key : str or bytes, default=None
@@ -44,7 +46,7 @@ def pseudonym(patient_id: str, issuer: str = "", *, key: str | bytes | None = No
     False
     """
     secret = check_key(key)
-    text = f"{patient_id.strip()}\x1f{issuer.strip()}"
+    text = canonical(f"{patient_id.strip()}\x1f{issuer.strip()}")
     return "sub-" + hashlib.blake2b(text.encode(), digest_size=5, key=secret).hexdigest()
 
 
