@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ctmri_detect.datasets._volumes.cases import Case
 from ctmri_detect.datasets._volumes.ct_units import AIR, ct_units_of
+from ctmri_detect.datasets._volumes.lesions import lesion_slices
 from ctmri_detect.datasets._volumes.resample import Plane, axial_slices, plane_grid
 from ctmri_detect.datasets._volumes.volume import Volume
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.validation import MRI
 
 _MIN_AREA = 1000.0
 """mm²: less head than this is the tip of the vertex, or the table."""
@@ -72,8 +72,10 @@ def cut_case(case: Case, cut: Cut) -> CaseSlices:
     lesions: Iterator[NDArray[np.bool_] | None] = repeat(None)
     if case.read_lesion is not None:
         lesion = _read(case.read_lesion, "lesion")
-        cuts = axial_slices(ct, lesion, None, slice_spacing=cut.slice_spacing, plane=plane)
-        lesions = (pair[MRI] > 0.5 for pair in cuts)  # NaN compares as False
+        try:
+            lesions = lesion_slices(ct, lesion, slice_spacing=cut.slice_spacing, plane=plane)
+        except DataLoadingError as error:
+            raise DataLoadingError(f"lesion: {error}") from None
     both = zip(pairs, lesions, strict=False)
     return CaseSlices(units, problem, _checked(both, plane, threshold, cut.skip_empty))
 
