@@ -55,6 +55,10 @@ class UnitsWarning(CtmriDetectWarning):
     """The values of a CT can't be Hounsfield units."""
 
 
+class GeometryWarning(CtmriDetectWarning):
+    """Where a volume lies in the patient is in doubt, or CT and MRI hardly overlap."""
+
+
 class PrivacyWarning(CtmriDetectWarning):
     """Images may show who the patient is."""
 

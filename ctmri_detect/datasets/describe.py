@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ctmri_detect.datasets._description.description import (
 from ctmri_detect.datasets._description.dicom_count import count_series
 from ctmri_detect.datasets._description.duplicates import find_duplicates
 from ctmri_detect.datasets._description.file_stats import FileStats, read_file_stats
-from ctmri_detect.datasets._description.findings import list_findings
+from ctmri_detect.datasets._description.findings import list_findings, place_findings
 from ctmri_detect.datasets._description.pairing_sample import check_sample
 from ctmri_detect.datasets.find import find_pairs
 
@@ -128,6 +129,7 @@ def describe_pairs(
         read = [FileStats(row) for row in rows]
     else:
         read = list(_read(folder, _listed(pairs), n_jobs, progress))
+        attributes["findings"] = list(place_findings(pairs, read))
     files = pd.DataFrame([stats.row for stats in read]).reindex(columns=FILE_COLUMNS)
     for column in ("split", "reason"):
         files[column] = files[column].astype(object).fillna("")
@@ -181,7 +183,7 @@ def _read(
 
 def _stats(folder: Path, entry: dict[str, Any]) -> FileStats:
     stats = read_file_stats(folder, entry["file"], entry["modality"])
-    return FileStats(entry | stats.row, stats.digest, stats.thumb, stats.sample)
+    return replace(stats, row=entry | stats.row)
 
 
 def _pooled(files: pd.DataFrame, read: list[FileStats]) -> dict[str, np.ndarray]:

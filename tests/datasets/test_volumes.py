@@ -13,8 +13,8 @@ import pytest
 from real_data import DATA
 
 from ctmri_detect.datasets._volumes.ct_units import ct_units_of
-from ctmri_detect.datasets._volumes.nifti import read_nifti
 from ctmri_detect.datasets._volumes.volume import canonical
+from ctmri_detect.datasets._volumes.volume_files import read_volume
 from ctmri_detect.datasets.volumes import load_volume_pairs
 from ctmri_detect.exceptions import (
     DataLoadingError,
@@ -188,17 +188,19 @@ def test_a_mask_on_another_grid_is_refused(tmp_path):
 
 def test_slices_without_a_head_are_counted(tmp_path):
     _case(tmp_path, "p1")
-    ct = read_nifti(tmp_path / "p1" / "ct.nii.gz")
+    ct = read_volume(tmp_path / "p1" / "ct.nii.gz")
     values = ct.values.copy()
     values[:3] = -1000
     values[3, :3] = 0  # a table is no head
     values[3, 3:] = -1000
     _save(tmp_path / "p1" / "ct.nii.gz", values, ct.affine)
-    mri = read_nifti(tmp_path / "p1" / "mr.nii.gz")
+    mri = read_volume(tmp_path / "p1" / "mr.nii.gz")
     values = mri.values.copy()
     values[18:] = 0
     _save(tmp_path / "p1" / "mr.nii.gz", values, mri.affine)
-    pairs = load_volume_pairs(tmp_path)
+    with pytest.warns(SkippedFilesWarning, match="6 of 20 slices"):
+        pairs = load_volume_pairs(tmp_path)
+    assert pairs.skipped[0][1].endswith("no head in the CT (4), nothing in the MRI (2)")
     assert pairs.frame["slice"].tolist() == list(range(4, 18))
     assert "4 slices were left out: no head in the CT" in pairs.DESCR
     assert "2 slices were left out: nothing in the MRI" in pairs.DESCR
@@ -432,7 +434,7 @@ def test_plain_data_warn_of_nothing(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pairs = load_volume_pairs(tmp_path)
-    assert (pairs.target, pairs.masks, pairs.paired, pairs.skipped) == (None, None, True, [])
+    assert (pairs.target, pairs.masks, pairs.paired, pairs.skipped) == (None, None, None, [])
     assert list(pairs.frame) == ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind"]
     assert pairs.frame["ct"].unique().tolist() == ["p1/ct.nii.gz"]
 
