@@ -10,10 +10,10 @@ from itertools import groupby
 from pathlib import Path
 
 from ctmri_detect.datasets._volumes.dicom import read_series
+from ctmri_detect.datasets._volumes.dicom_files import files_below
 from ctmri_detect.datasets._volumes.dicom_headers import (
     Series,
     Skipped,
-    files_below,
     holds_dicom,
     scan,
 )
