@@ -44,10 +44,11 @@ def describe_pairs(
 ) -> Bunch:
     r"""Describe a folder of CT and MRI: what it holds, and what is odd about it.
 
-    Every file is read once, one at a time, in any layout that `find_pairs` knows: slices and NIfTI
-    volumes with their statistics; DICOM series are counted. Looks for damaged files, images that
-    are there twice (in training and in test, say), mixed sizes, types and units, and asks
-    `check_pairing` whether CT and MRI show the same heads at all.
+    Every file is read once, one at a time, in any layout that `find_pairs` knows: slices and
+    volumes in single files with their statistics; DICOM series are counted. Looks for damaged
+    files, images that are there twice (in training and in test, say), mixed sizes, types and
+    units, volumes whose place is in doubt, and asks `check_pairing` whether CT and MRI show the
+    same heads at all.
 
     When it fails: copies that were cropped, turned, shifted or mirrored are not found as
     duplicates; text burned into images is not looked for; the units of a CT are a guess from its

@@ -160,6 +160,7 @@ def test_a_point_lies_at_one_pixel_however_it_was_scanned(tmp_path, mri):
     pairs = load_volume_pairs(tmp_path, skip_empty=False)
     np.testing.assert_allclose(_ball(pairs), [EXPECTED] * 2, atol=0.7)
     assert pairs.data.shape == (N, 2, *SHAPE)
+    assert pairs.paired is None  # coordinates prove nothing
 
 
 @pytest.mark.parametrize("ct", ["feet first", "upside down", "tilted gantry"])
@@ -579,6 +580,16 @@ def test_series_are_counted_once_and_nothing_else_is(tmp_path):
     texts = " ".join(text for _, text in found.findings)
     assert "neither CT nor MRI" not in texts
     assert "unused" not in texts
+
+
+def test_dicom_beside_slices_is_no_file_of_another_kind(tmp_path):
+    _series(tmp_path / "scans" / "CT", n=2)
+    for plane in ("CT", "MRI"):
+        (tmp_path / plane).mkdir()
+        np.save(tmp_path / plane / "a.npy", np.eye(8))
+    notes = [text for _, text in describe_pairs(tmp_path).findings if "DICOM" in text]
+    assert len(notes) == 1
+    assert "neither CT nor MRI" not in notes[0]
 
 
 def test_a_folder_of_damaged_dicom_says_so_once(tmp_path):

@@ -87,7 +87,7 @@ def _pairs_exist(found: Bunch) -> Iterator[Finding]:
         yield "warning", f"{named(names)} stay unused; the most frequent reason: {reason}."
     if (~alone).any():
         states = left.loc[~alone, "status"]
-        yield "note", f"{len(states)} more files are neither CT nor MRI: {states.iloc[0]}."
+        yield "note", f"{len(states)} more entries of the folder are not used: {states.iloc[0]}."
 
 
 def _pairing(found: Bunch) -> Iterator[Finding]:

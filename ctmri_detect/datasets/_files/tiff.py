@@ -40,7 +40,7 @@ def read_tiff(path: Path) -> NDArray[Any]:
                 raise
             return _read_compressed(path, page)
         image = _grey(image, page)
-        if page.photometric == PHOTOMETRIC.MINISWHITE:
+        if _says_white_is_zero(page):
             image = _white_is_zero(image, page.bitspersample)
         if image.dtype == bool:
             image = image.astype(np.uint8) * np.uint8(255)
@@ -71,6 +71,12 @@ def _slices_behind_one_header(tiff: TiffFile) -> int:
 def _orientation(page: TiffPage) -> Any:
     tag = page.tags.get("Orientation")
     return 1 if tag is None else tag.value
+
+
+def _says_white_is_zero(page: TiffPage) -> bool:
+    """A file without the tag says nothing; tifffile and Pillow then take white for zero."""
+    said = page.tags.get("PhotometricInterpretation")
+    return said is not None and said.value == PHOTOMETRIC.MINISWHITE
 
 
 def _grey(image: NDArray[Any], page: TiffPage) -> NDArray[Any]:
@@ -111,8 +117,10 @@ def _read_compressed(path: Path, page: TiffPage) -> NDArray[Any]:
             return _read_deep_colour(path, page)  # of which Pillow keeps 8 bits
         picture.load()  # Pillow turns it upright, and white-is-zero round where it has 8 bits
         image = grey_of(picture)
-        pending = page.photometric == PHOTOMETRIC.MINISWHITE and picture.mode not in ("1", "L")
-        return _white_is_zero(image, page.bitspersample) if pending else image
+        turned = page.photometric == PHOTOMETRIC.MINISWHITE and picture.mode in ("1", "L")
+        if turned != _says_white_is_zero(page):
+            image = _white_is_zero(image, 8 * image.dtype.itemsize)
+        return image
 
 
 def _read_deep_colour(path: Path, page: TiffPage) -> NDArray[Any]:

@@ -51,6 +51,7 @@ def findings(
         listed = ", ".join(f"{name} ({n} volumes)" for name, n in sequences.items())
         text = f"The MRI mix sequences: {listed}. One data set holds one: choose by sequence=."
         found.append((text, MixedDataWarning))
+    found += [(text, MixedDataWarning) for text in _lesion_files(used)]
     apart = sum(not case.same_space for case, _ in used)
     if apart:
         text = (
@@ -79,6 +80,16 @@ def left_out(case: Case, empty: Counter[str], total: int) -> Skipped:
         return []
     reasons = ", ".join(f"{why} ({n})" for why, n in sorted(empty.items()))
     return [(case.ct, f"{empty.total()} of {total} slices are left out: {reasons}")]
+
+
+def _lesion_files(used: Used) -> list[str]:
+    lacking = [case.ct for case, _ in used if case.read_lesion is None]
+    if not 0 < len(lacking) < len(used):
+        return []
+    return [
+        f"{len(lacking)} of {len(used)} CT have no lesion file beside them, such as {lacking[0]}: "
+        "masks and target are None. For a healthy patient, an empty one says so."
+    ]
 
 
 def _places(used: Used) -> list[str]:
