@@ -456,7 +456,7 @@ def _lesion(folder, points, grid=None):
     return (affine[:3, :3] @ index).T + affine[:3, 3]
 
 
-@pytest.mark.parametrize("spacing", [None, 1.0, 5.0, 8.0])
+@pytest.mark.parametrize("spacing", [None, 1.0, 5.0])
 @pytest.mark.parametrize("size", [None, 24])
 @pytest.mark.parametrize("grid", [{}, {"codes": "LPI", "tilt": 10.0}])
 def test_no_lesion_is_averaged_away(tmp_path, spacing, size, grid):
