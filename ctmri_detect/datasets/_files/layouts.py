@@ -17,6 +17,7 @@ from ctmri_detect.datasets._files.names import (
 from ctmri_detect.datasets._volumes.volume_files import VOLUME_SUFFIXES
 from ctmri_detect.exceptions import DataLoadingError
 
+VOLUMES = VOLUME_SUFFIXES
 _SPLIT = re.compile(r"(train|test|val|valid|validation)[-_ ]?[ab]$", re.IGNORECASE)
 _BIDS = re.compile(r"(sub-[A-Za-z0-9]+)(?:_(ses-[A-Za-z0-9]+))?(?=_|$)")
 _TECHNICAL = re.compile(r"_(?:acq|ce|rec|space|desc|res|task|echo|part|mod)-[A-Za-z0-9]+(?=_|$)")
@@ -94,7 +95,7 @@ def sort_files(files: Iterable[str], rules: Rules) -> Sorted:
     found = Sorted([], [], 0)
     for path in files:
         ending = ending_of(path)
-        if ending not in SUFFIXES and ending not in VOLUME_SUFFIXES:
+        if ending not in SUFFIXES and ending not in VOLUMES:
             modality = _of_folders(path)[0]
             if modality is not None:
                 found.aside.append((path, modality, f"not an image type ({', '.join(SUFFIXES)})"))
@@ -177,7 +178,7 @@ def _image(path: str, modality: str, told_by: str) -> Image:
         place=tuple(part for folder in folders if (part := _place(folder))),
         words=name.rest,
         told_by=told_by,
-        kind="volumes" if ending_of(path) in VOLUME_SUFFIXES else "slices",
+        kind="volumes" if ending_of(path) in VOLUMES else "slices",
     )
     return _as_bids(image, stem)
 
