@@ -47,16 +47,12 @@ class ThresholdWarning(CtmriDetectWarning):
     """Too few held-out slices for the false-positive rate that was asked for."""
 
 
-class LabelsWarning(CtmriDetectWarning):
-    """Labels given to `fit` are not coded +1 and -1, and are ignored."""
-
-
 class SkippedFilesWarning(CtmriDetectWarning):
     """Some files of a folder could not be used; the rest was loaded."""
 
 
 class LabelsWarning(CtmriDetectWarning):
-    """Labels were given, or seem to be, but none are used."""
+    """Labels were given, or seem to be, but none are used (in `fit`: not coded +1 and -1)."""
 
 
 class UnpairedDataWarning(CtmriDetectWarning):
@@ -69,6 +65,10 @@ class MixedDataWarning(CtmriDetectWarning):
 
 class UnitsWarning(CtmriDetectWarning):
     """The values of a CT can't be Hounsfield units."""
+
+
+class GeometryWarning(CtmriDetectWarning):
+    """Where a volume lies in the patient is in doubt, or CT and MRI hardly overlap."""
 
 
 class PrivacyWarning(CtmriDetectWarning):

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from ctmri_detect._extras import require
 from ctmri_detect.cli._data import output_folder, read_pairs, unwrap, write_skipped
 from ctmri_detect.cli._messages import hide_progress, one_line, say, tell
+from ctmri_detect.datasets._volumes.volume_files import is_volume
 from ctmri_detect.exceptions import BrainNotFoundWarning
 from ctmri_detect.localization import anomaly_map
 from ctmri_detect.metrics import image_roc_auc_score
@@ -112,7 +113,7 @@ def _overlays(model: Any, pairs: Bunch, top: pd.DataFrame, folder: Path, *, quie
 def _name(row: Any) -> str:
     """The file of a slice, or patient and slice where a file is a whole volume."""
     file = Path(row.ct)
-    if file.suffix and not file.name.lower().endswith((".nii", ".nii.gz")):
+    if file.suffix and not is_volume(file.name):
         return file.stem
     return f"{row.patient or file.parent.name}_slice{row.slice}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ctmri_detect.datasets._description.description import (
 from ctmri_detect.datasets._description.dicom_count import count_series
 from ctmri_detect.datasets._description.duplicates import find_duplicates
 from ctmri_detect.datasets._description.file_stats import FileStats, read_file_stats
-from ctmri_detect.datasets._description.findings import list_findings
+from ctmri_detect.datasets._description.findings import list_findings, place_findings
 from ctmri_detect.datasets._description.pairing_sample import check_sample
 from ctmri_detect.datasets.find import find_pairs
 
@@ -43,10 +44,11 @@ def describe_pairs(
 ) -> Bunch:
     r"""Describe a folder of CT and MRI: what it holds, and what is odd about it.
 
-    Every file is read once, one at a time, in any layout that `find_pairs` knows: slices and NIfTI
-    volumes with their statistics; DICOM series are counted. Looks for damaged files, images that
-    are there twice (in training and in test, say), mixed sizes, types and units, and asks
-    `check_pairing` whether CT and MRI show the same heads at all.
+    Every file is read once, one at a time, in any layout that `find_pairs` knows: slices and
+    volumes in single files with their statistics; DICOM series are counted. Looks for damaged
+    files, images that are there twice (in training and in test, say), mixed sizes, types and
+    units, volumes whose place is in doubt, and asks `check_pairing` whether CT and MRI show the
+    same heads at all.
 
     When it fails: copies that were cropped, turned, shifted or mirrored are not found as
     duplicates; text burned into images is not looked for; the units of a CT are a guess from its
@@ -128,6 +130,7 @@ def describe_pairs(
         read = [FileStats(row) for row in rows]
     else:
         read = list(_read(folder, _listed(pairs), n_jobs, progress))
+        attributes["findings"] = list(place_findings(pairs, read))
     files = pd.DataFrame([stats.row for stats in read]).reindex(columns=FILE_COLUMNS)
     for column in ("split", "reason"):
         files[column] = files[column].astype(object).fillna("")
@@ -181,7 +184,7 @@ def _read(
 
 def _stats(folder: Path, entry: dict[str, Any]) -> FileStats:
     stats = read_file_stats(folder, entry["file"], entry["modality"])
-    return FileStats(entry | stats.row, stats.digest, stats.thumb, stats.sample)
+    return replace(stats, row=entry | stats.row)
 
 
 def _pooled(files: pd.DataFrame, read: list[FileStats]) -> dict[str, np.ndarray]:

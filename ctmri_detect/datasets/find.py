@@ -18,6 +18,7 @@ from ctmri_detect.datasets._files.names import natural
 from ctmri_detect.datasets._files.patients import by_rule, find_patients
 from ctmri_detect.datasets._files.sequences import known_sequence
 from ctmri_detect.datasets._files.words import canonical
+from ctmri_detect.datasets._volumes.volume_files import VOLUME_SUFFIXES, without_voxel_files
 from ctmri_detect.exceptions import DataLoadingError
 
 __all__ = ["find_pairs"]
@@ -110,7 +111,8 @@ def find_pairs(
     folder = Path(folder)
     listing = scan(folder)
     series = dicom_folders(folder, listing.files)
-    found = sort_files((file for file in listing.files if file not in series.files), rules)
+    files = without_voxel_files(file for file in listing.files if file not in series.files)
+    found = sort_files(files, rules)
     if series.folders and len({image.modality for image in found.images}) < 2:
         return dicom_frame(series.folders)
     found.aside += [
@@ -148,8 +150,8 @@ def _check_found(found: Sorted, folder: Path, rules: Rules) -> None:
         held = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "") or "nothing"
         raise DataLoadingError(
             f"{folder.name} holds no images (it has {held}); expected slices (PNG, JPEG, TIFF, "
-            "BMP, .npy), volumes (.nii, .nii.gz) or DICOM, in folders named CT/ and MRI/ or with "
-            "these words in their names."
+            f"BMP, .npy), volumes ({', '.join(VOLUME_SUFFIXES)}) or DICOM, in folders named CT/ "
+            "and MRI/ or with these words in their names."
         )
     raise DataLoadingError(
         f"The names of {len(untold)} images don't tell CT from MRI, such as "

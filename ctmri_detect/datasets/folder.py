@@ -90,8 +90,8 @@ def load_pairs(
     Bunch
         `data` float32 ``(n, 2, height, width)``; `target` int ``(n,)`` or None; `masks` None;
         `groups` or None; `frame` DataFrame with ct, mri (paths relative to `folder`), patient,
-        slice (the last number in the name), spacing, sequence, kind; `paired` True, or None for
-        CycleGAN's trainA and trainB, which usually hold unpaired images; `ct_units` "uint8"
+        slice (the last number in the name), spacing, sequence, kind; `paired` None: names prove
+        nothing, `check_pairing` tells; `ct_units` "uint8"
         where all CT files hold 8-bit integers or most an exported window, "hu" where most can be
         in HU, else None (HU + 1024, or mixed scalings, say); `skipped` list of (file, reason);
         `DESCR`. In natural order of the names.
@@ -156,7 +156,7 @@ def load_pairs(
         masks=None,
         groups=None if frame["patient"].isna().any() else frame["patient"].to_numpy(dtype=str),
         frame=frame,
-        paired=None if unpaired else True,
+        paired=None,
         ct_units=units_of(read),
         skipped=skipped,
         DESCR=(

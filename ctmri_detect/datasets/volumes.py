@@ -17,8 +17,15 @@ from sklearn.utils import Bunch
 from ctmri_detect.datasets._files.listing import first_reasons
 from ctmri_detect.datasets._volumes.cases import Case, Choice, list_cases
 from ctmri_detect.datasets._volumes.dicom_headers import Skipped
+from ctmri_detect.datasets._volumes.places import say
 from ctmri_detect.datasets._volumes.pseudonym import check_key
-from ctmri_detect.datasets._volumes.report import Used, describe, findings, units_of
+from ctmri_detect.datasets._volumes.report import (
+    Used,
+    describe,
+    findings,
+    left_out,
+    units_of,
+)
 from ctmri_detect.datasets._volumes.slice_store import SliceStore
 from ctmri_detect.datasets._volumes.slices import Cut, cut_case
 from ctmri_detect.exceptions import DataLoadingError
@@ -39,14 +46,19 @@ def load_volume_pairs(
     key: str | bytes | None = None,
     cache: str | Path | None = None,
 ) -> Bunch:
-    r"""Load axial CT-MRI pairs from NIfTI or DICOM volumes, one pair of volumes at a time.
+    r"""Load axial CT-MRI pairs from volumes, one pair of volumes at a time.
 
-    **NIfTI**: whatever `find_pairs` pairs (SynthRAD, BIDS, two folders, names with a modality);
-    a ``mask.nii.gz`` beside ``ct.nii.gz`` makes what lies outside of it NaN, and a
+    **Single files** (NIfTI: .nii, .nii.gz, .hdr with .img; MetaImage: .mha, .mhd; FreeSurfer:
+    .mgz, .mgh): whatever `find_pairs` pairs (SynthRAD, BIDS, two folders, names with a
+    modality); a ``mask.nii.gz`` beside ``ct.nii.gz`` makes what lies outside of it NaN, and a
     ``lesion.nii.gz`` (on any grid; empty for the healthy) gives `masks`. **DICOM**: every file
     below the folder, whatever its name; series are paired by PatientID and issuer. CT numbers
     become Hounsfield units. Volumes that can't be used, and what is no volume (localizers,
     reports, damaged files), are listed in `skipped` with a reason.
+
+    **Lesions.** A slice is anomalous where any voxel of the segmentation reaches into it, also
+    where `slice_spacing` or `size` average it with healthy tissue: its mask holds the pixels of
+    which half is lesion and, of a lesion that fills half of no pixel, those that it covers most.
 
     **Orientation.** Row 0 is the front of the head, column 0 the patient's right, slice 0 the
     lowest: as a radiologist's print. The slices are those of the CT, turned but not tilted;
@@ -62,9 +74,11 @@ def load_volume_pairs(
     carry a person's name.
 
     When it fails: two scans of one patient share coordinates only where somebody registered
-    them. DICOM says so by the frame of reference (a warning where it differs, and `paired` is
-    None); NIfTI does not say: look at `check_pairing`. A patient with several examinations
-    needs `ct_series` and `mri_series`. Enhanced multi-frame DICOM is not read.
+    them. DICOM says so by the frame of reference (a warning where it differs); other files
+    don't: look at `check_pairing`. A warning tells where a NIfTI file places itself twice
+    (sform and qform), where one file of a pair says nothing of its place, and where the MRI
+    shows less than half of the head. A patient with several examinations needs `ct_series` and
+    `mri_series`. Enhanced multi-frame DICOM and Analyze 7.5 are not read.
 
     Parameters
     ----------
@@ -102,9 +116,10 @@ def load_volume_pairs(
         volumes has a ``lesion.nii.gz``; `groups` the patient
         of each slice, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
         pseudonym and modality), patient, slice (counted from the lowest slice, 0, with those
-        left out), spacing (mm a pixel), sequence, kind (None); `paired` True, or None where
-        frames of reference differ; `ct_units` "hu", "uint8", or None where the values are
-        neither; `skipped` list of (name, reason); `DESCR`.
+        left out), spacing (mm a pixel), sequence, kind (None); `paired` None: names and
+        coordinates prove nothing, `check_pairing` tells; `ct_units` "hu", "uint8", or None where
+        the values are neither; `skipped` list of (name, reason), also with the number of slices
+        that an MRI lacks; `DESCR`.
 
     Raises
     ------
@@ -161,7 +176,7 @@ def load_volume_pairs(
         masks=masks,
         groups=frame["patient"].to_numpy(dtype=str) if known else None,
         frame=frame,
-        paired=True if all(case.same_space for case, *_ in used) else None,
+        paired=None,
         ct_units=units_of(used),
         skipped=skipped,
         DESCR=describe(rows, used, empty, slice_spacing),
@@ -178,11 +193,12 @@ def _cut_all(
     empty: Counter[str] = Counter()
     for case in cases:
         before = len(rows)
+        left: Counter[str] = Counter()
         try:
             slices = cut_case(case, cut)
             for one in slices:
                 if one.empty:
-                    empty[one.empty] += 1
+                    left[one.empty] += 1
                     continue
                 store.append(one.pair, case.ct)
                 lesions.append(one.lesion)
@@ -192,9 +208,12 @@ def _cut_all(
             skipped.append((case.ct, str(error)))
             continue
         if len(rows) == before:
-            skipped.append((case.ct, "no slice shows the head in both: do the two overlap?"))
+            why = f" {say(slices.doubts)}" if slices.doubts else ""
+            skipped.append((case.ct, f"no slice shows the head in both: do the two overlap?{why}"))
         else:
-            used.append((case, slices.units, slices.units_problem))
+            used.append((case, slices))
+            skipped += left_out(case, left, len(rows) - before + left.total())
+        empty += left
     return rows, lesions, used, empty
 
 

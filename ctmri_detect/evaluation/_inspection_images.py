@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.datasets._description.file_stats import is_volume
 from ctmri_detect.datasets._description.pair_images import slice_pair, volume_pair
 from ctmri_detect.datasets._files.images import read_grey
-from ctmri_detect.datasets._volumes.nifti import read_nifti
 from ctmri_detect.datasets._volumes.volume import Volume
+from ctmri_detect.datasets._volumes.volume_files import is_volume, read_volume
 from ctmri_detect.evaluation import _panels as panels
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.plotting._canvas import ct_range, grey, robust_range
@@ -32,7 +31,7 @@ _COOL, _WARM = np.array([86, 180, 233]), np.array([230, 159, 0])
 def read_plane(folder: Path, name: str, level: float = 0.5) -> Plane:
     """One slice; of a volume the axial one at this share of its height."""
     if is_volume(name):
-        volume = read_nifti(folder / name)
+        volume = read_volume(folder / name)
         return square(volume.values[int(level * (len(volume.values) - 1))], volume.spacing[1:])
     return read_grey(folder / name)
 

@@ -72,7 +72,7 @@ def _volume_samples(folder: Path, files: pd.DataFrame, pairs: pd.DataFrame) -> P
     names = names or [row.file for row in spread_rows(files, 2).itertuples()]
     for name in names:
         row = rows.loc[name]
-        volume = images.read_nifti(folder / name)
+        volume = images.read_volume(folder / name)
         shown = images.volume_views(volume, row["modality"], row["units"])
         text = f"{by((row['width'], row['height'], row['depth']))} voxels of {row['spacing']} mm."
         cases.append({"heading": f"{row['modality']}: {name}", "text": text, "panels": shown})

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect.imageops.coverage import resize_mask
 from ctmri_detect.plotting._canvas import ct_range, grey, new_axes, robust_range, style
 from ctmri_detect.plotting.maps import OUTLINE, heat_rgb
 
@@ -70,9 +71,8 @@ def _fitted(image: RGB) -> RGB:
 def _outlined(image: RGB, mask: Any) -> RGB:
     if mask is None or not np.any(mask):
         return image
-    size = (image.shape[1], image.shape[0])
-    grown = cv2.resize(np.asarray(mask, np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    contours, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    fitted = resize_mask(np.asarray(mask), image.shape[:2]).astype(np.uint8)
+    contours, _ = cv2.findContours(fitted, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     color = tuple(int(OUTLINE[i : i + 2], 16) for i in (1, 3, 5))
     drawn = cv2.drawContours(np.ascontiguousarray(image), contours, -1, color, 1)
     return np.asarray(drawn, dtype=np.uint8)

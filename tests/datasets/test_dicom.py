@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
+from ctmri_detect.datasets import describe_pairs, find_pairs
 from ctmri_detect.datasets._volumes.dicom_sequence import sequence_of
 from ctmri_detect.datasets._volumes.pseudonym import pseudonym
 from ctmri_detect.datasets.volumes import load_volume_pairs
@@ -159,7 +160,7 @@ def test_a_point_lies_at_one_pixel_however_it_was_scanned(tmp_path, mri):
     pairs = load_volume_pairs(tmp_path, skip_empty=False)
     np.testing.assert_allclose(_ball(pairs), [EXPECTED] * 2, atol=0.7)
     assert pairs.data.shape == (N, 2, *SHAPE)
-    assert pairs.paired
+    assert pairs.paired is None  # coordinates prove nothing
 
 
 @pytest.mark.parametrize("ct", ["feet first", "upside down", "tilted gantry"])
@@ -511,3 +512,85 @@ def test_no_person_comes_out_of_an_error(tmp_path):
 )
 def test_sequences_by_timing(header, expected):
     assert sequence_of(header) == expected
+
+
+def _forget(*, preamble=True, meta=True, implicit=False, compressed=False):
+    """Files as older exports are: rewritten without what they should begin with."""
+
+    def rewrite(path):
+        data = pydicom.dcmread(path)
+        if compressed:
+            data.compress(RLELossless)
+        del data.file_meta.TransferSyntaxUID
+        if not meta:
+            data.file_meta = FileMetaDataset()
+        if not preamble:
+            data.preamble = None
+        data.save_as(
+            path, implicit_vr=implicit, little_endian=True, enforce_file_format=False,
+            overwrite=True,
+        )  # fmt: skip
+
+    return rewrite
+
+
+OLD = {
+    "no transfer syntax, explicit": _forget(),
+    "no transfer syntax, implicit": _forget(implicit=True),
+    "no preamble": _forget(preamble=False),
+    "no preamble, implicit": _forget(preamble=False, implicit=True),
+    "nothing but the data set": _forget(preamble=False, meta=False),
+    "nothing but an implicit data set": _forget(preamble=False, meta=False, implicit=True),
+}
+
+
+@pytest.mark.parametrize("ending", [".dcm", ""])
+@pytest.mark.parametrize("kind", OLD)
+def test_old_exports_are_read(tmp_path, kind, ending):
+    _pair(tmp_path / "a")
+    expected = _load(tmp_path / "a")
+    for path in (tmp_path / "a").rglob("*.dcm"):
+        OLD[kind](path)
+        path.rename(path.with_suffix(ending))
+    assert find_pairs(tmp_path / "a").attrs["kind"] == "dicom"
+    pairs = load_volume_pairs(tmp_path / "a")
+    np.testing.assert_array_equal(pairs.data, expected.data)
+    assert pairs.skipped == []
+    assert len(describe_pairs(tmp_path / "a").files) == 2
+
+
+def test_compressed_pixels_need_their_transfer_syntax(tmp_path):
+    _pair(tmp_path)
+    for path in tmp_path.rglob("*.dcm"):
+        _forget(compressed=True)(path)
+    assert "TransferSyntaxUID is missing" in _reasons(tmp_path)
+
+
+def test_series_are_counted_once_and_nothing_else_is(tmp_path):
+    _pair(tmp_path / "x")
+    _series(tmp_path / "x" / "scout", number=1, n=2, change=_set(ImageType=["A", "B", "LOCALIZER"]))
+    found = describe_pairs(tmp_path)
+    assert found.modalities["files"].to_dict() == {"CT": 2, "MRI": 1}
+    assert found.summary["left_over"] == 0
+    texts = " ".join(text for _, text in found.findings)
+    assert "neither CT nor MRI" not in texts
+    assert "unused" not in texts
+
+
+def test_dicom_beside_slices_is_no_file_of_another_kind(tmp_path):
+    _series(tmp_path / "scans" / "CT", n=2)
+    for plane in ("CT", "MRI"):
+        (tmp_path / plane).mkdir()
+        np.save(tmp_path / plane / "a.npy", np.eye(8))
+    notes = [text for _, text in describe_pairs(tmp_path).findings if "DICOM" in text]
+    assert len(notes) == 1
+    assert "neither CT nor MRI" not in notes[0]
+
+
+def test_a_folder_of_damaged_dicom_says_so_once(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\x99" * 300)
+    texts = [text for _, text in describe_pairs(tmp_path).findings]
+    assert texts[0] == "No image was found."
+    assert "1 DICOM file left out; the first: not readable as DICOM" in texts[1]
+    assert len(texts) == 2

@@ -70,7 +70,7 @@ def test_plain_folder(folder):
     assert pairs.data.shape == (3, 2, 12, 10)
     assert pairs.data.dtype == np.float32
     assert (pairs.target, pairs.masks, pairs.groups, pairs.skipped) == (None, None, None, [])
-    assert pairs.paired
+    assert pairs.paired is None  # names prove nothing
     assert pairs.ct_units == "uint8"
     assert list(pairs.frame) == ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind"]
     assert pairs.frame["slice"].tolist() == [2, 10, 1]  # natural order of the names

@@ -60,7 +60,9 @@ GOOD = {
     ),
     "deep_colour.png": (lambda p: cv2.imwrite(str(p), rgb(DEEP)), DEEP),
     "deep_alpha.png": (lambda p: cv2.imwrite(str(p), np.dstack([rgb(DEEP), DEEP])), DEEP),
-    "bits.png": (lambda p: pil((GREY > 99).astype(np.uint8) * 255, "1").save(p), GREY > 99),
+    "bits.png": (
+        lambda p: pil((GREY > 99).astype(np.uint8) * 255, "1").save(p), (GREY > 99) * 255
+    ),
     "signed.tif": (
         lambda p: tifffile.imwrite(p, GREY.astype(np.int16) - 1000), GREY.astype(int) - 1000
     ),

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("nilearn")
 
 from ctmri_detect.datasets import load_volume_pairs, make_phantom_volumes
+from ctmri_detect.exceptions import MixedDataWarning
 from ctmri_detect.synthesis import LESION_KINDS
 
 ARGUMENTS = {"size": 96, "slice_spacing": 8.0, "random_state": 3}
@@ -65,7 +66,8 @@ def test_without_lesion_files_nothing_is_known_of_lesions(made, tmp_path):
 
     folder = shutil.copytree(made[0], tmp_path / "copy")
     (folder / "sub-000" / "lesion.nii.gz").unlink()
-    data = load_volume_pairs(folder)
+    with pytest.warns(MixedDataWarning, match="1 of 4 CT have no lesion file"):
+        data = load_volume_pairs(folder)
     assert data.masks is None
     assert data.target is None
 

@@ -13,8 +13,8 @@ import pytest
 from real_data import DATA
 
 from ctmri_detect.datasets._volumes.ct_units import ct_units_of
-from ctmri_detect.datasets._volumes.nifti import read_nifti
 from ctmri_detect.datasets._volumes.volume import canonical
+from ctmri_detect.datasets._volumes.volume_files import read_volume
 from ctmri_detect.datasets.volumes import load_volume_pairs
 from ctmri_detect.exceptions import (
     DataLoadingError,
@@ -188,17 +188,19 @@ def test_a_mask_on_another_grid_is_refused(tmp_path):
 
 def test_slices_without_a_head_are_counted(tmp_path):
     _case(tmp_path, "p1")
-    ct = read_nifti(tmp_path / "p1" / "ct.nii.gz")
+    ct = read_volume(tmp_path / "p1" / "ct.nii.gz")
     values = ct.values.copy()
     values[:3] = -1000
     values[3, :3] = 0  # a table is no head
     values[3, 3:] = -1000
     _save(tmp_path / "p1" / "ct.nii.gz", values, ct.affine)
-    mri = read_nifti(tmp_path / "p1" / "mr.nii.gz")
+    mri = read_volume(tmp_path / "p1" / "mr.nii.gz")
     values = mri.values.copy()
     values[18:] = 0
     _save(tmp_path / "p1" / "mr.nii.gz", values, mri.affine)
-    pairs = load_volume_pairs(tmp_path)
+    with pytest.warns(SkippedFilesWarning, match="6 of 20 slices"):
+        pairs = load_volume_pairs(tmp_path)
+    assert pairs.skipped[0][1].endswith("no head in the CT (4), nothing in the MRI (2)")
     assert pairs.frame["slice"].tolist() == list(range(4, 18))
     assert "4 slices were left out: no head in the CT" in pairs.DESCR
     assert "2 slices were left out: nothing in the MRI" in pairs.DESCR
@@ -432,7 +434,7 @@ def test_plain_data_warn_of_nothing(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pairs = load_volume_pairs(tmp_path)
-    assert (pairs.target, pairs.masks, pairs.paired, pairs.skipped) == (None, None, True, [])
+    assert (pairs.target, pairs.masks, pairs.paired, pairs.skipped) == (None, None, None, [])
     assert list(pairs.frame) == ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind"]
     assert pairs.frame["ct"].unique().tolist() == ["p1/ct.nii.gz"]
 
@@ -441,3 +443,61 @@ def test_spacing_of_a_sheared_grid_is_measured_along_the_normal():
     affine = np.diag([1.0, 1.0, 3.0, 1.0])
     affine[1, 2] = 2.0  # a tilted gantry
     assert canonical(np.zeros((4, 5, 6)), affine).spacing == (3.0, 1.0, 1.0)
+
+
+def _lesion(folder, points, grid=None):
+    """A case with a lesion of one voxel of its own grid at each point; the voxels' centres."""
+    _case(folder, "p1")
+    shape, affine = grid or _grid(spacing=(1.0, 1.0, 1.0))
+    index = np.rint(np.linalg.inv(affine) @ np.c_[points, np.ones(len(points))].T)[:3].astype(int)
+    values = np.zeros(shape)
+    values[tuple(index)] = 1
+    _save(folder / "p1" / "lesion.nii.gz", values, affine, np.uint8)
+    return (affine[:3, :3] @ index).T + affine[:3, 3]
+
+
+@pytest.mark.parametrize("spacing", [None, 1.0, 5.0])
+@pytest.mark.parametrize("size", [None, 24])
+@pytest.mark.parametrize("grid", [{}, {"codes": "LPI", "tilt": 10.0}])
+def test_no_lesion_is_averaged_away(tmp_path, spacing, size, grid):
+    points = [[-30.4, 5.4, -13.4], [12.4, -41.4, 4.4], [3.4, 20.4, 11.4]]
+    grid = _grid(spacing=(1.0, 1.0, 1.0), **grid)
+    centres = _lesion(tmp_path, points, grid)
+    pairs = load_volume_pairs(tmp_path, slice_spacing=spacing, size=size, skip_empty=False)
+    np.testing.assert_array_equal(pairs.target == -1, pairs.masks.any(axis=(1, 2)))
+    mm, step = pairs.frame["spacing"][0], spacing or 4.0
+    sick = set(np.flatnonzero(pairs.target == -1))
+    height, width = pairs.masks.shape[1:]
+    for x, y, z in centres:  # to slice, row, column
+        place = (z + 40) / step - 0.5, height / 2 - y / mm - 0.5, width / 2 - x / mm - 0.5
+        slab = int(place[0] + 0.5)
+        assert pairs.target[slab] == -1
+        off = np.abs(np.argwhere(pairs.masks[slab]) - place[1:]).max(axis=1).min()
+        assert off <= 0.5 + 1 / mm
+        reached = {int((z + 40 + side) / step) for side in (-0.7, 0.7)}
+        sick -= {slab, *range(min(reached), max(reached) + 1)}
+    assert not sick
+
+
+def test_a_flat_lesion_keeps_its_outline_and_a_thick_one_the_half_of_it(tmp_path):
+    _case(tmp_path, "p1")
+    shape, affine = _grid(spacing=(1.0, 1.0, 1.0))
+    values = np.zeros(shape)
+    values[40:60, 60:90, 21] = 1  # 20 x 30 x 1 mm
+    values[70:90, 60:90, 42:48] = 1  # reaches 3 mm into each of two slabs
+    values[66:70, 60:90, 42:44] = 1  # and with an edge 2 mm into one of them
+    _save(tmp_path / "p1" / "lesion.nii.gz", values, affine, np.uint8)
+    pairs = load_volume_pairs(tmp_path, slice_spacing=5, skip_empty=False)
+    area = pairs.masks.sum(axis=(1, 2)) * pairs.frame["spacing"] ** 2
+    assert np.flatnonzero(area).tolist() == [4, 8, 9]
+    assert area[[4, 8, 9]].tolist() == [600, 600, 600]
+
+
+def test_a_lesion_beside_the_ct_is_no_healthy_patient(tmp_path):
+    _case(tmp_path, "p2")
+    _lesion(tmp_path, [[0, 0, 0]])
+    image = nib.load(tmp_path / "p1" / "lesion.nii.gz")
+    image.affine[2, 3] += 300
+    _save(tmp_path / "p1" / "lesion.nii.gz", image.get_fdata(), image.affine, np.uint8)
+    with pytest.warns(SkippedFilesWarning, match="lesion: lies outside of the CT"):
+        assert set(load_volume_pairs(tmp_path).groups) == {"p2"}

@@ -84,6 +84,7 @@ def summary(found: Bunch, attributes: dict[str, Any]) -> dict[str, Any]:
     """What ``dataset_summary.json`` holds: plain types, no NaN, no name of a patient."""
     files, pairs, pairing = found.files, found.pairs, found.pairing
     states = Counter(pairs["status"])
+    dicom = attributes["kind"] == "dicom"  # whose table of pairs lists folders
     patients = files.dropna(subset="patient").groupby("patient").size()
     result = {
         "headline": _headline(found, attributes),
@@ -91,7 +92,7 @@ def summary(found: Bunch, attributes: dict[str, Any]) -> dict[str, Any]:
         "kind": attributes["kind"],
         "files": len(files),
         "pairs": int(states["paired"]),
-        "left_over": int(len(pairs) - states["paired"]),
+        "left_over": 0 if dicom else int(len(pairs) - states["paired"]),
         "patients": len(patients),
         "files_per_patient": [] if patients.empty else [int(patients.min()), int(patients.max())],
         "modalities": found.modalities.to_dict(orient="index"),

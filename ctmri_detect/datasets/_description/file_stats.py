@@ -5,24 +5,22 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ctmri_detect._extras import require
 from ctmri_detect.datasets._files.images import read_grey
 from ctmri_detect.datasets._volumes.ct_units import ct_units_of
-from ctmri_detect.datasets._volumes.nifti import read_nifti
+from ctmri_detect.datasets._volumes.places import Place, place_of
+from ctmri_detect.datasets._volumes.volume_files import is_volume, read_volume
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.warp import resize_observed
 
 THUMB = 64
 """Side of the thumbnails by which near-duplicates are found; twice that for volumes."""
-
-VOLUME_SUFFIXES = (".nii", ".nii.gz")
 
 _SAMPLES = 512  # values kept of each slice for histograms: 10 MiB for 5,000 files
 _VOXELS = 16384  # and of each volume: 16 MiB for 256
@@ -41,14 +39,14 @@ class FileStats:
     digest: str = ""
     thumb: NDArray[np.uint8] | None = None
     sample: NDArray[np.float32] | None = None
+    place: Place | None = None
 
 
-Read = tuple[NDArray[Any], bool, dict[str, Any]]  # image, whether it is 8-bit, facts
-
-
-def is_volume(name: str) -> bool:
-    """Whether the name is that of a NIfTI file."""
-    return name.lower().endswith(VOLUME_SUFFIXES)
+class _Read(NamedTuple):
+    image: NDArray[Any]
+    eight_bit: bool
+    facts: dict[str, Any]
+    place: Place | None
 
 
 def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
@@ -74,7 +72,7 @@ def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
         with (folder / name).open("rb") as file:
             row["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
         reader = _read_volume if is_volume(name) else _read_slice
-        image, eight_bit, facts = reader(folder / name)
+        image, eight_bit, facts, place = reader(folder / name)
     except DataLoadingError as error:
         return FileStats(row | {"reason": str(error)})
     except OSError as error:
@@ -86,7 +84,7 @@ def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
     digest = hashlib.blake2b(shape + np.ascontiguousarray(image).tobytes(), digest_size=16)
     sample = _spread(image.reshape(-1), _SAMPLES if image.ndim == 2 else _VOXELS)
     thumb = _thumbnail(image, row.get("units"))
-    return FileStats(row, digest.hexdigest(), thumb, sample.astype(np.float32))
+    return FileStats(row, digest.hexdigest(), thumb, sample.astype(np.float32), place)
 
 
 def file_format(name: str) -> str:
@@ -115,20 +113,19 @@ def background(image: NDArray[Any]) -> NDArray[np.bool_]:
     return ~(np.nan_to_num(image, nan=-np.inf) > limit)
 
 
-def _read_slice(path: Path) -> Read:
+def _read_slice(path: Path) -> _Read:
     image = read_grey(path)
     facts = {"dtype": str(image.dtype), "height": image.shape[0], "width": image.shape[1]}
-    return image, image.dtype == np.uint8, facts | _colour(path)
+    return _Read(image, image.dtype == np.uint8, facts | _colour(path), None)
 
 
-def _read_volume(path: Path) -> Read:
-    volume = read_nifti(path)
+def _read_volume(path: Path) -> _Read:
+    volume = read_volume(path)
     depth, height, width = volume.values.shape
-    stored = require("nibabel", extra="volumes").load(path).get_data_dtype()
     spacing = " x ".join(f"{s:.3g}" for s in volume.spacing[::-1])
-    facts = {"dtype": str(stored), "height": height, "width": width, "depth": depth}
+    facts = {"dtype": volume.dtype, "height": height, "width": width, "depth": depth}
     facts |= {"channels": 1, "colour": False, "spacing": spacing}
-    return volume.values, volume.eight_bit, facts
+    return _Read(volume.values, volume.eight_bit, facts, place_of(volume))
 
 
 def _thumbnail(image: NDArray[Any], units: Any) -> NDArray[np.uint8]:

@@ -10,6 +10,8 @@ from sklearn.utils import Bunch
 
 from ctmri_detect.datasets._description import file_findings as files
 from ctmri_detect.datasets._description.file_findings import Finding, named
+from ctmri_detect.datasets._description.file_stats import FileStats
+from ctmri_detect.datasets._volumes.places import doubts, say
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 
@@ -46,6 +48,18 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
     return sorted(findings, key=lambda finding: _ORDER[finding[0]])
 
 
+def place_findings(pairs: pd.DataFrame, read: list[FileStats]) -> Iterator[Finding]:
+    """Volumes whose files leave in doubt where they lie."""
+    places = {stats.row["file"]: stats.place for stats in read}
+    found: list[str] = []
+    for row in pairs[pairs["status"] == "paired"].itertuples():
+        ct, mri = places.get(row.ct), places.get(row.mri)
+        if ct is not None and mri is not None:
+            found += doubts({row.ct: ct, row.mri: mri})
+    if found:
+        yield "warning", say(found)
+
+
 def _pairs_exist(found: Bunch) -> Iterator[Finding]:
     states = found.pairs["status"]
     n_pairs = int((states == "paired").sum())
@@ -63,6 +77,8 @@ def _pairs_exist(found: Bunch) -> Iterator[Finding]:
             "error",
             "CT and MRI are there, but no file of one belongs to a file of the other by its name.",
         )
+    if found.pairs.attrs["kind"] == "dicom":
+        return  # the table of pairs lists folders, which hold the series that are counted
     left = found.pairs[states != "paired"]
     alone = left[["ct", "mri"]].notna().any(axis=1)
     if n_pairs and alone.any() and not files.apart(found):
@@ -71,7 +87,7 @@ def _pairs_exist(found: Bunch) -> Iterator[Finding]:
         yield "warning", f"{named(names)} stay unused; the most frequent reason: {reason}."
     if (~alone).any():
         states = left.loc[~alone, "status"]
-        yield "note", f"{len(states)} more files are neither CT nor MRI: {states.iloc[0]}."
+        yield "note", f"{len(states)} more entries of the folder are not used: {states.iloc[0]}."
 
 
 def _pairing(found: Bunch) -> Iterator[Finding]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect.datasets._files.images import read_grey
-from ctmri_detect.datasets._volumes.nifti import read_nifti
 from ctmri_detect.datasets._volumes.resample import Sampler, plane_grid
+from ctmri_detect.datasets._volumes.volume_files import read_volume
 from ctmri_detect.imageops.warp import resize_observed
 
 Image = NDArray[Any]
@@ -44,7 +44,7 @@ def volume_pair(
     DataLoadingError
         With a short reason.
     """
-    a, b = read_nifti(folder / ct), read_nifti(folder / mri)
+    a, b = read_volume(folder / ct), read_volume(folder / mri)
     plane, sampler = plane_grid(a, size), Sampler(b, a)
     for level in levels:
         place = int(level * (len(a.values) - 1))

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ctmri_detect.datasets._description.file_stats import is_volume
 from ctmri_detect.datasets._description.pair_images import slice_pair, volume_pair
+from ctmri_detect.datasets._volumes.volume_files import is_volume
 from ctmri_detect.datasets.pairing import check_pairing
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.warp import resize_observed

@@ -1,23 +1,21 @@
-"""The readers behind `read_grey`: Pillow for pictures, tifffile for TIFF, numpy for .npy.
+"""The readers behind `read_grey`: Pillow for pictures, numpy for .npy; TIFF is next door.
 
 Each format has two functions: the size from the header, without decoding, and the pixels.
 """
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from tifffile import PHOTOMETRIC, TiffFile, TiffPage
 
 from ctmri_detect.exceptions import DataLoadingError
 
@@ -25,8 +23,10 @@ MAX_SIDE = 4096
 MAX_PIXELS = MAX_SIDE**2
 """No slice of a head has more: 16.8 million, 64 MiB as float32."""
 
-_DIRECT = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
-_PAGES = 8  # of a TIFF: one slice, and smaller copies of it
+DIRECT = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+"""Modes of Pillow whose arrays hold one grey value a pixel."""
+
+_ORIENTATION = 0x0112  # EXIF and TIFF
 _PNG_DEPTH = slice(24, 26)  # bit depth and colour type in the header (PNG, section 11.2.2)
 
 
@@ -49,28 +49,60 @@ def size_of_picture(path: Path) -> tuple[int, ...]:
         if getattr(picture, "n_frames", 1) > 1:
             raise DataLoadingError("holds several frames; expected one slice")
         width, height = picture.size
-        return (width, height) if _orientation(picture) >= 5 else (height, width)
-
-
-def _orientation(picture: ImageFile) -> int:
-    """The EXIF orientation of a JPEG, 5 to 8 swap the axes. A PNG would be decoded for it."""
-    return picture.getexif().get(0x0112, 1) if isinstance(picture, JpegImageFile) else 1
+        # the EXIF of a PNG may follow its pixels, which are not decoded for it here
+        early = isinstance(picture, JpegImageFile) or "exif" in picture.info
+        turned = early and picture.getexif().get(_ORIENTATION, 1) in TURNED
+        return (width, height) if turned else (height, width)
 
 
 def read_picture(path: Path) -> NDArray[Any]:
-    """The pixels of a PNG, JPEG or BMP, as luminance."""
+    """The pixels of a PNG, JPEG or BMP, as luminance, upright; one bit gives 0 and 255."""
     with _open(path) as picture:
         picture.load()
-        if picture.mode not in _DIRECT and _is_deep_png(path):
-            return _deep_png(path)
-        turned = _orientation(picture) != 1
-        shown: Image.Image = ImageOps.exif_transpose(picture) if turned else picture
-        if shown.mode in _DIRECT:
-            image = np.asarray(shown)
-            return image.astype(image.dtype.newbyteorder("="))
-        if shown.mode in ("LA", "La"):
-            return np.asarray(shown)[..., 0]
-        return luminance(np.asarray(shown.convert("RGB")))
+        orientation = picture.getexif().get(_ORIENTATION, 1)
+        if picture.mode not in DIRECT and _is_deep_png(path):
+            image = _deep_png(path)
+        else:
+            image = grey_of(picture)
+    return upright(image, orientation)
+
+
+TURNED = (5, 6, 7, 8)
+"""Orientations under which rows are stored as columns."""
+
+
+def upright(image: NDArray[Any], orientation: Any) -> NDArray[Any]:
+    """The image as it is to be shown, by the orientation that EXIF and TIFF share.
+
+    Orientation 1 is upright; 2 to 8 say what the first row and the first column are (TIFF 6.0,
+    page 36). Any other number is read as 1, as Pillow does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.datasets._files.formats import upright
+    >>> upright(np.array([[1, 2, 3]]), 6).tolist(), upright(np.array([[1, 2, 3]]), 2).tolist()
+    ([[1], [2], [3]], [[3, 2, 1]])
+    """
+    if orientation in TURNED:
+        image = image.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return image
+
+
+def grey_of(picture: Image.Image) -> NDArray[Any]:
+    """What Pillow decoded, as luminance in native byte order."""
+    if picture.mode == "1":
+        return np.asarray(picture).astype(np.uint8) * np.uint8(255)
+    if picture.mode in DIRECT:
+        image = np.asarray(picture)
+        return image.astype(image.dtype.newbyteorder("="))
+    if picture.mode in ("LA", "La"):
+        return np.asarray(picture)[..., 0]
+    return luminance(np.asarray(picture.convert("RGB")))
 
 
 def _is_deep_png(path: Path) -> bool:
@@ -94,59 +126,6 @@ def luminance(colour: NDArray[Any]) -> NDArray[Any]:
     if colour.dtype not in (np.uint8, np.uint16, np.float32):
         colour = colour.astype(np.float32)
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(colour), cv2.COLOR_RGB2GRAY))
-
-
-def size_of_tiff(path: Path) -> tuple[int, ...]:
-    """Height and width of a TIFF with one page."""
-    with TiffFile(path) as tiff:
-        page = _page(tiff)
-        if page.imagedepth > 1:
-            raise DataLoadingError(f"holds a volume of depth {page.imagedepth}; expected one slice")
-        return page.imagelength, page.imagewidth
-
-
-def _page(tiff: TiffFile) -> TiffPage:
-    """The one page at full size; only the first few are looked at, as a chain may be a loop."""
-    pages = [page.keyframe for page in islice(tiff.pages, _PAGES)]
-    full = [page for page in pages if page is not None and not page.is_reduced]
-    if len(full) != 1:
-        raise DataLoadingError("holds several pages, a stack or a volume; expected one slice")
-    return full[0]
-
-
-def read_tiff(path: Path) -> NDArray[Any]:
-    """The pixels of a TIFF with one page, as luminance; white-is-zero is turned round."""
-    with TiffFile(path) as tiff:
-        page = _page(tiff)
-        try:
-            image = np.asarray(page.asarray())
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
-                raise
-            return _compressed_tiff(path)
-        colour = page.samplesperpixel - len(page.extrasamples)
-        if page.planarconfig == 2 and image.ndim == 3:  # one plane a channel
-            image = np.moveaxis(image, 0, -1)
-        if page.photometric == PHOTOMETRIC.PALETTE and page.colormap is not None:
-            shades = np.asarray(page.colormap).T[image]  # 16 bits a channel, of 8 that count
-            return luminance((shades >> 8).astype(np.uint8))
-        if image.ndim == 3:
-            if colour not in (1, 3):
-                raise DataLoadingError(f"has {colour} channels; expected grey or colour")
-            image = image[..., 0] if colour == 1 else luminance(image[..., :3])
-        if page.photometric == PHOTOMETRIC.MINISWHITE and image.dtype.kind in "bu":
-            top = True if image.dtype == bool else 2**page.bitspersample - 1
-            image = image ^ image.dtype.type(top)
-        return image.astype(image.dtype.newbyteorder("="), copy=False)
-
-
-def _compressed_tiff(path: Path) -> NDArray[Any]:
-    """LZW and JPEG inside TIFF, which Pillow brings and tifffile alone does not."""
-    with Image.open(path, formats=["TIFF"]) as picture:
-        if picture.mode in _DIRECT:
-            image = np.asarray(picture)
-            return image.astype(image.dtype.newbyteorder("="))
-        return luminance(np.asarray(picture.convert("RGB")))
 
 
 _NPY_REASONS = {

@@ -14,11 +14,10 @@ from ctmri_detect.datasets._files.formats import (
     MAX_SIDE,
     read_npy,
     read_picture,
-    read_tiff,
     size_of_npy,
     size_of_picture,
-    size_of_tiff,
 )
+from ctmri_detect.datasets._files.tiff import read_tiff, size_of_tiff
 from ctmri_detect.exceptions import DataLoadingError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy")
@@ -46,9 +45,10 @@ def read_grey(path: Path) -> NDArray[Any]:
     """Read one image file as a grey slice, in the numbers it holds.
 
     The file's first bytes say what it is, not its ending. Colour, a palette and CMYK are
-    converted to luminance, an alpha channel is dropped, and the orientation that a camera's
-    EXIF tag gives is applied. The size is read from the header first, so that a small file
-    that unpacks to a huge image is refused before it does.
+    converted to luminance, an alpha channel is dropped, and the orientation that EXIF or TIFF
+    gives is applied. Where a TIFF says that 0 is white, values are turned round; one bit gives
+    0 and 255. The size is read from the header first, so that a small file that unpacks to a
+    huge image is refused before it does.
 
     Parameters
     ----------

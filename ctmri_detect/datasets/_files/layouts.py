@@ -13,8 +13,7 @@ from ctmri_detect.datasets._files.images import SUFFIXES
 from ctmri_detect.datasets._files.names import Words, ending_of, read_name, stem_of
 from ctmri_detect.datasets._files.people import People, lead_of
 from ctmri_detect.datasets._files.words import canonical
-
-VOLUMES = (".nii", ".nii.gz")
+from ctmri_detect.datasets._volumes.volume_files import VOLUME_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Image:
     @property
     def kind(self) -> str:
         """Slices or volumes."""
-        return "volumes" if ending_of(self.path) in VOLUMES else "slices"
+        return "volumes" if ending_of(self.path) in VOLUME_SUFFIXES else "slices"
 
 
 @dataclass
@@ -174,7 +173,7 @@ def _read_names(files: Iterable[str], rules: Rules) -> tuple[list[_File], list[s
     """The files of image types, and the paths of the others."""
     parsed, others = [], []
     for path in files:
-        if ending_of(path) not in (*SUFFIXES, *VOLUMES):
+        if ending_of(path) not in (*SUFFIXES, *VOLUME_SUFFIXES):
             others.append(path)
             continue
         text = canonical(path)

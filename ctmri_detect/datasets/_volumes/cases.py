@@ -12,20 +12,25 @@ from pathlib import Path
 from ctmri_detect.datasets._files.frames import left_over
 from ctmri_detect.datasets._files.sequences import known_sequence
 from ctmri_detect.datasets._volumes.dicom import read_series
+from ctmri_detect.datasets._volumes.dicom_files import files_below
 from ctmri_detect.datasets._volumes.dicom_headers import (
     Series,
     Skipped,
-    files_below,
     holds_dicom,
     scan,
 )
-from ctmri_detect.datasets._volumes.nifti import read_nifti, read_nifti_lesion, read_nifti_mask
 from ctmri_detect.datasets._volumes.volume import Volume
+from ctmri_detect.datasets._volumes.volume_files import (
+    VOLUME_SUFFIXES,
+    is_volume,
+    read_lesion,
+    read_mask,
+    read_volume,
+)
 from ctmri_detect.datasets.find import find_pairs
 from ctmri_detect.exceptions import DataLoadingError
 
 Choice = int | Mapping[str, int] | None
-_NIFTI = (".nii", ".nii.gz")
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ def list_cases(
     series: dict[str, Choice],
     key: str | bytes | None,
 ) -> tuple[list[Case], Skipped]:
-    """The pairs of volumes in a folder, NIfTI or DICOM, and what is left over.
+    """The pairs of volumes in a folder, in single files or DICOM, and what is left over.
 
     Raises
     ------
@@ -63,37 +68,37 @@ def list_cases(
     """
     if not folder.is_dir():
         raise DataLoadingError(
-            f"There is no folder {folder.name!r}; expected one with NIfTI or DICOM volumes."
+            f"There is no folder {folder.name!r}; expected one with volumes (NIfTI, DICOM, ...)."
         )
     if patient is not None:
         try:
             re.compile(patient)
         except re.error as error:
             raise ValueError(f"patient={patient!r} is no regular expression: {error}.") from error
-    nifti = any(path.name.lower().endswith(_NIFTI) for path in files_below(folder))
+    files = any(is_volume(path.name) for path in files_below(folder))
     dicom = holds_dicom(folder)
-    if nifti and dicom:
+    if files and dicom:
         raise DataLoadingError(
-            "The folder holds both NIfTI and DICOM files; expected one kind. Pass the folder of "
-            "the one that is meant."
+            f"The folder holds both volumes in single files ({', '.join(VOLUME_SUFFIXES)}) and "
+            "DICOM; expected one kind. Pass the folder of the one that is meant."
         )
     if dicom:
         return _dicom_cases(folder, patient, sequence, series, key)
     if any(choice is not None for choice in series.values()):
         raise ValueError(
             "ct_series and mri_series choose between DICOM series, and this folder holds none; "
-            "for NIfTI use sequence=."
+            "for volumes in single files use sequence=."
         )
-    return _nifti_cases(folder, patient, sequence)
+    return _file_cases(folder, patient, sequence)
 
 
-def _nifti_cases(
+def _file_cases(
     folder: Path, patient: str | None, sequence: str | None
 ) -> tuple[list[Case], Skipped]:
     frame = find_pairs(folder, patient=patient, sequence=sequence)
     if frame.attrs["kind"] != "volumes":
         raise DataLoadingError(
-            f"The folder holds {frame.attrs['kind']}, not volumes (NIfTI or DICOM); "
+            f"The folder holds {frame.attrs['kind']}, not volumes (NIfTI, DICOM, ...); "
             "use load_pairs for slices."
         )
     cases: list[Case] = []
@@ -107,20 +112,22 @@ def _nifti_cases(
                 ct=row.ct,
                 mri=row.mri,
                 sequence=row.sequence,
-                read_ct=partial(read_nifti, folder / row.ct),
-                read_mri=partial(read_nifti, folder / row.mri),
-                read_mask=None if mask is None else partial(read_nifti_mask, mask),
-                read_lesion=None if lesion is None else partial(read_nifti_lesion, lesion),
+                read_ct=partial(read_volume, folder / row.ct),
+                read_mri=partial(read_volume, folder / row.mri),
+                read_mask=None if mask is None else partial(read_mask, mask),
+                read_lesion=None if lesion is None else partial(read_lesion, lesion),
             )
         )
     return cases, left_over(frame)
 
 
 def _beside(ct: Path, name: str) -> Path | None:
-    """A file of that name beside ``ct.nii.gz``, such as SynthRAD's ``mask.nii.gz``."""
-    if ct.name.lower() not in ("ct.nii", "ct.nii.gz"):
+    """A file of that name beside ``ct.nii.gz`` or ``ct.mha``, such as SynthRAD's masks."""
+    stem, _, ending = ct.name.partition(".")
+    if stem.lower() != "ct":
         return None
-    found = [ct.with_name(name + suffix) for suffix in _NIFTI]
+    endings = (f".{ending}", *VOLUME_SUFFIXES)
+    found = (ct.with_name(name + each) for each in endings)
     return next((path for path in found if path.is_file()), None)
 
 

@@ -142,11 +142,19 @@ def _pixels(one: Slice, modality: str) -> NDArray[np.float32]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values
         try:
-            image = pydicom.dcmread(one.path, specific_tags=list(_PIXEL_TAGS))
+            image = pydicom.dcmread(one.path, force=True, specific_tags=list(_PIXEL_TAGS))
+            if not image.file_meta.get("TransferSyntaxUID"):
+                if image["PixelData"].is_undefined_length:
+                    raise DataLoadingError(
+                        "its TransferSyntaxUID is missing, which says how its pixels are compressed"
+                    )
+                image.file_meta.TransferSyntaxUID = one.syntax
             raw = np.asarray(image.pixel_array)
             if raw.shape != one.shape:
                 raise ValueError("another shape than its header says")
             return _meaning(raw, image, modality)
+        except DataLoadingError:
+            raise
         except Exception as error:  # decoders raise whatever their formats make them raise
             raise DataLoadingError(
                 f"the pixels of an image can't be read ({type(error).__name__})"

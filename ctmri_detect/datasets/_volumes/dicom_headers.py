@@ -7,10 +7,8 @@ of pydicom are dropped, since they quote values and paths.
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,11 @@ from typing import Any
 from ctmri_detect._extras import require
 from ctmri_detect.datasets._files.dicom_magic import has_magic
 from ctmri_detect.datasets._files.listing import Skipped
+from ctmri_detect.datasets._volumes.dicom_files import (
+    files_below,
+    looks_like_dicom,
+    transfer_syntax,
+)
 from ctmri_detect.datasets._volumes.dicom_sequence import sequence_of
 from ctmri_detect.datasets._volumes.pseudonym import pseudonym
 
@@ -89,8 +92,8 @@ class Series:
 
 
 def holds_dicom(folder: Path) -> bool:
-    """Whether the folder holds a DICOM file: by the letters DICM, or by its ending."""
-    return any(_looks_like_dicom(path) for path in files_below(folder))
+    """Whether the folder holds a DICOM file: by its first bytes, or by its ending."""
+    return any(looks_like_dicom(path) for path in files_below(folder))
 
 
 def scan(
@@ -148,31 +151,24 @@ class _Unusable(ValueError):
     """A file that is left out, with a reason that may be shown."""
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """All files below, in one order on every machine; links to folders are not followed."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(parent) / name
-            if not name.startswith(".") and name.upper() != "DICOMDIR" and path.is_file():
-                yield path
-
-
-def _looks_like_dicom(path: Path) -> bool:
-    return path.suffix.lower() in (".dcm", ".ima") or has_magic(path)
-
-
 def _read_header(path: Path) -> Any:
     """The chosen tags; None for a file that does not claim to be DICOM."""
-    if not _looks_like_dicom(path):
+    if not looks_like_dicom(path):
         return None
+    if not has_magic(path):
+        raise _Unusable("not readable as DICOM (its first bytes are another format's)")
     pydicom = require("pydicom", extra="volumes")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+            # by force: where the preamble is missing, too
+            header = pydicom.dcmread(
+                path, stop_before_pixels=True, force=True, specific_tags=list(_TAGS)
+            )
         except Exception as error:
             raise _Unusable(f"not readable as DICOM ({type(error).__name__})") from None
+        if header.get("SOPClassUID") is None and header.get("Modality") is None:
+            raise _Unusable("not readable as DICOM (neither SOPClassUID nor Modality)")
         for tag in _TAGS:  # values are parsed on first use, and warn then
             header.get(tag)
     return header
@@ -237,7 +233,7 @@ def _slice(header: Any, path: Path, problem: str) -> Slice:
     return Slice(
         path=path,
         instance=str(header.get("SOPInstanceUID", "")) or str(path),
-        syntax=str(header.file_meta.get("TransferSyntaxUID", "")),
+        syntax=transfer_syntax(header),
         shape=(int(header.get("Rows") or 0), int(header.get("Columns") or 0)),
         position=vectors[0],
         orientation=vectors[1],

@@ -1,123 +1,174 @@
-"""Reading one NIfTI volume, and refusing what is none."""
+"""Reading one NIfTI volume, in one file or in two, and refusing what is none."""
 
 from __future__ import annotations
 
+import gzip
+from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect._extras import require
-from ctmri_detect.datasets._volumes.volume import Volume, canonical, check_grid, check_values
+from ctmri_detect.datasets._volumes.volume import Volume, canonical, check_grid
 from ctmri_detect.exceptions import DataLoadingError
 
+_MILLIMETRES = {1: 1000.0, 3: 0.001}  # a metre, a micrometre; else the unit is millimetres
+_SPACE = 7  # bits of xyzt_units that hold the unit of length
+_HEADER = 540  # bytes of a NIfTI-2 header; NIfTI-1 has 348
 
-def read_nifti(path: str | Path) -> Volume:
+
+def read_nifti(path: Path) -> Volume:
     """Read one NIfTI file as a `Volume`, in the numbers it holds.
 
     The whole volume is read, as float32; nothing else of the file is kept, so that the text
-    fields of the header (``descrip``, ``aux_file``, ``db_name``) stay where they are.
+    fields of the header (``descrip``, ``aux_file``, ``db_name``) stay where they are. Whether
+    it is gzipped and of which version, its first bytes say, not its ending; lengths are scaled
+    to millimetres by ``xyzt_units``.
 
     Parameters
     ----------
-    path : str or Path
-        ``.nii`` or ``.nii.gz``. A fourth axis of length one is dropped.
+    path : Path
+        ``.nii``, ``.nii.gz``, or the ``.hdr`` of a pair. A fourth axis of length one is dropped.
 
     Returns
     -------
     Volume
-        Turned so that slices run upwards, rows from front to back, columns from the patient's
-        right to left.
-
-    Raises
-    ------
-    DataLoadingError
-        With a short reason, where the file holds no usable volume: unreadable, cut off, not
-        three-dimensional, no affine or a singular one, nothing observed, constant, infinite.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> import nibabel as nib
-    >>> import numpy as np
-    >>> from ctmri_detect.datasets._volumes.nifti import read_nifti
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "ct.nii.gz"
-    ...     stored = np.arange(24, dtype=np.int16).reshape(2, 3, 4)  # right, front, top
-    ...     nib.save(nib.Nifti1Image(stored, np.diag([1.0, 1.0, 5.0, 1.0])), path)
-    ...     volume = read_nifti(path)
-    >>> volume.values.shape, volume.spacing
-    ((4, 3, 2), (5.0, 1.0, 1.0))
-    >>> float(volume.values[0, 0, 0]), float(stored[1, 2, 0])  # bottom, front, right
-    (20.0, 20.0)
-    """
-    image = _open(Path(path))
-    volume = _canonical(image)
-    check_values(volume.values)
-    return volume
-
-
-def read_nifti_mask(path: str | Path) -> Volume:
-    """Read a NIfTI mask of the patient: 1 inside, 0 outside. An empty mask is refused.
 
     Raises
     ------
     DataLoadingError
         With a short reason.
     """
-    volume = read_nifti_lesion(path)
-    if not volume.values.any():
-        raise DataLoadingError("the mask is empty")
-    return volume
-
-
-def read_nifti_lesion(path: str | Path) -> Volume:
-    """Read a NIfTI segmentation: 1 in any lesion, 0 elsewhere; it may be empty.
-
-    Raises
-    ------
-    DataLoadingError
-        With a short reason.
-    """
-    volume = _canonical(_open(Path(path)))
-    return Volume((volume.values > 0.5).astype(np.float32), volume.affine)
-
-
-def _open(path: Path) -> Any:
-    """The image with its header checked and its voxels still on disk."""
-    nibabel = require("nibabel", extra="volumes")
-    try:
-        image = nibabel.load(path)
-        shape = tuple(int(side) for side in image.shape)
-        affine = np.asarray(image.affine, dtype=np.float64)
+    with ExitStack() as files:
+        image = _open(path, files)
         header = image.header
-    except Exception as error:  # nibabel raises whatever the damage makes it raise; its messages
-        raise DataLoadingError(f"not a NIfTI file ({type(error).__name__})") from None  # hold paths
-    if not isinstance(header, nibabel.Nifti1Header):  # NIfTI-2 derives from it
-        raise DataLoadingError(f"is {type(image).__name__}; expected NIfTI")
-    if len(shape) > 3 and max(shape[3:]) > 1:
-        raise DataLoadingError(f"has shape {shape}; expected one volume, not a series of them")
-    if image.get_data_dtype().kind not in "uif":
-        raise DataLoadingError(f"holds {image.get_data_dtype()}; expected real numbers")
-    if not header["qform_code"] and not header["sform_code"]:
-        raise DataLoadingError(
-            "says nothing of its orientation (qform_code and sform_code are 0), so that left "
-            "and right can't be told; set the affine with nibabel if you know it"
+        unit = _MILLIMETRES.get(int(header["xyzt_units"]) & _SPACE, 1.0)
+        to_mm = np.diag([unit, unit, unit, 1.0])
+        affine = to_mm @ np.asarray(image.affine, dtype=np.float64)
+        shape = tuple(int(side) for side in image.shape)
+        check_grid(shape[:3] if len(shape) > 3 else shape, affine)
+        slope, intercept = image.dataobj.slope, image.dataobj.inter
+        dtype = image.get_data_dtype()
+        return canonical(
+            voxels(image),
+            affine,
+            eight_bit=dtype == np.uint8 and (slope, intercept) == (1, 0),
+            dtype=str(dtype.newbyteorder("=")),
+            placeholder=is_placeholder(affine),
+            disagreement=unit * _between_forms(header, shape[:3]),
         )
-    check_grid(shape[:3] if len(shape) > 3 else shape, affine)
-    return image
 
 
-def _canonical(image: Any) -> Volume:
+def stream(path: Path) -> IO[bytes]:
+    """The file's bytes, unpacked where its first two say that they are gzipped.
+
+    Raises
+    ------
+    DataLoadingError
+        Where it can't be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
+    except OSError as error:
+        raise DataLoadingError(f"unreadable: {error.strerror or type(error).__name__}") from None
+
+
+def voxels(image: Any) -> NDArray[np.float32]:
+    """The values of an image of nibabel, three axes.
+
+    Raises
+    ------
+    DataLoadingError
+        Where they can't be read.
+    """
     try:
         values: NDArray[np.float32] = image.get_fdata(dtype=np.float32, caching="unchanged")
     except Exception as error:  # gzip, zlib, the file system: each has its own
         raise DataLoadingError(
             f"its voxels can't be read: cut off or damaged ({type(error).__name__})"
         ) from None
-    slope, intercept = image.dataobj.slope, image.dataobj.inter
-    eight_bit = image.get_data_dtype() == np.uint8 and (slope, intercept) == (1, 0)
-    affine = np.asarray(image.affine, dtype=np.float64)
-    return canonical(values.reshape(values.shape[:3]), affine, eight_bit=eight_bit)
+    return values.reshape(values.shape[:3])
+
+
+def is_placeholder(affine: NDArray[np.float64]) -> bool:
+    """Whether an affine says no more than the size of a voxel, as programs write that lost it."""
+    steps = affine[:3, :3]
+    return not affine[:3, 3].any() and bool(
+        (np.diag(steps) > 0).all() and np.allclose(steps, np.diag(np.diag(steps)), atol=1e-6)
+    )
+
+
+def _open(path: Path, files: ExitStack) -> Any:
+    """The image with its header checked and its voxels still on disk."""
+    nibabel = require("nibabel", extra="volumes")
+    file = files.enter_context(stream(path))
+    try:
+        head = file.read(_HEADER)
+        file.seek(0)
+    except Exception as error:  # gzip and zlib have their own
+        raise DataLoadingError(f"not a NIfTI file ({type(error).__name__})") from None
+    kind, holders = _kind(nibabel, head), {"image": nibabel.FileHolder(fileobj=file)}
+    if len(kind.files_types) == 2:
+        beside = next((p for p in _image_files(path) if p.is_file()), None)
+        if beside is None or path.suffix.lower() != ".hdr":
+            raise DataLoadingError("is the header of a pair, and its .img is missing")
+        holders["header"] = holders["image"]
+        holders["image"] = nibabel.FileHolder(fileobj=files.enter_context(stream(beside)))
+    try:
+        image = kind.from_file_map(holders)
+        shape, dtype = tuple(int(side) for side in image.shape), image.get_data_dtype()
+        header = image.header
+    except Exception as error:  # nibabel raises whatever the damage makes it raise; its messages
+        raise DataLoadingError(f"not a NIfTI file ({type(error).__name__})") from None  # hold paths
+    if len(shape) > 3 and max(shape[3:]) > 1:
+        raise DataLoadingError(f"has shape {shape}; expected one volume, not a series of them")
+    if dtype.kind not in "uif":
+        raise DataLoadingError(f"holds {dtype}; expected real numbers")
+    if not header["qform_code"] and not header["sform_code"]:
+        raise DataLoadingError(
+            "says nothing of its orientation (qform_code and sform_code are 0), so that left "
+            "and right can't be told; set the affine with nibabel if you know it"
+        )
+    return image
+
+
+def _kind(nibabel: Any, head: bytes) -> Any:
+    """The class of nibabel for a header; a pair has its voxels in a second file."""
+    if head[344:347] == b"n+1":
+        return nibabel.Nifti1Image
+    if head[344:347] == b"ni1":
+        return nibabel.Nifti1Pair
+    if head[4:7] == b"n+2":
+        return nibabel.Nifti2Image
+    if head[4:7] == b"ni2":
+        return nibabel.Nifti2Pair
+    if int.from_bytes(head[:4], "little") == 348 or int.from_bytes(head[:4], "big") == 348:
+        raise DataLoadingError(
+            "is Analyze 7.5, which says nothing of left and right; convert it to NIfTI with a "
+            "program that knows how it was stored"
+        )
+    raise DataLoadingError("not a NIfTI file (its first bytes are another format's)")
+
+
+def _image_files(header: Path) -> list[Path]:
+    return [header.with_suffix(ending) for ending in (".img", ".IMG")]
+
+
+def _between_forms(header: Any, shape: tuple[int, ...]) -> float:
+    """The largest distance of a corner by the sform from the same by the qform.
+
+    0 where the file has one of the two.
+    """
+    try:
+        qform, sform = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]
+    except Exception:  # quaternions that are none: the sform alone is used
+        return 0.0
+    if qform is None or sform is None or not np.isfinite(qform).all():
+        return 0.0
+    corners = np.array(list(product(*((0, side - 1) for side in shape), (1,))))
+    return float(np.linalg.norm(corners @ (sform - qform)[:3].T, axis=1).max())

@@ -83,7 +83,8 @@ def axial_slices(
         if not same:
             raise DataLoadingError("the mask lies on another grid than the CT")
     sampler = Sampler(mri, ct)
-    for ct_parts, mri_parts in _plan(len(ct.values), ct.spacing[0], slice_spacing):
+    for low, high in slabs(len(ct.values), ct.spacing[0], slice_spacing):
+        ct_parts, mri_parts = _parts(low, high, len(ct.values))
         ct_slices = [ct.values[int(z)] for z, _ in ct_parts]
         mri_slices = [sampler.at(z) for z, _ in mri_parts]
         if mask is not None:
@@ -96,27 +97,30 @@ def axial_slices(
         )
 
 
-def _plan(n: int, native: float, wanted: float | None) -> Iterator[tuple[Weighted, Weighted]]:
-    """For each output slice: (CT slice, weight) and (place of the MRI, weight).
+def slabs(n: int, native: float, wanted: float | None) -> list[tuple[float, float]]:
+    """Where each output slice begins and ends, in indices of the CT's `n` slices.
+
+    Slice k reaches from k - 0.5 to k + 0.5.
+    """
+    if wanted is None or abs(wanted - native) < _SAME * native:
+        return [(k - 0.5, k + 0.5) for k in range(n)]
+    n_out = max(1, int(n * native / wanted + _SAME))
+    step = wanted / native  # in CT slices
+    start = (n - n_out * step) / 2 - 0.5
+    return [(low, low + step) for low in (start + step * np.arange(n_out)).tolist()]
+
+
+def _parts(low: float, high: float, n: int) -> tuple[Weighted, Weighted]:
+    """For one output slice: (CT slice, weight) and (place of the MRI, weight).
 
     Places are indices of CT slices; the CT's are whole numbers.
     """
-    if wanted is None or abs(wanted - native) < _SAME * native:
-        for k in range(n):
-            yield [(k, 1.0)], [(k, 1.0)]
-        return
-    n_out = max(1, int(n * native / wanted + _SAME))
-    step = wanted / native  # in CT slices
-    start = (n - n_out * step) / 2 - 0.5  # slice k reaches from k - 0.5 to k + 0.5
-    for low in start + step * np.arange(n_out):
-        if step > 1:
-            parts = _slab(low, low + step, n)
-            yield parts, parts
-        else:
-            z = float(np.clip(low + step / 2, 0, n - 1))
-            k, part = int(z), z - int(z)
-            ct = [(k, 1 - part), (k + 1, part)] if part > 0 else [(k, 1.0)]
-            yield ct, [(z, 1.0)]
+    if high - low > 1:
+        parts = _slab(low, high, n)
+        return parts, parts
+    z = min(max((low + high) / 2, 0.0), n - 1.0)
+    k, part = int(z), z - int(z)
+    return [(k, 1 - part), (k + 1, part)] if part > 0 else [(k, 1.0)], [(z, 1.0)]
 
 
 def _slab(low: float, high: float, n: int) -> Weighted:

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from ctmri_detect.datasets._volumes.cases import Case
 from ctmri_detect.datasets._volumes.ct_units import AIR, ct_units_of
+from ctmri_detect.datasets._volumes.lesions import lesion_slices
+from ctmri_detect.datasets._volumes.places import Overlap, doubts, place_of
 from ctmri_detect.datasets._volumes.resample import Plane, axial_slices, plane_grid
 from ctmri_detect.datasets._volumes.volume import Volume
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.validation import MRI
 
 _MIN_AREA = 1000.0
 """mm²: less head than this is the tip of the vertex, or the table."""
+_NO_HEAD, _NOTHING = "no head in the CT", "nothing observed"
+EXPECTED = {_NO_HEAD, _NOTHING}
+"""Why slices are left out above and below the head, or outside of a mask: every scan has some."""
 _FOREGROUND = 0.1  # of the range of values: what counts as head where the units are unknown
 
 
@@ -43,10 +47,16 @@ class CutSlice:
 
 @dataclass(frozen=True)
 class CaseSlices:
-    """The slices of a case, cut when they are asked for, and what its CT holds."""
+    """The slices of a case, cut when they are asked for, and what is known of its volumes.
+
+    `doubts` says why equal coordinates may be different places; `overlap` is complete when all
+    slices are cut.
+    """
 
     units: str | None
     units_problem: str
+    doubts: list[str]
+    overlap: Overlap
     slices: Iterator[CutSlice]
 
     def __iter__(self) -> Iterator[CutSlice]:
@@ -68,14 +78,20 @@ def cut_case(case: Case, cut: Cut) -> CaseSlices:
     low, high = float(np.nanmin(ct.values)), float(np.nanmax(ct.values))
     threshold = AIR if units == "hu" else low + _FOREGROUND * (high - low)
     plane = plane_grid(ct, cut.size)
+    places = {case.ct: place_of(ct), case.mri: place_of(mri)}
     pairs = axial_slices(ct, mri, mask, slice_spacing=cut.slice_spacing, plane=plane)
     lesions: Iterator[NDArray[np.bool_] | None] = repeat(None)
     if case.read_lesion is not None:
         lesion = _read(case.read_lesion, "lesion")
-        cuts = axial_slices(ct, lesion, None, slice_spacing=cut.slice_spacing, plane=plane)
-        lesions = (pair[MRI] > 0.5 for pair in cuts)  # NaN compares as False
+        places[f"the lesion of {case.ct}"] = place_of(lesion)
+        try:
+            lesions = lesion_slices(ct, lesion, slice_spacing=cut.slice_spacing, plane=plane)
+        except DataLoadingError as error:
+            raise DataLoadingError(f"lesion: {error}") from None
     both = zip(pairs, lesions, strict=False)
-    return CaseSlices(units, problem, _checked(both, plane, threshold, cut.skip_empty))
+    overlap = Overlap()
+    slices = _checked(both, plane, threshold, cut.skip_empty, overlap)
+    return CaseSlices(units, problem, doubts(places), overlap, slices)
 
 
 def _checked(
@@ -83,18 +99,20 @@ def _checked(
     plane: Plane,
     threshold: float,
     skip_empty: bool,
+    overlap: Overlap,
 ) -> Iterator[CutSlice]:
     for index, (pair, lesion) in enumerate(slices):
+        overlap.add(pair, threshold)
         empty = _why_empty(pair, plane.spacing, threshold) if skip_empty else ""
         if not np.isfinite(pair).any():  # the contract allows no such sample
-            empty = "nothing observed"
+            empty = _NOTHING
         yield CutSlice(index, pair, lesion, plane.spacing, empty)
 
 
 def _why_empty(pair: NDArray[np.float32], spacing: float, threshold: float) -> str:
     ct, mri = pair
     if np.count_nonzero(ct > threshold) * spacing**2 < _MIN_AREA:  # NaN compares as False
-        return "no head in the CT"
+        return _NO_HEAD
     seen = mri[np.isfinite(mri)]
     if seen.size * spacing**2 < _MIN_AREA or seen.min() == seen.max():
         return "nothing in the MRI"

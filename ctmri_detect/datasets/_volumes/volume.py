@@ -15,6 +15,10 @@ MAX_VOXELS = 2**30
 """Largest volume that is read: 4 GiB as float32. A header that claims more is damaged."""
 
 
+_STEPS = (0.01, 100.0)
+"""Least and largest side of a voxel, mm: a micro-CT, and a localizer of three slices."""
+
+
 @dataclass(frozen=True)
 class Volume:
     """A scalar volume whose axes run as on a radiological print.
@@ -32,6 +36,12 @@ class Volume:
         (RAS+, as NIfTI).
     eight_bit : bool, default=False
         Whether the file stored 8-bit integers without a scale.
+    dtype : str, default=""
+        What the file stored.
+    placeholder : bool, default=False
+        Whether the file says no more of its place than the size of a voxel.
+    disagreement : float, default=0.0
+        Millimetres between the two places that a NIfTI file gives a voxel, at the worst corner.
 
     Examples
     --------
@@ -46,6 +56,9 @@ class Volume:
     values: NDArray[np.float32]
     affine: NDArray[np.float64]
     eight_bit: bool = False
+    dtype: str = ""
+    placeholder: bool = False
+    disagreement: float = 0.0
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -58,10 +71,10 @@ class Volume:
         )
 
 
-def canonical(
-    values: NDArray[Any], affine: NDArray[np.float64], *, eight_bit: bool = False
-) -> Volume:
+def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: Any) -> Volume:
     """Turn stored axes to the order of `Volume`: a permutation and flips, no interpolation.
+
+    `particulars` are the other fields of the `Volume`.
 
     Raises
     ------
@@ -75,7 +88,7 @@ def canonical(
     )
     affine = affine @ orientations.inv_ornt_aff(turn, values.shape)
     turned = orientations.apply_orientation(values, turn)
-    return Volume(np.ascontiguousarray(turned, dtype=np.float32), affine, eight_bit)
+    return Volume(np.ascontiguousarray(turned, dtype=np.float32), affine, **particulars)
 
 
 def check_grid(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
@@ -98,6 +111,12 @@ def check_grid(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
     # relative to the box of the three steps, so that thin slices are no reason
     if steps.min() <= 0 or abs(np.linalg.det(affine[:3, :3] / steps)) < 1e-3:
         raise DataLoadingError("its affine is singular: its place is unknown")
+    if steps.min() < _STEPS[0] or steps.max() > _STEPS[1]:
+        size = " x ".join(f"{step:.3g}" for step in steps)
+        raise DataLoadingError(
+            f"its voxels measure {size} mm, which no scan of a head has; mend the unit of length "
+            "in its header (NIfTI: xyzt_units)"
+        )
 
 
 def check_values(values: NDArray[np.float32]) -> None:
