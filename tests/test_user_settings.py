@@ -109,6 +109,22 @@ def test_what_makes_and_measures_does_not_mind_strict_floats():
         )
 
 
+def test_files_of_tiny_values_are_read_under_strict_floats(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    brain = np.hypot(*np.mgrid[-1:1:24j, -1:1:24j])[..., None] < np.full(4, 0.8)
+    planes = {"ct": np.where(brain, 40.0, -1000.0), "mr": np.where(brain, 3e-41, 1e-310)}
+    for name, values in planes.items():
+        (tmp_path / "p1").mkdir(exist_ok=True)
+        image = nibabel.Nifti1Image(values, np.diag([3, 3, 3 if name == "ct" else 2.8, 1.0]))
+        nibabel.save(image, tmp_path / "p1" / f"{name}.nii.gz")
+    with strict_numpy():
+        warnings.filterwarnings("ignore", category=UserWarning)
+        pairs = datasets.load_volume_pairs(tmp_path)
+        datasets.describe_pairs(tmp_path)
+    assert pairs.data.shape == (4, 2, 24, 24)
+    assert pairs.skipped == []
+
+
 # torch --------------------------------------------------------------------------------------
 
 PIXEL = Training(max_epochs=1, batch_size=256)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ctmri_detect._extras import require
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.datasets._files.images import read_grey
 from ctmri_detect.datasets._volumes.ct_units import ct_units_of
 from ctmri_detect.datasets._volumes.nifti import read_nifti
@@ -51,6 +52,7 @@ def is_volume(name: str) -> bool:
     return name.lower().endswith(VOLUME_SUFFIXES)
 
 
+@with_default_floats
 def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
     """Read one file; a `reason` in the row says why it could not be used.
 
