@@ -48,6 +48,24 @@ def test_public_names_are_the_names_of_what_they_bring():
         assert getattr(ctmri_detect, name).__name__ == name
 
 
+def test_sub_packages_and_their_modules_are_attributes_and_load_nothing_heavy():
+    code = (
+        "import sys, ctmri_detect\n"
+        "public = [name for name in dir(ctmri_detect) if not name.startswith('_')]\n"
+        "for name in public: getattr(ctmri_detect, name)\n"
+        "assert {'datasets', 'networks', 'preprocessing', 'detectors', 'metrics'} <= set(public)\n"
+        "from ctmri_detect.networks import Training\n"
+        "assert Training is ctmri_detect.Training is ctmri_detect.networks.training.Training\n"
+        "from ctmri_detect.detectors import AtlasDetector\n"
+        "assert ctmri_detect.imageops.filters and ctmri_detect.datasets.load_pairs\n"
+        "assert not hasattr(ctmri_detect, 'nothing') and not hasattr(ctmri_detect.networks, 'x')\n"
+        "heavy = {'torch', 'skorch', 'pyod', 'nilearn', 'matplotlib', 'skops', 'jinja2'}\n"
+        "raise SystemExit(','.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_nothing_heavy_is_loaded_by_what_does_not_need_it():
     code = (
         "import sys, ctmri_detect, numpy as np\n"

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.datasets._files.listing import first_reasons
 from ctmri_detect.datasets._volumes.cases import Case, Choice, list_cases
 from ctmri_detect.datasets._volumes.dicom_headers import Skipped
@@ -183,6 +184,7 @@ def load_volume_pairs(
     )
 
 
+@with_default_floats
 def _cut_all(
     cases: list[Case], cut: Cut, store: SliceStore, skipped: Skipped
 ) -> tuple[list[list[Any]], list[NDArray[np.bool_] | None], Used, Counter[str]]:

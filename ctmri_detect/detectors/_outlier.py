@@ -12,6 +12,7 @@ from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 from sklearn.neighbors import NearestNeighbors
 
 from ctmri_detect._extras import require
+from ctmri_detect._parameters import HasMethods
 from ctmri_detect._random import isolated_generators
 
 NAMES = ("mahalanobis", "ocsvm", "iforest", "knn", "ecod")
@@ -105,11 +106,18 @@ def make_outlier(detector: Any, seed: int) -> Any:
 
 def is_outlier_estimator(value: Any) -> bool:
     """Whether it learns without labels, and scores new samples."""
-    if isinstance(value, type) or not (hasattr(value, "fit") and hasattr(value, "get_params")):
+    methods = HasMethods(["fit", "get_params", "set_params"])
+    if isinstance(value, type) or not methods.is_satisfied_by(value):
         return False
-    labels = signature(value.fit).parameters.get("y")
-    supervised = labels is not None and labels.default is Parameter.empty
-    return not supervised and _scores_new_samples(value)
+    return not _wants_labels(value.fit) and _scores_new_samples(value)
+
+
+def _wants_labels(fit: Any) -> bool:
+    try:
+        labels = signature(fit).parameters.get("y")
+    except ValueError:  # compiled, and says nothing
+        return False
+    return labels is not None and labels.default is Parameter.empty
 
 
 def _scores_new_samples(estimator: Any) -> bool:

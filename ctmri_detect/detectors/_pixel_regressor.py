@@ -110,7 +110,8 @@ def _fits_in_threads(regressor: Any) -> bool:
 
 def is_regressor(value: Any) -> bool:
     """Whether it can stand for one: a predictor of nothing else, fitted or not."""
-    if isinstance(value, type) or not HasMethods(["fit", "predict"]).is_satisfied_by(value):
+    methods = HasMethods(["fit", "predict", "get_params", "set_params"])
+    if isinstance(value, type) or not methods.is_satisfied_by(value):
         return False
     other = (is_classifier, is_clusterer, is_outlier_detector)
     return not (hasattr(value, "__sklearn_tags__") and any(kind(value) for kind in other))

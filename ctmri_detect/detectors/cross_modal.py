@@ -41,6 +41,9 @@ from ctmri_detect.validation import PairReader
 
 # weights of the kinds of evidence, chosen on phantoms of development seeds (120, 121)
 EVIDENCE = {"mismatch": 0.5, "symmetry": 0.5, "within": 0.3}
+_EVIDENCE = SequenceOf(
+    f"a tuple of one or more of {', '.join(EVIDENCE)}, such as ('mismatch',)", OneOf(*EVIDENCE)
+)
 
 
 class CrossModalDetector(BasePairedDetector):
@@ -143,12 +146,7 @@ class CrossModalDetector(BasePairedDetector):
     """
 
     _parameter_constraints: ClassVar[Constraints] = {
-        "evidence": [
-            SequenceOf(
-                f"a tuple of one or more of {', '.join(EVIDENCE)}, such as ('mismatch',)",
-                OneOf(*EVIDENCE),
-            )
-        ],
+        "evidence": [_EVIDENCE],
         "predictor": [
             OneOf("pixel", "unet"),
             Such("a scikit-learn regressor (an instance)", is_regressor),
@@ -210,8 +208,8 @@ class CrossModalDetector(BasePairedDetector):
 
     def __sklearn_tags__(self) -> PairedTags:
         tags = super().__sklearn_tags__()
-        known = isinstance(self.evidence, (Sequence, np.ndarray))  # `fit` refuses anything else
-        chosen = tuple(self.evidence) if known else ()
+        good = _EVIDENCE.is_satisfied_by(self.evidence)  # `fit` refuses anything else
+        chosen = tuple(self.evidence) if good else ()
         tags.missing_modality = "within" in chosen or "mismatch" not in chosen
         return tags
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
@@ -261,12 +263,21 @@ def fit_network(
         module,
         data,
         loss,
-        training,
+        _with_plain_numbers(training),
         seed=random_state,
         device=device,
         groups=groups,
         own_generator=own_generator,
     )
+
+
+def _with_plain_numbers(training: Training) -> Training:
+    """The same settings in Python's own numbers: torch refuses numpy's in places."""
+    plain = copy(training)
+    for name, value in vars(training).items():
+        if isinstance(value, np.generic):
+            setattr(plain, name, value.item())
+    return plain
 
 
 def check_training(training: Training | None, random_state: Any) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.datasets._files.images import read_grey
 from ctmri_detect.datasets._volumes.ct_units import ct_units_of
 from ctmri_detect.datasets._volumes.places import Place, place_of
@@ -49,6 +50,7 @@ class _Read(NamedTuple):
     place: Place | None
 
 
+@with_default_floats
 def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
     """Read one file; a `reason` in the row says why it could not be used.
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.datasets._description.pair_images import slice_pair, volume_pair
 from ctmri_detect.datasets._volumes.volume_files import is_volume
 from ctmri_detect.datasets.pairing import check_pairing
@@ -28,6 +29,7 @@ _LEVELS = (0.3, 0.7)  # of a volume's height: brain, above the teeth and below t
 Image = NDArray[np.float32]
 
 
+@with_default_floats
 def check_sample(folder: Path, pairs: pd.DataFrame, random_state: Any) -> Bunch | None:
     """`check_pairing` on pairs spread evenly over the folder; None where there is no pair.
 

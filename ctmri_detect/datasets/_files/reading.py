@@ -12,6 +12,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect.datasets._files.images import read_grey, read_size
 from ctmri_detect.datasets._files.listing import Skipped
 from ctmri_detect.datasets._files.scales import EIGHT_BIT, scale_of
@@ -58,6 +59,7 @@ class Collected(NamedTuple):
     skipped: Skipped
 
 
+@with_default_floats
 def collect(
     folder: Path, files: Files, shape: Shape | None, cache: Path | None, n_jobs: int | None
 ) -> Collected | Skipped:
