@@ -98,7 +98,7 @@ def check_value(name: str, value: Any, allowed: Sequence[Any]) -> None:
 
 
 class Number(Interval):
-    """A finite number of an interval; a bool is none."""
+    """A number of an interval, finite unless infinity is its end; a bool is none."""
 
     def is_satisfied_by(self, value: Any) -> bool:
         """Whether it is such a number."""

@@ -44,8 +44,9 @@ def make_preprocessor(ct_units: str = "hu", size: int = 128) -> Pipeline:
     >>> make_preprocessor(ct_units="gray")
     Traceback (most recent call last):
     ...
-    ValueError: ct_units is 'gray'; expected 'hu' (Hounsfield units) or 'uint8' (an exported
-    brain window, values 0 to 255). Loaders say which in their ct_units.
+    sklearn.utils._param_validation.InvalidParameterError: ct_units is 'gray'; expected 'hu'
+    (Hounsfield units) or 'uint8' (an exported brain window, values 0 to 255). Loaders say which in
+    their ct_units.
     """
     check_ct_units(ct_units, "ct_units")
     check_number(size, "size", 8, integer=True)

@@ -62,7 +62,7 @@ class MapScoring(CheckedParameters, BaseEstimator):
         they are compared, and the z-maps after; raising it helps large lesions and costs small
         ones.
     clip : float, default=6.0
-        Bound of the absolute z, so that one pixel never decides.
+        Bound of the absolute z, so that one pixel never decides; infinity for none.
     fusion : {"mean", "max"}, default="mean"
         How the evidence of CT and MRI is joined, pixel by pixel, over the planes observed.
     pool_fraction : float, default=0.01
@@ -119,7 +119,7 @@ class MapScoring(CheckedParameters, BaseEstimator):
         "symmetry": BOOLEAN,
         "symmetry_tolerance": [integer(0)],
         "smoothing": [number(0)],
-        "clip": [number(above=0)],
+        "clip": [number(above=0, most=np.inf)],
         "fusion": [OneOf("mean", "max")],
         "pool_fraction": [number(above=0, most=1)],
         "false_positive_rate": [number(0, below=1)],
