@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from ctmri_detect._parameters import (
     number,
 )
 from ctmri_detect._random import own_random_state
+from ctmri_detect._warnings import warn_user
 from ctmri_detect.base import BasePairedDetector, PairedTags
 from ctmri_detect.datasets.pairing import pairing_verdict
 from ctmri_detect.detectors._alignment import registered
@@ -221,14 +221,13 @@ class CrossModalDetector(BasePairedDetector):
             return
         verdict = pairing_verdict(X, codes)
         if verdict.paired is False:
-            warnings.warn(
+            warn_user(
                 f"CT and MRI do not seem to show the same heads (p = {verdict.p_value:.2g} in "
                 f"{len(verdict.rows)} pairs): what one says about the other means nothing then. "
                 "See datasets.check_pairing(X, groups=groups). Match the files, register the "
                 "pairs, or take evidence=('within',) or a detector that looks at each modality "
                 "by itself, such as AtlasDetector.",
                 UnpairedDataWarning,
-                stacklevel=3,
             )
 
     def _fit(self, X: PairReader) -> None:
