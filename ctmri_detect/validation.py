@@ -271,13 +271,12 @@ def coding_of(y: Any, most: int = 6) -> str:
     Examples
     --------
     >>> coding_of([0, 1, 1, 0]), coding_of(["ill", "well"]), coding_of([1, -1, np.nan])
-    ('0, 1 (int64)', "'ill', 'well' (str)", '-1.0, 1.0, nan (float64)')
+    ('0, 1', "'ill', 'well'", '-1.0, 1.0, nan')
     """
     y = np.asarray(plain_array(y))
-    kind = "str" if y.dtype.kind in "US" else str(y.dtype)
     found = sorted({repr(v) for v in y.ravel().tolist()})
     more = f" and {len(found) - most} more values" if len(found) > most else ""
-    return f"{', '.join(found[:most]) or 'nothing'}{more} ({kind})"
+    return f"{', '.join(found[:most]) or 'nothing'}{more}"
 
 
 def check_decision(decision: Any, n_samples: int | None = None) -> npt.NDArray[np.float64]:
@@ -298,8 +297,8 @@ def check_decision(decision: Any, n_samples: int | None = None) -> npt.NDArray[n
     if not right or not np.isfinite(decision).all():
         raise InvalidPairsError(
             f"decision has shape {decision.shape}{' or holds NaN or infinity' * right}; expected "
-            f"({n_samples or 'n_samples'},) finite numbers, high = normal, as decision_function "
-            "gives them. Where a detector's offset_ is -inf (too few slices for a threshold), "
+            f"one finite number a sample{f' ({n_samples})' if n_samples else ''}, high = normal, "
+            "as decision_function gives it. Where a detector's offset_ is -inf (too few slices for a threshold), "
             "take score_samples(X)."
         )
     return decision

@@ -190,7 +190,7 @@ def test_a_loaded_model_can_be_rescored_and_fitted_again(fitted, path):
 def test_a_search_with_the_librarys_own_scorer_travels(path, metric):
     scorer = make_scorer(metric, response_method="decision_function")
     search = GridSearchCV(
-        AtlasDetector(),
+        AtlasDetector(map_scoring=MapScoring(false_positive_rate=0.3)),
         {"map_scoring__clip": [3.0, 6.0]},
         scoring=scorer,
         cv=NormalOnlyGroupKFold(2),

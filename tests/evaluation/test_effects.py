@@ -169,7 +169,7 @@ def test_a_benchmark_on_phantoms_gives_what_it_needs():
     [
         ({"place": "lobe"}, "frame has no lobe; expected .* place=..."),
         ({"contrast": ["cnr_ct", "cnr_pet"]}, "frame has no cnr_pet"),
-        ({"decision": DECISION[1:]}, r"shape \(299,\); expected \(300,\)"),
+        ({"decision": DECISION[1:]}, r"shape \(299,\); expected .* \(300\)"),
         ({"decision": np.full(300, np.nan)}, "holds NaN"),
         ({"frame": FRAME.assign(kind="normal")}, "no slice with a lesion of known size"),
         ({"bins": 0}, "bins of size are 0; expected a number from 1"),

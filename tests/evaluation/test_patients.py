@@ -88,7 +88,7 @@ def test_pooling_finds_patients_whose_lesion_is_in_one_slice():
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"decision": [np.nan, 1, 1]}, "holds NaN or infinity; expected .* finite numbers"),
+        ({"decision": [np.nan, 1, 1]}, "holds NaN or infinity; expected one finite number a s"),
         ({"decision": [np.inf, 1, 1]}, "holds NaN or infinity"),
         ({"decision": np.zeros((3, 1))}, r"decision has shape \(3, 1\)"),
         ({"decision": [1.0]}, r"groups has shape \(3,\); expected \(1,\)"),
@@ -109,7 +109,7 @@ def test_settings_that_mean_nothing_are_refused():
 
 
 def test_labels_that_mean_nothing_are_refused():
-    with pytest.raises(InvalidPairsError, match=r"0, 1 \(int64\); expected \+1"):
+    with pytest.raises(InvalidPairsError, match=r"0, 1; expected \+1"):
         patient_target([0, 1, 1], list("aab"))
     with pytest.raises(InvalidPairsError, match=r"groups has shape \(2,\)"):
         patient_target([1, 1, 1], list("aa"))
