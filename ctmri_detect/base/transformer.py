@@ -11,6 +11,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags
+from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import PairReader, check_pairs
 
 
@@ -58,7 +59,7 @@ class BasePairedTransformer(TransformerMixin, PairedEstimator):
         return self._transform(X), ()
 
     def _warn_of(self, rows: list[int], total: int) -> None:
-        """One warning about these rows of X, after all blocks."""
+        """One warning about these rows of X, after all blocks; an error where they are too many."""
 
     @final
     def _check_ready(self) -> None:
@@ -89,7 +90,12 @@ class BasePairedTransformer(TransformerMixin, PairedEstimator):
         out = np.empty(0, np.float32)
         named: list[int] = []
         for start in range(0, len(reader), self._block):
-            part, rows = self._transform_block(reader[start : start + self._block])
+            try:
+                part, rows = self._transform_block(reader[start : start + self._block])
+            except InvalidPairsError as error:
+                if not start:
+                    raise
+                raise InvalidPairsError(f"Counting from row {start} of X as 0: {error}") from error
             if start == 0:  # only now is the output's grid known
                 out = np.empty((len(reader), *part.shape[1:]), np.float32)
             out[start : start + len(part)] = part

@@ -69,22 +69,6 @@ def unwrap(model: Any) -> tuple[list[Any], Any]:
     return [], model
 
 
-def output_folder(path: str) -> Path:
-    """The folder, made where it isn't there yet."""
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def output_file(path: str) -> Path:
-    """The file, its folder made; refused early where it can't be a file."""
-    file = Path(path)
-    if file.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; expected the name of a file to write.")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return file
-
-
 def write_skipped(skipped: list[tuple[str, str]], folder: Path) -> None:
     """What was not used, and why; the file is there even where all was."""
     pd.DataFrame(skipped, columns=["file", "reason"]).to_csv(folder / "skipped.csv", index=False)

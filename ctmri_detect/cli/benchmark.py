@@ -6,9 +6,10 @@ import argparse
 
 from sklearn.utils import Bunch
 
-from ctmri_detect.cli._data import output_folder, read_pairs, write_skipped
-from ctmri_detect.cli._measure import measure, require_report
+from ctmri_detect.cli._data import read_pairs, write_skipped
+from ctmri_detect.cli._measure import measure, require_report, show
 from ctmri_detect.cli._messages import note
+from ctmri_detect.cli._output import results_folder
 from ctmri_detect.cli.detectors import make_detector
 from ctmri_detect.datasets import make_phantom_pairs
 
@@ -16,14 +17,14 @@ from ctmri_detect.datasets import make_phantom_pairs
 def run(args: argparse.Namespace) -> None:
     """Load or make pairs, measure, write."""
     require_report()
-    data = _phantom(args) if args.phantom else _labelled(args)
-    folder = output_folder(args.out)
-    if not args.phantom:
-        write_skipped(data.skipped, folder)
     detectors = {name: make_detector(name, args.seed) for name in args.detectors}
-    measure(
-        detectors, data, folder, size=args.size, folds=args.folds, seed=args.seed, quiet=args.quiet
-    )
+    options = {"size": args.size, "folds": args.folds, "seed": args.seed, "quiet": args.quiet}
+    with results_folder(args.out, overwrite=args.overwrite) as folder:
+        data = _phantom(args) if args.phantom else _labelled(args)
+        if not args.phantom:
+            write_skipped(data.skipped, folder)
+        board = measure(detectors, data, folder, **options)
+    show(board, args.out)
 
 
 def _phantom(args: argparse.Namespace) -> Bunch:

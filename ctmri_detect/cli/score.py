@@ -14,8 +14,9 @@ from sklearn.utils import Bunch
 from tqdm import tqdm
 
 from ctmri_detect._extras import require
-from ctmri_detect.cli._data import output_folder, read_pairs, unwrap, write_skipped
+from ctmri_detect.cli._data import read_pairs, unwrap, write_skipped
 from ctmri_detect.cli._messages import hide_progress, one_line, say, tell
+from ctmri_detect.cli._output import OVERLAYS, results_folder
 from ctmri_detect.exceptions import BrainNotFoundWarning
 from ctmri_detect.localization import anomaly_map
 from ctmri_detect.metrics import image_roc_auc_score
@@ -37,15 +38,16 @@ def run(args: argparse.Namespace) -> None:
     """Load, score, write."""
     if args.top:
         require("matplotlib", extra="plot")
-    model = load(args.model)
-    pairs = read_pairs(args)
-    _check_units(model, pairs.ct_units)
-    folder = output_folder(args.out)
-    write_skipped(pairs.skipped, folder)
-    table = _score(model, pairs, quiet=args.quiet)
-    table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
-    failed = _overlays(model, pairs, table.head(args.top), folder / "overlays", quiet=args.quiet)
-    _summary(table, pairs, folder, min(args.top, len(table)) - failed)
+    with results_folder(args.out, overwrite=args.overwrite) as folder:
+        model = load(args.model)
+        pairs = read_pairs(args)
+        _check_units(model, pairs.ct_units)
+        write_skipped(pairs.skipped, folder)
+        table = _score(model, pairs, quiet=args.quiet)
+        table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
+        top = table.head(args.top)
+        failed = _overlays(model, pairs, top, folder / OVERLAYS, quiet=args.quiet)
+    _summary(table, pairs, args.out, len(top) - failed)
 
 
 def _check_units(model: Any, ct_units: str) -> None:
@@ -117,7 +119,7 @@ def _name(row: Any) -> str:
     return f"{row.patient or file.parent.name}_slice{row.slice}"
 
 
-def _summary(table: pd.DataFrame, pairs: Bunch, folder: Path, drawn: int) -> None:
+def _summary(table: pd.DataFrame, pairs: Bunch, folder: str, drawn: int) -> None:
     flagged = int((table["anomalous"] == "yes").sum())
     say(f"Scored {len(table)} pairs; {flagged} are anomalous ({flagged / len(table):.0%}).")
     if pairs.skipped:

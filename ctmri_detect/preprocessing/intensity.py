@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._checks import check_choice, check_ct_units, check_number
+from ctmri_detect.preprocessing._checks import (
+    check_choice,
+    check_ct_units,
+    check_ct_values,
+    check_number,
+)
 from ctmri_detect.validation import CT, MRI
 
 CT_WINDOWS = {
@@ -40,7 +45,9 @@ class CTWindow(BasePairedTransformer):
 
     When it fails: with ``units="uint8"`` the window was chosen when the images were
     exported, `level` and `width` then mean nothing, and two exports with different
-    windows are not comparable.
+    windows are not comparable. Values that can't be in the units (more than 1 % of a sample's
+    pixels below 0 or above 255 with ``units="uint8"``, all of them between 0 and 1 with either)
+    are an `InvalidPairsError`.
 
     Parameters
     ----------
@@ -105,6 +112,7 @@ class CTWindow(BasePairedTransformer):
         return [_level_and_width(each) for each in given]
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        check_ct_values(X, self.units)
         out = X.astype(np.float32)
         windows = self._windows()
         shown = [

@@ -11,10 +11,23 @@ from numpy.typing import ArrayLike, NDArray
 from skimage.morphology import disk
 
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.exceptions import BrainNotFoundWarning, InvalidPairsError
+from ctmri_detect.exceptions import (
+    BrainNotFoundError,
+    BrainNotFoundWarning,
+    InvalidPairsError,
+)
+from ctmri_detect.imageops.appearance import is_brain_alone, is_eight_bit_window, is_inverted
 from ctmri_detect.imageops.brainmask import CTUnits, brain_mask, head_mask, mri_head_mask
-from ctmri_detect.preprocessing._checks import check_choice, check_ct_units, check_number
+from ctmri_detect.preprocessing._checks import (
+    check_choice,
+    check_ct_units,
+    check_ct_values,
+    check_number,
+    listed,
+)
 from ctmri_detect.validation import CT, MRI, check_masks, check_pairs
+
+_NEARLY_ALL = 0.95  # share of samples without a brain that no choice of slices explains
 
 
 class BrainMask(BasePairedTransformer):
@@ -25,9 +38,12 @@ class BrainMask(BasePairedTransformer):
     shortcuts: the outline of the head alone tells much about who was injured. Needs the
     raw CT, so it comes before `CTWindow`.
 
-    Where no plausible brain is found (below the skull base, skull removed before), the
-    head is kept, and where even that is empty, all that was observed; one warning names
-    these samples. A sample without CT keeps the head as the MRI shows it.
+    Where no plausible brain is found (below the skull base), the head is kept, and where even
+    that is empty, all that was observed; one warning names these samples. Where the skull was
+    removed before, the head is the brain. A sample without CT keeps the head as the MRI shows it.
+
+    Where (nearly) no sample of several has a brain, something is wrong with all of them: other
+    units than `ct_units` says, an inverted CT, no heads. That is a `BrainNotFoundError`.
 
     Each sample's mask depends on that sample alone. Masks that you have already (from a
     segmentation tool, or part of the data set) are set with `apply_masks` before the
@@ -70,6 +86,8 @@ class BrainMask(BasePairedTransformer):
         check_choice(self.source, "source", ("auto", "ct", "mri", "observed"))
 
     def _transform_block(self, X: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[int]]:
+        if self.source in ("auto", "ct"):
+            check_ct_values(X, self.ct_units)
         out = X.astype(np.float32)
         without_brain = []
         for i, pair in enumerate(out):
@@ -80,6 +98,8 @@ class BrainMask(BasePairedTransformer):
         return out, without_brain
 
     def _warn_of(self, rows: list[int], total: int) -> None:
+        if total > 1 and len(rows) >= _NEARLY_ALL * total:
+            raise BrainNotFoundError(_refusal(rows, total, self.ct_units, self.source))
         warnings.warn(_message(rows, total), BrainNotFoundWarning, stacklevel=2)
 
     def _mask(self, pair: NDArray[np.float32]) -> tuple[NDArray[np.bool_], bool]:
@@ -97,13 +117,17 @@ class BrainMask(BasePairedTransformer):
         self, ct: NDArray[np.float32], observed: NDArray[np.bool_]
     ) -> tuple[NDArray[np.bool_], bool]:
         units = cast(CTUnits, self.ct_units)
-        mask = brain_mask(ct, units)
+        # in an image that is not what it should be, a brain is found by chance
+        odd = is_inverted(ct) or (units == "hu" and is_eight_bit_window(ct))
+        mask = np.zeros_like(observed) if odd else brain_mask(ct, units)
         if mask.any() and self.dilation:
             mask = cv2.dilate(mask.astype(np.uint8), disk(self.dilation)).astype(bool)
         if (mask & observed).any():
             return mask, True
         mask = head_mask(ct, units)
-        return (mask, False) if (mask & observed).any() else (observed, False)
+        if not (mask & observed).any():
+            return observed, False
+        return mask, not odd and is_brain_alone(ct, mask, units)
 
 
 def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
@@ -147,7 +171,7 @@ def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
     if len(empty):
         raise InvalidPairsError(
             f"The masks keep nothing that was observed in {len(empty)} samples "
-            f"({_listed(empty.tolist())}); expected True over the brain. Check that masks and X "
+            f"({listed(empty.tolist())}); expected True over the brain. Check that masks and X "
             "lie on one grid, or leave these samples out."
         )
     return out
@@ -155,11 +179,22 @@ def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
 
 def _message(samples: list[int], total: int) -> str:
     return (
-        f"No brain found in {len(samples)} of {total} samples ({_listed(samples)}); the head, or "
-        "all that was observed, is kept there instead. Leave out slices below the skull base; if "
-        "it is every sample, check ct_units."
+        f"No brain found in {len(samples)} of {total} samples ({listed(samples, 20)}); the head, "
+        "or all that was observed, is kept there instead. Leave out slices below the skull base."
     )
 
 
-def _listed(samples: list[int]) -> str:
-    return ", ".join(str(i) for i in samples[:20]) + (", ..." if len(samples) > 20 else "")
+def _refusal(samples: list[int], total: int, ct_units: str, source: str) -> str:
+    if source == "mri":
+        cure = "Check that axis 1 of X is CT, MRI, and that the MRI shows heads."
+    else:
+        cure = (
+            f"ct_units is {ct_units!r}: check that the CT is in these units, that air is dark in "
+            "it (else it is inverted: 255 - x), and that axis 1 of X is CT, MRI. `ctmri-detect "
+            "inspect` looks a folder over. Where brains were cut out before, set what lies "
+            "outside to NaN (apply_masks) and source='observed'."
+        )
+    return (
+        f"No brain found in {len(samples)} of {total} samples ({listed(samples)}); expected one in "
+        f"most. {cure}"
+    )
