@@ -190,7 +190,7 @@ def _add_benchmark(sub: argparse.ArgumentParser) -> None:
     _add_out(sub, "ctmri-benchmark")
     sub.add_argument("--detectors", metavar="A,B", type=_names, default=list(DETECTORS),
                      help=f"some of {', '.join(DETECTORS)}; default: all")  # fmt: skip
-    sub.add_argument("--folds", metavar="N", type=_positive, default=2,
+    sub.add_argument("--folds", metavar="N", type=_several, default=2,
                      help="parts by patient, each tested once; default: %(default)s")  # fmt: skip
     _add_data(sub)
     _add_size(sub)
@@ -241,6 +241,12 @@ def _count(text: str) -> int:
 def _positive(text: str) -> int:
     if _count(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _several(text: str) -> int:
+    if _count(text) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 2 or more")
     return int(text)
 
 
