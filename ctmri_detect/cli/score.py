@@ -40,8 +40,7 @@ def run(args: argparse.Namespace) -> None:
         require("matplotlib", extra="plot")
     with results_folder(args.out, overwrite=args.overwrite) as folder:
         model = load(args.model)
-        pairs = read_pairs(args)
-        _check_units(model, pairs.ct_units)
+        pairs = read_pairs(args, units=_units_of(model))
         write_skipped(pairs.skipped, folder)
         table = _score(model, pairs, quiet=args.quiet)
         table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
@@ -50,16 +49,11 @@ def run(args: argparse.Namespace) -> None:
     _summary(table, pairs, args.out, len(top) - failed)
 
 
-def _check_units(model: Any, ct_units: str) -> None:
-    """Refuse HU for a model of 8-bit windows, and the other way round."""
+def _units_of(model: Any) -> set[str]:
+    """The units of the CT that the model takes; empty where it doesn't say."""
     steps, _ = unwrap(model)
     parameters = {k: v for step in steps for k, v in step.get_params().items()}
-    expected = {v for k, v in parameters.items() if k.split("__")[-1] == "ct_units"}
-    if expected and ct_units not in expected:
-        raise ValueError(
-            f"The CT are in {ct_units!r}, but the model was fitted on {expected.pop()!r}. Score "
-            "images of the same kind, or set --ct-units where the files mislead."
-        )
+    return {v for k, v in parameters.items() if k.split("__")[-1] == "ct_units"}
 
 
 def _score(model: Any, pairs: Bunch, *, quiet: bool) -> pd.DataFrame:

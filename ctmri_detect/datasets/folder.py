@@ -132,6 +132,9 @@ def load_pairs(
     rows = None
     if table is not None:
         pairs, rows = _labelled(pairs, table, skipped)
+        target_of(rows)  # what is wrong with the labels is said before an image is read
+        if column is not None:
+            patients_from(rows, column)
     files = list(zip(pairs["ct"], pairs["mri"], strict=True))
     read = collect(folder, files, shape, cache, n_jobs)
     if not isinstance(read, Collected):
