@@ -18,7 +18,7 @@ from ctmri_detect.cli._data import read_pairs, unwrap, write_skipped
 from ctmri_detect.cli._messages import hide_progress, one_line, say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder
 from ctmri_detect.exceptions import BrainNotFoundWarning
-from ctmri_detect.localization import anomaly_map
+from ctmri_detect.localization import anomaly_map, ct_units_taken
 from ctmri_detect.metrics import image_roc_auc_score
 from ctmri_detect.persistence import load
 
@@ -40,20 +40,14 @@ def run(args: argparse.Namespace) -> None:
         require("matplotlib", extra="plot")
     with results_folder(args.out, overwrite=args.overwrite) as folder:
         model = load(args.model)
-        pairs = read_pairs(args, units=_units_of(model))
+        units = ct_units_taken(model)
+        pairs = read_pairs(args, units=[units] if units else [])
         write_skipped(pairs.skipped, folder)
         table = _score(model, pairs, quiet=args.quiet)
         table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
         top = table.head(args.top)
         failed = _overlays(model, pairs, top, folder / OVERLAYS, quiet=args.quiet)
     _summary(table, pairs, args.out, len(top) - failed)
-
-
-def _units_of(model: Any) -> set[str]:
-    """The units of the CT that the model takes; empty where it doesn't say."""
-    steps, _ = unwrap(model)
-    parameters = {k: v for step in steps for k, v in step.get_params().items()}
-    return {v for k, v in parameters.items() if k.split("__")[-1] == "ct_units"}
 
 
 def _score(model: Any, pairs: Bunch, *, quiet: bool) -> pd.DataFrame:
