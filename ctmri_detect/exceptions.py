@@ -27,6 +27,10 @@ class UntrustedModelError(ValueError):
     """A saved model holds types that this library does not load."""
 
 
+class BrainNotFoundError(InvalidPairsError):
+    """No brain was found in (nearly) any sample; the units or the images are not what was said."""
+
+
 class CtmriDetectWarning(UserWarning):
     """Base of all warnings of this library."""
 
@@ -77,3 +81,7 @@ class PrivacyWarning(CtmriDetectWarning):
 
 class CheckpointWarning(CtmriDetectWarning):
     """A checkpoint of a training could not be written; the training went on."""
+
+
+class ModelVersionWarning(CtmriDetectWarning):
+    """A model was saved with other versions than those that load it."""

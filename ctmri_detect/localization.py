@@ -96,6 +96,14 @@ def decisions(estimator: Any, X: Any) -> npt.NDArray[np.float64]:
     return np.asarray(estimator.score_samples(X) - detector.map_scoring_.calibration_scores_.min())
 
 
+def ct_units_taken(estimator: Any) -> str | None:
+    """The units that an estimator's preprocessing takes; None where no step says it."""
+    parameters = getattr(estimator, "best_estimator_", estimator).get_params()
+    named = {str(v) for k, v in parameters.items() if k.split("__")[-1] in ("ct_units", "units")}
+    units = named & {"hu", "uint8"}
+    return units.pop() if len(units) == 1 else None
+
+
 def _localise(estimator: Any, X: Any, verb: str) -> npt.NDArray[np.float32]:
     steps, detector = _walk(estimator)
     inputs = []

@@ -298,8 +298,8 @@ def check_decision(decision: Any, n_samples: int | None = None) -> npt.NDArray[n
         raise InvalidPairsError(
             f"decision has shape {decision.shape}{' or holds NaN or infinity' * right}; expected "
             f"one finite number a sample{f' ({n_samples})' if n_samples else ''}, high = normal, "
-            "as decision_function gives it. Where a detector's offset_ is -inf (too few slices for a threshold), "
-            "take score_samples(X)."
+            "as decision_function gives it. Where a detector's offset_ is -inf (too few slices for "
+            "a threshold), take score_samples(X)."
         )
     return decision
 

@@ -6,29 +6,33 @@ import importlib
 import io
 import json
 import pickle
+import tracemalloc
+import warnings
 import zipfile
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.model_selection as ms
 import skops.io
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import make_scorer
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.pipeline import make_pipeline
 
+import ctmri_detect
 from ctmri_detect import AtlasDetector, MapScoring, ThresholdDetector
-from ctmri_detect.exceptions import CtmriDetectWarning, UntrustedModelError
+from ctmri_detect.exceptions import CtmriDetectWarning, ModelVersionWarning, UntrustedModelError
 from ctmri_detect.localization import anomaly_map
 from ctmri_detect.metrics import (
     f1_max_score,
     image_average_precision_score,
     sensitivity_at_specificity_score,
 )
-from ctmri_detect.model_selection import NormalOnlyGroupKFold
+from ctmri_detect.model_selection import LeaveOnePatientOut, NormalOnlyGroupKFold
 from ctmri_detect.networks.device import PortableNetwork
 from ctmri_detect.networks.pixel import PixelNetwork
 from ctmri_detect.persistence import load, save
@@ -201,6 +205,44 @@ def test_a_search_with_the_librarys_own_scorer_travels(path, metric):
     assert again.best_params_ == search.best_params_
 
 
+SPLITTERS = [
+    2,
+    [(np.arange(8), np.arange(8, 16)), (np.arange(8, 16), np.arange(8))],
+    LeaveOnePatientOut(),
+    ms.GroupKFold(2),
+    ms.GroupShuffleSplit(2, random_state=0),
+    ms.KFold(2),
+    ms.LeaveOneGroupOut(),
+    ms.LeaveOneOut(),
+    ms.LeavePGroupsOut(2),
+    ms.LeavePOut(2),
+    ms.PredefinedSplit(PATIENTS % 2),
+    ms.RepeatedKFold(n_splits=2, n_repeats=1, random_state=0),
+    ms.RepeatedStratifiedKFold(n_splits=2, n_repeats=1, random_state=0),
+    ms.ShuffleSplit(2, random_state=0),
+    ms.StratifiedGroupKFold(2),
+    ms.StratifiedKFold(2),
+    ms.StratifiedShuffleSplit(2, random_state=0),
+    ms.TimeSeriesSplit(2),
+]
+
+
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
+@pytest.mark.parametrize("cv", SPLITTERS, ids=lambda cv: type(cv).__name__)
+def test_a_search_travels_with_any_splitter_before_and_after_its_fit(cv, path):
+    search = GridSearchCV(ThresholdDetector(), {"map_scoring__clip": [3.0]}, scoring="f1", cv=cv)
+    save(search, path)
+    again = load(path)
+    splits = check_cv(again.cv).split(X, Y, PATIENTS)
+    for ours, theirs in zip(check_cv(cv).split(X, Y, PATIENTS), splits, strict=True):
+        np.testing.assert_array_equal(np.concatenate(ours), np.concatenate(theirs))
+    if check_cv(cv).get_n_splits(X, Y, PATIENTS) > 2:
+        return  # the way through a fit is the same for all
+    again.fit(X, Y, groups=PATIENTS)
+    save(again, path)
+    np.testing.assert_array_equal(load(path).score_samples(X), again.score_samples(X))
+
+
 def test_networks_come_back_wherever_they_hide(path):
     holder = Holder().fit()
     before, network = joblib.hash(holder.outputs()), holder.network_
@@ -318,6 +360,21 @@ def _raise(*_):
     raise KeyboardInterrupt
 
 
+def test_a_full_disk_is_told_with_the_name_that_was_asked_for(atlas):
+    resource = pytest.importorskip("resource")
+    before = atlas.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(OSError, match=r"can't be written: .*model\.ctmri'$") as error:
+            save(ThresholdDetector().fit(X), atlas)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "tmp" not in str(error.value).replace(str(atlas), "")
+    assert atlas.read_bytes() == before
+    assert list(atlas.parent.iterdir()) == [atlas]
+
+
 def test_saving_replaces_an_older_file(atlas):
     save(ThresholdDetector().fit(X), atlas)
     assert isinstance(load(atlas), ThresholdDetector)
@@ -428,11 +485,43 @@ def test_unexpected_members_are_refused(member, atlas):
         load(atlas)
 
 
-def test_compressed_and_doubled_members_are_refused(atlas):
-    contents = members(atlas)
-    rewrite(atlas, contents, zipfile.ZIP_DEFLATED)
-    with pytest.raises(UntrustedModelError):
+def test_a_model_zipped_again_with_compression_is_the_same_model(atlas):
+    expected = load(atlas).score_samples(X)
+    rewrite(atlas, members(atlas), zipfile.ZIP_DEFLATED)
+    np.testing.assert_array_equal(load(atlas).score_samples(X), expected)
+    rewrite(atlas, members(atlas), zipfile.ZIP_LZMA)
+    with pytest.raises(ValueError, match="stored or deflated") as error:
         load(atlas)
+    assert not isinstance(error.value, UntrustedModelError)  # unreadable is not dangerous
+
+
+def _with_zeros(data):
+    """The archive with 300 MiB of zeros in it, which deflate to 0.3."""
+    buffer = io.BytesIO(data)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros.npy", bytes(300 * 2**20))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("where", ["weights-0.safetensors", "manifest.json", "estimator.skops"])
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(where, atlas):
+    contents = members(atlas)
+    if where == "estimator.skops":
+        contents[where] = _with_zeros(contents[where])
+        rewrite(atlas, contents)
+    else:
+        rewrite(atlas, contents | {where: bytes(300 * 2**20)}, zipfile.ZIP_DEFLATED)
+    assert atlas.stat().st_size < 2**20
+    tracemalloc.start()
+    with pytest.raises(UntrustedModelError, match="unpacks to 3"):
+        load(atlas)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50 * 2**20
+
+
+def test_doubled_members_are_refused(atlas):
+    contents = members(atlas)
     with zipfile.ZipFile(atlas, "w") as archive:
         for name, data in [*contents.items(), ("estimator.skops", b"x")]:
             with pytest.warns(UserWarning, match="Duplicate") if data == b"x" else _nothing():
@@ -519,12 +608,53 @@ def test_a_newer_format_asks_for_an_upgrade(atlas):
         load(atlas)
 
 
-def test_other_versions_are_told(atlas):
-    versions = json.loads(members(atlas)["manifest.json"])["versions"]
-    with_manifest(atlas, versions=versions | {"scikit-learn": "1.0.0", "torch": "1.0"})
-    with pytest.warns(CtmriDetectWarning, match=r"scikit-learn 1\.0\.0 \(here ") as caught:
-        load(atlas)
-    assert "torch" not in str(caught[0].message)  # it holds no network
+def test_other_versions_are_told_once_with_both_numbers(path):
+    save(make_pipeline(MRIScaler(), AtlasDetector()).fit(X), path)
+    contents = members(path)
+    manifest = json.loads(contents["manifest.json"])
+    here = manifest["versions"]["scikit-learn"]
+    old = {"scikit-learn": "1.0.0", "ctmri_detect": "0.0.1", "torch": "1.0", "pyod": "0.1"}
+    manifest["versions"] |= old
+    inside = contents["estimator.skops"].replace(here.encode(), b"0" * len(here))
+    assert inside != contents["estimator.skops"]  # scikit-learn writes it into its estimators
+    rewrite(path, {"manifest.json": json.dumps(manifest), "estimator.skops": _repaired(inside)})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load(path)
+    assert [warning.category for warning in caught] == [ModelVersionWarning]
+    assert caught[0].filename == __file__
+    said = str(caught[0].message)
+    assert f"ctmri_detect 0.0.1 (here {ctmri_detect.__version__})" in said
+    assert f"scikit-learn 1.0.0 (here {here})" in said
+    assert "torch" not in said  # it holds no network, and nothing of PyOD
+    assert "pyod" not in said
+
+
+def _repaired(data):
+    """The archive with the checksums of what it holds now."""
+    buffer, again = io.BytesIO(data), io.BytesIO()
+    with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(again, "w") as new:
+        for info in old.infolist():
+            start = info.header_offset + 30 + len(info.filename)
+            new.writestr(info.filename, data[start : start + info.file_size])
+    return again.getvalue()
+
+
+@pytest.mark.parametrize("package", ["torch", "pyod"])
+def test_versions_matter_of_packages_whose_objects_are_inside(package, path):
+    atlas = AtlasDetector().fit(X)
+    if package == "torch":
+        atlas.network_ = PixelNetwork(3, 4).eval()
+    else:
+        pyod = pytest.importorskip("pyod.models.ecod")
+        atlas.inner_ = pyod.ECOD().fit(RNG.normal(size=(30, 3)))
+    save(atlas, path)
+    load(path)
+    versions = json.loads(members(path)["manifest.json"])["versions"]
+    here = versions[package].split("+")[0]
+    with_manifest(path, versions=versions | {package: "0.1"})
+    with pytest.warns(ModelVersionWarning, match=rf"{package} 0\.1 \(here {here}"):
+        load(path)
 
 
 def test_a_missing_file_is_an_os_error(path):

@@ -14,6 +14,7 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags, PlainOutput
+from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import PairReader, check_pairs
 
 
@@ -58,7 +59,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         return self._transform(X), ()
 
     def _warn_of(self, rows: list[int], total: int) -> None:
-        """One warning about these rows of X, after all blocks."""
+        """One warning about these rows of X, after all blocks; an error where they are too many."""
 
     @final
     def _check_ready(self) -> None:
@@ -92,7 +93,12 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         out = np.empty(0, np.float32)
         named: list[int] = []
         for start in range(0, len(reader), self._block):
-            part, rows = self._transform_block(reader[start : start + self._block])
+            try:
+                part, rows = self._transform_block(reader[start : start + self._block])
+            except InvalidPairsError as error:
+                if not start:
+                    raise
+                raise InvalidPairsError(f"Counting from row {start} of X as 0: {error}") from error
             if start == 0:  # only now is the output's grid known
                 out = np.empty((len(reader), *part.shape[1:]), np.float32)
             out[start : start + len(part)] = part

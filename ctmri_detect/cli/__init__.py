@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ctmri_detect.cli._messages import one_line, short_warnings, tell
 from ctmri_detect.cli._parser import build_parser
 
+_TOO_LITTLE = "The memory doesn't suffice. Take a smaller --image-size or --size, or fewer pairs."
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -51,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except (ValueError, ImportError, OSError) as error:
         return _report(error, args, BAD_INPUT, shown=args.debug)
+    except MemoryError:
+        return _report(ValueError(_TOO_LITTLE), args, BAD_INPUT, shown=args.debug)
     except Exception as error:  # a bug: the traceback is what a report of it needs
         return _report(error, args, FAILED, shown=args.debug or not args.quiet)
     return OK

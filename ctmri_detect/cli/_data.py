@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,26 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
+from ctmri_detect.cli import _early as early
 from ctmri_detect.cli._messages import note
-from ctmri_detect.datasets import find_pairs, load_pairs, load_volume_pairs
+from ctmri_detect.datasets import load_pairs, load_volume_pairs
 
 
-def read_pairs(args: argparse.Namespace) -> Bunch:
-    """The pairs of the folder, slices or volumes, with the units that the user says they have."""
+def read_pairs(
+    args: argparse.Namespace, *, labelled: bool = False, units: Iterable[str] = ()
+) -> Bunch:
+    """The pairs of the folder, slices or volumes, with the units that the user says they have.
+
+    What can be refused without reading them all is refused first. `labelled`: labels and patients
+    are needed, as a benchmark does; `units`: those that a model takes, any where empty.
+    """
     note(f"reading {args.folder}", quiet=args.quiet)
-    if _holds_volumes(args):
+    found = early.look(args)
+    if labelled:
+        early.check_labelled(args, found)
+    early.check_memory(args, found)
+    early.check_units(args, found, units)
+    if found.attrs["kind"] != "slices":
         pairs = _read_volumes(args)
     else:
         pairs = load_pairs(
@@ -29,27 +42,11 @@ def read_pairs(args: argparse.Namespace) -> Bunch:
         )
     if args.ct_units != "auto":
         pairs.ct_units = args.ct_units
-    if pairs.ct_units is None:
-        raise ValueError(
-            "The CT are neither Hounsfield units nor 8-bit brain windows; expected one of them. "
-            "Export them again, or say what they are with --ct-units."
-        )
+    early.refuse_units(pairs.ct_units, units)
     return pairs
 
 
-def _holds_volumes(args: argparse.Namespace) -> bool:
-    """Whether the folder holds volumes; what is ambiguous is left to the loader to refuse."""
-    patient = None if args.labels else args.patient  # with labels it may name a column of theirs
-    found = find_pairs(args.folder, patient=patient, sequence=args.sequence)
-    return str(found.attrs["kind"]) != "slices"
-
-
 def _read_volumes(args: argparse.Namespace) -> Bunch:
-    if args.labels:
-        raise ValueError(
-            "--labels goes with slices (one row a file); the folder holds volumes. Leave it away, "
-            "or export the slices."
-        )
     return load_volume_pairs(
         args.folder,
         patient=args.patient,
@@ -67,22 +64,6 @@ def unwrap(model: Any) -> tuple[list[Any], Any]:
         steps, detector = unwrap(model[-1])
         return [*(step for _, step in model.steps[:-1] if step != "passthrough"), *steps], detector
     return [], model
-
-
-def output_folder(path: str) -> Path:
-    """The folder, made where it isn't there yet."""
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def output_file(path: str) -> Path:
-    """The file, its folder made; refused early where it can't be a file."""
-    file = Path(path)
-    if file.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; expected the name of a file to write.")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return file
 
 
 def write_skipped(skipped: list[tuple[str, str]], folder: Path) -> None:

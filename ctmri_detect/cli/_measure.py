@@ -36,8 +36,8 @@ def measure(
     folds: int,
     seed: int,
     quiet: bool,
-) -> None:
-    """Benchmark the detectors, write tables, figures and the report, and show the leaderboard."""
+) -> pd.DataFrame:
+    """Benchmark the detectors, write tables, figures and the report; returns the leaderboard."""
     result = benchmark(
         detectors,
         data,
@@ -51,7 +51,11 @@ def measure(
     note("writing the report", quiet=quiet)
     write_figures(result, data, folder)
     write_report(result, data, folder / "report.html")
-    board = leaderboard(result.table)
+    return leaderboard(result.table)
+
+
+def show(board: pd.DataFrame, folder: str) -> None:
+    """The leaderboard on the terminal; an error where nothing could be measured."""
     say(format_table(board))
     say(f"\nWrote report.html, table.csv, scores.csv and figures to {folder}.")
     if board["image_auroc"].isna().all():

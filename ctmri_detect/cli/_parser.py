@@ -117,8 +117,23 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_out(sub: argparse.ArgumentParser, default: str | None = None) -> None:
+    sub.add_argument(
+        "--out",
+        metavar="DIR",
+        default=default,
+        required=default is None,
+        help="the folder to write to" + (f"; default: {default}" if default else ""),
+    )
+    sub.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the results of an earlier run in that folder, all of them",
+    )
+
+
 def _add_demo(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--out", metavar="DIR", default="ctmri-demo", help="default: %(default)s")
+    _add_out(sub, "ctmri-demo")
     sub.add_argument(
         "--quick", action="store_true", help="fewer, smaller heads and short training: a minute"
     )
@@ -134,8 +149,7 @@ def _add_fetch(sub: argparse.ArgumentParser) -> None:
 
 def _add_inspect(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("folder", metavar="FOLDER", help="slices or volumes, in any known layout")
-    sub.add_argument("--out", metavar="DIR", default="ctmri-inspection",
-                     help="default: %(default)s")  # fmt: skip
+    _add_out(sub, "ctmri-inspection")
     sub.add_argument("--patient", metavar="REGEX", help="names the patient in a file's path")
     sub.add_argument("--sequence", metavar="NAME", help="the MRI sequence to use, such as t2")
     _add_seed(sub)
@@ -154,7 +168,7 @@ def _add_fit(sub: argparse.ArgumentParser) -> None:
 def _add_score(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", metavar="MODEL", help="what 'ctmri-detect fit' wrote")
     sub.add_argument("folder", metavar="FOLDER", help="pairs of slices or volumes")
-    sub.add_argument("--out", metavar="DIR", required=True, help="the folder to write to")
+    _add_out(sub)
     sub.add_argument(
         "--top", metavar="N", type=_count, default=10, help="overlays to draw; default: %(default)s"
     )
@@ -173,10 +187,10 @@ def _add_benchmark(sub: argparse.ArgumentParser) -> None:
                      help="anomalies of synthetic heads, such as tumour,swapped_slice")  # fmt: skip
     sub.add_argument("--severity", choices=tuple(SEVERITIES), default="moderate",
                      help="of synthetic anomalies; default: %(default)s")  # fmt: skip
-    sub.add_argument("--out", metavar="DIR", default="ctmri-benchmark", help="default: %(default)s")
+    _add_out(sub, "ctmri-benchmark")
     sub.add_argument("--detectors", metavar="A,B", type=_names, default=list(DETECTORS),
                      help=f"some of {', '.join(DETECTORS)}; default: all")  # fmt: skip
-    sub.add_argument("--folds", metavar="N", type=_positive, default=2,
+    sub.add_argument("--folds", metavar="N", type=_several, default=2,
                      help="parts by patient, each tested once; default: %(default)s")  # fmt: skip
     _add_data(sub)
     _add_size(sub)
@@ -227,6 +241,12 @@ def _count(text: str) -> int:
 def _positive(text: str) -> int:
     if _count(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _several(text: str) -> int:
+    if _count(text) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 2 or more")
     return int(text)
 
 

@@ -6,9 +6,11 @@ import argparse
 
 from sklearn.utils import Bunch
 
-from ctmri_detect.cli._data import output_folder, read_pairs, write_skipped
-from ctmri_detect.cli._measure import measure, require_report
+from ctmri_detect.cli._data import read_pairs, write_skipped
+from ctmri_detect.cli._early import LABELS_NEEDED, PATIENTS_NEEDED, refuse_too_many
+from ctmri_detect.cli._measure import measure, require_report, show
 from ctmri_detect.cli._messages import note
+from ctmri_detect.cli._output import results_folder
 from ctmri_detect.cli.detectors import make_detector
 from ctmri_detect.datasets import make_phantom_pairs
 
@@ -16,22 +18,24 @@ from ctmri_detect.datasets import make_phantom_pairs
 def run(args: argparse.Namespace) -> None:
     """Load or make pairs, measure, write."""
     require_report()
-    data = _phantom(args) if args.phantom else _labelled(args)
-    folder = output_folder(args.out)
-    if not args.phantom:
-        write_skipped(data.skipped, folder)
     detectors = {name: make_detector(name, args.seed) for name in args.detectors}
-    measure(
-        detectors, data, folder, size=args.size, folds=args.folds, seed=args.seed, quiet=args.quiet
-    )
+    options = {"size": args.size, "folds": args.folds, "seed": args.seed, "quiet": args.quiet}
+    with results_folder(args.out, overwrite=args.overwrite) as folder:
+        data = _phantom(args) if args.phantom else _labelled(args)
+        if not args.phantom:
+            write_skipped(data.skipped, folder)
+        board = measure(detectors, data, folder, **options)
+    show(board, args.out)
 
 
 def _phantom(args: argparse.Namespace) -> Bunch:
     note(f"making {args.subjects} synthetic heads of {args.slices} slices", quiet=args.quiet)
+    size = args.image_size or 256
+    refuse_too_many(args.subjects * args.slices, size, size)
     return make_phantom_pairs(
         args.subjects,
         args.slices,
-        size=args.image_size or 256,
+        size=size,
         kinds=args.kinds if args.kinds == "default" else args.kinds.split(","),
         severity=args.severity,
         random_state=args.seed,
@@ -39,15 +43,9 @@ def _phantom(args: argparse.Namespace) -> Bunch:
 
 
 def _labelled(args: argparse.Namespace) -> Bunch:
-    data = read_pairs(args)
+    data = read_pairs(args, labelled=True)
     if data.target is None:
-        raise ValueError(
-            "A benchmark needs to know which pairs are anomalous: give --labels, a csv with the "
-            "columns 'file' and 'lesion' (1/0) or 'target' (+1 normal, -1 anomalous)."
-        )
+        raise ValueError(LABELS_NEEDED)
     if data.groups is None:
-        raise ValueError(
-            "A benchmark needs to know the patients, so that none is on both sides of a split: "
-            "give --patient, a column of the labels or a regular expression for file names."
-        )
+        raise ValueError(PATIENTS_NEEDED)
     return data

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from ctmri_detect.cli._data import output_folder
-from ctmri_detect.cli._measure import measure, require_report
+from ctmri_detect.cli._measure import measure, require_report, show
 from ctmri_detect.cli._messages import note
+from ctmri_detect.cli._output import results_folder
 from ctmri_detect.cli.detectors import DETECTORS, make_detector
 from ctmri_detect.datasets import make_phantom_pairs
 
@@ -14,12 +14,15 @@ from ctmri_detect.datasets import make_phantom_pairs
 def run(args: argparse.Namespace) -> None:
     """Make heads, measure, write."""
     require_report()
-    folder = output_folder(args.out)
     subjects, slices, pixels, box = (10, 4, 128, 64) if args.quick else (40, 8, 256, 128)
-    note(f"making {subjects} synthetic heads of {slices} slices", quiet=args.quiet)
-    data = make_phantom_pairs(
-        subjects, slices, size=pixels, anomalous_fraction=0.4, random_state=args.seed
-    )
     epochs = 5 if args.quick else 20  # fewer than the default: the demonstration ends in minutes
-    detectors = {name: make_detector(name, args.seed, epochs=epochs) for name in DETECTORS}
-    measure(detectors, data, folder, size=box, folds=2, seed=args.seed, quiet=args.quiet)
+    with results_folder(args.out, overwrite=args.overwrite) as folder:
+        note(f"making {subjects} synthetic heads of {slices} slices", quiet=args.quiet)
+        data = make_phantom_pairs(
+            subjects, slices, size=pixels, anomalous_fraction=0.4, random_state=args.seed
+        )
+        detectors = {name: make_detector(name, args.seed, epochs=epochs) for name in DETECTORS}
+        board = measure(
+            detectors, data, folder, size=box, folds=2, seed=args.seed, quiet=args.quiet
+        )
+    show(board, args.out)

@@ -8,8 +8,9 @@ import time
 from sklearn.pipeline import make_pipeline
 
 from ctmri_detect._extras import require
-from ctmri_detect.cli._data import output_file, read_pairs
+from ctmri_detect.cli._data import read_pairs
 from ctmri_detect.cli._messages import note, say, tell
+from ctmri_detect.cli._output import output_file
 from ctmri_detect.cli.detectors import make_detector
 from ctmri_detect.evaluation.fitting import fit_with_groups
 from ctmri_detect.persistence import save

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from ctmri_detect._extras import require
-from ctmri_detect.cli._data import output_folder
 from ctmri_detect.cli._messages import note, say
+from ctmri_detect.cli._output import results_folder
 from ctmri_detect.datasets.describe import describe_pairs
 from ctmri_detect.evaluation.inspection import write_inspection
 
@@ -19,22 +20,22 @@ def run(args: argparse.Namespace) -> None:
     """Describe, write, say the most important."""
     for package in ("matplotlib", "jinja2"):  # said before the work, not after it
         require(package, extra="report")
-    note(f"reading {args.folder}", quiet=args.quiet)
-    found = describe_pairs(
-        args.folder,
-        patient=args.patient,
-        sequence=args.sequence,
-        random_state=args.seed,
-        progress=not args.quiet and sys.stderr.isatty(),
-    )
-    folder = output_folder(args.out)
-    page = write_inspection(found, args.folder, folder / "inspection.html")
-    text = json.dumps(found.summary, indent=2, allow_nan=False, ensure_ascii=False)
-    (folder / "dataset_summary.json").write_text(text + "\n", encoding="utf-8")
-    found.files.to_csv(folder / "files.csv", index=False)
+    with results_folder(args.out, overwrite=args.overwrite) as folder:
+        note(f"reading {args.folder}", quiet=args.quiet)
+        found = describe_pairs(
+            args.folder,
+            patient=args.patient,
+            sequence=args.sequence,
+            random_state=args.seed,
+            progress=not args.quiet and sys.stderr.isatty(),
+        )
+        write_inspection(found, args.folder, folder / "inspection.html")
+        text = json.dumps(found.summary, indent=2, allow_nan=False, ensure_ascii=False)
+        (folder / "dataset_summary.json").write_text(text + "\n", encoding="utf-8")
+        found.files.to_csv(folder / "files.csv", index=False)
     say(found.summary["headline"])
     for severity, finding in found.findings[:_MOST]:
         say(f"{severity}: {finding}")
     if more := len(found.findings[_MOST:]):
         say(f"... and {more} more finding{'s' * (more > 1)}.")
-    say(f"Wrote {page}, dataset_summary.json and files.csv.")
+    say(f"Wrote {Path(args.out) / 'inspection.html'}, dataset_summary.json and files.csv.")

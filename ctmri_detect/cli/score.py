@@ -14,11 +14,12 @@ from sklearn.utils import Bunch
 from tqdm import tqdm
 
 from ctmri_detect._extras import require
-from ctmri_detect.cli._data import output_folder, read_pairs, unwrap, write_skipped
+from ctmri_detect.cli._data import read_pairs, unwrap, write_skipped
 from ctmri_detect.cli._messages import hide_progress, one_line, say, tell
+from ctmri_detect.cli._output import OVERLAYS, results_folder
 from ctmri_detect.datasets._volumes.volume_files import is_volume
 from ctmri_detect.exceptions import BrainNotFoundWarning
-from ctmri_detect.localization import anomaly_map
+from ctmri_detect.localization import anomaly_map, ct_units_taken, decisions
 from ctmri_detect.metrics import image_roc_auc_score
 from ctmri_detect.persistence import load
 
@@ -38,27 +39,18 @@ def run(args: argparse.Namespace) -> None:
     """Load, score, write."""
     if args.top:
         require("matplotlib", extra="plot")
-    model = load(args.model)
-    pairs = read_pairs(args)
-    _check_units(model, pairs.ct_units)
-    folder = output_folder(args.out)
-    write_skipped(pairs.skipped, folder)
-    table = _score(model, pairs, quiet=args.quiet)
-    table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
-    failed = _overlays(model, pairs, table.head(args.top), folder / "overlays", quiet=args.quiet)
-    _summary(table, pairs, folder, min(args.top, len(table)) - failed)
-
-
-def _check_units(model: Any, ct_units: str) -> None:
-    """Refuse HU for a model of 8-bit windows, and the other way round."""
-    steps, _ = unwrap(model)
-    parameters = {k: v for step in steps for k, v in step.get_params().items()}
-    expected = {v for k, v in parameters.items() if k.split("__")[-1] == "ct_units"}
-    if expected and ct_units not in expected:
-        raise ValueError(
-            f"The CT are in {ct_units!r}, but the model was fitted on {expected.pop()!r}. Score "
-            "images of the same kind, or set --ct-units where the files mislead."
-        )
+    with results_folder(args.out, overwrite=args.overwrite) as folder:
+        model = load(args.model)
+        units = ct_units_taken(model)
+        pairs = read_pairs(args, units=[units] if units else [])
+        write_skipped(pairs.skipped, folder)
+        table = _score(model, pairs, quiet=args.quiet)
+        table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
+        top = table.head(args.top)
+        failed = _overlays(model, pairs, top, folder / OVERLAYS, quiet=args.quiet)
+    if np.isneginf(unwrap(model)[1].offset_):
+        tell("warning: the model had too few slices for a threshold, so none is called anomalous")
+    _summary(table, pairs, args.out, len(top) - failed)
 
 
 def _score(model: Any, pairs: Bunch, *, quiet: bool) -> pd.DataFrame:
@@ -72,13 +64,14 @@ def _score(model: Any, pairs: Bunch, *, quiet: bool) -> pd.DataFrame:
     hidden = hide_progress(quiet=quiet)
     for start in tqdm(range(0, len(X), _BLOCK), desc="scoring", unit="block", disable=hidden):
         block = X[start : start + _BLOCK]
-        decision.append(detector.decision_function(block))
+        decision.append(decisions(detector, block))
         found = detector.explain(block).regions
         regions.append(found[found["region"] == 1].assign(sample=found["sample"] + start))
     strongest = pd.concat(regions).set_index("sample")[["modality", "sign"]]
     table = pairs.frame[["ct", "mri", "patient", "slice"]].reset_index(drop=True)
     table["anomaly_score"] = -np.concatenate(decision)
-    table["anomalous"] = np.where(table["anomaly_score"] > 0, "yes", "no")
+    flagged = (table["anomaly_score"] > 0) & np.isfinite(detector.offset_)
+    table["anomalous"] = np.where(flagged, "yes", "no")
     table = table.join(strongest.rename(columns={"sign": "direction"}))
     if pairs.target is not None:
         table["label"] = np.where(pairs.target == -1, "anomalous", "normal")
@@ -118,7 +111,7 @@ def _name(row: Any) -> str:
     return f"{row.patient or file.parent.name}_slice{row.slice}"
 
 
-def _summary(table: pd.DataFrame, pairs: Bunch, folder: Path, drawn: int) -> None:
+def _summary(table: pd.DataFrame, pairs: Bunch, folder: str, drawn: int) -> None:
     flagged = int((table["anomalous"] == "yes").sum())
     say(f"Scored {len(table)} pairs; {flagged} are anomalous ({flagged / len(table):.0%}).")
     if pairs.skipped:

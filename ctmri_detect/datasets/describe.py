@@ -29,7 +29,7 @@ from ctmri_detect.datasets.find import find_pairs
 FILE_COLUMNS = [
     *("file", "modality", "patient", "slice", "sequence", "split", "status", "reason"),
     *("format", "dtype", "channels", "colour", "height", "width", "depth", "spacing", "units"),
-    *("min", "max", "mean", "std", "median", "blank", "sha256"),
+    *("min", "max", "mean", "std", "median", "blank", "inverted", "sha256"),
 ]
 
 
@@ -76,7 +76,8 @@ def describe_pairs(
         patient, slice, sequence, split ("train", "val", "test" or ""), status (of `find_pairs`),
         reason ("" or why it can't be read), format, dtype, channels, colour, height, width,
         depth, spacing (mm, columns x rows x slices), units (CT: "hu", "uint8" or None), min, max,
-        mean, std, median, blank (share of background), sha256.
+        mean, std, median, blank (share of background), inverted (whether air is bright and the
+        head dark), sha256.
 
         modalities : DataFrame, a row a modality, over readable files.
 

@@ -141,6 +141,9 @@ def load_pairs(
     rows = None
     if table is not None:
         pairs, rows = _labelled(pairs, table, skipped, Path(labels or "").name)
+        if column is not None:
+            patients_from(rows, column)
+    # what is wrong with the labels is said before an image is read
     target = None if rows is None else target_of(rows)
     files = list(zip(pairs["ct"], pairs["mri"], strict=True))
     read = collect(folder, files, shape, cache, n_jobs)

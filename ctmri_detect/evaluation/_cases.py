@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -68,6 +68,21 @@ def check_detectors(detectors: Any) -> dict[str, Any]:
     return {str(name): estimator for name, estimator in detectors.items()}
 
 
+def check_seeds(seeds: Any) -> list[int]:
+    """Different seeds, at least one, as ints that random generators take."""
+    given = [] if isinstance(seeds, str) or not isinstance(seeds, Iterable) else list(seeds)
+    whole = all(isinstance(s, Integral) and not isinstance(s, bool) for s in given)
+    if not given or not whole or min(given) < 0 or max(given) >= 2**32:
+        hint = f": for {seeds} runs, seeds=range({seeds})" if isinstance(seeds, Integral) else ""
+        raise ValueError(
+            f"seeds is {seeds!r}; expected a sequence of ints of 0 or more, one for each run, such "
+            f"as seeds=(0, 1, 2){hint}."
+        )
+    if len(set(given)) < len(given):
+        raise ValueError(f"seeds is {seeds!r}; expected different ones: equal ones are one run.")
+    return [int(seed) for seed in given]
+
+
 def read_cases(data: Any) -> Cases:
     """Check a Bunch of data, target, masks, groups and frame."""
     if not hasattr(data, "data"):
@@ -127,6 +142,8 @@ def make_folds(cv: Any, cases: Cases, seed: int) -> list[Fold]:
     InvalidPairsError
         Where a splitter puts a patient on both sides, or tests a sample twice.
     """
+    if isinstance(cv, Integral) and (isinstance(cv, bool) or cv < 2):
+        raise ValueError(f"cv is {cv!r}; expected None, a splitter, or at least 2 folds.")
     if cv is None or isinstance(cv, Integral):
         cv = NormalOnlyGroupKFold(2 if cv is None else int(cv), shuffle=True, random_state=seed)
     n = len(cases.target)

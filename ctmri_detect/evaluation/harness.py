@@ -11,7 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ctmri_detect.evaluation._cases import Cases, Fold, check_detectors, make_folds, read_cases
+from ctmri_detect.evaluation._cases import (
+    Cases,
+    Fold,
+    check_detectors,
+    check_seeds,
+    make_folds,
+    read_cases,
+)
 from ctmri_detect.evaluation._gallery import typical_cases
 from ctmri_detect.evaluation._run import Map, Run
 from ctmri_detect.evaluation._settings import run_settings
@@ -112,8 +119,11 @@ def benchmark(
     ------
     TypeError
         Where `detectors` is no dict of estimators.
+    ValueError
+        Where `seeds` is no sequence of different ints of 0 or more, or `cv` an int below 2.
     InvalidPairsError
-        Where data lack labels or patients, hold one class only, or `cv` splits a patient.
+        Where data lack labels or patients, hold one class only or fewer patients than folds, or
+        `cv` splits a patient.
 
     References
     ----------
@@ -135,9 +145,7 @@ def benchmark(
     """
     detectors = check_detectors(detectors)
     cases = read_cases(data)
-    folds = {int(seed): make_folds(cv, cases, int(seed)) for seed in seeds}
-    if not folds:
-        raise ValueError("seeds is empty; expected at least one int, such as seeds=(0,).")
+    folds = {seed: make_folds(cv, cases, seed) for seed in check_seeds(seeds)}
     chosen = typical_cases(cases, _tested(next(iter(folds.values())), cases), n_cases)
     prepared = Prepared(cases.X, preprocessor)
     rows: list[dict[str, Any]] = []

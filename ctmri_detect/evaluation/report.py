@@ -22,6 +22,7 @@ from ctmri_detect.evaluation._cases import ALL
 from ctmri_detect.evaluation._html_tables import leaderboard_table, scale_stops, score_grid
 from ctmri_detect.evaluation._page import write_page
 from ctmri_detect.evaluation.table import leaderboard
+from ctmri_detect.plotting._canvas import shown_units
 from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
 from ctmri_detect.plotting.maps import VMAX, VMIN
 from ctmri_detect.plotting.roc import RocCurvesDisplay
@@ -138,7 +139,7 @@ def _gallery(result: Any, data: Any, n_cases: int | None) -> dict[str, Any]:
         "alarms": [_panels_of(card, units) for card in alarms],
         "detectors": names,
         "masks": getattr(data, "masks", None) is not None,
-        "hu": units == "hu",
+        "hu": bool(cases) and all(shown_units(card.ct, units) == "hu" for card in cases),
         "scale": {"low": VMIN, "high": VMAX, "stops": scale_stops()},
     }
 

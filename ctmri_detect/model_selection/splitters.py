@@ -83,10 +83,17 @@ class NormalOnlyGroupKFold(CheckedParameters, GroupKFold):
         Raises
         ------
         InvalidPairsError
-            For labels coded otherwise, without groups, or where a fold leaves no normal
-            sample to train on.
+            For labels coded otherwise, without groups, with fewer patients than folds, or
+            where a fold leaves no normal sample to train on.
         """
         codes, target = _checked(X, y, groups)
+        n_patients = len(np.unique(codes))
+        if n_patients < self.n_splits:
+            raise InvalidPairsError(
+                f"groups names {n_patients} patient(s), and there are {self.n_splits} folds; "
+                "expected at least one patient a fold, none in two. Add patients, or take fewer "
+                "folds."
+            )
         folds = copy(self)
         if self.shuffle:
             folds.random_state = own_random_state(self.random_state)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._extras import require
@@ -31,7 +34,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     estimator : detector, Pipeline that ends in one, or search object
-        Fitted. Steps of your own work too; `load` then wants their types in `trusted`.
+        Fitted; only a search may be saved before its `fit`. Steps of your own work too; `load`
+        then wants their types in `trusted`.
     path : path
         The file, conventionally ``*.ctmri``; an existing one is replaced.
 
@@ -70,7 +74,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
             f"save got {type(estimator).__name__}; expected a fitted detector of ctmri_detect, or "
             "a Pipeline or search object around one."
         )
-    check_is_fitted(estimator)
+    if not isinstance(estimator, BaseSearchCV):  # a search is a recipe before it is fitted
+        check_is_fitted(estimator)
     bare, networks = take_out(estimator)
     buffer = io.BytesIO()
     try:
@@ -93,6 +98,8 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
     have code of its choice run. It can still be wrong on purpose (weights, thresholds, the nodes
     of a tree, which scikit-learn reads unchecked), so take models from people you trust.
 
+    A model that was unpacked and zipped again, compressed or not, is the same model.
+
     Networks come back on the device that they were fitted on, or on the CPU where it is missing.
 
     Parameters
@@ -110,14 +117,16 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
 
     Warns
     -----
-    CtmriDetectWarning
-        Where scikit-learn or torch have another version than when the model was saved.
+    ModelVersionWarning
+        Where this library, or scikit-learn, torch or PyOD as far as the model holds something of
+        theirs, has another version than when the model was saved. One warning names them all.
 
     Raises
     ------
     UntrustedModelError
         For types that are not trusted (the message names them), a pickle, or an archive that
-        holds what no saved model does. Nothing of the file has run then.
+        holds what no saved model does, or far more than its size. Nothing of the file has run
+        then.
     ValueError
         For a file that is no saved model, is damaged or cut off, or is of a newer format.
     OSError
@@ -135,12 +144,16 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
     if manifest["networks"]:
         require("torch", extra="torch")
         require("safetensors.torch", extra="save")
-    if any(name.startswith("pyod.") for name in file_types(estimator)):
+    holds_pyod = any(name.startswith("pyod.") for name in file_types(estimator))
+    if holds_pyod:
         require("pyod", extra="deep")
     allowed = check_types(estimator, names)
-    warn_of_versions(manifest)
+    warn_of_versions(manifest, holds_pyod=holds_pyod)
     try:
-        loaded = put_back(skops.loads(estimator, trusted=allowed), manifest["networks"], weights)
+        with warnings.catch_warnings():  # said above, once, and not for every estimator inside
+            warnings.simplefilter("ignore", InconsistentVersionWarning)
+            bare = skops.loads(estimator, trusted=allowed)
+        loaded = put_back(bare, manifest["networks"], weights)
     except (KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
         raise ValueError(
             f"{path} doesn't fit this version of the library ({type(error).__name__}: {error}). "

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import zipfile
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +20,11 @@ from ctmri_detect.persistence._networks import weights_of
 MANIFEST = "manifest.json"
 ESTIMATOR = "estimator.skops"
 _WEIGHTS = re.compile(r"weights-\d+\.safetensors")
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_SMALL = 2**26  # bytes that are never too many: 64 MiB
+_MOST_TIMES = (
+    100  # the weights and tables of a model shrink to a half or a tenth, zeros to a 1000th
+)
 _PICKLES = (b"\x80", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # pickle, and as joblib compresses it
 
 
@@ -29,15 +36,16 @@ def write_archive(
         raise IsADirectoryError(f"{path} is a folder; expected the name of a file, model.ctmri.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder {path.parent} doesn't exist. Create it first.")
-    beside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    beside = path.with_name(f".{uuid4().hex}.tmp")
     try:
-        # stored, not compressed: no archive that the library wrote is larger than it looks
         with zipfile.ZipFile(beside, "x", zipfile.ZIP_STORED) as archive:
             archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
             archive.writestr(ESTIMATOR, estimator.getbuffer())
             for member, network in networks.items():
                 archive.writestr(member, weights_of(network))
         os.replace(beside, path)
+    except OSError as error:  # says the file that was asked for, not the one beside it
+        raise OSError(error.errno, f"can't be written: {error.strerror}", str(path)) from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -54,8 +62,9 @@ def read_archive(path: Path) -> tuple[dict[str, Any], bytes, dict[str, bytes]]:
                     for info in archive.infolist()
                     if info.filename != MANIFEST
                 }
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-            raise ValueError(f"{path} is damaged ({error}). Copy or save it again.") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
+            raise ValueError(f"{path} is damaged ({e}). Copy or save it again.") from e
+    _check_inside(members[ESTIMATOR], path)
     return manifest, members.pop(ESTIMATOR), members
 
 
@@ -84,12 +93,17 @@ def _read_manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
             "ctmri_detect.persistence.save. Check the path."
         )
     strange = sorted({n for n in names if names.count(n) > 1 or not _expected(n)})
-    strange += [i.filename for i in infos if i.compress_type != zipfile.ZIP_STORED]
     if strange:
         raise UntrustedModelError(
             f"{path} holds {', '.join(map(repr, strange[:5]))}, which no saved model does. "
             "Don't use this file; ask for one written by ctmri_detect.persistence.save."
         )
+    if any(info.compress_type not in _COMPRESSIONS for info in infos):
+        raise ValueError(
+            f"{path} was zipped again by a method that load doesn't read; expected its members "
+            "stored or deflated, as `zip` writes them. Zip it again with that."
+        )
+    _check_sizes(archive, path.stat().st_size, str(path))
     manifest = check_manifest(archive.read(MANIFEST), str(path))
     listed = {MANIFEST, ESTIMATOR, *manifest["networks"]}
     if set(names) != listed:
@@ -98,6 +112,25 @@ def _read_manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
             f"{', '.join(sorted(listed))}. The file is incomplete: copy or save it again."
         )
     return manifest
+
+
+def _check_inside(estimator: bytes, path: Path) -> None:
+    """The estimator is an archive too; where it is none, whoever reads its types says so."""
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(estimator)) as archive:
+        _check_sizes(archive, len(estimator), f"{ESTIMATOR} in {path}")
+
+
+def _check_sizes(archive: zipfile.ZipFile, size: int, name: str) -> None:
+    """Refuse an archive that unpacks to far more than its own size, as a zip bomb does.
+
+    Reading a member gives no more than its header says, so the headers are enough.
+    """
+    unpacked = sum(info.file_size for info in archive.infolist())
+    if unpacked > max(_SMALL, _MOST_TIMES * size):
+        raise UntrustedModelError(
+            f"{name} has {size} bytes and unpacks to {unpacked}, which no saved model does. Don't "
+            "use this file; ask for one written by ctmri_detect.persistence.save."
+        )
 
 
 def _expected(name: str) -> bool:

@@ -8,13 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import ctmri_detect
-from ctmri_detect.exceptions import CtmriDetectWarning
+from ctmri_detect.exceptions import ModelVersionWarning
 from ctmri_detect.persistence._networks import describe
 
 FORMAT = "ctmri_detect model"
 FORMAT_VERSION = 1
 _PACKAGES = ("numpy", "scikit-learn", "torch", "pyod", "skops", "safetensors")
-_WATCHED = ("scikit-learn", "torch")  # whose estimators and networks are in the file
 
 
 def make_manifest(estimator: Any, types: list[str], networks: dict[str, Any]) -> dict[str, Any]:
@@ -57,22 +56,21 @@ def check_manifest(text: bytes, path: str) -> dict[str, Any]:
     return manifest
 
 
-def warn_of_versions(manifest: dict[str, Any]) -> None:
+def warn_of_versions(manifest: dict[str, Any], *, holds_pyod: bool) -> None:
     """Warn where packages whose objects are in the file have changed since."""
-    here = _versions()
+    watched = {"ctmri_detect": True, "scikit-learn": True}
+    watched |= {"torch": bool(manifest["networks"]), "pyod": holds_pyod}
+    then, here = manifest["versions"], _versions()
     changed = [
-        f"{name} {then} (here {here[name]})"
-        for name, then in manifest["versions"].items()
-        if name in _WATCHED
-        and name in here
-        and (name != "torch" or manifest["networks"])
-        and _public(then) != _public(here[name])
+        f"{name} {then.get(name, 'of unknown version')} (here {here[name]})"
+        for name, matters in watched.items()
+        if matters and name in here and _public(then.get(name)) != _public(here[name])
     ]
     if changed:
         warnings.warn(
             f"The model was saved with {' and '.join(changed)}. Its scores may differ: compare "
             "them on known pairs, or install the versions it was saved with.",
-            CtmriDetectWarning,
+            ModelVersionWarning,
             stacklevel=3,
         )
 

@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._extras import require
+from ctmri_detect.datasets._volumes.ct_units import AIR, ct_units_of
 
 BRAIN_WINDOW = (0.0, 80.0)  # HU, the customary brain window: width 80, level 40
 RANGE_OF_UNITS = {"hu": BRAIN_WINDOW, "uint8": (0.0, 255.0)}
+_PREPARED = "prepared"  # windowed before, by `CTWindow`
+_RANGES = RANGE_OF_UNITS | {_PREPARED: (0.0, 1.0)}
 
 # Okabe and Ito (2008), "Color universal design": told apart by readers of all kinds of vision.
 # The yellow is left out (too pale on white).
@@ -50,22 +53,43 @@ def line_style(index: int) -> dict[str, str]:
     }
 
 
+def shown_units(plane: npt.NDArray[Any], units: str | None) -> str | None:
+    """The units, or, where they are None, what the values look like; None where that is unclear.
+
+    Examples
+    --------
+    >>> shown_units(np.array([[0.0, 0.3], [0.4, 1.0]]), None)
+    'prepared'
+    """
+    if units is not None:
+        if units not in RANGE_OF_UNITS:
+            raise ValueError(
+                f"ct_units is {units!r}; expected 'hu' (shown in the brain window 0 to 80 HU), "
+                "'uint8' (0 to 255) or None (from the values)."
+            )
+        return units
+    seen = plane[np.isfinite(plane)]
+    if not seen.size:
+        return None
+    if seen.min() >= 0 and seen.max() <= 1:
+        return _PREPARED
+    found, _ = ct_units_of(plane, eight_bit=plane.dtype == np.uint8)
+    # near the vertex the middle is bone, which tells nothing; air does
+    return "hu" if found is None and seen.min() < AIR else found
+
+
 def ct_range(plane: npt.NDArray[Any], units: str | None) -> tuple[float, float]:
-    """What is black and what is white: the brain window in HU, all of uint8, else percentiles.
+    """What is black and what is white: the brain window in HU, 0 to 255, or 0 to 1.
+
+    By the values where `units` is None; percentiles of them where they look like nothing known.
 
     Examples
     --------
     >>> ct_range(np.zeros((4, 4)), "hu")
     (0.0, 80.0)
     """
-    if units is None:
-        return robust_range(plane)
-    if units not in RANGE_OF_UNITS:
-        raise ValueError(
-            f"ct_units is {units!r}; expected 'hu' (shown in the brain window 0 to 80 HU), "
-            "'uint8' (0 to 255) or None (from the values)."
-        )
-    return RANGE_OF_UNITS[units]
+    shown = shown_units(plane, units)
+    return robust_range(plane) if shown is None else _RANGES[shown]
 
 
 def robust_range(plane: npt.NDArray[Any]) -> tuple[float, float]:

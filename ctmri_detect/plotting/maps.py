@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._extras import require
-from ctmri_detect.localization import anomaly_map
+from ctmri_detect.localization import anomaly_map, ct_units_taken
 from ctmri_detect.plotting._canvas import bare, check_plane, ct_range, grey, new_axes
 from ctmri_detect.validation import CT, MODALITIES
 
@@ -32,7 +32,7 @@ class AnomalyMapDisplay:
         Drawn beneath; None leaves the ground black.
     mask : bool array of shape (height, width), default=None
         True = lesion; outlined.
-    ct_units : {"hu", "uint8"} or None, default="hu"
+    ct_units : {"hu", "uint8"} or None, default=None
         As in `PairDisplay`.
     vmin, vmax : float, default=0.0 and 6.0
         Ends of the colour scale, the same for all maps; 6 is where `MapScoring` clips.
@@ -57,7 +57,7 @@ class AnomalyMapDisplay:
         ct: Any = None,
         *,
         mask: Any = None,
-        ct_units: str | None = "hu",
+        ct_units: str | None = None,
         vmin: float = VMIN,
         vmax: float = VMAX,
     ) -> None:
@@ -76,7 +76,7 @@ class AnomalyMapDisplay:
         sample: int = 0,
         *,
         mask: Any = None,
-        ct_units: str | None = "hu",
+        ct_units: str | None = None,
         vmin: float = VMIN,
         vmax: float = VMAX,
     ) -> AnomalyMapDisplay:
@@ -88,10 +88,13 @@ class AnomalyMapDisplay:
         X : array-like of shape (n, 2, height, width)
             What the estimator takes; the map lies on its grid.
         sample : int, default=0
-        mask, ct_units, vmin, vmax
+        mask, vmin, vmax
             As in the class.
+        ct_units : {"hu", "uint8"} or None, default=None
+            None: what the estimator's steps say that they take, or else as in the class.
         """
         pair = np.asarray(X[sample])
+        ct_units = ct_units or ct_units_taken(estimator)
         plane = anomaly_map(estimator, pair[None])[0]
         return cls(plane, pair[CT], mask=mask, ct_units=ct_units, vmin=vmin, vmax=vmax)
 

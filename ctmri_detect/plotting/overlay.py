@@ -19,7 +19,7 @@ def overlay_png(
     *,
     title: str | None = None,
     mask: Any = None,
-    ct_units: str | None = "hu",
+    ct_units: str | None = None,
     vmin: float = VMIN,
     vmax: float = VMAX,
 ) -> Path:
@@ -37,7 +37,7 @@ def overlay_png(
         Such as file name, rank and score.
     mask : bool array of shape (height, width), default=None
         True lesion, outlined.
-    ct_units : {"hu", "uint8"} or None, default="hu"
+    ct_units : {"hu", "uint8"} or None, default=None
         As in `PairDisplay`.
     vmin, vmax : float, default=0.0 and 6.0
         Ends of the colour scale, the same for all cases.

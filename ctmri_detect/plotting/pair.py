@@ -14,6 +14,7 @@ from ctmri_detect.plotting._canvas import (
     grey,
     new_axes,
     robust_range,
+    shown_units,
 )
 from ctmri_detect.validation import CT, MRI
 
@@ -28,9 +29,10 @@ class PairDisplay:
     ----------
     ct, mri : array of shape (height, width)
         NaN is drawn black; a plane of NaN is labelled as missing.
-    ct_units : {"hu", "uint8"} or None, default="hu"
-        "hu" is shown in the brain window, 0 to 80 HU; "uint8" from 0 to 255; None, for
-        preprocessed pairs, from percentiles.
+    ct_units : {"hu", "uint8"} or None, default=None
+        "hu" is shown in the brain window, 0 to 80 HU; "uint8" from 0 to 255. None: what the
+        values look like, one of these, or prepared pairs, shown from 0 to 1; where they look like
+        none of them, from percentiles.
 
     Attributes
     ----------
@@ -45,13 +47,13 @@ class PairDisplay:
     ['CT, 0 to 80 HU', 'MRI']
     """
 
-    def __init__(self, ct: Any, mri: Any, *, ct_units: str | None = "hu") -> None:
+    def __init__(self, ct: Any, mri: Any, *, ct_units: str | None = None) -> None:
         self.ct = ct
         self.mri = mri
         self.ct_units = ct_units
 
     @classmethod
-    def from_pairs(cls, X: Any, sample: int = 0, *, ct_units: str | None = "hu") -> PairDisplay:
+    def from_pairs(cls, X: Any, sample: int = 0, *, ct_units: str | None = None) -> PairDisplay:
         """The display of one sample of pairs ``(n, 2, height, width)``."""
         return cls(X[sample][CT], X[sample][MRI], ct_units=ct_units)
 
@@ -69,7 +71,8 @@ class PairDisplay:
         self.ax_ = new_axes(ax, (7.0, 3.8), columns=2)
         self.figure_ = self.ax_[0].figure
         ct, mri = check_plane(self.ct, "ct"), check_plane(self.mri, "mri")
-        draw_plane(self.ax_[0], ct, ct_range(ct, self.ct_units), ct_title(self.ct_units))
+        units = shown_units(ct, self.ct_units)
+        draw_plane(self.ax_[0], ct, ct_range(ct, self.ct_units), ct_title(units))
         draw_plane(self.ax_[1], mri, robust_range(mri), "MRI")
         return self
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect._parameters import Constraints, OneOf, SequenceOf, Such, number
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._checks import CT_UNITS, percentiles
+from ctmri_detect.preprocessing._checks import CT_UNITS, check_ct_values, percentiles
 from ctmri_detect.validation import CT, MRI
 
 CT_WINDOWS = {
@@ -48,7 +48,9 @@ class CTWindow(BasePairedTransformer):
 
     When it fails: with ``units="uint8"`` the window was chosen when the images were
     exported, `level` and `width` then mean nothing, and two exports with different
-    windows are not comparable.
+    windows are not comparable. Values that can't be in the units (more than 1 % of a sample's
+    pixels below 0 or above 255 with ``units="uint8"``, all of them between 0 and 1 with either)
+    are an `InvalidPairsError`.
 
     Parameters
     ----------
@@ -114,6 +116,7 @@ class CTWindow(BasePairedTransformer):
         return [CT_WINDOWS[w] if isinstance(w, str) else (float(w[0]), float(w[1])) for w in given]
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        check_ct_values(X, self.units)
         out = X.astype(np.float32)
         windows = self._windows()
         shown = [

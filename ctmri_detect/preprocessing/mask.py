@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import ClassVar, cast
 
 import cv2
@@ -12,11 +11,19 @@ from skimage.morphology import disk
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import Constraints, OneOf, integer
+from ctmri_detect._warnings import warn_user
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.exceptions import BrainNotFoundWarning, InvalidPairsError
+from ctmri_detect.exceptions import (
+    BrainNotFoundError,
+    BrainNotFoundWarning,
+    InvalidPairsError,
+)
+from ctmri_detect.imageops.appearance import is_brain_alone, is_eight_bit_window, is_inverted
 from ctmri_detect.imageops.brainmask import CTUnits, brain_mask, head_mask, mri_head_mask
-from ctmri_detect.preprocessing._checks import CT_UNITS
+from ctmri_detect.preprocessing._checks import CT_UNITS, check_ct_values, listed
 from ctmri_detect.validation import CT, MRI, check_masks, check_pairs
+
+_NEARLY_ALL = 0.95  # share of samples without a brain that no choice of slices explains
 
 
 class BrainMask(BasePairedTransformer):
@@ -27,9 +34,12 @@ class BrainMask(BasePairedTransformer):
     shortcuts: the outline of the head alone tells much about who was injured. Needs the
     raw CT, so it comes before `CTWindow`.
 
-    Where no plausible brain is found (below the skull base, skull removed before), the
-    head is kept, and where even that is empty, all that was observed; one warning names
-    these samples. A sample without CT keeps the head as the MRI shows it.
+    Where no plausible brain is found (below the skull base), the head is kept, and where even
+    that is empty, all that was observed; one warning names these samples. Where the skull was
+    removed before, the head is the brain. A sample without CT keeps the head as the MRI shows it.
+
+    Where (nearly) no sample of several has a brain, something is wrong with all of them: other
+    units than `ct_units` says, an inverted CT, no heads. That is a `BrainNotFoundError`.
 
     Each sample's mask depends on that sample alone. Masks that you have already (from a
     segmentation tool, or part of the data set) are set with `apply_masks` before the
@@ -73,6 +83,8 @@ class BrainMask(BasePairedTransformer):
         self.source = source
 
     def _transform_block(self, X: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[int]]:
+        if self.source in ("auto", "ct"):
+            check_ct_values(X, self.ct_units)
         out = X.astype(np.float32)
         without_brain = []
         for i, pair in enumerate(out):
@@ -83,7 +95,9 @@ class BrainMask(BasePairedTransformer):
         return out, without_brain
 
     def _warn_of(self, rows: list[int], total: int) -> None:
-        warnings.warn(_message(rows, total), BrainNotFoundWarning, stacklevel=2)
+        if total > 1 and len(rows) >= _NEARLY_ALL * total:
+            raise BrainNotFoundError(_refusal(rows, total, self.ct_units, self.source))
+        warn_user(_message(rows, total), BrainNotFoundWarning)
 
     def _mask(self, pair: NDArray[np.float32]) -> tuple[NDArray[np.bool_], bool]:
         """The mask of one pair, and whether it is what `source` asks for."""
@@ -100,13 +114,17 @@ class BrainMask(BasePairedTransformer):
         self, ct: NDArray[np.float32], observed: NDArray[np.bool_]
     ) -> tuple[NDArray[np.bool_], bool]:
         units = cast(CTUnits, self.ct_units)
-        mask = brain_mask(ct, units)
+        # in an image that is not what it should be, a brain is found by chance
+        odd = is_inverted(ct) or (units == "hu" and is_eight_bit_window(ct))
+        mask = np.zeros_like(observed) if odd else brain_mask(ct, units)
         if mask.any() and self.dilation:
             mask = cv2.dilate(mask.astype(np.uint8), disk(self.dilation)).astype(bool)
         if (mask & observed).any():
             return mask, True
         mask = head_mask(ct, units)
-        return (mask, False) if (mask & observed).any() else (observed, False)
+        if not (mask & observed).any():
+            return observed, False
+        return mask, not odd and is_brain_alone(ct, mask, units)
 
 
 @with_default_floats
@@ -151,7 +169,7 @@ def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
     if len(empty):
         raise InvalidPairsError(
             f"The masks keep nothing that was observed in {len(empty)} samples "
-            f"({_listed(empty.tolist())}); expected True over the brain. Check that masks and X "
+            f"({listed(empty.tolist())}); expected True over the brain. Check that masks and X "
             "lie on one grid, or leave these samples out."
         )
     return out
@@ -159,11 +177,22 @@ def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
 
 def _message(samples: list[int], total: int) -> str:
     return (
-        f"No brain found in {len(samples)} of {total} samples ({_listed(samples)}); the head, or "
-        "all that was observed, is kept there instead. Leave out slices below the skull base; if "
-        "it is every sample, check ct_units."
+        f"No brain found in {len(samples)} of {total} samples ({listed(samples, 20)}); the head, "
+        "or all that was observed, is kept there instead. Leave out slices below the skull base."
     )
 
 
-def _listed(samples: list[int]) -> str:
-    return ", ".join(str(i) for i in samples[:20]) + (", ..." if len(samples) > 20 else "")
+def _refusal(samples: list[int], total: int, ct_units: str, source: str) -> str:
+    if source == "mri":
+        cure = "Check that axis 1 of X is CT, MRI, and that the MRI shows heads."
+    else:
+        cure = (
+            f"ct_units is {ct_units!r}: check that the CT is in these units, that air is dark in "
+            "it (else it is inverted: 255 - x), and that axis 1 of X is CT, MRI. `ctmri-detect "
+            "inspect` looks a folder over. Where brains were cut out before, set what lies "
+            "outside to NaN (apply_masks) and source='observed'."
+        )
+    return (
+        f"No brain found in {len(samples)} of {total} samples ({listed(samples)}); expected one in "
+        f"most. {cure}"
+    )

@@ -109,9 +109,9 @@ def transform_to(
             bar.update(len(block))
             for known, new in zip(named, rows, strict=True):
                 known.extend(new)
-    for step, known in zip(steps, named, strict=True):
-        if known:
-            step._warn_of(known, len(reader))
+        for step, known in zip(steps, named, strict=True):
+            if known:
+                step._warn_of(known, len(reader))
     return writer.open()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -34,6 +35,27 @@ def write_pairs(folder, n_patients, lesions=()):
         rows.append(f"{name},{int(i in lesions)},p{i // 2}")
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
     return folder
+
+
+def with_other_ct(folder, out, change):
+    """A copy of a folder of `write_pairs` whose CT are `change(image)`."""
+    shutil.copytree(folder, out)
+    for path in (out / "CT").iterdir():
+        cv2.imwrite(str(path), change(cv2.imread(str(path), cv2.IMREAD_UNCHANGED)))
+    return out
+
+
+@pytest.fixture(scope="session")
+def inverted(healthy, tmp_path_factory):
+    """The CT of `healthy`, air white and bone black."""
+    return with_other_ct(healthy, tmp_path_factory.mktemp("inverted") / "set", lambda ct: 255 - ct)
+
+
+@pytest.fixture(scope="session")
+def deep(healthy, tmp_path_factory):
+    """The CT of `healthy` exported with 16 bits."""
+    folder = tmp_path_factory.mktemp("deep") / "set"
+    return with_other_ct(healthy, folder, lambda ct: ct.astype("u2") * 257)
 
 
 @pytest.fixture(scope="session")

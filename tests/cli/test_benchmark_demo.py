@@ -109,5 +109,5 @@ def test_synthetic_anomalies_can_be_chosen(small, tmp_path, capsys):
     assert run(*arguments, "--kinds", "oedema,swapped_slice", "--out", tmp_path) == 0
     kinds = set(pd.read_csv(tmp_path / "scores.csv")["kind"])
     assert kinds == {"normal", "oedema", "swapped_slice"}
-    assert run(*arguments, "--kinds", "stroke", "--out", tmp_path) == 2
+    assert run(*arguments, "--kinds", "stroke", "--out", tmp_path / "no") == 2
     assert "haematoma" in capsys.readouterr().err

@@ -173,6 +173,32 @@ def test_units_other_than_the_models_are_refused(model, mixed, tmp_path, capsys)
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [("inverted", "No brain found in 16 of 16 samples"), ("deep", "beyond 0 to 255")],
+)
+@pytest.mark.parametrize("run", ["fit", "score", "benchmark"])
+def test_a_run_that_finds_no_brain_fails_and_leaves_nothing(
+    run, folder, said, model, request, tmp_path, capsys
+):
+    folder, out = request.getfixturevalue(folder), tmp_path / "out"
+    units = ["--ct-units", "uint8", *QUIET]
+    if run == "fit":
+        assert fit(folder, out, *units) == 2
+    elif run == "score":
+        assert score(model, folder, out, *units) == 2
+    else:
+        labels = folder / "mixed.csv"
+        rows = [f"p{i}_{k},{k}" for i in range(8) for k in (0, 1)]
+        labels.write_text("\n".join(["file,lesion", *rows]))
+        arguments = ["benchmark", folder, "--labels", labels, "--detectors", "atlas", "--out", out]
+        assert main([str(a) for a in [*arguments, *units]]) == 2
+    text = capsys.readouterr()
+    assert said in text.err.splitlines()[-1]
+    assert text.out == ""
+    assert not out.exists()
+
+
 def test_image_size_resizes_first(model, mixed, tmp_path):
     assert score(model, mixed, tmp_path, "--top", "0", "--image-size", "32") == 0
     small = load_pairs(mixed, size=32)

@@ -51,6 +51,17 @@ def test_errors_in_the_data_are_no_failure_of_the_command(healthy, tmp_path, cap
     assert "error: Only CT was found" in capsys.readouterr().out
 
 
+def test_an_inverted_ct_is_recognised(healthy, inverted, tmp_path, capsys):
+    assert run("inspect", inverted, "--out", tmp_path / "out", "--quiet") == 0
+    said = capsys.readouterr().out
+    assert "error: 16 of 16 CT files are inverted" in said
+    assert "Not fit for training" in said
+    files = pd.read_csv(tmp_path / "out" / "files.csv")
+    assert files.groupby("modality")["inverted"].mean().to_dict() == {"CT": 1.0, "MRI": 0.0}
+    assert run("inspect", healthy, "--out", tmp_path / "right", "--quiet") == 0
+    assert "are inverted" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("folder", ["missing", "empty"])
 def test_a_bad_folder_is_bad_input(folder, tmp_path, capsys):
     (tmp_path / "empty").mkdir()

@@ -324,10 +324,48 @@ def test_data_that_lack_something(data, change, match):
 def test_other_errors(data):
     with pytest.raises(InvalidPairsError, match="expected a Bunch"):
         run({"a": Oracle()}, data.data.tolist())
-    with pytest.raises(ValueError, match="seeds is empty"):
-        run({"a": Oracle()}, data, seeds=())
     data.frame.loc[0, "kind"] = "all"
     with pytest.raises(InvalidPairsError, match="Rename it"):
+        run({"a": Oracle()}, data)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "match"),
+    [
+        (3, r"^seeds is 3; expected a sequence.*seeds=range\(3\)"),
+        ((), "^seeds is .*expected"),
+        ("012", "^seeds is '012'; expected"),
+        (None, "^seeds is None; expected"),
+        ((0.5, 1.5), "^seeds is .*expected"),
+        ((True, 0), "^seeds is .*expected"),
+        ((-1, 0), "of 0 or more"),
+        ((2**32,), "^seeds is .*expected"),
+        ((0, 1, 1), "different ones"),
+    ],
+)
+def test_seeds_that_are_none_are_refused(seeds, match, data):
+    with pytest.raises(ValueError, match=match):
+        run({"a": Oracle()}, data, seeds=seeds)
+
+
+def test_any_sequence_of_whole_numbers_is_a_sequence_of_seeds(data):
+    expected = run({"a": Oracle()}, data, seeds=(0, 1)).scores
+    for seeds in (range(2), np.arange(2), (s for s in (0, 1))):
+        assert run({"a": Oracle()}, data, seeds=seeds).scores.equals(expected)
+
+
+@pytest.mark.parametrize("cv", [1, 0, -3, True])
+def test_folds_are_at_least_two(cv, data):
+    with pytest.raises(ValueError, match=f"^cv is {cv}; expected .*at least 2"):
+        run({"a": Oracle()}, data, cv=cv)
+
+
+def test_more_folds_than_patients_are_refused_in_the_librarys_words(data):
+    n = len(set(data.groups.tolist()))
+    with pytest.raises(InvalidPairsError, match=rf"names {n} patient\(s\), and there are {n + 1}"):
+        run({"a": Oracle()}, data, cv=n + 1)
+    data.groups = np.zeros(len(data.data), dtype=int)
+    with pytest.raises(InvalidPairsError, match=r"names 1 patient\(s\), and there are 2 folds"):
         run({"a": Oracle()}, data)
 
 

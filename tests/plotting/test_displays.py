@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
 
 from ctmri_detect import AtlasDetector
 from ctmri_detect.plotting import (
@@ -17,6 +18,7 @@ from ctmri_detect.plotting import (
 )
 from ctmri_detect.plotting._canvas import ct_range, grey, line_style, style
 from ctmri_detect.plotting.maps import heat_rgb
+from ctmri_detect.preprocessing import CTWindow
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0, 80, size=(16, 2, 32, 32))
@@ -75,10 +77,61 @@ def test_hounsfield_units_are_windowed_and_others_taken_as_they_are():
     hu = np.array([[-1000.0, 0.0, 40.0, 80.0, 3000.0, np.nan]])
     assert grey(hu, *ct_range(hu, "hu")).tolist() == [[0, 0, 0.5, 1, 1, 0]]
     assert ct_range(hu, "uint8") == (0, 255)
-    low, high = ct_range(np.array([[0.0, 1.0]]), None)
-    assert 0 <= low < high <= 1
+    assert ct_range(np.array([[0.0, 0.9]]), None) == (0, 1)
+    assert ct_range(np.full((4, 4), np.nan), None) == (0, 1)
     with pytest.raises(ValueError, match="expected 'hu'"):
         ct_range(hu, "HU")
+
+
+def _heads():
+    """One head in HU, as 8-bit window, prepared, and prepared and masked: all show 0 to 80 HU."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[-1:1:64j, -1:1:64j]
+    r = np.hypot(y / 0.9, x / 0.7)
+    noise = 4 * rng.normal(size=(6, 64, 64))
+    hu = np.select([r < 0.85, r < 1], [30 + noise, 1000], -1000)
+    hu[:, r < 0.2] = 8  # ventricles
+    window = np.clip(hu, 0, 80) / 80
+    masked = np.where(r < 0.85, window, np.nan)
+    mri = np.broadcast_to(r < 1, hu.shape) * 100.0 + noise
+    cts = {"hu": hu, "8 bit": window * 255, "uint8": (window * 255).round().astype(np.uint8)}
+    cts |= {"jpeg": window * 247, "prepared": window, "masked": masked}
+    pairs = {name: np.stack([ct, mri.astype(ct.dtype)], axis=1) for name, ct in cts.items()}
+    return pairs, window, r < 0.85
+
+
+@pytest.mark.parametrize("kind", ["hu", "8 bit", "uint8", "jpeg", "prepared", "masked"])
+def test_displays_show_one_head_alike_whatever_its_units(kind):
+    pairs, window, brain = _heads()
+    detector = AtlasDetector().fit(pairs[kind])
+    overlay = AnomalyMapDisplay.from_estimator(detector, pairs[kind], 2).plot()
+    side_by_side = PairDisplay.from_pairs(pairs[kind], 2).plot()
+    title = "CT, 0 to 80 HU" if kind == "hu" else "CT"
+    assert side_by_side.ax_[0].get_title() == title
+    for shown in (overlay.ax_.images[0], side_by_side.ax_[0].images[0]):
+        assert shown.get_clim() == (0, 1)
+        np.testing.assert_allclose(shown.get_array()[brain], window[2][brain], atol=0.04)
+
+
+def test_a_slice_of_bone_is_still_shown_in_the_brain_window():
+    pairs, _, brain = _heads()
+    vertex = pairs["hu"][0]
+    vertex[0, brain] = 900  # nothing in the middle tells the units; the air does
+    assert PairDisplay(*vertex).plot().ax_[0].get_title() == "CT, 0 to 80 HU"
+
+
+def test_the_preprocessing_knows_the_units_better_than_the_values_tell():
+    pairs, _, _ = _heads()
+    dark = pairs["8 bit"]
+    dark[:, 0] = np.where(dark[:, 0] > 240, 120, dark[:, 0] / 4)  # as HU, were nothing known
+    pipe = make_pipeline(CTWindow(units="uint8"), AtlasDetector()).fit(dark)
+    detector = pipe[-1].fit(dark)
+    for given in (
+        AnomalyMapDisplay.from_estimator(detector, dark, 1, ct_units="uint8"),
+        AnomalyMapDisplay.from_estimator(pipe, dark, 1),
+    ):
+        shown = given.plot().ax_.images[0].get_array()
+        np.testing.assert_allclose(shown, dark[1, 0] / 255, atol=1e-6)
 
 
 def test_displays_draw_on_the_users_axes():

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from ctmri_detect.exceptions import BrainNotFoundWarning, InvalidPairsError
-from ctmri_detect.preprocessing import BrainMask, apply_masks, make_preprocessor
+from ctmri_detect.preprocessing import (
+    BrainMask,
+    CTWindow,
+    apply_masks,
+    make_preprocessor,
+    transform_to,
+)
 
 Y, XX = np.mgrid[-1:1:96j, -1:1:96j]
 BRAIN = np.hypot(Y / 0.62, XX / 0.5) < 1
@@ -41,13 +47,95 @@ def test_dilation_grows_the_mask():
 
 
 def test_one_warning_names_all_samples_without_a_brain():
-    X = np.stack([_pair(), _pair(skull=False), _pair()] * 40)
+    vertex = _pair()
+    vertex[0, BRAIN] = 1000  # nothing but bone
+    X = np.stack([_pair(), vertex, _pair()] * 40)
     with pytest.warns(BrainNotFoundWarning) as caught:
         out = BrainMask().fit_transform(X)
     assert len(caught) == 1
     assert "40 of 120 samples (1, 4, 7," in str(caught[0].message)
-    kept = np.isfinite(out[1, 0])  # the head, which is the brain here
+    kept, head = np.isfinite(out[1, 0]), BRAIN | SKULL
+    assert 2 * (kept & head).sum() / (kept.sum() + head.sum()) > 0.96
+
+
+def test_where_the_skull_was_removed_the_head_is_the_brain():
+    X = np.stack([_pair(skull=False)] * 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        out = BrainMask().fit_transform(X)
+        exported = X.copy()
+        exported[:, 0] = _window(X[:, 0])
+        np.testing.assert_array_equal(
+            np.isfinite(BrainMask("uint8").fit_transform(exported)), np.isfinite(out)
+        )
+    kept = np.isfinite(out[1, 0])
     assert 2 * (kept & BRAIN).sum() / (kept.sum() + BRAIN.sum()) > 0.96
+
+
+def _window(hu):
+    """As a brain window is exported: 0 to 80 HU as 0 to 255."""
+    return np.clip(hu, 0, 80) / 80 * 255
+
+
+WRONG = {
+    "inverted": ("uint8", lambda hu: 255 - _window(hu)),
+    "inverted HU": ("hu", lambda hu: -hu),
+    "8 bits for HU": ("hu", _window),
+    "HU for 8 bits": ("uint8", lambda hu: hu),
+    "HU without air for 8 bits": ("uint8", lambda hu: np.clip(hu, 0, None)),
+    "12 bits for 8": ("uint8", lambda hu: 16 * _window(hu)),
+    "16 bits for 8": ("uint8", lambda hu: 257 * _window(hu)),
+    "HU + 1024": ("hu", lambda hu: hu + 1024),
+    "unsigned 16 bits for HU": ("hu", lambda hu: 32768 + hu),
+    "prepared for HU": ("hu", lambda hu: _window(hu) / 255),
+    "prepared for 8 bits": ("uint8", lambda hu: _window(hu) / 255),
+    "prepared and masked": ("hu", lambda hu: np.where(BRAIN, _window(hu) / 255, np.nan)),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("n", [2, 70])
+def test_a_ct_that_is_not_what_was_said_is_an_error(what, n, tmp_path):
+    units, export = WRONG[what]
+    X = np.stack([_pair()] * n)
+    X[:, 0] = export(X[:, 0])
+    for run in (
+        lambda: make_preprocessor(units, size=32).fit_transform(X),
+        lambda: make_preprocessor(units, size=32).transform(X),
+        lambda: transform_to(BrainMask(units), X, tmp_path / "prepared.npy"),
+    ):
+        with pytest.raises(InvalidPairsError, match=rf"{n} samples|{n} of {n}|64 samples") as error:
+            run()
+        assert units in str(error.value)
+        assert list(tmp_path.iterdir()) == []  # nothing that looks like a result
+
+
+def test_one_slice_without_a_brain_is_no_reason_to_stop():
+    with pytest.warns(BrainNotFoundWarning, match="1 of 1"):
+        BrainMask("uint8").transform(np.stack([255 - _window(_pair())]))
+
+
+def test_padding_and_metal_are_hounsfield_units():
+    X = np.stack([_pair()] * 3)
+    corner = np.hypot(Y, XX) > 1
+    for pair, padding in zip(X, (-1024, -2000, -32768), strict=True):
+        pair[0, corner] = padding
+        pair[0, 20:26, 40:46] = 30000
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        out = make_preprocessor("hu", size=64).fit_transform(X)
+    assert np.isfinite(out).any(axis=(1, 2, 3)).all()
+
+
+@pytest.mark.parametrize("step", [BrainMask("uint8"), CTWindow(units="uint8")])
+def test_a_few_pixels_beyond_the_range_are_no_error_and_more_name_their_rows(step):
+    X = np.stack([_pair()] * 70)
+    X[:, 0] = _window(X[:, 0])
+    X[:, 0, :1, :90] = 300  # 0.98 % of the pixels, as resizing overshoots
+    step.fit(X).transform(X)
+    X[[65, 69], 0, :2] = 300
+    with pytest.raises(InvalidPairsError, match=r"row 64 of X.* 2 samples \(1, 5\).*'uint8'"):
+        step.transform(X)
 
 
 def test_nothing_but_air_keeps_what_was_observed():

@@ -48,6 +48,18 @@ def damage(found: Bunch) -> Iterator[Finding]:
         )
 
 
+def inverted(found: Bunch) -> Iterator[Finding]:
+    """Images whose air is bright: the mask, and every scale, are wrong for them."""
+    for modality, files in found.files.groupby("modality"):
+        odd = files.loc[files["inverted"].eq(True).fillna(False), "file"]
+        if len(odd):
+            yield (
+                "error",
+                f"{len(odd)} of {len(files)} {modality} files are inverted, air bright and the "
+                f"head dark: {named(odd)}. Turn them round before use: 255 - x for 8-bit files.",
+            )
+
+
 def sizes(found: Bunch) -> Iterator[Finding]:
     """Sizes that differ within a pair or between files."""
     unequal = found.pairs["same_size"].eq(False).fillna(False)

@@ -18,6 +18,7 @@ from ctmri_detect.datasets._volumes.ct_units import ct_units_of
 from ctmri_detect.datasets._volumes.places import Place, place_of
 from ctmri_detect.datasets._volumes.volume_files import is_volume, read_volume
 from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.imageops.appearance import is_inverted
 from ctmri_detect.imageops.warp import resize_observed
 
 THUMB = 64
@@ -67,6 +68,7 @@ def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
     FileStats
         The row has format, dtype, channels, colour, height, width, depth, spacing (mm), units and
         units_why (CT: `ct_units_of`), min, max, mean, std, median, blank (share of background),
+        inverted (air bright, head dark),
         sha256 (of the file) and reason.
     """
     row: dict[str, Any] = {"format": file_format(name), "reason": ""}
@@ -80,6 +82,7 @@ def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
     except OSError as error:
         return FileStats(row | {"reason": f"unreadable: {error.strerror or 'no access'}"})
     row |= facts | _statistics(image)
+    row["inverted"] = is_inverted(image if image.ndim == 2 else image[len(image) // 2])
     if modality == "CT":
         row["units"], row["units_why"] = ct_units_of(image, eight_bit=eight_bit)
     shape = f"{image.shape}{image.dtype.kind}".encode()

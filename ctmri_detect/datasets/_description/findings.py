@@ -33,6 +33,7 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
         _pairing,
         _leaks,
         files.damage,
+        files.inverted,
         files.sizes,
         _registration,
         files.types,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ctmri_detect.imageops.appearance import is_eight_bit_window
+
 AIR = -300.0
 """HU: between lung or mixed air and any tissue of the head; below it is no head."""
 
@@ -47,8 +49,8 @@ def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tupl
     'the CT looks like HU + 1024 (soft tissue near'
     """
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    # 0 and 255 both reached: an exported window, whatever type it was stored in afterwards
-    if low >= 0 and (eight_bit or (low, high) == (0, 255)):
+    # an exported window, whatever type it was stored in afterwards
+    if low >= 0 and (eight_bit or is_eight_bit_window(values)):
         return "uint8", ""
     if low >= 0 and high <= 1:
         return None, "the CT's values run from 0 to 1; export it in HU, or as 8-bit brain window"

@@ -1,0 +1,151 @@
+"""What can be refused before the images are read: after an hour it is no help."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ctmri_detect.datasets import find_pairs
+from ctmri_detect.datasets._description.file_stats import read_file_stats
+from ctmri_detect.datasets._files.images import read_size
+from ctmri_detect.datasets._files.labels import read_labels
+from ctmri_detect.datasets.folder import _labels_path
+from ctmri_detect.exceptions import DataLoadingError
+
+_SAMPLE = 9  # CT slices that are looked at; near the vertex one alone is a poor witness
+_COPIES = 3  # of the pairs in memory at once: as they were, masked, windowed
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+LABELS_NEEDED = (
+    "A benchmark needs to know which pairs are anomalous: give --labels, a csv with the columns "
+    "'file' and 'lesion' (1/0) or 'target' (+1 normal, -1 anomalous)."
+)
+PATIENTS_NEEDED = (
+    "A benchmark needs to know the patients, so that none is on both sides of a split: give "
+    "--patient, a column of the labels or a regular expression for file names."
+)
+
+
+def look(args: argparse.Namespace) -> pd.DataFrame:
+    """The files of the folder, paired; no image is read.
+
+    Its `attrs` say how many `patients_at_most` there are: 0 where nobody names them, infinity
+    where only the headers tell.
+    """
+    table = None
+    if args.labels:
+        table = read_labels(_labels_path(Path(args.folder), args.labels), args.patient)
+    column = table is not None and args.patient in table
+    regex = None if column else args.patient
+    found = find_pairs(args.folder, patient=regex, sequence=args.sequence)
+    if args.labels and found.attrs["kind"] != "slices":
+        raise ValueError(
+            "--labels goes with slices (one row a file); the folder holds volumes. Leave it away, "
+            "or export the slices."
+        )
+    names: pd.Series = found["patient"][found["status"] == "paired"]
+    n: float = names.nunique()
+    if found.attrs["kind"] == "dicom" or names.empty:
+        n = float("inf")
+    elif table is not None and column:
+        n = pd.Series(table[args.patient]).nunique()
+    elif names.isna().any() or (regex is None and found.attrs["patients"] == "names"):
+        n = 0  # that a file's name begins with p1 is a hint; the user has to say so
+    found.attrs["patients_at_most"] = n
+    return found
+
+
+def check_labelled(args: argparse.Namespace, found: pd.DataFrame) -> None:
+    """A benchmark needs labels and patients, and as many of these as there are folds."""
+    if found.attrs["kind"] == "slices" and not args.labels:
+        raise ValueError(LABELS_NEEDED)
+    n = found.attrs["patients_at_most"]
+    if not n:
+        raise ValueError(PATIENTS_NEEDED)
+    if n < args.folds:
+        raise ValueError(
+            f"{args.folder} holds {n} patient(s), and there are {args.folds} folds; expected at "
+            "least one patient a fold, none in two. Add patients, or take fewer --folds."
+        )
+
+
+def check_units(args: argparse.Namespace, found: pd.DataFrame, expected: Iterable[str]) -> None:
+    """Refuse units that are unknown or that the model doesn't take, by a few CT."""
+    units, why = {args.ct_units}, ""
+    if args.ct_units == "auto":
+        units, why = _units_of_some(args.folder, found)
+    if len(units) == 1:
+        refuse_units(units.pop(), expected, why)
+
+
+def refuse_units(units: str | None, expected: Iterable[str], why: str = "") -> None:
+    """Refuse unknown units, and those that are not `expected`: any is, where that is empty."""
+    if units is None:
+        raise ValueError(
+            "The CT are neither Hounsfield units nor 8-bit brain windows; expected one of them"
+            f"{f' ({why})' if why else ''}. Export them again, or say what they are with "
+            "--ct-units."
+        )
+    if expected and units not in expected:
+        raise ValueError(
+            f"The CT are in {units!r}, but the model was fitted on {min(expected)!r}. Score "
+            "images of the same kind, or set --ct-units where the files mislead."
+        )
+
+
+def _units_of_some(folder: str, found: pd.DataFrame) -> tuple[set[str | None], str]:
+    """The units of a few CT, of one volume; empty for DICOM, whose units its headers give."""
+    files = found.loc[found["status"] == "paired", "ct"].tolist()
+    if found.attrs["kind"] == "dicom" or not files:
+        return set(), ""
+    n = _SAMPLE if found.attrs["kind"] == "slices" else 1
+    rows = np.unique(np.linspace(0, len(files) - 1, n).astype(int))
+    stats = [read_file_stats(Path(folder), files[i], "CT").row for i in rows]
+    read = [row for row in stats if not row["reason"]]
+    return {row["units"] for row in read}, read[0]["units_why"] if read else ""
+
+
+def check_memory(args: argparse.Namespace, found: pd.DataFrame) -> None:
+    """Refuse slices that can't all be in memory; how many a volume gives is not known yet."""
+    files = found.loc[found["status"] == "paired", "ct"].tolist()
+    if found.attrs["kind"] != "slices" or not files:
+        return
+    side = args.image_size
+    try:
+        height, width = (side, side) if side else read_size(Path(args.folder) / files[0])
+    except DataLoadingError:
+        return  # the loader says what is wrong with it
+    refuse_too_many(len(files), height, width)
+
+
+def refuse_too_many(n: int, height: int, width: int) -> None:
+    """Refuse `n` pairs of this size, where the memory can't suffice."""
+    needed, free = _COPIES * n * 2 * height * width * 4, free_memory()
+    if free is not None and needed > free:
+        raise ValueError(
+            f"{n} pairs of {height} x {width} pixels need {needed / 2**30:.1f} GiB of memory, and "
+            f"{free / 2**30:.1f} GiB are free. Take a smaller --image-size, or fewer pairs."
+        )
+
+
+def free_memory() -> float | None:
+    """Bytes that this process can still have, as far as the system says (Linux), else None."""
+    free: list[float] = []
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        known = {
+            name: float(rest.split()[0]) * 1024 for name, rest in (x.split(":") for x in lines)
+        }
+        free.append(known["MemAvailable"] + known["SwapFree"])
+    except (OSError, ValueError, KeyError):
+        pass
+    for limit in _LIMITS:
+        try:
+            free.append(float(Path(limit).read_text()))
+        except (OSError, ValueError):  # no such limit, or "max"
+            continue
+    return min(free, default=None)

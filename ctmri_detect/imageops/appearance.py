@@ -1,0 +1,107 @@
+"""What an image looks like, whatever is said about it: inverted, an 8-bit window, without skull."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect.imageops.brainmask import BONE_HU, UINT8_TO_HU, CTUnits
+
+_LOOKED_AT = 128  # pixels a side that are enough for a look
+_NEAR = 0.1  # of the range of values: what is as bright as the brightest
+_SATURATED = 240  # bone in an 8-bit brain window, blurred by JPEG and by resizing
+_BRIGHT = 55  # brain in such a window is 64 to 143 (20 to 45 HU); in HU it is 20 to 45
+_SOFT = (5.0, 80.0)  # HU: the median of a brain, however much fluid or blood is in it
+_NO_BONE = 0.02  # share of the head below which calcification is all there is
+_FILLED = (0.15, 0.95)  # share of the plane that a brain takes; more is a background that counts
+
+
+def is_inverted(image: NDArray[Any]) -> bool:
+    """Whether a CT or MRI slice shows air bright and the head dark, as 255 - x does.
+
+    Air surrounds the head, so the rim of the image is as dark as anything in it. Here it is as
+    bright as anything, and brighter than the middle.
+
+    When it fails: an image without air around the head, or with a black frame around it, is never
+    called inverted.
+
+    Parameters
+    ----------
+    image : array of shape (height, width)
+        Any unit; NaN where nothing was observed.
+
+    Examples
+    --------
+    >>> head = np.zeros((64, 64))
+    >>> head[12:52, 16:48] = 100
+    >>> is_inverted(head), is_inverted(255 - head)
+    (False, True)
+    """
+    step = max(1, min(image.shape) // _LOOKED_AT)
+    small = np.asarray(image[::step, ::step], dtype=np.float32)
+    width = max(1, min(small.shape) // 32)
+    inner = np.zeros(small.shape, dtype=bool)
+    inner[width:-width, width:-width] = True
+    seen = small[np.isfinite(small)]
+    rim = small[~inner & np.isfinite(small)]
+    middle = middle_of(small)
+    if not rim.size or not middle.size:
+        return False
+    low, high = np.percentile(seen, [1, 99])
+    near = _NEAR * (high - low)
+    # a quarter of the rim may be head, where the image was cut close
+    edge = float(np.percentile(rim, 25))
+    return bool(edge > high - near and edge - float(np.median(middle)) > near)
+
+
+def is_eight_bit_window(ct: NDArray[Any]) -> bool:
+    """Whether a CT looks like an exported brain window, 0 to 255, whatever type it is stored in.
+
+    When it fails: a window other than the brain's may pass or not; a brain without its skull
+    in HU passes where it holds calcification of just under 255 HU and no value below 0.
+
+    Parameters
+    ----------
+    ct : array of shape (height, width) or (slices, height, width)
+        NaN where nothing was observed.
+
+    Examples
+    --------
+    >>> window = np.zeros((64, 64))
+    >>> window[12:52, 16:48] = 110
+    >>> is_eight_bit_window(window), is_eight_bit_window(window / 255 * 80)
+    (True, False)
+    """
+    seen = ct[np.isfinite(ct)]
+    if not seen.size or float(seen.min()) < 0 or not 1 < float(seen.max()) <= 255:
+        return False
+    if float(seen.max()) >= _SATURATED:
+        return True
+    middle = middle_of(ct)
+    tissue = middle[middle > seen.min()]
+    return bool(tissue.size and float(np.median(tissue)) > _BRIGHT)
+
+
+def is_brain_alone(ct: NDArray[np.floating], head: NDArray[np.bool_], units: CTUnits) -> bool:
+    """Whether the head is soft tissue throughout, as where the skull was removed before.
+
+    Parameters
+    ----------
+    ct : array of shape (height, width)
+    head : bool array of shape (height, width)
+        Of `ctmri_detect.imageops.brainmask.head_mask`.
+    units : {"hu", "uint8"}
+    """
+    hu = ct[head & np.isfinite(ct)] * (UINT8_TO_HU if units == "uint8" else 1.0)
+    if not hu.size or not _FILLED[0] <= float(head.mean()) <= _FILLED[1]:
+        return False
+    bony = float((hu >= BONE_HU[units]).mean())
+    return bony < _NO_BONE and _SOFT[0] <= float(np.median(hu)) <= _SOFT[1]
+
+
+def middle_of(image: NDArray[Any]) -> NDArray[Any]:
+    """What was observed in the middle third of each axis."""
+    box = image[tuple(slice(n // 3, max(n // 3 + 1, 2 * n // 3)) for n in image.shape)]
+    return box[np.isfinite(box)]
