@@ -36,10 +36,9 @@ def look(args: argparse.Namespace) -> pd.DataFrame:
     Its `attrs` say how many `patients_at_most` there are: 0 where nobody names them, infinity
     where only the headers tell.
     """
-    table = None
+    table, column = None, None
     if args.labels:
-        table = read_labels(_labels_path(Path(args.folder), args.labels), args.patient)
-    column = table is not None and args.patient in table
+        table, column = read_labels(_labels_path(Path(args.folder), args.labels), args.patient)
     regex = None if column else args.patient
     found = find_pairs(args.folder, patient=regex, sequence=args.sequence)
     if args.labels and found.attrs["kind"] != "slices":
@@ -52,7 +51,7 @@ def look(args: argparse.Namespace) -> pd.DataFrame:
     if found.attrs["kind"] == "dicom" or names.empty:
         n = float("inf")
     elif table is not None and column:
-        n = pd.Series(table[args.patient]).nunique()
+        n = pd.Series(table[column]).nunique()
     elif names.isna().any() or (regex is None and found.attrs["patients"] == "names"):
         n = 0  # that a file's name begins with p1 is a hint; the user has to say so
     found.attrs["patients_at_most"] = n

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+import warnings
 
 from sklearn.pipeline import make_pipeline
 
@@ -13,6 +14,7 @@ from ctmri_detect.cli._messages import note, say, tell
 from ctmri_detect.cli._output import output_file
 from ctmri_detect.cli.detectors import make_detector
 from ctmri_detect.evaluation.fitting import fit_with_groups
+from ctmri_detect.exceptions import PatientsUnknownWarning
 from ctmri_detect.persistence import save
 from ctmri_detect.preprocessing import make_preprocessor
 
@@ -28,7 +30,9 @@ def run(args: argparse.Namespace) -> None:
     model = make_pipeline(make_preprocessor(ct_units=pairs.ct_units, size=args.size), detector)
     note(f"fitting {args.detector} on {len(pairs.data)} pairs", quiet=args.quiet)
     start = time.perf_counter()
-    fit_with_groups(model, pairs.data, pairs.target, pairs.groups)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PatientsUnknownWarning)  # said above, as --patient
+        fit_with_groups(model, pairs.data, pairs.target, pairs.groups)
     seconds = time.perf_counter() - start
     save(model, path)
     patients = "" if pairs.groups is None else f" of {len(set(pairs.groups))} patients"

@@ -60,8 +60,8 @@ def deep(healthy, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def healthy(tmp_path_factory):
-    """Sixteen normal pairs of eight patients."""
-    return write_pairs(tmp_path_factory.mktemp("healthy"), 8)
+    """Twenty normal pairs of ten patients: enough for a threshold at 5 %."""
+    return write_pairs(tmp_path_factory.mktemp("healthy"), 10)
 
 
 @pytest.fixture(scope="session")

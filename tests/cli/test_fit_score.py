@@ -44,7 +44,7 @@ def scored(model, mixed, tmp_path_factory):
 
 def test_fit_writes_a_pipeline_that_knows_its_patients(model):
     detector = load(model)[-1]
-    assert len(np.unique(detector.map_scoring_.codes_)) == 8
+    assert len(np.unique(detector.map_scoring_.codes_)) == 10
     assert detector.image_shape_ == (48, 48)
 
 
@@ -54,11 +54,11 @@ def test_fit_says_what_it_did_and_replaces_an_older_model(healthy, tmp_path, cap
     path.write_text("an older file")
     assert fit(healthy, path) == 0
     said = capsys.readouterr()
-    assert "16 pairs" in said.out
+    assert "20 pairs" in said.out
     assert str(path) in said.out
     assert said.err.count("\n") == 1  # the warning that no patient is named
     assert "--patient" in said.err
-    assert load(path)[-1].n_samples_fit_ == 16
+    assert load(path)[-1].n_samples_fit_ == 20
 
 
 def test_pairs_labelled_anomalous_do_not_train(mixed, tmp_path):
@@ -122,7 +122,7 @@ def test_the_summary_has_the_auroc_and_the_table(model, mixed, tmp_path, capsys)
 
 def test_labels_of_one_kind_are_no_error(model, healthy, tmp_path, capsys):
     assert score(model, healthy, tmp_path, "--labels", "labels.csv", "--top", "0") == 0
-    assert "AUROC: not defined, 0 of 16" in capsys.readouterr().out
+    assert "AUROC: not defined, 0 of 20" in capsys.readouterr().out
 
 
 def test_skipped_files_are_listed(model, mixed, tmp_path, capsys):
@@ -175,7 +175,7 @@ def test_units_other_than_the_models_are_refused(model, mixed, tmp_path, capsys)
 
 @pytest.mark.parametrize(
     ("folder", "said"),
-    [("inverted", "No brain found in 16 of 16 samples"), ("deep", "beyond 0 to 255")],
+    [("inverted", "No brain found in 20 of 20 samples"), ("deep", "beyond 0 to 255")],
 )
 @pytest.mark.parametrize("run", ["fit", "score", "benchmark"])
 def test_a_run_that_finds_no_brain_fails_and_leaves_nothing(
@@ -189,7 +189,7 @@ def test_a_run_that_finds_no_brain_fails_and_leaves_nothing(
         assert score(model, folder, out, *units) == 2
     else:
         labels = folder / "mixed.csv"
-        rows = [f"p{i}_{k},{k}" for i in range(8) for k in (0, 1)]
+        rows = [f"p{i}_{k},{k}" for i in range(10) for k in (0, 1)]
         labels.write_text("\n".join(["file,lesion", *rows]))
         arguments = ["benchmark", folder, "--labels", labels, "--detectors", "atlas", "--out", out]
         assert main([str(a) for a in [*arguments, *units]]) == 2

@@ -32,9 +32,9 @@ def test_a_folder_is_described_in_three_files_and_a_few_lines(healthy, tmp_path,
     assert sorted(p.name for p in out.iterdir()) == [
         "dataset_summary.json", "files.csv", "inspection.html"]  # fmt: skip
     summary = json.loads((out / "dataset_summary.json").read_text(encoding="utf-8"))
-    assert (summary["pairs"], summary["patients"]) == (16, 8)
+    assert (summary["pairs"], summary["patients"]) == (20, 10)
     files = pd.read_csv(out / "files.csv")
-    assert len(files) == 32
+    assert len(files) == 40
     lines = said.out.splitlines()
     assert lines[0] == summary["headline"]
     assert len(lines) <= 10
@@ -54,7 +54,7 @@ def test_errors_in_the_data_are_no_failure_of_the_command(healthy, tmp_path, cap
 def test_an_inverted_ct_is_recognised(healthy, inverted, tmp_path, capsys):
     assert run("inspect", inverted, "--out", tmp_path / "out", "--quiet") == 0
     said = capsys.readouterr().out
-    assert "error: 16 of 16 CT files are inverted" in said
+    assert "error: 20 of 20 CT files are inverted" in said
     assert "Not fit for training" in said
     files = pd.read_csv(tmp_path / "out" / "files.csv")
     assert files.groupby("modality")["inverted"].mean().to_dict() == {"CT": 1.0, "MRI": 0.0}
@@ -148,6 +148,6 @@ def test_hostile_files_do_not_bring_the_run_down(healthy, tmp_path, capsys):
     assert files.loc["CT/deep.png", "max"] == str(200.0 * image.max())
     with pytest.warns(CtmriDetectWarning):
         pairs = load_pairs(tmp_path / "set")
-    assert len(pairs.data) == 16 + 2
+    assert len(pairs.data) == 20 + 2
     assert [Path(name).name for name, _ in pairs.skipped] == [
         "bomb.png", "cut.png", "pickle.npy", "pixel.png"]  # fmt: skip

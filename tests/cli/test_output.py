@@ -59,7 +59,7 @@ def test_results_of_two_runs_never_mix(model, healthy, mixed, tmp_path, capsys):
     assert [name[9:12] for name in drawn] == ["001", "002", "003"]
     assert sorted(set(after) - set(drawn)) == [
         "notes.txt", "overlays/mine.png", "scores.csv", "skipped.csv"]  # fmt: skip
-    assert len(pd.read_csv(out / "scores.csv")) == 16
+    assert len(pd.read_csv(out / "scores.csv")) == 20
     assert run("score", model, healthy, "--out", out, "--top", 0, "--overwrite") == 0
     assert sorted(contents(out)) == ["notes.txt", "overlays/mine.png", "scores.csv", "skipped.csv"]
     assert sorted(path.name for path in out.iterdir()) == [

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
-from ctmri_detect import AtlasDetector
+from ctmri_detect import AtlasDetector, MapScoring
 from ctmri_detect.plotting import (
     AnomalyMapDisplay,
     PairDisplay,
@@ -27,7 +27,8 @@ Y = np.where(np.arange(16) % 4, 1, -1)
 
 def test_no_pyplot_and_no_lasting_settings(tmp_path):
     before = dict(matplotlib.rcParams)
-    detector = AtlasDetector().fit(X)
+    scoring = MapScoring(false_positive_rate=0.2)
+    detector = AtlasDetector(map_scoring=scoring).fit(X, groups=range(16))
     PairDisplay.from_pairs(X).plot()
     AnomalyMapDisplay.from_estimator(detector, X, 2).plot()
     ScoreDistributionDisplay.from_estimator(detector, X, Y).plot()
