@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "CrossModalDetector": "ctmri_detect.detectors.cross_modal",
         "DeepFeatureDetector": "ctmri_detect.detectors.deep_features",
         "MapScoring": "ctmri_detect.scoring",
+        "Pairs": "ctmri_detect.pairs",
         "ThresholdDetector": "ctmri_detect.detectors.threshold",
         "Training": "ctmri_detect.networks.training",
         "anomaly_map": "ctmri_detect.localization",

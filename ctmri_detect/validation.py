@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ctmri_detect._arrays import plain_array
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.pairs import Pairs
 
 CT = 0
 MRI = 1
@@ -20,41 +22,6 @@ _NO_NAME = ("", "nan", "NaT", "<NA>")
 _BLOCK = 64  # samples read at a time when all of X is looked through
 _SHAPE = "(n_samples, 2, height, width)"
 _STACK = "Stack the planes: np.stack([ct, mri], axis=1)"
-
-
-def plain_array(values: Any) -> Any:
-    """Masked arrays and torch tensors as plain numpy arrays; anything else as it is.
-
-    Parameters
-    ----------
-    values : object
-        A masked value of a `numpy.ma` array becomes NaN (None where the dtype is not numeric). A
-        torch tensor is detached and taken to the CPU; bfloat16, which numpy doesn't have, becomes
-        float32. A list or tuple of such arrays becomes a list of plain ones.
-
-    Examples
-    --------
-    >>> plain_array(np.ma.masked_equal([1, 2, 9], 9))
-    array([ 1.,  2., nan])
-    """
-    if isinstance(values, list | tuple):
-        plain = [plain_array(v) for v in values]
-        return plain if any(a is not b for a, b in zip(plain, values, strict=True)) else values
-    if isinstance(values, np.ma.MaskedArray):
-        hidden = np.ma.getmaskarray(values)
-        if not hidden.any():
-            return np.asarray(values.data)
-        nothing: Any = np.nan if values.dtype.kind in "fiub" else None
-        return np.where(hidden, nothing, values.data)
-    if _is_tensor(values):
-        values = values.detach().cpu().resolve_conj().resolve_neg()
-        return (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
-    return values
-
-
-def _is_tensor(values: Any) -> bool:
-    """Whether it is a torch tensor; torch is not imported for the question."""
-    return any((c.__module__, c.__name__) == ("torch", "Tensor") for c in type(values).__mro__)
 
 
 class PairReader:
@@ -333,6 +300,35 @@ def check_groups(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
             "identifier a sample. Name the patient of each, or leave these samples out."
         )
     return np.unique(groups.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def groups_of(X: Any, groups: Any = None) -> Any:
+    """Patients of samples: those that `Pairs` know, or those that were named.
+
+    Raises
+    ------
+    InvalidPairsError
+        Where both are there, and don't divide the samples alike; names may differ.
+
+    Examples
+    --------
+    >>> groups_of(Pairs(np.zeros((2, 2, 8, 8)), groups=["a", "b"])).tolist()
+    ['a', 'b']
+    """
+    known = X.groups if isinstance(X, Pairs) else None
+    if known is None or groups is None:
+        return known if groups is None else groups
+    ours, theirs = check_groups(known, len(X)), check_groups(groups, len(X))
+    for a, b in ((ours, theirs), (theirs, ours)):
+        first = np.unique(a, return_index=True)[1][np.unique(a, return_inverse=True)[1]]
+        if len(rows := np.flatnonzero(b != b[first])):
+            row, other = int(rows[0]), int(first[rows[0]])
+            raise InvalidPairsError(
+                f"X and groups name patients that don't fit: rows {other} and {row} are "
+                f"{known[other]!r} and {known[row]!r} in X, {np.asarray(groups)[other]!r} and "
+                f"{np.asarray(groups)[row]!r} in groups. Leave groups away, or mend one of them."
+            )
+    return known
 
 
 def check_masks(masks: Any, shape: tuple[int, int, int] | None = None) -> npt.NDArray[np.bool_]:

@@ -27,6 +27,7 @@ from ctmri_detect.validation import (
     check_pairs,
     check_target,
     coding_of,
+    groups_of,
     is_target,
     missing_planes,
 )
@@ -75,8 +76,8 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
             Where it holds only +1 and -1, samples labelled -1 are left out of training.
             Anything else is ignored, with a warning.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample. Without it, contiguous blocks of rows stand for patients,
-            and a warning says so.
+            Patient of each sample; not needed where X are `Pairs` that know them. Without
+            either, contiguous blocks of rows stand for patients, and a warning says so.
 
         Returns
         -------
@@ -104,6 +105,7 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         with unchanged_on_failure(self):
             reader = self._check(X, min_samples=2)
             keep = _rows_to_learn_from(y, len(reader))
+            groups = groups_of(X, groups)
             if groups is not None:
                 groups = check_groups(groups, len(reader))[keep]
             codes = patient_codes(groups, len(keep))

@@ -15,6 +15,7 @@ from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags, PlainOutput
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.pairs import Pairs
 from ctmri_detect.validation import PairReader, check_pairs
 
 
@@ -86,15 +87,26 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
 
     @final
     @with_default_floats
-    def transform(self, X: Any) -> npt.NDArray[np.float32]:
-        """Float32 pairs ``(n_samples, 2, height', width')``; `X` is left as it was."""
+    def transform(self, X: Any) -> Any:
+        """Float32 pairs ``(n_samples, 2, height', width')``; `X` is left as it was.
+
+        `Pairs` come back as `Pairs` in memory, with the same patients and the new spacing and
+        units; anything else as an array.
+        """
         self._check_ready()
         reader = check_pairs(X)
+        known = X if isinstance(X, Pairs) else None
+        self._check_units(None if known is None else known.ct_units)
         out = np.empty(0, np.float32)
+        spacing = None if known is None or known.spacing is None else known.spacing.copy()
         named: list[int] = []
         for start in range(0, len(reader), self._block):
+            block = reader[start : start + self._block]
+            if spacing is not None:
+                here = slice(start, start + len(block))
+                spacing[here] = self._spacing_after(spacing[here], block)
             try:
-                part, rows = self._transform_block(reader[start : start + self._block])
+                part, rows = self._transform_block(block)
             except InvalidPairsError as error:
                 if not start:
                     raise
@@ -105,4 +117,36 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
             named.extend(start + row for row in rows)
         if named:
             self._warn_of(named, len(reader))
-        return out
+        if known is None:
+            return out
+        return Pairs(
+            out,
+            groups=known.groups,
+            spacing=spacing,
+            ct_units=self._units_after(known.ct_units),
+            modalities=known.modalities,
+            frame=known.frame,
+        )
+
+    def _check_units(self, ct_units: str | None) -> None:
+        """Refuse pairs that are known to be in other units than the step takes."""
+        taken = self._units_taken()
+        if None not in (taken, ct_units) and taken != ct_units:
+            raise InvalidPairsError(
+                f"The CT of X are in {ct_units!r}, and {type(self).__name__} takes {taken!r}. Set "
+                "its units to those of X, as in make_preprocessor(X.ct_units)."
+            )
+
+    def _units_taken(self) -> str | None:
+        """The units of the CT that the step takes; None where they don't matter."""
+        return None
+
+    def _units_after(self, ct_units: str | None) -> str | None:
+        """The units of the CT after the step."""
+        return ct_units
+
+    def _spacing_after(
+        self, spacing: npt.NDArray[np.float64], X: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float64]:
+        """The pixel spacing of a block's samples after the step, ``(n, 2)`` in mm."""
+        return spacing

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ctmri_detect._arrays import plain_array
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.model_selection import NormalOnlyGroupKFold, check_no_leak
 from ctmri_detect.validation import (
@@ -19,7 +20,6 @@ from ctmri_detect.validation import (
     check_masks,
     check_pairs,
     check_target,
-    plain_array,
 )
 
 ALL = "all"

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ctmri_detect.validation import check_decision, check_groups, check_target, plain_array
+from ctmri_detect._arrays import plain_array
+from ctmri_detect.validation import check_decision, check_groups, check_target
 
 POOLS = ("min", "lowest_share", "mean")
 

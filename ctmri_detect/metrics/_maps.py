@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._arrays import plain_array
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_masks, plain_array
+from ctmri_detect.validation import check_masks
 
 Mask = npt.NDArray[np.bool_]
 Heat = npt.NDArray[np.floating]

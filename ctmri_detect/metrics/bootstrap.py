@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import Bunch
 
+from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._random import own_random_state
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_groups, plain_array
+from ctmri_detect.validation import check_groups
 
 Array = npt.NDArray[Any]
 Metric = Callable[[Array, Array], float]

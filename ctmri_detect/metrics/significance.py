@@ -12,10 +12,10 @@ import pandas as pd
 from scipy.stats import norm
 from sklearn.utils import Bunch
 
+from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect.metrics._placements import Placements, patients_of
 from ctmri_detect.metrics.image import _image_inputs
-from ctmri_detect.validation import plain_array
 
 _PAIR_COLUMNS = ["auroc_a", "auroc_b", "difference", "low", "high", "standard_error", "p_value"]
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._arrays import plain_array
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_groups, plain_array
+from ctmri_detect.validation import check_groups
 
 _MOST_NAMED = 5
 

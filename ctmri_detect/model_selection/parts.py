@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._arrays import plain_array
 from ctmri_detect._random import own_random_state
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_groups, check_target, plain_array
+from ctmri_detect.validation import check_groups, check_target
 
 Rows = npt.NDArray[np.intp]
 

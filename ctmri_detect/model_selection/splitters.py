@@ -20,7 +20,7 @@ from ctmri_detect._parameters import (
 )
 from ctmri_detect._random import own_random_state
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_groups, check_target
+from ctmri_detect.validation import check_groups, check_target, groups_of
 
 Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
@@ -146,14 +146,22 @@ class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
         for train, test in super().split(np.zeros(len(codes)), None, codes):
             yield (_normal(train, target) if self.normal_only else train), test
 
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """The number of patients, as X (where it is `Pairs`) or `groups` name them."""
+        return len(np.unique(_checked(X, None, groups)[0]))
+
 
 def _checked(X: Any, y: Any, groups: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Codes of the patients and labels of the samples."""
-    n = len(X) if hasattr(X, "__len__") else X.shape[0]
+    groups = groups_of(X, groups)
+    if X is None and groups is not None:
+        X = groups
+    n = len(X) if hasattr(X, "__len__") else X.shape[0] if hasattr(X, "shape") else 0
     if groups is None:
         raise InvalidPairsError(
             "groups is None; expected the patient of each sample, so that no patient stands "
-            "on both sides. Give it to split or fit: search.fit(X, y, groups=patients)."
+            "on both sides. Give Pairs, which know their patients, or name them: "
+            "search.fit(X, y, groups=patients)."
         )
     target = np.ones(n, dtype=np.int64) if y is None else check_target(y, n)
     return check_groups(groups, n), target

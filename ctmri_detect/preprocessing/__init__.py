@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "Resize": "ctmri_detect.preprocessing.resize",
         "apply_masks": "ctmri_detect.preprocessing.mask",
         "make_preprocessor": "ctmri_detect.preprocessing.pipeline",
+        "open_pairs": "ctmri_detect.preprocessing._sidecar",
         "transform_to": "ctmri_detect.preprocessing.store",
     },
 )

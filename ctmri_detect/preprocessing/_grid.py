@@ -7,11 +7,12 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import check_pairs, plain_array
+from ctmri_detect.validation import check_pairs
 
 
 class GridStep(BasePairedTransformer):
@@ -27,6 +28,15 @@ class GridStep(BasePairedTransformer):
 
     def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
         raise NotImplementedError(f"{type(self).__name__} has to write _back(image, pair).")
+
+    def _scale(self, pair: NDArray[np.float32]) -> tuple[float, float]:
+        """Pixels of the output for each pixel of the input, along rows and columns."""
+        return (1.0, 1.0)
+
+    def _spacing_after(
+        self, spacing: NDArray[np.float64], X: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        return spacing / np.array([self._scale(pair) for pair in X])
 
     @final
     @with_default_floats

@@ -12,6 +12,7 @@ from ctmri_detect._parameters import Constraints, OneOf, integer, number
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.preprocessing._checks import PLANES
 from ctmri_detect.preprocessing._planes import fill_alike, filter_observed
+from ctmri_detect.validation import CT
 
 LEAST_TILE = 16
 """Pixels along the side of a tile: with 256, the mean of the 256 bins is 1, and below that the
@@ -70,6 +71,9 @@ class CLAHE(BasePairedTransformer):
         self.clip_limit = clip_limit
         self.tiles = tiles
         self.planes = planes
+
+    def _units_after(self, ct_units: str | None) -> str | None:
+        return ct_units if CT not in PLANES[self.planes] else None
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         out = X.astype(np.float32)

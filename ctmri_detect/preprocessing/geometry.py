@@ -79,6 +79,11 @@ class HeadAligner(GridStep):
     def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
         return unwarp_observed(image, self._matrix(pair), (pair.shape[1], pair.shape[2]))
 
+    def _scale(self, pair: NDArray[np.float32]) -> tuple[float, float]:
+        linear = self._matrix(pair)[:, :2]  # a turn and one scale
+        scale = float(np.sqrt(abs(np.linalg.det(linear))))
+        return scale, scale
+
     def _matrix(self, pair: NDArray[np.float32]) -> NDArray[np.float64]:
         return head_pose(pair).matrix(self.size, self.fill)
 

@@ -11,7 +11,7 @@ from ctmri_detect._parameters import Constraints, OneOf
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.preprocessing._checks import PLANES, percentiles
-from ctmri_detect.validation import MODALITIES, PairReader
+from ctmri_detect.validation import CT, MODALITIES, PairReader
 
 DECILES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
 
@@ -97,6 +97,9 @@ class HistogramStandardizer(BasePairedTransformer):
             return []
         own = np.percentile(values, self.percentiles)
         return [(own - own[0]) / (own[-1] - own[0])] if own[-1] > own[0] else []
+
+    def _units_after(self, ct_units: str | None) -> str | None:
+        return ct_units if CT not in PLANES[self.planes] else None
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         out = X.astype(np.float32)

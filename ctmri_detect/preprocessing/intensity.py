@@ -105,6 +105,12 @@ class CTWindow(BasePairedTransformer):
                 "window was chosen when the images were exported. Start from Hounsfield units."
             )
 
+    def _units_taken(self) -> str:
+        return self.units
+
+    def _units_after(self, ct_units: str | None) -> None:
+        return None  # from 0 to 1
+
     def _windows(self) -> list[tuple[float, float]]:
         """Level and width of each window."""
         if self.units == "uint8":

@@ -82,6 +82,9 @@ class BrainMask(BasePairedTransformer):
         self.dilation = dilation
         self.source = source
 
+    def _units_taken(self) -> str | None:
+        return self.ct_units if self.source in ("auto", "ct") else None
+
     def _transform_block(self, X: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[int]]:
         if self.source in ("auto", "ct"):
             check_ct_values(X, self.ct_units)

@@ -53,6 +53,10 @@ class Resize(GridStep):
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.stack([resize_observed(pair, self._grid()) for pair in X])
 
+    def _scale(self, pair: NDArray[np.float32]) -> tuple[float, float]:
+        height, width = self._grid()
+        return height / pair.shape[1], width / pair.shape[2]
+
     def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
         return resize_observed(image, (pair.shape[1], pair.shape[2]))
 

@@ -17,14 +17,17 @@ from tqdm import tqdm
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.pairs import Pairs
 from ctmri_detect.preprocessing._checks import check_number
+from ctmri_detect.preprocessing._sidecar import sidecar_of, write_sidecar
 from ctmri_detect.preprocessing._steps import flat_steps
 from ctmri_detect.preprocessing._writer import PairWriter, check_target_path
 from ctmri_detect.validation import PairReader, check_pairs
 
 __all__ = ["PairWriter", "transform_to"]
 
-Result = tuple[NDArray[np.float32], list[list[int]]]
+Spacing = NDArray[np.float64] | None
+Result = tuple[NDArray[np.float32], list[list[int]], Spacing]
 
 
 def transform_to(
@@ -36,7 +39,7 @@ def transform_to(
     n_jobs: int | None = None,
     overwrite: bool = False,
     progress: bool = False,
-) -> NDArray[np.float32]:
+) -> Any:
     """Prepare pairs once and keep them on disk: what ``pipe.transform(X)`` gives, as a memmap.
 
     A `Pipeline` holds what each of its steps returns; here one batch at a time goes through
@@ -66,7 +69,8 @@ def transform_to(
     Returns
     -------
     numpy.memmap of float32, shape (n_samples, 2, height', width')
-        Read-only; ready for ``detector.fit``.
+        Read-only; ready for ``detector.fit``. Where X are `Pairs`: `Pairs` over it, and what they
+        know stands in a file beside it, from which `open_pairs` brings it back.
 
     Raises
     ------
@@ -97,22 +101,48 @@ def transform_to(
     path = check_target_path(path, overwrite)
     steps = _ready_steps(pipe)
     reader = check_pairs(X)
+    if isinstance(X, Pairs):
+        _check_units(steps, X.ct_units)
     named: list[list[int]] = [[] for _ in steps]
-    results = _in_order(steps, reader, batch_size, n_jobs)
+    spacings: list[Any] = []
+    results = _in_order(steps, reader, X, batch_size, n_jobs)
     first = next(results)
     with (
         PairWriter(path, first[0].shape[1:], overwrite=overwrite) as writer,
         tqdm(total=len(reader), unit="pair", disable=None if progress else True) as bar,
     ):
-        for block, rows in chain([first], results):
+        for block, rows, spacing_of_block in chain([first], results):
             writer.append(block)
+            spacings.append(spacing_of_block)
             bar.update(len(block))
             for known, new in zip(named, rows, strict=True):
                 known.extend(new)
         for step, known in zip(steps, named, strict=True):
             if known:
                 step._warn_of(known, len(reader))
+    if isinstance(X, Pairs):
+        return _with_particulars(writer.open(), X, steps, spacings, path)
+    sidecar_of(path).unlink(missing_ok=True)  # of an older file of this name
     return writer.open()
+
+
+def _with_particulars(
+    array: NDArray[np.float32], X: Pairs, steps: list[Any], spacings: list[Any], path: Any
+) -> Pairs:
+    """The written pairs with what X knows, which is written beside them."""
+    units = X.ct_units
+    for step in steps:
+        units = step._units_after(units) if isinstance(step, BasePairedTransformer) else None
+    pairs = Pairs(
+        array,
+        groups=X.groups,
+        spacing=None if any(part is None for part in spacings) else np.concatenate(spacings),
+        ct_units=units,
+        modalities=X.modalities,
+        frame=X.frame,
+    )
+    write_sidecar(pairs, path)
+    return pairs
 
 
 def _ready_steps(pipe: Any) -> list[Any]:
@@ -131,34 +161,51 @@ def _ready_steps(pipe: Any) -> list[Any]:
 
 
 def _in_order(
-    steps: list[Any], reader: PairReader, batch_size: int, n_jobs: int | None
+    steps: list[Any], reader: PairReader, X: Any, batch_size: int, n_jobs: int | None
 ) -> Iterator[Result]:
     """Transformed batches, in order; never more in memory than the jobs can work on."""
     starts = range(0, len(reader), batch_size)
     at_once = effective_n_jobs(n_jobs)
     at_once = 2 * at_once if at_once > 1 else 1
+    spacing = X.spacing if isinstance(X, Pairs) else None
     with Parallel(n_jobs=n_jobs) as parallel:
         for group in range(0, len(starts), at_once):
             yield from parallel(
-                delayed(_through)(steps, start, reader[start : start + batch_size])
+                delayed(_through)(
+                    steps,
+                    start,
+                    reader[start : start + batch_size],
+                    None if spacing is None else spacing[start : start + batch_size],
+                )
                 for start in starts[group : group + at_once]
             )
 
 
 @with_default_floats
-def _through(steps: list[Any], start: int, block: NDArray[np.float32]) -> Result:
+def _through(steps: list[Any], start: int, block: NDArray[np.float32], spacing: Spacing) -> Result:
     """One batch through all steps; for each step the rows of X that it has to name."""
     named: list[list[int]] = []
     try:
         for step in steps:
             rows: Any = ()
             if isinstance(step, BasePairedTransformer):
-                block, rows = step._transform_block(np.asarray(check_pairs(block)))
+                block = np.asarray(check_pairs(block))
+                if spacing is not None:
+                    spacing = step._spacing_after(spacing, block)
+                block, rows = step._transform_block(block)
             else:
-                block = step.transform(block)
+                before, block = np.shape(block), step.transform(block)
+                spacing = spacing if np.shape(block) == before else None
             named.append([start + int(row) for row in rows])
     except InvalidPairsError as error:
         raise InvalidPairsError(
             f"{type(step).__name__}, counting from row {start} of X as 0: {error}"
         ) from error
-    return np.asarray(block, dtype=np.float32), named
+    return np.asarray(block, dtype=np.float32), named, spacing
+
+
+def _check_units(steps: list[Any], units: str | None) -> None:
+    for step in steps:
+        if isinstance(step, BasePairedTransformer):
+            step._check_units(units)
+            units = step._units_after(units)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import (
     BOOLEAN,
@@ -29,7 +30,7 @@ from ctmri_detect.imageops.symmetry import mirror_contrast
 from ctmri_detect.scoring.evidence import fused_evidence, pool_top
 from ctmri_detect.scoring.reference import Reference, ReferenceBank, bank_rows
 from ctmri_detect.scoring.thresholds import conformal_offset
-from ctmri_detect.validation import PairReader, check_groups, check_pairs, plain_array
+from ctmri_detect.validation import PairReader, check_groups, check_pairs
 
 _BLOCK = 16  # samples at a time; a score never depends on its company
 Finish = Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 from skimage.measure import label, regionprops
 
-from ctmri_detect.validation import MODALITIES, plain_array
+from ctmri_detect._arrays import plain_array
+from ctmri_detect.validation import MODALITIES
 
 COLUMNS = ["sample", "region", "modality", "sign", "y", "x", "area_px", "area_mm2", "peak"]
 

@@ -11,6 +11,7 @@ from numpy.random import RandomState, SeedSequence
 from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
+from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._random import own_random_state
 from ctmri_detect.exceptions import InjectionError
@@ -22,7 +23,7 @@ from ctmri_detect.synthesis.catalogue import check_kinds, is_whole_slice
 from ctmri_detect.synthesis.kinds import SEVERITIES
 from ctmri_detect.synthesis.reading import check_ct_values, likeliest_sequence
 from ctmri_detect.synthesis.signals import SEQUENCES
-from ctmri_detect.validation import check_pairs, plain_array
+from ctmri_detect.validation import check_pairs
 
 __all__ = ["inject_anomalies"]
 

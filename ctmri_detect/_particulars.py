@@ -1,0 +1,143 @@
+"""What belongs to samples besides their values: checked once, where `Pairs` are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ctmri_detect._arrays import plain_array
+from ctmri_detect.exceptions import InvalidPairsError
+
+CT_UNITS = ("hu", "uint8")
+_MOST_NAMED = 5
+
+
+def wrapped(array: Any) -> Any:
+    """Something with shape, dtype and indexing, of four axes."""
+    lazy = all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__"))
+    array = array if lazy and isinstance(array.dtype, np.dtype) else np.asarray(plain_array(array))
+    if len(array.shape) != 4:
+        raise InvalidPairsError(
+            f"The array has shape {tuple(array.shape)}; expected (n_samples, n_modalities, height, "
+            "width). Stack the planes: np.stack([ct, mri], axis=1)."
+        )
+    if array.dtype.kind not in "fiub":
+        raise InvalidPairsError(
+            f"The array has dtype {array.dtype}; expected real numbers. Convert it: "
+            "array.astype('float32')."
+        )
+    return array
+
+
+def checked_groups(groups: Any, n: int) -> npt.NDArray[Any] | None:
+    """One name a sample, or nothing."""
+    if groups is None:
+        return None
+    groups = plain_array(groups)
+    names = np.asarray(groups, dtype=object if isinstance(groups, list | tuple) else None)
+    if names.shape != (n,):
+        raise InvalidPairsError(
+            f"groups has shape {names.shape}; expected ({n},), one patient a sample."
+        )
+    return names if names.dtype != object else _of_one_kind(names)
+
+
+def _of_one_kind(names: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Text or whole numbers where all are, so that they sort and print as such."""
+    for kind in (str, int):
+        if all(isinstance(name, kind) and not isinstance(name, bool) for name in names):
+            return names.astype(kind)
+    return names
+
+
+def checked_spacing(spacing: Any, n: int) -> npt.NDArray[np.float64] | None:
+    """Row and column spacing of each sample, in mm, or nothing."""
+    if spacing is None:
+        return None
+    values = np.asarray(plain_array(spacing), dtype=np.float64)
+    if values.shape == (n,) and n != 2:
+        values = values[:, None]
+    if values.ndim > 2 or not (np.isfinite(values) & (values > 0)).all():
+        raise InvalidPairsError(
+            f"spacing has shape {values.shape} and holds {values.ravel()[:_MOST_NAMED].tolist()}; "
+            f"expected mm above 0: one number, (row, column), or an array ({n}, 2)."
+        )
+    try:
+        return np.array(np.broadcast_to(values, (n, 2)))
+    except ValueError as error:
+        raise InvalidPairsError(
+            f"spacing has shape {values.shape}; expected one number, (row, column), or an array "
+            f"({n}, 2), in mm."
+        ) from error
+
+
+def checked_units(ct_units: Any) -> str | None:
+    """Known units, or nothing."""
+    if ct_units not in (None, *CT_UNITS):
+        raise InvalidPairsError(
+            f"ct_units is {ct_units!r}; expected 'hu', 'uint8', or None where it is neither."
+        )
+    return ct_units
+
+
+def checked_modalities(modalities: Sequence[str] | None, n_planes: int) -> tuple[str, ...]:
+    """A name for each plane; two planes without names are CT and MRI."""
+    if modalities is None:
+        known = ("CT", "MRI") if n_planes == 2 else tuple(f"plane {i}" for i in range(n_planes))
+        return known
+    names = tuple(modalities) if not isinstance(modalities, str) else (modalities,)
+    if len(set(names)) != n_planes or not all(isinstance(name, str) for name in names):
+        raise InvalidPairsError(
+            f"modalities is {modalities!r}; expected {n_planes} different names, one a plane."
+        )
+    return names
+
+
+def checked_frame(frame: Any, n: int) -> pd.DataFrame | None:
+    """One row a sample, or nothing."""
+    if frame is None:
+        return None
+    if not isinstance(frame, pd.DataFrame) or len(frame) != n:
+        size = f" of {len(frame)} rows" if hasattr(frame, "__len__") else ""
+        raise InvalidPairsError(
+            f"frame is {type(frame).__name__}{size}; expected a DataFrame of {n} rows, one a "
+            "sample."
+        )
+    return frame.reset_index(drop=True)
+
+
+def check_alike(parts: Sequence[Any], same_patients: bool) -> None:
+    """Refuse sets that can't stand in one: other planes, grids or units, equal patient names."""
+    if not parts:
+        raise InvalidPairsError("Nothing to concatenate; expected at least one Pairs.")
+    for name, what in (
+        ("modalities", lambda part: part.modalities),
+        ("grid", lambda part: part.shape[2:]),
+        ("ct_units", lambda part: part.ct_units),
+        *((name, lambda part, name=name: getattr(part, name) is not None) for name in
+          ("groups", "spacing", "frame")),
+    ):  # fmt: skip
+        found = [what(part) for part in parts]
+        if any(value != found[0] for value in found):
+            known = name in ("groups", "spacing", "frame")
+            raise InvalidPairsError(
+                f"The sets differ in {name}: {found}{' (whether they have them)' * known}; "
+                "expected the same in all. Bring them to one form first, or set it with replace()."
+            )
+    if same_patients or parts[0].groups is None:
+        return
+    seen: set[str] = set()
+    for part in parts:
+        names = set(part.groups.astype(str))
+        if shared := sorted(seen & names):
+            raise InvalidPairsError(
+                f"{len(shared)} patient name(s) stand in two sets: "
+                f"{', '.join(shared[:_MOST_NAMED])}{', ...' * (len(shared) > _MOST_NAMED)}; "
+                "expected different names for different people. If they are the same people: "
+                "same_patients=True. If not, rename them with replace(groups=...)."
+            )
+        seen |= names

@@ -1,0 +1,98 @@
+"""Arrays that `Pairs` wrap: joined without a copy, and sent to another process."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+
+
+class Stacked:
+    """Several array-likes, one after the other, read as one along axis 0.
+
+    Parameters
+    ----------
+    parts : sequence of array-like
+        Of one shape but for the first axis.
+
+    Examples
+    --------
+    >>> Stacked([np.zeros((2, 3)), np.ones((2, 3))])[np.array([1, 2])].tolist()
+    [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+    """
+
+    def __init__(self, parts: Sequence[Any]) -> None:
+        self.parts = list(parts)
+        self.ends = np.cumsum([len(part) for part in self.parts])
+        self.shape = (int(self.ends[-1]), *self.parts[0].shape[1:])
+        self.dtype = np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Rows) -> npt.NDArray[np.float32]:
+        out = np.empty((len(rows), *self.shape[1:]), np.float32)
+        place = np.searchsorted(self.ends, rows, side="right")
+        for i, part in enumerate(self.parts):
+            if (here := place == i).any():
+                start = self.ends[i] - len(part)
+                out[here] = np.asarray(part[rows[here] - start])
+        return out
+
+
+def packed(array: Any, rows: Rows) -> dict[str, Any]:
+    """What a pickle holds of an array and the rows chosen of it: values, or where they lie.
+
+    Raises
+    ------
+    TypeError
+        For an array that can neither be copied in part nor be opened again.
+    """
+    if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.filename:
+        where = {"path": str(Path(array.filename).absolute()), "offset": array.offset}
+        where |= {"dtype": array.dtype, "shape": array.shape}
+        return {"memmap": where | {"order": "F" if np.isfortran(array) else "C"}, "rows": rows}
+    if isinstance(array, np.ndarray):
+        return {"array": np.ascontiguousarray(array[rows]), "rows": np.arange(len(rows))}
+    if isinstance(array, Stacked):
+        return {"array": array, "rows": rows}
+    package = type(array).__module__.partition(".")[0]
+    if package == "h5py":
+        return {"h5py": {"path": array.file.filename, "name": array.name}, "rows": rows}
+    if package == "zarr":
+        return {"array": array, "rows": rows}
+    raise TypeError(
+        f"Pairs over {type(array).__module__}.{type(array).__name__} can't be sent to another "
+        "process; expected numpy, memmap, zarr or h5py. Write them to a file first: "
+        "preprocessing.transform_to(pipe, X, path)."
+    )
+
+
+def unpacked(state: dict[str, Any]) -> tuple[Any, Rows]:
+    """The array and the rows of a pickle.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the file of a memmap is gone.
+    """
+    if "memmap" in state:
+        where = dict(state["memmap"])
+        path = where.pop("path")
+        if not Path(path).exists():
+            raise FileNotFoundError(
+                f"The pairs lie in {path}, which is not there any more. Bring the file back, or "
+                "write the pairs again."
+            )
+        return np.memmap(path, mode="r", **where), state["rows"]
+    if "h5py" in state:
+        import h5py
+
+        return h5py.File(state["h5py"]["path"])[state["h5py"]["name"]], state["rows"]
+    return state["array"], state["rows"]

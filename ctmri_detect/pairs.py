@@ -1,0 +1,272 @@
+"""Pairs: samples together with what belongs to them, so that nothing gets lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ctmri_detect._arrays import plain_array
+from ctmri_detect._particulars import (
+    check_alike,
+    checked_frame,
+    checked_groups,
+    checked_modalities,
+    checked_spacing,
+    checked_units,
+    wrapped,
+)
+from ctmri_detect._stored import Stacked, packed, unpacked
+
+__all__ = ["Pairs"]
+
+_PARTICULARS = ("groups", "spacing", "ct_units", "modalities", "frame")
+
+
+class Pairs:
+    """CT-MRI pairs that know their patients, pixel size, units and names.
+
+    An array-like view: it reads what it wraps only when values are asked for, so a memmap, zarr or
+    h5py array stays on disk. scikit-learn can split it: every part keeps its patients.
+
+    Parameters
+    ----------
+    array : array-like of shape (n_samples, n_modalities, height, width)
+        Anything with shape, dtype and indexing along axis 0: numpy, memmap, zarr, h5py. Lists,
+        masked arrays and torch tensors become numpy arrays.
+    groups : array-like of shape (n_samples,), default=None
+        Patient of each sample; None where they are not known.
+    spacing : float, (row, column) or array of shape (n_samples, 2), default=None
+        Distance of the pixels in mm.
+    ct_units : {"hu", "uint8"}, default=None
+        Units of the CT; None where they are neither, as after a window.
+    modalities : sequence of str, default=None
+        Names of the planes. None: two planes are CT and MRI.
+    frame : DataFrame of n_samples rows, default=None
+        More about each sample, such as `volume` and `z_mm`.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype
+        Always float32: values are converted as they are read.
+    groups : ndarray of shape (n_samples,) or None
+    spacing : float64 ndarray of shape (n_samples, 2) or None
+    ct_units : str or None
+    modalities : tuple of str
+    frame : DataFrame or None
+
+    Raises
+    ------
+    InvalidPairsError
+        Where a particular does not fit the array.
+
+    Notes
+    -----
+    Along axis 0, a slice, a list, or an integer or boolean array, alone or with ``...``, gives
+    `Pairs`. An integer gives one float32 array, and so does a loop over the pairs. Any other index
+    gives a plain float32 array. There is no arithmetic: take ``numpy.asarray(pairs)``.
+
+    ``GroupKFold`` and ``cv=5`` of scikit-learn don't look for patients in X: use the splitters of
+    `ctmri_detect.model_selection`. A step of somebody else's that returns an array loses the
+    patients, and `fit` warns then. Array API dispatch of scikit-learn refuses pairs.
+
+    Pickling takes the chosen samples only. A memmap or an h5py array is not copied: it is opened
+    again by its path.
+
+    Examples
+    --------
+    >>> pairs = Pairs(np.zeros((4, 2, 8, 8)), groups=["a", "a", "b", "c"], ct_units="hu")
+    >>> part = pairs[[3, 0]]
+    >>> part.shape, part.groups.tolist(), part.ct_units
+    ((2, 2, 8, 8), ['c', 'a'], 'hu')
+    >>> pairs[0].shape, pairs[:, 1].shape, pairs[:2, :, ::2].shape
+    ((2, 8, 8), (4, 8, 8), (2, 2, 4, 8))
+    """
+
+    _array: Any
+    _rows: npt.NDArray[np.int64]
+    groups: npt.NDArray[Any] | None
+    spacing: npt.NDArray[np.float64] | None
+    ct_units: str | None
+    modalities: tuple[str, ...]
+    frame: pd.DataFrame | None
+
+    def __init__(
+        self,
+        array: Any,
+        *,
+        groups: npt.ArrayLike | None = None,
+        spacing: npt.ArrayLike | None = None,
+        ct_units: str | None = None,
+        modalities: Sequence[str] | None = None,
+        frame: pd.DataFrame | None = None,
+    ) -> None:
+        if isinstance(array, Pairs):  # what is not given is kept
+            groups = array.groups if groups is None else groups
+            spacing = array.spacing if spacing is None else spacing
+            ct_units = array.ct_units if ct_units is None else ct_units
+            modalities = array.modalities if modalities is None else modalities
+            frame = array.frame if frame is None else frame
+            self._array, self._rows = array._array, array._rows
+        else:
+            self._array = wrapped(array)
+            self._rows = np.arange(int(self._array.shape[0]))
+        self.groups = checked_groups(groups, len(self))
+        self.spacing = checked_spacing(spacing, len(self))
+        self.ct_units = checked_units(ct_units)
+        self.modalities = checked_modalities(modalities, self.shape[1])
+        self.frame = checked_frame(frame, len(self))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Samples, planes, height, width."""
+        return (len(self._rows), *(int(side) for side in self._array.shape[1:]))
+
+    @property
+    def ndim(self) -> int:
+        """Always 4."""
+        return 4
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Always float32."""
+        return np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        patients = "unknown" if self.groups is None else len(np.unique(self.groups.astype(str)))
+        return (
+            f"Pairs(shape={self.shape}, modalities={self.modalities}, patients={patients}, "
+            f"ct_units={self.ct_units!r})"
+        )
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        for i in range(len(self)):
+            yield self._read(self._rows[i : i + 1])[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError("Pairs are read and converted as an array: copy=False can't be kept.")
+        return np.asarray(self._read(self._rows), dtype=dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        first, others = (key[0], key[1:]) if isinstance(key, tuple) and key else (key, ())
+        if first is Ellipsis or first is None:
+            return self._read(self._rows)[key]
+        positions = self._chosen(first)
+        one = np.ndim(positions) == 0
+        if one or (others and others != (Ellipsis,)):
+            block = self._read(self._rows[np.atleast_1d(positions)])
+            return block[(0 if one else slice(None), *others)]
+        return self._part(positions)
+
+    def _chosen(self, key: Any) -> Any:
+        """Positions that an index of axis 0 means."""
+        key = plain_array(key)
+        if isinstance(key, list) and not key:
+            return np.arange(0)
+        if np.ndim(key) > 1:
+            raise IndexError(f"Index of {np.ndim(key)} dimensions; expected one along the samples.")
+        return np.arange(len(self))[key]
+
+    def _part(self, positions: npt.NDArray[np.int64]) -> Pairs:
+        part = object.__new__(Pairs)
+        part._array, part._rows = self._array, self._rows[positions]
+        part.groups = None if self.groups is None else self.groups[positions]
+        part.spacing = None if self.spacing is None else self.spacing[positions]
+        part.ct_units, part.modalities = self.ct_units, self.modalities
+        part.frame = None
+        if self.frame is not None:
+            part.frame = self.frame.iloc[positions].reset_index(drop=True)
+        return part
+
+    def _read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        ordered, inverse = np.unique(rows, return_inverse=True)  # h5py wants increasing rows
+        whole = len(ordered) == len(self._array) and isinstance(self._array, np.ndarray)
+        # too large for float32 becomes infinity, which detectors refuse; too small becomes 0
+        with np.errstate(over="ignore", under="ignore"):
+            found = self._array if whole else self._array[ordered]
+            block = np.array(plain_array(found), dtype=np.float32)
+        return block if np.array_equal(ordered, rows) else block[inverse]
+
+    def replace(self, **particulars: Any) -> Pairs:
+        """The same samples with other particulars; None takes one away.
+
+        Parameters
+        ----------
+        **particulars
+            Any of groups, spacing, ct_units, modalities, frame.
+
+        Examples
+        --------
+        >>> Pairs(np.zeros((2, 2, 8, 8))).replace(groups=["a", "b"]).groups.tolist()
+        ['a', 'b']
+        """
+        if unknown := [name for name in particulars if name not in _PARTICULARS]:
+            raise TypeError(
+                f"Pairs have no {', '.join(unknown)}; expected some of {', '.join(_PARTICULARS)}."
+            )
+        kept = {name: getattr(self, name) for name in _PARTICULARS} | particulars
+        return Pairs(self._bare(), **kept)
+
+    def _bare(self) -> Pairs:
+        """The same samples and names of planes, nothing else known."""
+        bare = self._part(np.arange(len(self)))
+        bare.groups = bare.spacing = bare.ct_units = bare.frame = None
+        return bare
+
+    @staticmethod
+    def concatenate(pairs: Sequence[Pairs], *, same_patients: bool = False) -> Pairs:
+        """All samples of several `Pairs`, one after the other; nothing is copied.
+
+        Parameters
+        ----------
+        pairs : sequence of Pairs
+            Of the same planes, grid and units.
+        same_patients : bool, default=False
+            Whether a patient's name in two of them means the same person. By default that is an
+            error, because two hospitals count from 1. To keep them apart, rename first:
+            ``pairs.replace(groups=[f"a-{p}" for p in pairs.groups])``.
+
+        Raises
+        ------
+        InvalidPairsError
+            Where they don't fit together. Particulars that only some have are an error, too.
+
+        Examples
+        --------
+        >>> a = Pairs(np.zeros((2, 2, 8, 8)), groups=["p1", "p2"])
+        >>> b = Pairs(np.ones((1, 2, 8, 8)), groups=["p3"])
+        >>> Pairs.concatenate([a, b]).groups.tolist()
+        ['p1', 'p2', 'p3']
+        """
+        parts = [part if isinstance(part, Pairs) else Pairs(part) for part in pairs]
+        check_alike(parts, same_patients)
+        first = parts[0]
+        return Pairs(
+            Stacked([part._bare() for part in parts]),
+            groups=_joined([part.groups for part in parts]),
+            spacing=_joined([part.spacing for part in parts]),
+            ct_units=first.ct_units,
+            modalities=first.modalities,
+            frame=None if first.frame is None else pd.concat([part.frame for part in parts]),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: getattr(self, name) for name in _PARTICULARS}
+        return state | packed(self._array, self._rows)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name in _PARTICULARS:
+            setattr(self, name, state[name])
+        self._array, self._rows = unpacked(state)
+
+
+def _joined(values: list[Any]) -> Any:
+    return None if values[0] is None else np.concatenate(values)
