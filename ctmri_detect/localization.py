@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from ctmri_detect.base import BasePairedDetector
+from ctmri_detect._arrays import plain_array
+from ctmri_detect.base import DETECTED, BasePairedDetector, joined
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.preprocessing._steps import flat_steps
 from ctmri_detect.scoring import region_table
@@ -69,8 +71,51 @@ def explain(estimator: Any, X: Any, *, threshold: float = 3.0, spacing: Any = No
     Bunch
         `z_maps` (float32 ``(n, 2, height, width)``) and `regions` (DataFrame).
     """
-    maps = _localise(estimator, X, "_z_maps")
+    maps = _localise(estimator, X, "z_maps")
     return Bunch(z_maps=maps, regions=region_table(maps, threshold=threshold, spacing=spacing))
+
+
+def iter_detect(estimator: Any, X: Any, *, threshold: float = 3.0) -> Iterator[Bunch]:
+    """Everything about each block of samples, maps on the grid of `X`, from one pass.
+
+    Takes what `anomaly_map` takes, and `threshold` as the detector's own ``iter_detect`` does.
+
+    Yields
+    ------
+    Bunch
+        What the detector's ``iter_detect`` yields; `anomaly_map`, `z_maps` and `regions` on the
+        grid of `X`.
+    """
+    steps, detector = _walk(estimator)
+    inputs, prepared = _prepared(steps, X)
+    for block in detector.iter_detect(prepared, threshold=threshold):
+        for name in ("anomaly_map", "z_maps"):
+            block[name] = _walked_back(block[name], steps, [each[block.samples] for each in inputs])
+        if steps:
+            regions = region_table(block.z_maps, threshold=threshold)
+            block.regions = regions.assign(sample=block.samples[regions["sample"]])
+        yield block
+
+
+def detect(
+    estimator: Any, X: Any, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+) -> Bunch:
+    """Everything about all samples, maps on the grid of `X`, from one pass.
+
+    Takes what `anomaly_map` takes; `include` and `threshold` as the detector's own ``detect``.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from ctmri_detect import AtlasDetector
+    >>> from ctmri_detect.preprocessing import Resize
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 32, 32))
+    >>> model = make_pipeline(Resize(16), AtlasDetector()).fit(X, atlasdetector__groups=range(20))
+    >>> found = detect(model, X, include=["prediction", "anomaly_map"])
+    >>> found.prediction.shape, found.anomaly_map.shape
+    ((20,), (20, 32, 32))
+    """
+    return joined(iter_detect(estimator, X, threshold=threshold), include)
 
 
 def last_step(estimator: Any) -> Any:
@@ -106,15 +151,26 @@ def ct_units_taken(estimator: Any) -> str | None:
 
 def _localise(estimator: Any, X: Any, verb: str) -> npt.NDArray[np.float32]:
     steps, detector = _walk(estimator)
+    inputs, prepared = _prepared(steps, X)
+    return _walked_back(getattr(detector, verb)(prepared), steps, inputs)
+
+
+def _prepared(steps: list[Any], X: Any) -> tuple[list[Any], Any]:
+    """What each step is given, and what the detector is given."""
+    X = X if hasattr(X, "shape") else np.asarray(plain_array(X))
     inputs = []
     for step in steps:
         inputs.append(X)
         X = _transformed(step, X)
-    maps = getattr(detector, verb)(X)
+    return inputs, X
+
+
+def _walked_back(maps: Any, steps: list[Any], inputs: list[Any]) -> npt.NDArray[np.float32]:
+    """Maps on the detector's grid, taken to that of the first step's input."""
     for step, before in zip(reversed(steps), reversed(inputs), strict=True):
         if hasattr(step, "inverse_transform_map"):
             maps = step.inverse_transform_map(maps, before)
-    return maps
+    return np.asarray(maps)
 
 
 def _transformed(step: Any, X: Any) -> Any:

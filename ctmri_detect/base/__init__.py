@@ -1,7 +1,8 @@
 """The base classes of everything that takes pairs."""
 
+from ctmri_detect.base._detected import DETECTED, joined
 from ctmri_detect.base.detector import BasePairedDetector
 from ctmri_detect.base.estimator import PairedTags
 from ctmri_detect.base.transformer import BasePairedTransformer
 
-__all__ = ["BasePairedDetector", "BasePairedTransformer", "PairedTags"]
+__all__ = ["DETECTED", "BasePairedDetector", "BasePairedTransformer", "PairedTags", "joined"]

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import Lock
 from typing import Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import OutlierMixin, clone
-from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._calibration import held_out_residuals, patient_codes
-from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
-from ctmri_detect._threads import map_threads
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.base.estimator import PairedEstimator
+from ctmri_detect.base.verbs import Verbs
 from ctmri_detect.exceptions import InvalidPairsError, LabelsWarning, MissingModalityError
-from ctmri_detect.scoring import MapScoring, region_table
+from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import (
     PairReader,
     check_groups,
@@ -33,7 +28,7 @@ from ctmri_detect.validation import (
 )
 
 
-class BasePairedDetector(OutlierMixin, PairedEstimator):
+class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
     """Base of all detectors of anomalies in pairs.
 
     A detector writes ``_fit(X)`` and ``_residual(X)``: `X` is a `PairReader` in the first
@@ -47,8 +42,6 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
     _resolved: ClassVar[dict[str, str]] = {"map_scoring": "_default_map_scoring"}
     _trains = True  # whether training residuals flatter, so that patients are held out
     _cross_fits = False  # whether fitting is so cheap that each quarter is held out in turn
-    _block = 16  # samples scored at a time, the last block padded
-    _threaded = False  # whether `_residual` is numpy's work, which several threads can share
 
     map_scoring: MapScoring | None
 
@@ -57,9 +50,6 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
 
     def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
         """A look at all training pairs and their patients, once a `fit`; may warn."""
-
-    def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        raise NotImplementedError(f"{type(self).__name__} has to write _residual(X).")
 
     def _default_map_scoring(self) -> MapScoring:
         return MapScoring()
@@ -137,141 +127,11 @@ class BasePairedDetector(OutlierMixin, PairedEstimator):
         scoring.fit(residual, reader.take(rows), codes[rows])
         self.map_scoring_, self.offset_ = scoring, scoring.offset_
 
-    @final
-    def residual_map(self, X: Any) -> npt.NDArray[np.float32]:
-        """How far each plane deviates from what the detector expects.
-
-        Returns
-        -------
-        float32 array (n_samples, 2, height, width)
-            Positive = brighter than expected, where the method has a sign; NaN where nothing
-            was observed.
-        """
-        return self._residual_of(self._ready(X))
-
-    @final
-    def anomaly_map(self, X: Any) -> npt.NDArray[np.float32]:
-        """Where each sample deviates: float32 ``(n, height, width)``, high = anomalous.
-
-        In standard deviations of what healthy slices leave; NaN where neither plane was
-        observed.
-        """
-        return self._scored(X, self._scoring.anomaly_map)
-
-    @final
-    def score_samples(self, X: Any) -> npt.NDArray[np.float64]:
-        """Minus the pooled evidence of each sample: float64 ``(n,)``, high = normal."""
-        return self._scored(X, self._scoring.score_samples)
-
-    @final
-    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
-        """``score_samples(X) - offset_``: float64 ``(n,)``, below 0 = anomalous.
-
-        Infinite where `offset_` is ``-inf`` (too few held-out slices for a threshold):
-        `score_samples` ranks then, too.
-        """
-        return self.score_samples(X) - self.offset_
-
-    @final
-    def predict(self, X: Any) -> npt.NDArray[np.int64]:
-        """+1 for normal, -1 for anomalous samples: int ``(n,)``."""
-        return np.where(self.decision_function(X) < 0, -1, 1).astype(np.int64)
-
-    @final
-    def _z_maps(self, X: Any) -> npt.NDArray[np.float32]:
-        """Signed z of each plane: float32 ``(n, 2, height, width)``, positive = brighter."""
-        return self._scored(X, self._scoring.z_maps)
-
-    @final
-    @with_default_floats
-    def explain(self, X: Any, *, threshold: float = 3.0, spacing: Any = None) -> Bunch:
-        """Which modality deviates, where, and in which direction.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, 2, height, width)
-        threshold : float, default=3.0
-            Least absolute z of a region's pixels.
-        spacing : float or array (n_samples,), default=None
-            Millimetres a pixel; adds the column `area_mm2`.
-
-        Returns
-        -------
-        Bunch
-            `z_maps` (float32 ``(n, 2, h, w)``, signed) and `regions` (DataFrame: sample,
-            region, modality, sign, y, x, area_px, area_mm2, peak).
-        """
-        maps = self._z_maps(X)
-        return Bunch(z_maps=maps, regions=region_table(maps, threshold=threshold, spacing=spacing))
-
-    @final
-    def rescore(self, **params: Any) -> Any:
-        """Change `MapScoring` settings of the fitted detector; the model is not fitted again.
-
-        Parameters
-        ----------
-        **params
-            Parameters of `MapScoring`, such as ``pool_fraction=0.05`` or
-            ``false_positive_rate=0.01``.
-
-        Returns
-        -------
-        self
-        """
-        scoring = clone(self._scoring).set_params(**params)
-        scoring.fit_again(self._scoring)
-        self.map_scoring_, self.offset_ = scoring, scoring.offset_
-        return self
-
-    @property
-    def _scoring(self) -> MapScoring:
-        check_is_fitted(self, "map_scoring_")
-        return self.map_scoring_
-
     def _check(self, X: Any, min_samples: int = 1) -> PairReader:
         reader = check_pairs(X, min_samples=min_samples)
         if not self.__sklearn_tags__().missing_modality:
             _refuse_missing(reader, type(self).__name__)
         return reader
-
-    def _ready(self, X: Any) -> PairReader:
-        check_is_fitted(self, "map_scoring_")
-        reader = self._check(X)
-        if reader.shape[2:] != self.image_shape_:
-            raise InvalidPairsError(
-                f"X has planes of {reader.shape[2:]} pixels; {type(self).__name__} was fitted on "
-                f"{self.image_shape_}. Bring them to one grid, for example with make_preprocessor."
-            )
-        return reader
-
-    def _residual_of(self, reader: PairReader) -> npt.NDArray[np.float32]:
-        return np.concatenate(self._blockwise(reader, lambda residual, _: residual))
-
-    def _scored(self, X: Any, finish: Any) -> npt.NDArray[Any]:
-        """Score block by block: the residuals of all of X never stand in memory."""
-        return np.concatenate(self._blockwise(self._ready(X), finish))
-
-    @with_default_floats
-    def _blockwise(self, reader: PairReader, finish: Callable[..., Any]) -> list[Any]:
-        """What `finish` makes of residuals and pairs, in blocks; company changes nothing."""
-        reading = Lock()  # what X is read from need not bear two threads
-
-        def one(start: int) -> Any:
-            with reading:
-                rows = np.minimum(np.arange(start, start + self._block), len(reader) - 1)
-                block = reader[rows]
-            residual, real = self._residual_block(block), min(self._block, len(reader) - start)
-            return finish(residual[:real], PairReader(block[:real]))
-
-        starts = range(0, len(reader), self._block)
-        return map_threads(one, starts) if self._threaded else [one(start) for start in starts]
-
-    def _residual_block(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Residuals of a block of the one fixed length."""
-        with np.errstate(over="ignore"):  # too large for float32 becomes infinity, then 0
-            residual = np.asarray(self._residual(block), dtype=np.float32)
-        residual = np.nan_to_num(residual, posinf=0.0, neginf=0.0)
-        return np.where(np.isnan(block), np.float32(np.nan), residual)
 
 
 def _rows_to_learn_from(y: Any, n_samples: int) -> npt.NDArray[np.int64]:

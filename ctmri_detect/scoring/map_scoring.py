@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._arrays import plain_array
@@ -33,7 +34,7 @@ from ctmri_detect.scoring.thresholds import conformal_offset
 from ctmri_detect.validation import PairReader, check_groups, check_pairs
 
 _BLOCK = 16  # samples at a time; a score never depends on its company
-Finish = Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
+Finish = Callable[[npt.NDArray[np.float32]], Any]
 
 
 class MapScoring(CheckedParameters, BaseEstimator):
@@ -196,7 +197,8 @@ class MapScoring(CheckedParameters, BaseEstimator):
         blocks = np.split(self.residual_, range(_BLOCK, len(self.residual_), _BLOCK))
         evidence = np.concatenate(map_threads(self._evidence, blocks))
         self.bank_.fit(evidence, self.descriptors_, self.codes_)
-        self.calibration_scores_ = self._gather(self.residual_, self.descriptors_, self._score)
+        scores = self._gather(self.residual_, self.descriptors_, self._score)
+        self.calibration_scores_ = np.concatenate(scores)
         self.offset_ = conformal_offset(self.calibration_scores_, self.false_positive_rate)
         return self
 
@@ -208,7 +210,7 @@ class MapScoring(CheckedParameters, BaseEstimator):
         float32 array (n, 2, height, width)
             Positive = brighter than expected; NaN where nothing was observed.
         """
-        return self._judged(residual, X, _signed)
+        return np.concatenate(self._judged(residual, X, _signed))
 
     def anomaly_map(self, residual: npt.NDArray[np.float32], X: Any) -> npt.NDArray[np.float32]:
         """Root of the evidence, planes fused; in units of z.
@@ -218,7 +220,7 @@ class MapScoring(CheckedParameters, BaseEstimator):
         float32 array (n, height, width)
             From 0 to `clip`, high = anomalous; NaN where neither plane was observed.
         """
-        return self._judged(residual, X, self._map)
+        return np.concatenate(self._judged(residual, X, self._map))
 
     def score_samples(self, residual: npt.NDArray[np.float32], X: Any) -> npt.NDArray[np.float64]:
         """Minus the pooled evidence.
@@ -228,9 +230,25 @@ class MapScoring(CheckedParameters, BaseEstimator):
         float64 array (n,)
             From ``-clip**2`` to 0, high = normal.
         """
-        return self._judged(residual, X, self._score)
+        return np.concatenate(self._judged(residual, X, self._score))
 
-    def _judged(self, residual: Any, X: Any, finish: Finish) -> npt.NDArray[Any]:
+    def judge(self, residual: npt.NDArray[np.float32], X: Any) -> Bunch:
+        """Scores, anomaly maps and z-maps from one pass.
+
+        Returns
+        -------
+        Bunch
+            `score_samples`, `anomaly_map`, `z_maps`: what the methods of these names return.
+        """
+
+        def finish(z: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], ...]:
+            evidence = fused_evidence(z, self.fusion)
+            return -pool_top(evidence, self.pool_fraction), np.sqrt(evidence), _signed(z)
+
+        joined = map(np.concatenate, zip(*self._judged(residual, X, finish), strict=True))
+        return Bunch(**dict(zip(("score_samples", "anomaly_map", "z_maps"), joined, strict=True)))
+
+    def _judged(self, residual: Any, X: Any, finish: Finish) -> list[Any]:
         check_is_fitted(self, "residual_")
         reader = X if isinstance(X, PairReader) else check_pairs(X)
         return self._gather(_checked(residual, reader), _describe(reader), finish)
@@ -252,15 +270,17 @@ class MapScoring(CheckedParameters, BaseEstimator):
         residual: npt.NDArray[np.float32],
         descriptors: npt.NDArray[np.float64],
         finish: Finish,
-    ) -> npt.NDArray[Any]:
-        def one(start: int) -> npt.NDArray[Any]:
+    ) -> list[Any]:
+        """What `finish` makes of the z-maps, block by block."""
+
+        def one(start: int) -> Any:
             block = np.asarray(residual[start : start + _BLOCK], dtype=np.float32)
             rows = np.minimum(np.arange(start, start + _BLOCK), len(residual) - 1)
             z = self.bank_.standardise(self._evidence(block), descriptors[rows])
             z = smooth_observed(z, _observed(block)[:, None], self.smoothing)
             return finish(np.clip(z, -float(self.clip), float(self.clip), out=z))
 
-        return np.concatenate(map_threads(one, range(0, len(residual), _BLOCK)))
+        return map_threads(one, range(0, len(residual), _BLOCK))
 
     def _map(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return np.sqrt(fused_evidence(z, self.fusion))

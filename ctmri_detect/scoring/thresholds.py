@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, floor
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.exceptions import ThresholdWarning
 
-_ROUNDING = 1e-9  # 0.29 * 100 is 28.999999999999996, and 29 may be flagged
+_ROUNDING = 1e-9
 
 
 def conformal_offset(scores: npt.NDArray[np.float64], false_positive_rate: float) -> float:
@@ -52,7 +52,8 @@ def conformal_offset(scores: npt.NDArray[np.float64], false_positive_rate: float
     1.0
     """
     n = len(scores)
-    rank = min(floor(false_positive_rate * (n + 1) + _ROUNDING), n)
+    # p-values (k / (n + 1)) are compared with the rate as they are, rounding included
+    rank = int((np.arange(1, n + 1) / (n + 1) <= false_positive_rate).sum())
     if rank:
         return float(np.partition(scores, rank - 1)[rank - 1])
     if false_positive_rate > 0:
@@ -65,3 +66,38 @@ def conformal_offset(scores: npt.NDArray[np.float64], false_positive_rate: float
             ThresholdWarning,
         )
     return -np.inf
+
+
+def conformal_p_values(
+    scores: npt.NDArray[np.float64], calibration: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """How often a healthy slice would score as low as each of these.
+
+    Parameters
+    ----------
+    scores : float array (n,)
+        High = normal.
+    calibration : float array (m,)
+        Scores of healthy slices that the model did not see.
+
+    Returns
+    -------
+    float64 array (n,)
+        ``(1 + number of calibration scores at most as high) / (m + 1)``; small = anomalous.
+
+    Notes
+    -----
+    A p-value is at most `false_positive_rate` exactly where the score lies below
+    `conformal_offset` of that rate. None is below ``1 / (m + 1)``.
+
+    References
+    ----------
+    Vovk, Gammerman & Shafer (2005), Algorithmic learning in a random world, chapter 2.
+
+    Examples
+    --------
+    >>> conformal_p_values(np.array([-1.0, 2.0]), np.array([0.0, 1.0, 3.0]))
+    array([0.25, 0.75])
+    """
+    at_most = np.searchsorted(np.sort(calibration), scores, side="right")
+    return np.asarray((1 + at_most) / (len(calibration) + 1), dtype=np.float64)
