@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 
-from ctmri_detect.base import BasePairedDetector, BasePairedTransformer, PairedTags
+from ctmri_detect.base import BasePairedDetector, BasePairedTransformer, PairedTags, Traits
 from ctmri_detect.exceptions import FewPatientsWarning, InvalidPairsError, MissingModalityError
 from ctmri_detect.scoring import MapScoring
 
@@ -55,15 +55,15 @@ class Spy(BasePairedDetector):
 
 
 class Cheap(Spy):
-    _cross_fits = True
+    traits = Traits(cheap=True)
 
 
 class Untrained(Spy):
-    _trains = False
+    traits = Traits(trains=False)
 
 
 class Half(Spy):
-    _tags = {"missing_modality": True, "localizes": False}  # noqa: RUF012
+    traits = Traits(missing_modality=True, localizes=False)
 
 
 class Broken(Spy):
@@ -346,7 +346,7 @@ def test_rescore_moves_the_threshold_without_the_model(fitted):
 def test_tags_are_of_pairs():
     tags = get_tags(Spy())
     assert isinstance(tags, PairedTags)
-    assert (tags.missing_modality, tags.localizes, tags.joint) == (False, True, False)
+    assert (tags.missing_modality, tags.localizes) == (False, True)
     assert (get_tags(Half()).missing_modality, get_tags(Half()).localizes) == (True, False)
     assert tags.estimator_type == "outlier_detector"
     assert tags.input_tags.allow_nan

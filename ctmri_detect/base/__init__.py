@@ -3,6 +3,14 @@
 from ctmri_detect.base._detected import DETECTED, joined
 from ctmri_detect.base.detector import BasePairedDetector
 from ctmri_detect.base.estimator import PairedTags
+from ctmri_detect.base.traits import Traits
 from ctmri_detect.base.transformer import BasePairedTransformer
 
-__all__ = ["DETECTED", "BasePairedDetector", "BasePairedTransformer", "PairedTags", "joined"]
+__all__ = [
+    "DETECTED",
+    "BasePairedDetector",
+    "BasePairedTransformer",
+    "PairedTags",
+    "Traits",
+    "joined",
+]

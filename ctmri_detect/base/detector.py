@@ -35,13 +35,12 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
     (``X[rows]`` and ``X.blocks()`` give float32, `numpy.asarray` all of it, ``X.groups`` the
     patient of each sample) and a float32 array
     ``(n, 2, height, width)`` in the second, which returns how far each plane deviates from what
-    the detector expects. The public verbs live here once, and are final.
+    the detector expects. Its `traits` say what the base class has to know of it. The public
+    verbs live here once, and are final.
     """
 
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}
     _resolved: ClassVar[dict[str, str]] = {"map_scoring": "_default_map_scoring"}
-    _trains = True  # whether training residuals flatter, so that patients are held out
-    _cross_fits = False  # whether fitting is so cheap that each quarter is held out in turn
 
     map_scoring: MapScoring | None
 
@@ -121,15 +120,15 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
             self._residual_of,
             reader,
             codes,
-            trains=self._trains,
-            cross_fits=self._cross_fits,
+            trains=self.traits.trains,
+            cross_fits=self.traits.cheap,
         )
         scoring.fit(residual, reader.take(rows), codes[rows])
         self.map_scoring_, self.offset_ = scoring, scoring.offset_
 
     def _check(self, X: Any, min_samples: int = 1) -> PairReader:
         reader = check_pairs(X, min_samples=min_samples)
-        if not self.__sklearn_tags__().missing_modality:
+        if not self.traits.missing_modality:
             _refuse_missing(reader, type(self).__name__)
         return reader
 
@@ -163,5 +162,5 @@ def _refuse_missing(reader: PairReader, name: str) -> None:
         raise MissingModalityError(
             f"A modality is missing in samples {shown}{' ...' if len(rows) > 10 else ''}; {name} "
             "compares CT with MRI and needs both. Leave these samples out, or take a detector "
-            "with the tag missing_modality, such as AtlasDetector."
+            "whose traits say missing_modality, such as AtlasDetector."
         )

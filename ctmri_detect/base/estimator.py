@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 
 from ctmri_detect._parameters import CheckedParameters, OneOf, check_value
+from ctmri_detect.base.traits import Traits
 
 
 @dataclass(slots=True)
@@ -17,19 +18,22 @@ class PairedTags(Tags):
 
     missing_modality: bool = False  # scores samples of which one plane is missing
     localizes: bool = True  # its map says where, not only whether
-    joint: bool = False  # its evidence is about both planes together
 
 
 class PairedEstimator(CheckedParameters, BaseEstimator):
     """Tags of pairs, and nested parameters that reach into a default."""
 
-    _tags: ClassVar[dict[str, bool]] = {}
+    traits = Traits()
     _resolved: ClassVar[dict[str, str]] = {}  # parameter -> name of the method with its default
 
     def __sklearn_tags__(self) -> PairedTags:
         tags = super().__sklearn_tags__()
         own = {f.name: getattr(tags, f.name) for f in fields(Tags)}
-        paired = PairedTags(**own, **self._tags)
+        paired = PairedTags(
+            **own,
+            missing_modality=self.traits.missing_modality,
+            localizes=self.traits.localizes,
+        )
         paired.input_tags.two_d_array = False
         paired.input_tags.three_d_array = False
         paired.input_tags.allow_nan = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags, PlainOutput
+from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.validation import PairReader, check_pairs
@@ -34,7 +35,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     and one warning names rows of `X`.
     """
 
-    _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
+    traits = Traits(missing_modality=True)
     _block = 64  # samples transformed at a time
 
     def __sklearn_tags__(self) -> PairedTags:

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._threads import map_threads, threads_allowed
 from ctmri_detect.base._detected import DETECTED, joined
+from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.scoring import MapScoring, conformal_p_values, region_table
 from ctmri_detect.validation import (
@@ -29,8 +30,8 @@ class Verbs:
     """
 
     _block = 16  # samples scored at a time, the last block padded
-    _threaded = False  # whether `_residual` is numpy's work, which several threads can share
 
+    traits: Traits
     map_scoring_: MapScoring
     offset_: float
     image_shape_: tuple[int, ...]
@@ -120,7 +121,7 @@ class Verbs:
             `sample` counts rows of X).
         """
         reader, scoring = self._ready(X), self._scoring
-        at_once = self._block * (threads_allowed() if self._threaded else 1)
+        at_once = self._block * (threads_allowed() if self.traits.threadsafe else 1)
         for start in range(0, len(reader), at_once):
             rows = np.arange(start, min(start + at_once, len(reader)))
             for judged in self._blockwise(reader.take(rows), scoring.judge):
@@ -245,7 +246,9 @@ class Verbs:
             return finish(residual[:real], PairReader(block[:real]))
 
         starts = range(0, len(reader), self._block)
-        return map_threads(one, starts) if self._threaded else [one(start) for start in starts]
+        return (
+            map_threads(one, starts) if self.traits.threadsafe else [one(start) for start in starts]
+        )
 
     def _residual_block(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Residuals of a block of the one fixed length."""

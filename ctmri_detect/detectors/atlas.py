@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._parameters import Constraints
-from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.imageops.position import position_statistics
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader
@@ -54,9 +54,7 @@ class AtlasDetector(BasePairedDetector):
     ['MRI', 'brighter']
     """
 
-    _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
-    _trains = False
-    _threaded = True
+    traits = Traits(trains=False, threadsafe=True, missing_modality=True)
 
     _parameter_constraints: ClassVar[Constraints] = {"map_scoring": [MapScoring, None]}
 

@@ -23,7 +23,7 @@ from ctmri_detect._parameters import (
     number,
 )
 from ctmri_detect._random import isolated_generators, own_random_state
-from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.base.estimator import PlainOutput
 from ctmri_detect.detectors import _autoencoder_parts as parts
 from ctmri_detect.detectors._standardise import standardise
@@ -134,7 +134,7 @@ class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
     ((3, 16, 16), (20, 8))
     """
 
-    _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
+    traits = Traits(missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
         "objective": [OneOf(*parts.OBJECTIVES)],
         "predict_variance": [*BOOLEAN, None],

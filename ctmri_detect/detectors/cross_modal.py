@@ -21,7 +21,7 @@ from ctmri_detect._parameters import (
 )
 from ctmri_detect._random import own_random_state
 from ctmri_detect._warnings import warn_user
-from ctmri_detect.base import BasePairedDetector, PairedTags
+from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.datasets.pairing import pairing_verdict
 from ctmri_detect.detectors._alignment import registered
 from ctmri_detect.detectors._pixel_fit import fit_on_pixels
@@ -187,12 +187,15 @@ class CrossModalDetector(BasePairedDetector):
         self.random_state = random_state
 
     @property
-    def _cross_fits(self) -> bool:  # type: ignore[override]
-        return not self._is_unet
-
-    @property
-    def _threaded(self) -> bool:  # type: ignore[override]
-        return isinstance(self.predictor, str) and self.predictor == "pixel"
+    def traits(self) -> Traits:  # type: ignore[override]
+        """Cheap with pixel networks; a missing plane needs evidence from one plane alone."""
+        good = _EVIDENCE.is_satisfied_by(self.evidence)  # `fit` refuses anything else
+        chosen = tuple(self.evidence) if good else ()
+        return Traits(
+            cheap=not self._is_unet,
+            threadsafe=isinstance(self.predictor, str) and self.predictor == "pixel",
+            missing_modality="within" in chosen or "mismatch" not in chosen,
+        )
 
     @property
     def _is_unet(self) -> bool:
@@ -205,13 +208,6 @@ class CrossModalDetector(BasePairedDetector):
         if self._is_unet:
             return Training(max_epochs=60, batch_size=16, lr=3e-3, augmentation="flip")
         return Training(max_epochs=8, batch_size=2048, lr=5e-3, schedule="onecycle")
-
-    def __sklearn_tags__(self) -> PairedTags:
-        tags = super().__sklearn_tags__()
-        good = _EVIDENCE.is_satisfied_by(self.evidence)  # `fit` refuses anything else
-        chosen = tuple(self.evidence) if good else ()
-        tags.missing_modality = "within" in chosen or "mismatch" not in chosen
-        return tags
 
     def _check_parameters(self) -> None:
         check_training(self.training, self.random_state)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ctmri_detect._parameters import DEVICE, RANDOM_STATE, Constraints, OneOf, Such, integer
 from ctmri_detect._random import own_random_state
-from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.detectors._outlier import NAMES, is_outlier_estimator
 from ctmri_detect.detectors._patches import PatchScorer, upsampled
 from ctmri_detect.features.backbone import BackboneFeatures
@@ -98,7 +98,7 @@ class DeepFeatureDetector(BasePairedDetector):
     (3, 16, 16)
     """
 
-    _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
+    traits = Traits(missing_modality=True)
 
     _parameter_constraints: ClassVar[Constraints] = {
         "detector": [

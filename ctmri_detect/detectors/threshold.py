@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._parameters import Constraints
-from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader
 
@@ -51,8 +51,7 @@ class ThresholdDetector(BasePairedDetector):
     -1
     """
 
-    _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
-    _trains = False
+    traits = Traits(trains=False, missing_modality=True)
 
     _parameter_constraints: ClassVar[Constraints] = {"map_scoring": [MapScoring, None]}
 

@@ -97,4 +97,4 @@ class Prepared:
 def localizes(estimator: Any) -> bool:
     """Whether a fitted estimator ends in a detector whose maps say where."""
     detector = last_step(estimator)
-    return isinstance(detector, BasePairedDetector) and detector.__sklearn_tags__().localizes
+    return isinstance(detector, BasePairedDetector) and detector.traits.localizes

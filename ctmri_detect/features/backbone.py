@@ -18,6 +18,7 @@ from ctmri_detect._extras import require
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import DEVICE, Constraints, check_parameters
 from ctmri_detect.base.estimator import PairedEstimator, PlainOutput
+from ctmri_detect.base.traits import Traits
 from ctmri_detect.networks.device import available_device, own_settings, resolve_device
 from ctmri_detect.validation import PairReader, check_pairs
 
@@ -77,7 +78,7 @@ class BackboneFeatures(PlainOutput, TransformerMixin, PairedEstimator):
     ((3, 2, 152, 12, 8), True)
     """
 
-    _tags: ClassVar[dict[str, bool]] = {"missing_modality": True}
+    traits = Traits(missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {"device": DEVICE}
 
     def __init__(self, device: str = "auto") -> None:
