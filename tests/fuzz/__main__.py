@@ -66,9 +66,7 @@ def table(reports: list[dict[str, Any]]) -> str:
         failed = sum(bool(report["faults"]) for report in group)
         longest = max(report["seconds"] for report in group)
         most = max(report["memory"] for report in group) / 2**20
-        lines.append(
-            f"| {name} | {len(group)} | {known} | {failed} | {longest:.2f} | {most:.0f} |"
-        )
+        lines.append(f"| {name} | {len(group)} | {known} | {failed} | {longest:.2f} | {most:.0f} |")
     return "\n".join(lines)
 
 

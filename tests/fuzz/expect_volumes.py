@@ -71,9 +71,7 @@ def _same(
         yield "no masks"
     elif not np.array_equal(outcome.value.masks[rows], masks):
         yield f"masks: {outcome.value.masks[rows].sum()} pixels, should be {masks.sum()}"
-    elif not np.array_equal(
-        outcome.value.target[rows], np.where(masks.any(axis=(1, 2)), -1, 1)
-    ):
+    elif not np.array_equal(outcome.value.target[rows], np.where(masks.any(axis=(1, 2)), -1, 1)):
         yield f"target {outcome.value.target[rows]}"
 
 
@@ -113,9 +111,7 @@ def volume_right_or_refused(
     return check
 
 
-def patients_are(
-    right: list[tuple[Array, float, str | None]], tolerance: float = 0.0
-) -> Check:
+def patients_are(right: list[tuple[Array, float, str | None]], tolerance: float = 0.0) -> Check:
     """`load_volume_pairs` gives these patients of a DICOM folder, whatever their pseudonyms.
 
     Each is its slices ``(n, 2, h, w)``, their spacing and the MRI's sequence.

@@ -72,7 +72,7 @@ class _Child:
     """One process of `worker`."""
 
     def __init__(self, seed: int) -> None:
-        paths = [str(_TESTS), str(_TESTS.parent), os.environ.get("PYTHONPATH", "")]
+        paths = [str(_TESTS), os.environ.get("PYTHONPATH", ""), str(_TESTS.parent)]
         env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(

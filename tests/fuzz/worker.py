@@ -39,7 +39,7 @@ def one_case(seed: int, number: int, root: Path, keep: bool = False) -> dict[str
         if memory > MOST_MEMORY:
             found.append(f"took {memory / 2**20:.0f} MiB")
     except Exception:  # a fault of the fuzz itself
-        found = [f"the case itself fails: {traceback.format_exc(limit=-3)}"]
+        found = [f"the case itself fails: {traceback.format_exc(limit=-3)[-700:]}"]
         seconds, memory = time.perf_counter() - start, 0
     finally:
         if not keep:

@@ -43,7 +43,9 @@ def jpeg(case: Case) -> None:
 
 @kind()
 def coloured_jpeg(case: Case) -> None:
-    planes = np.dstack([smooth(case, (24, 30)), smooth(case, (24, 30))[::-1], smooth(case, (24, 30))])
+    planes = np.dstack(
+        [smooth(case, (24, 30)), smooth(case, (24, 30))[::-1], smooth(case, (24, 30))]
+    )
     content = saved(Image.fromarray(planes), "JPEG", quality=95, subsampling=0)
     odd_slice(case, ".jpg", content, luminance(planes), LOSS)
 
