@@ -107,12 +107,14 @@ def slice_refused(path: str, words: str = "") -> Check:
     return check
 
 
-def slice_right_or_refused(path: str, right: Array, tolerance: float = 0.0) -> Check:
+def slice_right_or_refused(
+    path: str, right: Array, tolerance: float = 0.0, words: str = ""
+) -> Check:
     """A file whose damage shows gives its own values or is refused; never others."""
 
     def check(out: Outcomes) -> Iterator[str]:
         if plane_of(out["load_pairs"], path) is None:
-            yield from slice_refused(path)(out)
+            yield from slice_refused(path, words)(out)
         else:
             yield from slice_is(path, right, tolerance)(out)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .case import Case, Check, Outcomes
-from .expect import pairs_are
+from .expect import pairs_are, refusal
 from .png_bytes import png
 
 WORDS = {
@@ -66,5 +66,23 @@ def _numbers(tree: Tree) -> Check:
             if list(first) != right:
                 yield f"{ct} and {mri} hold {list(first)}, should be {right}"
                 return
+
+    return check
+
+
+def two(case: Case, tree: Tree) -> None:
+    """Two good pairs."""
+    for k in (1, 2):
+        pair(case, tree, f"CT/{k}.png", f"MRI/{k}.png")
+
+
+def named(path: str, words: str = "") -> Check:
+    """`load_pairs` lists an entry with a reason, and loads the rest."""
+
+    def check(out: Outcomes) -> Iterator[str]:
+        if out["load_pairs"].value is None:
+            yield f"load_pairs: {out['load_pairs'].text[:200]}"
+        elif words not in refusal(out["load_pairs"], path):
+            yield f"{path!r} is not in skipped ({words}): {out['load_pairs'].value.skipped[:3]}"
 
     return check

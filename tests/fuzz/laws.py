@@ -75,9 +75,9 @@ def faults(case: Case, out: Outcomes) -> Iterator[str]:
 
 def _manners(outcome: Outcome) -> Iterator[str]:
     error = outcome.error
-    if error is not None and not isinstance(error, _OURS):
-        if not (type(error) is ValueError and _SIZES in str(error)):
-            yield f"unhandled {type(error).__name__}: {str(error)[:200]}{_place(error)}"
+    told = isinstance(error, _OURS) or (type(error) is ValueError and _SIZES in str(error))
+    if error is not None and not told:
+        yield f"unhandled {type(error).__name__}: {str(error)[:200]}{_place(error)}"
     if "MemoryError" in outcome.text:
         yield f"ran out of memory: {outcome.text[:200]}"
     if error is not None and not outcome.text.strip():
@@ -138,20 +138,21 @@ def _samples(found: Any, outcome: Outcome) -> Iterator[str]:
         yield "infinite values"
     if np.isnan(data).all(axis=(1, 2, 3)).any():
         yield "a sample with nothing observed"
-    if len(found.frame) != len(data):
-        yield f"{len(found.frame)} rows for {len(data)} samples"
-    for what in ("groups", "target", "masks"):
+    for what in ("frame", "groups", "target", "masks"):
         if found[what] is not None and len(found[what]) != len(data):
-            yield f"{len(found[what])} {what} for {len(data)} samples"
+            yield f"{len(found[what])} rows of {what} for {len(data)} samples"
     if found.target is not None and not np.isin(found.target, (-1, 1)).all():
         yield f"target holds {np.unique(found.target)}"
     if found.ct_units not in ("hu", "uint8", None):
         yield f"ct_units is {found.ct_units!r}"
-    for entry in found.skipped:
+    yield from _skipped(found.skipped, {category for category, _ in outcome.warnings})
+
+
+def _skipped(skipped: list[Any], said: set[type[Warning]]) -> Iterator[str]:
+    for entry in skipped:
         if len(entry) != 2 or not all(isinstance(text, str) and text for text in entry):
             yield f"skipped holds {entry!r}"
-    said = {category for category, _ in outcome.warnings}
-    if found.skipped and exceptions.SkippedFilesWarning not in said:
+    if skipped and exceptions.SkippedFilesWarning not in said:
         yield "files were skipped without a warning"
 
 

@@ -74,7 +74,7 @@ class _Child:
     def __init__(self, seed: int) -> None:
         paths = [str(_TESTS), os.environ.get("PYTHONPATH", ""), str(_TESTS.parent)]
         env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-        self.errors = tempfile.TemporaryFile()
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `end`)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "fuzz.worker", str(seed)],
             stdin=subprocess.PIPE,
@@ -86,7 +86,8 @@ class _Child:
 
     def ask(self, number: int, limit: float) -> dict[str, Any] | str:
         """The report of a case, or how the process ended in it."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         try:
             self.process.stdin.write(f"{number}\n".encode())
             self.process.stdin.flush()
@@ -108,8 +109,8 @@ class _Child:
 
     def end(self) -> None:
         """Stop the process, whatever it is doing."""
-        assert self.process.stdin is not None
-        self.process.kill() if self.process.poll() is None and not self._idle() else None
+        if self.process.poll() is None and not self._idle():
+            self.process.kill()
         self.process.wait()
         self.errors.close()
 

@@ -31,7 +31,7 @@ def noise(case: Case, dtype: Any = np.uint8, shape: tuple[int, ...] = ()) -> Arr
     """Random values over the type's whole range, 3 to 24 pixels a side."""
     shape = shape or (case.whole(3, 24), case.whole(3, 24))
     kind = np.dtype(dtype)
-    if kind == bool:
+    if kind.kind == "b":
         image = case.rng.random(shape) < 0.5
         image.flat[:2] = (False, True)
         return image

@@ -55,6 +55,7 @@ def one_case(seed: int, number: int, root: Path, keep: bool = False) -> dict[str
 
 
 def _remove(folder: Path) -> None:
+    os.chmod(folder / "data", 0o755)
     for parent, names, _ in os.walk(folder):
         for name in names:
             if not os.path.islink(os.path.join(parent, name)):

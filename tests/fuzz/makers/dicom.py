@@ -8,7 +8,17 @@ import numpy as np
 
 from ..case import Case, kind
 from ..dicom_series import (
-    BIG, DEFLATED, EXPLICIT, IMPLICIT, RLE, SECRETS, box, content, save, series, turned,
+    BIG,
+    DEFLATED,
+    EXPLICIT,
+    IMPLICIT,
+    RLE,
+    SECRETS,
+    box,
+    content,
+    save,
+    series,
+    turned,
 )  # fmt: skip
 from ..expect import error_says
 from ..expect_volumes import patients_are

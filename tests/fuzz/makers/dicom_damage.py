@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
 from ..case import Case, kind
-from ..dicom_series import EXPLICIT, IMPLICIT, RLE, box, content, save, series
+from ..dicom_series import DEFLATED, EXPLICIT, IMPLICIT, RLE, box, content, save, series
 from ..expect_volumes import nobody_left, patients_are
 from .damage import DAMAGES
 from .dicom import begin, stored
@@ -52,40 +52,54 @@ def cut_off(case: Case) -> None:
     case.expect(nobody_left("CT"))
 
 
-@kind(2)
+def _moved(by: tuple[float, float, float]) -> Callable[[list[Dataset], int], None]:
+    def move(ct: list[Dataset], odd: int) -> None:
+        where = [float(v) for v in ct[odd].ImagePositionPatient]
+        ct[odd].ImagePositionPatient = [a + b for a, b in zip(where, by, strict=True)]
+
+    return move
+
+
+def _smaller(ct: list[Dataset], odd: int) -> None:
+    ct[odd].Rows -= 1
+    ct[odd].PixelData = ct[odd].PixelData[: 2 * ct[odd].Rows * ct[odd].Columns]
+
+
+def _all(**tags: Any) -> Callable[[list[Dataset], int], None]:
+    def change(ct: list[Dataset], odd: int) -> None:
+        for ds in ct:
+            for tag, value in tags.items():
+                setattr(ds, tag, value)
+
+    return change
+
+
+_GRIDS: dict[str, Callable[[list[Dataset], int], Any]] = {
+    "one slice": lambda ct, odd: ct.__delitem__(slice(1, None)),
+    "one place": lambda ct, odd: setattr(
+        ct[odd], "ImagePositionPatient", ct[0].ImagePositionPatient
+    ),
+    "uneven|missing": _moved((0, 0, 0.9)),
+    "shapes": _smaller,
+    "spacings": lambda ct, odd: setattr(ct[odd], "PixelSpacing", [7, 7]),
+    "orientations": lambda ct, odd: setattr(ct[odd], "ImageOrientationPatient", [0, 1, 0, 0, 0, 1]),
+    "line": _moved((40, 0, 0)),
+    "perpendicular": _all(ImageOrientationPatient=[1, 0, 0, 0.7, 0.7, 0]),
+    "orientation": _all(ImageOrientationPatient=["nan"] * 6),
+    "pixel spacing": _all(PixelSpacing=["1e300", "1e300"]),
+    "spacing": _all(PixelSpacing=["0", "0"]),
+    "spacing is": _all(PixelSpacing=["inf", "-1"]),
+    "position": _all(ImagePositionPatient=["nan", "0", "0"]),
+}
+"""What is done to a CT, by words of the reason that it should be refused for."""
+
+
+@kind(3)
 def no_grid(case: Case) -> None:
     """Slices that are missing, there twice, uneven, tilted, or of other shapes."""
     ct, mri, *_ = pair(case)
-    odd = case.whole(1, len(ct) - 2)
-    form, words = case.choice(
-        ("one", "one slice"), ("place", "one place"), ("uneven", "uneven|missing"), ("shape", "shapes"),
-        ("spacing", "spacings"), ("turned", "orientations"), ("skewed", "perpendicular"),
-        ("shifted", "line"), ("nan", ""), ("huge", ""),
-    )  # fmt: skip
-    if form == "one":
-        ct = ct[:1]
-    elif form == "place":
-        ct[odd].ImagePositionPatient = ct[0].ImagePositionPatient
-    elif form == "uneven":
-        where = [float(v) for v in ct[odd].ImagePositionPatient]
-        ct[odd].ImagePositionPatient = [where[0], where[1], where[2] + 0.9]
-    elif form == "shape":
-        ct[odd].Rows -= 1
-        ct[odd].PixelData = ct[odd].PixelData[: 2 * ct[odd].Rows * ct[odd].Columns]
-    elif form == "spacing":
-        ct[odd].PixelSpacing = [float(v) * 1.5 for v in ct[odd].PixelSpacing]
-    elif form == "turned":
-        ct[odd].ImageOrientationPatient = [0, 1, 0, 0, 0, 1]
-    elif form == "shifted":
-        where = [float(v) for v in ct[odd].ImagePositionPatient]
-        ct[odd].ImagePositionPatient = [where[0] + 40, where[1], where[2]]
-    for ds in ct:
-        if form == "skewed":
-            ds.ImageOrientationPatient = [1, 0, 0, 0.7, 0.7, 0]
-        elif form == "nan":
-            ds.ImageOrientationPatient = ["nan"] * 6
-        elif form == "huge":
-            ds.PixelSpacing = [case.choice("1e300", "0", "-1", "inf")] * 2
+    words = case.choice(*_GRIDS)
+    _GRIDS[words](ct, case.whole(1, len(ct) - 2))
     save(case, ct, "a")
     save(case, mri, "b")
     case.expect(nobody_left(words))
@@ -141,7 +155,8 @@ def pixels_lie(case: Case) -> None:
     tags: dict[str, Any] = case.choice(
         {"Rows": 65535}, {"Rows": 0}, {"Columns": 1}, {"BitsAllocated": 8}, {"BitsAllocated": 32},
         {"BitsAllocated": 1}, {"BitsStored": 0}, {"BitsStored": 40, "HighBit": 39},
-        {"NumberOfFrames": 10000}, {"NumberOfFrames": 0}, {"SamplesPerPixel": 0}, {"PixelData": b""},
+        {"NumberOfFrames": 10000}, {"NumberOfFrames": 0}, {"SamplesPerPixel": 0},
+        {"PixelData": b""},
         {"SamplesPerPixel": 3}, {"Rows": 65535, "Columns": 65535}, {"PixelRepresentation": 7},
         {"PhotometricInterpretation": "RGB"}, {"PhotometricInterpretation": ""},
         {"PhotometricInterpretation": "PALETTE COLOR"},
@@ -183,34 +198,47 @@ def _with_length(whole: bytes, more: int) -> bytes:
     return whole[:140] + struct.pack("<I", length) + whole[144:]
 
 
+_BEGIN = struct.pack("<HH2sHIHHI", 8, 0x1140, b"SQ", 0, 2**32 - 1, 0xFFFE, 0xE000, 2**32 - 1)
+_END = struct.pack("<HHIHHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)  # of an item, of its sequence
+
+
+def _nested(whole: bytes, depth: int) -> bytes:
+    """The file with sequences inside sequences at its beginning."""
+    at = whole.index(struct.pack("<HH", 8, 0x16), 132)
+    return whole[:at] + _BEGIN * depth + _END * depth + whole[at:]
+
+
+def _endless(whole: bytes) -> bytes:
+    """The file with a sequence that never ends in the place of its pixels."""
+    at = whole.rfind(struct.pack("<HH", 0x7FE0, 0x0010))
+    return whole[:at] + _BEGIN[:12]
+
+
 @kind(2)
 def hostile_structure(case: Case) -> None:
     """Nested a thousand times, endless lengths, private blocks: values are right or refused."""
     ct, mri, right, spacing = pair(case)
-    form = case.choice("nested", "private", "endless", "long", "deflated")
-    odd = ct[case.whole(1, len(ct) - 2)]  # without it there is a hole
-    if form == "nested":
-        inner = Dataset()
-        for _ in range(case.choice(50, 400)):
-            outer = Dataset()
-            outer.add(DataElement(0x00081140, "SQ", Sequence([inner])))
-            inner = outer
-        odd.ReferencedImageSequence = inner.ReferencedImageSequence
-    elif form == "private":
+    form = case.choice("nested", "private", "endless", "long", "deflated", "half a name")
+    odd = case.whole(1, len(ct) - 2)  # without it there is a hole
+    if form == "private":
         for i in range(200):
-            odd.add(DataElement(0x00091000 + i, "UN", case.rng.bytes(20)))
+            ct[odd].add(DataElement(0x00091000 + i, "UN", case.rng.bytes(20)))
     elif form == "long":
-        odd.ImageComments = "x" * 60000
+        ct[odd].ImageComments = "x" * 60000
     save(case, mri, "b")
+    said = EXPLICIT.encode() + b"\0"
+    hurt: dict[str, Callable[[bytes], bytes]] = {
+        "nested": lambda whole: _nested(whole, case.choice(50, 400, 5000)),
+        "endless": _endless,
+        "half a name": lambda whole: whole.replace(said, b"1.2.840.10008.1.2.1."),
+        "deflated": lambda whole: _with_length(
+            whole.replace(b"UI\x14\0" + said, b"UI\x16\0" + DEFLATED.encode()), 2
+        ),
+    }
     for i, ds in enumerate(ct):
         whole = content(ds)
-        if ds is odd and form == "endless":
-            at = whole.rfind(struct.pack("<HH", 0x7FE0, 0x0010))
-            whole = whole[:at] + struct.pack("<HH2sHI", 0x0008, 0x1140, b"SQ", 0, 2**32 - 1)
-        elif ds is odd and form == "deflated":
-            whole = whole.replace(EXPLICIT.encode() + b"\0", b"1.2.840.10008.1.2.1.99"[:20])
-        case.write(f"a/{i}.dcm", whole)
+        case.write(f"a/{i}.dcm", hurt[form](whole) if i == odd and form in hurt else whole)
     if form in ("private", "long"):
         case.expect(patients_are([(right, spacing, None)], 0.05))
-    elif form == "endless":
+    elif form in ("endless", "deflated") and len(ct) > 3:  # two that are left are a grid
         case.expect(nobody_left("CT"))

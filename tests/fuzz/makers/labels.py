@@ -46,7 +46,8 @@ def write(case: Case, text: str, encoding: str = "utf-8") -> None:
 
 CODES = {
     "target": ("1", "-1"), "Target": ("1", "-1"), "label": ("+1", "-1"), "Label": ("1", "-1"),
-    "lesion": ("0", "1"), " lesion": ("0", "1"), "Lesion": ("False", "True"), "LESION ": ("false", "true"),
+    "lesion": ("0", "1"), " lesion": ("0", "1"), "Lesion": ("False", "True"),
+    "LESION ": ("false", "true"),
     "label ": ("1.0", "-1.0"),
 }  # fmt: skip
 
@@ -92,8 +93,10 @@ def wrong_codings(case: Case) -> None:
     """0/1 as target, words, gaps and numbers that mean nothing are refused."""
     _, files = folder(case)
     column, values = case.choice(
-        ("target", ("0", "1")), ("target", ("normal", "ill")), ("label", ("1", "")), ("label", ("1", "nan")),
-        ("lesion", ("0", "")), ("lesion", ("1", "-1")), ("lesion", ("0", "2")), ("lesion", ("yes", "maybe")),
+        ("target", ("0", "1")), ("target", ("normal", "ill")), ("label", ("1", "")),
+        ("label", ("1", "nan")),
+        ("lesion", ("0", "")), ("lesion", ("1", "-1")), ("lesion", ("0", "2")),
+        ("lesion", ("yes", "maybe")),
         ("target", ("1", "-1.5")), ("target", ("True", "False")), ("label", ("1", "inf")),
         ("Label", ("0", "1")), ("target", ("1", "1e999")), (" lesion ", ("", "")),
     )  # fmt: skip
@@ -102,13 +105,29 @@ def wrong_codings(case: Case) -> None:
     case.expect(error_says("load_pairs", column.strip()))
 
 
+@kind(2)
+def other_separators(case: Case) -> None:
+    """Tables as spreadsheets of other countries write them: read right, or refused by name."""
+    _, files = folder(case)
+    right = {file: int(case.choice(1, -1)) for file in files}
+    sign = case.choice(";", "\t", "|", " , ")
+    lines = [sign.join(("file", "target")), *(sign.join((f, str(v))) for f, v in right.items())]
+    write(case, "\n".join(lines))
+
+    def check(out: Outcomes) -> Iterator[str]:
+        refused = out["load_pairs"].error is not None
+        yield from (error_says("load_pairs", "file.*target") if refused else targets_are(right))(
+            out
+        )
+
+    case.expect(check)
+
+
 @kind(3)
 def no_column_that_fits(case: Case) -> None:
-    """Another separator, no header, other words: the columns that are there are named."""
+    """No header, other words: the columns that are there are named."""
     _, files = folder(case)
     lines, words = case.choice(
-        (["file;target", *(f"{f};1" for f in files)], "file;target"),
-        (["file\ttarget", *(f"{f}\t1" for f in files)], "file.*target"),
         (["file,diagnosis", *(f"{f},1" for f in files)], "diagnosis"),
         (["file,lesions", *(f"{f},1" for f in files)], "lesions"),
         (["name,target", *(f"{f},1" for f in files)], "name"),
@@ -141,10 +160,13 @@ def damaged(case: Case) -> None:
     _, files = folder(case)
     whole = "\n".join(["file,target", *(f"{f},1" for f in files)])
     content = case.choice(
-        b"", b"\n\n\n", b"\0" * 100, case.rng.bytes(300), whole.encode("utf-16"), whole.encode("utf-32"),
-        b"file,target\n" + b"\xe9\xff,1\n", b'file,target\n"a,1\n' * 3, b"file,target\n1,2,3,4\n5\n",
+        b"", b"\n\n\n", b"\0" * 100, case.rng.bytes(300), whole.encode("utf-16"),
+        whole.encode("utf-32"),
+        b"file,target\n" + b"\xe9\xff,1\n", b'file,target\n"a,1\n' * 3,
+        b"file,target\n1,2,3,4\n5\n",
         b"PK\x03\x04" + case.rng.bytes(100), b"file,target\n" + b"x" * 100000 + b",1",
-        b"file,file,target\n1,2,3\n", b"file,target,target\na,1,-1\n", b"{}", b"file\0,target\n", b",,,\n,,,",
+        b"file,file,target\n1,2,3\n", b"file,target,target\na,1,-1\n", b"{}", b"file\0,target\n",
+        b",,,\n,,,",
         whole.encode()[: case.whole(0, len(whole))], b"file,target\r" * 5, b"\xef\xbb\xbf",
     )  # fmt: skip
     path = case.folder / "labels.csv"

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..case import Case, kind
 from ..expect_volumes import volume_refused, volume_right_or_refused
-from ..volumes import both, grid, values
+from ..volumes import both, grid, stored, values
 from .damage import DAMAGES, blank, cut, flip, scramble
 from .nifti import names, nifti, packed
 
@@ -72,7 +72,7 @@ def cut_off(case: Case) -> None:
 
 @kind(4)
 def header_lies(case: Case) -> None:
-    odd, ct, content, right, spacing = pair(case)
+    odd, ct, content, *_ = pair(case)
     at, form, value, harm = case.choice(
         (40, "<h", 0, True), (40, "<h", 9, True), (40, "<h", -3, True), (40, "<h", 32767, True),
         (42, "<3h", (32767, 32767, 32767), True), (42, "<3h", (0, 9, 9), True),
@@ -82,7 +82,7 @@ def header_lies(case: Case) -> None:
         (108, "<f", np.inf, None), (108, "<f", 0.0, None), (108, "<f", 353.5, None),
         (72, "<h", 0, None), (72, "<h", 99, None), (0, "<i", 0, None), (0, "<i", -1, None),
         (344, "4s", b"ni1\0", None), (344, "4s", b"xxxx", None), (348, "4s", b"\1\0\0\0", None),
-        (112, "<2f", (np.inf, 0), True), (112, "<2f", (1.0, np.nan), None),
+        (112, "<2f", (np.inf, 0), None), (112, "<2f", (1.0, np.nan), None),
         (112, "<2f", (1e38, 1e38), None), (112, "<2f", (1.0, np.inf), None),
         (280, "<4f", (np.inf, 0, 0, 0), None), (280, "<4f", (1e-30, 0, 0, 0), None),
         (280, "<4f", (1e30, 0, 0, 0), None), (292, "<f", 1e38, None), (76, "<f", np.nan, None),
@@ -111,6 +111,40 @@ def something_else(case: Case) -> None:
     )  # fmt: skip
     case.write(odd, odd_bytes)
     case.expect(volume_refused(ct, file=odd))
+
+
+@kind()
+def bomb_before_the_voxels(case: Case) -> None:
+    """An extension of the header that unpacks to far more than the file has."""
+    odd, ct, content, *_ = pair(case)
+    odd, old = _renamed(case, odd), odd
+    size = case.choice(2**27, 2**30)
+    data = bytearray(content[:352])
+    data[108:112] = struct.pack("<f", size + 352)
+    data[348:352] = b"\1\0\0\0"
+    packer = zlib.compressobj(9, wbits=31)
+    block = b"\0" * 2**22
+    whole = packer.compress(bytes(data) + struct.pack("<2i", size, 6))
+    whole += b"".join(packer.compress(block) for _ in range(size // len(block) + 1))
+    case.write(odd, whole + packer.compress(content[352:]) + packer.flush())
+    case.expect(volume_refused(odd if old == ct else ct))
+
+
+@kind(2)
+def steps_of_all_sizes(case: Case) -> None:
+    """Voxels that no scan has, and pixels far from square, take no memory beyond reason."""
+    ct, mri = names(case)
+    shape = (case.choice(9, 48), case.choice(9, 48), 3)
+    steps = [case.choice(1e-3, 0.011, 0.1, 1.0, 10.0, 99.0, 1e4) for _ in range(3)]
+    ras = values(case, shape)
+    for name in (ct, mri):
+        array, affine = stored(case, ras, np.diag([*steps, 1.0]))
+        case.write(name, packed(nifti(case, array, affine, codes=(1, 0)), name))
+    case.options = {"load_volume_pairs": {"skip_empty": False}}
+    if not 0.01 <= min(steps) <= max(steps) <= 100:
+        case.expect(volume_refused(ct, "voxels measure"))
+    elif np.prod(shape[:2]) * max(steps[:2]) / min(steps[:2]) > 4096**2:
+        case.expect(volume_refused(ct, "pixels"))
 
 
 @kind()

@@ -41,7 +41,8 @@ def header_of(array: Any, affine: Any, data: str, more: dict[str, str] | None = 
         "ElementSpacing": spacing, "DimSize": array.shape,
     }  # fmt: skip
     lines = {
-        "ObjectType": "Image", "NDims": "3", "BinaryData": "True", "BinaryDataByteOrderMSB": "False",
+        "ObjectType": "Image", "NDims": "3", "BinaryData": "True",
+        "BinaryDataByteOrderMSB": "False",
         "CompressedData": "False",
     }  # fmt: skip
     lines |= {key: " ".join(f"{v:.9g}" for v in value) for key, value in numbers.items()}
@@ -151,7 +152,7 @@ def _one(case: Case, form: str) -> tuple[str, str, np.ndarray, float]:
 
 @kind(5)
 def any_damage(case: Case) -> None:
-    odd, *_ = _one(case, case.choice(*FORMS))
+    _one(case, case.choice(*FORMS))
     names = sorted(path for path in (case.folder / "1BA001").iterdir() if ".nii" not in path.name)
     hurt = names[case.whole(0, len(names) - 1)]
     hurt.write_bytes(case.choice(*DAMAGES)(case, hurt.read_bytes()))
@@ -186,9 +187,12 @@ def metaimage_lies(case: Case) -> None:
         ("LOCAL", {"DimSize": "60000 60000 60000"}, True), ("LOCAL", {"DimSize": "9 9"}, True),
         ("LOCAL", {"DimSize": "-1 9 9"}, True), ("LOCAL", {"NDims": "99"}, True),
         ("LOCAL", {"NDims": "0"}, True), ("LOCAL", {"NDims": "2"}, True),
-        ("LOCAL", {"ElementSpacing": "0 0 0"}, None), ("LOCAL", {"ElementSpacing": "nan 1 1"}, None),
-        ("LOCAL", {"TransformMatrix": "0 0 0 0 0 0 0 0 0"}, None), ("LOCAL", {"Offset": "a b c"}, None),
-        ("LOCAL", {"ElementType": "MET_OTHER"}, True), ("LOCAL", {"ElementNumberOfChannels": "3"}, True),
+        ("LOCAL", {"ElementSpacing": "0 0 0"}, None),
+        ("LOCAL", {"ElementSpacing": "nan 1 1"}, None),
+        ("LOCAL", {"TransformMatrix": "0 0 0 0 0 0 0 0 0"}, None),
+        ("LOCAL", {"Offset": "a b c"}, None),
+        ("LOCAL", {"ElementType": "MET_OTHER"}, True),
+        ("LOCAL", {"ElementNumberOfChannels": "3"}, True),
         ("LOCAL", {"CompressedData": "True"}, True), ("LOCAL", {"HeaderSize": "-1"}, None),
         ("LOCAL", {"HeaderSize": "99999999"}, None), ("LOCAL", {"BinaryData": "False"}, None),
         ("LOCAL", {"ObjectType": "Tube"}, None), ("LOCAL", {"TransformMatrix": "1 0"}, None),
@@ -223,7 +227,8 @@ def mgh_lies(case: Case) -> None:
     odd, ct, right, spacing = _one(case, ".mgh")
     data = bytearray((case.folder / odd).read_bytes())
     at, value, harm = case.choice(
-        (0, 99, None), (4, -5, True), (4, 2**31 - 1, True), (8, 0, True), (12, 60000, True), (16, 9, True),
+        (0, 99, None), (4, -5, True), (4, 2**31 - 1, True), (8, 0, True), (12, 60000, True),
+        (16, 9, True),
         (20, 77, True), (20, 3, True), (16, 0, None), (24, 7, None),
     )  # fmt: skip
     data[at : at + 4] = struct.pack(">i", value)

@@ -13,8 +13,17 @@ from PIL import Image
 
 from ..case import Case, kind
 from ..expect import slice_refused, slice_right_or_refused
-from ..png_bytes import COLOUR, COLOUR_ALPHA, GREY, GREY_ALPHA, PALETTE, SIGNATURE
-from ..png_bytes import chunk, header, png
+from ..png_bytes import (
+    COLOUR,
+    COLOUR_ALPHA,
+    GREY,
+    GREY_ALPHA,
+    PALETTE,
+    SIGNATURE,
+    chunk,
+    header,
+    png,
+)
 from ..slices import TURNS, noise, odd_slice, place
 
 

@@ -39,32 +39,47 @@ def shown(image: Any) -> Any:
     return image * np.uint8(255) if image.dtype == bool else image
 
 
+def lay(case: Case, content: bytes, image: Any, compression: int) -> None:
+    """The odd slice; a type that no decoder here knows under LZW is refused, with the cure."""
+    if compression == LZW and image.dtype.str[1:] == "f2":
+        name = place(case, ".tif", image.shape)
+        case.write(name, content)
+        case.expect(slice_right_or_refused(name, shown(image), rounding(image), "imagecodecs"))
+    else:
+        odd_slice(case, case.choice(*_ENDINGS), content, shown(image), rounding(image))
+
+
 @kind(4)
 def by_hand(case: Case) -> None:
     image = noise(case, case.choice(*_TYPES))
+    compression = case.choice(*_COMPRESSIONS)
     content = tiff(
         image,
         order=case.choice("<", ">"),
-        compression=case.choice(*_COMPRESSIONS),
+        compression=compression,
         rows=case.choice(0, 0, 1, 2),
     )
-    odd_slice(case, case.choice(*_ENDINGS), content, shown(image), rounding(image))
+    lay(case, content, image, compression)
 
 
 @kind(3)
 def by_tifffile(case: Case) -> None:
     image = noise(case, case.choice(*_TYPES, "u8", "i8"))
-    options = {
+    white = image.dtype.kind in "bu" and case.chance(0.3)
+    packed = case.chance(0.5)
+    options: dict[str, Any] = {
         "byteorder": case.choice("<", ">"),
         "bigtiff": case.chance(0.3),
-        "compression": case.choice(None, "zlib"),
+        "compression": "zlib" if packed else None,
         "metadata": case.choice(None, {}),
+        "photometric": "miniswhite" if white else "minisblack",
     }
     if case.chance(0.3) and image.dtype != bool:
         options["tile"] = (16, 16)
-    if options["compression"] and image.dtype.kind in "ui" and case.chance(0.5):
+    if packed and image.dtype.kind in "ui" and image.itemsize < 8 and case.chance(0.5):
         options["predictor"] = True
-    odd_slice(case, ".tif", written(image, **options), shown(image), rounding(image))
+    right = ~image if white else image
+    odd_slice(case, ".tif", written(image, **options), shown(right), rounding(right))
 
 
 @kind(2)
@@ -90,15 +105,15 @@ def jpeg_inside(case: Case) -> None:
 @kind(3)
 def white_is_zero(case: Case) -> None:
     image = noise(case, case.choice("?", "u1", "u2", "u4"))
+    compression = case.choice(*_COMPRESSIONS)
     content = tiff(
         image,
         order=case.choice("<", ">"),
-        compression=case.choice(*_COMPRESSIONS),
+        compression=compression,
         photometric=0,
         rows=case.choice(0, 3),
     )
-    right = ~image
-    odd_slice(case, ".tif", content, shown(right), rounding(right))
+    lay(case, content, ~image, compression)
 
 
 @kind(3)
@@ -203,7 +218,7 @@ def small_copy_beside(case: Case) -> None:
 def tags_lie(case: Case) -> None:
     """Sizes, places and counts that the file doesn't hold."""
     image = noise(case, case.choice("u1", "u2"))
-    height, width = image.shape
+    height = len(image)
     tag = case.choice(
         {256: (4, [2**32 - 1])}, {257: (4, [2**32 - 1])}, {256: (4, [50000]), 257: (4, [50000])},
         {273: (4, [2**32 - 9])}, {273: (4, [10**6])}, {257: (4, [height + 7])}, {256: (4, [0])},
