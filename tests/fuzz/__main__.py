@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=float, default=30, help="seconds a case may take")
+    parser.add_argument("--every", type=int, default=1, help="describe_pairs in one of so many")
     parser.add_argument("--kind", default="", help="only kinds whose name holds this")
     parser.add_argument("--out", type=Path, help="a file for the failures, a line of JSON each")
     parser.add_argument("--case", type=int, help="run this one here, and keep its files")
@@ -38,7 +39,8 @@ def main() -> int:
         if args.kind in kinds[number % len(kinds)].name
     ]
     start = time.perf_counter()
-    reports = list(_told(run_cases(args.seed, numbers, jobs=args.jobs, limit=args.limit), args))
+    running = run_cases(args.seed, numbers, jobs=args.jobs, limit=args.limit, every=args.every)
+    reports = list(_told(running, args))
     print(table(reports))
     print(f"\nseed {args.seed}, {time.perf_counter() - start:.0f} s")
     return int(any(report["faults"] for report in reports))

@@ -16,11 +16,15 @@ CALLS = ("find_pairs", "load_pairs", "load_volume_pairs", "describe_pairs")
 
 @dataclass
 class Outcome:
-    """What one call gave: a value, or an error, and the warnings on the way."""
+    """What one call gave: a value, or an error, and the warnings on the way.
+
+    `left_out` says that it was not called, to save time.
+    """
 
     value: Any = None
     error: BaseException | None = None
     warnings: list[tuple[type[Warning], str]] = field(default_factory=list)
+    left_out: bool = False
 
     @property
     def text(self) -> str:

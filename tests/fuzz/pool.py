@@ -20,9 +20,12 @@ _TESTS = Path(__file__).resolve().parents[1]
 
 
 def run_cases(
-    seed: int, numbers: Iterable[int], *, jobs: int = 2, limit: float = 30.0
+    seed: int, numbers: Iterable[int], *, jobs: int = 2, limit: float = 30.0, every: int = 1
 ) -> Iterator[dict[str, Any]]:
-    """The report of each case, as it comes; a hang or a crash is one, too."""
+    """The report of each case, as it comes; a hang or a crash is one, too.
+
+    `limit` is in seconds; `describe_pairs` runs in one of `every` cases.
+    """
     todo: SimpleQueue[int] = SimpleQueue()
     done: SimpleQueue[dict[str, Any]] = SimpleQueue()
     count = 0
@@ -30,7 +33,7 @@ def run_cases(
         todo.put(number)
         count += 1
     with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(_serve, seed, todo, done, limit) for _ in range(jobs)]
+        futures = [pool.submit(_serve, (seed, every), todo, done, limit) for _ in range(jobs)]
         for _ in range(count):
             while True:
                 try:
@@ -44,7 +47,10 @@ def run_cases(
 
 
 def _serve(
-    seed: int, todo: SimpleQueue[int], done: SimpleQueue[dict[str, Any]], limit: float
+    settings: tuple[int, int],
+    todo: SimpleQueue[int],
+    done: SimpleQueue[dict[str, Any]],
+    limit: float,
 ) -> None:
     child: _Child | None = None
     try:
@@ -53,7 +59,7 @@ def _serve(
                 number = todo.get_nowait()
             except Empty:
                 return
-            child = child or _Child(seed)
+            child = child or _Child(*settings)
             answer = child.ask(number, limit)
             if isinstance(answer, str):
                 kinds = schedule()
@@ -71,12 +77,12 @@ def _serve(
 class _Child:
     """One process of `worker`."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, every: int) -> None:
         paths = [str(_TESTS), os.environ.get("PYTHONPATH", ""), str(_TESTS.parent)]
         env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `end`)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fuzz.worker", str(seed)],
+            [sys.executable, "-m", "fuzz.worker", str(seed), str(every)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,

@@ -35,7 +35,7 @@ def long_and_odd_names(case: Case) -> None:
     stem = case.choice(
         "x" * 240, "-rf", "a;b|c&d", "%s%n{0}", "'\"`$(id)", "CON", "a" * 100 + "1", "~", "#1", "*",
         "[1]", "a..b", "1.2.840", "e\u0301" * 40, "9" * 200, "٣٤", "²", "①", "x\\y", "1e5", "😀",
-        "\u202eexe", "nan", "None", "null", "-1", "１２", "İ", "ß",
+        "\u202eexe", "nan", "None", "null", "-1", "\uff11\uff12", "İ", "ß",
     )  # fmt: skip
     pair(case, tree, f"CT/{stem}.png", f"MRI/{stem}.png")
     pair(case, tree, "CT/good.png", "MRI/good.png")
