@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect.datasets._files.formats import with_colour
 from ctmri_detect.datasets._files.images import read_grey
+from ctmri_detect.datasets._files.quiet import quiet
 from ctmri_detect.datasets._volumes.ct_units import ct_units_of
 from ctmri_detect.datasets._volumes.places import Place, place_of
 from ctmri_detect.datasets._volumes.volume_files import is_volume, read_volume
@@ -168,11 +170,13 @@ def _colour(path: Path) -> dict[str, Any]:
     if path.suffix.lower() == ".npy":
         return {"channels": 1, "colour": False}
     try:
-        with Image.open(path) as image:
+        with quiet():
+            opened = Image.open(path)
+        with opened as image:
             channels = len(image.getbands())
             if image.mode not in ("RGB", "RGBA", "P", "CMYK", "YCbCr"):
                 return {"channels": channels, "colour": False}
-            red, green, blue = (np.asarray(band) for band in image.convert("RGB").split())
+            red, green, blue = (np.asarray(band) for band in with_colour(image).split())
     except (OSError, ValueError, Image.DecompressionBombError):
         return {"channels": None, "colour": None}  # a type that Pillow doesn't know
     tinted = (cv2.absdiff(red, green) > _TINT) | (cv2.absdiff(green, blue) > _TINT)

@@ -17,6 +17,8 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from ctmri_detect.datasets._files.png_data import check_png
+from ctmri_detect.datasets._files.quiet import quiet
 from ctmri_detect.exceptions import DataLoadingError
 
 MAX_SIDE = 4096
@@ -28,6 +30,11 @@ DIRECT = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
 _ORIENTATION = 0x0112  # EXIF and TIFF
 _PNG_DEPTH = slice(24, 26)  # bit depth and colour type in the header (PNG, section 11.2.2)
+
+
+def _orientation(picture: ImageFile) -> Any:
+    with quiet():
+        return picture.getexif().get(_ORIENTATION, 1)
 
 
 def _open(path: Path) -> ImageFile:
@@ -51,7 +58,7 @@ def size_of_picture(path: Path) -> tuple[int, ...]:
         width, height = picture.size
         # the EXIF of a PNG may follow its pixels, which are not decoded for it here
         early = isinstance(picture, JpegImageFile) or "exif" in picture.info
-        turned = early and picture.getexif().get(_ORIENTATION, 1) in TURNED
+        turned = early and _orientation(picture) in TURNED
         return (width, height) if turned else (height, width)
 
 
@@ -59,7 +66,9 @@ def read_picture(path: Path) -> NDArray[Any]:
     """The pixels of a PNG, JPEG or BMP, as luminance, upright; one bit gives 0 and 255."""
     with _open(path) as picture:
         picture.load()
-        orientation = picture.getexif().get(_ORIENTATION, 1)
+        if isinstance(picture, PngImageFile):
+            check_png(path)
+        orientation = _orientation(picture)
         if picture.mode not in DIRECT and _is_deep_png(path):
             image = _deep_png(path)
         else:
@@ -102,7 +111,14 @@ def grey_of(picture: Image.Image) -> NDArray[Any]:
         return image.astype(image.dtype.newbyteorder("="))
     if picture.mode in ("LA", "La"):
         return np.asarray(picture)[..., 0]
-    return luminance(np.asarray(picture.convert("RGB")))
+    return luminance(np.asarray(with_colour(picture)))
+
+
+def with_colour(picture: Image.Image) -> Image.Image:
+    """What Pillow decoded as red, green and blue, whatever is transparent."""
+    if "transparency" in picture.info:  # of which Pillow warns, where it would be dropped
+        picture = picture.convert("RGBA")
+    return picture.convert("RGB")
 
 
 def _is_deep_png(path: Path) -> bool:

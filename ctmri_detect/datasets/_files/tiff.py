@@ -13,6 +13,7 @@ from PIL import Image
 from tifffile import PHOTOMETRIC, TiffFile, TiffPage
 
 from ctmri_detect.datasets._files.formats import TURNED, grey_of, luminance, upright
+from ctmri_detect.datasets._files.quiet import quiet
 from ctmri_detect.exceptions import DataLoadingError
 
 _PAGES = 8  # one slice, and smaller copies of it
@@ -110,22 +111,37 @@ def _white_is_zero(image: NDArray[Any], bits: int) -> NDArray[Any]:
 
 
 def _read_compressed(path: Path, page: TiffPage) -> NDArray[Any]:
-    """LZW, JPEG and others inside TIFF, which Pillow brings and tifffile alone does not."""
-    with Image.open(path, formats=["TIFF"]) as picture:
+    """LZW, JPEG and others inside TIFF, which tifffile alone does not decode: by other readers."""
+    if page.bitspersample > 8:
+        return _read_deep(path, page)
+    with quiet():
+        opened = Image.open(path, formats=["TIFF"])
+    with opened as picture:
         picture.seek(page.index)
-        if page.bitspersample == 16 and page.samplesperpixel > 1:
-            return _read_deep_colour(path, page)  # of which Pillow keeps 8 bits
-        picture.load()  # Pillow turns it upright, and white-is-zero round where it has 8 bits
+        picture.load()  # Pillow turns it upright, and white-is-zero round
         image = grey_of(picture)
+        if picture.mode == "L" and page.dtype == np.int8:
+            image = image.view(np.int8)
         turned = page.photometric == PHOTOMETRIC.MINISWHITE and picture.mode in ("1", "L")
         if turned != _says_white_is_zero(page):
             image = _white_is_zero(image, 8 * image.dtype.itemsize)
         return image
 
 
-def _read_deep_colour(path: Path, page: TiffPage) -> NDArray[Any]:
+def _read_deep(path: Path, page: TiffPage) -> NDArray[Any]:
+    """More than 8 bits, of which Pillow keeps 8 or mistakes the byte order: OpenCV does not.
+
+    It turns them upright, and leaves white-is-zero as it is.
+    """
     data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if image is None or image.dtype != np.uint16 or image.ndim != 3:
-        raise DataLoadingError("unreadable: compressed colour of 16 bits; save it as grey")
-    return luminance(image[..., 2::-1])
+    image = None if page.index else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    channels = 1 if image is None or image.ndim == 2 else image.shape[2]
+    if image is None or image.dtype != page.dtype or channels != page.samplesperpixel:
+        packing = getattr(page.compression, "name", page.compression)
+        raise DataLoadingError(
+            f"holds {page.dtype} compressed by {packing}, which needs: pip install imagecodecs; or "
+            "save it without compression"
+        )
+    if image.ndim == 3:
+        return luminance(image[..., 2::-1])
+    return _white_is_zero(image, page.bitspersample) if _says_white_is_zero(page) else image

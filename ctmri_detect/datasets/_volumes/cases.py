@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ctmri_detect.datasets._files.frames import left_over
+from ctmri_detect.datasets._files.listing import is_folder
 from ctmri_detect.datasets._files.sequences import known_sequence
 from ctmri_detect.datasets._volumes.dicom import read_series
 from ctmri_detect.datasets._volumes.dicom_files import files_below
@@ -66,7 +67,7 @@ def list_cases(
     ValueError
         For a bad parameter.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise DataLoadingError(
             f"There is no folder {folder.name!r}; expected one with volumes (NIfTI, DICOM, ...)."
         )
@@ -75,7 +76,7 @@ def list_cases(
             re.compile(patient)
         except re.error as error:
             raise ValueError(f"patient={patient!r} is no regular expression: {error}.") from error
-    files = any(is_volume(path.name) for path in files_below(folder))
+    files = any(is_volume(path.name) for path in files_below(folder)[0])
     dicom = holds_dicom(folder)
     if files and dicom:
         raise DataLoadingError(

@@ -124,12 +124,15 @@ def _check_steps(steps: NDArray[np.float64]) -> None:
 def _check_decoder(slices: list[Slice]) -> None:
     uid = require("pydicom.uid", extra="volumes")
     pixels = require("pydicom.pixels", extra="volumes")
+    config = require("pydicom.config", extra="volumes")
     for syntax in sorted({one.syntax for one in slices}):
-        known = uid.UID(syntax)
+        known = uid.UID(syntax, validation_mode=config.IGNORE)  # it would quote a damaged one
         try:
             ready = not known.is_compressed or pixels.get_decoder(known).is_available
         except (ValueError, NotImplementedError):  # unknown to pydicom
             ready = False
+        if not ready and known not in uid.UID_dictionary:
+            raise DataLoadingError("its TransferSyntaxUID is damaged, or of a maker's own")
         if not ready:
             raise DataLoadingError(
                 f"compressed as {known.name}, for which no decoder is installed; run: pip install "

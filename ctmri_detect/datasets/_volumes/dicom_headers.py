@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from ctmri_detect._extras import require
-from ctmri_detect.datasets._files.dicom_magic import has_magic
 from ctmri_detect.datasets._files.listing import Skipped
 from ctmri_detect.datasets._volumes.dicom_files import (
     files_below,
     looks_like_dicom,
     transfer_syntax,
+    why_unreadable,
 )
 from ctmri_detect.datasets._volumes.dicom_sequence import sequence_of
 from ctmri_detect.datasets._volumes.pseudonym import pseudonym
@@ -93,7 +93,7 @@ class Series:
 
 def holds_dicom(folder: Path) -> bool:
     """Whether the folder holds a DICOM file: by its first bytes, or by its ending."""
-    return any(looks_like_dicom(path) for path in files_below(folder))
+    return any(looks_like_dicom(path) for path in files_below(folder)[0])
 
 
 def scan(
@@ -118,9 +118,10 @@ def scan(
         A file is named by its place in the sorted list of files: a name may be a person's.
     """
     found: dict[tuple[str, str, str], Series] = {}
-    skipped: Skipped = []
+    files, broken = files_below(folder)
+    skipped = [(f"folder or link {i}", reason) for i, (_, reason) in enumerate(broken, 1)]
     seen: set[str] = set()
-    for number, path in enumerate(files_below(folder), 1):
+    for number, path in enumerate(files, 1):
         name = f"file {number}"
         try:
             header = _read_header(path)
@@ -155,8 +156,8 @@ def _read_header(path: Path) -> Any:
     """The chosen tags; None for a file that does not claim to be DICOM."""
     if not looks_like_dicom(path):
         return None
-    if not has_magic(path):
-        raise _Unusable("not readable as DICOM (its first bytes are another format's)")
+    if why := why_unreadable(path):
+        raise _Unusable(why)
     pydicom = require("pydicom", extra="volumes")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -218,7 +219,15 @@ def _problem(header: Any) -> str:
     return DERIVED if kinds[:1] == ["DERIVED"] else ""
 
 
+_FAR = 1e6  # mm; NaN compares as False
 DERIVED = "derived from other images; its number in ct_series= or mri_series= takes it"
+
+
+def _is_place(vectors: list[tuple[float, ...]]) -> bool:
+    """Whether position, orientation and pixel spacing are numbers that a head can have."""
+    numbers = [abs(number) for vector in vectors for number in vector]
+    whole = [len(vector) for vector in vectors] == [3, 6, 2]
+    return whole and all(number < _FAR for number in numbers) and min(vectors[2]) > 0
 
 
 def _slice(header: Any, path: Path, problem: str) -> Slice:
@@ -228,7 +237,7 @@ def _slice(header: Any, path: Path, problem: str) -> Slice:
         tuple(float(v) for v in header.get(tag) or ()) if stackable else ()
         for tag in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
     ]
-    if stackable and [len(v) for v in vectors] != [3, 6, 2]:
+    if stackable and not _is_place(vectors):
         raise _Unusable("its position, orientation or pixel spacing is missing or damaged")
     return Slice(
         path=path,

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect._extras import require
-from ctmri_detect.datasets._volumes.volume import Volume, canonical, check_grid
+from ctmri_detect.datasets._volumes.metaimage_header import voxel_file
+from ctmri_detect.datasets._volumes.volume import Volume, canonical, check_grid, check_packing
 from ctmri_detect.exceptions import DataLoadingError
 
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's axes run to the patient's left, back and top
-_HEADER = 65536  # bytes: a header is text of some twenty lines
 _PACKED = 1100  # zlib shrinks by no larger a factor
 
 
@@ -28,7 +28,7 @@ def read_metaimage(path: Path) -> Volume:
         Without SimpleITK.
     """
     sitk = require("SimpleITK", extra="itk")
-    stored = _voxel_file(path)
+    stored = voxel_file(path)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("MetaImageIO")
     reader.SetFileName(str(path))
@@ -42,6 +42,7 @@ def read_metaimage(path: Path) -> Volume:
     needed *= voxel.GetSizeOfPixelComponent()
     if needed > _PACKED * stored.stat().st_size:
         raise DataLoadingError("cut off: its header promises more than the file holds")
+    check_packing(reader.GetSize(), stored.stat().st_size)
     try:
         values: NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
     except RuntimeError:
@@ -57,29 +58,6 @@ def read_metaimage(path: Path) -> Volume:
         dtype=str(values.dtype),
         placeholder=placeholder,
     )
-
-
-def _voxel_file(path: Path) -> Path:
-    """The file that holds the voxels; a header may name any file of the machine."""
-    with path.open("rb") as file:
-        head = file.read(_HEADER)
-    fields = {}
-    for line in head.split(b"\n"):
-        name, _, value = line.partition(b"=")
-        fields[name.strip()] = value.strip().decode("utf-8", "replace")
-        if name.strip() == b"ElementDataFile":
-            break
-    data = fields.get(b"ElementDataFile", "")
-    if not data:
-        raise DataLoadingError("not a MetaImage file: its header names no ElementDataFile")
-    if data.upper() == "LOCAL":
-        return path
-    beside = path.with_name(Path(data).name)
-    if beside.name != data or data.upper() == "LIST" or not beside.is_file():
-        raise DataLoadingError(
-            "its ElementDataFile is missing, or not one file beside the header; write it as .mha"
-        )
-    return beside
 
 
 def _check(reader: Any) -> NDArray[np.float64]:

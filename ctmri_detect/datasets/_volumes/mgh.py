@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from ctmri_detect._extras import require
+from ctmri_detect.datasets._files.quiet import quiet
 from ctmri_detect.datasets._volumes.nifti import is_placeholder, stream, voxels
-from ctmri_detect.datasets._volumes.volume import Volume, canonical, check_grid
+from ctmri_detect.datasets._volumes.volume import Volume, canonical, check_grid, check_packing
 from ctmri_detect.exceptions import DataLoadingError
+
+_FLAG = 28  # where goodRASFlag stands: 1 where the header says how the volume lies
 
 
 def read_mgh(path: Path) -> Volume:
@@ -23,11 +26,14 @@ def read_mgh(path: Path) -> Volume:
     nibabel = require("nibabel", extra="volumes")
     with stream(path) as file:
         try:
+            file.seek(_FLAG)
+            placed = file.read(2) == b"\0\1"  # nibabel puts a default in the place of a missing one
+            file.seek(0)
             holder = nibabel.FileHolder(fileobj=file)
-            image = nibabel.MGHImage.from_file_map({"image": holder})
+            with quiet():
+                image = nibabel.MGHImage.from_file_map({"image": holder})
             shape = tuple(int(side) for side in image.shape)
             affine = np.asarray(image.affine, dtype=np.float64)
-            placed = bool(image.header["goodRASFlag"])
         except Exception as error:  # nibabel raises whatever the damage makes it raise
             raise DataLoadingError(f"not an .mgz file ({type(error).__name__})") from None
         if len(shape) > 3 and max(shape[3:]) > 1:
@@ -35,9 +41,10 @@ def read_mgh(path: Path) -> Volume:
         if not placed:
             raise DataLoadingError("says nothing of its orientation (goodRASFlag is 0)")
         check_grid(shape[:3], affine)
+        check_packing(shape, path.stat().st_size)
         dtype = image.get_data_dtype()
         return canonical(
-            voxels(image),
+            voxels(image, file),
             affine,
             eight_bit=dtype == np.uint8,
             dtype=str(dtype.newbyteorder("=")),

@@ -12,11 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect._extras import require
-from ctmri_detect.datasets._volumes.volume import Volume, canonical, check_grid
+from ctmri_detect.datasets._files.quiet import quiet
+from ctmri_detect.datasets._volumes.volume import Volume, canonical, check_grid, check_packing
 from ctmri_detect.exceptions import DataLoadingError
 
 _MILLIMETRES = {1: 1000.0, 3: 0.001}  # a metre, a micrometre; else the unit is millimetres
 _SPACE = 7  # bits of xyzt_units that hold the unit of length
+_PIECE = 2**20
+_MOST_BEHIND = 2**26  # bytes behind the voxels
+_MOST_BEFORE = 2**26  # and before them: extensions of the header
 _HEADER = 540  # bytes of a NIfTI-2 header; NIfTI-1 has 348
 
 
@@ -43,17 +47,18 @@ def read_nifti(path: Path) -> Volume:
         With a short reason.
     """
     with ExitStack() as files:
-        image = _open(path, files)
+        image, file, stored = _open(path, files)
         header = image.header
         unit = _MILLIMETRES.get(int(header["xyzt_units"]) & _SPACE, 1.0)
-        to_mm = np.diag([unit, unit, unit, 1.0])
-        affine = to_mm @ np.asarray(image.affine, dtype=np.float64)
+        affine = np.array(image.affine, dtype=np.float64)
+        affine[:3] *= unit
         shape = tuple(int(side) for side in image.shape)
         check_grid(shape[:3] if len(shape) > 3 else shape, affine)
+        check_packing(shape, stored)
         slope, intercept = image.dataobj.slope, image.dataobj.inter
         dtype = image.get_data_dtype()
         return canonical(
-            voxels(image),
+            voxels(image, file),
             affine,
             eight_bit=dtype == np.uint8 and (slope, intercept) == (1, 0),
             dtype=str(dtype.newbyteorder("=")),
@@ -78,21 +83,30 @@ def stream(path: Path) -> IO[bytes]:
         raise DataLoadingError(f"unreadable: {error.strerror or type(error).__name__}") from None
 
 
-def voxels(image: Any) -> NDArray[np.float32]:
-    """The values of an image of nibabel, three axes.
+def voxels(image: Any, file: IO[bytes]) -> NDArray[np.float32]:
+    """The values of an image of nibabel, three axes, read slice by slice.
+
+    `file` is what they are read from: to its end, where a checksum says whether they are right.
 
     Raises
     ------
     DataLoadingError
         Where they can't be read.
     """
+    values = np.empty(image.shape[:3], dtype=np.float32, order="F")
+    rest = (0,) * (len(image.shape) - 3)
     try:
-        values: NDArray[np.float32] = image.get_fdata(dtype=np.float32, caching="unchanged")
+        with np.errstate(all="ignore"):  # what a scale takes beyond float32 becomes infinite
+            for k in range(values.shape[2]):
+                values[..., k] = image.dataobj[(slice(None), slice(None), k, *rest)]
+        for _ in range(_MOST_BEHIND // _PIECE):
+            if not file.read(_PIECE):
+                return values
     except Exception as error:  # gzip, zlib, the file system: each has its own
         raise DataLoadingError(
             f"its voxels can't be read: cut off or damaged ({type(error).__name__})"
         ) from None
-    return values.reshape(values.shape[:3])
+    raise DataLoadingError("holds far more than its header says: damaged")
 
 
 def is_placeholder(affine: NDArray[np.float64]) -> bool:
@@ -103,8 +117,8 @@ def is_placeholder(affine: NDArray[np.float64]) -> bool:
     )
 
 
-def _open(path: Path, files: ExitStack) -> Any:
-    """The image with its header checked and its voxels still on disk."""
+def _open(path: Path, files: ExitStack) -> tuple[Any, IO[bytes], int]:
+    """The image with its header checked, the file of its voxels, and that file's size."""
     nibabel = require("nibabel", extra="volumes")
     file = files.enter_context(stream(path))
     try:
@@ -118,9 +132,15 @@ def _open(path: Path, files: ExitStack) -> Any:
         if beside is None or path.suffix.lower() != ".hdr":
             raise DataLoadingError("is the header of a pair, and its .img is missing")
         holders["header"] = holders["image"]
-        holders["image"] = nibabel.FileHolder(fileobj=files.enter_context(stream(beside)))
+        path, file = beside, files.enter_context(stream(beside))
+        holders["image"] = nibabel.FileHolder(fileobj=file)
     try:
-        image = kind.from_file_map(holders)
+        size = kind.header_class.template_dtype.itemsize
+        before = float(kind.header_class(head[:size], check=False)["vox_offset"])
+        if not 0 <= before < _MOST_BEFORE:  # nibabel would read all of it
+            raise ValueError("its voxels begin nowhere")
+        with quiet():
+            image = kind.from_file_map(holders)
         shape, dtype = tuple(int(side) for side in image.shape), image.get_data_dtype()
         header = image.header
     except Exception as error:  # nibabel raises whatever the damage makes it raise; its messages
@@ -134,7 +154,7 @@ def _open(path: Path, files: ExitStack) -> Any:
             "says nothing of its orientation (qform_code and sform_code are 0), so that left "
             "and right can't be told; set the affine with nibabel if you know it"
         )
-    return image
+    return image, file, path.stat().st_size
 
 
 def _kind(nibabel: Any, head: bytes) -> Any:

@@ -14,6 +14,7 @@ from ctmri_detect.datasets._volumes.volume import Volume
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.warp import MIN_WEIGHT, resize_observed
 
+_MOST_PIXELS = 4096**2
 _SAME = 0.01  # spacings that differ by less count as equal
 _NAN = np.float32(np.nan)
 Weighted = Sequence[tuple[float, float]]
@@ -50,6 +51,11 @@ def plane_grid(ct: Volume, size: tuple[int, int] | None) -> Plane:
     """The grid of the slices: the CT's own, or the largest that fits into `size`."""
     extent = [n * s for n, s in zip(ct.values.shape[1:], ct.spacing[1:], strict=True)]
     pixel = max(e / s for e, s in zip(extent, size, strict=True)) if size else min(ct.spacing[1:])
+    if size is None and extent[0] * extent[1] > _MOST_PIXELS * pixel**2:
+        sides = " x ".join(f"{side:.3g}" for side in ct.spacing[1:])
+        raise DataLoadingError(
+            f"its pixels measure {sides} mm: too many to make them square; pass size="
+        )
     # at least one pixel, and no more than the box by a rounding error
     inner = tuple(max(1, round(mm / pixel)) for mm in extent)
     if size is not None:

@@ -14,6 +14,8 @@ from ctmri_detect.exceptions import DataLoadingError
 MAX_VOXELS = 2**30
 """Largest volume that is read: 4 GiB as float32. A header that claims more is damaged."""
 
+_HUGE = 2**27  # voxels: 512 x 512 x 512, 0.5 GiB as float32
+_DENSE = 100  # voxels a byte of the file; scans have 1 or 2, masked ones up to 20
 
 _STEPS = (0.01, 100.0)
 """Least and largest side of a voxel, mm: a micro-CT, and a localizer of three slices."""
@@ -116,6 +118,28 @@ def check_grid(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
         raise DataLoadingError(
             f"its voxels measure {size} mm, which no scan of a head has; mend the unit of length "
             "in its header (NIfTI: xyzt_units)"
+        )
+
+
+def check_packing(shape: tuple[int, ...], stored: int) -> None:
+    """Refuse a small file that says it unpacks to a huge volume, before it does.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    stored : int
+        Size of the file, bytes.
+
+    Raises
+    ------
+    DataLoadingError
+        Where it is huge, and a byte of the file holds more voxels than scans leave to pack.
+    """
+    voxels = float(np.prod([float(side) for side in shape]))
+    if voxels > _HUGE and voxels > _DENSE * stored:
+        raise DataLoadingError(
+            f"claims shape {shape} in a file of {stored} bytes: no scan packs so well. Is it "
+            "damaged? Where it is not, crop it"
         )
 
 

@@ -1,0 +1,80 @@
+"""The text at the beginning of a MetaImage file, checked before ITK sees it.
+
+ITK takes a damaged number for 0 and ends the process over a damaged count of axes.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from ctmri_detect.exceptions import DataLoadingError
+
+_LONGEST = 65536  # bytes: a header is text of some twenty lines
+_AXES = (3, 4)
+_PLACES = ("Offset", "Position", "Origin", "ElementSpacing", "ElementSize", "CenterOfRotation")
+_MATRICES = ("TransformMatrix", "Rotation", "Orientation")
+
+
+def voxel_file(path: Path) -> Path:
+    """The file that holds the voxels; a header may name any file of the machine.
+
+    Raises
+    ------
+    DataLoadingError
+        With a short reason, where the header is damaged, or names anything but one file beside it.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_LONGEST)
+    except OSError as error:
+        raise DataLoadingError(f"unreadable: {error.strerror or type(error).__name__}") from None
+    fields = _fields(head)
+    data = fields.get("ElementDataFile", "")
+    if not data:
+        raise DataLoadingError("not a MetaImage file: its header names no ElementDataFile")
+    _check_numbers(fields)
+    if data.upper() == "LOCAL":
+        return path
+    beside = path.with_name(Path(data).name)
+    if beside.name != data or data.upper() == "LIST" or beside == path or not beside.is_file():
+        raise DataLoadingError(
+            "its ElementDataFile is missing, or not one file beside the header; write it as .mha"
+        )
+    return beside
+
+
+def _fields(head: bytes) -> dict[str, str]:
+    """The lines ``name = value`` up to the one that says where the voxels are."""
+    fields: dict[str, str] = {}
+    for line in head.split(b"\n"):
+        name, _, value = line.partition(b"=")
+        fields[name.strip().decode("ascii", "replace")] = value.strip().decode("utf-8", "replace")
+        if name.strip() == b"ElementDataFile":
+            break
+    return fields
+
+
+def _check_numbers(fields: dict[str, str]) -> None:
+    """Refuse counts and places that are no numbers, or too few or too many."""
+    axes = next((n for n in _AXES if fields.get("NDims", "") == str(n)), None)
+    if axes is None:
+        raise DataLoadingError(
+            f"has NDims = {fields.get('NDims', '')[:20]!r}; expected a volume of three axes"
+        )
+    counts = {name: axes for name in _PLACES if name in fields}
+    counts |= {name: axes**2 for name in _MATRICES if name in fields}
+    for name, count in {"DimSize": axes, **counts}.items():
+        numbers = [_number(word) for word in fields.get(name, "").split()]
+        if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
+            raise DataLoadingError(f"its header is damaged: {name} holds no {count} numbers")
+    skipped = _number(fields.get("HeaderSize", "0"))
+    if not -1 <= skipped < _LONGEST:
+        raise DataLoadingError("its header is damaged: HeaderSize leads behind the file")
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,1 @@
+"""What makes cases: a module a family of files or folders."""
