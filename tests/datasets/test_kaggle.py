@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import pytest
 from kaggle_stand_in import KEYS, kaggle_stand_in, write_archive
+from on_disk import reads_from
 from real_data import DATA
 
 from ctmri_detect.datasets.kaggle import fetch_kaggle_ct_mri
@@ -136,7 +137,7 @@ def test_heads_keep_their_shape(archive, tmp_path):
 def test_subset_and_cache_give_the_same(archive, tmp_path, subset, n):
     every = _fetch(tmp_path / "data", from_archive=archive)
     some = _fetch(tmp_path / "data", subset=subset, cache=tmp_path / "cache.npy")
-    assert isinstance(some.data, np.memmap)
+    assert reads_from(some.data, tmp_path / "cache.npy")
     assert len(some.data) == len(some.frame) == n
     rows = (every.frame["split"] == subset) | (subset == "all")
     np.testing.assert_array_equal(some.data, every.data[rows])
