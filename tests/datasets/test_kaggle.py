@@ -23,6 +23,7 @@ from kaggle_stand_in import KEYS, kaggle_stand_in, write_archive
 from on_disk import reads_from
 from real_data import DATA
 
+from ctmri_detect import Pairs
 from ctmri_detect.datasets.kaggle import fetch_kaggle_ct_mri
 from ctmri_detect.exceptions import CtmriDetectWarning, DataLoadingError, SkippedFilesWarning
 
@@ -108,6 +109,9 @@ def test_samples_are_single_images_with_one_plane(archive, tmp_path):
     bunch = _fetch(tmp_path / "data", from_archive=archive, size=30)
     assert (bunch.paired, bunch.ct_units) == (False, "uint8")
     assert (bunch.target, bunch.masks, bunch.groups, bunch.skipped) == (None, None, None, [])
+    assert isinstance(bunch.data, Pairs)
+    assert (bunch.data.groups, bunch.data.spacing, bunch.data.frame) == (None, None, None)
+    assert bunch.data.ct_units == "uint8"
     observed = np.isfinite(bunch.data).any(axis=(2, 3))
     frame = bunch.frame
     assert list(frame) == ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind", "split"]
