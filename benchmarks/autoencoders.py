@@ -59,7 +59,7 @@ def run(seed: int, n_jobs: int | None) -> Iterator[dict[str, Any]]:
         45, 8, anomalous_fraction=0.5, random_state=1000 + seed, n_jobs=n_jobs
     )
     train = make_preprocessor("hu", size=128).fit_transform(healthy.data)
-    test = Test(data, data.data)
+    test = Test(data, np.asarray(data.data))
     common = {"kind": data.frame["kind"].tolist(), "patient": data.groups.tolist()}
     baselines = {"threshold": ThresholdDetector(), "atlas": AtlasDetector()}
     networks = {name: ConvAutoencoderDetector(name, random_state=seed) for name in OBJECTIVES}
@@ -108,7 +108,7 @@ def kaggle(archive: Path, labels: Path) -> Iterator[dict[str, Any]]:
     known = pd.read_csv(labels).set_index("file")
     files = data.frame["ct"].dropna().str.removeprefix("Dataset/")
     found = known.reindex(files).set_index(files.index).dropna()
-    X = data.data[found.index.to_numpy()]
+    X = np.asarray(data.data[found.index.to_numpy()])
     target = np.where(found["label"] == "hemorrhage", -1, 1)
     patients = found["patient"].to_numpy()
     heads = np.stack([head_mask(ct, "uint8") for ct in X[:, 0]])

@@ -117,7 +117,7 @@ def run(seed: int, what: str, n_jobs: int | None) -> Iterator[dict[str, Any]]:
         45, 8, anomalous_fraction=0.5, random_state=1000 + seed, n_jobs=n_jobs
     )
     train = make_preprocessor("hu", size=128).fit_transform(healthy.data)
-    test, groups = Test(data, data.data), healthy.groups
+    test, groups = Test(data, np.asarray(data.data)), healthy.groups
     common = {"kind": data.frame["kind"].tolist(), "patient": data.groups.tolist()}
     if what == "unet":
         for evidence in (ALL, ("mismatch", "within")):
@@ -133,7 +133,7 @@ def run(seed: int, what: str, n_jobs: int | None) -> Iterator[dict[str, Any]]:
     curve = {"kind": data.frame["kind"][few].tolist(), "patient": data.groups[few].tolist()}
     rng = np.random.default_rng(seed)
     for shift, turn in [(0, 0), *((s, 0) for s in SHIFTS), *((0, t) for t in TURNS)]:
-        there = Test(part, moved(data.data[few], shift, turn, rng))
+        there = Test(part, moved(np.asarray(data.data[few]), shift, turn, rng))
         yield there.row("misregistration", default, shift=shift, turn=turn, **curve)
     yield test.row(
         "default, without MapScoring's symmetry", default.rescore(symmetry=False), **common

@@ -36,7 +36,7 @@ FLAT = 30.0  # MiB
 
 def write_folder(folder: Path, n_pairs: int) -> None:
     """8-bit PNG pairs of synthetic heads; the same few heads over and over."""
-    heads = make_phantom_pairs(8, 4, size=PIXELS, random_state=0).data
+    heads = np.asarray(make_phantom_pairs(8, 4, size=PIXELS, random_state=0).data)
     for plane, name in enumerate(("CT", "MRI")):
         (folder / name).mkdir(parents=True)
         values = heads[:, plane]
@@ -83,7 +83,7 @@ def speed(n_pairs: int, repeats: int) -> list[dict[str, object]]:
 
 def memory(n_pairs: int) -> dict[str, object]:
     """Rise of anonymous memory while a memmap of raw pairs is prepared into another one."""
-    heads = make_phantom_pairs(8, 4, size=128, random_state=0).data
+    heads = np.asarray(make_phantom_pairs(8, 4, size=128, random_state=0).data)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with PairWriter(folder / "raw.npy", shape=heads.shape[1:]) as writer:

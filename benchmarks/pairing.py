@@ -52,7 +52,8 @@ def verdicts(seeds: int) -> Rows:
         data = make_phantom_pairs(
             SUBJECTS, SLICES, size=64, anomalous_fraction=0, random_state=seed
         )
-        inputs = {"raw": data.data, "prepared": make_preprocessor(size=64).transform(data.data)}
+        raw = np.asarray(data.data)
+        inputs = {"raw": raw, "prepared": make_preprocessor(size=64).transform(raw)}
         for what, X in inputs.items():
             for name, (ct, mri) in arrangements().items():
                 pairs = np.stack([X[ct, 0], X[mri, 1]], axis=1)
@@ -101,7 +102,7 @@ def shifts(X: np.ndarray, source: str, seed: int, own: np.ndarray) -> Rows:
 def real(root: Path) -> Rows:
     """The verdicts on real pairs, on the same with patients exchanged, and on strangers."""
     pairs = load_pairs(root / "brain_pairs", patient=r"^(case\d+)")
-    X, groups = pairs.data, pairs.groups
+    X, groups = np.asarray(pairs.data), pairs.groups
     names, counts = np.unique(groups, return_counts=True)
     rows: Rows = []
     least = counts.min()

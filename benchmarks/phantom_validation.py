@@ -148,7 +148,7 @@ def main() -> None:
     arguments = parser.parse_args()
     table = table_of(pd.DataFrame([row for seed in SEEDS for row in measure(seed)]))
     healthy = make_phantom_pairs(12, 6, anomalous_fraction=0, random_state=SEEDS[0])
-    window = healthy.data.copy()
+    window = np.asarray(healthy.data)
     window[:, 0] = np.clip(np.rint(window[:, 0] / UINT8_TO_HU), 0, 255)
     values = {"phantom (T2)": brain_values(window, "uint8")}
     values |= real_values(arguments.real) if arguments.real else {}

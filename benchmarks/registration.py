@@ -71,7 +71,7 @@ def phantom_rows(seed: int, sequence: str, masked: bool, still: bool) -> list[di
     made = make_phantom_pairs(
         1, SLICES, size=SIZE, anomalous_fraction=0, sequence=sequence, random_state=seed
     )
-    frame, data = made.frame, made.data
+    frame, data = made.frame, np.asarray(made.data)
     own_shifts = frame[["mri_shift_x", "mri_shift_y"]].to_numpy() / frame[["spacing"]].to_numpy()
     rng = np.random.default_rng(seed)
     truths, heads = [], []

@@ -42,6 +42,7 @@ def read_pairs(
         )
     if args.ct_units != "auto":
         pairs.ct_units = args.ct_units
+        pairs.data = pairs.data.replace(ct_units=args.ct_units)
     early.refuse_units(pairs.ct_units, units)
     return pairs
 

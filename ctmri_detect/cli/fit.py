@@ -13,7 +13,6 @@ from ctmri_detect.cli._data import read_pairs
 from ctmri_detect.cli._messages import note, say, tell
 from ctmri_detect.cli._output import output_file
 from ctmri_detect.cli.detectors import make_detector
-from ctmri_detect.evaluation.fitting import fit_with_groups
 from ctmri_detect.exceptions import PatientsUnknownWarning
 from ctmri_detect.persistence import save
 from ctmri_detect.preprocessing import make_preprocessor
@@ -32,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PatientsUnknownWarning)  # said above, as --patient
-        fit_with_groups(model, pairs.data, pairs.target, pairs.groups)
+        model.fit(pairs.data, pairs.target)
     seconds = time.perf_counter() - start
     save(model, path)
     patients = "" if pairs.groups is None else f" of {len(set(pairs.groups))} patients"

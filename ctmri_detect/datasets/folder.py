@@ -23,6 +23,7 @@ from ctmri_detect.datasets._files.listing import Skipped
 from ctmri_detect.datasets._files.matching import NOT_CHOSEN
 from ctmri_detect.datasets._files.reading import Collected, Shape, collect
 from ctmri_detect.datasets._files.report import nothing_left, units_of, warn
+from ctmri_detect.datasets._known import known_pairs
 from ctmri_detect.datasets.find import find_pairs
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.preprocessing._writer import check_target_path
@@ -68,15 +69,16 @@ def load_pairs(
         or a name where only one pair has it; of the CT or the MRI, with or without its ending)
         and either ``lesion`` (1 or True = lesion), or ``target`` or ``label`` coded +1 (normal)
         and -1 (anomalous); only where `patient` names a column of it may it have none. Columns
-        ``slice``, ``spacing`` (mm), ``sequence`` and ``kind`` are carried into `frame`. Pairs
-        without a row are skipped, rows without a pair are counted in `skipped`. Case and spaces
-        in the header don't count; separators may be commas, semicolons or tabs.
+        ``slice``, ``spacing`` (mm a pixel of the CT's file), ``sequence`` and ``kind`` are carried
+        into `frame`. Pairs without a row are skipped, rows without a pair are counted in
+        `skipped`. Case and spaces in the header don't count; separators may be commas, semicolons
+        or tabs.
     size : int or (int, int), default=None
         Height and width to resize all slices to (area when shrinking, linear else). A CT and
         an MRI of different sizes are then a pair too, where height and width have one ratio.
     cache : str or Path, default=None
-        A ``.npy`` file to write the pairs to, block by block; `data` is then a read-only memmap
-        of it, and a folder may be larger than memory. It must not exist yet.
+        A ``.npy`` file to write the pairs to, block by block; `data` then reads from it, and a
+        folder may be larger than memory. It must not exist yet.
     sequence : str, default=None
         The MRI sequence to take where a CT has several: "t1", "t2", "flair", "pd", ...
     ct, mri : str, default=None
@@ -88,7 +90,8 @@ def load_pairs(
     Returns
     -------
     Bunch
-        `data` float32 ``(n, 2, height, width)``; `target` int ``(n,)`` or None; `masks` None;
+        `data` `Pairs` ``(n, 2, height, width)`` that know groups, ct_units and, where every row
+        has a `spacing`, that of their own pixels; `target` int ``(n,)`` or None; `masks` None;
         `groups` or None; `frame` DataFrame with ct, mri (paths relative to `folder`), patient,
         slice (the last number in the name), spacing, sequence, kind; `paired` None: names prove
         nothing, `check_pairing` tells; `ct_units` "uint8"
@@ -153,14 +156,16 @@ def load_pairs(
     frame = _frame(pairs.iloc[read.rows], None if rows is None else rows.iloc[read.rows], column)
     unpaired = found.attrs["layout"] == "cyclegan"
     warn(folder, skipped, frame, read, unpaired)
+    groups = None if frame["patient"].isna().any() else frame["patient"].to_numpy(dtype=str)
+    units, scale = units_of(read), np.divide(read.grids, read.data.shape[2:])
     return Bunch(
-        data=read.data,
+        data=known_pairs(read.data, frame, groups=groups, ct_units=units, scale=scale),
         target=None if target is None else target[read.rows],
         masks=None,
-        groups=None if frame["patient"].isna().any() else frame["patient"].to_numpy(dtype=str),
+        groups=groups,
         frame=frame,
         paired=None,
-        ct_units=units_of(read),
+        ct_units=units,
         skipped=skipped,
         DESCR=(
             f"{len(frame)} CT-MRI pairs from the folder {folder.resolve().name}, paired by name "

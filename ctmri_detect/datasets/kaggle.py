@@ -11,6 +11,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect.datasets._kaggle.reading import frame_of, read_images
 from ctmri_detect.datasets._kaggle.store import acquire, data_folder, images_of
+from ctmri_detect.datasets._known import known_pairs
 from ctmri_detect.exceptions import SkippedFilesWarning
 from ctmri_detect.preprocessing._writer import check_target_path
 
@@ -81,7 +82,7 @@ def fetch_kaggle_ct_mri(
         Height and width of the samples. Images are padded to a square with NaN, then resized
         (area when shrinking, linear else). All at 256 take 2.6 GB.
     cache : str or path-like, default=None
-        A .npy file to write the samples to; `data` is then a read-only memmap of it, and
+        A .npy file to write the samples to; `data` then reads from it, and
         memory holds a few samples only. An existing file is replaced.
     from_archive : str or path-like, default=None
         The zip that Kaggle's page offers, instead of a download.
@@ -95,7 +96,7 @@ def fetch_kaggle_ct_mri(
     Returns
     -------
     Bunch
-        `data` float32 ``(n, 2, size, size)``, the missing plane NaN; `target`, `masks` and
+        `data` `Pairs` ``(n, 2, size, size)``, the missing plane NaN; `target`, `masks` and
         `groups` None; `frame` DataFrame with ct, mri (paths in the set's folder, None where
         missing), patient (None), slice (the number in the name, not a level), spacing (NaN),
         sequence and kind (None), split; `paired` False; `ct_units` "uint8"; `skipped` list of
@@ -149,12 +150,13 @@ def fetch_kaggle_ct_mri(
         )
     counts = Counter(image.plane.upper() for image in loaded)
     shown = f"{counts['CT']} CT and {counts['MRI']} MRI of subset {subset!r}"
+    frame = frame_of(loaded)
     return Bunch(
-        data=data,
+        data=known_pairs(data, frame, groups=None, ct_units="uint8"),
         target=None,
         masks=None,
         groups=None,
-        frame=frame_of(loaded),
+        frame=frame,
         paired=False,
         ct_units="uint8",
         skipped=skipped,

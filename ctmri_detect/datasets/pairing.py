@@ -23,7 +23,15 @@ from ctmri_detect.datasets._pairing.partners import (
 )
 from ctmri_detect.datasets._pairing.shift import coded_pair, estimate_shift
 from ctmri_detect.imageops.mutual import UNSEEN, normalized_mutual_information
-from ctmri_detect.validation import CT, MRI, PairReader, check_groups, check_pairs, missing_planes
+from ctmri_detect.validation import (
+    CT,
+    MRI,
+    PairReader,
+    check_groups,
+    check_pairs,
+    groups_of,
+    missing_planes,
+)
 
 __all__ = ["Verdict", "check_pairing", "pairing_verdict"]
 
@@ -69,8 +77,9 @@ def check_pairing(X: Any, *, groups: Any = None, random_state: Any = 0) -> Bunch
     X : array-like of shape (n_samples, 2, height, width)
         Raw or preprocessed pairs, NaN where nothing was observed. Read in blocks.
     groups : array-like of shape (n_samples,), default=None
-        Patient of each sample: partners are then sought in other patients only. Without it,
-        eight contiguous blocks of rows stand for patients, which costs some power.
+        Patient of each sample, where X are no `Pairs` that know it: partners are then sought in
+        other patients only. Without patients, eight contiguous blocks of rows stand for them,
+        which costs some power.
     random_state : int, RandomState or None, default=0
         Choice of pairs where there are more than 64, and of the shuffled partners.
 
@@ -118,6 +127,7 @@ def check_pairing(X: Any, *, groups: Any = None, random_state: Any = 0) -> Bunch
     False
     """
     reader = check_pairs(X)
+    groups = groups_of(X, groups)
     codes = None if groups is None else check_groups(groups, len(reader))
     whole = np.concatenate([~missing_planes(block).any(axis=1) for block in reader.blocks()])
     rows = np.flatnonzero(whole)

@@ -12,6 +12,7 @@ from numpy.random import RandomState
 from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect.datasets._known import known_pairs
 from ctmri_detect.datasets._phantom.options import check_fraction, make_setting
 from ctmri_detect.datasets._phantom.subjects import (
     COLUMNS,
@@ -99,8 +100,8 @@ def make_phantom_pairs(
         What beam hardening leaves in healthy CT: a bright rim beside the skull, dark bands
         between dense bones (slower). ``()`` is a perfect scanner.
     out : str, Path or None, default=None
-        Write the pairs to this new ``.npy`` file, subject by subject, and return them as a
-        read-only memmap. The masks (an eighth of the size) stay in memory.
+        Write the pairs to this new ``.npy`` file, subject by subject; `data` then reads from it.
+        The masks (an eighth of the size) stay in memory.
     n_jobs : int or None, default=None
         Processes, subjects shared among them; -1 is one a core. The bits stay the same.
     random_state : int, RandomState instance or None, default=None
@@ -110,8 +111,9 @@ def make_phantom_pairs(
     Returns
     -------
     sklearn.utils.Bunch
-        data : float32 ndarray or memmap of shape (n, 2, size, size), CT in HU and MRI in
-        arbitrary units. target : int64 ndarray of shape (n,), +1 normal, -1 anomalous.
+        data : `Pairs` of shape (n, 2, size, size), CT in HU and MRI in arbitrary units, that know
+        groups, spacing, ct_units and, in their frame, `volume` (the subject) and `z_mm`.
+        target : int64 ndarray of shape (n,), +1 normal, -1 anomalous.
         masks : bool ndarray of shape (n, size, size), True = more than half lesion; empty for
         kinds that concern the whole slice. groups : str ndarray of shape (n,), the subject
         ("sub-000", ...). frame : DataFrame with ct, mri (None: there are no files), patient,
@@ -170,11 +172,13 @@ def make_phantom_pairs(
     frame = pd.DataFrame(rows)
     counts = {"n_subjects": n_subjects, "n_slices": len(frame), "n_anomalous": n_anomalous}
     described = {"sequence": sequence, "severity": severity, "field_strength": field_strength}
+    groups = frame["patient"].to_numpy(dtype=str)
+    places = pd.DataFrame({"volume": groups, "z_mm": frame["slice"]})
     return Bunch(
-        data=store.data(),
+        data=known_pairs(store.data(), frame, groups=groups, ct_units="hu", places=places),
         target=np.where(frame["kind"] == "normal", 1, -1).astype(np.int64),
         masks=np.stack(masks),
-        groups=frame["patient"].to_numpy(dtype=str),
+        groups=groups,
         frame=frame[list(COLUMNS)],
         paired=True,
         ct_units="hu",

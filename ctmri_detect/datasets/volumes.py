@@ -16,6 +16,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect.datasets._files.listing import first_reasons
+from ctmri_detect.datasets._known import known_pairs
 from ctmri_detect.datasets._volumes.cases import Case, Choice, list_cases
 from ctmri_detect.datasets._volumes.dicom_headers import Skipped
 from ctmri_detect.datasets._volumes.places import say
@@ -106,16 +107,17 @@ def load_volume_pairs(
     key : str or bytes, default=None
         Secret for the pseudonyms, 1 to 64 bytes.
     cache : str or Path, default=None
-        A new ``.npy`` file that the pairs are written to as they are read; `data` is then a
-        read-only memmap, and memory is bounded by one pair of volumes.
+        A new ``.npy`` file that the pairs are written to as they are read; `data` then reads
+        from it, and memory is bounded by one pair of volumes.
 
     Returns
     -------
     Bunch
-        `data` float32 ``(n, 2, height, width)``; `masks` bool ``(n, height, width)`` and
-        `target` (-1 where a slice's mask holds a pixel, else +1), both None unless every pair of
-        volumes has a ``lesion.nii.gz``; `groups` the patient
-        of each slice, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
+        `data` `Pairs` ``(n, 2, height, width)`` that know groups, spacing, ct_units and, in their
+        frame, `volume` (the CT) and `z_mm` (above its lowest slice); `masks` bool
+        ``(n, height, width)`` and `target` (-1 where a slice's mask holds a pixel, else +1), both
+        None unless every pair of volumes has a ``lesion.nii.gz``; `groups` the patient of each
+        slice, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
         pseudonym and modality), patient, slice (counted from the lowest slice, 0, with those
         left out), spacing (mm a pixel), sequence, kind (None); `paired` None: names and
         coordinates prove nothing, `check_pairing` tells; `ct_units` "hu", "uint8", or None where
@@ -165,20 +167,22 @@ def load_volume_pairs(
                 f"No pair of volumes is left of {len(cases)}; {len(skipped)} entries were "
                 f"skipped{first_reasons(skipped)}."
             )
-    frame = pd.DataFrame(rows, columns=COLUMNS).astype({"slice": "Int64"})
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "z_mm"]).astype({"slice": "Int64"})
+    places = pd.DataFrame({"volume": frame["ct"], "z_mm": frame.pop("z_mm")})
     for text, kind in findings(used, skipped, frame):
         warnings.warn(text, kind, stacklevel=2)
-    known = frame["patient"].notna().all()
+    groups = frame["patient"].to_numpy(dtype=str) if frame["patient"].notna().all() else None
+    units = units_of(used)
     segmented = [lesion for lesion in lesions if lesion is not None]
     masks = np.stack(segmented) if len(segmented) == len(lesions) else None
     return Bunch(
-        data=store.data(),
+        data=known_pairs(store.data(), frame, groups=groups, ct_units=units, places=places),
         target=None if masks is None else np.where(masks.any(axis=(1, 2)), -1, 1),
         masks=masks,
-        groups=frame["patient"].to_numpy(dtype=str) if known else None,
+        groups=groups,
         frame=frame,
         paired=None,
-        ct_units=units_of(used),
+        ct_units=units,
         skipped=skipped,
         DESCR=describe(rows, used, empty, slice_spacing),
     )
@@ -204,7 +208,7 @@ def _cut_all(
                     continue
                 store.append(one.pair, case.ct)
                 lesions.append(one.lesion)
-                place = [one.index, one.spacing, case.sequence, None]
+                place = [one.index, one.spacing, case.sequence, None, one.z_mm]
                 rows.append([case.ct, case.mri, case.patient, *place])
         except DataLoadingError as error:
             skipped.append((case.ct, str(error)))

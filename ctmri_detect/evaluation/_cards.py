@@ -83,7 +83,7 @@ def readable(kind: str) -> str:
 
 def _card(result: Any, data: Any, sample: int, names: list[str]) -> Card:
     pair = np.asarray(data.data[sample])
-    head = head_box(pair, getattr(data, "ct_units", None))
+    head = head_box(pair, shown_as(data))
     decisions = {}
     for name in names:
         scores = _first_seed(result.scores, name)
@@ -98,6 +98,12 @@ def _card(result: Any, data: Any, sample: int, names: list[str]) -> Card:
         maps={n: result.maps[n][sample][head] for n in names if sample in result.maps[n]},
         decisions=decisions,
     )
+
+
+def shown_as(data: Any) -> str | None:
+    """The units of the CT, as the pairs know them, or else the Bunch."""
+    known = getattr(data.data, "ct_units", None)
+    return known if known is not None else getattr(data, "ct_units", None)
 
 
 def head_box(pair: npt.NDArray[Any], ct_units: str | None) -> tuple[slice, slice]:

@@ -14,12 +14,13 @@ import pandas as pd
 from ctmri_detect._arrays import plain_array
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.model_selection import NormalOnlyGroupKFold, check_no_leak
+from ctmri_detect.pairs import Pairs
 from ctmri_detect.validation import (
-    PairReader,
     check_groups,
     check_masks,
     check_pairs,
     check_target,
+    groups_of,
 )
 
 ALL = "all"
@@ -32,7 +33,7 @@ Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 class Cases:
     """The samples of a data set, checked; `frame` has sample, patient, slice, kind, target."""
 
-    X: PairReader
+    X: Pairs
     target: npt.NDArray[np.int64]
     masks: npt.NDArray[np.bool_] | None
     groups: npt.NDArray[Any]
@@ -90,8 +91,7 @@ def read_cases(data: Any) -> Cases:
             f"data is {type(data).__name__}; expected a Bunch with data, target and groups, as "
             "make_phantom_pairs and load_pairs return it."
         )
-    X = check_pairs(data.data)
-    n = len(X)
+    n = len(check_pairs(data.data))
     target = check_target(_needed(data, "target", "+1 normal, -1 anomalous"), n)
     for label, name in ((1, "normal"), (-1, "anomalous")):
         if not (target == label).any():
@@ -99,12 +99,19 @@ def read_cases(data: Any) -> Cases:
                 f"data.target holds no {label:+d}; a benchmark needs normal and anomalous samples. "
                 f"Add {name} ones."
             )
-    groups = np.asarray(plain_array(_needed(data, "groups", "the patient of each sample")))
+    groups = np.asarray(plain_array(_patients(data)))
     check_groups(groups, n)
+    X = Pairs(data.data, groups=groups)
     masks = getattr(data, "masks", None)
     if masks is not None:
         masks = check_masks(masks, (n, X.shape[2], X.shape[3]))
     return Cases(X, target, masks, groups, _case_frame(data, target, groups))
+
+
+def _patients(data: Any) -> Any:
+    """Those that the pairs know, or `data.groups`; both have to agree."""
+    known = groups_of(data.data, getattr(data, "groups", None))
+    return _needed(data, "groups", "the patient of each sample") if known is None else known
 
 
 def _needed(data: Any, name: str, meaning: str) -> Any:

@@ -14,13 +14,7 @@ from ctmri_detect.evaluation._cases import Cases, Fold
 from ctmri_detect.evaluation._gallery import worst_cases
 from ctmri_detect.evaluation._memory import PeakMemory
 from ctmri_detect.evaluation._pixels import PixelCounts
-from ctmri_detect.evaluation.fitting import (
-    Prepared,
-    fit_with_groups,
-    localizes,
-    seeded_clone,
-    side,
-)
+from ctmri_detect.evaluation.fitting import Prepared, fit_with_groups, localizes, seeded_clone
 from ctmri_detect.evaluation.table import metric_rows
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.localization import decisions
@@ -61,11 +55,10 @@ class Run:
             tick(len(folds) - index)
 
     def _fit_and_score(self, estimator: Any, train: Any, test: Any) -> Any:
-        X, groups = side(self.prepared.X, train), self.cases.groups[train]
-        X_test = side(self.prepared.X, test)
+        X, X_test = self.prepared.X[train], self.prepared.X[test]
         with PeakMemory() as memory:
             start = time.perf_counter()
-            fit_with_groups(estimator, X, self.cases.target[train], groups)
+            fit_with_groups(estimator, X, self.cases.target[train], self.cases.groups[train])
             fitted = time.perf_counter()
             decision = decisions(estimator, X_test)
             end = time.perf_counter()

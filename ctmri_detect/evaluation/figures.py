@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ctmri_detect.evaluation._cards import Card, shown_detectors, typical_cards
+from ctmri_detect.evaluation._cards import Card, shown_as, shown_detectors, typical_cards
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.plotting._canvas import bare, new_axes, style
 from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
@@ -47,7 +47,7 @@ def write_figures(result: Any, data: Any, folder: str | Path) -> list[Path]:
         names = shown_detectors(result)
         cards = typical_cards(result, data, _ROWS) if names else []
         if cards:
-            figures["gallery"] = _gallery(cards, names, getattr(data, "ct_units", None))
+            figures["gallery"] = _gallery(cards, names, shown_as(data))
         paths = []
         for name, figure in figures.items():
             paths.append(folder / f"{name}.png")

@@ -13,8 +13,9 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.localization import anomaly_map, last_step
+from ctmri_detect.pairs import Pairs
 from ctmri_detect.preprocessing._steps import flat_steps
-from ctmri_detect.validation import PairReader, check_pairs
+from ctmri_detect.validation import check_pairs
 
 _BLOCK = 64  # maps at a time: those of all test samples never stand in memory
 
@@ -27,7 +28,7 @@ def seeded_clone(estimator: Any, seed: int) -> Any:
 
 
 def fit_with_groups(estimator: Any, X: Any, y: Any, groups: Any) -> Any:
-    """Fit, the patients reaching the detector even at the end of a Pipeline.
+    """Fit, the patients reaching the detector even behind a step that returns arrays.
 
     Examples
     --------
@@ -53,30 +54,25 @@ def _groups_name(estimator: Any) -> str | None:
     return f"{step}__{name}"
 
 
-def side(X: PairReader, rows: npt.NDArray[np.int64]) -> Any:
-    """One side of a split: an array where X is one, else a reader that loads blocks."""
-    plain = isinstance(X.array, np.ndarray) and not isinstance(X.array, np.memmap)
-    part = X.take(rows)
-    return part[:] if plain else part
-
-
 class Prepared:
     """Pairs after the preprocessing that all detectors share, and the way back for maps.
 
     Parameters
     ----------
-    X : PairReader
+    X : Pairs
         The caller's pairs.
     preprocessor : transformer, Pipeline of transformers or None
         Transforms each sample by itself; fitted and applied once, to all samples.
     """
 
-    def __init__(self, X: PairReader, preprocessor: Any = None) -> None:
+    def __init__(self, X: Pairs, preprocessor: Any = None) -> None:
         self.X = X
-        self._geometry: list[tuple[Any, PairReader]] = []
+        self._geometry: list[tuple[Any, Pairs]] = []
         for step in [] if preprocessor is None else flat_steps(clone(preprocessor)):
             before = self.X
-            self.X = check_pairs(step.fit_transform(before))
+            after = step.fit_transform(before)
+            check_pairs(after)
+            self.X = Pairs(after, groups=before.groups, frame=before.frame)
             if hasattr(step, "inverse_transform_map"):
                 self._geometry.append((step, before))
 
@@ -87,9 +83,9 @@ class Prepared:
         found: list[tuple[int, npt.NDArray[np.float32]]] = []
         for start in range(0, len(rows), _BLOCK):
             block = rows[start : start + _BLOCK]
-            maps = anomaly_map(estimator, side(self.X, block))
+            maps = anomaly_map(estimator, self.X[block])
             for step, before in reversed(self._geometry):
-                maps = step.inverse_transform_map(maps, before.take(block)[:])
+                maps = step.inverse_transform_map(maps, np.asarray(before[block]))
             found.extend(zip(block.tolist(), maps, strict=True))
         return found
 

@@ -75,8 +75,9 @@ def benchmark(
         Detectors, or Pipelines that end in one. They are cloned, and every ``random_state`` in
         them is set to the seed of the run.
     data : Bunch
-        `data` (n, 2, height, width), `target` (+1 normal, -1 anomalous), `groups` (patients);
-        where they exist, `masks` (bool, True = lesion) and `frame` with `kind` and `slice`.
+        `data` (n, 2, height, width), `target` (+1 normal, -1 anomalous), `groups` (patients;
+        not needed where `data` are `Pairs` that know them); where they exist,
+        `masks` (bool, True = lesion) and `frame` with `kind` and `slice`.
     cv : int, splitter or None, default=None
         None is 2: ``NormalOnlyGroupKFold(2, shuffle=True, random_state=seed)``; another int,
         that many folds (more training data, more time). A splitter is used as it is for every

@@ -14,6 +14,7 @@ from ctmri_detect.evaluation._cards import (
     Card,
     flagged_shares,
     readable,
+    shown_as,
     shown_detectors,
     typical_cards,
     worst_cards,
@@ -129,7 +130,7 @@ def _distributions(result: Any) -> list[dict[str, str]]:
 
 
 def _gallery(result: Any, data: Any, n_cases: int | None) -> dict[str, Any]:
-    units = getattr(data, "ct_units", None)
+    units = shown_as(data)
     names = shown_detectors(result)
     missed, alarms = worst_cards(result, data, names[0]) if names else ([], [])
     cases = typical_cards(result, data, n_cases) if names else []

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ctmri_detect._extras import require
 from ctmri_detect.localization import anomaly_map, ct_units_taken
+from ctmri_detect.pairs import Pairs
 from ctmri_detect.plotting._canvas import bare, check_plane, ct_range, grey, new_axes
 from ctmri_detect.validation import CT, MODALITIES
 
@@ -91,11 +92,13 @@ class AnomalyMapDisplay:
         mask, vmin, vmax
             As in the class.
         ct_units : {"hu", "uint8"} or None, default=None
-            None: what the estimator's steps say that they take, or else as in the class.
+            None: what `Pairs` know, or what the estimator's steps say that they take, or else as
+            in the class.
         """
         pair = np.asarray(X[sample])
-        ct_units = ct_units or ct_units_taken(estimator)
-        plane = anomaly_map(estimator, pair[None])[0]
+        known = X.ct_units if isinstance(X, Pairs) else None
+        ct_units = ct_units or known or ct_units_taken(estimator)
+        plane = anomaly_map(estimator, X[[sample]] if isinstance(X, Pairs) else pair[None])[0]
         return cls(plane, pair[CT], mask=mask, ct_units=ct_units, vmin=vmin, vmax=vmax)
 
     def plot(self, ax: Any = None, *, colorbar: bool = True) -> AnomalyMapDisplay:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect.pairs import Pairs
 from ctmri_detect.plotting._canvas import (
     bare,
     check_plane,
@@ -54,8 +55,11 @@ class PairDisplay:
 
     @classmethod
     def from_pairs(cls, X: Any, sample: int = 0, *, ct_units: str | None = None) -> PairDisplay:
-        """The display of one sample of pairs ``(n, 2, height, width)``."""
-        return cls(X[sample][CT], X[sample][MRI], ct_units=ct_units)
+        """The display of one of the pairs ``(n, 2, height, width)``; `Pairs` know their units."""
+        if ct_units is None and isinstance(X, Pairs):
+            ct_units = X.ct_units
+        pair = X[sample]
+        return cls(pair[CT], pair[MRI], ct_units=ct_units)
 
     def plot(self, ax: Any = None) -> PairDisplay:
         """Draw, on two axes of the caller's or on a new figure.

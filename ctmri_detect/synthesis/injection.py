@@ -14,8 +14,9 @@ from tqdm.auto import tqdm
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._random import own_random_state
-from ctmri_detect.exceptions import InjectionError
+from ctmri_detect.exceptions import InjectionError, InvalidPairsError
 from ctmri_detect.imageops.brainmask import CTUnits
+from ctmri_detect.pairs import Pairs
 from ctmri_detect.preprocessing._checks import check_choice, check_ct_units
 from ctmri_detect.synthesis._inject import Injected, Request, inject
 from ctmri_detect.synthesis._partners import Partners
@@ -23,25 +24,25 @@ from ctmri_detect.synthesis.catalogue import check_kinds, is_whole_slice
 from ctmri_detect.synthesis.kinds import SEVERITIES
 from ctmri_detect.synthesis.reading import check_ct_values, likeliest_sequence
 from ctmri_detect.synthesis.signals import SEQUENCES
-from ctmri_detect.validation import check_pairs
+from ctmri_detect.validation import check_pairs, groups_of
 
 __all__ = ["inject_anomalies"]
 
 
 @with_default_floats
 def inject_anomalies(
-    X: ArrayLike,
+    X: Any,
     kinds: str | Sequence[str] = "default",
     *,
     severity: str = "moderate",
-    ct_units: str = "hu",
+    ct_units: str | None = None,
     sequence: str | None = None,
-    spacing: float | ArrayLike = 1.0,
+    spacing: float | ArrayLike | None = None,
     groups: ArrayLike | None = None,
     on_failure: str = "raise",
     progress: bool = False,
     random_state: int | RandomState | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], pd.DataFrame]:
+) -> tuple[Any, NDArray[np.bool_], pd.DataFrame]:
     """Put one anomaly into each pair of a healthy set.
 
     A lesion takes the place of tissue: its HU, T1, T2 and proton density say what it looks like
@@ -65,15 +66,17 @@ def inject_anomalies(
         each sample its own.
     severity : {"mild", "moderate", "severe"}, default="moderate"
         Lesion diameter (6-12, 12-24, 20-40 mm) and share of tissue replaced; strength of artefacts.
-    ct_units : {"hu", "uint8"}, default="hu"
-        Hounsfield units, or an exported 8-bit brain window; loaders say which.
+    ct_units : {"hu", "uint8"} or None, default=None
+        Hounsfield units, or an exported 8-bit brain window. None: what `Pairs` know, else "hu".
     sequence : {"t1", "t2", "flair", "pd"} or None, default=None
         MRI sequence. None: the one that fits the levels of the tissues best in most of up to
         15 pairs. Where no sample has a CT, it must be given.
-    spacing : float or array-like of shape (n_samples,), default=1.0
-        mm per pixel; every size in mm depends on it.
+    spacing : float, array-like of shape (n_samples,) or None, default=None
+        mm per pixel; every size in mm depends on it. None: what `Pairs` know (of pixels that are
+        not square, the side of a square of equal area), else 1.
     groups : array-like of shape (n_samples,) or None, default=None
-        Patients; "swapped_slice" and "foreign_slice" need them.
+        Patients, where X are no `Pairs` that know them; "swapped_slice" and "foreign_slice" need
+        them.
     on_failure : {"raise", "skip"}, default="raise"
         What to do with samples that can't hold their anomaly: an error that names all of them, or
         leave them healthy (kind "normal" in the frame, with the reason).
@@ -85,6 +88,7 @@ def inject_anomalies(
     Returns
     -------
     X : float32 ndarray of shape (n_samples, 2, height, width)
+        `Pairs` that know the same where X are `Pairs`.
     masks : bool ndarray of shape (n_samples, height, width)
         True = lesion (more than half, its oedema included), without tissue that is only
         displaced; empty for whole-slice kinds.
@@ -96,7 +100,8 @@ def inject_anomalies(
     Raises
     ------
     InvalidPairsError
-        If X is no array of pairs, or its CT can't be in `ct_units`.
+        If X is no array of pairs, or its CT can't be in `ct_units`, or it knows other units or
+        patients than are given.
     InjectionError
         If samples can't hold their anomaly; ``on_failure="skip"`` leaves them out.
     ValueError
@@ -106,9 +111,8 @@ def inject_anomalies(
     --------
     >>> from ctmri_detect.datasets import make_phantom_pairs
     >>> healthy = make_phantom_pairs(2, 2, size=96, anomalous_fraction=0, random_state=0)
-    >>> spacing = healthy.frame["spacing"]
     >>> X, masks, frame = inject_anomalies(
-    ...     healthy.data, ["haematoma", "tumour"], spacing=spacing, random_state=0
+    ...     healthy.data, ["haematoma", "tumour"], random_state=0
     ... )
     >>> frame["kind"].tolist(), bool(masks.any(axis=(1, 2)).all())
     (['haematoma', 'tumour', 'haematoma', 'tumour'], True)
@@ -116,16 +120,16 @@ def inject_anomalies(
     reader = check_pairs(X)
     names = check_kinds(kinds)
     check_choice(severity, "severity", SEVERITIES)
-    check_ct_units(ct_units, "ct_units")
+    ct_units = _units(X, ct_units)
     check_choice(on_failure, "on_failure", ("raise", "skip"))
     if sequence is not None:
         check_choice(sequence, "sequence", SEQUENCES)
-    spacings = _spacings(spacing, len(reader))
+    spacings = _spacings(_spacing_of(X) if spacing is None else spacing, len(reader))
     units = cast(CTUnits, ct_units)
     check_ct_values(reader, units)
     sequence = sequence or likeliest_sequence(reader, units, spacings)
     plan = [names[i % len(names)] for i in range(len(reader))]
-    partners = Partners(reader, plan, groups)
+    partners = Partners(reader, plan, groups_of(X, groups))
     out = np.empty(reader.shape, np.float32)
     masks = np.zeros((len(reader), *reader.shape[2:]), bool)
     rows = []
@@ -139,7 +143,34 @@ def inject_anomalies(
     frame = pd.DataFrame(rows)
     if on_failure == "raise" and (frame["reason"] != "").any():
         raise InjectionError(_complaint(frame[frame["reason"] != ""], plan))
-    return out, masks, frame
+    return _as_given(out, X), masks, frame
+
+
+def _as_given(out: NDArray[np.float32], X: Any) -> Any:
+    """The new values as `Pairs` that know what `X` knows, where X are pairs."""
+    if not isinstance(X, Pairs):
+        return out
+    known = ("groups", "spacing", "ct_units", "modalities", "frame")
+    return Pairs(out, **{name: getattr(X, name) for name in known})
+
+
+def _units(X: Any, ct_units: str | None) -> str:
+    """The units that were named, or those that the pairs know."""
+    known = X.ct_units if isinstance(X, Pairs) else None
+    if ct_units is not None:
+        check_ct_units(ct_units, "ct_units")
+    if None not in (known, ct_units) and known != ct_units:
+        raise InvalidPairsError(
+            f"ct_units is {ct_units!r}, but the CT of X are in {known!r}. Leave ct_units away, or "
+            "mend X: X.replace(ct_units=...)."
+        )
+    return ct_units or known or "hu"
+
+
+def _spacing_of(X: Any) -> Any:
+    """mm per pixel that the pairs know, one number each; 1 where they don't."""
+    known = X.spacing if isinstance(X, Pairs) else None
+    return 1.0 if known is None else np.sqrt(known.prod(axis=1))
 
 
 def _spacings(spacing: Any, n: int) -> list[float]:

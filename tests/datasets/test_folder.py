@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from on_disk import reads_from
 from real_data import DATA
 from skimage import io
 
@@ -374,7 +375,7 @@ def test_a_cache_holds_the_same_pairs_on_disk(folder, tmp_path_factory):
         load_pairs(folder, cache=path)
     path.parent.mkdir()
     cached = load_pairs(folder, cache=path)
-    assert isinstance(cached.data, np.memmap)
+    assert reads_from(cached.data, path)
     np.testing.assert_array_equal(cached.data, load_pairs(folder).data)
     np.testing.assert_array_equal(np.load(path), cached.data)
     with pytest.raises(FileExistsError):

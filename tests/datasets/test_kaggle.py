@@ -20,8 +20,10 @@ import cv2
 import numpy as np
 import pytest
 from kaggle_stand_in import KEYS, kaggle_stand_in, write_archive
+from on_disk import reads_from
 from real_data import DATA
 
+from ctmri_detect import Pairs
 from ctmri_detect.datasets.kaggle import fetch_kaggle_ct_mri
 from ctmri_detect.exceptions import CtmriDetectWarning, DataLoadingError, SkippedFilesWarning
 
@@ -107,6 +109,9 @@ def test_samples_are_single_images_with_one_plane(archive, tmp_path):
     bunch = _fetch(tmp_path / "data", from_archive=archive, size=30)
     assert (bunch.paired, bunch.ct_units) == (False, "uint8")
     assert (bunch.target, bunch.masks, bunch.groups, bunch.skipped) == (None, None, None, [])
+    assert isinstance(bunch.data, Pairs)
+    assert (bunch.data.groups, bunch.data.spacing, bunch.data.frame) == (None, None, None)
+    assert bunch.data.ct_units == "uint8"
     observed = np.isfinite(bunch.data).any(axis=(2, 3))
     frame = bunch.frame
     assert list(frame) == ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind", "split"]
@@ -136,7 +141,7 @@ def test_heads_keep_their_shape(archive, tmp_path):
 def test_subset_and_cache_give_the_same(archive, tmp_path, subset, n):
     every = _fetch(tmp_path / "data", from_archive=archive)
     some = _fetch(tmp_path / "data", subset=subset, cache=tmp_path / "cache.npy")
-    assert isinstance(some.data, np.memmap)
+    assert reads_from(some.data, tmp_path / "cache.npy")
     assert len(some.data) == len(some.frame) == n
     rows = (every.frame["split"] == subset) | (subset == "all")
     np.testing.assert_array_equal(some.data, every.data[rows])

@@ -23,7 +23,9 @@ def phantoms():
     pytest.importorskip("nilearn")
     from ctmri_detect.datasets import make_phantom_pairs
 
-    return make_phantom_pairs(8, SLICES, size=96, anomalous_fraction=0.2, random_state=0)
+    made = make_phantom_pairs(8, SLICES, size=96, anomalous_fraction=0.2, random_state=0)
+    made.data = np.asarray(made.data)  # an array does not know the patients
+    return made
 
 
 def exchanged(X, by):

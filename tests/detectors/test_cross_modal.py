@@ -442,7 +442,7 @@ def test_true_pairs_and_evidence_within_alone_bring_no_warning():
 def test_preprocessed_pairs_are_judged_as_raw_ones():
     pytest.importorskip("nilearn")
     heads = make_phantom_pairs(6, 4, size=96, anomalous_fraction=0.2, random_state=0)
-    wrong = heads.data.copy()
+    wrong = np.asarray(heads.data)
     wrong[:, 1] = np.roll(heads.data[:, 1], 4, axis=0)  # another patient, the same level
     brief = small(training=Training(max_epochs=1, batch_size=512, lr=5e-3))
     pipe = make_pipeline(make_preprocessor("hu", size=64), brief)

@@ -1,15 +1,17 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Bunch
 
-from ctmri_detect import AtlasDetector, MapScoring
+from ctmri_detect import AtlasDetector, MapScoring, Pairs
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.evaluation import benchmark
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics import image_roc_auc_score, pixel_average_precision_score
+from ctmri_detect.model_selection import NormalOnlyGroupKFold
 
 SEEN = []  # what the spy was shown: (labels, patients) in fit, patients in decision_function
 
@@ -380,3 +382,47 @@ def test_a_spoilt_whole_slice_stays_out_of_the_pixels(data):
     exact = pixel_average_precision_score(data.masks[kept], maps)
     row = result.table.set_index("kind").loc["all"]
     assert row["pixel_ap"] == pytest.approx(exact, abs=1e-9)
+
+
+KNOWN = pytest.mark.filterwarnings("error::ctmri_detect.exceptions.PatientsUnknownWarning")
+
+
+@KNOWN
+def test_patients_that_the_pairs_know_need_no_second_name(data):
+    """Whatever order they stand in, and also behind a step that gives plain arrays."""
+    rows = np.random.default_rng(0).permutation(len(data.target))
+    plain = Bunch(
+        data=data.data[rows],
+        target=data.target[rows],
+        groups=data.groups[rows],
+        masks=data.masks[rows],
+        frame=data.frame.iloc[rows],
+    )
+    known = Bunch(**{**plain, "data": Pairs(plain.data, groups=plain.groups), "groups": None})
+    atlas = AtlasDetector(map_scoring=MapScoring(false_positive_rate=0.3))
+    detectors = {
+        "atlas": atlas,
+        "behind arrays": make_pipeline(FunctionTransformer(np.asarray), atlas),
+        "spy": Spy(),
+    }
+    one, two = run(detectors, plain), run(detectors, known)
+    assert (one.table["error"] == "").all()
+    assert (two.table["error"] == "").all()
+    assert one.scores.equals(two.scores)
+    decisions = two.scores.groupby("detector")["decision"].apply(list)
+    assert decisions["atlas"] == decisions["behind arrays"]
+    known.groups = np.roll(plain.groups, 1)
+    with pytest.raises(InvalidPairsError, match="patients that don't fit"):
+        run(detectors, known)
+
+
+@KNOWN
+def test_a_search_in_a_benchmark_knows_the_patients(data):
+    search = GridSearchCV(
+        AtlasDetector(), {"map_scoring__clip": [3.0, 6.0]}, cv=NormalOnlyGroupKFold(2),
+        scoring=lambda model, X, y: model.score_samples(X).mean(), error_score="raise",
+    )  # fmt: skip
+    preprocessed = run({"search": search}, data, preprocessor=Flip())
+    for result in (run({"search": search}, data), preprocessed):
+        assert (result.table["error"] == "").all()
+        assert result.table["image_auroc"].notna().all()

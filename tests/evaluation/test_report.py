@@ -6,7 +6,7 @@ import pytest
 from page_reader import read
 from sklearn.base import BaseEstimator
 
-from ctmri_detect import AtlasDetector, ThresholdDetector
+from ctmri_detect import AtlasDetector, Pairs, ThresholdDetector
 from ctmri_detect.evaluation import benchmark, write_figures, write_report
 from ctmri_detect.evaluation._cards import typical_cards, worst_cards
 
@@ -106,3 +106,12 @@ def test_figures_are_written(result, data, tmp_path):
     paths = write_figures(result, data, tmp_path / "figures")
     assert [p.name for p in paths] == ["roc.png", "score_distributions.png", "gallery.png"]
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in paths)
+
+
+def test_the_pairs_tell_the_units_of_the_ct(result, data, tmp_path):
+    said = {}
+    for units in ("uint8", "hu"):
+        data.data = Pairs(np.asarray(data.data), ct_units=units)
+        page = write_report(result, data, tmp_path / "r.html").read_text(encoding="utf-8")
+        said[units] = "CT in the brain window" in page
+    assert said == {"uint8": False, "hu": True}

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from ctmri_detect import AtlasDetector, anomaly_map
+from ctmri_detect import AtlasDetector, Pairs, anomaly_map
 from ctmri_detect.evaluation import (
     image_average_precision_scorer,
     image_roc_auc_scorer,
@@ -112,6 +112,24 @@ def test_masks_reach_the_pixel_scorer_in_a_search_cut_to_the_split(same_data):
     # a fitted search is scored as well
     score = search.score(same_data.data, same_data.target, masks=same_data.masks)
     assert score > 0.1
+
+
+@pytest.mark.usefixtures("routing")
+@pytest.mark.filterwarnings("error::ctmri_detect.exceptions.PatientsUnknownWarning")
+def test_masks_are_all_that_has_to_be_routed_where_pairs_know_their_patients(same_data):
+    first, second = (
+        GridSearchCV(
+            AtlasDetector(), GRID, scoring=pixel_average_precision_scorer, cv=CV,
+            error_score="raise",
+        ).fit(X, same_data.target, masks=same_data.masks, **groups)
+        for X, groups in (
+            (Pairs(same_data.data, groups=same_data.groups), {}),
+            (same_data.data, {"groups": same_data.groups}),
+        )
+    )  # fmt: skip
+    scores = (search.cv_results_["mean_test_score"] for search in (first, second))
+    np.testing.assert_array_equal(*scores)
+    assert first.best_estimator_.offset_ == second.best_estimator_.offset_
 
 
 @pytest.mark.usefixtures("routing")

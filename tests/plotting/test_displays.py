@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
-from ctmri_detect import AtlasDetector, MapScoring
+from ctmri_detect import AtlasDetector, MapScoring, Pairs
 from ctmri_detect.plotting import (
     AnomalyMapDisplay,
     PairDisplay,
@@ -127,11 +127,15 @@ def test_the_preprocessing_knows_the_units_better_than_the_values_tell():
     dark[:, 0] = np.where(dark[:, 0] > 240, 120, dark[:, 0] / 4)  # as HU, were nothing known
     pipe = make_pipeline(CTWindow(units="uint8"), AtlasDetector()).fit(dark)
     detector = pipe[-1].fit(dark)
+    known = Pairs(dark, ct_units="uint8")
     for given in (
         AnomalyMapDisplay.from_estimator(detector, dark, 1, ct_units="uint8"),
         AnomalyMapDisplay.from_estimator(pipe, dark, 1),
+        AnomalyMapDisplay.from_estimator(detector, known, 1),
+        AnomalyMapDisplay.from_estimator(detector, known, 1 - len(known)),
+        PairDisplay.from_pairs(known, 1),
     ):
-        shown = given.plot().ax_.images[0].get_array()
+        shown = np.ravel(given.plot().ax_)[0].images[0].get_array()
         np.testing.assert_allclose(shown, dark[1, 0] / 255, atol=1e-6)
 
 

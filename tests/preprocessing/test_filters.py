@@ -178,7 +178,7 @@ def test_bias_within_white_matter_falls():
     raw = make_phantom_pairs(
         2, 2, size=128, sequence="t1", anomalous_fraction=0, random_state=0
     ).data
-    clean = BrainMask().transform(raw)
+    clean = np.asarray(BrainMask().transform(raw))
     y, x = np.mgrid[-1:1:128j, -1:1:128j]
     shaded = clean.copy()
     shaded[:, 1] *= np.exp(0.3 * (0.7 * x + 0.5 * y - 0.6 * x * y))

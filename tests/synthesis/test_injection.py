@@ -22,7 +22,7 @@ MM = 250 / SIZE
 
 
 def healthy(sequence="t2", seed=0, subjects=2, slices=4):
-    return make_phantom_pairs(
+    made = make_phantom_pairs(
         subjects,
         slices,
         size=SIZE,
@@ -30,6 +30,8 @@ def healthy(sequence="t2", seed=0, subjects=2, slices=4):
         sequence=sequence,
         random_state=seed,
     )
+    made.data = np.asarray(made.data)  # an array knows nothing of patients, units and mm
+    return made
 
 
 def eight_bit(X):

@@ -117,7 +117,7 @@ def carried(rows: pd.DataFrame, column: str) -> NDArray[np.object_] | pd.Series:
     Raises
     ------
     DataLoadingError
-        Where slice or spacing holds no number.
+        Where slice or spacing holds no number, or spacing none above 0.
     """
     cells = rows[column]
     if column == "sequence":
@@ -125,9 +125,14 @@ def carried(rows: pd.DataFrame, column: str) -> NDArray[np.object_] | pd.Series:
     if column == "kind":
         return cells.to_numpy()
     values = pd.to_numeric(cells.str.replace(",", "."), errors="coerce")  # 0,5 is half
-    odd = cells[values.isna() & cells.notna()]
-    if len(odd):
-        raise DataLoadingError(f"The column {column!r} holds {odd.iloc[0]!r}; expected numbers.")
+    wrong = values.isna() & cells.notna()
+    if column == "spacing":
+        wrong |= (values <= 0) | np.isinf(values)
+    if wrong.any():
+        what = "numbers" if column == "slice" else "numbers above 0, the mm of a pixel"
+        raise DataLoadingError(
+            f"The column {column!r} holds {cells[wrong].iloc[0]!r}; expected {what}."
+        )
     return values
 
 

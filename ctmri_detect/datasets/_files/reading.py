@@ -32,6 +32,7 @@ class ReadPair(NamedTuple):
     """One pair as read: None where it can't be used, for the reasons given."""
 
     planes: NDArray[np.float32] | None
+    grid: Shape
     scales: tuple[str, str]
     units: CTUnits
     skipped: Skipped
@@ -45,6 +46,8 @@ class Collected(NamedTuple):
     data : float32 array or memmap of shape (n, 2, height, width)
     rows : list of int
         Which of the files they are.
+    grids : list of (int, int)
+        Height and width of each CT in its file.
     scales : list of (str, str)
         The scales of CT and MRI, see `scale_of`.
     units : list of (str or None, str)
@@ -54,6 +57,7 @@ class Collected(NamedTuple):
 
     data: NDArray[np.float32]
     rows: list[int]
+    grids: list[Shape]
     scales: list[tuple[str, str]]
     units: list[CTUnits]
     skipped: Skipped
@@ -73,6 +77,7 @@ def collect(
         Where the pairs differ in size and `shape` is None.
     """
     rows: list[int] = []
+    grids: list[Shape] = []
     scales: list[tuple[str, str]] = []
     units: list[CTUnits] = []
     skipped: Skipped = []
@@ -90,6 +95,7 @@ def collect(
                     raise ValueError(_sizes_message(folder, files))
                 good.append(read.planes)
                 rows.append(row)
+                grids.append(read.grid)
                 scales.append(read.scales)
                 units.append(read.units)
             if not good:
@@ -102,7 +108,7 @@ def collect(
             target.append(np.stack(good))
     if target is None:
         return skipped
-    return Collected(target.open(), rows, scales, units, skipped)
+    return Collected(target.open(), rows, grids, scales, units, skipped)
 
 
 class _Memory:
@@ -149,11 +155,11 @@ def _read(folder: Path, files: tuple[str, str], shape: Shape | None) -> ReadPair
         return _unread([(files[0], "nothing observed at this size")])
     ct_scale, mri_scale = (scale_of(i.dtype, np.nanmin(i), np.nanmax(i)) for i in images)
     units = ct_units_of(ct, eight_bit=ct_scale == EIGHT_BIT)
-    return ReadPair(planes, (ct_scale, mri_scale), units, [])
+    return ReadPair(planes, (ct.shape[0], ct.shape[1]), (ct_scale, mri_scale), units, [])
 
 
 def _unread(skipped: Skipped) -> ReadPair:
-    return ReadPair(None, ("", ""), (None, ""), skipped)
+    return ReadPair(None, (0, 0), ("", ""), (None, ""), skipped)
 
 
 def _same_field(ct: tuple[int, ...], mri: tuple[int, ...], shape: Shape | None) -> bool:

@@ -13,7 +13,7 @@ from ctmri_detect.datasets._volumes.cases import Case
 from ctmri_detect.datasets._volumes.ct_units import AIR, ct_units_of
 from ctmri_detect.datasets._volumes.lesions import lesion_slices
 from ctmri_detect.datasets._volumes.places import Overlap, doubts, place_of
-from ctmri_detect.datasets._volumes.resample import Plane, axial_slices, plane_grid
+from ctmri_detect.datasets._volumes.resample import Plane, axial_slices, plane_grid, slabs
 from ctmri_detect.datasets._volumes.volume import Volume
 from ctmri_detect.exceptions import DataLoadingError
 
@@ -36,9 +36,13 @@ class Cut:
 
 @dataclass(frozen=True)
 class CutSlice:
-    """One pair; `lesion` is None where nobody segmented it, `empty` why it should be left out."""
+    """One pair, `z_mm` above the CT's lowest slice.
+
+    `lesion` is None where nobody segmented it, `empty` why it should be left out.
+    """
 
     index: int
+    z_mm: float
     pair: NDArray[np.float32]
     lesion: NDArray[np.bool_] | None
     spacing: float
@@ -88,25 +92,27 @@ def cut_case(case: Case, cut: Cut) -> CaseSlices:
             lesions = lesion_slices(ct, lesion, slice_spacing=cut.slice_spacing, plane=plane)
         except DataLoadingError as error:
             raise DataLoadingError(f"lesion: {error}") from None
-    both = zip(pairs, lesions, strict=False)
+    ends = slabs(len(ct.values), ct.spacing[0], cut.slice_spacing)
+    heights = [float((low + high) / 2 * ct.spacing[0]) for low, high in ends]
+    both = zip(heights, pairs, lesions, strict=False)
     overlap = Overlap()
     slices = _checked(both, plane, threshold, cut.skip_empty, overlap)
     return CaseSlices(units, problem, doubts(places), overlap, slices)
 
 
 def _checked(
-    slices: Iterator[tuple[NDArray[np.float32], NDArray[np.bool_] | None]],
+    slices: Iterator[tuple[float, NDArray[np.float32], NDArray[np.bool_] | None]],
     plane: Plane,
     threshold: float,
     skip_empty: bool,
     overlap: Overlap,
 ) -> Iterator[CutSlice]:
-    for index, (pair, lesion) in enumerate(slices):
+    for index, (z_mm, pair, lesion) in enumerate(slices):
         overlap.add(pair, threshold)
         empty = _why_empty(pair, plane.spacing, threshold) if skip_empty else ""
         if not np.isfinite(pair).any():  # the contract allows no such sample
             empty = _NOTHING
-        yield CutSlice(index, pair, lesion, plane.spacing, empty)
+        yield CutSlice(index, z_mm, pair, lesion, plane.spacing, empty)
 
 
 def _why_empty(pair: NDArray[np.float32], spacing: float, threshold: float) -> str:
