@@ -214,7 +214,7 @@ def test_the_default_output_may_be_set_and_tables_are_refused_by_name():
     pipe = make_pipeline(*steps, ConvAutoencoderDetector())
     assert pipe.set_output(transform="default") is pipe
     assert pipe.set_output(transform=None) is pipe
-    assert isinstance(pipe[:-1].fit_transform(X), np.ndarray)
+    assert isinstance(pipe[:-1].fit_transform(100 * X), np.ndarray)
     for step in (*steps, ConvAutoencoderDetector()):
         with pytest.raises(ValueError, match=rf"{type(step).__name__} is 'pandas'; expected 'def"):
             step.set_output(transform="pandas")
