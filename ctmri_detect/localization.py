@@ -86,11 +86,11 @@ def iter_detect(estimator: Any, X: Any, *, threshold: float = 3.0) -> Iterator[B
         What the detector's ``iter_detect`` yields; `anomaly_map`, `z_maps` and `regions` on the
         grid of `X`.
     """
-    steps, detector = _walk(estimator)
-    inputs, prepared = _prepared(steps, X)
+    steps, detector = walk(estimator)
+    inputs, prepared = prepare(steps, X)
     for block in detector.iter_detect(prepared, threshold=threshold):
         for name in ("anomaly_map", "z_maps"):
-            block[name] = _walked_back(block[name], steps, [each[block.samples] for each in inputs])
+            block[name] = walk_back(block[name], steps, inputs, block.samples)
         if steps:
             regions = region_table(block.z_maps, threshold=threshold)
             block.regions = regions.assign(sample=block.samples[regions["sample"]])
@@ -138,7 +138,13 @@ def decisions(estimator: Any, X: Any) -> npt.NDArray[np.float64]:
     detector = last_step(estimator)
     if not np.isneginf(getattr(detector, "offset_", 0.0)):
         return np.asarray(estimator.decision_function(X), dtype=np.float64)
-    return np.asarray(estimator.score_samples(X) - detector.map_scoring_.calibration_scores_.min())
+    return np.asarray(estimator.score_samples(X) - strictest_offset(detector))
+
+
+def strictest_offset(detector: BasePairedDetector) -> float:
+    """`offset_`, or the lowest held-out score where there were too few slices for a threshold."""
+    scores = detector.map_scoring_.calibration_scores_
+    return float(scores.min() if np.isneginf(detector.offset_) else detector.offset_)
 
 
 def ct_units_taken(estimator: Any) -> str | None:
@@ -150,26 +156,28 @@ def ct_units_taken(estimator: Any) -> str | None:
 
 
 def _localise(estimator: Any, X: Any, verb: str) -> npt.NDArray[np.float32]:
-    steps, detector = _walk(estimator)
-    inputs, prepared = _prepared(steps, X)
-    return _walked_back(getattr(detector, verb)(prepared), steps, inputs)
+    steps, detector = walk(estimator)
+    inputs, prepared = prepare(steps, X)
+    return walk_back(getattr(detector, verb)(prepared), steps, inputs)
 
 
-def _prepared(steps: list[Any], X: Any) -> tuple[list[Any], Any]:
-    """What each step is given, and what the detector is given."""
+def prepare(steps: list[Any], X: Any) -> tuple[list[Any], Any]:
+    """The inputs of steps that move pixels, for `walk_back`, and what the detector is given."""
     X = X if hasattr(X, "shape") else np.asarray(plain_array(X))
     inputs = []
     for step in steps:
-        inputs.append(X)
+        inputs.append(X if hasattr(step, "inverse_transform_map") else None)
         X = _transformed(step, X)
     return inputs, X
 
 
-def _walked_back(maps: Any, steps: list[Any], inputs: list[Any]) -> npt.NDArray[np.float32]:
-    """Maps on the detector's grid, taken to that of the first step's input."""
+def walk_back(
+    maps: Any, steps: list[Any], inputs: list[Any], samples: Any = None
+) -> npt.NDArray[np.float32]:
+    """Maps of some samples (None: of all), taken from the detector's grid to the caller's."""
     for step, before in zip(reversed(steps), reversed(inputs), strict=True):
-        if hasattr(step, "inverse_transform_map"):
-            maps = step.inverse_transform_map(maps, before)
+        if before is not None:
+            maps = step.inverse_transform_map(maps, before if samples is None else before[samples])
     return np.asarray(maps)
 
 
@@ -189,16 +197,16 @@ def _transformed(step: Any, X: Any) -> Any:
     return out
 
 
-def _walk(estimator: Any) -> tuple[list[Any], BasePairedDetector]:
+def walk(estimator: Any) -> tuple[list[Any], BasePairedDetector]:
     """The transformers, in order, and the detector."""
     if hasattr(estimator, "best_estimator_"):
-        return _walk(estimator.best_estimator_)
+        return walk(estimator.best_estimator_)
     if isinstance(estimator, Pipeline):
         check_is_fitted(estimator)
         before: list[Any] = []
         for _, step in estimator.steps[:-1]:
             before.extend(flat_steps(step))
-        inner, detector = _walk(estimator.steps[-1][1])
+        inner, detector = walk(estimator.steps[-1][1])
         return before + inner, detector
     if hasattr(estimator, "best_score_") or isinstance(estimator, BaseSearchCV):
         raise TypeError(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from ctmri_detect.cli import _early as early
@@ -55,16 +53,6 @@ def _read_volumes(args: argparse.Namespace) -> Bunch:
         slice_spacing=args.slice_spacing,
         size=args.image_size,
     )
-
-
-def unwrap(model: Any) -> tuple[list[Any], Any]:
-    """The transformers of a fitted model, in order, and its detector."""
-    if hasattr(model, "best_estimator_"):
-        return unwrap(model.best_estimator_)
-    if isinstance(model, Pipeline):
-        steps, detector = unwrap(model[-1])
-        return [*(step for _, step in model.steps[:-1] if step != "passthrough"), *steps], detector
-    return [], model
 
 
 def write_skipped(skipped: list[tuple[str, str]], folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,22 @@ from sklearn.utils import Bunch
 from tqdm import tqdm
 
 from ctmri_detect._extras import require
-from ctmri_detect.cli._data import read_pairs, unwrap, write_skipped
+from ctmri_detect.cli._data import read_pairs, write_skipped
 from ctmri_detect.cli._messages import hide_progress, one_line, say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder
 from ctmri_detect.datasets._volumes.volume_files import is_volume
-from ctmri_detect.exceptions import BrainNotFoundWarning
-from ctmri_detect.localization import anomaly_map, ct_units_taken, decisions
+from ctmri_detect.localization import (
+    ct_units_taken,
+    prepare,
+    strictest_offset,
+    walk,
+    walk_back,
+)
 from ctmri_detect.metrics import image_roc_auc_score
 from ctmri_detect.persistence import load
 
-_BLOCK = 16  # samples between two steps of the progress bar
+Maps = dict[int, npt.NDArray[np.float32]]  # by row
+
 _SHOWN = 10  # rows of the table on the terminal ...
 _COLUMNS = [
     "rank",
@@ -44,33 +49,42 @@ def run(args: argparse.Namespace) -> None:
         units = ct_units_taken(model)
         pairs = read_pairs(args, units=[units] if units else [])
         write_skipped(pairs.skipped, folder)
-        table = _score(model, pairs, quiet=args.quiet)
+        table, maps = _score(model, pairs, args.top, quiet=args.quiet)
         table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
         top = table.head(args.top)
-        failed = _overlays(model, pairs, top, folder / OVERLAYS, quiet=args.quiet)
-    if np.isneginf(unwrap(model)[1].offset_):
+        failed = _overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
+    if np.isneginf(walk(model)[1].offset_):
         tell("warning: the model had too few slices for a threshold, so none is called anomalous")
     _summary(table, pairs, args.out, len(top) - failed)
 
 
-def _score(model: Any, pairs: Bunch, *, quiet: bool) -> pd.DataFrame:
-    """All pairs, most anomalous first."""
-    steps, detector = unwrap(model)
-    X = pairs.data
-    for step in steps:  # all at once, so that warnings name the right rows
-        X = step.transform(X)
-    decision: list[npt.NDArray[np.float64]] = []
+def _score(model: Any, pairs: Bunch, most: int, *, quiet: bool) -> tuple[pd.DataFrame, Maps]:
+    """All pairs, most anomalous first, and the maps of as many as are to be drawn."""
+    steps, detector = walk(model)
+    inputs, X = prepare(steps, pairs.data)  # all at once, so that warnings name the right rows
+    scores: list[npt.NDArray[np.float64]] = []
     regions: list[pd.DataFrame] = []
-    hidden = hide_progress(quiet=quiet)
-    for start in tqdm(range(0, len(X), _BLOCK), desc="scoring", unit="block", disable=hidden):
-        block = X[start : start + _BLOCK]
-        decision.append(decisions(detector, block))
-        found = detector.explain(block).regions
-        regions.append(found[found["region"] == 1].assign(sample=found["sample"] + start))
+    drawn: list[tuple[float, int, npt.NDArray[np.float32]]] = []
+    with tqdm(total=len(X), desc="scoring", unit="pair", disable=hide_progress(quiet=quiet)) as bar:
+        for block in detector.iter_detect(X):
+            scores.append(block.anomaly_score)
+            regions.append(block.regions[block.regions["region"] == 1])
+            candidates = zip(-block.anomaly_score, block.samples, block.anomaly_map, strict=True)
+            drawn = sorted([*drawn, *candidates], key=lambda one: one[:2])[:most]
+            bar.update(len(block.samples))
+    maps = {int(i): walk_back(heat[None], steps, inputs, [i])[0] for _, i, heat in drawn}
+    decision = -np.concatenate(scores) - strictest_offset(detector)
+    return _table(pairs, decision, detector.offset_, regions), maps
+
+
+def _table(
+    pairs: Bunch, decision: npt.NDArray[np.float64], offset: float, regions: list[pd.DataFrame]
+) -> pd.DataFrame:
+    """One row a pair, most anomalous first."""
     strongest = pd.concat(regions).set_index("sample")[["modality", "sign"]]
     table = pairs.frame[["ct", "mri", "patient", "slice"]].reset_index(drop=True)
-    table["anomaly_score"] = -np.concatenate(decision)
-    flagged = (table["anomaly_score"] > 0) & np.isfinite(detector.offset_)
+    table["anomaly_score"] = -decision
+    flagged = (table["anomaly_score"] > 0) & np.isfinite(offset)
     table["anomalous"] = np.where(flagged, "yes", "no")
     table = table.join(strongest.rename(columns={"sign": "direction"}))
     if pairs.target is not None:
@@ -81,7 +95,7 @@ def _score(model: Any, pairs: Bunch, *, quiet: bool) -> pd.DataFrame:
     return table
 
 
-def _overlays(model: Any, pairs: Bunch, top: pd.DataFrame, folder: Path, *, quiet: bool) -> int:
+def _overlays(pairs: Bunch, top: pd.DataFrame, maps: Maps, folder: Path, *, quiet: bool) -> int:
     """Draw the top pairs; returns how many failed, each told, none of them the end."""
     if top.empty:
         return 0
@@ -89,14 +103,11 @@ def _overlays(model: Any, pairs: Bunch, top: pd.DataFrame, folder: Path, *, quie
 
     failed, hidden = 0, hide_progress(quiet=quiet)
     for row in tqdm(list(top.itertuples()), desc="drawing", unit="pair", disable=hidden):
-        pair = pairs.data[row.sample : row.sample + 1]
         path = folder / f"{row.rank:03d}_{_name(row)}.png"
         title = f"{row.rank}. {_name(row)}: anomaly score {row.anomaly_score:+.2f}"
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", BrainNotFoundWarning)  # said when it was scored
-                heat = anomaly_map(model, pair)[0]
-            overlay_png(*pair[0], heat, path, title=title, ct_units=pairs.ct_units)
+            planes = *pairs.data[row.sample], maps[row.sample]
+            overlay_png(*planes, path, title=title, ct_units=pairs.ct_units)
         except Exception as error:  # one picture less is no reason to lose the others
             failed += 1
             tell(f"warning: no overlay of {row.ct}: {one_line(error)}")
