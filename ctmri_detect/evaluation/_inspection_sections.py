@@ -26,6 +26,8 @@ def samples(found: Bunch, folder: Path) -> Part | None:
     """Pairs with overlays; where CT and MRI are no pairs, a row of each; volumes from all sides."""
     kind = found.summary["kind"]
     files = found.files[(found.files["reason"] == "") & (found.files["blank"].astype(float) < 0.9)]
+    of_kind = [images.is_volume(name) == (kind == "volumes") for name in files["file"]]
+    files = files[of_kind]  # the others are no part of the data set
     if kind == "dicom" or files.empty:
         return None
     units = files.set_index("file")["units"]

@@ -74,6 +74,12 @@ def test_white_is_zero_in_a_compressed_tiff_of_the_other_byte_order(tmp_path):
     np.testing.assert_array_equal(found.data[0, 1], 65535 - image)
 
 
+def test_a_tiff_that_lacks_strips_is_refused(tmp_path):
+    content = tiff(GREY, tags={257: (4, [30]), 278: (4, [9])})
+    with pytest.raises(DataLoadingError, match="not all of its strips are there"):
+        load_pairs(slices(tmp_path, content, ".tif"))
+
+
 def test_no_warning_of_other_packages_gets_out(tmp_path):
     exif = b"II*\0\x08\0\0\0\xff\xff" + b"\0" * 12
     before = [chunk(b"PLTE", bytes(range(256)) * 3), chunk(b"tRNS", bytes(range(256)))]
@@ -107,6 +113,8 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
         ("Offset = a b c", "Offset holds no 3 numbers"),  # which ITK reads as 0 0 0
         ("HeaderSize = 99999999", "HeaderSize"),
         ("ElementDataFile = ct.mha", "not one file beside"),  # the header as voxels
+        ("CompressedData = True", "voxels can't be read"),  # what happens to be in memory
+        ("Offset = 1e300 0 0", "numbers beyond any scan"),
     ],
 )
 def test_a_metaimage_header_that_lies(line, reason, tmp_path):
@@ -119,8 +127,11 @@ def test_a_metaimage_header_that_lies(line, reason, tmp_path):
     lines[name] = value
     lines.setdefault("ElementDataFile", "LOCAL")
     text = "".join(f"{key} = {value}\n" for key, value in lines.items())
-    with pytest.raises(DataLoadingError, match=reason):
-        load_volume_pairs(volumes(tmp_path, "ct.mha", text.encode() + CT.tobytes("F")))
+    folder = volumes(tmp_path, "ct.mha", text.encode() + CT.tobytes("F"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DataLoadingError, match=reason):
+            load_volume_pairs(folder)
 
 
 def test_an_mgh_file_that_does_not_say_how_it_lies_is_refused(tmp_path):

@@ -223,3 +223,15 @@ def test_the_outline_is_that_of_the_ct_without_its_headrest():
     tinted = np.ptp(image.astype(int), axis=2) > 60
     assert tinted[20, 40:80].mean() > 0.9
     assert not tinted[106:].any()
+
+
+def test_slices_beside_volumes_are_no_samples(tmp_path):
+    nib = pytest.importorskip("nibabel")
+    for name in ("ct", "mr"):
+        stack = np.stack([head(i).astype(np.int16) for i in range(4)], axis=2)
+        (tmp_path / "1BA001").mkdir(exist_ok=True)
+        nib.save(nib.Nifti1Image(stack, np.diag([4, 4, 5, 1])), tmp_path / f"1BA001/{name}.nii.gz")
+    (tmp_path / "MRI").mkdir()
+    cv2.imwrite(str(tmp_path / "MRI" / "a.png"), head(0).astype(np.uint8))
+    (tmp_path / "1BA001" / "mr.nii.gz").unlink()
+    assert "1BA001/ct.nii.gz" in page_of(tmp_path, tmp_path / "new" / "page.html")

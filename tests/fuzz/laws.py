@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +26,11 @@ _OURS = tuple(
 _SIZES = "pass size="  # a ValueError that the documentation names
 
 
-def run(case: Case, *, describe: bool = True) -> Outcomes:
+def run(case: Case, *, describe: bool = True, page: bool = False) -> Outcomes:
     """What each call gives; nothing that it raises gets out.
 
-    `describe_pairs` takes most of the time; without `describe` it is left out.
+    `describe_pairs` takes most of the time; without `describe` it is left out. With `page`
+    what it found is written as a page, too.
     """
     calls = CALLS if describe else CALLS[:-1]
     folder = case.target or case.folder
@@ -36,18 +39,37 @@ def run(case: Case, *, describe: bool = True) -> Outcomes:
             _call(name, folder, case, _as_it_is)
     rights = _without_rights if case.unprivileged else _as_it_is
     out = {name: Outcome(left_out=True) for name in CALLS}
-    return out | {name: _call(name, folder, case, rights) for name in calls}
+    out |= {name: _call(name, folder, case, rights) for name in calls}
+    if page and out["describe_pairs"].value is not None:
+        out["write_inspection"] = _caught(_page, rights, out["describe_pairs"].value, folder)
+    return out
+
+
+def _page(description: Any, folder: Path) -> str:
+    """The text of the page."""
+    from ctmri_detect.evaluation.inspection import write_inspection  # matplotlib takes a second
+
+    with tempfile.TemporaryDirectory() as name:
+        path = write_inspection(description, folder, Path(name) / "page.html")
+        return path.read_text(encoding="utf-8")
 
 
 def _call(name: str, folder: Any, case: Case, rights: Any) -> Outcome:
+    options = case.options.get(name, {})
+    return _caught(getattr(datasets, name), rights, folder, **options)
+
+
+def _caught(call: Any, rights: Any, *given: Any, **options: Any) -> Outcome:
     outcome = Outcome()
     with warnings.catch_warnings(record=True) as caught, rights():
         warnings.simplefilter("always")
         try:
-            outcome.value = getattr(datasets, name)(folder, **case.options.get(name, {}))
+            outcome.value = call(*given, **options)
         except Exception as error:
             outcome.error = error
-    outcome.warnings = [(one.category, str(one.message)) for one in caught]
+    for one in caught:
+        place = "/".join(Path(one.filename).parts[-2:])
+        outcome.warnings.append((one.category, f"{one.message} ({place}:{one.lineno})"))
     return outcome
 
 
@@ -71,7 +93,7 @@ def faults(case: Case, out: Outcomes) -> Iterator[str]:
     """What is wrong with the results: first what no case may do, then what is known of this one."""
     for name, outcome in out.items():
         yield from (f"{name}: {fault}" for fault in _manners(outcome))
-    for law in (_of_pairs, _of_slices, _of_volumes, _of_description, _nothing_lost):
+    for law in (_of_pairs, _of_slices, _of_volumes, _of_description, _of_page, _nothing_lost):
         yield from law(out)
     yield from _secrets(case, out)
     for check in case.checks:
@@ -188,6 +210,14 @@ def _of_description(out: Outcomes) -> Iterator[str]:
         yield "describe_pairs: a finding without a severity or a text"
 
 
+def _of_page(out: Outcomes) -> Iterator[str]:
+    page = out.get("write_inspection", Outcome()).value
+    if page is None:
+        return
+    if "<b>bold" in page or not page.rstrip().endswith("</html>"):
+        yield "write_inspection: the page holds markup of a file's name, or ends early"
+
+
 def _nothing_lost(out: Outcomes) -> Iterator[str]:
     """What one call refuses as damaged no other loads."""
     described = out["describe_pairs"].value
@@ -212,6 +242,8 @@ def _secrets(case: Case, out: Outcomes) -> Iterator[str]:
             texts += [value.frame.to_csv(), str(value.skipped), value.DESCR, str(value.groups)]
         elif name == "describe_pairs" and value is not None:
             texts += [value.files.to_csv(), str(value.findings), str(value.summary)]
+        elif name == "write_inspection" and value is not None:
+            texts.append(value)
         for secret in case.secrets:
             if any(secret in text for text in texts):
                 yield f"{name} tells {secret!r}"

@@ -34,6 +34,7 @@ def read_tiff(path: Path) -> NDArray[Any]:
     """The pixels of a TIFF with one page, as luminance, upright, white brighter than black."""
     with TiffFile(path) as tiff:
         page = _page(tiff)
+        _check_strips(page)
         try:
             image = np.asarray(page.asarray())
         except ValueError as error:
@@ -67,6 +68,13 @@ def _slices_behind_one_header(tiff: TiffFile) -> int:
     series = tiff.series[0]
     axes = zip(series.axes, series.shape, strict=True)
     return int(np.prod([size for axis, size in axes if axis not in "YXS"], initial=1))
+
+
+def _check_strips(page: TiffPage) -> None:
+    """Refuse a page that lacks some of its strips or tiles, which would be shown as black."""
+    counts = page.databytecounts[: len(page.dataoffsets)]
+    if len(counts) < np.prod(page.chunked) or 0 in counts or 0 in page.dataoffsets:
+        raise DataLoadingError("unreadable: cut off or damaged, not all of its strips are there")
 
 
 def _orientation(page: TiffPage) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 from ctmri_detect.exceptions import DataLoadingError
 
@@ -16,43 +17,72 @@ _PLACES = ("Offset", "Position", "Origin", "ElementSpacing", "ElementSize", "Cen
 _MATRICES = ("TransformMatrix", "Rotation", "Orientation")
 
 
-def voxel_file(path: Path) -> Path:
-    """The file that holds the voxels; a header may name any file of the machine.
+class Header(NamedTuple):
+    """What a header says of its voxels.
+
+    Attributes
+    ----------
+    voxels : Path
+        The file that holds them.
+    start : int
+        Where they begin in it, bytes.
+    packed : bool
+        Whether they are compressed.
+    order : {"<", ">"}
+        Of the bytes of a number.
+    """
+
+    voxels: Path
+    start: int
+    packed: bool
+    order: str
+
+
+def read_header(path: Path) -> Header:
+    """The header of a MetaImage file; a header may name any file of the machine.
 
     Raises
     ------
     DataLoadingError
-        With a short reason, where the header is damaged, or names anything but one file beside it.
+        With a short reason, where it is damaged, or names anything but one file beside it.
     """
     try:
         with path.open("rb") as file:
             head = file.read(_LONGEST)
     except OSError as error:
         raise DataLoadingError(f"unreadable: {error.strerror or type(error).__name__}") from None
-    fields = _fields(head)
+    fields, end = _fields(head)
     data = fields.get("ElementDataFile", "")
     if not data:
         raise DataLoadingError("not a MetaImage file: its header names no ElementDataFile")
     _check_numbers(fields)
+    packed = _is_true(fields, "CompressedData")
+    order = ">" if _is_true(fields, "BinaryDataByteOrderMSB", "ElementByteOrderMSB") else "<"
     if data.upper() == "LOCAL":
-        return path
+        return Header(path, end, packed, order)
     beside = path.with_name(Path(data).name)
     if beside.name != data or data.upper() == "LIST" or beside == path or not beside.is_file():
         raise DataLoadingError(
             "its ElementDataFile is missing, or not one file beside the header; write it as .mha"
         )
-    return beside
+    return Header(beside, max(0, int(float(fields.get("HeaderSize", "0")))), packed, order)
 
 
-def _fields(head: bytes) -> dict[str, str]:
-    """The lines ``name = value`` up to the one that says where the voxels are."""
+def _fields(head: bytes) -> tuple[dict[str, str], int]:
+    """The lines ``name = value`` up to the one that says where the voxels are, and their end."""
     fields: dict[str, str] = {}
+    end = 0
     for line in head.split(b"\n"):
+        end += len(line) + 1
         name, _, value = line.partition(b"=")
         fields[name.strip().decode("ascii", "replace")] = value.strip().decode("utf-8", "replace")
         if name.strip() == b"ElementDataFile":
             break
-    return fields
+    return fields, end
+
+
+def _is_true(fields: dict[str, str], *names: str) -> bool:
+    return any(fields.get(name, "")[:1].lower() in ("t", "1") for name in names)
 
 
 def _check_numbers(fields: dict[str, str]) -> None:

@@ -191,4 +191,5 @@ def _between_forms(header: Any, shape: tuple[int, ...]) -> float:
     if qform is None or sform is None or not np.isfinite(qform).all():
         return 0.0
     corners = np.array(list(product(*((0, side - 1) for side in shape), (1,))))
-    return float(np.linalg.norm(corners @ (sform - qform)[:3].T, axis=1).max())
+    with np.errstate(all="ignore"):  # a qform that is damaged may lie infinitely far
+        return float(np.linalg.norm(corners @ (sform - qform)[:3].T, axis=1).max())

@@ -17,6 +17,7 @@ MAX_VOXELS = 2**30
 _HUGE = 2**27  # voxels: 512 x 512 x 512, 0.5 GiB as float32
 _DENSE = 100  # voxels a byte of the file; scans have 1 or 2, masked ones up to 20
 
+_FAR = 1e7  # mm
 _STEPS = (0.01, 100.0)
 """Least and largest side of a voxel, mm: a micro-CT, and a localizer of three slices."""
 
@@ -107,8 +108,10 @@ def check_grid(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
         raise DataLoadingError(f"has shape {shape}; expected at least 2 slices, rows and columns")
     if np.prod([float(side) for side in shape]) > MAX_VOXELS:
         raise DataLoadingError(f"claims shape {shape}, more than {MAX_VOXELS} voxels")
-    if not np.isfinite(affine).all():
-        raise DataLoadingError("its affine holds NaN or infinity: its place is unknown")
+    if not (np.abs(affine) < _FAR).all():  # NaN compares as False
+        raise DataLoadingError(
+            "its affine holds NaN or infinity, or numbers beyond any scan: its place is unknown"
+        )
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     # relative to the box of the three steps, so that thin slices are no reason
     if steps.min() <= 0 or abs(np.linalg.det(affine[:3, :3] / steps)) < 1e-3:

@@ -33,7 +33,8 @@ def unreadable_names(case: Case) -> None:
 def long_and_odd_names(case: Case) -> None:
     tree = Tree()
     stem = case.choice(
-        "x" * 240, "-rf", "a;b|c&d", "%s%n{0}", "'\"`$(id)", "CON", "a" * 100 + "1", "~", "#1", "*",
+        "x" * 240, "-rf", "a;b|c&d", "%s%n{0}", "'\"`$(id)", "CON", "<b>bold<b>", "a" * 100 + "1",
+        "~", "#1", "*",
         "[1]", "a..b", "1.2.840", "e\u0301" * 40, "9" * 200, "٣٤", "²", "①", "x\\y", "1e5", "😀",
         "\u202eexe", "nan", "None", "null", "-1", "\uff11\uff12", "İ", "ß",
     )  # fmt: skip
