@@ -60,7 +60,13 @@ def statistics(found: Bunch) -> Part | None:
         every = found.modalities.loc[modality]
         whole = [every[name] for name in ("min", "max", "mean", "std", "median")]
         # the largest value is no background; that of all pixels is exact
-        part = [values.min(), every["max"], values.mean(), values.std(), np.median(values)]
+        part = [
+            values.min(),
+            every["max"],
+            values.mean(dtype=float),
+            values.std(dtype=float),
+            np.median(values),
+        ]
         for name, figures in (("all pixels", whole), ("without background", part)):
             rows.append([f"{modality}, {name}", *(f"{figure:.4g}" for figure in figures)])
     if not rows:

@@ -74,6 +74,15 @@ def test_white_is_zero_in_a_compressed_tiff_of_the_other_byte_order(tmp_path):
     np.testing.assert_array_equal(found.data[0, 1], 65535 - image)
 
 
+def test_an_npy_header_beyond_all_numbers_is_refused_without_a_word_of_numpy(tmp_path):
+    head = str({"descr": "<f8", "fortran_order": False, "shape": (2**31, 2**31)}).ljust(117) + "\n"
+    content = b"\x93NUMPY\x01\0" + struct.pack("<H", len(head)) + head.encode()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DataLoadingError, match="promises more than any file holds"):
+            load_pairs(slices(tmp_path, content, ".npy"))
+
+
 def test_a_tiff_that_lacks_strips_is_refused(tmp_path):
     content = tiff(GREY, tags={257: (4, [30]), 278: (4, [9])})
     with pytest.raises(DataLoadingError, match="not all of its strips are there"):

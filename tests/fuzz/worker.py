@@ -17,7 +17,7 @@ from typing import Any
 from .case import Case, generator, schedule
 from .laws import faults, run
 
-_PAGES = 16  # one of so many cases writes the page as well
+_PAGES = 16  # one of so many descriptions is written as a page, too
 MOST_MEMORY = 2 * 2**30
 _ADDRESSES = 12 * 2**30  # a guard for the machine; what counts is the memory that was used
 
@@ -41,7 +41,7 @@ def one_case(
         _forget_peak()
         start = time.perf_counter()
         turn = number // len(kinds) + number
-        out = run(case, describe=turn % every == 0, page=turn % _PAGES == 0)
+        out = run(case, describe=turn % every == 0, page=turn % (_PAGES * every) == 0)
         found = list(faults(case, out))
         seconds, memory = time.perf_counter() - start, _peak()
         if memory > MOST_MEMORY:

@@ -150,6 +150,7 @@ _NPY_REASONS = {
         "an array of numbers"
     ),
     "greater than file size": "unreadable: cut off, its header promises more than the file holds",
+    "overflow": "unreadable: its header promises more than any file holds",
 }
 """What numpy says, and what it means to who has the file."""
 
@@ -157,8 +158,9 @@ _NPY_REASONS = {
 def _map_npy(path: Path) -> NDArray[Any]:
     """The array of a .npy file, unread: objects and a header that promises too much fail here."""
     try:
-        mapped = np.lib.format.open_memmap(path, mode="r")
-    except ValueError as error:
+        with np.errstate(over="raise"):  # sides whose product no number holds
+            mapped = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, FloatingPointError) as error:
         for words, reason in _NPY_REASONS.items():
             if words in str(error):
                 raise DataLoadingError(reason) from None
