@@ -108,7 +108,8 @@ def histograms(found: Bunch) -> list[Part]:
         units = found.modalities.loc[modality, "units"]
         unit = "HU" if units == "hu" else "Grey value"
         chart = panels.chart(HistogramDisplay(modality, values, unit), _CHART)
-        alt = f"Histogram of {modality}: mean {values.mean(dtype=np.float64):.4g}, median {np.median(values):.4g}."
+        mean = values.mean(dtype=np.float64)
+        alt = f"Histogram of {modality}: mean {mean:.4g}, median {np.median(values):.4g}."
         caption = f"{modality} without background."
         if units == "uint8":
             caption += " The bar at the right end is bone: the window ends below it."
