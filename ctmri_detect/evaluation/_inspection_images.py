@@ -115,7 +115,7 @@ def moved_panel(ct: Plane, mri: Plane, units: Any, name: str) -> Panel:
     contours, _ = cv2.findContours(head, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     # the largest piece: the headrest is none of the head
     largest = sorted(contours, key=cv2.contourArea)[-1:]
-    mask = cv2.drawContours(np.zeros_like(head), largest, -1, 1, cv2.FILLED)
+    mask = cv2.drawContours(np.zeros(head.shape, np.uint8), largest, -1, 1, cv2.FILLED)
     image = panels._outlined(panels._fitted(_shade(grey(mri, *robust_range(mri)))), mask)
     return {"label": "MRI, outline of the CT", "src": panels._jpeg(image), "note": "",
             "alt": f"MRI with the outline of the CT's head: {name}"}  # fmt: skip

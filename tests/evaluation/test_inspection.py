@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from page_reader import read
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from ctmri_detect.datasets._volumes.volume import canonical
@@ -223,6 +224,18 @@ def test_the_outline_is_that_of_the_ct_without_its_headrest():
     tinted = np.ptp(image.astype(int), axis=2) > 60
     assert tinted[20, 40:80].mean() > 0.9
     assert not tinted[106:].any()
+
+
+def test_a_turned_picture_that_is_badly_registered_is_shown(tmp_path):
+    folder = write_pairs(tmp_path / "turned")
+    moved = np.roll(head(5, -1), (2, -2), axis=(0, 1)).astype(np.uint8)
+    cv2.imwrite(str(folder / "MRI" / "p2_1.png"), moved)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    for path in folder.glob("*/*.png"):
+        stored = np.rot90(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+        Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
+    assert "outline of the CT" in page_of(folder, tmp_path / "page.html")
 
 
 def test_slices_beside_volumes_are_no_samples(tmp_path):

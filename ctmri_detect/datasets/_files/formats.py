@@ -99,7 +99,7 @@ def upright(image: NDArray[Any], orientation: Any) -> NDArray[Any]:
         image = image[::-1]
     if orientation in (2, 3, 6, 7):
         image = image[:, ::-1]
-    return image
+    return np.ascontiguousarray(image)  # OpenCV takes no other
 
 
 def grey_of(picture: Image.Image) -> NDArray[Any]:
