@@ -195,6 +195,13 @@ class Pairs:
             block = np.array(plain_array(found), dtype=np.float32)
         return block if np.array_equal(ordered, rows) else block[inverse]
 
+    def read(self, positions: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """The values at these positions, without what is known of them: float32 ``(n, ...)``.
+
+        The same as ``numpy.asarray(pairs[positions])``, in less time.
+        """
+        return self._read(self._rows[np.asarray(positions)])
+
     def replace(self, **particulars: Any) -> Pairs:
         """The same samples with other particulars; None takes one away.
 

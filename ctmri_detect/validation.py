@@ -67,6 +67,8 @@ class PairReader:
 
     def __getitem__(self, key: Any) -> npt.NDArray[np.float32]:
         rows = np.atleast_1d(self.rows[key])
+        if isinstance(self.array, Pairs):
+            return self.array.read(rows)
         ordered, inverse = np.unique(rows, return_inverse=True)  # h5py wants increasing rows
         # too large for float32 becomes infinity, and is refused; too small becomes 0
         with np.errstate(over="ignore", under="ignore"):

@@ -8,10 +8,11 @@ import pytest
 from heads import make_heads, plant
 from numpy.testing import assert_array_equal
 from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
 
 from ctmri_detect import AtlasDetector, CrossModalDetector, MapScoring, detect, iter_detect
 from ctmri_detect.localization import anomaly_map, explain
-from ctmri_detect.preprocessing import CropOrPad, Resize
+from ctmri_detect.preprocessing import CropOrPad, HeadAligner, Resize
 from ctmri_detect.scoring import conformal_offset, conformal_p_values
 
 N = 37  # more than two blocks, the last one not full
@@ -28,10 +29,13 @@ FITTED = {
 }
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", FITTED)
-def test_one_pass_gives_what_the_verbs_give(name):
+def test_one_pass_gives_what_the_verbs_give(name, threads):
     detector = FITTED[name]
-    found = detector.detect(X, threshold=2.5)
+    with threadpool_limits(threads):
+        found = detector.detect(X, threshold=2.5)
+        rows = np.concatenate([block.samples for block in detector.iter_detect(X)])
     assert_array_equal(found.anomaly_score, -detector.score_samples(X))
     assert_array_equal(found.decision, detector.decision_function(X))
     assert_array_equal(found.prediction, detector.predict(X))
@@ -41,7 +45,6 @@ def test_one_pass_gives_what_the_verbs_give(name):
     assert_array_equal(found.z_maps, detector.z_maps(X))
     assert_array_equal(found.z_maps, explained.z_maps)
     pd.testing.assert_frame_equal(found.regions, explained.regions)
-    rows = np.concatenate([block.samples for block in detector.iter_detect(X)])
     assert_array_equal(rows, np.arange(N))
 
 
@@ -75,7 +78,11 @@ def test_only_what_is_asked_for_is_returned():
             FITTED["atlas"].detect(X, include=wrong)
 
 
-@pytest.mark.parametrize("steps", [[], [Resize(32), CropOrPad((40, 36))]], ids=["alone", "piped"])
+@pytest.mark.parametrize(
+    "steps",
+    [[], [Resize(32), CropOrPad((40, 36))], [HeadAligner(size=40)]],  # moves each head otherwise
+    ids=["alone", "piped", "aligned"],
+)
 def test_a_pipelines_maps_lie_on_the_callers_grid(steps):
     big = np.repeat(np.repeat(X, 2, axis=2), 2, axis=3)[:, :, 3:, :60] if steps else X
     healthy = HEALTHY

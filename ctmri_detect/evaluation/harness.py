@@ -103,7 +103,7 @@ def benchmark(
         - image_auroc, image_ap: of the `decision_function`, pooled over folds. Every fold's
           decision is counted from its own `offset_` (the same false-positive rate on healthy
           slices), which is what makes folds comparable; where that is ``-inf``, from the lowest
-          held-out score.
+          held-out score (below 0 is no call then: `predict` flags nothing).
         - pixel_ap: average precision of the pixels of these same samples (the kind's slices and
           all normal ones), on the caller's grid, maps rounded to float16; NaN without masks and
           for detectors that don't localise. Anomalous samples with an empty mask (whole slices:

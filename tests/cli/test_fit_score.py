@@ -144,6 +144,20 @@ def test_skipped_files_are_listed(model, mixed, tmp_path, capsys):
     assert len(pd.read_csv(out / "scores.csv")) == 10
 
 
+def test_without_a_threshold_pairs_are_ranked_and_none_is_called_anomalous(mixed, tmp_path, capsys):
+    """Six patients' nine healthy pairs are too few for 5 %."""
+    path, out = tmp_path / "few.ctmri", tmp_path / "out"
+    assert fit(mixed, path, "--labels", "labels.csv", "--patient", "patient") == 0
+    assert "at least 19 are needed" in capsys.readouterr().err
+    assert score(path, mixed, out, "--top", "0") == 0
+    assert "too few slices for a threshold" in capsys.readouterr().err
+    table = pd.read_csv(out / "scores.csv")
+    assert set(table["anomalous"]) == {"no"}
+    assert (table["anomaly_score"] > 0).any()  # counted from the lowest healthy score
+    assert table["anomaly_score"].is_monotonic_decreasing
+    assert table["anomaly_score"].nunique() == 12
+
+
 def test_one_failed_overlay_loses_nothing_else(model, mixed, tmp_path, monkeypatch, capsys):
     import ctmri_detect.plotting as plotting
 
