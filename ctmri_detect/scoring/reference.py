@@ -15,9 +15,9 @@ BANK_BYTES = 256 * 2**20  # ... and at most so much memory for them
 _PRIOR = 2.0  # pseudo-slices of mean 0 and pooled variance: steadies small references
 _FLOOR = 0.3  # least standard deviation, as a share of the pooled one
 _BLUR = 1.5  # pixels by which the reference statistics are smoothed
-_NEAR = 0.05  # relative distance up to which two slices are of one patient. Development phantom and
-# real pairs (benchmarks/near_slices.py): copies in 8 bits or scaled by 1 % lie within .01, slices of a
-# patient from .10, slices of two patients from .15
+_NEAR = 0.05  # relative distance up to which two slices are of one patient. In the development
+# phantom and real pairs (benchmarks/near_slices.py), copies in 8 bits or scaled by 1 % lie within
+# .01, other slices of a patient from .10, slices of two patients from .15
 _EQUAL = 1e-5  # the same for copies, where even different patients' slices are that near
 _COLUMNS = 4096  # pixels handled at a time, so that temporaries stay in the cache
 
