@@ -32,7 +32,7 @@ from ctmri_detect.networks.autoencoder import PairAutoencoder
 from ctmri_detect.networks.denoising import DenoisingUNet
 from ctmri_detect.networks.device import isolated_generators, resolve_device, resolve_precision
 from ctmri_detect.networks.onnx import onnx_session
-from ctmri_detect.networks.training import Training, fit_network
+from ctmri_detect.networks.training.settings import Training, fit_network
 
 BATCH, SIDE, SAMPLES, EPOCHS = 16, 256, 64, 2
 

@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 
 from ctmri_detect.datasets import load_pairs, make_phantom_pairs
-from ctmri_detect.evaluation._memory import PeakMemory
+from ctmri_detect.evaluation.memory import PeakMemory
 from ctmri_detect.preprocessing import make_preprocessor, transform_to
 from ctmri_detect.preprocessing.store import PairWriter
 

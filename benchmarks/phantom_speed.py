@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ctmri_detect.datasets import make_phantom_pairs
-from ctmri_detect.evaluation._memory import PeakMemory
+from ctmri_detect.evaluation.memory import PeakMemory
 
 LIMIT = 60.0  # seconds for 1,000 pairs with two processes
 

@@ -24,8 +24,8 @@ from numpy.random import SeedSequence
 from phantom_pictures import gallery, histograms, side_by_side
 
 from ctmri_detect.datasets import load_pairs, make_phantom_pairs
-from ctmri_detect.datasets._phantom.compose import Setting, cut, draw_person, render
 from ctmri_detect.imageops.brainmask import UINT8_TO_HU, brain_mask
+from ctmri_detect.phantom.compose import Setting, cut, draw_person, render
 from ctmri_detect.synthesis.signals import make_protocol
 
 SIZE, SUBJECTS, SLICES = 256, 24, 5

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from ctmri_detect import ConvAutoencoderDetector
-from ctmri_detect.evaluation._memory import PeakMemory, resident_bytes
-from ctmri_detect.networks.training import Training
+from ctmri_detect.evaluation.memory import PeakMemory, resident_bytes
+from ctmri_detect.networks.training.settings import Training
 
 LIMIT_GB = 1.5
 CHANNELS = (8, 16, 32, 64)  # a small network: the data are in question

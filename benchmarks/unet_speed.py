@@ -24,7 +24,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ctmri_detect.networks.device import resolve_device, resolve_precision
-from ctmri_detect.networks.training import Training, fit_network
+from ctmri_detect.networks.training.settings import Training, fit_network
 from ctmri_detect.networks.unet import PairUNet
 
 BATCH, SIDE, SAMPLES = 16, 128, 256

@@ -203,3 +203,23 @@ BOOLEAN = [Such("True or False", lambda value: isinstance(value, (bool, np.bool_
 RANDOM_STATE = [integer(0, 2**32 - 1), np.random.RandomState, None]
 DEVICE = [Such("'auto', 'cpu', 'cuda' or another name of torch", _is_device)]
 PATH = Such("a path", lambda value: isinstance(value, (str, PathLike)) and str(value) != "")
+
+SIZE = [integer(1), SequenceOf("two of them: (height, width)", integer(1), least=2, most=2)]
+"""What a parameter `size` may be, see `height_and_width`."""
+
+
+def height_and_width(size: Any) -> tuple[int, int]:
+    """Height and width from one integer or two."""
+    height, width = np.broadcast_to(size, 2)
+    return int(height), int(width)
+
+
+def rising(value: Any) -> bool:
+    """Whether some numbers rise."""
+    return bool((np.diff(value) > 0).all())
+
+
+def percentiles(words: str, most: int | None = None) -> Such:
+    """What a parameter `percentiles` may be: two or more rising numbers from 0 to 100."""
+    numbers = SequenceOf(words, number(0, 100), least=2, most=most)
+    return Such(words, lambda value: numbers.is_satisfied_by(value) and rising(value))

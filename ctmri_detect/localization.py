@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ctmri_detect._arrays import plain_array
 from ctmri_detect.base import DETECTED, BasePairedDetector, joined
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.preprocessing._steps import flat_steps
+from ctmri_detect.pipelines import flat_steps
 from ctmri_detect.scoring import region_table
 
 

@@ -16,6 +16,8 @@ from ctmri_detect.pairs import Pairs
 
 CT = 0
 MRI = 1
+PLANES: dict[str, tuple[int, ...]] = {"ct": (CT,), "mri": (MRI,), "both": (CT, MRI)}
+"""Values of the parameter `planes`, and the planes that they mean."""
 MODALITIES = ("CT", "MRI")
 
 _NO_NAME = ("", "nan", "NaT", "<NA>")
@@ -175,19 +177,26 @@ def _check_values(X: PairReader) -> None:
         if infinite.any():
             raise InvalidPairsError(
                 f"X holds infinity (or values too large for float32) in samples "
-                f"{_listed(start + np.flatnonzero(infinite))}; expected finite numbers, and NaN "
+                f"{listed(start + np.flatnonzero(infinite))}; expected finite numbers, and NaN "
                 "where nothing was observed. Replace it: X[~np.isfinite(X)] = np.nan."
             )
         nothing = np.isnan(block).all(axis=(1, 2, 3))
         empty.extend(start + np.flatnonzero(nothing))
     if empty:
         raise InvalidPairsError(
-            f"Nothing is observed (all NaN in both planes) in samples {_listed(empty)}; expected "
+            f"Nothing is observed (all NaN in both planes) in samples {listed(empty)}; expected "
             "at least one plane with values. Leave these samples out."
         )
 
 
-def _listed(indices: Any, most: int = 10) -> str:
+def listed(indices: Any, most: int = 10) -> str:
+    """The samples, or the first of them and how many more.
+
+    Examples
+    --------
+    >>> listed(range(3)), listed(range(9), most=2)
+    ('0, 1, 2', '0, 1 and 7 more')
+    """
     names = [str(int(i)) for i in indices[:most]]
     more = len(indices) - len(names)
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")
@@ -298,7 +307,7 @@ def check_groups(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
         missing = missing | np.isin(groups.astype(str), _NO_NAME)
     if missing.any():
         raise InvalidPairsError(
-            f"groups has no patient for samples {_listed(np.flatnonzero(missing))}; expected one "
+            f"groups has no patient for samples {listed(np.flatnonzero(missing))}; expected one "
             "identifier a sample. Name the patient of each, or leave these samples out."
         )
     return np.unique(groups.astype(str), return_inverse=True)[1].astype(np.int64)

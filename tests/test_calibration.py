@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ctmri_detect._calibration import held_out_residuals, patient_codes
 from ctmri_detect.exceptions import FewPatientsWarning, InvalidPairsError
 from ctmri_detect.scoring import reference
+from ctmri_detect.scoring.calibration import held_out_residuals, patient_codes
 from ctmri_detect.validation import PairReader
 
 

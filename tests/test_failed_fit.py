@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect import AtlasDetector, ConvAutoencoderDetector, CrossModalDetector, MapScoring
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.networks.training import Training
+from ctmri_detect.networks.training.settings import Training
 
 X = make_heads(24, seed=1)
 OTHER = make_heads(24, size=24, seed=2)

@@ -460,7 +460,7 @@ def test_a_function_inside_an_estimator_is_refused(path):
     [
         "subprocess.Popen",
         "torch.nn.Linear",
-        "ctmri_detect.networks.training.Training",
+        "ctmri_detect.networks.training.settings.Training",
         "ctmri_detect.networks.pixel.nn",
         "ctmri_detect.networks.nothing.Network",
     ],

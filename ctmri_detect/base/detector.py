@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import OutlierMixin, clone
 
-from ctmri_detect._calibration import held_out_residuals, patient_codes
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._warnings import warn_user
@@ -16,6 +15,7 @@ from ctmri_detect.base.estimator import PairedEstimator
 from ctmri_detect.base.verbs import Verbs
 from ctmri_detect.exceptions import InvalidPairsError, LabelsWarning, MissingModalityError
 from ctmri_detect.scoring import MapScoring
+from ctmri_detect.scoring.calibration import held_out_residuals, patient_codes
 from ctmri_detect.validation import (
     PairReader,
     check_groups,

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ctmri_detect.datasets import find_pairs
-from ctmri_detect.datasets._description.file_stats import read_file_stats
-from ctmri_detect.datasets._files.images import read_size
-from ctmri_detect.datasets._files.labels import read_labels
 from ctmri_detect.datasets.folder import _labels_path
 from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.inspection.file_stats import read_file_stats
+from ctmri_detect.io.images import read_size
+from ctmri_detect.layouts.labels import read_labels
 
 _SAMPLE = 9  # CT slices that are looked at; near the vertex one alone is a poor witness
 _COPIES = 3  # of the pairs in memory at once: as they were, masked, windowed

@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 
 from ctmri_detect.cli._messages import hide_progress, say
-from ctmri_detect.datasets._kaggle.store import acquire, data_folder, images_of
+from ctmri_detect.datasets.kaggle.store import acquire, data_folder, images_of
 
 
 def run(args: argparse.Namespace) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from ctmri_detect._extras import require
 from ctmri_detect.cli._messages import note, say
 from ctmri_detect.cli._output import results_folder
-from ctmri_detect.datasets.describe import describe_pairs
-from ctmri_detect.evaluation.inspection import write_inspection
+from ctmri_detect.inspection.describe import describe_pairs
+from ctmri_detect.inspection.page import write_inspection
 
 _MOST = 7  # findings on the terminal; the page has all
 

@@ -16,7 +16,7 @@ from ctmri_detect._extras import require
 from ctmri_detect.cli._data import read_pairs, write_skipped
 from ctmri_detect.cli._messages import hide_progress, one_line, say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder
-from ctmri_detect.datasets._volumes.volume_files import is_volume
+from ctmri_detect.io.volumes.volume_files import is_volume
 from ctmri_detect.localization import (
     ct_units_taken,
     prepare,

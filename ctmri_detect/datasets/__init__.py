@@ -5,13 +5,13 @@ from ctmri_detect._extras import lazy_names
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        "check_pairing": "ctmri_detect.datasets.pairing",
-        "describe_pairs": "ctmri_detect.datasets.describe",
-        "fetch_kaggle_ct_mri": "ctmri_detect.datasets.kaggle",
-        "find_pairs": "ctmri_detect.datasets.find",
+        "check_pairing": "ctmri_detect.pairing.check",
+        "describe_pairs": "ctmri_detect.inspection.describe",
+        "fetch_kaggle_ct_mri": "ctmri_detect.datasets.kaggle.fetch",
+        "find_pairs": "ctmri_detect.layouts.find",
         "load_pairs": "ctmri_detect.datasets.folder",
         "load_volume_pairs": "ctmri_detect.datasets.volumes",
-        "make_phantom_pairs": "ctmri_detect.datasets.phantom",
-        "make_phantom_volumes": "ctmri_detect.datasets.phantom_volumes",
+        "make_phantom_pairs": "ctmri_detect.phantom.pairs",
+        "make_phantom_volumes": "ctmri_detect.phantom.volumes",
     },
 )

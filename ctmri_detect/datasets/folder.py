@@ -10,23 +10,23 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ctmri_detect.datasets._files.frames import left_over
-from ctmri_detect.datasets._files.label_rows import rows_of
-from ctmri_detect.datasets._files.labels import (
+from ctmri_detect.datasets.folder_report import nothing_left, units_of, warn
+from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.io.listing import Skipped
+from ctmri_detect.io.reading import Collected, Shape, collect
+from ctmri_detect.layouts.find import find_pairs
+from ctmri_detect.layouts.frames import left_over
+from ctmri_detect.layouts.label_rows import rows_of
+from ctmri_detect.layouts.labels import (
     CARRIED,
     carried,
     patients_from,
     read_labels,
     target_of,
 )
-from ctmri_detect.datasets._files.listing import Skipped
-from ctmri_detect.datasets._files.matching import NOT_CHOSEN
-from ctmri_detect.datasets._files.reading import Collected, Shape, collect
-from ctmri_detect.datasets._files.report import nothing_left, units_of, warn
-from ctmri_detect.datasets._known import known_pairs
-from ctmri_detect.datasets.find import find_pairs
-from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.preprocessing._writer import check_target_path
+from ctmri_detect.layouts.matching import NOT_CHOSEN
+from ctmri_detect.storage.known import known_pairs
+from ctmri_detect.storage.writer import check_target_path
 
 
 def load_pairs(

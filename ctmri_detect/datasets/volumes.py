@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
-from ctmri_detect.datasets._files.listing import first_reasons
-from ctmri_detect.datasets._known import known_pairs
-from ctmri_detect.datasets._volumes.cases import Case, Choice, list_cases
-from ctmri_detect.datasets._volumes.dicom_headers import Skipped
-from ctmri_detect.datasets._volumes.places import say
-from ctmri_detect.datasets._volumes.pseudonym import check_key
-from ctmri_detect.datasets._volumes.report import (
+from ctmri_detect.datasets.volume_cases import Case, Choice, list_cases
+from ctmri_detect.datasets.volume_report import (
     Used,
     describe,
     findings,
     left_out,
     units_of,
 )
-from ctmri_detect.datasets._volumes.slice_store import SliceStore
-from ctmri_detect.datasets._volumes.slices import Cut, cut_case
+from ctmri_detect.datasets.volume_slices import Cut, cut_case
 from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.io.listing import first_reasons
+from ctmri_detect.io.volumes.dicom_headers import Skipped
+from ctmri_detect.io.volumes.places import say
+from ctmri_detect.io.volumes.pseudonym import check_key
+from ctmri_detect.storage.known import known_pairs
+from ctmri_detect.storage.slice_store import SliceStore
 
 COLUMNS = ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind"]
 

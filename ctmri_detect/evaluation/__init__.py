@@ -15,8 +15,8 @@ __getattr__, __dir__, __all__ = lazy_names(
         "patient_scores": "ctmri_detect.evaluation.patients",
         "patient_target": "ctmri_detect.evaluation.patients",
         "pixel_average_precision_scorer": "ctmri_detect.evaluation.scorers",
-        "write_figures": "ctmri_detect.evaluation.figures",
-        "write_inspection": "ctmri_detect.evaluation.inspection",
-        "write_report": "ctmri_detect.evaluation.report",
+        "write_figures": "ctmri_detect.reports.figures",
+        "write_inspection": "ctmri_detect.inspection.page",
+        "write_report": "ctmri_detect.reports.report",
     },
 )

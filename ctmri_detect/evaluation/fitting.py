@@ -14,7 +14,7 @@ from sklearn.utils.validation import has_fit_parameter
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.localization import anomaly_map, last_step
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.preprocessing._steps import flat_steps
+from ctmri_detect.pipelines import flat_steps
 from ctmri_detect.validation import check_pairs
 
 _BLOCK = 64  # maps at a time: those of all test samples never stand in memory

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ctmri_detect.evaluation._cases import (
+from ctmri_detect.evaluation.cases import (
     Cases,
     Fold,
     check_detectors,
@@ -19,10 +19,10 @@ from ctmri_detect.evaluation._cases import (
     make_folds,
     read_cases,
 )
-from ctmri_detect.evaluation._gallery import typical_cases
-from ctmri_detect.evaluation._run import Map, Run
-from ctmri_detect.evaluation._settings import run_settings
 from ctmri_detect.evaluation.fitting import Prepared
+from ctmri_detect.evaluation.gallery import typical_cases
+from ctmri_detect.evaluation.run import Map, Run
+from ctmri_detect.evaluation.settings import run_settings
 from ctmri_detect.evaluation.table import COLUMNS
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ctmri_detect.evaluation._cases import ALL, NORMAL, Cases
-from ctmri_detect.evaluation._pixels import PixelCounts
+from ctmri_detect.evaluation.cases import ALL, NORMAL, Cases
+from ctmri_detect.evaluation.pixels import PixelCounts
 from ctmri_detect.metrics import image_average_precision_score, image_roc_auc_score
 
 METRICS = ["image_auroc", "image_ap", "pixel_ap"]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from ctmri_detect.imageops._scene import LEAST, Array, Mask, Real, Scene, compared
 from ctmri_detect.imageops.recalibrate import HUBER
+from ctmri_detect.imageops.scene import LEAST, Array, Mask, Real, Scene, compared
 
 _ROUNDS, _STILL = 8, 0.02  # Gauss-Newton steps; they end below so many px and degrees
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from ctmri_detect.imageops._morphology import components, enclosure, morph, px, restore, shrink
+from ctmri_detect.imageops.morphology import components, enclosure, morph, px, restore, shrink
 
 CTUnits = Literal["hu", "uint8"]
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.imageops._banded import across, down, operator
+from ctmri_detect.imageops.banded import across, down, operator
 
 SIGMAS = (0.7, 1.5, 3.0, 6.0)  # pixels: from a vessel to a lobe, at 128 x 128
 _LAPLACE = (1.5, 3.0)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.imageops._banded import Planes, blurred
+from ctmri_detect.imageops.banded import Planes, blurred
 
 Seen = npt.NDArray[np.bool_]
 

@@ -22,8 +22,8 @@ _ESTIMATORS = re.compile(r"ctmri_detect\.(detectors|features|preprocessing|scori
 _KNOWN = frozenset(
     {
         # held by the library's estimators
-        "ctmri_detect.networks.augmentation.Augmentation",
-        "ctmri_detect.networks.training.Training",
+        "ctmri_detect.augmentation.augmentation.Augmentation",
+        "ctmri_detect.networks.training.settings.Training",
         "ctmri_detect.persistence._standins.SavedFrame",
         "ctmri_detect.persistence._standins.SavedNetwork",
         "ctmri_detect.scoring.reference.ReferenceBank",

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ctmri_detect.plotting._canvas import ANOMALOUS_COLOR, NORMAL_COLOR, new_axes
+from ctmri_detect.plotting.canvas import ANOMALOUS_COLOR, NORMAL_COLOR, new_axes
 from ctmri_detect.validation import check_decision, check_target
 
 _BINS = 20

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ctmri_detect._extras import require
 from ctmri_detect.localization import anomaly_map, ct_units_taken
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.plotting._canvas import bare, check_plane, ct_range, grey, new_axes
+from ctmri_detect.plotting.canvas import bare, check_plane, ct_range, grey, new_axes
 from ctmri_detect.validation import CT, MODALITIES
 
 VMIN, VMAX = 0.0, 6.0  # SD: MapScoring clips at 6

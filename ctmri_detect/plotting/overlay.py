@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ctmri_detect._extras import require
-from ctmri_detect.plotting._canvas import new_axes, style
+from ctmri_detect.plotting.canvas import new_axes, style
 from ctmri_detect.plotting.maps import VMAX, VMIN, AnomalyMapDisplay
 from ctmri_detect.plotting.pair import PairDisplay
 

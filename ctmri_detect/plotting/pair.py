@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.plotting._canvas import (
+from ctmri_detect.plotting.canvas import (
     bare,
     check_plane,
     ct_range,

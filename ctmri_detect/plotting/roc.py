@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve
 
 from ctmri_detect.localization import decisions
 from ctmri_detect.metrics import image_roc_auc_score
-from ctmri_detect.plotting._canvas import line_style, new_axes
+from ctmri_detect.plotting.canvas import line_style, new_axes
 from ctmri_detect.validation import check_decision, check_target
 
 Curve = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]

@@ -5,7 +5,7 @@ from ctmri_detect._extras import lazy_names
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        "Augmentation": "ctmri_detect.networks.augmentation",
+        "Augmentation": "ctmri_detect.augmentation.augmentation",
         "BiasFieldCorrector": "ctmri_detect.preprocessing.bias",
         "BrainMask": "ctmri_detect.preprocessing.mask",
         "CLAHE": "ctmri_detect.preprocessing.contrast",
@@ -21,7 +21,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "Resize": "ctmri_detect.preprocessing.resize",
         "apply_masks": "ctmri_detect.preprocessing.mask",
         "make_preprocessor": "ctmri_detect.preprocessing.pipeline",
-        "open_pairs": "ctmri_detect.preprocessing._sidecar",
+        "open_pairs": "ctmri_detect.storage.sidecar",
         "transform_to": "ctmri_detect.preprocessing.store",
     },
 )

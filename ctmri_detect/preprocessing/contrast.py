@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from ctmri_detect._parameters import Constraints, OneOf, integer, number
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._checks import PLANES
 from ctmri_detect.preprocessing._planes import fill_alike, filter_observed
-from ctmri_detect.validation import CT
+from ctmri_detect.validation import CT, PLANES
 
 LEAST_TILE = 16
 """Pixels along the side of a tile: with 256, the mean of the 256 bins is 1, and below that the

@@ -13,8 +13,8 @@ from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
 from ctmri_detect._parameters import Constraints, OneOf, number
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._checks import PLANES
 from ctmri_detect.preprocessing._planes import fill_nearest, filter_observed
+from ctmri_detect.validation import PLANES
 
 NOISE_FILTER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 """Blind to flat areas, slopes and straight edges; multiplies the noise SD by 6."""

@@ -7,11 +7,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ctmri_detect._parameters import Constraints, OneOf
+from ctmri_detect._parameters import Constraints, OneOf, percentiles
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.preprocessing._checks import PLANES, percentiles
-from ctmri_detect.validation import CT, MODALITIES, PairReader
+from ctmri_detect.validation import CT, MODALITIES, PLANES, PairReader
 
 DECILES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
 

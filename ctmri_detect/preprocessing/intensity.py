@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ctmri_detect._parameters import Constraints, OneOf, SequenceOf, Such, number
+from ctmri_detect._parameters import Constraints, OneOf, SequenceOf, Such, number, percentiles
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._checks import CT_UNITS, check_ct_values, percentiles
+from ctmri_detect.imageops.ct_units import CT_UNITS, check_ct_values
 from ctmri_detect.validation import CT, MRI
 
 CT_WINDOWS = {

@@ -20,8 +20,8 @@ from ctmri_detect.exceptions import (
 )
 from ctmri_detect.imageops.appearance import is_brain_alone, is_eight_bit_window, is_inverted
 from ctmri_detect.imageops.brainmask import CTUnits, brain_mask, head_mask, mri_head_mask
-from ctmri_detect.preprocessing._checks import CT_UNITS, check_ct_values, listed
-from ctmri_detect.validation import CT, MRI, check_masks, check_pairs
+from ctmri_detect.imageops.ct_units import CT_UNITS, check_ct_values
+from ctmri_detect.validation import CT, MRI, check_masks, check_pairs, listed
 
 _NEARLY_ALL = 0.95  # share of samples without a brain that no choice of slices explains
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from ctmri_detect.preprocessing._checks import check_ct_units, check_number
+from ctmri_detect._parameters import check_value, integer
+from ctmri_detect.imageops.ct_units import check_ct_units
 from ctmri_detect.preprocessing.geometry import HeadAligner
 from ctmri_detect.preprocessing.intensity import CTWindow, MRIScaler
 from ctmri_detect.preprocessing.mask import BrainMask
@@ -49,7 +50,7 @@ def make_preprocessor(ct_units: str = "hu", size: int = 128) -> Pipeline:
     their ct_units.
     """
     check_ct_units(ct_units, "ct_units")
-    check_number(size, "size", 8, integer=True)
+    check_value("size", size, [integer(8)])
     return make_pipeline(
         BrainMask(ct_units=ct_units), CTWindow(units=ct_units), HeadAligner(size=size), MRIScaler()
     )

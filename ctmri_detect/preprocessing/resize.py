@@ -7,9 +7,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ctmri_detect._parameters import Constraints, OneOf
+from ctmri_detect._parameters import SIZE, Constraints, OneOf, height_and_width
 from ctmri_detect.imageops.warp import resize_observed
-from ctmri_detect.preprocessing._checks import SIZE, height_and_width
 from ctmri_detect.preprocessing._grid import GridStep
 
 

@@ -15,13 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import check_value, integer
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.preprocessing._checks import check_number
-from ctmri_detect.preprocessing._sidecar import sidecar_of, write_sidecar
-from ctmri_detect.preprocessing._steps import flat_steps
-from ctmri_detect.preprocessing._writer import PairWriter, check_target_path
+from ctmri_detect.pipelines import flat_steps
+from ctmri_detect.storage.sidecar import sidecar_of, write_sidecar
+from ctmri_detect.storage.writer import PairWriter, check_target_path
 from ctmri_detect.validation import PairReader, check_pairs
 
 __all__ = ["PairWriter", "transform_to"]
@@ -97,7 +97,7 @@ def transform_to(
     ...     prepared.shape, float(prepared[99, 0, 0, 0])
     ((100, 2, 16, 16), 0.5)
     """
-    check_number(batch_size, "batch_size", 1, integer=True)
+    check_value("batch_size", batch_size, [integer(1)])
     path = check_target_path(path, overwrite)
     steps = _ready_steps(pipe)
     reader = check_pairs(X)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.imageops._banded import Planes, blurred
+from ctmri_detect.imageops.banded import Planes, blurred
 from ctmri_detect.imageops.similar import squared_distances
 
 BANK_SLICES = 512  # at most so many reference slices ...

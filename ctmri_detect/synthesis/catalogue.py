@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctmri_detect.preprocessing._checks import check_choice
+from ctmri_detect._parameters import OneOf, check_value
 from ctmri_detect.synthesis.artefacts import ARTEFACT_KINDS
 from ctmri_detect.synthesis.kinds import DEFAULT_KINDS, LESION_KINDS, WHOLE_SLICE_KINDS
 
@@ -45,5 +45,5 @@ def check_kinds(kinds: str | Sequence[str]) -> list[str]:
     if not names:
         raise ValueError(f"kinds is empty; expected 'default' or some of {anomaly_kinds()}.")
     for each in names:
-        check_choice(each, "kinds", anomaly_kinds())
+        check_value("kinds", each, [OneOf(*anomaly_kinds())])
     return names

@@ -13,11 +13,12 @@ from tqdm.auto import tqdm
 
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import OneOf, check_value
 from ctmri_detect._random import own_random_state
 from ctmri_detect.exceptions import InjectionError, InvalidPairsError
 from ctmri_detect.imageops.brainmask import CTUnits
+from ctmri_detect.imageops.ct_units import check_ct_units
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.preprocessing._checks import check_choice, check_ct_units
 from ctmri_detect.synthesis._inject import Injected, Request, inject
 from ctmri_detect.synthesis._partners import Partners
 from ctmri_detect.synthesis.catalogue import check_kinds, is_whole_slice
@@ -119,11 +120,11 @@ def inject_anomalies(
     """
     reader = check_pairs(X)
     names = check_kinds(kinds)
-    check_choice(severity, "severity", SEVERITIES)
+    check_value("severity", severity, [OneOf(*SEVERITIES)])
     ct_units = _units(X, ct_units)
-    check_choice(on_failure, "on_failure", ("raise", "skip"))
+    check_value("on_failure", on_failure, [OneOf("raise", "skip")])
     if sequence is not None:
-        check_choice(sequence, "sequence", SEQUENCES)
+        check_value("sequence", sequence, [OneOf(*SEQUENCES)])
     spacings = _spacings(_spacing_of(X) if spacing is None else spacing, len(reader))
     units = cast(CTUnits, ct_units)
     check_ct_values(reader, units)

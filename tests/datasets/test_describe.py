@@ -13,11 +13,11 @@ import pytest
 from real_data import DATA
 from scipy.ndimage import gaussian_filter
 
-from ctmri_detect.datasets._description.duplicates import find_duplicates
-from ctmri_detect.datasets._description.file_stats import background
-from ctmri_detect.datasets._description.findings import list_findings
-from ctmri_detect.datasets.describe import FILE_COLUMNS, describe_pairs
 from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.inspection.describe import FILE_COLUMNS, describe_pairs
+from ctmri_detect.inspection.duplicates import find_duplicates
+from ctmri_detect.inspection.file_stats import background
+from ctmri_detect.inspection.findings import list_findings
 
 SIZE = 128
 

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 from ctmri_detect.datasets import describe_pairs, find_pairs
-from ctmri_detect.datasets._volumes.dicom_sequence import sequence_of
-from ctmri_detect.datasets._volumes.pseudonym import pseudonym
 from ctmri_detect.datasets.volumes import load_volume_pairs
 from ctmri_detect.exceptions import (
     DataLoadingError,
@@ -21,6 +19,8 @@ from ctmri_detect.exceptions import (
     UnitsWarning,
     UnpairedDataWarning,
 )
+from ctmri_detect.io.volumes.dicom_sequence import sequence_of
+from ctmri_detect.io.volumes.pseudonym import pseudonym
 
 pytest.importorskip("nibabel")
 pydicom = pytest.importorskip("pydicom")

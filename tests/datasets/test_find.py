@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from real_data import DATA
 
-from ctmri_detect.datasets.find import find_pairs
 from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.layouts.find import find_pairs
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = ["ct", "mri", "patient", "slice", "sequence", "status"]
@@ -347,7 +347,7 @@ def test_an_unreadable_folder_is_told(tmp_path):
     tmp_path.chmod(0o755)
     script = """
 import os
-from ctmri_detect.datasets.find import find_pairs
+from ctmri_detect.layouts.find import find_pairs
 if os.geteuid() == 0:
     os.setuid(65534)  # root may read everything
 print(find_pairs(".")["status"].tolist())

@@ -13,8 +13,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from ctmri_detect.datasets._files.images import read_grey, read_size
 from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.io.images import read_grey, read_size
 
 GREY = np.random.default_rng(0).integers(0, 255, (40, 30)).astype(np.uint8)
 DEEP = GREY.astype(np.uint16) * 200

@@ -24,7 +24,7 @@ from on_disk import reads_from
 from real_data import DATA
 
 from ctmri_detect import Pairs
-from ctmri_detect.datasets.kaggle import fetch_kaggle_ct_mri
+from ctmri_detect.datasets.kaggle.fetch import fetch_kaggle_ct_mri
 from ctmri_detect.exceptions import CtmriDetectWarning, DataLoadingError, SkippedFilesWarning
 
 NAME = "ct-to-mri-cgan"
@@ -181,7 +181,7 @@ def test_not_there_and_not_to_be_downloaded(server, tmp_path):
 def test_no_credentials_and_the_process_lives(server, tmp_path, monkeypatch):
     monkeypatch.delenv("KAGGLE_KEY")
     code = (
-        "import sys; from ctmri_detect.datasets.kaggle import fetch_kaggle_ct_mri\n"
+        "import sys; from ctmri_detect.datasets.kaggle.fetch import fetch_kaggle_ct_mri\n"
         "try: fetch_kaggle_ct_mri(sys.argv[1])\n"
         "except PermissionError as error: print(error)\n"
         "assert not {'kaggle', 'kagglesdk', 'requests'} & set(sys.modules)\n"
@@ -196,7 +196,7 @@ def test_no_credentials_and_the_process_lives(server, tmp_path, monkeypatch):
 
 def test_the_client_neither_prints_nor_logs_in_at_import(server, tmp_path):
     code = (
-        "import sys; from ctmri_detect.datasets.kaggle import fetch_kaggle_ct_mri\n"
+        "import sys; from ctmri_detect.datasets.kaggle.fetch import fetch_kaggle_ct_mri\n"
         "fetch_kaggle_ct_mri(sys.argv[1], size=16)\n"
         "assert 'kaggle' not in sys.modules and 'kagglesdk' in sys.modules"
     )
@@ -331,7 +331,7 @@ def test_another_archive_is_not_glued_to_the_first_half(long_server, archive, tm
 
 
 FETCH = (
-    "import sys; from ctmri_detect.datasets.kaggle import fetch_kaggle_ct_mri\n"
+    "import sys; from ctmri_detect.datasets.kaggle.fetch import fetch_kaggle_ct_mri\n"
     "fetch_kaggle_ct_mri(sys.argv[1], size=16)\n"
 )
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from real_data import DATA
 
-from ctmri_detect.datasets._pairing.shift import estimate_shift
-from ctmri_detect.datasets.pairing import check_pairing, pairing_verdict
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.pairing.check import check_pairing, pairing_verdict
+from ctmri_detect.pairing.shift import estimate_shift
 from ctmri_detect.preprocessing import BrainMask, make_preprocessor
 from ctmri_detect.validation import PairReader
 

@@ -11,10 +11,10 @@ pytest.importorskip("nilearn")
 
 from on_disk import reads_from
 
-from ctmri_detect.datasets._phantom.compose import Setting, cut, draw_person, render
-from ctmri_detect.datasets._phantom.physics import draw_acquisition
-from ctmri_detect.datasets.phantom import make_phantom_pairs
 from ctmri_detect.exceptions import InjectionError
+from ctmri_detect.phantom.compose import Setting, cut, draw_person, render
+from ctmri_detect.phantom.pairs import make_phantom_pairs
+from ctmri_detect.phantom.physics import draw_acquisition
 from ctmri_detect.synthesis import DEFAULT_KINDS, LESION_KINDS, anomaly_kinds
 from ctmri_detect.synthesis.signals import make_protocol
 
@@ -355,7 +355,7 @@ def test_errors_say_what_is_valid(wrong, said):
 
 
 def test_a_lesion_that_can_not_show_is_an_error(monkeypatch):
-    from ctmri_detect.datasets._phantom import anomalies
+    from ctmri_detect.phantom import anomalies
 
     monkeypatch.setattr(anomalies, "LEAST_CNR", 1e6)
     with pytest.raises(InjectionError, match="no room for a visible oedema"):

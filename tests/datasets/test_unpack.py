@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from ctmri_detect.datasets._kaggle.unpack import _copy, unpack_zip
+from ctmri_detect.datasets.kaggle.unpack import _copy, unpack_zip
 from ctmri_detect.exceptions import DataLoadingError
 
 

@@ -13,9 +13,6 @@ import pytest
 from on_disk import reads_from
 from real_data import DATA
 
-from ctmri_detect.datasets._volumes.ct_units import ct_units_of
-from ctmri_detect.datasets._volumes.volume import canonical
-from ctmri_detect.datasets._volumes.volume_files import read_volume
 from ctmri_detect.datasets.volumes import load_volume_pairs
 from ctmri_detect.exceptions import (
     DataLoadingError,
@@ -23,6 +20,9 @@ from ctmri_detect.exceptions import (
     SkippedFilesWarning,
     UnitsWarning,
 )
+from ctmri_detect.imageops.ct_units import ct_units_of
+from ctmri_detect.io.volumes.volume import canonical
+from ctmri_detect.io.volumes.volume_files import read_volume
 
 nib = pytest.importorskip("nibabel")
 

@@ -14,9 +14,9 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import make_pipeline
 
 from ctmri_detect import ConvAutoencoderDetector
-from ctmri_detect.detectors.presets import autoencoder_preset
-from ctmri_detect.networks.augmentation import Augmentation
-from ctmri_detect.networks.training import Training
+from ctmri_detect.augmentation.augmentation import Augmentation
+from ctmri_detect.detectors.autoencoder.presets import autoencoder_preset
+from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.persistence import load, save
 
 torch = pytest.importorskip("torch")

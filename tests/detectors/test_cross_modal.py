@@ -20,10 +20,10 @@ from sklearn.utils import get_tags
 
 from ctmri_detect import AtlasDetector, CrossModalDetector
 from ctmri_detect.datasets import make_phantom_pairs
-from ctmri_detect.detectors.cross_modal import EVIDENCE
+from ctmri_detect.detectors.cross_modal.detector import EVIDENCE
 from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError, UnpairedDataWarning
 from ctmri_detect.imageops.position import position_statistics
-from ctmri_detect.networks.training import Training
+from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.persistence import load, save
 from ctmri_detect.preprocessing import make_preprocessor
 from ctmri_detect.scoring import POOLING, MapScoring

@@ -27,7 +27,7 @@ from pyod.models.ecod import ECOD  # noqa: E402
 from pyod.models.hbos import HBOS  # noqa: E402
 
 from ctmri_detect import DeepFeatureDetector  # noqa: E402
-from ctmri_detect.detectors._outlier import (  # noqa: E402
+from ctmri_detect.detectors.deep_features.outlier import (  # noqa: E402
     NAMES,
     TailProbabilities,
     abnormality,
@@ -35,7 +35,7 @@ from ctmri_detect.detectors._outlier import (  # noqa: E402
     fit_outlier,
     make_outlier,
 )
-from ctmri_detect.detectors._patches import PatchScorer, upsampled  # noqa: E402
+from ctmri_detect.detectors.deep_features.patches import PatchScorer, upsampled  # noqa: E402
 
 RNG = np.random.default_rng(0)
 CLOUD = RNG.normal(size=(300, 4))

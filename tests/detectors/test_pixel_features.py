@@ -9,10 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import Ridge
 
 from ctmri_detect import _threads
-from ctmri_detect.detectors._pixel_features import PairFeatures, n_features
-from ctmri_detect.detectors._pixel_fit import fit_on_pixels
-from ctmri_detect.detectors._pixel_regressor import RegressorPair
-from ctmri_detect.detectors._predictors import (
+from ctmri_detect.detectors.cross_modal.pixel_features import PairFeatures, n_features
+from ctmri_detect.detectors.cross_modal.pixel_fit import fit_on_pixels
+from ctmri_detect.detectors.cross_modal.pixel_regressor import RegressorPair
+from ctmri_detect.detectors.cross_modal.predictors import (
     PixelPredictor,
     standardised,
     standardised_pixels,

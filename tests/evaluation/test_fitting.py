@@ -4,8 +4,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ctmri_detect import AtlasDetector
-from ctmri_detect.evaluation._memory import PeakMemory
 from ctmri_detect.evaluation.fitting import fit_with_groups, localizes, seeded_clone
+from ctmri_detect.evaluation.memory import PeakMemory
 
 X = np.random.default_rng(0).normal(size=(16, 2, 32, 32))
 GROUPS = np.arange(16) % 4

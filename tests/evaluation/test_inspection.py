@@ -13,11 +13,11 @@ from page_reader import read
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from ctmri_detect.datasets._volumes.volume import canonical
-from ctmri_detect.datasets.describe import describe_pairs
-from ctmri_detect.evaluation._inspection_images import moved_panel, overlays, square, volume_views
-from ctmri_detect.evaluation._inspection_tables import overview, sizes, statistics
-from ctmri_detect.evaluation.inspection import write_inspection
+from ctmri_detect.inspection.describe import describe_pairs
+from ctmri_detect.inspection.images import moved_panel, overlays, square, volume_views
+from ctmri_detect.inspection.page import write_inspection
+from ctmri_detect.inspection.tables import overview, sizes, statistics
+from ctmri_detect.io.volumes.volume import canonical
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")

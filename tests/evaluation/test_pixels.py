@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ctmri_detect.evaluation._pixels import PixelCounts
+from ctmri_detect.evaluation.pixels import PixelCounts
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics import pixel_average_precision_score
 

@@ -47,7 +47,7 @@ def run(case: Case, *, describe: bool = True, page: bool = False) -> Outcomes:
 
 def _page(description: Any, folder: Path) -> str:
     """The text of the page."""
-    from ctmri_detect.evaluation.inspection import write_inspection  # matplotlib takes a second
+    from ctmri_detect.inspection.page import write_inspection  # matplotlib takes a second
 
     with tempfile.TemporaryDirectory() as name:
         path = write_inspection(description, folder, Path(name) / "page.html")

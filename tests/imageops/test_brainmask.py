@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from real_data import DATA
 
-from ctmri_detect.imageops._morphology import enclosure
 from ctmri_detect.imageops.brainmask import brain_mask, head_mask, mri_head_mask
+from ctmri_detect.imageops.morphology import enclosure
 
 
 def _ellipse(size, semi, centre=(0.0, 0.0)):

@@ -11,8 +11,8 @@ import pytest
 from heads import make_heads
 from sklearn.base import clone
 
-from ctmri_detect.networks._variants import KNOTS, source, surface
-from ctmri_detect.networks.augmentation import Augmentation, as_augmentation, no_augmentation
+from ctmri_detect.augmentation.augmentation import Augmentation, as_augmentation, no_augmentation
+from ctmri_detect.augmentation.variants import KNOTS, source, surface
 
 SHAPE = (40, 36)
 STRONG = {
@@ -348,6 +348,6 @@ def test_it_is_an_estimator_and_names_stand_for_one():
 
 
 def test_it_loads_no_torch():
-    code = "import ctmri_detect.networks.augmentation, sys; print('torch' in sys.modules)"
+    code = "import ctmri_detect.augmentation.augmentation, sys; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"

@@ -14,9 +14,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import ParameterGrid
 
 from ctmri_detect import ConvAutoencoderDetector
-from ctmri_detect.networks.augmentation import Augmentation, no_augmentation
+from ctmri_detect.augmentation.augmentation import Augmentation, no_augmentation
 from ctmri_detect.networks.device import isolated_generators
-from ctmri_detect.networks.training import Training, fit_network
+from ctmri_detect.networks.training.settings import Training, fit_network
 
 torch = pytest.importorskip("torch")
 Callback = pytest.importorskip("skorch.callbacks").Callback
@@ -53,7 +53,7 @@ def test_settings_are_remembered_and_cloned():
 
 
 def test_the_settings_load_no_torch():
-    code = "import ctmri_detect.networks.training, sys; print('torch' in sys.modules)"
+    code = "import ctmri_detect.networks.training.settings, sys; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
 

@@ -18,9 +18,9 @@ import small_training  # noqa: E402
 from small_training import EPOCHS, GROUPS, PAIRS, fit, loss, new_net  # noqa: E402
 
 from ctmri_detect import ConvAutoencoderDetector  # noqa: E402
-from ctmri_detect.networks._split import split_patients  # noqa: E402
 from ctmri_detect.networks.autoencoder import PairAutoencoder  # noqa: E402
-from ctmri_detect.networks.training import Training, fit_network  # noqa: E402
+from ctmri_detect.networks.training.settings import Training, fit_network  # noqa: E402
+from ctmri_detect.networks.training.split import split_patients  # noqa: E402
 from ctmri_detect.validation import PairReader  # noqa: E402
 
 
@@ -288,7 +288,7 @@ MEMORY = """
 import sys
 import numpy as np, torch
 from small_training import fit
-from ctmri_detect.evaluation._memory import PeakMemory
+from ctmri_detect.evaluation.memory import PeakMemory
 from ctmri_detect.validation import PairReader
 
 torch.set_num_threads(1)

@@ -16,7 +16,7 @@ from ctmri_detect.plotting import (
     ScoreDistributionDisplay,
     overlay_png,
 )
-from ctmri_detect.plotting._canvas import ct_range, grey, line_style, style
+from ctmri_detect.plotting.canvas import ct_range, grey, line_style, style
 from ctmri_detect.plotting.maps import heat_rgb
 from ctmri_detect.preprocessing import CTWindow
 

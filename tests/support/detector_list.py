@@ -10,7 +10,7 @@ from ctmri_detect import (
     MapScoring,
     ThresholdDetector,
 )
-from ctmri_detect.networks.training import Training
+from ctmri_detect.networks.training.settings import Training
 
 BRIEF = Training(max_epochs=2, batch_size=16, lr=2e-3)
 SMALL = {"patches_per_slice": 8, "n_components": 8, "random_state": 0}

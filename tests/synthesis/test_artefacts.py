@@ -45,7 +45,7 @@ def pair():
 @pytest.fixture(scope="module")
 def phantom():
     pytest.importorskip("nilearn")
-    from ctmri_detect.datasets.phantom import make_phantom_pairs
+    from ctmri_detect.phantom.pairs import make_phantom_pairs
 
     made = make_phantom_pairs(1, 1, size=128, anomalous_fraction=0.0, random_state=0)
     return made.data[0], float(made.frame["spacing"][0])

@@ -259,7 +259,7 @@ def test_the_sequence_is_told_from_the_levels_of_the_tissues(sequence):
 def test_estimated_tissue_is_the_tissue_of_the_phantom(size):
     from numpy.random import SeedSequence
 
-    from ctmri_detect.datasets._phantom.compose import Setting, cut, draw_person, render
+    from ctmri_detect.phantom.compose import Setting, cut, draw_person, render
     from ctmri_detect.synthesis.signals import make_protocol
 
     setting = Setting(size, make_protocol("t2"))

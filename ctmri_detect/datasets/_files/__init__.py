@@ -1,1 +1,0 @@
-"""Which files a folder holds, which belong together, and reading them."""

@@ -1,0 +1,116 @@
+"""What has to be said about a set of volumes: warnings, units, a description."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+
+from ctmri_detect.datasets.volume_cases import Case
+from ctmri_detect.datasets.volume_slices import EXPECTED, CaseSlices
+from ctmri_detect.exceptions import (
+    CtmriDetectWarning,
+    GeometryWarning,
+    MixedDataWarning,
+    PrivacyWarning,
+    SkippedFilesWarning,
+    UnitsWarning,
+    UnpairedDataWarning,
+)
+from ctmri_detect.io.listing import first_reasons
+from ctmri_detect.io.volumes.dicom_headers import Skipped
+from ctmri_detect.io.volumes.places import LEAST_OVERLAP, say
+
+Used = list[tuple[Case, CaseSlices]]
+"""The cases that gave slices, with what is known of their volumes."""
+
+
+def units_of(used: Used) -> str | None:
+    """The units that all CT share; None where they don't, or where they are unknown."""
+    units = {slices.units for _, slices in used}
+    return units.pop() if len(units) == 1 else None
+
+
+def findings(
+    used: Used, skipped: Skipped, frame: pd.DataFrame
+) -> list[tuple[str, type[CtmriDetectWarning]]]:
+    """What to warn of, once each."""
+    found: list[tuple[str, type[CtmriDetectWarning]]] = []
+    odd = [(case.ct, slices.units_problem) for case, slices in used if slices.units is None]
+    if odd:
+        text = f"{len(odd)} of {len(used)} CT are not in HU; {odd[0][0]}: {odd[0][1]}."
+        found.append((f"{text} ct_units is None.", UnitsWarning))
+    units = Counter(slices.units or "unknown" for _, slices in used)
+    if len(units) > 1:
+        listed = ", ".join(f"{name} ({n} volumes)" for name, n in units.items())
+        text = f"The CT mix units: {listed}; ct_units is None. Load each kind by itself."
+        found.append((text, MixedDataWarning))
+    sequences = Counter(case.sequence or "unknown" for case, _ in used)
+    if len(sequences) > 1:
+        listed = ", ".join(f"{name} ({n} volumes)" for name, n in sequences.items())
+        text = f"The MRI mix sequences: {listed}. One data set holds one: choose by sequence=."
+        found.append((text, MixedDataWarning))
+    found += [(text, MixedDataWarning) for text in _lesion_files(used)]
+    apart = sum(not case.same_space for case, _ in used)
+    if apart:
+        text = (
+            f"In {apart} of {len(used)} pairs CT and MRI have different frames of reference: "
+            "unless somebody registered them, equal coordinates are different places. Register "
+            "them first, or look at check_pairing."
+        )
+        found.append((text, UnpairedDataWarning))
+    found += [(text, GeometryWarning) for text in _places(used)]
+    burned = sum(case.burned_in for case, _ in used)
+    if burned:
+        text = f"{burned} of {len(used)} pairs say that text is burned into their images."
+        found.append((f"{text} Look at them before you share any.", PrivacyWarning))
+    if skipped:
+        text = f"{len(skipped)} entries were skipped{first_reasons(skipped)}."
+        found.append((f"{text} All are listed in `skipped`.", SkippedFilesWarning))
+    return found
+
+
+def left_out(case: Case, empty: Counter[str], total: int) -> Skipped:
+    """The entry for slices that were left out of a pair of volumes, by reason.
+
+    None where all of them were to be expected.
+    """
+    if not set(empty) - EXPECTED:
+        return []
+    reasons = ", ".join(f"{why} ({n})" for why, n in sorted(empty.items()))
+    return [(case.ct, f"{empty.total()} of {total} slices are left out: {reasons}")]
+
+
+def _lesion_files(used: Used) -> list[str]:
+    lacking = [case.ct for case, _ in used if case.read_lesion is None]
+    if not 0 < len(lacking) < len(used):
+        return []
+    return [
+        f"{len(lacking)} of {len(used)} CT have no lesion file beside them, such as {lacking[0]}: "
+        "masks and target are None. For a healthy patient, an empty one says so."
+    ]
+
+
+def _places(used: Used) -> list[str]:
+    """Files whose place is in doubt, and pairs of which little is common."""
+    doubts = [doubt for _, slices in used for doubt in slices.doubts]
+    texts = [say(doubts)] if doubts else []
+    low = [(case.ct, s.overlap.share) for case, s in used if s.overlap.share < LEAST_OVERLAP]
+    if low:
+        listed = ", ".join(f"{name} ({share:.0%})" for name, share in low[:3])
+        texts.append(
+            f"In {len(low)} of {len(used)} pairs the MRI shows less than half of the head in the "
+            f"CT: {listed}{', ...' if len(low) > 3 else ''}. Do the two share coordinates?"
+        )
+    return texts
+
+
+def describe(rows: list[list[Any]], used: Used, empty: Counter[str], spacing: float | None) -> str:
+    """The DESCR: without the folder's name, which may be a person's."""
+    kept = "the CT's own distance" if spacing is None else f"{spacing:g} mm"
+    left = "".join(f" {n} slices were left out: {why}." for why, n in sorted(empty.items()))
+    return (
+        f"{len(rows)} axial CT-MRI pairs of {len(used)} pairs of volumes, slices at {kept}, the "
+        f"MRI interpolated on the CT's grid by their affines.{left}"
+    )

@@ -1,0 +1,132 @@
+"""One pair of volumes as pairs of slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect.datasets.volume_cases import Case
+from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.imageops.ct_units import AIR, ct_units_of
+from ctmri_detect.io.volumes.lesions import lesion_slices
+from ctmri_detect.io.volumes.places import Overlap, doubts, place_of
+from ctmri_detect.io.volumes.resample import Plane, axial_slices, plane_grid, slabs
+from ctmri_detect.io.volumes.volume import Volume
+
+_MIN_AREA = 1000.0
+"""mm²: less head than this is the tip of the vertex, or the table."""
+_NO_HEAD, _NOTHING = "no head in the CT", "nothing observed"
+EXPECTED = {_NO_HEAD, _NOTHING}
+"""Why slices are left out above and below the head, or outside of a mask: every scan has some."""
+_FOREGROUND = 0.1  # of the range of values: what counts as head where the units are unknown
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How volumes are cut."""
+
+    slice_spacing: float | None
+    size: tuple[int, int] | None
+    skip_empty: bool
+
+
+@dataclass(frozen=True)
+class CutSlice:
+    """One pair, `z_mm` above the CT's lowest slice.
+
+    `lesion` is None where nobody segmented it, `empty` why it should be left out.
+    """
+
+    index: int
+    z_mm: float
+    pair: NDArray[np.float32]
+    lesion: NDArray[np.bool_] | None
+    spacing: float
+    empty: str
+
+
+@dataclass(frozen=True)
+class CaseSlices:
+    """The slices of a case, cut when they are asked for, and what is known of its volumes.
+
+    `doubts` says why equal coordinates may be different places; `overlap` is complete when all
+    slices are cut.
+    """
+
+    units: str | None
+    units_problem: str
+    doubts: list[str]
+    overlap: Overlap
+    slices: Iterator[CutSlice]
+
+    def __iter__(self) -> Iterator[CutSlice]:
+        return self.slices
+
+
+def cut_case(case: Case, cut: Cut) -> CaseSlices:
+    """Read both volumes of a case; the slices follow one at a time.
+
+    Raises
+    ------
+    DataLoadingError
+        With a short reason that says which of the two it is about.
+    """
+    ct = _read(case.read_ct, "CT")
+    mri = _read(case.read_mri, "MRI")
+    mask = None if case.read_mask is None else _read(case.read_mask, "mask")
+    units, problem = ct_units_of(ct.values, eight_bit=ct.eight_bit)
+    low, high = float(np.nanmin(ct.values)), float(np.nanmax(ct.values))
+    threshold = AIR if units == "hu" else low + _FOREGROUND * (high - low)
+    plane = plane_grid(ct, cut.size)
+    places = {case.ct: place_of(ct), case.mri: place_of(mri)}
+    pairs = axial_slices(ct, mri, mask, slice_spacing=cut.slice_spacing, plane=plane)
+    lesions: Iterator[NDArray[np.bool_] | None] = repeat(None)
+    if case.read_lesion is not None:
+        lesion = _read(case.read_lesion, "lesion")
+        places[f"the lesion of {case.ct}"] = place_of(lesion)
+        try:
+            lesions = lesion_slices(ct, lesion, slice_spacing=cut.slice_spacing, plane=plane)
+        except DataLoadingError as error:
+            raise DataLoadingError(f"lesion: {error}") from None
+    ends = slabs(len(ct.values), ct.spacing[0], cut.slice_spacing)
+    heights = [float((low + high) / 2 * ct.spacing[0]) for low, high in ends]
+    both = zip(heights, pairs, lesions, strict=False)
+    overlap = Overlap()
+    slices = _checked(both, plane, threshold, cut.skip_empty, overlap)
+    return CaseSlices(units, problem, doubts(places), overlap, slices)
+
+
+def _checked(
+    slices: Iterator[tuple[float, NDArray[np.float32], NDArray[np.bool_] | None]],
+    plane: Plane,
+    threshold: float,
+    skip_empty: bool,
+    overlap: Overlap,
+) -> Iterator[CutSlice]:
+    for index, (z_mm, pair, lesion) in enumerate(slices):
+        overlap.add(pair, threshold)
+        empty = _why_empty(pair, plane.spacing, threshold) if skip_empty else ""
+        if not np.isfinite(pair).any():  # the contract allows no such sample
+            empty = _NOTHING
+        yield CutSlice(index, z_mm, pair, lesion, plane.spacing, empty)
+
+
+def _why_empty(pair: NDArray[np.float32], spacing: float, threshold: float) -> str:
+    ct, mri = pair
+    if np.count_nonzero(ct > threshold) * spacing**2 < _MIN_AREA:  # NaN compares as False
+        return _NO_HEAD
+    seen = mri[np.isfinite(mri)]
+    if seen.size * spacing**2 < _MIN_AREA or seen.min() == seen.max():
+        return "nothing in the MRI"
+    return ""
+
+
+def _read(reader: Callable[[], Volume], what: str) -> Volume:
+    try:
+        return reader()
+    except DataLoadingError as error:
+        raise DataLoadingError(f"{what}: {error}") from None

@@ -1,0 +1,170 @@
+"""Outlier detection among deep features of patches."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect._parameters import DEVICE, RANDOM_STATE, Constraints, OneOf, Such, integer
+from ctmri_detect._random import own_random_state
+from ctmri_detect.base import BasePairedDetector, Traits
+from ctmri_detect.detectors.deep_features.outlier import NAMES, is_outlier_estimator
+from ctmri_detect.detectors.deep_features.patches import PatchScorer, upsampled
+from ctmri_detect.features.backbone import BackboneFeatures
+from ctmri_detect.scoring import MapScoring
+from ctmri_detect.validation import PairReader
+
+MOST_PATCHES = 6000  # of each plane that the outlier detector is fitted on
+_BLOCK = 16
+
+Grids = npt.NDArray[np.float32]
+
+
+class DeepFeatureDetector(BasePairedDetector):
+    """Any outlier detector among deep features of patches.
+
+    A network pretrained on photographs describes each patch of 8 x 8 pixels in each plane by 152
+    numbers (`BackboneFeatures`); an outlier detector of PyOD or scikit-learn learns which
+    descriptions are normal. Nothing is trained but that detector, so it fits in seconds. The
+    choice of detector hardly matters.
+
+    It fails on smooth, faint lesions (early infarcts) and on those smaller than a patch: the
+    features answer to edges and texture. On synthetic pairs (four development phantoms, 100
+    training slices) it reached a mean image AUROC of .65 ("mahalanobis"), .66 ("knn"), .63
+    ("iforest", "ecod") and .62 ("ocsvm") where `AtlasDetector` reached .78: take it for
+    comparison, and for lesions with a texture of their own. Tried there and left out: features of
+    the mirrored hemisphere subtracted (.10 worse), means over neighbouring patches and the
+    patch's place (no difference), images enlarged twice (.03 better for six times the time).
+
+    Parameters
+    ----------
+    detector : str or estimator, default="mahalanobis"
+        "mahalanobis" (Ledoit and Wolf's covariance), "ocsvm" (PyOD's One-Class SVM, nu .1),
+        "iforest" (PyOD's Isolation Forest), "knn" (distance to the fifth nearest training
+        patch), "ecod" (how far in the tails of the training patches), or any outlier estimator
+        of PyOD or scikit-learn that scores a sample regardless of its company, such as
+        ``LocalOutlierFactor(novelty=True)``.
+    n_components : int, default=128
+        Most principal components of the patches, whitened, that the detector sees. Fewer are
+        faster and less able.
+    patches_per_slice : int, default=64
+        Random patches of each plane of a training slice that the detector is fitted on; in all
+        at most 6000 a plane.
+    map_scoring : MapScoring, default=None
+        None means `MapScoring()`.
+    device : str, default="auto"
+        Where the network runs: "auto" (CUDA where it is), "cpu", "cuda".
+    random_state : int, RandomState or None, default=None
+        Choice of patches, and the detector's own randomness.
+
+    Attributes
+    ----------
+    features_ : BackboneFeatures
+        The front end. The network itself is not stored but read from its package when needed.
+    scorers_ : list of two PatchScorer
+        Whitening and fitted detector (``outlier_``) of CT and of MRI; None for a plane that no
+        training sample has.
+    device_ : str
+        The device in use.
+    map_scoring_ : MapScoring
+        The fitted way from residual to map and score.
+    offset_ : float
+        Score below which `predict` says -1.
+
+    Notes
+    -----
+    Features are standardised and whitened. With ``s`` the outlier
+    detector's score, high = abnormal, the residual is ``arcsinh((s - median) / spread)``, median
+    and spread (84 % quantile minus median) those of the training patches, interpolated linearly
+    from patch centres to pixels. It has no sign: positive = unusual.
+
+    References
+    ----------
+    Rippel, Mertens and Merhof (2021), Modeling the distribution of normal data in pre-trained
+    deep features for anomaly detection, ICPR, for "mahalanobis". Ledoit and Wolf (2004), A
+    well-conditioned estimator for large-dimensional covariance matrices, Journal of Multivariate
+    Analysis 88:365. Zhao, Nasrullah and Li (2019), PyOD: a Python toolbox for scalable outlier
+    detection, JMLR 20(96).
+
+    Examples
+    --------
+    >>> from ctmri_detect import DeepFeatureDetector
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 16, 16))
+    >>> detector = DeepFeatureDetector(n_components=4, device="cpu", random_state=0)
+    >>> detector = detector.fit(X, groups=np.arange(20) // 4)
+    >>> detector.anomaly_map(X[:3]).shape
+    (3, 16, 16)
+    """
+
+    traits = Traits(missing_modality=True)
+
+    _parameter_constraints: ClassVar[Constraints] = {
+        "detector": [
+            OneOf(*NAMES),
+            Such(
+                "an outlier estimator (an instance) of PyOD or scikit-learn that needs no labels "
+                "and has score_samples for new samples, such as LocalOutlierFactor(novelty=True)",
+                is_outlier_estimator,
+            ),
+        ],
+        "n_components": [integer(1)],
+        "patches_per_slice": [integer(1)],
+        "map_scoring": [MapScoring, None],
+        "device": DEVICE,
+        "random_state": RANDOM_STATE,
+    }
+
+    def __init__(
+        self,
+        detector: Any = "mahalanobis",
+        n_components: int = 128,
+        patches_per_slice: int = 64,
+        map_scoring: MapScoring | None = None,
+        device: str = "auto",
+        random_state: Any = None,
+    ) -> None:
+        self.detector = detector
+        self.n_components = n_components
+        self.patches_per_slice = patches_per_slice
+        self.map_scoring = map_scoring
+        self.device = device
+        self.random_state = random_state
+
+    def _fit(self, X: PairReader) -> None:
+        rng = own_random_state(self.random_state)
+        self.features_ = BackboneFeatures(device=self.device).fit(X)
+        self.device_ = self.features_.device_
+        self.scorers_ = [
+            PatchScorer(self.detector, self.n_components, rng.randint(2**31 - 1)).fit(patches)
+            if len(patches) > 1
+            else None  # a plane that no training sample has
+            for patches in self._draw(X, rng)
+        ]
+
+    def _draw(self, X: PairReader, rng: np.random.RandomState) -> list[Grids]:
+        """Random observed patches of each plane, about as many of every slice."""
+        slices = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_PATCHES)).astype(int))
+        each = min(self.patches_per_slice, MOST_PATCHES // len(slices))
+        drawn: tuple[list[Grids], list[Grids]] = ([], [])
+        for block in X.take(slices).blocks(_BLOCK):
+            grids = self.features_.grids(block)
+            for planes in grids:
+                for plane, patches in zip(planes, drawn, strict=True):
+                    columns = plane.reshape(len(plane), -1).T
+                    columns = columns[~np.isnan(columns[:, 0])]
+                    patches.append(columns[rng.permutation(len(columns))[:each]])
+        return [np.concatenate(patches) for patches in drawn]
+
+    def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        grids = self.features_.grids(X)
+        maps = []
+        for plane, scorer in enumerate(self.scorers_):
+            cells = np.moveaxis(grids[:, plane], 1, -1)
+            seen = ~np.isnan(cells[..., 0])
+            scores = np.zeros(seen.shape)
+            if scorer is not None and seen.any():
+                scores[seen] = scorer.score(cells[seen])
+            maps.append(upsampled(scores, seen, X.shape[2:]))
+        return np.stack(maps, axis=1)

@@ -1,0 +1,1 @@
+"""The shell of an HTML page: templates and style that reports and inspection pages share."""

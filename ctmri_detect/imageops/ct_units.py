@@ -1,0 +1,138 @@
+"""Units of CT: what its numbers can be, and what they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect._parameters import OneOf, Such, check_value
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.imageops.appearance import is_eight_bit_window
+from ctmri_detect.validation import CT, listed
+
+CT_RANGES = {"hu": (-32768.0, 32767.0), "uint8": (0.0, 255.0)}
+"""What the values of a CT can be. Scanners pad with -1024 to -32768, and metal reaches 30000."""
+
+CT_UNITS = Such(
+    "'hu' (Hounsfield units) or 'uint8' (an exported brain window, values 0 to 255). Loaders say "
+    "which in their ct_units",
+    OneOf(*CT_RANGES).is_satisfied_by,
+)
+_MOST_BEYOND = 0.01  # of the observed pixels: filters and resizing overshoot a little
+_ROUNDED = 0.5
+
+
+def check_ct_units(value: Any, name: str) -> None:
+    """Refuse anything but ``"hu"`` and ``"uint8"``.
+
+    Raises
+    ------
+    ValueError
+    """
+    check_value(name, value, [CT_UNITS])
+
+
+def check_ct_values(X: NDArray[np.float32], units: str) -> None:
+    """Refuse CT whose values can't be in these units.
+
+    Raises
+    ------
+    InvalidPairsError
+        Where more than 1 % of a sample's observed pixels lie beyond the range of the units, or
+        all of them between 0 and 1, as those of prepared pairs do.
+    """
+    low, high = CT_RANGES[units]
+    beyond, prepared = [], []
+    for i, plane in enumerate(X[:, CT]):
+        seen = plane[np.isfinite(plane)]
+        if not seen.size:
+            continue
+        if ((seen < low - _ROUNDED) | (seen > high + _ROUNDED)).mean() > _MOST_BEYOND:
+            beyond.append(i)
+        elif seen.min() >= 0 and seen.max() <= 1 and ((seen > 0) & (seen < 1)).mean() > 0.01:
+            prepared.append(i)
+    if beyond:
+        worst = X[beyond[0], CT]
+        raise InvalidPairsError(
+            f"The CT runs from {np.nanmin(worst):g} to {np.nanmax(worst):g} in sample {beyond[0]}, "
+            f"and in {len(beyond)} samples ({listed(beyond)}) more than 1 % of its pixels lie "
+            f"beyond {low:g} to {high:g}, what {units!r} can be. Check ct_units; export other "
+            "scalings again, in Hounsfield units or as an 8-bit brain window."
+        )
+    if prepared:
+        raise InvalidPairsError(
+            f"The CT runs from 0 to 1 in {len(prepared)} samples ({listed(prepared)}), as prepared "
+            f"pairs do; expected {units!r}. Give raw pairs to this step, or prepared ones to the "
+            "detector alone."
+        )
+
+
+AIR = -300.0
+"""HU: between lung or mixed air and any tissue of the head; below it is no head."""
+
+_SHIFTS = (900, 1174)  # soft tissue (-100..150 HU) after adding 1000 or 1024
+_SOFT = (-150, 300)  # HU in the middle of a head, bleeding and calcification included
+
+
+def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tuple[str | None, str]:
+    """``"hu"``, ``"uint8"`` or None, and for None the reason in words.
+
+    Air is near -1000 HU, water 0, brain 20 to 45 (the definition of the Hounsfield unit). The
+    median of the middle third of the volume has to be soft tissue, and there is either air
+    around it or a background of 0 that somebody masked.
+
+    When it fails: a masked CT that was shifted and scaled so that brain lies between -150 and
+    300 passes; a head at the edge of the volume does not.
+
+    Parameters
+    ----------
+    values : ndarray of shape (slices, rows, columns) or (rows, columns)
+        NaN where not observed.
+    eight_bit : bool, default=False
+        Whether the file stored 8-bit integers without a scale.
+
+    Returns
+    -------
+    units : {"hu", "uint8", None}
+    reason : str
+        Empty where the units are known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.imageops.ct_units import ct_units_of
+    >>> head = np.full((9, 9, 9), -1000, dtype=np.float32)
+    >>> head[1:8, 1:8, 1:8] = 35
+    >>> ct_units_of(head)
+    ('hu', '')
+    >>> ct_units_of(head + 1024)[1][:45]
+    'the CT looks like HU + 1024 (soft tissue near'
+    """
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    # an exported window, whatever type it was stored in afterwards
+    if low >= 0 and (eight_bit or is_eight_bit_window(values)):
+        return "uint8", ""
+    if low >= 0 and high <= 1:
+        return None, "the CT's values run from 0 to 1; export it in HU, or as 8-bit brain window"
+    middle = _middle(values)
+    if low >= AIR and _SHIFTS[0] <= middle <= _SHIFTS[1]:
+        return None, (
+            f"the CT looks like HU + 1024 (soft tissue near {middle:.0f}, no air near -1000); "
+            "subtract 1024 (or what the export added) and load again"
+        )
+    if _SOFT[0] <= middle <= _SOFT[1] and (low < AIR or high <= 4 * _SHIFTS[1]):
+        return "hu", ""
+    return None, (
+        f"the CT's values run from {low:.0f} to {high:.0f}, with {middle:.0f} in the middle of the "
+        "head; in Hounsfield units air is near -1000 and brain near 35. Export it again in HU"
+    )
+
+
+def _middle(values: NDArray[np.float32]) -> float:
+    """Median of the middle third of each axis, without a constant background."""
+    box = values[tuple(slice(n // 3, max(n // 3 + 1, 2 * n // 3)) for n in values.shape)]
+    seen = box[np.isfinite(box)]
+    tissue = seen[seen > np.nanmin(values)]
+    return float(np.median(tissue)) if tissue.size else float(np.nanmedian(values))

@@ -1,0 +1,199 @@
+"""Looking a folder of CT and MRI over before any model does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.utils import Bunch
+from tqdm import tqdm
+
+from ctmri_detect.inspection.description import (
+    modality_table,
+    pairs_with_sizes,
+    split_of,
+    summary,
+)
+from ctmri_detect.inspection.dicom_count import count_series
+from ctmri_detect.inspection.duplicates import find_duplicates
+from ctmri_detect.inspection.file_stats import FileStats, read_file_stats
+from ctmri_detect.inspection.findings import list_findings, place_findings
+from ctmri_detect.inspection.pairing_sample import check_sample
+from ctmri_detect.layouts.find import find_pairs
+
+FILE_COLUMNS = [
+    *("file", "modality", "patient", "slice", "sequence", "split", "status", "reason"),
+    *("format", "dtype", "channels", "colour", "height", "width", "depth", "spacing", "units"),
+    *("min", "max", "mean", "std", "median", "blank", "inverted", "sha256"),
+]
+
+
+def describe_pairs(
+    folder: str | Path,
+    *,
+    patient: str | None = None,
+    sequence: str | None = None,
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> Bunch:
+    r"""Describe a folder of CT and MRI: what it holds, and what is odd about it.
+
+    Every file is read once, one at a time, in any layout that `find_pairs` knows: slices and
+    volumes in single files with their statistics; DICOM series are counted. Looks for damaged
+    files, images that are there twice (in training and in test, say), mixed sizes, types and
+    units, volumes whose place is in doubt, and asks `check_pairing` whether CT and MRI show the
+    same heads at all.
+
+    When it fails: copies that were cropped, turned, shifted or mirrored are not found as
+    duplicates; text burned into images is not looked for; the units of a CT are a guess from its
+    values. Volumes count as one image each: a damaged slice inside one is not seen.
+
+    Parameters
+    ----------
+    folder : str or Path
+        See `find_pairs`.
+    patient : str, default=None
+        A regular expression that names the patient in a file's path, as in `find_pairs`.
+    sequence : str, default=None
+        The MRI sequence to pair, where a CT has several.
+    random_state : int, RandomState or None, default=0
+        Of `check_pairing`.
+    n_jobs : int, default=None
+        Threads that read files; None is one, -1 is all cores. The result is the same.
+    progress : bool, default=False
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    Bunch
+        files : DataFrame, a row a file (a series for DICOM): file (relative path), modality,
+        patient, slice, sequence, split ("train", "val", "test" or ""), status (of `find_pairs`),
+        reason ("" or why it can't be read), format, dtype, channels, colour, height, width,
+        depth, spacing (mm, columns x rows x slices), units (CT: "hu", "uint8" or None), min, max,
+        mean, std, median, blank (share of background), inverted (whether air is bright and the
+        head dark), sha256.
+
+        modalities : DataFrame, a row a modality, over readable files.
+
+        pairs : DataFrame of `find_pairs`, with `same_size` (bool or NA).
+
+        duplicates : DataFrame: file, other, modality, kind ("exact" pixels or "near"),
+        correlation, same_patient (None where unknown), splits (where they differ).
+
+        damaged : DataFrame: file, modality, reason.
+
+        pairing : Bunch of `check_pairing` on at most 128 pairs (its `pairs` name the files and
+        say which are `bad`: moved by more than 1.5 % of the side), or None without a pair.
+
+        findings : list of (severity, text), "error", "warning" or "note", worst first.
+
+        intensities : dict of modality to float32 array: a sample of the values, for histograms.
+
+        summary : dict of plain types, for JSON.
+
+    Raises
+    ------
+    DataLoadingError
+        Where the folder is none, or `find_pairs` can't tell what belongs together.
+    ValueError
+        For a bad parameter.
+    ImportError
+        Where volumes are met and nibabel or pydicom is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from ctmri_detect.datasets import describe_pairs
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     for plane in ("CT", "MRI"):
+    ...         (Path(name) / plane).mkdir()
+    ...         for file in ("p1_1", "p1_2"):
+    ...             np.save(Path(name) / plane / f"{file}.npy", np.eye(8))
+    ...     found = describe_pairs(name, patient=r"(p\d+)_")
+    >>> found.modalities["files"].to_dict()
+    {'CT': 2, 'MRI': 2}
+    >>> [kind for kind in found.duplicates["kind"]]
+    ['exact', 'exact']
+    """
+    folder = Path(folder)
+    pairs = find_pairs(folder, patient=patient, sequence=sequence)
+    attributes = dict(pairs.attrs)
+    if attributes["kind"] == "dicom":
+        rows, attributes["findings"] = count_series(folder, patient)
+        read = [FileStats(row) for row in rows]
+    else:
+        read = list(_read(folder, _listed(pairs), n_jobs, progress))
+        attributes["findings"] = list(place_findings(pairs, read))
+    files = pd.DataFrame([stats.row for stats in read]).reindex(columns=FILE_COLUMNS)
+    for column in ("split", "reason"):
+        files[column] = files[column].astype(object).fillna("")
+    values = _pooled(files, read)
+    duplicates = find_duplicates(files, [s.digest for s in read], [s.thumb for s in read])
+    pairs = pairs_with_sizes(pairs, files)
+    pairing = None if attributes["kind"] == "dicom" else check_sample(folder, pairs, random_state)
+    found = Bunch(
+        files=files,
+        modalities=modality_table(files, values),
+        pairs=pairs,
+        duplicates=duplicates,
+        damaged=files.loc[files["reason"] != "", ["file", "modality", "reason"]],
+        pairing=pairing,
+        intensities=values,
+    )
+    why = {s.row["units_why"] for s in read if s.row.get("units_why")}
+    found.findings = list_findings(found, attributes, sorted(why))
+    found.summary = summary(found, attributes)
+    return found
+
+
+def _listed(pairs: pd.DataFrame) -> list[dict[str, Any]]:
+    """One entry a file of the frame, CT and MRI of a pair in turn."""
+    entries = []
+    for row in pairs.itertuples(index=False):
+        for modality, name in (("CT", row.ct), ("MRI", row.mri)):
+            if pd.notna(name):
+                entries.append(
+                    {
+                        "file": str(name),
+                        "modality": modality,
+                        "patient": row.patient,
+                        "slice": row.slice,
+                        "sequence": row.sequence if modality == "MRI" else None,
+                        "split": split_of(str(name)),
+                        "status": row.status,
+                    }
+                )
+    return entries
+
+
+def _read(
+    folder: Path, entries: list[dict[str, Any]], n_jobs: int | None, progress: bool
+) -> Iterator[FileStats]:
+    """The statistics of each entry, in order; one file at a time is held in memory."""
+    jobs = (delayed(_stats)(folder, entry) for entry in entries)
+    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(jobs)
+    yield from tqdm(results, total=len(entries), disable=not progress, unit="file")
+
+
+def _stats(folder: Path, entry: dict[str, Any]) -> FileStats:
+    stats = read_file_stats(folder, entry["file"], entry["modality"])
+    return replace(stats, row=entry | stats.row)
+
+
+def _pooled(files: pd.DataFrame, read: list[FileStats]) -> dict[str, np.ndarray]:
+    """A sample of the finite values of each modality."""
+    pooled = {}
+    for modality, rows in files.groupby("modality"):
+        parts = [v for i in rows.index if (v := read[i].sample) is not None]
+        if parts:
+            values = np.concatenate(parts)
+            pooled[str(modality)] = values[np.isfinite(values)]
+    return pooled

@@ -1,0 +1,189 @@
+"""What is odd about the files of a folder, each for itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from ctmri_detect.io.scales import scale_of
+
+Finding = tuple[str, str]
+
+FEW_PATIENTS = 10
+"""Below it a held-out half has at most five heads: figures say more about them than a method."""
+FEW_PAIRS = 50
+BLANK = 0.98
+"""Share of background from which a slice shows nothing: a head fills a quarter of a usual slice."""
+
+
+def named(names: Iterable[Any], most: int = 3) -> str:
+    """``"3 files (a, b, c)"`` without the brackets' rest where there are many.
+
+    Examples
+    --------
+    >>> named(["a.png"]), named(["a", "b", "c", "d"])
+    ('1 file (a.png)', '4 files (a, b, c, ...)')
+    """
+    names = [str(name) for name in names]
+    shown = ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+    return f"{len(names)} file{'s' * (len(names) != 1)} ({shown})"
+
+
+def apart(found: Bunch) -> bool:
+    """Whether the images say that CT and MRI are no pairs, whatever their names say."""
+    return found.pairing is not None and found.pairing.paired is False
+
+
+def damage(found: Bunch) -> Iterator[Finding]:
+    """Files that can't be read."""
+    if len(found.damaged):
+        reason = found.damaged["reason"].iloc[0]
+        yield (
+            "warning",
+            f"{named(found.damaged['file'])} can't be used; the first: {reason}.",
+        )
+
+
+def inverted(found: Bunch) -> Iterator[Finding]:
+    """Images whose air is bright: the mask, and every scale, are wrong for them."""
+    for modality, files in found.files.groupby("modality"):
+        odd = files.loc[files["inverted"].eq(True).fillna(False), "file"]
+        if len(odd):
+            yield (
+                "error",
+                f"{len(odd)} of {len(files)} {modality} files are inverted, air bright and the "
+                f"head dark: {named(odd)}. Turn them round before use: 255 - x for 8-bit files.",
+            )
+
+
+def sizes(found: Bunch) -> Iterator[Finding]:
+    """Sizes that differ within a pair or between files."""
+    unequal = found.pairs["same_size"].eq(False).fillna(False)
+    volumes = found.files["depth"].notna().any()
+    if unequal.any() and not volumes and not apart(found):
+        n, total = int(unequal.sum()), int((found.pairs["status"] == "paired").sum())
+        yield (
+            "warning",
+            f"{n} of {total} pairs have a CT and an MRI of different size, such as "
+            f"{found.pairs.loc[unequal, 'ct'].iloc[0]}. Files of one size are a sign that the "
+            "two were registered; these may not be.",
+        )
+    for modality, row in found.modalities.iterrows():
+        if len(row["shapes"]) > 1:
+            most, count = next(iter(row["shapes"].items()))
+            yield (
+                "note" if volumes else "warning",
+                f"{modality} files come in {len(row['shapes'])} sizes; the most frequent is "
+                f"{most} ({count} of {row['readable']}). Loading needs size=.",
+            )
+
+
+def types(found: Bunch) -> Iterator[Finding]:
+    """Types of number, scales and MRI sequences that differ."""
+    for modality, row in found.modalities.iterrows():
+        if len(row["dtypes"]) > 1:
+            listed = ", ".join(f"{n} {d}" for d, n in row["dtypes"].items())
+            yield (
+                "warning",
+                f"{modality} files hold different types of number ({listed}): their grey values "
+                "may not be on one scale.",
+            )
+        read = found.files[(found.files["modality"] == modality) & found.files["min"].notna()]
+        scales = Counter(map(scale_of, read["dtype"], read["min"], read["max"]))
+        if len(scales) > 1 and len(row["dtypes"]) == 1:
+            listed = ", ".join(f"{n} {scale}" for scale, n in scales.most_common())
+            yield "warning", f"{modality} files mix scalings ({listed}): export them alike."
+    sequences = found.files.loc[found.files["modality"] == "MRI", "sequence"].value_counts()
+    if len(sequences) > 1:
+        listed = ", ".join(f"{n} {s}" for s, n in sequences.items())
+        yield (
+            "warning",
+            f"MRI of several sequences ({listed}): a model learns one; choose with sequence=.",
+        )
+
+
+def units(found: Bunch, why: list[str]) -> Iterator[Finding]:
+    """A CT that is not in Hounsfield units; `why` holds the reasons."""
+    units = found.files.loc[
+        (found.files["modality"] == "CT") & found.files["min"].notna(), "units"
+    ].astype(object)
+    units = units.fillna("unknown")
+    counts = units.value_counts()
+    if len(counts) > 1 and {"hu", "uint8"} <= set(counts.index):
+        listed = ", ".join(f"{n} {u}" for u, n in counts.items())
+        yield "error", f"CT files of different units ({listed}): they can't be loaded as one set."
+    elif "unknown" in counts:
+        share = "" if len(counts) == 1 else f" in {counts['unknown']} of {counts.sum()} files"
+        yield "warning", f"The CT can't be in Hounsfield units{share}: {why[0] if why else '?'}."
+    if "uint8" in counts:
+        yield (
+            "note",
+            "The CT are 8-bit pictures of a brain window, not Hounsfield units; differences "
+            "outside of that window are lost.",
+        )
+
+
+def patients(found: Bunch) -> Iterator[Finding]:
+    """Few patients, or none that is known."""
+    patients = found.files["patient"]
+    if len(patients) < 2:  # one file: nothing to split
+        return
+    unknown = int(patients.isna().sum())
+    if unknown == len(patients):
+        yield (
+            "warning",
+            "The patients are not known: no split can keep a patient on one side, and figures on "
+            "held-out slices flatter. Name them with patient= (--patient on the command line).",
+        )
+        return
+    if unknown:
+        yield "warning", f"{named(found.files.loc[patients.isna(), 'file'])} without a patient."
+    n = int(patients.nunique())
+    if n < FEW_PATIENTS:
+        yield (
+            "warning",
+            f"Only {n} patient{'s' * (n != 1)}: figures will say "
+            f"more about them than about a method; {FEW_PATIENTS} are the least.",
+        )
+
+
+def counts(found: Bunch) -> Iterator[Finding]:
+    """Few pairs."""
+    n_pairs = int((found.pairs["status"] == "paired").sum())
+    volumes = found.files["depth"].notna().any()
+    if 0 < n_pairs < FEW_PAIRS and not volumes and not apart(found):
+        things = "pair" if n_pairs == 1 else "pairs"
+        yield (
+            "warning",
+            f"Only {n_pairs} {things}: {FEW_PAIRS} or more make a model worth training.",
+        )
+
+
+def blank(found: Bunch) -> Iterator[Finding]:
+    """Slices that show nothing."""
+    empty = found.files["blank"].fillna(0).astype(float) > BLANK
+    if empty.any():
+        yield "warning", f"{named(found.files.loc[empty, 'file'])} show next to nothing."
+
+
+def colour(found: Bunch) -> Iterator[Finding]:
+    """Files that hold colours, or grey stored as colour."""
+    several = found.files["channels"].fillna(1).astype(float) >= 3
+    coloured = found.files["colour"].eq(True).fillna(False)
+    if coloured.any():
+        yield (
+            "warning",
+            f"{named(found.files.loc[coloured, 'file'])} hold colours: drawings, text or maps "
+            "on top of the anatomy? They are read as grey.",
+        )
+    if (several & ~coloured).any():
+        share = np.mean(several & ~coloured)
+        yield (
+            "note",
+            f"{share:.0%} of the files are stored in colour but hold only grey; they are read as "
+            "grey.",
+        )

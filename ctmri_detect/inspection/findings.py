@@ -1,0 +1,178 @@
+"""What is odd about a folder of CT and MRI, in plain English."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+from sklearn.utils import Bunch
+
+from ctmri_detect.inspection import file_findings as files
+from ctmri_detect.inspection.file_findings import Finding, named
+from ctmri_detect.inspection.file_stats import FileStats
+from ctmri_detect.io.volumes.places import doubts, say
+
+_ORDER = {"error": 0, "warning": 1, "note": 2}
+
+
+def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> list[Finding]:
+    """All findings, errors first; within a severity in the order of the checks below.
+
+    Parameters
+    ----------
+    found : Bunch
+        files, modalities, pairs, duplicates, damaged, pairing.
+    attributes : dict
+        layout, kind and notes of `find_pairs`; findings of the headers, for DICOM.
+    why : list of str
+        Why the units of CT files are unknown.
+    """
+    checks: tuple[Callable[[Bunch], Iterator[Finding]], ...] = (
+        _pairs_exist,
+        _pairing,
+        _leaks,
+        files.damage,
+        files.inverted,
+        files.sizes,
+        _registration,
+        files.types,
+    )
+    findings = [finding for check in checks for finding in check(found)]
+    findings += files.units(found, why)
+    findings += attributes.get("findings", [])
+    told = found.pairing is not None and found.pairing.paired is not None
+    notes = attributes.get("notes", [])
+    findings += [("note", note) for note in notes if not (told and "check_pairing" in note)]
+    for check in (files.patients, files.counts, files.blank, _twice, files.colour):
+        findings += check(found)
+    return sorted(findings, key=lambda finding: _ORDER[finding[0]])
+
+
+def place_findings(pairs: pd.DataFrame, read: list[FileStats]) -> Iterator[Finding]:
+    """Volumes whose files leave in doubt where they lie."""
+    places = {stats.row["file"]: stats.place for stats in read}
+    found: list[str] = []
+    for row in pairs[pairs["status"] == "paired"].itertuples():
+        ct, mri = places.get(row.ct), places.get(row.mri)
+        if ct is not None and mri is not None:
+            found += doubts({row.ct: ct, row.mri: mri})
+    if found:
+        yield "warning", say(found)
+
+
+def _pairs_exist(found: Bunch) -> Iterator[Finding]:
+    states = found.pairs["status"]
+    n_pairs = int((states == "paired").sum())
+    present = list(found.modalities.index)
+    if found.files.empty:
+        yield "error", "No image was found."
+    elif len(present) == 1:
+        yield (
+            "error",
+            f"Only {present[0]} was found: nothing can be compared between modalities. Add the "
+            "other modality, or use a detector that works on one.",
+        )
+    elif n_pairs == 0 and not found.files["format"].eq("dcm").all():
+        yield (
+            "error",
+            "CT and MRI are there, but no file of one belongs to a file of the other by its name.",
+        )
+    if found.pairs.attrs["kind"] == "dicom":
+        return  # the table of pairs lists folders, which hold the series that are counted
+    left = found.pairs[states != "paired"]
+    alone = left[["ct", "mri"]].notna().any(axis=1)
+    if n_pairs and alone.any() and not files.apart(found):
+        names = left.loc[alone, "ct"].fillna(left.loc[alone, "mri"])
+        reason = left.loc[alone, "status"].mode().iloc[0]
+        yield "warning", f"{named(names)} stay unused; the most frequent reason: {reason}."
+    if (~alone).any():
+        states = left.loc[~alone, "status"]
+        yield "note", f"{len(states)} more entries of the folder are not used: {states.iloc[0]}."
+
+
+def _pairing(found: Bunch) -> Iterator[Finding]:
+    asked = found.pairing
+    if asked is None:
+        return
+    if files.apart(found):
+        yield (
+            "error",
+            "CT and MRI do not show the same heads: partners by name fit each other no better "
+            f"than strangers (p = {asked.p_value:.3g}). What differs between the two then means "
+            "nothing; use them as two separate collections.",
+        )
+    elif asked.paired is None:
+        yield (
+            "note",
+            "Too few usable pairs to test whether CT and MRI belong together (8 are needed).",
+        )
+    else:
+        yield (
+            "note",
+            f"CT and MRI belong together: partners fit each other better than strangers do "
+            f"(p = {asked.p_value:.3g}, {asked.n_compared} pairs compared).",
+        )
+
+
+def _leaks(found: Bunch) -> Iterator[Finding]:
+    table = found.duplicates
+    for rows, where, cure in (
+        (
+            table[table["splits"] != ""],
+            "in different splits",
+            "Test figures on them flatter; split again by patient.",
+        ),
+        (
+            table[table["same_patient"].eq(False) & (table["splits"] == "")],
+            "under different patients",
+            "One head under two names makes every split by patient leak.",
+        ),
+    ):
+        if len(rows):
+            example = f"{rows['file'].iloc[0]} and {rows['other'].iloc[0]}"
+            yield (
+                "error",
+                f"{_images(len(rows))} there twice {where} ({_kinds(rows)}), such as {example}. "
+                f"{cure}",
+            )
+
+
+def _twice(found: Bunch) -> Iterator[Finding]:
+    table = found.duplicates
+    rows = table[(table["splits"] == "") & ~table["same_patient"].eq(False)]
+    if len(rows):
+        example = f"{rows['file'].iloc[0]} and {rows['other'].iloc[0]}"
+        known = rows["same_patient"].eq(True).all()
+        where = "within one patient" if known else "within one split"
+        severity = "note" if known else "warning"
+        yield (
+            severity,
+            f"{_images(len(rows))} there twice {where} ({_kinds(rows)}), such as {example}.",
+        )
+
+
+def _images(n: int) -> str:
+    return f"{n} image{'s are' if n != 1 else ' is'}"
+
+
+def _kinds(rows: pd.DataFrame) -> str:
+    counts = rows["kind"].value_counts()
+    return ", ".join(f"{counts[k]} {k}" for k in ("exact", "near") if k in counts)
+
+
+def _registration(found: Bunch) -> Iterator[Finding]:
+    asked = found.pairing
+    if asked is None or files.apart(found):
+        return
+    bad = asked.pairs[asked.pairs["bad"]]
+    if len(bad):
+        worst = bad.loc[bad["shift"].idxmax()]
+        things = "pairs" if asked.shift_unit == "px" else "slices of volumes"
+        unit = {"px": "pixels"}.get(asked.shift_unit, asked.shift_unit)
+        yield (
+            "warning",
+            f"{len(bad)} of {len(asked.pairs)} {things} look badly registered, the worst "
+            f"{worst['ct']}: the MRI seems to lie {worst['shift']:.1f} {unit} off its CT. "
+            "Look at them below before you trust a difference between the two.",
+        )

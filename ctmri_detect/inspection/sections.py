@@ -1,0 +1,219 @@
+"""The parts of the inspection page, as text, tables and panels."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from ctmri_detect.inspection import images, tables
+from ctmri_detect.inspection.charts import HistogramDisplay, OverlaidDisplay
+from ctmri_detect.inspection.description import by
+from ctmri_detect.inspection.file_findings import apart
+from ctmri_detect.inspection.tables import MOST_ROWS, Part
+from ctmri_detect.plotting import panels
+
+_MOST_DUPLICATES = 12
+_MOST_BAD = 8
+_CHART = (4.4, 3.0)
+
+
+def samples(found: Bunch, folder: Path) -> Part | None:
+    """Pairs with overlays; where CT and MRI are no pairs, a row of each; volumes from all sides."""
+    kind = found.summary["kind"]
+    files = found.files[(found.files["reason"] == "") & (found.files["blank"].astype(float) < 0.9)]
+    of_kind = [images.is_volume(name) == (kind == "volumes") for name in files["file"]]
+    files = files[of_kind]  # the others are no part of the data set
+    if kind == "dicom" or files.empty:
+        return None
+    units = files.set_index("file")["units"]
+    pairs = found.pairs[
+        (found.pairs["status"] == "paired")
+        & found.pairs["ct"].isin(files["file"])
+        & found.pairs["mri"].isin(files["file"])
+    ]
+    if kind == "volumes":
+        return _volume_samples(folder, files, pairs)
+    if pairs.empty or apart(found):
+        cases = []
+        for modality, rows in files.groupby("modality", sort=False):
+            chosen = spread_rows(rows, 6)
+            shown = [
+                images.panel(
+                    images.read_plane(folder, row.file), str(modality), row.units, row.file, ""
+                )
+                for row in chosen.itertuples()
+            ]  # fmt: skip
+            cases.append({"heading": f"{modality}", "text": "", "panels": shown})
+        text = "Taken evenly from the whole. Images above each other do not belong together."
+        return {"text": text, "cases": cases, "kind": "even"}
+    cases = [
+        case
+        for row in spread_rows(pairs, 6).itertuples()
+        for case in _pair_case(folder, row, units[row.ct])
+    ]
+    return {"text": _OVERLAYS, "cases": cases, "kind": "four"}
+
+
+_OVERLAYS = (
+    "Pairs taken evenly from the whole. In the checkerboard the squares are from the CT and the "
+    "MRI in turn: the outlines of head and ventricles should go on from one square to the next. "
+    "The difference is orange where the CT is brighter and blue where the MRI is, each on its own "
+    "grey scale; bone and fluid differ in every pair, and a doubled outline is a sign of a shift."
+)
+
+
+def _volume_samples(folder: Path, files: pd.DataFrame, pairs: pd.DataFrame) -> Part:
+    rows = files.set_index("file")
+    cases = []
+    names = [n for row in spread_rows(pairs, 2).itertuples() for n in (row.ct, row.mri)]
+    names = names or [row.file for row in spread_rows(files, 2).itertuples()]
+    for name in names:
+        row = rows.loc[name]
+        volume = images.read_volume(folder / name)
+        shown = images.volume_views(volume, row["modality"], row["units"])
+        text = f"{by((row['width'], row['height'], row['depth']))} voxels of {row['spacing']} mm."
+        cases.append({"heading": f"{row['modality']}: {name}", "text": text, "panels": shown})
+    for row in spread_rows(pairs, 2).itertuples():
+        cases += _pair_case(folder, row, rows.loc[row.ct, "units"])
+    text = (
+        "Patient's right is on the left of axial and coronal slices, as radiologists look at them."
+    )
+    return {"text": text, "cases": cases, "kind": "four even"}
+
+
+def _pair_case(folder: Path, row: Any, units: Any) -> list[Part]:
+    """One case; none where the MRI of a volume ends below its middle."""
+    pair = images.read_pair(folder, row.ct, row.mri)
+    if pair is None:
+        return []
+    (ct, mri), name = pair, PurePosixPath(row.ct).name
+    shown = [
+        images.panel(ct, "CT", units, "CT", ""),
+        images.panel(mri, "MRI", None, "MRI", ""),
+        *images.overlays(ct, mri, units, name),
+    ]
+    return [{"heading": _heading(row), "text": "", "panels": shown}]
+
+
+def histograms(found: Bunch) -> list[Part]:
+    """One of each modality, and both together."""
+    shown = tables.without_background(found)
+    charts = []
+    for modality, values in shown.items():
+        units = found.modalities.loc[modality, "units"]
+        unit = "HU" if units == "hu" else "Grey value"
+        chart = panels.chart(HistogramDisplay(modality, values, unit), _CHART)
+        mean = values.mean(dtype=np.float64)
+        alt = f"Histogram of {modality}: mean {mean:.4g}, median {np.median(values):.4g}."
+        caption = f"{modality} without background."
+        if units == "uint8":
+            caption += " The bar at the right end is bone: the window ends below it."
+        charts.append(chart | {"alt": alt, "caption": caption})
+    if len(shown) == 2:
+        chart = panels.chart(OverlaidDisplay(shown), _CHART)
+        alt = "Histograms of CT and MRI, each scaled to its own range."
+        caption = "Both, each from its 0.5th to its 99.5th percentile: compare shapes, not values."
+        charts.append(chart | {"alt": alt, "caption": caption})
+    return charts
+
+
+def registration(found: Bunch, folder: Path) -> Part | None:
+    """The shifts of `check_pairing`, and the pairs whose MRI lies off its CT."""
+    asked = found.pairing
+    if asked is None or apart(found) or asked.pairs["shift"].isna().all():
+        return None
+    table, unit = asked.pairs, {"px": "pixels"}.get(asked.shift_unit, asked.shift_unit)
+    bad = table[table["bad"]].sort_values("shift", ascending=False)
+    text = (
+        f"For each of {len(table)} pairs, the shift that makes the MRI fit its CT best was looked "
+        f"for: the median is {table['shift'].median():.1f} {unit}, the largest "
+        f"{table['shift'].max():.1f}. {len(bad) or 'None'} lie{'s' * (len(bad) < 2)} further off "
+        "than 1.5 % of the image's side."
+    )
+    if len(bad):
+        text += (
+            " Slices that hold little brain, or that changed between the two scans (an operation, "
+            "say), can be misjudged: look at the outlines."
+        )
+    units = found.files.set_index("file")["units"]
+    cases = [
+        case
+        for row in bad.head(_MOST_BAD).itertuples()
+        for case in _moved_case(folder, row, units[row.ct], unit)
+    ]
+    return {"text": text, "cases": cases}
+
+
+def _moved_case(folder: Path, row: Any, ct_units: Any, unit: str) -> list[Part]:
+    level = 0.5 if np.isnan(row.place) else row.place
+    pair = images.read_pair(folder, row.ct, row.mri, level)
+    if pair is None:
+        return []
+    (ct, mri), name = pair, PurePosixPath(row.ct).name
+    shown = [
+        images.panel(ct, "CT", ct_units, "CT", ""),
+        images.panel(mri, "MRI", None, "MRI", ""),
+        images.overlays(ct, mri, ct_units, name)[0],
+        images.moved_panel(ct, mri, ct_units, name),
+    ]
+    down = f"{abs(row.shift_y):.1f} {unit} {'down' if row.shift_y > 0 else 'up'}"
+    side = f"{abs(row.shift_x):.1f} {unit} to the {'right' if row.shift_x > 0 else 'left'}"
+    said = f"The MRI seems to lie {down} and {side}."
+    return [{"heading": _heading(row), "text": said, "panels": shown}]
+
+
+def duplicates(found: Bunch, folder: Path) -> Part | None:
+    """All in a table, the gravest as pictures."""
+    table = found.duplicates
+    if table.empty:
+        return None
+    units = found.files.set_index("file")["units"]
+    rows, cases = [], []
+    for row in table.head(MOST_ROWS).itertuples():
+        same = {True: "same", False: "different"}.get(row.same_patient, "not known")
+        facts = [row.kind, f"{row.correlation:.3f}", same, row.splits or "-"]
+        rows.append([row.file, row.other, row.modality, *facts])
+    for row in table.head(_MOST_DUPLICATES).itertuples():
+        shown = [
+            images.panel(
+                images.read_plane(folder, name), row.modality, units[name], label, name
+            )
+            for name, label in ((row.file, "One"), (row.other, "The other"))
+        ]  # fmt: skip
+        where = f", in {row.splits.replace(', ', ' and ')}" if row.splits else ""
+        heading = f"{'Equal pixels' if row.kind == 'exact' else 'Nearly the same'}{where}"
+        cases.append({"heading": heading, "text": "", "panels": shown})
+    headings = ["File", "Other file", "Modality", "Kind", "Correlation", "Patient", "Splits"]
+    caption = "Across splits or patients first."
+    if len(table) > MOST_ROWS:
+        caption += f" {len(table) - MOST_ROWS} more are not shown."
+    text = (
+        "Equal pixels, or the same slice in another window, size or compression. An image that is "
+        "in training and in test makes every figure look better than it is."
+    )
+    parts = {"headings": headings, "rows": rows, "caption": caption}
+    return {"text": text, "table": parts, "cases": cases}
+
+
+def _heading(row: Any) -> str:
+    a, b = PurePosixPath(row.ct), PurePosixPath(row.mri)
+    return a.name if a.stem == b.stem else f"{row.ct} and {row.mri}"
+
+
+def spread_rows(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """At most `most` rows, evenly from the whole; where patients are known, from the middle of
+    each one's stack, where there is most brain."""
+    if table.empty:
+        return table
+    if table["patient"].notna().any():
+        stacks = list(table.groupby("patient", dropna=False, sort=False))
+        each = -(-most // len(stacks))
+        levels = np.linspace(0.35, 0.65, each) if each > 1 else np.array([0.5])
+        middle = [stack.iloc[np.unique((levels * len(stack)).astype(int))] for _, stack in stacks]
+        table = pd.concat(middle)
+    places = ((np.arange(most) + 0.5) * len(table) / most).astype(int)
+    return table.iloc[np.unique(places)]

@@ -1,0 +1,1 @@
+"""Find, read and write files: slices, and volumes in `io.volumes`."""

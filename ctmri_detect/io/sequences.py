@@ -1,0 +1,141 @@
+"""The MRI sequence that a text names: the one place where words become a sequence."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ctmri_detect.io.words import canonical, split_words
+
+SEQUENCES = {
+    "t1": "t1", "t1w": "t1", "t1wi": "t1", "mprage": "t1",
+    "t1c": "t1ce", "t1ce": "t1ce", "t1gd": "t1ce",
+    "t2": "t2", "t2w": "t2", "t2wi": "t2",
+    "t2star": "swi", "t2starw": "swi", "t2*": "swi", "t2*w": "swi", "swi": "swi",
+    "flair": "flair", "darkfluid": "flair", "dafl": "flair",
+    "pd": "pd", "pdw": "pd", "dwi": "dwi", "adc": "adc",
+}  # fmt: skip
+"""Words that name a sequence wherever they stand, so that they also say: this is an MRI."""
+
+_DESCRIBED = {  # words of a scanner's description that mean other things in a name
+    "proton": "pd", "diff": "dwi", "diffusion": "dwi", "trace": "dwi", "tracew": "dwi",
+    "dti": "dwi", "apparent": "adc", "swan": "swi", "susceptibility": "swi",
+    "hemo": "swi", "haemo": "swi",
+}  # fmt: skip
+_WEIGHTINGS = {**_DESCRIBED, **SEQUENCES}
+_T1_TECHNIQUES = {"mprage", "bravo", "fspgr", "spgr"}  # count where no weighting is named
+_GRADIENT_ECHOES = {"gre", "ffe", "fl2d", "fl3d", "flash", "me2d", "me3d", "medic", "merge"}
+_ONE_OF_TWO = {  # two words of which one tells more
+    frozenset({"t1", "flair"}): "t1",  # inversion recovery, T1-weighted
+    frozenset({"t2", "flair"}): "flair",
+    frozenset({"t1", "t1ce"}): "t1ce",
+    frozenset({"t2", "swi"}): "swi",
+    frozenset({"dwi", "adc"}): "adc",
+}
+
+_OTHERS = {  # scouts, time series, vessels, projections: T1 in their names is no weighting
+    "localizer", "localizers", "localiser", "loc", "scout", "survey", "fieldmap", "bold", "fmri",
+    "perf", "perfusion", "dsc", "dce", "pwi", "asl", "pcasl", "pasl", "tof", "mra", "mrv", "angio",
+    "mip", "minip", "qsm", "subtraction", "subtracted", "spectroscopy", "eadc",
+}  # fmt: skip
+_UNIFORM = {"uni", "uniden"}  # of the images of an MP2RAGE, the T1-weighted one
+_MAPS = {"map", "maps", "mapping"}  # T1 in milliseconds is no T1-weighted image; ADC is a map
+_NOT_OF = {
+    "swi": {"pha", "phase", "phs"},
+    "dwi": {"fa", "colfa", "tensor"},
+    "adc": {"exp", "exponential"},
+}
+
+AGENT = {
+    "ce", "gd", "gad", "gado", "gadolinium", "km", "mdc", "post", "postcontrast", "contrast", "+c",
+    "c+",
+}  # fmt: skip
+"""Words that say, beside T1, that contrast agent was given."""
+_AFTER = {"post", "postcontrast", "+c", "c+"}
+_BEFORE = {"pre", "precontrast", "native", "nativ"}
+_NO = {"no", "non", "without", "wo", "ohne", "sans"}
+_WITHOUT = re.compile(r"(?<![a-z])w/o(?![a-z])", re.IGNORECASE)
+_BOTH = re.compile(r"(?<![a-z])(?:w/wo|wo/w|with and without)(?![a-z])", re.IGNORECASE)
+_AFTER_TREATMENT = re.compile(r"post[-_ ]?(?:op|surg|treat|rt|therap|chemo)", re.IGNORECASE)
+
+
+class Said(NamedTuple):
+    """What a text says about the sequence: `name` is None where that is nothing certain."""
+
+    name: str | None
+    anything: bool
+
+
+def read_sequence(text: str) -> Said:
+    """The sequence that a series' description or a file's name says.
+
+    Whole words count, and a weighting counts before a technique: ``t1_mprage HEADCOIL`` is T1,
+    although "adc" stands in "HEADCOIL"; a gradient echo with T2 is T2*, which is "swi" here;
+    a T1 FLAIR is T1. Where words contradict one another (a dual echo "PD/T2"), where only a
+    technique is named that comes in several weightings ("CUBE", "FFE"), and for scouts, maps,
+    projections and time series there is no answer.
+
+    Examples
+    --------
+    >>> [read_sequence(text).name for text in ("AX T2 FLAIR FS", "T2W_FFE", "CUBE", "SCOUT1")]
+    ['flair', 'swi', None, None]
+    """
+    text = _WITHOUT.sub("without", canonical(text))
+    text = _AFTER_TREATMENT.sub("", text)
+    words = [word.text for word in split_words(text)]
+    said = {_WEIGHTINGS[word] for word in words if word in _WEIGHTINGS and word != "mprage"}
+    if not said and _T1_TECHNIQUES & set(words):
+        said = {"t1"}
+    name = None if _is_other(words, said) else _weighting(words, said)
+    if name == "t1":
+        name = _before_or_after(words, text)
+    return Said(name, bool(said) or not (_OTHERS | {"mp2rage"}).isdisjoint(words))
+
+
+def _is_other(words: list[str], said: set[str]) -> bool:
+    """Whether the image is none of a sequence, whatever weighting its name holds."""
+    if not _OTHERS.isdisjoint(words) or (not _MAPS.isdisjoint(words) and "adc" not in said):
+        return True
+    if "mp2rage" in words and _UNIFORM.isdisjoint(words):
+        return True
+    return any(not _NOT_OF.get(name, set()).isdisjoint(words) for name in said)
+
+
+def _weighting(words: list[str], said: set[str]) -> str | None:
+    if said == {"t2"} and not _GRADIENT_ECHOES.isdisjoint(words):
+        return "swi"
+    if len(said) == 1:
+        return next(iter(said))
+    return _ONE_OF_TWO.get(frozenset(said))
+
+
+def _before_or_after(words: list[str], text: str) -> str | None:
+    """A T1 before contrast agent, after it, or None where the words say both."""
+    agent = AGENT & set(words)
+    if _BOTH.search(text):
+        return None
+    none = any(
+        word in _NO and not AGENT.isdisjoint(words[i + 1 : i + 3]) for i, word in enumerate(words)
+    )
+    if none or not _BEFORE.isdisjoint(words):
+        return None if agent & _AFTER else "t1"
+    return "t1ce" if agent else "t1"
+
+
+def known_sequence(sequence: str | None) -> str | None:
+    """The sequence that a parameter means.
+
+    Raises
+    ------
+    ValueError
+        For a word that means none.
+    """
+    if sequence is None:
+        return None
+    found = SEQUENCES.get(str(sequence).lower())
+    if found is None:
+        raise ValueError(
+            f"sequence is {sequence!r}; expected one of {sorted(set(SEQUENCES.values()))}. "
+            "For another one, pass mri= a regular expression that finds it in the paths."
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Volumes: NIfTI, DICOM, MetaImage, MGH; their grids, and slices out of them."""

@@ -1,0 +1,189 @@
+"""One DICOM series as a volume, and refusing what is none."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect._extras import require
+from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.io.volumes.dicom_headers import Series, Slice
+from ctmri_detect.io.volumes.volume import Volume, canonical, check_grid, check_values
+
+_TO_RAS = np.diag([-1.0, -1.0, 1.0])  # DICOM's axes run to the patient's left, back and top
+_UNEVEN = 0.05  # of a step, and at least _ROUNDING mm: positions are written with few digits
+_ROUNDING = 0.1
+_PIXEL_TAGS = [
+    "PixelData",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "SamplesPerPixel",
+    "Rows",
+    "Columns",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+]
+
+
+def read_series(series: Series) -> Volume:
+    """Stack the images of a series along their normal.
+
+    CT values become Hounsfield units by each image's own slope and intercept; padding becomes
+    NaN. A MONOCHROME1 MRI is inverted; a MONOCHROME1 CT is not, since its rescaling already
+    says what the numbers mean. A tilted gantry shears the grid, which the affine describes.
+
+    Parameters
+    ----------
+    series : Series
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    DataLoadingError
+        With a short reason: one slice only, several orientations or shapes, missing, double or
+        unevenly spaced slices, a compression without a decoder, damaged pixels.
+    """
+    slices, affine = stack(series.slices)
+    _check_decoder(slices)
+    values = np.empty((len(slices), *slices[0].shape), dtype=np.float32)
+    for i, one in enumerate(slices):
+        values[i] = _pixels(one, series.modality)
+    check_values(values)
+    return canonical(values, affine)
+
+
+def stack(slices: list[Slice]) -> tuple[list[Slice], NDArray[np.float64]]:
+    """The slices in order, and the affine from (slice, row, column) to RAS+ mm.
+
+    Raises
+    ------
+    DataLoadingError
+        Where they are no regular grid.
+    """
+    if len(slices) < 2:
+        raise DataLoadingError("one slice only; expected a volume")
+    first = slices[0]
+    for what, values in (
+        ("shapes", np.array([s.shape for s in slices])),
+        ("orientations", np.array([s.orientation for s in slices])),
+        ("pixel spacings", np.array([s.spacing for s in slices])),
+    ):
+        if np.abs(values - values[0]).max() > 1e-3:
+            raise DataLoadingError(f"its slices have several {what}")
+    along_row, along_column = np.array(first.orientation).reshape(2, 3)
+    frame = np.array([along_row, along_column])
+    if not np.allclose(frame @ frame.T, np.eye(2), atol=1e-2):
+        raise DataLoadingError("its orientation is damaged: the axes are not perpendicular")
+    places = np.array([s.position for s in slices])
+    depth = places @ np.cross(along_row, along_column)
+    order = np.argsort(depth, kind="stable")
+    _check_steps(np.diff(depth[order]))
+    places = places[order]
+    step = (places[-1] - places[0]) / (len(slices) - 1)
+    off = np.abs(places - (places[0] + step * np.arange(len(slices))[:, None])).max()
+    if off > max(1.0, 0.5 * float(np.linalg.norm(step))):
+        raise DataLoadingError("its slices do not lie on one line")
+    affine = np.eye(4)
+    affine[:3, 0] = step
+    affine[:3, 1] = along_column * first.spacing[0]  # down the rows
+    affine[:3, 2] = along_row * first.spacing[1]
+    affine[:3, 3] = places[0]
+    affine[:3] = _TO_RAS @ affine[:3]
+    check_grid((len(slices), *first.shape), affine)
+    return [slices[i] for i in order], affine
+
+
+def _check_steps(steps: NDArray[np.float64]) -> None:
+    usual = float(np.median(steps))
+    if steps.min() < 0.01:
+        raise DataLoadingError("several images at one place (echoes, time points or copies)")
+    if np.abs(steps - usual).max() <= max(_ROUNDING, _UNEVEN * usual):
+        return
+    if steps.max() > 1.5 * usual and steps.min() > 0.9 * usual:
+        raise DataLoadingError(
+            f"slices are missing: {usual:.2f} mm apart, but {steps.max():.2f} mm at one place"
+        )
+    raise DataLoadingError(
+        f"its slices are unevenly spaced, {steps.min():.2f} to {steps.max():.2f} mm apart"
+    )
+
+
+def _check_decoder(slices: list[Slice]) -> None:
+    uid = require("pydicom.uid", extra="volumes")
+    pixels = require("pydicom.pixels", extra="volumes")
+    config = require("pydicom.config", extra="volumes")
+    for syntax in sorted({one.syntax for one in slices}):
+        known = uid.UID(syntax, validation_mode=config.IGNORE)  # it would quote a damaged one
+        try:
+            ready = not known.is_compressed or pixels.get_decoder(known).is_available
+        except (ValueError, NotImplementedError):  # unknown to pydicom
+            ready = False
+        if not ready and known not in uid.UID_dictionary:
+            raise DataLoadingError("its TransferSyntaxUID is damaged, or of a maker's own")
+        if not ready:
+            raise DataLoadingError(
+                f"compressed as {known.name}, for which no decoder is installed; run: pip install "
+                '"pylibjpeg[all]", or decompress the files'
+            )
+
+
+def _pixels(one: Slice, modality: str) -> NDArray[np.float32]:
+    pydicom = require("pydicom", extra="volumes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's warnings quote values
+        try:
+            image = pydicom.dcmread(one.path, force=True, specific_tags=list(_PIXEL_TAGS))
+            if not image.file_meta.get("TransferSyntaxUID"):
+                if image["PixelData"].is_undefined_length:
+                    raise DataLoadingError(
+                        "its TransferSyntaxUID is missing, which says how its pixels are compressed"
+                    )
+                image.file_meta.TransferSyntaxUID = one.syntax
+            raw = np.asarray(image.pixel_array)
+            if raw.shape != one.shape:
+                raise ValueError("another shape than its header says")
+            return _meaning(raw, image, modality)
+        except DataLoadingError:
+            raise
+        except Exception as error:  # decoders raise whatever their formats make them raise
+            raise DataLoadingError(
+                f"the pixels of an image can't be read ({type(error).__name__})"
+            ) from None
+
+
+def _meaning(raw: NDArray[Any], image: Any, modality: str) -> NDArray[np.float32]:
+    """Stored numbers to what they stand for: HU for CT, brighter = larger for MRI."""
+    padding = _padding(raw, image)
+    values = raw.astype(np.float32)
+    if modality == "mri" and image.get("PhotometricInterpretation") == "MONOCHROME1":
+        signed = int(image.get("PixelRepresentation", 0)) == 1
+        values = (-1 if signed else 2 ** int(image.BitsStored) - 1) - values
+    slope, intercept = (image.get(tag) for tag in ("RescaleSlope", "RescaleIntercept"))
+    values *= np.float32(1 if slope is None else slope)
+    values += np.float32(0 if intercept is None else intercept)
+    values[padding] = np.nan
+    return values
+
+
+def _padding(raw: NDArray[Any], image: Any) -> NDArray[np.bool_]:
+    low = image.get("PixelPaddingValue")
+    if low is None:
+        return np.zeros(raw.shape, dtype=bool)
+    high = image.get("PixelPaddingRangeLimit")
+    ends = [int(low), int(low if high is None else high)]
+    if raw.dtype.kind == "i":  # some writers store the unsigned form of a negative number
+        ends = [end - 2**16 if end >= 2**15 and raw.itemsize == 2 else end for end in ends]
+    return (raw >= min(ends)) & (raw <= max(ends))

@@ -1,0 +1,95 @@
+"""Whether two volumes can share coordinates, as far as their files tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect.io.volumes.volume import Volume
+from ctmri_detect.validation import CT, MRI
+
+_APART = 2.0  # mm between sform and qform: about two pixels, what detectors tolerate
+LEAST_OVERLAP = 0.5
+"""Share of the head in the CT that the MRI should show."""
+
+
+class Place(NamedTuple):
+    """What the file of a volume says of its place; see `Volume`."""
+
+    centre: NDArray[np.float64]
+    placeholder: bool
+    disagreement: float
+
+
+def place_of(volume: Volume) -> Place:
+    """The place of a volume, its middle in mm towards the patient's right, front and top."""
+    middle = (np.array(volume.values.shape) - 1) / 2
+    centre = volume.affine[:3, :3] @ middle + volume.affine[:3, 3]
+    return Place(centre, volume.placeholder, volume.disagreement)
+
+
+def doubts(places: dict[str, Place]) -> list[str]:
+    """What stands against taking the coordinates of volumes for those of one patient.
+
+    Parameters
+    ----------
+    places : dict of str to Place
+        By the name of the file; the first is what the others are put on.
+
+    Returns
+    -------
+    list of str
+        One clause each, with the file and a distance.
+    """
+    found = [
+        f"{name}: its sform and qform place it {place.disagreement:.0f} mm apart (the sform is "
+        "used)"
+        for name, place in places.items()
+        if place.disagreement > _APART
+    ]
+    (first, main), *others = places.items()
+    for name, place in others:
+        if place.placeholder != main.placeholder:
+            bare, other = (name, first) if place.placeholder else (first, name)
+            off = float(np.linalg.norm(place.centre - main.centre))
+            found.append(
+                f"{bare}: its affine holds no place, only the size of a voxel, and that of {other} "
+                f"does (their middles are {off:.0f} mm apart)"
+            )
+    return found
+
+
+def say(found: list[str]) -> str:
+    """Doubts as a message; the first three are named.
+
+    Examples
+    --------
+    >>> say(["a", "b", "c", "d"])[:12]
+    'a; b; c; ...'
+    """
+    return (
+        f"{'; '.join(found[:3])}{'; ...' if len(found) > 3 else ''}. Equal coordinates may then be "
+        "different places: mend the headers, register the volumes, or look at check_pairing."
+    )
+
+
+@dataclass
+class Overlap:
+    """How much of the head in the CT was observed in the MRI, counted slice by slice."""
+
+    head: int = 0
+    seen: int = 0
+
+    def add(self, pair: NDArray[np.float32], threshold: float) -> None:
+        """Count one pair; what exceeds `threshold` in the CT is head."""
+        head = pair[CT] > threshold  # NaN compares as False
+        self.head += int(np.count_nonzero(head))
+        self.seen += int(np.count_nonzero(head & ~np.isnan(pair[MRI])))
+
+    @property
+    def share(self) -> float:
+        """1 where there is no head."""
+        return self.seen / self.head if self.head else 1.0

@@ -1,0 +1,210 @@
+"""Axial slices of a CT and an MRI volume, on one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.imageops.warp import MIN_WEIGHT, resize_observed
+from ctmri_detect.io.volumes.volume import Volume
+
+_MOST_PIXELS = 4096**2
+_SAME = 0.01  # spacings that differ by less count as equal
+_NAN = np.float32(np.nan)
+Weighted = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The in-plane grid of the slices: square pixels, padded to a shape.
+
+    Parameters
+    ----------
+    inner : (int, int)
+        Rows and columns that the CT's plane is resized to.
+    shape : (int, int)
+        Rows and columns after padding with NaN on all sides.
+    spacing : float
+        Millimetres a pixel.
+    """
+
+    inner: tuple[int, int]
+    shape: tuple[int, int]
+    spacing: float
+
+    def fit(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One slice on this grid."""
+        out = np.full(self.shape, _NAN, dtype=np.float32)
+        top, left = ((self.shape[i] - self.inner[i]) // 2 for i in (0, 1))
+        inside = resize_observed(image, self.inner)
+        out[top : top + self.inner[0], left : left + self.inner[1]] = inside
+        return out
+
+
+def plane_grid(ct: Volume, size: tuple[int, int] | None) -> Plane:
+    """The grid of the slices: the CT's own, or the largest that fits into `size`."""
+    extent = [n * s for n, s in zip(ct.values.shape[1:], ct.spacing[1:], strict=True)]
+    pixel = max(e / s for e, s in zip(extent, size, strict=True)) if size else min(ct.spacing[1:])
+    if size is None and extent[0] * extent[1] > _MOST_PIXELS * pixel**2:
+        sides = " x ".join(f"{side:.3g}" for side in ct.spacing[1:])
+        raise DataLoadingError(
+            f"its pixels measure {sides} mm: too many to make them square; pass size="
+        )
+    # at least one pixel, and no more than the box by a rounding error
+    inner = tuple(max(1, round(mm / pixel)) for mm in extent)
+    if size is not None:
+        inner = tuple(min(n, side) for n, side in zip(inner, size, strict=True))
+    return Plane((inner[0], inner[1]), size or (inner[0], inner[1]), float(pixel))
+
+
+def axial_slices(
+    ct: Volume,
+    mri: Volume,
+    mask: Volume | None,
+    *,
+    slice_spacing: float | None,
+    plane: Plane,
+) -> Iterator[NDArray[np.float32]]:
+    """Pairs ``(2, height, width)`` from inferior to superior, one at a time.
+
+    The MRI is interpolated linearly at the CT's voxels by the two affines, after a Gaussian
+    where the CT's grid is the coarser one; NaN outside of its field of view. A wider
+    `slice_spacing` averages all slices in a slab; a narrower one interpolates.
+
+    Raises
+    ------
+    DataLoadingError
+        Where the mask has another grid than the CT.
+    """
+    if mask is not None:
+        same = mask.values.shape == ct.values.shape and np.allclose(
+            mask.affine, ct.affine, atol=0.1
+        )
+        if not same:
+            raise DataLoadingError("the mask lies on another grid than the CT")
+    sampler = Sampler(mri, ct)
+    for low, high in slabs(len(ct.values), ct.spacing[0], slice_spacing):
+        ct_parts, mri_parts = _parts(low, high, len(ct.values))
+        ct_slices = [ct.values[int(z)] for z, _ in ct_parts]
+        mri_slices = [sampler.at(z) for z, _ in mri_parts]
+        if mask is not None:
+            ct_slices = [_inside(s, mask, z) for s, (z, _) in zip(ct_slices, ct_parts, strict=True)]
+            mri_slices = [
+                _inside(s, mask, z) for s, (z, _) in zip(mri_slices, mri_parts, strict=True)
+            ]
+        yield np.stack(
+            [plane.fit(_mean(ct_slices, ct_parts)), plane.fit(_mean(mri_slices, mri_parts))]
+        )
+
+
+def slabs(n: int, native: float, wanted: float | None) -> list[tuple[float, float]]:
+    """Where each output slice begins and ends, in indices of the CT's `n` slices.
+
+    Slice k reaches from k - 0.5 to k + 0.5.
+    """
+    if wanted is None or abs(wanted - native) < _SAME * native:
+        return [(k - 0.5, k + 0.5) for k in range(n)]
+    n_out = max(1, int(n * native / wanted + _SAME))
+    step = wanted / native  # in CT slices
+    start = (n - n_out * step) / 2 - 0.5
+    return [(low, low + step) for low in (start + step * np.arange(n_out)).tolist()]
+
+
+def _parts(low: float, high: float, n: int) -> tuple[Weighted, Weighted]:
+    """For one output slice: (CT slice, weight) and (place of the MRI, weight).
+
+    Places are indices of CT slices; the CT's are whole numbers.
+    """
+    if high - low > 1:
+        parts = _slab(low, high, n)
+        return parts, parts
+    z = min(max((low + high) / 2, 0.0), n - 1.0)
+    k, part = int(z), z - int(z)
+    return [(k, 1 - part), (k + 1, part)] if part > 0 else [(k, 1.0)], [(z, 1.0)]
+
+
+def _slab(low: float, high: float, n: int) -> Weighted:
+    """The slices between two places, weighted by how much of each lies there."""
+    parts = []
+    for k in range(max(0, int(low + 0.5)), min(n - 1, int(high + 0.5)) + 1):
+        share = min(high, k + 0.5) - max(low, k - 0.5)
+        if share > 1e-6:
+            parts.append((k, share))
+    return parts
+
+
+def _mean(slices: list[NDArray[np.float32]], parts: Weighted) -> NDArray[np.float32]:
+    """Weighted mean of what was observed; NaN where less than half of the weight was."""
+    if len(slices) == 1:
+        return slices[0]
+    total = np.zeros(slices[0].shape, dtype=np.float32)
+    observed = np.zeros(slices[0].shape, dtype=np.float32)
+    for image, (_, weight) in zip(slices, parts, strict=True):
+        there = ~np.isnan(image)
+        total[there] += np.float32(weight) * image[there]
+        observed += np.float32(weight) * there
+    enough = observed >= MIN_WEIGHT * sum(weight for _, weight in parts)
+    return np.where(enough, total / np.where(enough, observed, 1), _NAN)
+
+
+def _inside(image: NDArray[np.float32], mask: Volume, place: float) -> NDArray[np.float32]:
+    return np.where(mask.values[round(place)] > 0, image, _NAN)
+
+
+class Sampler:
+    """The MRI at the CT's voxels, one CT slice at a time."""
+
+    def __init__(self, mri: Volume, ct: Volume) -> None:
+        self.shape = ct.values.shape[1:]
+        self.extent = mri.values.shape
+        self.matrix = np.linalg.inv(mri.affine) @ ct.affine  # CT index to MRI index
+        self.values = mri.values
+        self.weight: NDArray[np.float32] | None = None
+        observed = ~np.isnan(mri.values)
+        if not observed.all():
+            self.values = np.where(observed, mri.values, np.float32(0))
+            self.weight = observed.astype(np.float32)
+        # one CT voxel measures this many MRI voxels along each axis of the MRI
+        scale = np.linalg.norm(self.matrix[:3, :3], axis=1)
+        sigma = np.maximum(0, (scale - 1) / 2)  # as skimage.transform.resize
+        if (sigma > 0.05).any():
+            self.values = ndimage.gaussian_filter(self.values, sigma, mode="nearest")
+            if self.weight is not None:
+                self.weight = ndimage.gaussian_filter(self.weight, sigma, mode="nearest")
+
+    def at(self, place: float) -> NDArray[np.float32]:
+        """The MRI in the plane of this (fractional) CT slice; NaN where there is none."""
+        offset = self.matrix[:3, 0] * place + self.matrix[:3, 3]
+        values = self._interpolate(self.values, offset)
+        outside = np.zeros(self.shape, dtype=bool)
+        rows, columns = (np.arange(n) for n in self.shape)
+        for axis, n in enumerate(self.extent):  # a voxel reaches half its width beyond its centre
+            index = (
+                offset[axis]
+                + self.matrix[axis, 1] * rows[:, None]
+                + self.matrix[axis, 2] * columns[None, :]
+            )
+            outside |= (index < -0.5 - 1e-6) | (index > n - 0.5 + 1e-6)
+        if self.weight is not None:
+            weight = self._interpolate(self.weight, offset)
+            outside |= weight < MIN_WEIGHT
+            values = values / np.where(weight < MIN_WEIGHT, 1, weight)
+        values[outside] = _NAN
+        return values
+
+    def _interpolate(self, volume: NDArray[np.float32], offset: NDArray[Any]) -> NDArray[Any]:
+        return ndimage.affine_transform(
+            volume,
+            self.matrix[:3, :3],
+            offset,
+            output_shape=(1, *self.shape),
+            order=1,
+            mode="nearest",
+            prefilter=False,
+        )[0]

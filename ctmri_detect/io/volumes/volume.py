@@ -1,0 +1,166 @@
+"""A volume in one orientation, with its place in the patient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect._extras import require
+from ctmri_detect.exceptions import DataLoadingError
+
+MAX_VOXELS = 2**30
+"""Largest volume that is read: 4 GiB as float32. A header that claims more is damaged."""
+
+_HUGE = 2**27  # voxels: 512 x 512 x 512, 0.5 GiB as float32
+_DENSE = 100  # voxels a byte of the file; scans have 1 or 2, masked ones up to 20
+
+_FAR = 1e7  # mm
+_STEPS = (0.01, 100.0)
+"""Least and largest side of a voxel, mm: a micro-CT, and a localizer of three slices."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A scalar volume whose axes run as on a radiological print.
+
+    Axis 0 runs from inferior to superior, axis 1 (rows) from anterior to posterior, axis 2
+    (columns) from the patient's right to left. These are the *stored* axes nearest to these
+    directions: an oblique volume stays oblique, and the affine says how.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (slices, rows, columns)
+        NaN where nothing was observed.
+    affine : ndarray of float64, shape (4, 4)
+        Maps (slice, row, column, 1) to millimetres towards the patient's right, front and top
+        (RAS+, as NIfTI).
+    eight_bit : bool, default=False
+        Whether the file stored 8-bit integers without a scale.
+    dtype : str, default=""
+        What the file stored.
+    placeholder : bool, default=False
+        Whether the file says no more of its place than the size of a voxel.
+    disagreement : float, default=0.0
+        Millimetres between the two places that a NIfTI file gives a voxel, at the worst corner.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.io.volumes.volume import canonical
+    >>> stored = np.zeros((20, 30, 10), dtype=np.float32)  # right, front, top
+    >>> volume = canonical(stored, np.diag([2.0, 2.0, 5.0, 1.0]))
+    >>> volume.values.shape, volume.spacing
+    ((10, 30, 20), (5.0, 2.0, 2.0))
+    """
+
+    values: NDArray[np.float32]
+    affine: NDArray[np.float64]
+    eight_bit: bool = False
+    dtype: str = ""
+    placeholder: bool = False
+    disagreement: float = 0.0
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Millimetres between slices (along their normal), rows and columns."""
+        slices, rows, columns = self.affine[:3, :3].T
+        normal = np.cross(rows, columns)
+        between = abs(slices @ normal) / np.linalg.norm(normal)
+        return tuple(  # type: ignore[return-value]
+            float(np.round(s, 6)) for s in (between, np.linalg.norm(rows), np.linalg.norm(columns))
+        )
+
+
+def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: Any) -> Volume:
+    """Turn stored axes to the order of `Volume`: a permutation and flips, no interpolation.
+
+    `particulars` are the other fields of the `Volume`.
+
+    Raises
+    ------
+    DataLoadingError
+        With a short reason, where it is no volume or its place can't be told.
+    """
+    check_grid(values.shape, affine)
+    orientations = require("nibabel.orientations", extra="volumes")
+    turn = orientations.ornt_transform(
+        orientations.io_orientation(affine), orientations.axcodes2ornt(("S", "P", "L"))
+    )
+    affine = affine @ orientations.inv_ornt_aff(turn, values.shape)
+    turned = orientations.apply_orientation(values, turn)
+    return Volume(np.ascontiguousarray(turned, dtype=np.float32), affine, **particulars)
+
+
+def check_grid(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
+    """Refuse what has no three axes, no extent, or no place in the patient.
+
+    Raises
+    ------
+    DataLoadingError
+        With a short reason.
+    """
+    if len(shape) != 3:
+        raise DataLoadingError(f"has shape {shape}; expected a volume of three axes")
+    if min(shape) < 2:
+        raise DataLoadingError(f"has shape {shape}; expected at least 2 slices, rows and columns")
+    if np.prod([float(side) for side in shape]) > MAX_VOXELS:
+        raise DataLoadingError(f"claims shape {shape}, more than {MAX_VOXELS} voxels")
+    if not (np.abs(affine) < _FAR).all():  # NaN compares as False
+        raise DataLoadingError(
+            "its affine holds NaN or infinity, or numbers beyond any scan: its place is unknown"
+        )
+    steps = np.linalg.norm(affine[:3, :3], axis=0)
+    # relative to the box of the three steps, so that thin slices are no reason
+    if steps.min() <= 0 or abs(np.linalg.det(affine[:3, :3] / steps)) < 1e-3:
+        raise DataLoadingError("its affine is singular: its place is unknown")
+    if steps.min() < _STEPS[0] or steps.max() > _STEPS[1]:
+        size = " x ".join(f"{step:.3g}" for step in steps)
+        raise DataLoadingError(
+            f"its voxels measure {size} mm, which no scan of a head has; mend the unit of length "
+            "in its header (NIfTI: xyzt_units)"
+        )
+
+
+def check_packing(shape: tuple[int, ...], stored: int) -> None:
+    """Refuse a small file that says it unpacks to a huge volume, before it does.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    stored : int
+        Size of the file, bytes.
+
+    Raises
+    ------
+    DataLoadingError
+        Where it is huge, and a byte of the file holds more voxels than scans leave to pack.
+    """
+    voxels = float(np.prod([float(side) for side in shape]))
+    if voxels > _HUGE and voxels > _DENSE * stored:
+        raise DataLoadingError(
+            f"claims shape {shape} in a file of {stored} bytes: no scan packs so well. Is it "
+            "damaged? Where it is not, crop it"
+        )
+
+
+def check_values(values: NDArray[np.float32]) -> None:
+    """Refuse infinity, and a volume in which nothing is to be seen.
+
+    Raises
+    ------
+    DataLoadingError
+        With a short reason.
+    """
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    for image in values:  # slice by slice: no copy of the volume
+        low = np.fmin(low, np.fmin.reduce(image, axis=None))
+        high = np.fmax(high, np.fmax.reduce(image, axis=None))
+    if low > high:
+        raise DataLoadingError("nothing observed: every value is NaN")
+    if np.isinf(low) or np.isinf(high):
+        raise DataLoadingError("holds infinite values")
+    if low == high:
+        raise DataLoadingError(f"constant: every value is {low}")

@@ -1,0 +1,210 @@
+"""Which CT goes with which MRI in a folder, by the names alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.io.dicom_magic import dicom_folders
+from ctmri_detect.io.listing import scan
+from ctmri_detect.io.names import natural
+from ctmri_detect.io.sequences import known_sequence
+from ctmri_detect.io.volumes.volume_files import VOLUME_SUFFIXES, without_voxel_files
+from ctmri_detect.io.words import canonical
+from ctmri_detect.layouts.expressions import Rules
+from ctmri_detect.layouts.frames import dicom_frame, pairs_frame
+from ctmri_detect.layouts.layouts import Image, Sorted, sort_files
+from ctmri_detect.layouts.matching import Matched, match
+from ctmri_detect.layouts.patients import by_rule, find_patients
+
+__all__ = ["find_pairs"]
+
+
+def find_pairs(
+    folder: str | Path,
+    *,
+    patient: str | None = None,
+    sequence: str | None = None,
+    ct: str | None = None,
+    mri: str | None = None,
+) -> pd.DataFrame:
+    r"""Find which CT goes with which MRI in a folder, whatever its layout.
+
+    It reads names, at any depth, and opens no image. Folders named ``CT`` and ``MRI`` (or
+    ``MR``, ``T1``, ``T2``, ``FLAIR``, ``PD``, ...), names that hold such a word, a number in
+    common, CycleGAN's ``trainA`` and ``trainB``, SynthRAD, BIDS and DICOM: ``docs/layouts.md``
+    shows each with an example. The case of names does not matter, nor how accents and spaces
+    are written.
+
+    A CT and an MRI are a pair where they lie in one place (the folders without those that name
+    the modality) and, in this order, their names are equal; are equal without the modality;
+    hold equal numbers and no other difference from name to name; or, of volumes, they are the
+    only two in that place. A word for a modality in the name of a folder that holds both, such
+    as PD01 or MR_Smith, is a part of that name. Where more than two files fit, none of them is
+    paired: nothing is chosen by chance.
+
+    When it fails: that two files are named alike does not mean that they show one head. See
+    `check_pairing`.
+
+    Parameters
+    ----------
+    folder : str or Path
+    patient : str, default=None
+        A regular expression, searched for in each file's name (without its ending), else in its
+        path relative to `folder`; the first group, or the whole match, names the patient. None:
+        the folder or the beginning of the name does, where it says so in every pair
+        (``patient01/``, ``sub-01``, ``case16_``, ``p3_``; other folders with a number, such as
+        SynthRAD's ``1BA001/``, where there are two or more).
+    sequence : str, default=None
+        The MRI sequence to take where a CT has several: "t1", "t1ce" (with contrast agent), "t2",
+        "flair", "pd", "dwi", "adc" or "swi" (with T2*).
+    ct, mri : str, default=None
+        Regular expressions that are searched for in the relative paths and tell which files
+        are CT and which MRI, where the names don't. With one of them alone, the names tell the
+        other modality.
+
+    Returns
+    -------
+    DataFrame
+        One row a pair or left-over file, in natural order. `ct` and `mri`: paths relative to
+        `folder`, or None. `patient`: str or None. `slice`: the last number in the name, NA for
+        volumes. `sequence`: or None. `status`: "paired", or why not. A file that is neither
+        CT nor MRI has its name in `status`; masks and hidden files have no row.
+        ``attrs`` holds "layout", "kind" ("slices", "volumes" or "dicom"), "notes" (a list of
+        what to know about the folder) and "patients": what they were read from ("parameter",
+        "folders", "names" or None). A DICOM folder has one row a series' folder:
+        `load_volume_pairs` reads it.
+
+    Raises
+    ------
+    DataLoadingError
+        Where the folder is none or holds no image; where the names tell nothing; where slices
+        and volumes both could be meant; where a CT has several MRI sequences. The message
+        names the parameter that decides.
+    ValueError
+        For a parameter that is no regular expression or no known sequence.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from ctmri_detect.layouts.find import find_pairs
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     for file in ("p1_ct_2.png", "p1_t2_2.png", "p1_ct_10.png"):
+    ...         Path(name, file).touch()
+    ...     found = find_pairs(name)
+    >>> found.attrs["layout"], found["status"].tolist()
+    ('names with a modality', ['paired', 'no MRI of this name'])
+    >>> found.loc[0, ["ct", "mri", "patient", "sequence"]].tolist()
+    ['p1_ct_2.png', 'p1_t2_2.png', 'p1', 't2']
+    """
+    rules = Rules(
+        patient=_compiled("patient", patient),
+        sequence=known_sequence(sequence),
+        ct=_compiled("ct", ct),
+        mri=_compiled("mri", mri),
+    )
+    folder = Path(folder)
+    listing = scan(folder)
+    series = dicom_folders(folder, listing.files)
+    files = without_voxel_files(file for file in listing.files if file not in series.files)
+    found = sort_files(files, rules)
+    if series.folders and len({image.modality for image in found.images}) < 2:
+        return dicom_frame(series.folders)
+    found.aside += [
+        (name, None, "DICOM beside images: load_volume_pairs reads it in a folder of its own")
+        for name in series.folders
+    ]
+    _check_found(found, folder, rules)
+    images = _of_one_kind(found)
+    matched = match(images, rules)
+    if not matched.pairs and matched.ambiguous:
+        raise DataLoadingError(f"No pair is certain: {matched.ambiguous[0]}.")
+    patients = find_patients(matched.pairs or [(image,) for image in images], rules.patient)
+    _part_patients(matched, rules)
+    return pairs_frame(images, matched, found, listing.broken, patients)
+
+
+def _compiled(name: str, expression: str | None) -> re.Pattern[str] | None:
+    if expression is None:
+        return None
+    if not isinstance(expression, str):
+        raise ValueError(f"{name}={expression!r} is no regular expression: expected str or None.")
+    try:
+        return re.compile(canonical(expression))
+    except re.error as error:
+        raise ValueError(f"{name}={expression!r} is no regular expression: {error}.") from error
+
+
+def _check_found(found: Sorted, folder: Path, rules: Rules) -> None:
+    """Refuse a folder without images, and one whose names tell nothing."""
+    if found.images:
+        return
+    untold = [path for path, modality, _ in found.aside if modality is None]
+    if not untold:
+        names = sorted((path.name for path in folder.iterdir()), key=natural)
+        held = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "") or "nothing"
+        raise DataLoadingError(
+            f"{folder.name} holds no images (it has {held}); expected slices (PNG, JPEG, TIFF, "
+            f"BMP, .npy), volumes ({', '.join(VOLUME_SUFFIXES)}) or DICOM, in folders named CT/ "
+            "and MRI/ or with these words in their names."
+        )
+    raise DataLoadingError(
+        f"The names of {len(untold)} images don't tell CT from MRI, such as "
+        f"{', '.join(untold[:3])}"
+        + ("; ct= and mri= match none of them. " if rules.ct or rules.mri else ". ")
+        + "Put them into folders CT/ and MRI/, or pass ct= and mri=, regular expressions for "
+        "the relative paths, such as ct='A/', mri='B/'."
+    )
+
+
+def _of_one_kind(found: Sorted) -> list[Image]:
+    """Slices or volumes: the kind that has both modalities.
+
+    Raises
+    ------
+    DataLoadingError
+        Where both kinds have.
+    """
+    counts = Counter(image.kind for image in found.images)
+    if len(counts) == 1:
+        return found.images
+    both = [
+        kind
+        for kind in counts
+        if len({image.modality for image in found.images if image.kind == kind}) == 2
+    ]
+    if len(both) == 2:
+        examples = [next(i.path for i in found.images if i.kind == kind) for kind in both]
+        raise DataLoadingError(
+            f"The folder holds slices and volumes of both modalities, such as {examples[0]} and "
+            f"{examples[1]}; pass ct= and mri=, regular expressions that match one kind only, or "
+            "name the folder that holds one."
+        )
+    kept = both[0] if both else counts.most_common(1)[0][0]
+    found.aside += [
+        (image.path, image.modality, f"not read beside {kept}")
+        for image in found.images
+        if image.kind != kept
+    ]
+    return [image for image in found.images if image.kind == kept]
+
+
+def _part_patients(matched: Matched, rules: Rules) -> None:
+    """Take pairs apart whose two files belong to different patients, as `patient` has it."""
+    if rules.patient is None:
+        return
+    kept = []
+    for pair in matched.pairs:
+        ct, mri = (by_rule(rules.patient, image) for image in pair)
+        if ct is None or mri is None or ct.casefold() == mri.casefold():
+            kept.append(pair)
+            continue
+        for image in pair:
+            reason = f"patient= finds {ct!r} for the CT and {mri!r} for the MRI"
+            matched.alone[image.path] = (image, reason)
+    matched.pairs = kept

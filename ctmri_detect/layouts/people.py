@@ -1,0 +1,127 @@
+"""Which words of a name are a patient's, though some read as a modality."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from ctmri_detect.io.names import FILLERS, Words, kind_of, read_name
+from ctmri_detect.io.words import split_words
+
+_MODALITY = ("ct", "mri", "sequence")
+_PATIENT_WORDS = r"(?:sub|subj|subject|patient|pat|pt|case|p)"
+_PATIENT_STEM = re.compile(rf"{_PATIENT_WORDS}[-_ ]?[0-9]+(?=[-_. ]|$)", re.IGNORECASE)
+_PATIENT_FOLDER = re.compile(
+    rf"(?:{_PATIENT_WORDS}(?:[-_ ]?[0-9][A-Za-z0-9]*|[-_ ][A-Za-z0-9]*[0-9][A-Za-z0-9]*)"
+    r"|sub-[A-Za-z0-9]+)$",  # BIDS labels may be letters
+    re.IGNORECASE,
+)
+_WITH_NUMBER = re.compile(r".*[a-z][-_ ]?[0-9]+$")
+_NUMBERED_FOLDER = re.compile(r"(?=.*[0-9])[A-Za-z0-9]+(?:[-_ ][A-Za-z0-9]+)?$")
+_NO_PATIENT = {
+    "train", "training", "test", "testing", "val", "valid", "validation", "fold", "split", "set",
+    "subset", "dataset", "batch", "part", "chunk", "site", "center", "centre", "hospital", "clinic",
+    "scanner", "series", "ser", "session", "ses", "visit", "day", "week", "month", "year", "date",
+    "v", "vol", "volume", "task", "version", "study", "level", "run", "group", "cohort",
+    "timepoint", "tp", "time", "baseline", "followup", "fu", "exam",
+}  # fmt: skip
+
+
+class Lead(NamedTuple):
+    """A word for a modality and a number at the beginning of a name, as in ``PD01_ct_3``."""
+
+    text: str
+    word: str
+    glued: bool
+
+
+def lead_of(name: str) -> Lead | None:
+    """What may be a patient at the beginning of a longer name, though it reads as a modality."""
+    words = split_words(name)
+    if len(words) < 3 or words[0].start > 0 or not words[1].text.isdecimal():
+        return None
+    if kind_of(words[0].text) not in _MODALITY:
+        return None
+    between = name[words[0].end : words[1].start]
+    rest = re.search(r"[-_. ]", name[words[1].end :])
+    if between not in ("", "-", "_", " ") or rest is None:
+        return None
+    return Lead(name[: words[1].end + rest.start()], words[0].text, glued=not between)
+
+
+class People:
+    """Tells names such as ``PD01_ct_3`` (patient PD01) from names such as ``ct01_3``.
+
+    Such a beginning is a patient's name where what follows it, or a folder, tells the modality
+    once more, or is that of a CT in one name and of an MRI in another.
+
+    Parameters
+    ----------
+    names : iterable of (str, str or None)
+        Names of files, without their endings, or of folders, and the modality that is known.
+    """
+
+    def __init__(self, names: Iterable[tuple[str, str | None]]) -> None:
+        self._leads: set[str] = set()
+        self._words: set[str] = set()
+        seen: dict[str, set[str | None]] = defaultdict(set)
+        for name, known in names:
+            lead = lead_of(name)
+            if lead is None:
+                continue
+            kind = kind_of(lead.word)
+            after = read_name(name, len(lead.text))
+            held = seen[lead.text.casefold()]
+            held.add(after.modality or known)
+            if held >= {"ct", "mri"} or _is_told_again(kind, after):
+                self._leads.add(lead.text.casefold())
+                self._words |= {lead.word} if kind == "sequence" else set()
+
+    def lead(self, name: str) -> int:
+        """How many characters at its beginning are a patient's name."""
+        lead = lead_of(name)
+        if lead is None:
+            return 0
+        known = lead.text.casefold() in self._leads or lead.word in self._words
+        return len(lead.text) if known else 0
+
+    def read(self, name: str) -> Words:
+        """What a name says beside the patient."""
+        return read_name(name, self.lead(name))
+
+
+def _is_told_again(kind: str, after: Words) -> bool:
+    """Whether the same modality is told after the lead, which then need not tell it."""
+    if kind == "sequence":
+        return after.modality == "mri"
+    return after.explicit and after.modality == kind
+
+
+def numbered_names(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words that are a name with its number, such as pd01: other numbers are another person."""
+    return tuple(w for w in words if _WITH_NUMBER.match(w) and kind_of(w) != "sequence")
+
+
+@lru_cache(maxsize=4096)
+def patient_of_folder(name: str) -> tuple[str | None, bool]:
+    """The patient that a folder is named after, and whether its name says that it is one.
+
+    ``patient01``, ``sub-3`` and ``case_7`` say so; ``1BA001`` or ``0007`` may be one, which
+    other folders beside it have to confirm; ``train1`` or ``session2`` is none.
+    """
+    if _PATIENT_FOLDER.match(name):
+        return name, True
+    if _NUMBERED_FOLDER.match(name) and not read_name(name).is_modality:  # T2 is a visit at most
+        words = [word.text for word in split_words(name)]
+        if not any(word in _NO_PATIENT or word in FILLERS for word in words):
+            return name, False
+    return None, False
+
+
+def patient_of_stem(stem: str) -> str | None:
+    """The patient at the beginning of a file's name, such as ``p01`` or ``case16``."""
+    found = _PATIENT_STEM.match(stem)
+    return found.group() if found else None

@@ -1,0 +1,293 @@
+"""Settings of an optimisation, and the one function that trains a network with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+
+from ctmri_detect._extras import require
+from ctmri_detect._parameters import (
+    BOOLEAN,
+    PATH,
+    CheckedParameters,
+    Constraints,
+    HasMethods,
+    OneOf,
+    SequenceOf,
+    Such,
+    check_parameters,
+    check_value,
+    integer,
+    number,
+)
+from ctmri_detect.augmentation.augmentation import (
+    AUGMENTATION,
+    Augmentation,
+    as_augmentation,
+    no_augmentation,
+)
+from ctmri_detect.networks.device import PRECISIONS
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import pandas as pd
+    from torch import nn
+
+
+def _is_callback(value: Any) -> bool:
+    callback = value[-1] if isinstance(value, tuple) and value else value  # or a name and one
+    return HasMethods(["on_train_begin", "on_epoch_end"]).is_satisfied_by(callback)
+
+
+_CALLBACKS = SequenceOf("a list of skorch callbacks", Such("", _is_callback), least=0)
+
+
+class Training(CheckedParameters, BaseEstimator):
+    """How a network is trained; it only remembers. `docs/training.md` has examples.
+
+    The device is not among the settings: it belongs to the detector, which scores on it too.
+
+    Parameters
+    ----------
+    max_epochs : int, default=30
+        Passes over the data; more cost time in proportion.
+    batch_size : int, default=16
+        Samples a step. Larger batches are fewer, steadier steps.
+    lr : float, default=1e-3
+        Learning rate; the peak of it with ``schedule="onecycle"``.
+    optimizer : {"adamw", "adam", "sgd"}, default="adamw"
+        The update rule ("sgd" with Nesterov momentum .9).
+    schedule : {"onecycle"} or None, default="onecycle"
+        "onecycle" warms the rate up over the first 30 % of the steps and cools it down after;
+        None keeps it constant.
+    patience : int or None, default=None
+        Epochs without a better validation loss after which training stops, and the best weights
+        are put back. None trains all epochs, and keeps the last weights.
+    validation_fraction : float or None, default=None
+        Share of the patients that validate and are not trained on; at least one. Without
+        patients, ten contiguous blocks of samples stand for them. None is .2 with `patience`,
+        else nothing: all data are trained on.
+    augmentation : {"flip", "default"}, Augmentation or None, default=None
+        "flip" mirrors each training image left to right, with probability 1/2; "default" is
+        `Augmentation()`, mild changes of geometry and intensity of pairs. More variety needs
+        more epochs. Only what is trained on is changed, never what validates or is scored. A
+        target of its own follows the geometry and keeps its intensities; where the input is the
+        target, both are the augmented pair. ``augmentation__rotation`` and the like start from
+        what is set: from flips alone, or from nothing with None.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Number format of the products, see `networks.device.resolve_precision`; weights, losses
+        and scoring are float32.
+    compile : bool, default=False
+        Compile the network by ``torch.compile``: a minute at the start for faster steps, mostly
+        on GPUs. It needs a C++ compiler.
+    num_workers : int, default=0
+        Processes that read ahead, for data that come slowly from a disk.
+    callbacks : list of skorch callbacks, default=None
+        Run beside the library's own, for example ``[skorch.callbacks.GradientNormClipping(1)]``.
+        What ``state_dict()`` of a callback returns is kept in checkpoints.
+    verbose : int, default=0
+        1 shows a progress bar with the losses on standard error; 0 nothing.
+    log_dir : str or None, default=None
+        Folder for TensorBoard; each training is a run of its own in it.
+    checkpoint_dir : str or None, default=None
+        Folder in which each training has a folder of its own, with its state after the last
+        epoch, and at the end with ``weights.pt``. Arrays are read once more, to know them again.
+    resume : bool, default=False
+        Go on from the checkpoint of this very training (seed, settings, network, data, patients)
+        where there is one, and end with the same weights as without an interruption; a training
+        that was finished is loaded. Otherwise, and with False, train from the beginning.
+    accelerator : accelerate.Accelerator, "auto" or None, default=None
+        Train on several GPUs, see `docs/training.md`. "auto" makes an Accelerator from the
+        environment, and can be saved with a detector.
+
+    Examples
+    --------
+    >>> Training(max_epochs=5).set_params(lr=0.01).get_params()["lr"]
+    0.01
+    """
+
+    _parameter_constraints: ClassVar[Constraints] = {
+        "max_epochs": [integer(1)],
+        "batch_size": [integer(1)],
+        "lr": [number(above=0)],
+        "optimizer": [OneOf("adamw", "adam", "sgd")],
+        "schedule": [OneOf("onecycle"), None],
+        "patience": [integer(1), None],
+        "validation_fraction": [number(above=0, below=1), None],
+        "augmentation": AUGMENTATION,
+        "precision": [OneOf(*PRECISIONS)],
+        "compile": BOOLEAN,
+        "num_workers": [integer(0)],
+        "callbacks": [_CALLBACKS, None],
+        "verbose": [integer(0), *BOOLEAN],
+        "log_dir": [PATH, None],
+        "checkpoint_dir": [PATH, None],
+        "resume": BOOLEAN,
+        "accelerator": [
+            OneOf("auto"),
+            Such("an accelerate.Accelerator", HasMethods(["prepare", "gather"]).is_satisfied_by),
+            None,
+        ],
+    }
+
+    def __init__(
+        self,
+        max_epochs: int = 30,
+        batch_size: int = 16,
+        lr: float = 1e-3,
+        optimizer: Literal["adamw", "adam", "sgd"] = "adamw",
+        schedule: Literal["onecycle"] | None = "onecycle",
+        patience: int | None = None,
+        validation_fraction: float | None = None,
+        augmentation: Literal["flip", "default"] | Augmentation | None = None,
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        compile: bool = False,
+        num_workers: int = 0,
+        callbacks: Sequence[Any] | None = None,
+        verbose: int = 0,
+        log_dir: str | PathLike[str] | None = None,
+        checkpoint_dir: str | PathLike[str] | None = None,
+        resume: bool = False,
+        accelerator: Any = None,
+    ) -> None:
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.augmentation = augmentation
+        self.precision = precision
+        self.compile = compile
+        self.num_workers = num_workers
+        self.callbacks = callbacks
+        self.verbose = verbose
+        self.log_dir = log_dir
+        self.checkpoint_dir = checkpoint_dir
+        self.resume = resume
+        self.accelerator = accelerator
+
+    def _check_parameters(self) -> None:
+        if self.resume and self.checkpoint_dir is None:
+            raise ValueError(
+                "Training's resume is True, but checkpoint_dir is None; expected a folder to "
+                "resume from. Set both, or resume=False."
+            )
+
+    def set_params(self, **params: Any) -> Training:
+        """Set parameters; ``augmentation__x`` reaches into what a name or None stands for."""
+        chosen = params.get("augmentation", self.augmentation)
+        nested = any(key.startswith("augmentation__") for key in params)
+        if nested and not isinstance(chosen, Augmentation):
+            params["augmentation"] = as_augmentation(chosen) or no_augmentation()
+        super().set_params(**params)
+        return self
+
+
+def fit_network(
+    module: nn.Module,
+    data: Any,
+    loss: Callable[..., Any],
+    training: Training,
+    *,
+    random_state: int,
+    device: str = "auto",
+    groups: npt.ArrayLike | None = None,
+    own_generator: bool = False,
+) -> pd.DataFrame:
+    """Train a torch module in place, through skorch.
+
+    Global generators and the number of torch's threads are left as they were; initialise the
+    module inside ``isolated_generators(seed)`` for the same courtesy. A module that was trained
+    before is trained further.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Left on `device`, in evaluation mode.
+    data : array-like, pair of array-likes, or torch Dataset
+        An array is its own target; a pair is input and target; a Dataset yields both, a sample
+        at a time. Arrays need only ``shape`` and indexing by an array of rows, and are read a
+        batch at a time.
+    loss : callable
+        ``loss(output, target, progress)`` gives a scalar tensor; `progress` goes from 0 to 1
+        over the training, and is 1 in validation.
+    training : Training
+    random_state : int
+        Order of the samples, augmentation, dropout.
+    device : str, default="auto"
+        As in `resolve_device`; the accelerator's, where `training` has one.
+    groups : array-like (n,), default=None
+        Patient of each sample; None takes ``data.groups`` where the data have it.
+    own_generator : bool, default=False
+        For arrays and a module that draws nothing: the global generators are not even touched,
+        so that several networks can be trained in threads. The order of the samples is the same.
+
+    Returns
+    -------
+    DataFrame
+        One row an epoch: epoch, train_loss, valid_loss where there is one, seconds.
+
+    Raises
+    ------
+    ValueError
+        For a setting out of its range, without data, or for a checkpoint that is damaged.
+    FloatingPointError
+        Where the loss is no longer finite.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> x = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
+    >>> history = fit_network(
+    ...     torch.nn.Linear(1, 1), (x, 2 * x), lambda out, target, _: ((out - target) ** 2).mean(),
+    ...     Training(max_epochs=20, lr=0.1), random_state=0, device="cpu",
+    ... )
+    >>> bool(history["train_loss"].iloc[-1] < history["train_loss"].iloc[0])
+    True
+    """
+    check_training(training, random_state)
+    require("torch", extra="torch")
+    require("skorch", extra="torch")
+    from ctmri_detect.networks.training.run import run
+
+    return run(
+        module,
+        data,
+        loss,
+        _with_plain_numbers(training),
+        seed=random_state,
+        device=device,
+        groups=groups,
+        own_generator=own_generator,
+    )
+
+
+def _with_plain_numbers(training: Training) -> Training:
+    """The same settings in Python's own numbers: torch refuses numpy's in places."""
+    plain = copy(training)
+    for name, value in vars(training).items():
+        if isinstance(value, np.generic):
+            setattr(plain, name, value.item())
+    return plain
+
+
+def check_training(training: Training | None, random_state: Any) -> None:
+    """Raise a ValueError that names the first setting of a detector's training out of its range."""
+    check_value("training", training, [Training, None])
+    if training is None:
+        return
+    check_parameters(training)
+    if training.resume and not isinstance(random_state, Integral):
+        raise ValueError(
+            f"Training's resume is True, but random_state is {random_state!r}; expected an "
+            "integer. Without it each fit is another training, and no checkpoint is found again."
+        )

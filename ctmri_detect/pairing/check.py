@@ -1,0 +1,218 @@
+"""Are these really pairs? Asked of the images, not of the file names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils import Bunch
+
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._random import own_random_state
+from ctmri_detect.imageops.mutual import UNSEEN, normalized_mutual_information
+from ctmri_detect.pairing.partners import (
+    BLOCKS,
+    LEAST_PAIRS,
+    Matrix,
+    Rows,
+    advantage_test,
+    mean_of,
+    rivals,
+)
+from ctmri_detect.pairing.shift import coded_pair, estimate_shift
+from ctmri_detect.validation import (
+    CT,
+    MRI,
+    PairReader,
+    check_groups,
+    check_pairs,
+    groups_of,
+    missing_planes,
+)
+
+__all__ = ["Verdict", "check_pairing", "pairing_verdict"]
+
+SIDE = 64  # pixels a side at which partners are compared: small misregistration counts little
+LEAST_PIXELS = 200  # observed in both planes at that size; below, a histogram says nothing
+MOST_PAIRS = 64
+LEVEL = 0.01
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the test found: `check_pairing` explains the fields."""
+
+    paired: bool | None
+    p_value: float
+    statistic: float
+    rows: Rows
+    nmi: Matrix
+    others: Matrix
+    best: Rows
+
+
+@with_default_floats
+def check_pairing(X: Any, *, groups: Any = None, random_state: Any = 0) -> Bunch:
+    """Test whether CT and MRI of each pair show the same head, and how well they lie on it.
+
+    Equal file names and equal numbers of files do not make pairs. The test compares what the CT
+    tells about its own MRI (normalised mutual information, NMI) with what it tells about the
+    MRI of others. Slices of one level resemble each other in all heads, so that heads of
+    *other* patients at the right level must not pass: the partner of a slice competes with
+    the *best* slice of a block of others, once for its CT and once for its MRI.
+
+    When it fails: pairs exchanged *within* a patient (all MRI one slice further) mostly look like
+    pairs, since they show the same head; look at `pairs.best`. Below five patients, and with one,
+    there are no whole patients to exchange: level and patient then count as one, and slices of
+    another patient at the same level can pass. So they can in a small set (eight pairs, each at a
+    level of its own): no rival is at the same level there. A set in which some pairs are right
+    and some are wrong passes by the right ones. Where images are badly registered (more than
+    about a tenth of the head) true pairs can fail.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, 2, height, width)
+        Raw or preprocessed pairs, NaN where nothing was observed. Read in blocks.
+    groups : array-like of shape (n_samples,), default=None
+        Patient of each sample, where X are no `Pairs` that know it: partners are then sought in
+        other patients only. Without patients, eight contiguous blocks of rows stand for them,
+        which costs some power.
+    random_state : int, RandomState or None, default=0
+        Choice of pairs where there are more than 64, and of the shuffled partners.
+
+    Returns
+    -------
+    Bunch
+        paired : True where ``p_value < 0.01``, else False; None (no verdict) where fewer than
+        eight pairs can be used. A sample with one plane missing or constant, or with fewer than
+        200 pixels observed in both planes on a grid of 64 x 64, can't.
+        p_value : float, ``(1 + count) / (1 + 999)`` with the number of draws in which shuffled
+        partners fit at least as well; NaN without a verdict.
+        statistic : float, mean NMI of the pairs less that of their best rivals, in standard
+        deviations of the NMI of wrong partners; at or below 0 for wrong pairs; NaN without a
+        verdict.
+        shift : float array (n,), how far the MRI has to be moved to fit its CT best, in pixels
+        of X, at most 1/16 of the larger side (16 at 256) a direction; NaN where a plane is
+        missing, holds too little, or no shift within that range stands out.
+        pairs : DataFrame with one row a sample: `nmi`, `nmi_others` (mean NMI with partners of
+        others), `best` (row of X among those compared whose MRI fits this CT best), all missing
+        where the pair was not compared, and `shift_y`, `shift_x` (where the MRI lies, relative
+        to the CT, positive = down, right).
+
+    Raises
+    ------
+    InvalidPairsError
+        Where X or groups are not as the contract says.
+
+    References
+    ----------
+    Studholme, Hill and Hawkes (1999), An overlap invariant entropy measure of 3D medical image
+    alignment, Pattern Recognition 32:71. Phipson and Smyth (2010), Permutation p-values should
+    never be zero, Statistical Applications in Genetics and Molecular Biology 9:39.
+
+    Examples
+    --------
+    >>> from scipy.ndimage import gaussian_filter
+    >>> from ctmri_detect.pairing.check import check_pairing
+    >>> rng = np.random.default_rng(0)
+    >>> tissue = 7 * gaussian_filter(rng.normal(size=(12, 1, 32, 32)), (0, 0, 2, 2))
+    >>> X = np.concatenate([tissue, -tissue], axis=1) + 0.1 * rng.normal(size=(12, 2, 32, 32))
+    >>> check_pairing(X).paired
+    True
+    >>> X[:, 1] = np.roll(X[:, 1], 3, axis=0)
+    >>> check_pairing(X).paired
+    False
+    """
+    reader = check_pairs(X)
+    groups = groups_of(X, groups)
+    codes = None if groups is None else check_groups(groups, len(reader))
+    whole = np.concatenate([~missing_planes(block).any(axis=1) for block in reader.blocks()])
+    rows = np.flatnonzero(whole)
+    verdict = pairing_verdict(
+        reader.take(rows), None if codes is None else codes[rows], random_state=random_state
+    )
+    moved = np.full((len(reader), 2), np.nan)
+    for row in rows:
+        moved[row] = estimate_shift(reader[row : row + 1][0])
+    pairs = pd.DataFrame({"nmi": np.nan, "nmi_others": np.nan}, index=range(len(reader)))
+    pairs["best"] = pd.array([pd.NA] * len(reader), dtype="Int64")
+    compared = rows[verdict.rows]
+    pairs.loc[compared, "nmi"] = verdict.nmi
+    pairs.loc[compared, "nmi_others"] = verdict.others
+    pairs.loc[compared, "best"] = rows[verdict.best]
+    pairs["shift_y"], pairs["shift_x"] = moved.T
+    return Bunch(
+        paired=verdict.paired,
+        p_value=verdict.p_value,
+        statistic=verdict.statistic,
+        shift=np.hypot(*moved.T),
+        pairs=pairs,
+    )
+
+
+@with_default_floats
+def pairing_verdict(
+    X: PairReader, codes: npt.NDArray[np.int64] | None, *, random_state: Any = 0
+) -> Verdict:
+    """The test alone, on at most 64 pairs of `X`; no other is read.
+
+    Parameters
+    ----------
+    X : PairReader of shape (n, 2, height, width)
+    codes : int array (n,) or None
+        Patient of each pair.
+    random_state : int, RandomState or None, default=0
+
+    Returns
+    -------
+    Verdict
+        `rows` and `best` are rows of `X`.
+    """
+    rng = own_random_state(random_state)
+    rows, images = [], []
+    for row in _chosen(len(X), codes, rng):
+        pair = coded_pair(X[row : row + 1][0], SIDE)
+        both = (pair != UNSEEN).all(axis=0)
+        if both.sum() >= LEAST_PIXELS and np.ptp(pair[:, both], axis=1).all():
+            rows.append(row)
+            images.append(pair)
+    kept = np.array(rows, dtype=np.int64)
+    patients = None if codes is None else np.unique(codes[kept], return_inverse=True)[1]
+    if patients is not None and (not len(kept) or patients.max() == 0):
+        patients = None
+    if len(kept) < LEAST_PAIRS:
+        nothing = np.empty(0)
+        none = np.empty(0, np.int64)
+        return Verdict(None, np.nan, np.nan, none, nothing, nothing, none)
+    nmi = np.array([[_nmi(a[CT], b[MRI]) for b in images] for a in images])
+    blocks, rival = rivals(len(kept), patients)
+    p_value, statistic = advantage_test(nmi, blocks, rival, rng)
+    paired = None if np.isnan(p_value) else bool(p_value < LEVEL)
+    wrong = np.where(rival[blocks][:, blocks], nmi, np.nan)
+    best = kept[np.nanargmax(nmi, axis=1)]
+    return Verdict(paired, p_value, statistic, kept, np.diag(nmi), mean_of(wrong, axis=1), best)
+
+
+def _nmi(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> float:
+    both = np.count_nonzero((a != UNSEEN) & (b != UNSEEN))
+    return normalized_mutual_information(a, b) if both >= LEAST_PIXELS else np.nan
+
+
+def _chosen(n: int, codes: npt.NDArray[np.int64] | None, rng: np.random.RandomState) -> Rows:
+    """At most 64 rows: whole stacks, evenly thinned, of patients drawn at random."""
+    if n <= MOST_PAIRS:
+        return np.arange(n)
+    if codes is None:  # one row of each of 64 equal stretches
+        edges = np.linspace(0, n, MOST_PAIRS + 1).astype(int)
+        return edges[:-1] + rng.randint(0, np.diff(edges))
+    patients = rng.permutation(np.unique(codes))
+    each = max(MOST_PAIRS // BLOCKS, -(-MOST_PAIRS // len(patients)))
+    parts = []
+    for patient in patients:
+        of_one = np.flatnonzero(codes == patient)
+        few = min(len(of_one), each)
+        parts.append(of_one[np.linspace(0, len(of_one) - 1, few).round().astype(int)])
+    return np.sort(np.concatenate(parts)[:MOST_PAIRS])

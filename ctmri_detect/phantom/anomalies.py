@@ -1,0 +1,111 @@
+"""One slice with an anomaly of any kind, from the slice's seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import SeedSequence
+from numpy.typing import NDArray
+
+from ctmri_detect.exceptions import InjectionError
+from ctmri_detect.phantom.compose import (
+    HIGHEST,
+    LOWEST,
+    Cut,
+    Person,
+    Setting,
+    cut,
+    draw_person,
+    noise_sds,
+    render,
+)
+from ctmri_detect.synthesis.artefacts import ARTEFACT_KINDS, apply_artefact, draw_artefact
+from ctmri_detect.synthesis.contrast import LEAST_CNR, TRIES, contrast_to_noise
+from ctmri_detect.synthesis.kinds import LESION_KINDS
+from ctmri_detect.synthesis.lesions import draw_lesion
+
+_SWAP = (15.0, 30.0)  # mm between the levels of a swapped pair
+
+
+@dataclass(frozen=True)
+class PairedSlice:
+    """A rendered pair with its truth."""
+
+    pair: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    cnr: tuple[float, float] = (np.nan, np.nan)
+
+
+def make_slice(person: Person, index: int, setting: Setting, kind: str | None) -> PairedSlice:
+    """Slice `index` of a person, healthy (`kind` None) or with an anomaly.
+
+    Raises
+    ------
+    InjectionError
+        Where no lesion drawn for this slice would be visible.
+    """
+    noise_seed, kind_seed = person.slice_seeds[index].spawn(2)
+    z = float(person.levels[index])
+    made = cut(person, z, noise_seed, setting)
+    healthy, nothing = render(made, person, setting)
+    if kind is None:
+        return PairedSlice(healthy, nothing)
+    if kind in LESION_KINDS:
+        return _with_lesion(made, person, setting, healthy, kind, kind_seed)
+    rng = np.random.default_rng(kind_seed)
+    if kind in ARTEFACT_KINDS:
+        artefact = draw_artefact(kind, setting.severity, rng)
+        pair = apply_artefact(artefact, healthy, spacing=setting.spacing)
+    else:
+        mri = _other_mri(kind, person, z, setting, kind_seed, rng)
+        pair = np.stack([healthy[0], mri])
+    head = made.scene.depth < 0
+    return PairedSlice(
+        pair, nothing, contrast_to_noise(healthy, pair, head, noise_sds(person, setting))
+    )
+
+
+def _with_lesion(
+    made: Cut,
+    person: Person,
+    setting: Setting,
+    healthy: NDArray[np.float32],
+    kind: str,
+    seed: SeedSequence,
+) -> PairedSlice:
+    """The first drawn lesion that changes its pixels by more than the noise."""
+    noise = noise_sds(person, setting)
+    for each in seed.spawn(TRIES):
+        try:
+            lesion = draw_lesion(kind, setting.severity, made.scene, np.random.default_rng(each))
+        except InjectionError:
+            break  # no such tissue in this slice: no draw will find any
+        pair, mask = render(made, person, setting, lesion)
+        cnr = contrast_to_noise(healthy, pair, mask, noise)
+        if mask.any() and max(abs(cnr[0]), abs(cnr[1])) >= LEAST_CNR:
+            return PairedSlice(pair, mask, cnr)
+    raise InjectionError(
+        f"A phantom slice of {setting.size} pixels has no room for a visible {kind} "
+        f"({setting.severity}); expected a change above the noise in {TRIES} draws. Take a larger "
+        "size, another severity, or leave the kind out."
+    )
+
+
+def _other_mri(
+    kind: str,
+    person: Person,
+    z: float,
+    setting: Setting,
+    seed: SeedSequence,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """The MRI of another level of the same person, or of the same level of another person."""
+    person_seed, noise_seed = seed.spawn(2)
+    if kind == "foreign_slice":
+        person = draw_person(person_seed, 1)
+    else:
+        away = float(rng.uniform(*_SWAP))
+        downwards = z - away >= LOWEST and (z + away > HIGHEST or rng.random() < 0.5)
+        z += -away if downwards else away
+    return render(cut(person, z, noise_seed, setting), person, setting)[0][1]

@@ -1,0 +1,128 @@
+"""One person's slices, from a seed: draw everything, then cut, change and render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import SeedSequence
+from numpy.typing import NDArray
+
+from ctmri_detect.phantom import physics
+from ctmri_detect.phantom.anatomy import (
+    FIELD_OF_VIEW,
+    Subject,
+    draw_subject,
+    load_template,
+)
+from ctmri_detect.phantom.slices import cut_slice
+from ctmri_detect.synthesis.artefacts import beam_hardening
+from ctmri_detect.synthesis.insertion import Look, push_aside, replace_tissue
+from ctmri_detect.synthesis.lesions import Lesion
+from ctmri_detect.synthesis.scene import Scene
+from ctmri_detect.synthesis.signals import Protocol
+from ctmri_detect.synthesis.tissues import TISSUES
+
+LOWEST, HIGHEST = -8.0, 56.0  # mm, MNI: from the midbrain to the centrum semiovale and above
+_LEVEL_JITTER = 2.0  # mm, between subjects
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is the same for all slices of all subjects."""
+
+    size: int
+    protocol: Protocol
+    severity: str = "moderate"
+    cupping: bool = True
+    streaks: bool = False
+
+    @property
+    def spacing(self) -> float:
+        """mm per pixel."""
+        return FIELD_OF_VIEW / self.size
+
+
+@dataclass(frozen=True)
+class Person:
+    """Everything about one subject that was drawn, but for lesions and noise."""
+
+    subject: Subject
+    scanner: physics.Scanner
+    levels: NDArray[np.float64]
+    slice_seeds: tuple[SeedSequence, ...]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One healthy slice before the scanners: tissue, ideal images, noise to come."""
+
+    scene: Scene
+    ct: NDArray[np.float32]
+    mri: NDArray[np.float32]
+    streaks: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    acquisition: physics.Acquisition
+
+
+def draw_person(seed: SeedSequence, n_slices: int, slice_spacing: float | None = None) -> Person:
+    """Draw one subject; each slice gets a stream of its own, so that slices don't interact.
+
+    The levels lie `slice_spacing` mm apart about the middle; None spreads them from `LOWEST` to
+    `HIGHEST`.
+    """
+    anatomy, scanner, *slices = seed.spawn(2 + n_slices)
+    rng = np.random.default_rng(anatomy)
+    subject = draw_subject(rng)
+    if slice_spacing is None:
+        slice_spacing = (HIGHEST - LOWEST) / max(n_slices - 1, 1)
+    steps = np.arange(n_slices) - (n_slices - 1) / 2
+    levels = np.asarray(0.5 * (LOWEST + HIGHEST) + slice_spacing * steps, dtype=np.float64)
+    return Person(
+        subject,
+        physics.draw_scanner(np.random.default_rng(scanner)),
+        levels + rng.uniform(-_LEVEL_JITTER, _LEVEL_JITTER),
+        tuple(slices),
+    )
+
+
+def cut(person: Person, z: float, noise: SeedSequence, setting: Setting) -> Cut:
+    """The healthy slice of a person at height `z` (mm); its noise comes from `noise`."""
+    tissue = cut_slice(load_template(), person.subject, z, setting.size)
+    ct = physics.ct_values(tissue.fractions, tissue.depth, person.scanner, setting.cupping)
+    streaks = beam_hardening(ct, tissue.spacing) if setting.streaks else np.zeros_like(ct)
+    return Cut(
+        Scene(dict(zip(TISSUES, tissue.fractions, strict=True)), tissue.depth, tissue.spacing),
+        ct,
+        physics.mri_values(tissue.fractions, setting.protocol),
+        streaks,
+        person.subject.bias.at(z, setting.size)[..., 0],
+        physics.draw_acquisition(np.random.default_rng(noise), setting.size, tissue.spacing),
+    )
+
+
+def render(
+    made: Cut,
+    person: Person,
+    setting: Setting,
+    lesion: Lesion | None = None,
+    scale: float = 1.0,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """CT and MRI of a slice, with a lesion or without, and the lesion's mask."""
+    scene, ct, mri = made.scene, made.ct, made.mri
+    mask = np.zeros(scene.depth.shape, bool)
+    if lesion is not None:
+        look = Look(1.0, 0.0, setting.protocol.signal)
+        scene, ct, mri = push_aside(lesion, scene, ct, mri, scale)
+        ct, mri, mask = replace_tissue(lesion, scene, ct, mri, look, scale)
+    noise = physics.mri_noise_sd(setting.protocol, person.scanner)
+    pair = [
+        physics.render_ct(ct + made.streaks, made.acquisition, scene.spacing),
+        physics.render_mri(mri, made.acquisition, scene.spacing, person.scanner, made.bias, noise),
+    ]
+    return np.stack(pair), mask
+
+
+def noise_sds(person: Person, setting: Setting) -> tuple[float, float]:
+    """Standard deviation of the noise of CT (HU) and MRI (its own units)."""
+    return physics.CT_NOISE, physics.mri_noise_sd(setting.protocol, person.scanner)

@@ -1,0 +1,37 @@
+"""The phantom's parameters, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+from ctmri_detect._parameters import OneOf, check_value, integer
+from ctmri_detect.phantom.compose import Setting
+from ctmri_detect.synthesis.kinds import SEVERITIES
+from ctmri_detect.synthesis.signals import make_protocol
+
+CT_ARTEFACTS = ("cupping", "streaks")
+
+
+def check_fraction(name: str, value: Any) -> None:
+    """Refuse what is no number from 0 to 1."""
+    if not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1.")
+
+
+def make_setting(
+    size: int,
+    severity: str,
+    sequence: str,
+    field_strength: float,
+    ct_artefacts: str | Sequence[str],
+) -> Setting:
+    """What all slices share, or an error that lists what is valid."""
+    check_value("size", size, [integer(64)])
+    check_value("severity", severity, [OneOf(*SEVERITIES)])
+    artefacts = [ct_artefacts] if isinstance(ct_artefacts, str) else list(ct_artefacts)
+    for each in artefacts:
+        check_value("ct_artefacts", each, [OneOf(*CT_ARTEFACTS)])
+    protocol = make_protocol(sequence, field_strength)
+    return Setting(int(size), protocol, severity, "cupping" in artefacts, "streaks" in artefacts)

@@ -1,0 +1,187 @@
+"""A digital head phantom: paired CT and MRI slices of synthetic people, with known anomalies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.random import RandomState
+from sklearn.utils import Bunch
+
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import check_value, integer, number
+from ctmri_detect.phantom.options import check_fraction, make_setting
+from ctmri_detect.phantom.subjects import (
+    COLUMNS,
+    give_out,
+    make_subject,
+    slice_row,
+    subject_name,
+    subject_seeds,
+)
+from ctmri_detect.storage.known import known_pairs
+from ctmri_detect.storage.slice_store import SliceStore
+from ctmri_detect.synthesis.catalogue import check_kinds
+
+__all__ = ["make_phantom_pairs"]
+
+_DESCR = """Synthetic paired CT and MRI slices of the head (digital phantom)
+
+Anatomy: ICBM152 2009a tissue maps (packaged with nilearn), warped anew for each subject, with
+skull and scalp as shells. Physics: partial volume, point spread and noise of CT in HU; spin-echo
+equation, bias field and Rician noise of MRI at {field_strength} T in arbitrary units ({sequence}).
+Subjects: {n_subjects}; slices: {n_slices}; with an anomaly: {n_anomalous} ({severity}).
+
+Nothing here comes from a patient's examination. A detector's figures on this phantom say how it
+compares with other detectors on it, not how it would do in a clinic: gyri are those of an average
+brain, neck and face are missing, and a lesion is confined to one slice.
+"""
+
+
+@with_default_floats
+def make_phantom_pairs(
+    n_subjects: int = 20,
+    slices_per_subject: int = 8,
+    *,
+    size: int = 256,
+    slice_spacing: float | None = None,
+    kinds: str | Sequence[str] = "default",
+    anomalous_fraction: float = 0.5,
+    severity: str = "moderate",
+    sequence: str = "t2",
+    field_strength: float = 1.5,
+    ct_artefacts: str | Sequence[str] = ("cupping",),
+    out: str | Path | None = None,
+    n_jobs: int | None = None,
+    random_state: int | RandomState | None = None,
+) -> Bunch:
+    """Make paired CT and MRI slices of synthetic heads, some with an anomaly.
+
+    Each subject is one smooth random warp of a template brain with its own ventricles, sulci,
+    skull, scalp and harmless calcifications; all its slices are cut from that one head. A lesion
+    is a change of tissue, made before point spread and noise, so that it shows in each modality
+    as its HU, T1, T2 and proton density let it; bleeds and tumours push tissue aside in both. The
+    images are raw: air and skull are in them.
+
+    It fails as a stand-in for patients: the gyri are those of an average brain, neck and face
+    are missing, a lesion lies in one slice only (`make_phantom_volumes` has it in all slices that
+    it reaches). Use it to test code and to compare methods, never to claim clinical accuracy.
+    Diffusion is not modelled. How close it comes is measured on the page ``docs/phantom.md``.
+
+    Parameters
+    ----------
+    n_subjects : int, default=20
+        Number of synthetic people, 1 or more.
+    slices_per_subject : int, default=8
+        Axial slices of each, 1 or more.
+    size : int, default=256
+        Height and width in pixels, 64 or more; the field of view is always 250 mm.
+    slice_spacing : float or None, default=None
+        mm between slices, which lie about MNI z = 24 mm. None spreads them evenly from z = -8 mm
+        (midbrain) to 56 mm.
+    kinds : "default", str or sequence of str, default="default"
+        Kinds of anomaly, given out in rotation; one name means that kind alone. "default" is
+        `ctmri_detect.synthesis.DEFAULT_KINDS`; all names are in
+        `ctmri_detect.synthesis.anomaly_kinds`.
+    anomalous_fraction : float, default=0.5
+        Share of slices with an anomaly, 0 to 1, spread evenly over the subjects; exactly
+        ``round(anomalous_fraction * n)`` slices.
+    severity : {"mild", "moderate", "severe"}, default="moderate"
+        Lesion diameter (6-12, 12-24, 20-40 mm) and share of the tissue it replaces; strength of
+        artefacts.
+    sequence : {"t1", "t2", "flair", "pd"}, default="t2"
+        MRI sequence, spin echo.
+    field_strength : {1.5, 3.0}, default=1.5
+        Tesla.
+    ct_artefacts : str or sequence of {"cupping", "streaks"}, default=("cupping",)
+        What beam hardening leaves in healthy CT: a bright rim beside the skull, dark bands
+        between dense bones (slower). ``()`` is a perfect scanner.
+    out : str, Path or None, default=None
+        Write the pairs to this new ``.npy`` file, subject by subject; `data` then reads from it.
+        The masks (an eighth of the size) stay in memory.
+    n_jobs : int or None, default=None
+        Processes, subjects shared among them; -1 is one a core. The bits stay the same.
+    random_state : int, RandomState instance or None, default=None
+        Same seed, same bits. A subject depends on the seed and its place in the row only, not on
+        how many others there are.
+
+    Returns
+    -------
+    sklearn.utils.Bunch
+        data : `Pairs` of shape (n, 2, size, size), CT in HU and MRI in arbitrary units, that know
+        groups, spacing, ct_units and, in their frame, `volume` (the subject) and `z_mm`.
+        target : int64 ndarray of shape (n,), +1 normal, -1 anomalous.
+        masks : bool ndarray of shape (n, size, size), True = more than half lesion; empty for
+        kinds that concern the whole slice. groups : str ndarray of shape (n,), the subject
+        ("sub-000", ...). frame : DataFrame with ct, mri (None: there are no files), patient,
+        slice (z in mm), spacing (mm per pixel), sequence, kind, severity, whole_slice, area_mm2,
+        diameter_mm (of the disc of equal area), cnr_ct and cnr_mri (root mean square change of
+        the lesion's pixels against the same slice without it, in noise SDs, signed as the mean
+        change; over the head for whole slices), mri_shift_x and mri_shift_y (the subject's own
+        misregistration, mm). paired : True. ct_units : "hu". skipped : []. DESCR : str.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range; the message lists what is valid.
+    InjectionError
+        If a lesion can't be made visible in its slice.
+    FileExistsError
+        If `out` exists.
+    ImportError
+        If nilearn, which brings the template, is not installed.
+
+    References
+    ----------
+    .. [1] Fonov et al. (2011), "Unbiased average age-appropriate atlases for pediatric studies",
+       NeuroImage 54(1):313-327 (ICBM152 2009).
+    .. [2] Kwan, Evans, Pike (1999), "MRI simulation-based evaluation of image-processing and
+       classification methods", IEEE Trans. Med. Imaging 18(11):1085-1097 (BrainWeb).
+
+    Examples
+    --------
+    >>> from ctmri_detect.phantom.pairs import make_phantom_pairs
+    >>> pairs = make_phantom_pairs(2, 2, size=64, random_state=0)
+    >>> pairs.data.shape, pairs.target.tolist().count(-1)
+    ((4, 2, 64, 64), 2)
+    """
+    check_value("n_subjects", n_subjects, [integer(1)])
+    check_value("slices_per_subject", slices_per_subject, [integer(1)])
+    check_fraction("anomalous_fraction", anomalous_fraction)
+    if slice_spacing is not None:
+        check_value("slice_spacing", slice_spacing, [number(above=0)])
+    names = check_kinds(kinds)
+    setting = make_setting(size, severity, sequence, field_strength, ct_artefacts)
+    n_anomalous = round(anomalous_fraction * n_subjects * slices_per_subject)
+    seeds = subject_seeds(random_state, n_subjects)
+    masks, rows = [], []
+    with SliceStore(out) as store:
+        subjects = Parallel(n_jobs=n_jobs, return_as="generator")(
+            delayed(make_subject)(seed, plan, slices_per_subject, slice_spacing, setting)
+            for seed, plan in zip(seeds, give_out(names, n_anomalous, n_subjects), strict=True)
+        )
+        for k, (person, kinds_of, slices) in enumerate(subjects):
+            common = {"patient": subject_name(k), "sequence": sequence}
+            for index, made in enumerate(slices):
+                store.append(made.pair, subject_name(k))
+                masks.append(made.mask)
+                rows.append(common | slice_row(made, person, index, setting, kinds_of[index]))
+    frame = pd.DataFrame(rows)
+    counts = {"n_subjects": n_subjects, "n_slices": len(frame), "n_anomalous": n_anomalous}
+    described = {"sequence": sequence, "severity": severity, "field_strength": field_strength}
+    groups = frame["patient"].to_numpy(dtype=str)
+    places = pd.DataFrame({"volume": groups, "z_mm": frame["slice"]})
+    return Bunch(
+        data=known_pairs(store.data(), frame, groups=groups, ct_units="hu", places=places),
+        target=np.where(frame["kind"] == "normal", 1, -1).astype(np.int64),
+        masks=np.stack(masks),
+        groups=groups,
+        frame=frame[list(COLUMNS)],
+        paired=True,
+        ct_units="hu",
+        skipped=[],
+        DESCR=_DESCR.format(**counts, **described),
+    )

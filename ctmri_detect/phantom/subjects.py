@@ -1,0 +1,77 @@
+"""One subject after the other: who gets which anomaly, and what the frame says of it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.random import RandomState, SeedSequence
+
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._random import own_random_state
+from ctmri_detect.phantom.anomalies import PairedSlice, make_slice
+from ctmri_detect.phantom.compose import Person, Setting, draw_person
+from ctmri_detect.synthesis.catalogue import is_whole_slice
+
+COLUMNS = (
+    *("ct", "mri", "patient", "slice", "spacing", "sequence", "kind", "severity", "whole_slice"),
+    *("area_mm2", "diameter_mm", "cnr_ct", "cnr_mri", "mri_shift_x", "mri_shift_y"),
+)
+
+
+def give_out(kinds: list[str], n_anomalous: int, n_subjects: int) -> list[list[str]]:
+    """The kinds in rotation, spread evenly over the subjects."""
+    bounds = [k * n_anomalous // n_subjects for k in range(n_subjects + 1)]
+    each = [kinds[j % len(kinds)] for j in range(n_anomalous)]
+    return [each[first:last] for first, last in pairwise(bounds)]
+
+
+def subject_seeds(random_state: int | RandomState | None, n_subjects: int) -> list[SeedSequence]:
+    """One stream a subject, whatever the number of subjects."""
+    entropy = own_random_state(random_state).randint(2**31, size=4, dtype=np.int64)
+    return SeedSequence(entropy.tolist()).spawn(n_subjects)
+
+
+def subject_name(k: int) -> str:
+    """The pseudonym of the `k`-th subject."""
+    return f"sub-{k:03d}"
+
+
+@with_default_floats
+def make_subject(
+    seed: SeedSequence,
+    kinds: list[str],
+    n_slices: int,
+    slice_spacing: float | None,
+    setting: Setting,
+) -> tuple[Person, list[str | None], list[PairedSlice]]:
+    """All slices of one subject, its anomalies on slices drawn at random."""
+    person_seed, order_seed = seed.spawn(2)
+    person = draw_person(person_seed, n_slices, slice_spacing)
+    plan: list[str | None] = [None] * n_slices
+    order = np.random.default_rng(order_seed).permutation(n_slices)
+    for place, kind in zip(order, kinds, strict=False):
+        plan[int(place)] = kind
+    return person, plan, [make_slice(person, i, setting, kind) for i, kind in enumerate(plan)]
+
+
+def slice_row(
+    made: PairedSlice, person: Person, index: int, setting: Setting, kind: str | None
+) -> dict[str, Any]:
+    area = float(made.mask.sum()) * setting.spacing**2
+    return {
+        "ct": None,
+        "mri": None,
+        "slice": float(person.levels[index]),
+        "spacing": setting.spacing,
+        "kind": kind or "normal",
+        "severity": setting.severity if kind else None,
+        "whole_slice": kind is not None and is_whole_slice(kind),
+        "area_mm2": area,
+        "diameter_mm": 2.0 * float(np.sqrt(area / np.pi)),
+        "cnr_ct": made.cnr[0],
+        "cnr_mri": made.cnr[1],
+        "mri_shift_x": person.scanner.mri_shift[0],
+        "mri_shift_y": person.scanner.mri_shift[1],
+    }

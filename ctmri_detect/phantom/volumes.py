@@ -1,0 +1,157 @@
+"""The digital head phantom as NIfTI volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.random import RandomState, SeedSequence
+
+from ctmri_detect._extras import require
+from ctmri_detect._parameters import check_value, integer, number
+from ctmri_detect.phantom.compose import HIGHEST, LOWEST, Setting
+from ctmri_detect.phantom.head_volume import PairedVolume, make_volume
+from ctmri_detect.phantom.options import check_fraction, make_setting
+from ctmri_detect.phantom.subjects import give_out, subject_name, subject_seeds
+from ctmri_detect.synthesis.catalogue import check_kinds, is_whole_slice
+
+__all__ = ["make_phantom_volumes"]
+
+
+def make_phantom_volumes(
+    folder: str | Path,
+    n_subjects: int = 4,
+    *,
+    size: int = 256,
+    slice_spacing: float = 5.0,
+    kinds: str | Sequence[str] = "default",
+    anomalous_fraction: float = 0.5,
+    severity: str = "moderate",
+    sequence: str = "t2",
+    field_strength: float = 1.5,
+    ct_artefacts: str | Sequence[str] = ("cupping",),
+    n_jobs: int | None = None,
+    random_state: int | RandomState | None = None,
+) -> pd.DataFrame:
+    """Write NIfTI pairs of synthetic heads, some with a lesion, and say what is in them.
+
+    The same heads as in `make_phantom_pairs`, as volumes on a grid in mm (patient's left and
+    posterior along the first two axes, as scanners store them). A lesion is an ellipsoid, or a
+    layer under the skull, cut by all slices that it reaches. One folder a subject, in the layout of
+    SynthRAD: ``sub-000/ct.nii.gz`` (HU, int16), ``mr.nii.gz`` (float32) and, beside them,
+    ``lesion.nii.gz`` (0 and 1; empty for the healthy). `load_volume_pairs` reads all three.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to write; made if it does not exist.
+    n_subjects : int, default=4
+        Number of synthetic people.
+    size : int, default=256
+        Height and width in pixels, 64 or more; the field of view is 250 mm.
+    slice_spacing : float, default=5.0
+        mm between axial slices, from MNI z = -8 to 56 mm.
+    kinds : "default", str or sequence of str, default="default"
+        Kinds of lesion, one a subject, given out in rotation; those that concern a whole slice
+        are not possible.
+    anomalous_fraction : float, default=0.5
+        Share of subjects with a lesion; exactly ``round(anomalous_fraction * n_subjects)``.
+    severity, sequence, field_strength, ct_artefacts, n_jobs, random_state
+        As in `make_phantom_pairs`.
+
+    Returns
+    -------
+    DataFrame
+        One row a subject: patient, ct, mri, lesion (paths relative to `folder`), sequence, kind,
+        severity, volume_ml, cnr_ct, cnr_mri, sequence.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+    InjectionError
+        If a lesion can't be made visible.
+    FileExistsError
+        If a subject's folder exists; nothing is overwritten.
+    ImportError
+        If nibabel or nilearn is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     frame = make_phantom_volumes(folder, 2, size=64, slice_spacing=16, random_state=0)
+    >>> frame["ct"].tolist()
+    ['sub-000/ct.nii.gz', 'sub-001/ct.nii.gz']
+    """
+    check_value("n_subjects", n_subjects, [integer(1)])
+    check_value("slice_spacing", slice_spacing, [number(above=0)])
+    check_fraction("anomalous_fraction", anomalous_fraction)
+    names = check_kinds(kinds)
+    whole = [name for name in names if is_whole_slice(name)]
+    if whole:
+        raise ValueError(f"kinds has {whole}, which concern single slices; expected lesions.")
+    setting = make_setting(size, severity, sequence, field_strength, ct_artefacts)
+    require("nibabel", extra="volumes")
+    root = Path(folder)
+    taken = [subject_name(k) for k in range(n_subjects) if (root / subject_name(k)).exists()]
+    if taken:
+        raise FileExistsError(f"{root} holds {', '.join(taken[:5])} already; name another folder.")
+    root.mkdir(parents=True, exist_ok=True)
+    n_slices = int((HIGHEST - LOWEST) // slice_spacing) + 1
+    plan = give_out(names, round(anomalous_fraction * n_subjects), n_subjects)
+    rows = Parallel(n_jobs=n_jobs)(
+        delayed(_write_subject)(root / subject_name(k), seed, n_slices, slice_spacing, setting, own)
+        for k, (seed, own) in enumerate(
+            zip(subject_seeds(random_state, n_subjects), plan, strict=True)
+        )
+    )
+    return pd.DataFrame([{**row, "sequence": sequence} for row in rows])
+
+
+def _write_subject(
+    folder: Path,
+    seed: SeedSequence,
+    n_slices: int,
+    slice_spacing: float,
+    setting: Setting,
+    kinds: list[str],
+) -> dict[str, Any]:
+    """Make and write one subject; its row."""
+    kind = kinds[0] if kinds else None
+    made = make_volume(seed, n_slices, slice_spacing, setting, kind)
+    folder.mkdir()
+    affine = _affine(made, setting.spacing, slice_spacing)
+    _save(np.rint(made.pair[0]).astype(np.int16), affine, folder / "ct.nii.gz")
+    _save(made.pair[1], affine, folder / "mr.nii.gz")
+    _save(made.mask.astype(np.uint8), affine, folder / "lesion.nii.gz")
+    voxel = setting.spacing**2 * slice_spacing / 1000.0  # ml
+    return {
+        "patient": folder.name,
+        "ct": f"{folder.name}/ct.nii.gz",
+        "mri": f"{folder.name}/mr.nii.gz",
+        "lesion": f"{folder.name}/lesion.nii.gz",
+        "kind": kind or "normal",
+        "severity": setting.severity if kind else None,
+        "volume_ml": float(made.mask.sum()) * voxel,
+        "cnr_ct": made.cnr[0],
+        "cnr_mri": made.cnr[1],
+    }
+
+
+def _affine(made: PairedVolume, spacing: float, slice_spacing: float) -> np.ndarray:
+    """Voxel to RAS mm: columns run to the patient's left, rows to the back, slices upwards."""
+    affine = np.diag([-spacing, -spacing, slice_spacing, 1.0])
+    edge = 0.5 * (made.mask.shape[1] - 1) * spacing
+    affine[:3, 3] = edge, edge, made.levels[0]
+    return affine
+
+
+def _save(volume: np.ndarray, affine: np.ndarray, path: Path) -> None:
+    """Write (slice, row, column) as NIfTI (column, row, slice)."""
+    nibabel = require("nibabel", extra="volumes")
+    nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(volume.transpose(2, 1, 0)), affine), path)

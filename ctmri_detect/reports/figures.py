@@ -1,0 +1,87 @@
+"""A benchmark's figures as PNG files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ctmri_detect.evaluation.table import leaderboard
+from ctmri_detect.plotting.canvas import bare, new_axes, style
+from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
+from ctmri_detect.plotting.maps import AnomalyMapDisplay, add_colorbar
+from ctmri_detect.plotting.pair import PairDisplay
+from ctmri_detect.plotting.roc import RocCurvesDisplay
+from ctmri_detect.reports.cards import Card, shown_as, shown_detectors, typical_cards
+
+_COLUMNS = 3
+_ROWS = 10
+_DPI = 130
+
+
+def write_figures(result: Any, data: Any, folder: str | Path) -> list[Path]:
+    """Write ``roc.png``, ``score_distributions.png`` and ``gallery.png``.
+
+    Parameters
+    ----------
+    result : BenchmarkResult
+    data : Bunch
+        What was benchmarked.
+    folder : str or Path
+        Is made where it does not exist.
+
+    Returns
+    -------
+    list of Path
+        The files written: a figure for which there is nothing to show (every detector failed,
+        no detector has maps) is left out.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = {}
+    with style():
+        if not result.scores.empty:
+            figures["roc"] = RocCurvesDisplay.from_scores(result.scores).plot().figure_
+            figures["score_distributions"] = _distributions(result)
+        names = shown_detectors(result)
+        cards = typical_cards(result, data, _ROWS) if names else []
+        if cards:
+            figures["gallery"] = _gallery(cards, names, shown_as(data))
+        paths = []
+        for name, figure in figures.items():
+            paths.append(folder / f"{name}.png")
+            figure.savefig(paths[-1], dpi=_DPI)
+    return paths
+
+
+def _distributions(result: Any) -> Any:
+    measured = set(result.scores["detector"])
+    names = [n for n in leaderboard(result.table)["detector"] if n in measured]
+    rows = -(-len(names) // _COLUMNS)
+    columns = min(_COLUMNS, len(names))
+    axes = np.ravel(new_axes(None, (4.6 * columns, 3.1 * rows), columns, rows))
+    for name, ax in zip(names, axes, strict=False):
+        ScoreDistributionDisplay.from_scores(result.scores, name).plot(ax)
+    for ax in axes[len(names) :]:
+        ax.set_visible(False)
+    return axes[0].figure
+
+
+def _gallery(cards: list[Card], names: list[str], ct_units: str | None) -> Any:
+    columns = 2 + len(names)
+    axes = new_axes(None, (2.1 * columns + 1, 2.35 * len(cards)), columns, len(cards))
+    axes = np.reshape(axes, (len(cards), columns))
+    for card, row in zip(cards, axes, strict=True):
+        PairDisplay(card.ct, card.mri, ct_units=ct_units).plot(row[:2])
+        row[0].set_ylabel(card.heading.replace(": ", "\n", 1), fontsize="small", parse_math=False)
+        for name, ax in zip(names, row[2:], strict=True):
+            display = AnomalyMapDisplay(card.maps[name], card.ct, mask=card.mask, ct_units=ct_units)
+            display.plot(ax, colorbar=False)
+            ax.set_title("")
+    for row in axes[1:, :2].ravel():
+        row.set_title("")
+    for name, ax in zip(names, axes[0, 2:], strict=True):
+        bare(ax, name)
+    add_colorbar(axes[0, 0].figure, axes[:, -1].tolist())
+    return axes[0, 0].figure

@@ -1,0 +1,1 @@
+"""Pairs on disk: written block by block, whole or not at all."""
