@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ctmri_detect.datasets.folder_report import nothing_left, units_of, warn
+from ctmri_detect._parameters import SIZE, check_value, height_and_width
+from ctmri_detect.datasets.folder_findings import nothing_left, units_of, warn
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import Skipped
-from ctmri_detect.io.reading import Collected, Shape, collect
+from ctmri_detect.io.reading import Collected, collect
 from ctmri_detect.layouts.find import find_pairs
 from ctmri_detect.layouts.frames import left_over
 from ctmri_detect.layouts.label_rows import rows_of
 from ctmri_detect.layouts.labels import (
     CARRIED,
     carried,
+    labels_path,
     patients_from,
     read_labels,
     target_of,
 )
 from ctmri_detect.layouts.matching import NOT_CHOSEN
 from ctmri_detect.storage.known import known_pairs
-from ctmri_detect.storage.writer import check_target_path
+from ctmri_detect.storage.pair_store import PairStore
 
 
 def load_pairs(
@@ -129,11 +129,11 @@ def load_pairs(
     ((3, 2, 8, 8), ['p1', 'p1', 'p2'], [2, 10, 1])
     """
     folder = Path(folder)
-    shape = _shape(size)
-    cache = None if cache is None else check_target_path(cache)
+    check_value("size", size, [*SIZE, None])
+    store = PairStore(cache)
     table, column = None, None
     if labels is not None:
-        table, column = read_labels(_labels_path(folder, labels), patient)
+        table, column = read_labels(labels_path(folder, labels), patient)
     found = find_pairs(
         folder, patient=None if column else patient, sequence=sequence, ct=ct, mri=mri
     )
@@ -149,7 +149,7 @@ def load_pairs(
     # what is wrong with the labels is said before an image is read
     target = None if rows is None else target_of(rows)
     files = list(zip(pairs["ct"], pairs["mri"], strict=True))
-    read = collect(folder, files, shape, cache, n_jobs)
+    read = collect(folder, files, None if size is None else height_and_width(size), store, n_jobs)
     if not isinstance(read, Collected):
         raise DataLoadingError(nothing_left(folder, found, skipped + read))
     skipped += read.skipped
@@ -172,21 +172,6 @@ def load_pairs(
             f"(layout: {found.attrs['layout']}). {' '.join(found.attrs['notes'])}"
         ).rstrip(),
     )
-
-
-def _shape(size: int | tuple[int, int] | None) -> Shape | None:
-    if size is None:
-        return None
-    both: Any = (size, size) if isinstance(size, Integral) else size
-    right = isinstance(both, tuple | list) and len(both) == 2
-    if not right or not all(isinstance(s, Integral) and int(s) > 0 for s in both):
-        raise ValueError(f"size is {size!r}; expected a positive int or (height, width).")
-    return int(both[0]), int(both[1])
-
-
-def _labels_path(folder: Path, labels: str | Path) -> Path:
-    path = Path(labels)
-    return folder / path if not path.exists() and (folder / path).exists() else path
 
 
 def _refuse_volumes(found: pd.DataFrame, folder: Path) -> None:

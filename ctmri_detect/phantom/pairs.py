@@ -23,7 +23,7 @@ from ctmri_detect.phantom.subjects import (
     subject_seeds,
 )
 from ctmri_detect.storage.known import known_pairs
-from ctmri_detect.storage.slice_store import SliceStore
+from ctmri_detect.storage.pair_store import PairStore
 from ctmri_detect.synthesis.catalogue import check_kinds
 
 __all__ = ["make_phantom_pairs"]
@@ -158,7 +158,7 @@ def make_phantom_pairs(
     n_anomalous = round(anomalous_fraction * n_subjects * slices_per_subject)
     seeds = subject_seeds(random_state, n_subjects)
     masks, rows = [], []
-    with SliceStore(out) as store:
+    with PairStore(out) as store:
         subjects = Parallel(n_jobs=n_jobs, return_as="generator")(
             delayed(make_subject)(seed, plan, slices_per_subject, slice_spacing, setting)
             for seed, plan in zip(seeds, give_out(names, n_anomalous, n_subjects), strict=True)
@@ -166,7 +166,7 @@ def make_phantom_pairs(
         for k, (person, kinds_of, slices) in enumerate(subjects):
             common = {"patient": subject_name(k), "sequence": sequence}
             for index, made in enumerate(slices):
-                store.append(made.pair, subject_name(k))
+                store.append(made.pair[None])
                 masks.append(made.mask)
                 rows.append(common | slice_row(made, person, index, setting, kinds_of[index]))
     frame = pd.DataFrame(rows)

@@ -162,12 +162,13 @@ def _write(
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipped.open(entry) as source, path.open("xb") as sink:
-            written[name] = _copy(source, sink, left)
+            written[name] = copy_limited(source, sink, left)
         left -= written[name].size
     return written
 
 
-def _copy(source: IO[bytes], sink: IO[bytes], limit: int) -> Unpacked:
+def copy_limited(source: IO[bytes], sink: IO[bytes], limit: int) -> Unpacked:
+    """Copy a stream, up to `limit` bytes; a DataLoadingError where more comes."""
     digest, size = hashlib.sha256(), 0
     while block := source.read(_BLOCK):
         size += len(block)
