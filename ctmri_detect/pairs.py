@@ -42,7 +42,8 @@ class Pairs:
     spacing : float, (row, column) or array of shape (n_samples, 2), default=None
         Distance of the pixels in mm.
     ct_units : {"hu", "uint8"}, default=None
-        Units of the CT; None where they are neither, as after a window.
+        Units of the CT, see `ctmri_detect.ct_units`; None where they are neither, as after a
+        window.
     modalities : sequence of str, default=None
         Names of the planes. None: two planes are CT and MRI.
     frame : DataFrame of n_samples rows, default=None

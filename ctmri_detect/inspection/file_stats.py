@@ -15,7 +15,7 @@ from PIL import Image
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.appearance import is_inverted
-from ctmri_detect.imageops.ct_units import ct_units_of
+from ctmri_detect.imageops.ct_values import ct_units_of
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.io.formats import with_colour
 from ctmri_detect.io.images import read_grey

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.imageops.ct_units import ct_units_of
+from ctmri_detect.imageops.ct_values import ct_units_of
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.io.images import read_grey, read_size
 from ctmri_detect.io.listing import Skipped

@@ -27,14 +27,6 @@ def filter_observed(plane: Plane, change: Callable[[Plane, Observed], Plane]) ->
     part[inside] = change(part.copy(), inside)[inside]
 
 
-def fill_nearest(plane: Plane, observed: Observed) -> Plane:
-    """The plane with each gap filled by the nearest observed value."""
-    if observed.all():
-        return plane
-    index = ndimage.distance_transform_edt(~observed, return_distances=False, return_indices=True)
-    return plane[tuple(index)]
-
-
 def fill_alike(plane: Plane, observed: Observed) -> Plane:
     """The plane with gaps filled so that they have the histogram of what was observed.
 

@@ -13,7 +13,8 @@ from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
 from ctmri_detect._parameters import Constraints, OneOf, number
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._planes import fill_nearest, filter_observed
+from ctmri_detect.imageops.gaps import fill_nearest
+from ctmri_detect.preprocessing._planes import filter_observed
 from ctmri_detect.validation import PLANES
 
 NOISE_FILTER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ctmri_detect._parameters import Constraints, OneOf, SequenceOf, Such, number, percentiles
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.imageops.ct_units import CT_UNITS, check_ct_values
+from ctmri_detect.ct_units import IS_CT_UNITS
+from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.validation import CT, MRI
 
 CT_WINDOWS = {
@@ -60,7 +61,7 @@ class CTWindow(BasePairedTransformer):
         Width of the window, HU, above 0. A wider window shows calcification and bone
         apart, and costs contrast between grey and white matter.
     units : {"hu", "uint8"}, default="hu"
-        What the CT plane holds: Hounsfield units, or an exported window as 0..255.
+        Units of the CT, see `ctmri_detect.ct_units`.
     window : str, (level, width), or a sequence of these, default=None
         A name of `CT_WINDOWS` ("brain", "subdural", "stroke", "soft tissue", "bone"), a pair
         of numbers, or several of either, averaged. None takes `level` and `width`; anything
@@ -86,7 +87,7 @@ class CTWindow(BasePairedTransformer):
     _parameter_constraints: ClassVar[Constraints] = {
         "level": [number()],
         "width": [number(above=0)],
-        "units": [CT_UNITS],
+        "units": [IS_CT_UNITS],
         "window": [*_WINDOW, _WINDOWS, None],
     }
 

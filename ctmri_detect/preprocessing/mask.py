@@ -13,14 +13,15 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import Constraints, OneOf, integer
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.ct_units import IS_CT_UNITS, CTUnits
 from ctmri_detect.exceptions import (
     BrainNotFoundError,
     BrainNotFoundWarning,
     InvalidPairsError,
 )
 from ctmri_detect.imageops.appearance import is_brain_alone, is_eight_bit_window, is_inverted
-from ctmri_detect.imageops.brainmask import CTUnits, brain_mask, head_mask, mri_head_mask
-from ctmri_detect.imageops.ct_units import CT_UNITS, check_ct_values
+from ctmri_detect.imageops.brainmask import brain_mask, head_mask, mri_head_mask
+from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.validation import CT, MRI, check_masks, check_pairs, listed
 
 _NEARLY_ALL = 0.95  # share of samples without a brain that no choice of slices explains
@@ -48,7 +49,7 @@ class BrainMask(BasePairedTransformer):
     Parameters
     ----------
     ct_units : {"hu", "uint8"}, default="hu"
-        What the CT plane holds: Hounsfield units, or an exported brain window as 0..255.
+        Units of the CT, see `ctmri_detect.ct_units`.
     dilation : int, default=0
         Pixels by which the brain mask is grown. A few keep blood that lies against the
         skull, and let bone in. Without meaning where the mask is not found in the CT.
@@ -72,7 +73,7 @@ class BrainMask(BasePairedTransformer):
     """
 
     _parameter_constraints: ClassVar[Constraints] = {
-        "ct_units": [CT_UNITS],
+        "ct_units": [IS_CT_UNITS],
         "dilation": [integer(0)],
         "source": [OneOf("auto", "ct", "mri", "observed")],
     }

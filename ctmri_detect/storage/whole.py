@@ -39,26 +39,22 @@ def whole_file(path: Path, beside: Path | None = None) -> Iterator[BinaryIO]:
     ['all of it']
     """
     beside = beside or path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    with beside.open("xb") as file:
-        own = os.fstat(file.fileno())
-        try:
+    file = beside.open("xb")
+    own = os.fstat(file.fileno())
+    try:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        except BaseException:
-            file.close()
-            if _is(beside, own):
-                beside.unlink()
-            raise
-    if not _is(beside, own):
-        raise FileExistsError(
-            f"{beside.name} was replaced by another process that writes {path.name} too. Give "
-            "each its own path."
-        )
-    try:
+        if not _is(beside, own):
+            raise FileExistsError(
+                f"{beside.name} was replaced by another process that writes {path.name} too. Give "
+                "each its own path."
+            )
         os.replace(beside, path)
     finally:
-        beside.unlink(missing_ok=True)
+        if _is(beside, own):
+            beside.unlink()
     _sync(path.parent)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.imageops.ct_units import AIR, ct_units_of
+from ctmri_detect.imageops.ct_values import AIR, ct_units_of
 from ctmri_detect.io.volumes.lesions import lesion_slices
 from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.places import Overlap, doubts, place_of
