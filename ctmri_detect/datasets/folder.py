@@ -12,6 +12,7 @@ from ctmri_detect._parameters import SIZE, check_value, height_and_width
 from ctmri_detect.datasets.folder_findings import nothing_left, units_of, warn
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import Skipped
+from ctmri_detect.io.loaded import loaded
 from ctmri_detect.io.reading import Collected, collect
 from ctmri_detect.layouts.find import find_pairs
 from ctmri_detect.layouts.frames import left_over
@@ -25,7 +26,6 @@ from ctmri_detect.layouts.labels import (
     target_of,
 )
 from ctmri_detect.layouts.matching import NOT_CHOSEN
-from ctmri_detect.storage.known import known_pairs
 from ctmri_detect.storage.pair_store import PairStore
 
 
@@ -156,21 +156,18 @@ def load_pairs(
     frame = _frame(pairs.iloc[read.rows], None if rows is None else rows.iloc[read.rows], column)
     unpaired = found.attrs["layout"] == "cyclegan"
     warn(folder, skipped, frame, read, unpaired)
-    groups = None if frame["patient"].isna().any() else frame["patient"].to_numpy(dtype=str)
-    units, scale = units_of(read), np.divide(read.grids, read.data.shape[2:])
-    return Bunch(
-        data=known_pairs(read.data, frame, groups=groups, ct_units=units, scale=scale),
-        target=None if target is None else target[read.rows],
-        masks=None,
-        groups=groups,
-        frame=frame,
+    return loaded(
+        read.data,
+        frame,
+        ct_units=units_of(read),
         paired=None,
-        ct_units=units,
         skipped=skipped,
-        DESCR=(
+        description=(
             f"{len(frame)} CT-MRI pairs from the folder {folder.resolve().name}, paired by name "
             f"(layout: {found.attrs['layout']}). {' '.join(found.attrs['notes'])}"
         ).rstrip(),
+        target=None if target is None else target[read.rows],
+        scale=np.divide(read.grids, read.data.shape[2:]),
     )
 
 

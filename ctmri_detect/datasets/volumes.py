@@ -25,13 +25,13 @@ from ctmri_detect.datasets.volume_findings import (
 )
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import first_reasons
+from ctmri_detect.io.loaded import loaded
 from ctmri_detect.io.volumes.cut import Cut, cut_volumes
 from ctmri_detect.io.volumes.dicom_headers import Skipped
 from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.places import say
 from ctmri_detect.io.volumes.pseudonym import check_key
-from ctmri_detect.layouts.volume_pairs import Choice, list_volume_pairs
-from ctmri_detect.storage.known import known_pairs
+from ctmri_detect.layouts.volume_pairs import Choice, Wanted, list_volume_pairs
 from ctmri_detect.storage.pair_store import PairStore
 
 COLUMNS = ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind"]
@@ -162,9 +162,7 @@ def load_volume_pairs(
     series = {"ct": _check_series(ct_series, "ct_series")}
     series["mri"] = _check_series(mri_series, "mri_series")
     store = PairStore(cache)
-    pairs, skipped = list_volume_pairs(
-        Path(folder), patient=patient, sequence=sequence, series=series, key=key
-    )
+    pairs, skipped = list_volume_pairs(Path(folder), Wanted(patient, sequence, series, key))
     with store:
         rows, lesions, used, empty = _cut_all(pairs, cut, store, skipped)
         if not rows:
@@ -176,20 +174,18 @@ def load_volume_pairs(
     places = pd.DataFrame({"volume": frame["ct"], "z_mm": frame.pop("z_mm")})
     for text, kind in findings(used, skipped, frame):
         warnings.warn(text, kind, stacklevel=2)
-    groups = frame["patient"].to_numpy(dtype=str) if frame["patient"].notna().all() else None
-    units = units_of(used)
     segmented = [lesion for lesion in lesions if lesion is not None]
     masks = np.stack(segmented) if len(segmented) == len(lesions) else None
-    return Bunch(
-        data=known_pairs(store.data(), frame, groups=groups, ct_units=units, places=places),
+    return loaded(
+        store.data(),
+        frame,
+        ct_units=units_of(used),
+        paired=None,
+        skipped=skipped,
+        description=describe(rows, used, empty, slice_spacing),
         target=None if masks is None else np.where(masks.any(axis=(1, 2)), -1, 1),
         masks=masks,
-        groups=groups,
-        frame=frame,
-        paired=None,
-        ct_units=units,
-        skipped=skipped,
-        DESCR=describe(rows, used, empty, slice_spacing),
+        places=places,
     )
 
 

@@ -85,6 +85,11 @@ def _volume_samples(folder: Path, files: pd.DataFrame, pairs: pd.DataFrame) -> P
     return {"text": text, "examples": examples, "kind": "four even"}
 
 
+def _planes(ct: Any, mri: Any, units: Any) -> list[Part]:
+    """Both images of a pair, each by itself."""
+    return [images.panel(ct, "CT", units, "CT", ""), images.panel(mri, "MRI", None, "MRI", "")]
+
+
 def _pair_example(folder: Path, row: Any, units: Any) -> list[Part]:
     """One example; none where the MRI of a volume ends below its middle."""
     pair = images.read_pair(folder, row.ct, row.mri)
@@ -92,8 +97,7 @@ def _pair_example(folder: Path, row: Any, units: Any) -> list[Part]:
         return []
     (ct, mri), name = pair, PurePosixPath(row.ct).name
     shown = [
-        images.panel(ct, "CT", units, "CT", ""),
-        images.panel(mri, "MRI", None, "MRI", ""),
+        *_planes(ct, mri, units),
         *images.overlays(ct, mri, units, name),
     ]
     return [{"heading": _heading(row), "text": "", "panels": shown}]
@@ -155,8 +159,7 @@ def _moved_example(folder: Path, row: Any, ct_units: Any, unit: str) -> list[Par
         return []
     (ct, mri), name = pair, PurePosixPath(row.ct).name
     shown = [
-        images.panel(ct, "CT", ct_units, "CT", ""),
-        images.panel(mri, "MRI", None, "MRI", ""),
+        *_planes(ct, mri, ct_units),
         images.overlays(ct, mri, ct_units, name)[0],
         images.moved_panel(ct, mri, ct_units, name),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -33,14 +34,20 @@ from ctmri_detect.layouts.frames import left_over
 Choice = int | Mapping[str, int] | None
 
 
-def list_volume_pairs(
-    folder: Path,
-    *,
-    patient: str | None,
-    sequence: str | None,
-    series: dict[str, Choice],
-    key: str | bytes | None,
-) -> tuple[list[VolumePair], Skipped]:
+@dataclass(frozen=True)
+class Wanted:
+    """Which volumes of a folder are meant; the parameters of `load_volume_pairs`.
+
+    `series` holds the DICOM series of "ct" and "mri".
+    """
+
+    patient: str | None
+    sequence: str | None
+    series: dict[str, Choice]
+    key: str | bytes | None
+
+
+def list_volume_pairs(folder: Path, wanted: Wanted) -> tuple[list[VolumePair], Skipped]:
     """The pairs of volumes in a folder, in single files or DICOM, and what is left over.
 
     Raises
@@ -54,11 +61,13 @@ def list_volume_pairs(
         raise DataLoadingError(
             f"There is no folder {folder.name!r}; expected one with volumes (NIfTI, DICOM, ...)."
         )
-    if patient is not None:
+    if wanted.patient is not None:
         try:
-            re.compile(patient)
+            re.compile(wanted.patient)
         except re.error as error:
-            raise ValueError(f"patient={patient!r} is no regular expression: {error}.") from error
+            raise ValueError(
+                f"patient={wanted.patient!r} is no regular expression: {error}."
+            ) from error
     files = any(is_volume(path.name) for path in files_below(folder)[0])
     dicom = holds_dicom(folder)
     if files and dicom:
@@ -67,13 +76,13 @@ def list_volume_pairs(
             "DICOM; expected one kind. Pass the folder of the one that is meant."
         )
     if dicom:
-        return _in_dicom(folder, patient, sequence, series, key)
-    if any(choice is not None for choice in series.values()):
+        return _in_dicom(folder, wanted)
+    if any(choice is not None for choice in wanted.series.values()):
         raise ValueError(
             "ct_series and mri_series choose between DICOM series, and this folder holds none; "
             "for volumes in single files use sequence=."
         )
-    return _in_files(folder, patient, sequence)
+    return _in_files(folder, wanted.patient, wanted.sequence)
 
 
 def _in_files(
@@ -115,15 +124,9 @@ def _beside(ct: Path, name: str) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def _in_dicom(
-    folder: Path,
-    patient: str | None,
-    sequence: str | None,
-    series: dict[str, Choice],
-    key: str | bytes | None,
-) -> tuple[list[VolumePair], Skipped]:
-    sequence = known_sequence(sequence)
-    found, skipped = scan(folder, patient, key)
+def _in_dicom(folder: Path, wanted: Wanted) -> tuple[list[VolumePair], Skipped]:
+    sequence = known_sequence(wanted.sequence)
+    found, skipped = scan(folder, wanted.patient, wanted.key)
     pairs: list[VolumePair] = []
     for who, group in groupby(found, key=lambda one: one.patient):
         members = list(group)
@@ -131,7 +134,7 @@ def _in_dicom(
         reasons: list[str] = []
         for modality in ("ct", "mri"):
             try:
-                chosen.append(_choose(members, modality, sequence, series[modality]))
+                chosen.append(_choose(members, modality, sequence, wanted.series[modality]))
             except DataLoadingError as error:
                 reasons.append(str(error))
         skipped += [

@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_value, integer, number
+from ctmri_detect.io.loaded import loaded
 from ctmri_detect.phantom.options import check_fraction, make_setting
 from ctmri_detect.phantom.subjects import (
     COLUMNS,
@@ -22,7 +23,6 @@ from ctmri_detect.phantom.subjects import (
     subject_name,
     subject_seeds,
 )
-from ctmri_detect.storage.known import known_pairs
 from ctmri_detect.storage.pair_store import PairStore
 from ctmri_detect.synthesis.catalogue import check_kinds
 
@@ -172,16 +172,15 @@ def make_phantom_pairs(
     frame = pd.DataFrame(rows)
     counts = {"n_subjects": n_subjects, "n_slices": len(frame), "n_anomalous": n_anomalous}
     described = {"sequence": sequence, "severity": severity, "field_strength": field_strength}
-    groups = frame["patient"].to_numpy(dtype=str)
-    places = pd.DataFrame({"volume": groups, "z_mm": frame["slice"]})
-    return Bunch(
-        data=known_pairs(store.data(), frame, groups=groups, ct_units="hu", places=places),
+    places = pd.DataFrame({"volume": frame["patient"], "z_mm": frame["slice"]})
+    return loaded(
+        store.data(),
+        frame[list(COLUMNS)],
+        ct_units="hu",
+        paired=True,
+        skipped=[],
+        description=_DESCR.format(**counts, **described),
         target=np.where(frame["kind"] == "normal", 1, -1).astype(np.int64),
         masks=np.stack(masks),
-        groups=groups,
-        frame=frame[list(COLUMNS)],
-        paired=True,
-        ct_units="hu",
-        skipped=[],
-        DESCR=_DESCR.format(**counts, **described),
+        places=places,
     )

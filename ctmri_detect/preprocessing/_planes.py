@@ -1,4 +1,4 @@
-"""What the filters share: a plane without gaps, cut to what was observed."""
+"""What the filters share: planes changed one by one, cut to what was observed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.validation import PLANES
+
 Plane = NDArray[np.float32]
 Observed = NDArray[np.bool_]
+
+
+class PlaneFilter(BasePairedTransformer):
+    """A step that changes each plane by itself, those of the modalities that `planes` names."""
+
+    planes: str
+
+    def _change(self, plane: Plane, observed: Observed) -> Plane:
+        raise NotImplementedError(f"{type(self).__name__} has to write _change(plane, observed).")
+
+    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        out = X.astype(np.float32)
+        for modality in PLANES[self.planes]:
+            for plane in out[:, modality]:
+                filter_observed(plane, self._change)
+        return out
 
 
 def filter_observed(plane: Plane, change: Callable[[Plane, Observed], Plane]) -> None:

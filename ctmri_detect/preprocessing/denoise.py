@@ -12,9 +12,8 @@ from skimage.morphology import disk
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
 from ctmri_detect._parameters import Constraints, OneOf, number
-from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.imageops.gaps import fill_nearest
-from ctmri_detect.preprocessing._planes import filter_observed
+from ctmri_detect.preprocessing._planes import PlaneFilter
 from ctmri_detect.validation import PLANES
 
 NOISE_FILTER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
@@ -23,7 +22,7 @@ NOISE_FILTER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 METHODS = ("nlm", "tv", "median")
 
 
-class Denoiser(BasePairedTransformer):
+class Denoiser(PlaneFilter):
     """Take noise out of each plane, by how much noise that plane holds.
 
     Non-local means averages pixels whose surroundings look alike and keeps thin structures
@@ -74,14 +73,7 @@ class Denoiser(BasePairedTransformer):
         self.strength = strength
         self.planes = planes
 
-    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        out = X.astype(np.float32)
-        for modality in PLANES[self.planes]:
-            for plane in out[:, modality]:
-                filter_observed(plane, self._smooth)
-        return out
-
-    def _smooth(
+    def _change(
         self, plane: NDArray[np.float32], observed: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
         filled = fill_nearest(plane, observed)

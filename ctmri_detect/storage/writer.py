@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -98,17 +97,12 @@ class PairWriter:
         self._file.write(block.data)
         self.n_samples += len(block)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         file, self._file = self._file, None
         if file is None:
             return
         if kind is not None:
-            self._open.__exit__(kind, error, trace)
+            self._open.__exit__(kind, *error)
             return
         with self._open:
             self._finish(file)

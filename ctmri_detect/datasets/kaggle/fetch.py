@@ -12,7 +12,7 @@ from ctmri_detect._parameters import OneOf, check_value, integer
 from ctmri_detect.datasets.kaggle.reading import frame_of, read_images
 from ctmri_detect.datasets.kaggle.store import acquire, data_folder, images_of
 from ctmri_detect.exceptions import SkippedFilesWarning
-from ctmri_detect.storage.known import known_pairs
+from ctmri_detect.io.loaded import loaded
 from ctmri_detect.storage.pair_store import PairStore
 
 SUBSETS = ("all", "train", "test", "demo")
@@ -137,7 +137,7 @@ def fetch_kaggle_ct_mri(
         hide_bar=hide_bar,
     )
     images = [image for image in images_of(manifest["files"]) if subset in ("all", image.split)]
-    loaded, skipped = read_images(images, folder, manifest, int(size), store, hide_bar)
+    read, skipped = read_images(images, folder, manifest, int(size), store, hide_bar)
     if skipped:
         warnings.warn(
             f"{len(skipped)} images of the Kaggle set were skipped ({skipped[0][0]}: "
@@ -145,17 +145,13 @@ def fetch_kaggle_ct_mri(
             SkippedFilesWarning,
             stacklevel=2,
         )
-    counts = Counter(image.plane.upper() for image in loaded)
+    counts = Counter(image.plane.upper() for image in read)
     shown = f"{counts['CT']} CT and {counts['MRI']} MRI of subset {subset!r}"
-    frame = frame_of(loaded)
-    return Bunch(
-        data=known_pairs(store.data(), frame, groups=None, ct_units="uint8"),
-        target=None,
-        masks=None,
-        groups=None,
-        frame=frame,
-        paired=False,
+    return loaded(
+        store.data(),
+        frame_of(read),
         ct_units="uint8",
+        paired=False,
         skipped=skipped,
-        DESCR=_DESCR.format(counts=shown, size=size),
+        description=_DESCR.format(counts=shown, size=size),
     )
