@@ -189,7 +189,7 @@ class Pairs:
 
     def _read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         ordered, inverse = np.unique(rows, return_inverse=True)  # h5py wants increasing rows
-        whole = len(ordered) == len(self._array) and isinstance(self._array, np.ndarray)
+        whole = len(ordered) == self._array.shape[0] and isinstance(self._array, np.ndarray)
         # too large for float32 becomes infinity, which detectors refuse; too small becomes 0
         with np.errstate(over="ignore", under="ignore"):
             found = self._array if whole else self._array[ordered]
