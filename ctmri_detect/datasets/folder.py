@@ -43,14 +43,14 @@ def load_pairs(
 ) -> Bunch:
     r"""Load CT-MRI pairs of slices from a folder, whatever its layout.
 
-    `find_pairs` tells which file goes with which: ``CT/`` and ``MRI/`` with equal names, names
-    that hold ``ct`` or ``mri``, and more. That equal names mean the same patient, level and
-    grid is taken on trust: see `check_pairing`. A file that can't be used is listed in
-    `skipped` with the reason, a warning says how many, and the rest is loaded.
+    `find_pairs` tells which file goes with which: ``CT/`` and ``MRI/`` with equal names, names that
+    hold ``ct`` or ``mri``, and more. It is not checked that equal names mean the same patient,
+    level and grid: see `check_pairing`. A file that can't be used is listed in `skipped` with the
+    reason, a warning says how many, and the rest is loaded.
 
-    When it fails: the units of CT with more than 8 bits are judged from their values; a window
-    that was exported with more bits and never reaches its end passes as Hounsfield units. A slice
-    cut out of a DICOM series as PNG has lost its spacing. NIfTI and DICOM are for
+    When it fails: the units of CT with more than 8 bits are judged from their values; a window that
+    was exported with more bits and does not use its whole range is taken for Hounsfield units. A
+    slice cut out of a DICOM series as PNG has lost its spacing. NIfTI and DICOM are for
     `load_volume_pairs`.
 
     Parameters
@@ -60,7 +60,7 @@ def load_pairs(
         A column of the labels file, or else a regular expression that is searched for in each
         file's name, then in its path relative to `folder`: its first group, or the whole match,
         names the patient. None: the folders do, where they are a patient's (``patient01/``,
-        ``sub-01/``; see `find_pairs`); the beginning of a file's name is not trusted alone.
+        ``sub-01/``; see `find_pairs`); the beginning of a file's name alone is not enough.
         Where nothing tells, `groups` is None: detectors and splitters then don't know which
         slices belong to one patient, contiguous rows stand for patients in `fit`, and no
         held-out figure can be trusted.

@@ -93,7 +93,7 @@ def _lesion_files(used: Used) -> list[str]:
 
 
 def _places(used: Used) -> list[str]:
-    """Files whose place is in doubt, and pairs of which little is common."""
+    """Files whose place is in doubt, and pairs that overlap little."""
     doubts = [doubt for _, slices in used for doubt in slices.doubts]
     texts = [say(doubts)] if doubts else []
     low = [(pair.ct, s.overlap.share) for pair, s in used if s.overlap.share < LEAST_OVERLAP]

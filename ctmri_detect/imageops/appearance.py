@@ -1,4 +1,4 @@
-"""What an image looks like, whatever is said about it: inverted, an 8-bit window, without skull."""
+"""What the values of an image show: that it is inverted, an 8-bit window, or without skull."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def file_format(name: str) -> str:
 def background(image: NDArray[Any]) -> NDArray[np.bool_]:
     """Pixels that show nothing: air in HU, the darkest 5 % of the range in other units, NaN.
 
-    HU are known by values below -900, which only air has.
+    The image is taken to be in HU where a value is below -900, which only air has.
     """
     seen = image[np.isfinite(image)]
     if not seen.size:

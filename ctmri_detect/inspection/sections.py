@@ -170,7 +170,7 @@ def _moved_example(folder: Path, row: Any, ct_units: Any, unit: str) -> list[Par
 
 
 def duplicates(found: Bunch, folder: Path) -> Part | None:
-    """All in a table, the gravest as pictures."""
+    """All duplicates in a table, the most serious ones as pictures."""
     table = found.duplicates
     if table.empty:
         return None

@@ -28,7 +28,7 @@ _ASPECT = 0.01  # two grids of one field of view: their sides' ratio differs by 
 
 
 class ReadPair(NamedTuple):
-    """One pair as read: None where it can't be used, for the reasons given."""
+    """One pair as read; `planes` is None where it can't be used, and `skipped` says why."""
 
     planes: NDArray[np.float32] | None
     grid: Shape
@@ -138,7 +138,7 @@ def _unread(skipped: Skipped) -> ReadPair:
 
 
 def _same_field(ct: tuple[int, ...], mri: tuple[int, ...], shape: Shape | None) -> bool:
-    """Whether the two can be one grid: equal sizes, or sizes of one form that get one size."""
+    """Whether the sizes fit: equal, or of one aspect ratio where both are resized."""
     if ct == mri or shape is None:
         return ct == mri
     return abs(ct[0] * mri[1] / (ct[1] * mri[0]) - 1) < _ASPECT

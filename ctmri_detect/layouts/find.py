@@ -195,7 +195,7 @@ def _of_one_kind(found: Sorted) -> list[ImageFile]:
 
 
 def _part_patients(matched: Matched, rules: Rules) -> None:
-    """Take pairs apart whose two files belong to different patients, as `patient` has it."""
+    """Separate pairs whose files belong to different patients, as `patient` finds them."""
     if rules.patient is None:
         return
     kept = []

@@ -104,7 +104,7 @@ NOT_CHOSEN = "not of the sequence"
 
 
 def _round(images: list[ImageFile], key: Key, matched: Matched) -> list[ImageFile]:
-    """Pair what exactly two share; returns what is left for the next round."""
+    """Pair images where exactly one CT and one MRI share a key; returns the others."""
     groups: dict[Hashable, tuple[list[ImageFile], list[ImageFile]]] = defaultdict(lambda: ([], []))
     left = []
     for image in images:

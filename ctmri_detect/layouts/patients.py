@@ -17,7 +17,7 @@ Namer = Callable[[ImageFile], str | None]
 
 
 class Patients(NamedTuple):
-    """What names the patient of an image, and where it reads that.
+    """How the patient of an image is found, and where.
 
     Attributes
     ----------

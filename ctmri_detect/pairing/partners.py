@@ -19,7 +19,7 @@ def rivals(n: int, patients: npt.NDArray[np.int64] | None) -> tuple[Rows, npt.ND
     """Blocks of pairs, and which block may lend partners to which: bool (blocks, blocks).
 
     Up to eight blocks of whole patients; of parts of patients where there are fewer than five;
-    of contiguous rows where the patients are not known. A patient never lends to itself.
+    of contiguous rows where the patients are not known. No patient gets a partner of its own.
     """
     if patients is None:
         blocks = min(BLOCKS, n) * np.arange(n) // n

@@ -15,7 +15,7 @@ CT_ARTEFACTS = ("cupping", "streaks")
 
 
 def check_fraction(name: str, value: Any) -> None:
-    """Refuse what is no number from 0 to 1."""
+    """Refuse anything but a number from 0 to 1."""
     if not isinstance(value, Real) or not 0 <= float(value) <= 1:
         raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1.")
 

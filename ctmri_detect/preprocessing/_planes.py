@@ -34,8 +34,8 @@ class PlaneFilter(BasePairedTransformer):
 def filter_observed(plane: Plane, change: Callable[[Plane, Observed], Plane]) -> None:
     """Change the observed pixels of one plane, in place; a missing plane stays as it is.
 
-    `change` gets the bounding box of what was observed and where it was observed in it: what
-    was not observed has no say, neither by its values nor by its extent.
+    `change` gets the bounding box of what was observed and where it was observed in it: neither the
+    values nor the extent of what was not observed matter.
     """
     observed = np.isfinite(plane)
     if not observed.any():

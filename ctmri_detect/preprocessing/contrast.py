@@ -20,11 +20,11 @@ limit, which is a whole number of pixels of at least 1, would mean nothing."""
 class CLAHE(PlaneFilter):
     """Contrast-limited adaptive histogram equalisation of the observed pixels.
 
-    The observed area is divided into tiles, each tile's histogram is flattened as far as the
-    limit allows, and pixels between tiles interpolate. The plane keeps its own minimum and
-    maximum. Pixels that were not observed stay so; for the tiles' histograms they stand in
-    with the histogram of all that was observed, so a tile half outside the head is
-    equalised half as the whole head would be.
+    The observed area is divided into tiles, each tile's histogram is flattened as far as the limit
+    allows, and pixels between tiles interpolate. The plane keeps its own minimum and maximum.
+    Pixels that were not observed stay so; in the tiles' histograms they are replaced by values with
+    the histogram of all observed pixels, so a tile half outside the head is equalised half as the
+    whole head would be.
 
     When it fails: it makes grey values relative to their surroundings, so a lesion larger
     than a tile loses contrast, values are no longer comparable between places or patients,

@@ -23,7 +23,7 @@ METHODS = ("nlm", "tv", "median")
 
 
 class Denoiser(PlaneFilter):
-    """Take noise out of each plane, by how much noise that plane holds.
+    """Reduce the noise of each plane; how strongly depends on the noise in that plane.
 
     Non-local means averages pixels whose surroundings look alike and keeps thin structures
     best; total variation prefers flat areas with sharp edges; the median removes single odd
@@ -31,7 +31,7 @@ class Denoiser(PlaneFilter):
     matter. Pixels that were not observed stay so and count as a copy of the nearest observed
     one.
 
-    When it fails: small lesions of little contrast are noise to any of these; check on
+    When it fails: small lesions of low contrast look like noise to all of these methods; check on
     lesions of the size you look for. A plane that was smoothed or interpolated before has
     correlated noise, which the estimate takes for less than it is.
 

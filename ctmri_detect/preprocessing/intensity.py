@@ -38,9 +38,8 @@ def _is_pair(value: Any) -> bool:
 class CTWindow(BasePairedTransformer):
     """Bring the CT plane to 0..1 through a display window, or several at once.
 
-    Everything below the window becomes 0, everything above it 1: the contrast of brain
-    (about 20 to 45 HU) would drown beside bone and air otherwise. The MRI is left as it
-    is.
+    Everything below the window becomes 0, everything above it 1: without a window, the contrast of
+    brain (about 20 to 45 HU) would be lost beside bone and air. The MRI is left as it is.
 
     Several windows are averaged. Each is a clipped ramp, so their mean is one rising curve
     from HU to 0..1, steep where windows overlap and never flat inside any of them:

@@ -31,9 +31,9 @@ class BrainMask(BasePairedTransformer):
     """Set everything outside the brain to NaN, in both planes.
 
     The brain is the soft tissue that bone surrounds in the CT (see
-    `ctmri_detect.imageops.brainmask.brain_mask`). Skull and scalp left in invite
-    shortcuts: the outline of the head alone tells much about who was injured. Needs the
-    raw CT, so it comes before `CTWindow`.
+    `ctmri_detect.imageops.brainmask.brain_mask`). Skull and scalp would invite shortcuts: the
+    outline of the head alone says much about who was injured. Needs the raw CT, so it comes before
+    `CTWindow`.
 
     Where no plausible brain is found (below the skull base), the head is kept, and where even
     that is empty, all that was observed; one warning names these samples. Where the skull was
@@ -51,8 +51,8 @@ class BrainMask(BasePairedTransformer):
     ct_units : {"hu", "uint8"}, default="hu"
         Units of the CT, see `ctmri_detect.ct_units`.
     dilation : int, default=0
-        Pixels by which the brain mask is grown. A few keep blood that lies against the
-        skull, and let bone in. Without meaning where the mask is not found in the CT.
+        Pixels by which the brain mask is grown. A few pixels keep blood that lies against the
+        skull, and also some bone. Not used where the mask is not found in the CT.
     source : {"auto", "ct", "mri", "observed"}, default="auto"
         Where the mask comes from. "auto": the CT, and the MRI where there is no CT. "ct" and
         "mri": that plane only; a sample without it keeps all that was observed, and is named
@@ -137,7 +137,7 @@ def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
 
     For brain masks that come with the data or from a segmentation tool. A Pipeline hands its
     steps nothing but X, so masks are set before it; not-observed pixels then go with X through
-    all steps. Tell `BrainMask` that there is nothing left to find:
+    all steps. Tell `BrainMask` to keep these masks:
     ``make_preprocessor().set_params(brainmask__source="observed")``.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Unpacking a zip archive that nobody vouches for."""
+"""Unpack a zip archive from a source that is not trusted."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def _is_folder(entry: zipfile.ZipInfo) -> bool:
 
 
 def _same(path: PurePosixPath) -> str:
-    """What a file system that folds case and composes accents makes of the path."""
+    """The path as a file system reads it that ignores case and composes accents."""
     return unicodedata.normalize("NFC", str(path)).casefold()
 
 
