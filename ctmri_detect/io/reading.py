@@ -22,7 +22,7 @@ from ctmri_detect.storage.pair_store import PairStore
 
 Files = list[tuple[str, str]]
 Shape = tuple[int, int]
-CTUnits = tuple[str | None, str]
+Judged = tuple[str | None, str]
 _BLOCK = 16  # pairs read at a time, by each job: what is in memory beside the result
 _ASPECT = 0.01  # two grids of one field of view: their sides' ratio differs by less
 
@@ -33,7 +33,7 @@ class ReadPair(NamedTuple):
     planes: NDArray[np.float32] | None
     grid: Shape
     scales: tuple[str, str]
-    units: CTUnits
+    units: Judged
     skipped: Skipped
 
 
@@ -58,7 +58,7 @@ class Collected(NamedTuple):
     rows: list[int]
     grids: list[Shape]
     scales: list[tuple[str, str]]
-    units: list[CTUnits]
+    units: list[Judged]
     skipped: Skipped
 
 
@@ -78,7 +78,7 @@ def collect(
     rows: list[int] = []
     grids: list[Shape] = []
     scales: list[tuple[str, str]] = []
-    units: list[CTUnits] = []
+    units: list[Judged] = []
     skipped: Skipped = []
     with store:
         for start, block in _blocks(folder, files, shape, n_jobs):

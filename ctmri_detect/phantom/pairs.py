@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_value, integer, number
 from ctmri_detect.io.loaded import loaded
-from ctmri_detect.phantom.options import check_fraction, make_setting
+from ctmri_detect.phantom.options import make_setting
 from ctmri_detect.phantom.subjects import (
     COLUMNS,
     give_out,
@@ -150,7 +150,7 @@ def make_phantom_pairs(
     """
     check_value("n_subjects", n_subjects, [integer(1)])
     check_value("slices_per_subject", slices_per_subject, [integer(1)])
-    check_fraction("anomalous_fraction", anomalous_fraction)
+    check_value("anomalous_fraction", anomalous_fraction, [number(0, 1)])
     if slice_spacing is not None:
         check_value("slice_spacing", slice_spacing, [number(above=0)])
     names = check_kinds(kinds)
