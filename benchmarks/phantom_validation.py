@@ -23,8 +23,9 @@ import pandas as pd
 from numpy.random import SeedSequence
 from phantom_pictures import gallery, histograms, side_by_side
 
+from ctmri_detect.ct_units import UINT8_TO_HU
 from ctmri_detect.datasets import load_pairs, make_phantom_pairs
-from ctmri_detect.imageops.brainmask import UINT8_TO_HU, brain_mask
+from ctmri_detect.imageops.brainmask import brain_mask
 from ctmri_detect.phantom.compose import Setting, cut, draw_person, render
 from ctmri_detect.synthesis.signals import make_protocol
 

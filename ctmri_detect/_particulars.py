@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.exceptions import InvalidPairsError
 
-CT_UNITS = ("hu", "uint8")
 _MOST_NAMED = 5
 
 

@@ -42,7 +42,8 @@ class Pairs:
     spacing : float, (row, column) or array of shape (n_samples, 2), default=None
         Distance of the pixels in mm.
     ct_units : {"hu", "uint8"}, default=None
-        Units of the CT; None where they are neither, as after a window.
+        Units of the CT, see `ctmri_detect.ct_units`; None where they are neither, as after a
+        window.
     modalities : sequence of str, default=None
         Names of the planes. None: two planes are CT and MRI.
     frame : DataFrame of n_samples rows, default=None
@@ -188,7 +189,7 @@ class Pairs:
 
     def _read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         ordered, inverse = np.unique(rows, return_inverse=True)  # h5py wants increasing rows
-        whole = len(ordered) == len(self._array) and isinstance(self._array, np.ndarray)
+        whole = len(ordered) == self._array.shape[0] and isinstance(self._array, np.ndarray)
         # too large for float32 becomes infinity, which detectors refuse; too small becomes 0
         with np.errstate(over="ignore", under="ignore"):
             found = self._array if whole else self._array[ordered]

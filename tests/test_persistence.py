@@ -349,7 +349,7 @@ def test_what_cannot_be_saved_says_so(path, tmp_path):
 
 def test_an_interrupted_save_leaves_the_older_file(atlas, monkeypatch):
     before = atlas.read_bytes()
-    monkeypatch.setattr("ctmri_detect.persistence._archive.os.replace", _raise)
+    monkeypatch.setattr("os.replace", _raise)
     with pytest.raises(KeyboardInterrupt):
         save(ThresholdDetector().fit(X), atlas)
     assert atlas.read_bytes() == before

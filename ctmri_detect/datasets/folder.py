@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ctmri_detect.datasets.folder_report import nothing_left, units_of, warn
+from ctmri_detect._parameters import SIZE, check_value, height_and_width
+from ctmri_detect.datasets.folder_findings import nothing_left, units_of, warn
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import Skipped
-from ctmri_detect.io.reading import Collected, Shape, collect
+from ctmri_detect.io.loaded import loaded
+from ctmri_detect.io.reading import Collected, collect
 from ctmri_detect.layouts.find import find_pairs
 from ctmri_detect.layouts.frames import left_over
 from ctmri_detect.layouts.label_rows import rows_of
 from ctmri_detect.layouts.labels import (
     CARRIED,
     carried,
+    labels_path,
     patients_from,
     read_labels,
     target_of,
 )
 from ctmri_detect.layouts.matching import NOT_CHOSEN
-from ctmri_detect.storage.known import known_pairs
-from ctmri_detect.storage.writer import check_target_path
+from ctmri_detect.storage.pair_store import PairStore
 
 
 def load_pairs(
@@ -43,14 +43,14 @@ def load_pairs(
 ) -> Bunch:
     r"""Load CT-MRI pairs of slices from a folder, whatever its layout.
 
-    `find_pairs` tells which file goes with which: ``CT/`` and ``MRI/`` with equal names, names
-    that hold ``ct`` or ``mri``, and more. That equal names mean the same patient, level and
-    grid is taken on trust: see `check_pairing`. A file that can't be used is listed in
-    `skipped` with the reason, a warning says how many, and the rest is loaded.
+    `find_pairs` tells which file goes with which: ``CT/`` and ``MRI/`` with equal names, names that
+    hold ``ct`` or ``mri``, and more. It is not checked that equal names mean the same patient,
+    level and grid: see `check_pairing`. A file that can't be used is listed in `skipped` with the
+    reason, a warning says how many, and the rest is loaded.
 
-    When it fails: the units of CT with more than 8 bits are judged from their values; a window
-    that was exported with more bits and never reaches its end passes as Hounsfield units. A slice
-    cut out of a DICOM series as PNG has lost its spacing. NIfTI and DICOM are for
+    When it fails: the units of CT with more than 8 bits are judged from their values; a window that
+    was exported with more bits and does not use its whole range is taken for Hounsfield units. A
+    slice cut out of a DICOM series as PNG has lost its spacing. NIfTI and DICOM are for
     `load_volume_pairs`.
 
     Parameters
@@ -60,7 +60,7 @@ def load_pairs(
         A column of the labels file, or else a regular expression that is searched for in each
         file's name, then in its path relative to `folder`: its first group, or the whole match,
         names the patient. None: the folders do, where they are a patient's (``patient01/``,
-        ``sub-01/``; see `find_pairs`); the beginning of a file's name is not trusted alone.
+        ``sub-01/``; see `find_pairs`); the beginning of a file's name alone is not enough.
         Where nothing tells, `groups` is None: detectors and splitters then don't know which
         slices belong to one patient, contiguous rows stand for patients in `fit`, and no
         held-out figure can be trusted.
@@ -129,11 +129,11 @@ def load_pairs(
     ((3, 2, 8, 8), ['p1', 'p1', 'p2'], [2, 10, 1])
     """
     folder = Path(folder)
-    shape = _shape(size)
-    cache = None if cache is None else check_target_path(cache)
+    check_value("size", size, [*SIZE, None])
+    store = PairStore(cache)
     table, column = None, None
     if labels is not None:
-        table, column = read_labels(_labels_path(folder, labels), patient)
+        table, column = read_labels(labels_path(folder, labels), patient)
     found = find_pairs(
         folder, patient=None if column else patient, sequence=sequence, ct=ct, mri=mri
     )
@@ -149,44 +149,26 @@ def load_pairs(
     # what is wrong with the labels is said before an image is read
     target = None if rows is None else target_of(rows)
     files = list(zip(pairs["ct"], pairs["mri"], strict=True))
-    read = collect(folder, files, shape, cache, n_jobs)
+    read = collect(folder, files, None if size is None else height_and_width(size), store, n_jobs)
     if not isinstance(read, Collected):
         raise DataLoadingError(nothing_left(folder, found, skipped + read))
     skipped += read.skipped
     frame = _frame(pairs.iloc[read.rows], None if rows is None else rows.iloc[read.rows], column)
     unpaired = found.attrs["layout"] == "cyclegan"
     warn(folder, skipped, frame, read, unpaired)
-    groups = None if frame["patient"].isna().any() else frame["patient"].to_numpy(dtype=str)
-    units, scale = units_of(read), np.divide(read.grids, read.data.shape[2:])
-    return Bunch(
-        data=known_pairs(read.data, frame, groups=groups, ct_units=units, scale=scale),
-        target=None if target is None else target[read.rows],
-        masks=None,
-        groups=groups,
-        frame=frame,
+    return loaded(
+        read.data,
+        frame,
+        ct_units=units_of(read),
         paired=None,
-        ct_units=units,
         skipped=skipped,
-        DESCR=(
+        description=(
             f"{len(frame)} CT-MRI pairs from the folder {folder.resolve().name}, paired by name "
             f"(layout: {found.attrs['layout']}). {' '.join(found.attrs['notes'])}"
         ).rstrip(),
+        target=None if target is None else target[read.rows],
+        scale=np.divide(read.grids, read.data.shape[2:]),
     )
-
-
-def _shape(size: int | tuple[int, int] | None) -> Shape | None:
-    if size is None:
-        return None
-    both: Any = (size, size) if isinstance(size, Integral) else size
-    right = isinstance(both, tuple | list) and len(both) == 2
-    if not right or not all(isinstance(s, Integral) and int(s) > 0 for s in both):
-        raise ValueError(f"size is {size!r}; expected a positive int or (height, width).")
-    return int(both[0]), int(both[1])
-
-
-def _labels_path(folder: Path, labels: str | Path) -> Path:
-    path = Path(labels)
-    return folder / path if not path.exists() and (folder / path).exists() else path
 
 
 def _refuse_volumes(found: pd.DataFrame, folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Mapping
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +15,24 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
-from ctmri_detect.datasets.volume_cases import Case, Choice, list_cases
-from ctmri_detect.datasets.volume_report import (
+from ctmri_detect._parameters import SIZE, check_value, height_and_width, number
+from ctmri_detect.datasets.volume_findings import (
     Used,
     describe,
     findings,
     left_out,
     units_of,
 )
-from ctmri_detect.datasets.volume_slices import Cut, cut_case
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import first_reasons
+from ctmri_detect.io.loaded import loaded
+from ctmri_detect.io.volumes.cut import Cut, cut_volumes
 from ctmri_detect.io.volumes.dicom_headers import Skipped
+from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.places import say
 from ctmri_detect.io.volumes.pseudonym import check_key
-from ctmri_detect.storage.known import known_pairs
-from ctmri_detect.storage.slice_store import SliceStore
+from ctmri_detect.layouts.volume_pairs import Choice, Wanted, list_volume_pairs
+from ctmri_detect.storage.pair_store import PairStore
 
 COLUMNS = ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind"]
 
@@ -143,102 +145,97 @@ def load_volume_pairs(
     >>> ct = np.full((64, 64, 4), -1000, dtype=np.int16)
     >>> ct[8:56, 8:56] = 35
     >>> with tempfile.TemporaryDirectory() as name:
-    ...     for case in ("1BA001", "1BA002"):
-    ...         (Path(name) / case).mkdir()
+    ...     for patient in ("1BA001", "1BA002"):
+    ...         (Path(name) / patient).mkdir()
     ...         for file, values in (("ct", ct), ("mr", ct + 1000)):
     ...             image = nib.Nifti1Image(values, np.diag([1, 1, 2.5, 1]))
-    ...             nib.save(image, Path(name) / case / f"{file}.nii.gz")
+    ...             nib.save(image, Path(name) / patient / f"{file}.nii.gz")
     ...     pairs = load_volume_pairs(name, size=32)
     >>> pairs.data.shape, pairs.ct_units, sorted(set(pairs.groups.tolist()))
     ((8, 2, 32, 32), 'hu', ['1BA001', '1BA002'])
     """
     check_key(key)
-    cut = Cut(_check_spacing(slice_spacing), _check_size(size), bool(skip_empty))
+    check_value("slice_spacing", slice_spacing, [number(above=0, below=1000), None])
+    check_value("size", size, [*SIZE, None])
+    shape = None if size is None else height_and_width(size)
+    cut = Cut(slice_spacing, shape, bool(skip_empty))
     series = {"ct": _check_series(ct_series, "ct_series")}
     series["mri"] = _check_series(mri_series, "mri_series")
-    store = SliceStore(cache)
-    cases, skipped = list_cases(
-        Path(folder), patient=patient, sequence=sequence, series=series, key=key
-    )
+    store = PairStore(cache)
+    pairs, skipped = list_volume_pairs(Path(folder), Wanted(patient, sequence, series, key))
     with store:
-        rows, lesions, used, empty = _cut_all(cases, cut, store, skipped)
+        rows, lesions, used, empty = _cut_all(pairs, cut, store, skipped)
         if not rows:
             raise DataLoadingError(
-                f"No pair of volumes is left of {len(cases)}; {len(skipped)} entries were "
+                f"No pair of volumes is left of {len(pairs)}; {len(skipped)} entries were "
                 f"skipped{first_reasons(skipped)}."
             )
     frame = pd.DataFrame(rows, columns=[*COLUMNS, "z_mm"]).astype({"slice": "Int64"})
     places = pd.DataFrame({"volume": frame["ct"], "z_mm": frame.pop("z_mm")})
     for text, kind in findings(used, skipped, frame):
         warnings.warn(text, kind, stacklevel=2)
-    groups = frame["patient"].to_numpy(dtype=str) if frame["patient"].notna().all() else None
-    units = units_of(used)
     segmented = [lesion for lesion in lesions if lesion is not None]
     masks = np.stack(segmented) if len(segmented) == len(lesions) else None
-    return Bunch(
-        data=known_pairs(store.data(), frame, groups=groups, ct_units=units, places=places),
+    return loaded(
+        store.data(),
+        frame,
+        ct_units=units_of(used),
+        paired=None,
+        skipped=skipped,
+        description=describe(rows, used, empty, slice_spacing),
         target=None if masks is None else np.where(masks.any(axis=(1, 2)), -1, 1),
         masks=masks,
-        groups=groups,
-        frame=frame,
-        paired=None,
-        ct_units=units,
-        skipped=skipped,
-        DESCR=describe(rows, used, empty, slice_spacing),
+        places=places,
     )
 
 
 @with_default_floats
 def _cut_all(
-    cases: list[Case], cut: Cut, store: SliceStore, skipped: Skipped
+    pairs: list[VolumePair], cut: Cut, store: PairStore, skipped: Skipped
 ) -> tuple[list[list[Any]], list[NDArray[np.bool_] | None], Used, Counter[str]]:
-    """Rows of the frame, lesions, cases that gave any (with the CT's units), empty slices."""
+    """Rows of the frame, lesions, the pairs of volumes that gave any, empty slices."""
     rows: list[list[Any]] = []
     lesions: list[NDArray[np.bool_] | None] = []
     used: Used = []
     empty: Counter[str] = Counter()
-    for case in cases:
+    for pair in pairs:
         before = len(rows)
         left: Counter[str] = Counter()
         try:
-            slices = cut_case(case, cut)
+            slices = cut_volumes(pair, cut)
             for one in slices:
                 if one.empty:
                     left[one.empty] += 1
                     continue
-                store.append(one.pair, case.ct)
+                _check_alike(one.pair.shape, store.shape, pair.ct, used)
+                store.append(one.pair[None])
                 lesions.append(one.lesion)
-                place = [one.index, one.spacing, case.sequence, None, one.z_mm]
-                rows.append([case.ct, case.mri, case.patient, *place])
+                place = [one.index, one.spacing, pair.sequence, None, one.z_mm]
+                rows.append([pair.ct, pair.mri, pair.patient, *place])
         except DataLoadingError as error:
-            skipped.append((case.ct, str(error)))
+            skipped.append((pair.ct, str(error)))
             continue
         if len(rows) == before:
             why = f" {say(slices.doubts)}" if slices.doubts else ""
-            skipped.append((case.ct, f"no slice shows the head in both: do the two overlap?{why}"))
+            skipped.append((pair.ct, f"no slice shows the head in both: do the two overlap?{why}"))
         else:
-            used.append((case, slices))
-            skipped += left_out(case, left, len(rows) - before + left.total())
+            used.append((pair, slices))
+            skipped += left_out(pair, left, len(rows) - before + left.total())
         empty += left
     return rows, lesions, used, empty
 
 
-def _check_spacing(value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1000:
-        raise ValueError(f"slice_spacing is {value!r}; expected millimetres above 0, or None.")
-    return float(value)
-
-
-def _check_size(size: Any) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    both = (size, size) if isinstance(size, Integral) else size
-    right = isinstance(both, tuple | list) and len(both) == 2
-    if not right or not all(isinstance(s, Integral) and int(s) > 0 for s in both):
-        raise ValueError(f"size is {size!r}; expected a positive int or (height, width).")
-    return int(both[0]), int(both[1])
+def _check_alike(
+    shape: tuple[int, ...], first: tuple[int, ...] | None, name: str, used: Used
+) -> None:
+    """Refuse slices of another size than the first."""
+    if first in (None, shape):
+        return
+    sizes = [f"{height}x{width}" for _, height, width in (first or (), shape)]
+    raise ValueError(
+        f"The volumes differ in size: {used[0][0].ct} is {sizes[0]}, {name} is {sizes[1]}. "
+        "Expected one size; pass size=, such as size=256, to scale all."
+    )
 
 
 def _check_series(choice: Any, name: str) -> Choice:

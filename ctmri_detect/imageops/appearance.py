@@ -1,4 +1,4 @@
-"""What an image looks like, whatever is said about it: inverted, an 8-bit window, without skull."""
+"""What the values of an image show: that it is inverted, an 8-bit window, or without skull."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctmri_detect.imageops.brainmask import BONE_HU, UINT8_TO_HU, CTUnits
+from ctmri_detect.ct_units import UINT8_TO_HU, CTUnits
+from ctmri_detect.imageops.brainmask import BONE_HU
 
 _LOOKED_AT = 128  # pixels a side that are enough for a look
 _NEAR = 0.1  # of the range of values: what is as bright as the brightest

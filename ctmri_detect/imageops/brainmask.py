@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
+from ctmri_detect.ct_units import UINT8_TO_HU, CTUnits, check_ct_units
 from ctmri_detect.imageops.morphology import components, enclosure, morph, px, restore, shrink
-
-CTUnits = Literal["hu", "uint8"]
-
-UINT8_TO_HU = 80.0 / 255.0
-"""An exported brain window (width 80, level 40) shows 0..80 HU as 0..255."""
 
 BONE_HU = {"hu": 100.0, "uint8": 250 * UINT8_TO_HU}
 """Bone begins here; in the 8-bit window it is what saturates (JPEG blurs 255 a little)."""
@@ -54,9 +48,9 @@ def brain_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bo
     Parameters
     ----------
     ct : array of shape (height, width)
-        Hounsfield units, or an 8-bit brain window (W80 L40), see `units`. NaN counts as
-        air.
+        NaN counts as air.
     units : {"hu", "uint8"}, default="hu"
+        See `ctmri_detect.ct_units`.
 
     Returns
     -------
@@ -169,11 +163,7 @@ def _prepare(
     ct: NDArray[np.floating], units: CTUnits
 ) -> tuple[NDArray[np.float32], tuple[int, int]]:
     """The slice in HU, gaps as air, at most `WORKING_SIZE` large; and its own shape."""
-    if units not in BONE_HU:
-        raise ValueError(
-            f"units is {units!r}; expected 'hu' (Hounsfield units) or 'uint8' (an exported "
-            "brain window, 0 to 255)."
-        )
+    check_ct_units(units, "units")
     image = np.asarray(ct, dtype=np.float32)
     if units == "uint8":
         image = image * np.float32(UINT8_TO_HU)

@@ -1,4 +1,4 @@
-"""Masks on a coarser grid, on which no lesion is lost."""
+"""Masks on a coarser grid; no lesion is lost."""
 
 from __future__ import annotations
 

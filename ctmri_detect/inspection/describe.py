@@ -1,4 +1,4 @@
-"""Looking a folder of CT and MRI over before any model does."""
+"""Describe a folder of CT and MRI before a model is trained on it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from PIL import Image
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.appearance import is_inverted
-from ctmri_detect.imageops.ct_units import ct_units_of
+from ctmri_detect.imageops.ct_values import ct_units_of
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.io.formats import with_colour
 from ctmri_detect.io.images import read_grey
@@ -106,7 +106,7 @@ def file_format(name: str) -> str:
 def background(image: NDArray[Any]) -> NDArray[np.bool_]:
     """Pixels that show nothing: air in HU, the darkest 5 % of the range in other units, NaN.
 
-    HU are known by values below -900, which only air has.
+    The image is taken to be in HU where a value is below -900, which only air has.
     """
     seen = image[np.isfinite(image)]
     if not seen.size:

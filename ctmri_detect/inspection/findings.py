@@ -121,7 +121,7 @@ def _leaks(found: Bunch) -> Iterator[Finding]:
         (
             table[table["splits"] != ""],
             "in different splits",
-            "Test figures on them flatter; split again by patient.",
+            "Results on the test set are then too good; split again by patient.",
         ),
         (
             table[table["same_patient"].eq(False) & (table["splits"] == "")],

@@ -109,7 +109,7 @@ def _diverging(difference: Plane) -> panels.RGB:
 
 
 def moved_panel(ct: Plane, mri: Plane, units: Any, name: str) -> Panel:
-    """The MRI with the outline of the CT's head drawn on it: where they part, they don't fit."""
+    """The MRI with the outline of the CT's head: where the two differ, they don't fit."""
     known = units if isinstance(units, str) else None
     head = (grey(ct, *ct_range(ct, known)) > 0.15).astype(np.uint8)
     contours, _ = cv2.findContours(head, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

@@ -26,7 +26,7 @@ _SIDE = 256
 _MOST = 128  # pairs: 64 MiB, and a second or ten for the shifts
 _LEVELS = (0.3, 0.7)  # of a volume's height: brain, above the teeth and below the vertex
 
-Image = NDArray[np.float32]
+Floats = NDArray[np.float32]
 
 
 @with_default_floats
@@ -47,7 +47,7 @@ def check_sample(folder: Path, pairs: pd.DataFrame, random_state: Any) -> Bunch 
     per_row = max(1, min(8, _MOST // len(rows))) if volumes else 1
     few = _MOST // per_row
     chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(few, len(rows))).astype(int))]
-    images: list[Image] = []
+    images: list[Floats] = []
     facts: list[dict[str, Any]] = []
     for row in chosen.itertuples():
         try:
@@ -63,7 +63,7 @@ def check_sample(folder: Path, pairs: pd.DataFrame, random_state: Any) -> Bunch 
     return _asked(np.stack(images), pd.DataFrame(facts), "mm" if volumes else "px", random_state)
 
 
-def _asked(X: Image, facts: pd.DataFrame, unit: str, random_state: Any) -> Bunch:
+def _asked(X: Floats, facts: pd.DataFrame, unit: str, random_state: Any) -> Bunch:
     groups = facts["patient"].to_numpy() if facts["patient"].notna().all() else None
     result = check_pairing(X, groups=groups, random_state=random_state)
     table = facts[["ct", "mri", "place"]].assign(nmi=result.pairs["nmi"].to_numpy())
@@ -78,14 +78,14 @@ def _asked(X: Image, facts: pd.DataFrame, unit: str, random_state: Any) -> Bunch
     return result
 
 
-def _one_slice(folder: Path, ct: str, mri: str, most: int) -> list[tuple[Image, Any, float]]:
+def _one_slice(folder: Path, ct: str, mri: str, most: int) -> list[tuple[Floats, Any, float]]:
     planes = slice_pair(folder, ct, mri)
     height, width = planes[0].shape
     pair = np.stack([resize_observed(plane, (_SIDE, _SIDE)) for plane in planes])
     return [(pair, (height / _SIDE, width / _SIDE), np.nan)]
 
 
-def _volume_slices(folder: Path, ct: str, mri: str, most: int) -> list[tuple[Image, Any, float]]:
+def _volume_slices(folder: Path, ct: str, mri: str, most: int) -> list[tuple[Floats, Any, float]]:
     levels = np.linspace(*_LEVELS, most)
     found = volume_pair(folder, ct, mri, levels, (_SIDE, _SIDE))
     return [(pair, (mm, mm), level) for level, pair, mm in found]

@@ -38,7 +38,7 @@ def samples(found: Bunch, folder: Path) -> Part | None:
     if kind == "volumes":
         return _volume_samples(folder, files, pairs)
     if pairs.empty or apart(found):
-        cases = []
+        examples = []
         for modality, rows in files.groupby("modality", sort=False):
             chosen = spread_rows(rows, 6)
             shown = [
@@ -47,15 +47,15 @@ def samples(found: Bunch, folder: Path) -> Part | None:
                 )
                 for row in chosen.itertuples()
             ]  # fmt: skip
-            cases.append({"heading": f"{modality}", "text": "", "panels": shown})
+            examples.append({"heading": f"{modality}", "text": "", "panels": shown})
         text = "Taken evenly from the whole. Images above each other do not belong together."
-        return {"text": text, "cases": cases, "kind": "even"}
-    cases = [
-        case
+        return {"text": text, "examples": examples, "kind": "even"}
+    examples = [
+        example
         for row in spread_rows(pairs, 6).itertuples()
-        for case in _pair_case(folder, row, units[row.ct])
+        for example in _pair_example(folder, row, units[row.ct])
     ]
-    return {"text": _OVERLAYS, "cases": cases, "kind": "four"}
+    return {"text": _OVERLAYS, "examples": examples, "kind": "four"}
 
 
 _OVERLAYS = (
@@ -68,7 +68,7 @@ _OVERLAYS = (
 
 def _volume_samples(folder: Path, files: pd.DataFrame, pairs: pd.DataFrame) -> Part:
     rows = files.set_index("file")
-    cases = []
+    examples = []
     names = [n for row in spread_rows(pairs, 2).itertuples() for n in (row.ct, row.mri)]
     names = names or [row.file for row in spread_rows(files, 2).itertuples()]
     for name in names:
@@ -76,24 +76,28 @@ def _volume_samples(folder: Path, files: pd.DataFrame, pairs: pd.DataFrame) -> P
         volume = images.read_volume(folder / name)
         shown = images.volume_views(volume, row["modality"], row["units"])
         text = f"{by((row['width'], row['height'], row['depth']))} voxels of {row['spacing']} mm."
-        cases.append({"heading": f"{row['modality']}: {name}", "text": text, "panels": shown})
+        examples.append({"heading": f"{row['modality']}: {name}", "text": text, "panels": shown})
     for row in spread_rows(pairs, 2).itertuples():
-        cases += _pair_case(folder, row, rows.loc[row.ct, "units"])
+        examples += _pair_example(folder, row, rows.loc[row.ct, "units"])
     text = (
         "Patient's right is on the left of axial and coronal slices, as radiologists look at them."
     )
-    return {"text": text, "cases": cases, "kind": "four even"}
+    return {"text": text, "examples": examples, "kind": "four even"}
 
 
-def _pair_case(folder: Path, row: Any, units: Any) -> list[Part]:
-    """One case; none where the MRI of a volume ends below its middle."""
+def _planes(ct: Any, mri: Any, units: Any) -> list[Part]:
+    """Both images of a pair, each by itself."""
+    return [images.panel(ct, "CT", units, "CT", ""), images.panel(mri, "MRI", None, "MRI", "")]
+
+
+def _pair_example(folder: Path, row: Any, units: Any) -> list[Part]:
+    """One example; none where the MRI of a volume ends below its middle."""
     pair = images.read_pair(folder, row.ct, row.mri)
     if pair is None:
         return []
     (ct, mri), name = pair, PurePosixPath(row.ct).name
     shown = [
-        images.panel(ct, "CT", units, "CT", ""),
-        images.panel(mri, "MRI", None, "MRI", ""),
+        *_planes(ct, mri, units),
         *images.overlays(ct, mri, units, name),
     ]
     return [{"heading": _heading(row), "text": "", "panels": shown}]
@@ -140,23 +144,22 @@ def registration(found: Bunch, folder: Path) -> Part | None:
             "say), can be misjudged: look at the outlines."
         )
     units = found.files.set_index("file")["units"]
-    cases = [
-        case
+    examples = [
+        example
         for row in bad.head(_MOST_BAD).itertuples()
-        for case in _moved_case(folder, row, units[row.ct], unit)
+        for example in _moved_example(folder, row, units[row.ct], unit)
     ]
-    return {"text": text, "cases": cases}
+    return {"text": text, "examples": examples}
 
 
-def _moved_case(folder: Path, row: Any, ct_units: Any, unit: str) -> list[Part]:
+def _moved_example(folder: Path, row: Any, ct_units: Any, unit: str) -> list[Part]:
     level = 0.5 if np.isnan(row.place) else row.place
     pair = images.read_pair(folder, row.ct, row.mri, level)
     if pair is None:
         return []
     (ct, mri), name = pair, PurePosixPath(row.ct).name
     shown = [
-        images.panel(ct, "CT", ct_units, "CT", ""),
-        images.panel(mri, "MRI", None, "MRI", ""),
+        *_planes(ct, mri, ct_units),
         images.overlays(ct, mri, ct_units, name)[0],
         images.moved_panel(ct, mri, ct_units, name),
     ]
@@ -167,12 +170,12 @@ def _moved_case(folder: Path, row: Any, ct_units: Any, unit: str) -> list[Part]:
 
 
 def duplicates(found: Bunch, folder: Path) -> Part | None:
-    """All in a table, the gravest as pictures."""
+    """All duplicates in a table, the most serious ones as pictures."""
     table = found.duplicates
     if table.empty:
         return None
     units = found.files.set_index("file")["units"]
-    rows, cases = [], []
+    rows, examples = [], []
     for row in table.head(MOST_ROWS).itertuples():
         same = {True: "same", False: "different"}.get(row.same_patient, "not known")
         facts = [row.kind, f"{row.correlation:.3f}", same, row.splits or "-"]
@@ -186,7 +189,7 @@ def duplicates(found: Bunch, folder: Path) -> Part | None:
         ]  # fmt: skip
         where = f", in {row.splits.replace(', ', ' and ')}" if row.splits else ""
         heading = f"{'Equal pixels' if row.kind == 'exact' else 'Nearly the same'}{where}"
-        cases.append({"heading": heading, "text": "", "panels": shown})
+        examples.append({"heading": heading, "text": "", "panels": shown})
     headings = ["File", "Other file", "Modality", "Kind", "Correlation", "Patient", "Splits"]
     caption = "Across splits or patients first."
     if len(table) > MOST_ROWS:
@@ -196,7 +199,7 @@ def duplicates(found: Bunch, folder: Path) -> Part | None:
         "in training and in test makes every figure look better than it is."
     )
     parts = {"headings": headings, "rows": rows, "caption": caption}
-    return {"text": text, "table": parts, "cases": cases}
+    return {"text": text, "table": parts, "examples": examples}
 
 
 def _heading(row: Any) -> str:

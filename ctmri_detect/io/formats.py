@@ -1,4 +1,4 @@
-"""The readers behind `read_grey`: Pillow for pictures, numpy for .npy; TIFF is next door.
+"""The readers behind `read_grey`: Pillow for pictures, numpy for .npy; for TIFF see `tiff`.
 
 Each format has two functions: the size from the header, without decoding, and the pixels.
 """
@@ -156,7 +156,7 @@ _NPY_REASONS = {
 
 
 def _map_npy(path: Path) -> NDArray[Any]:
-    """The array of a .npy file, unread: objects and a header that promises too much fail here."""
+    """The array of a .npy file, not read yet. Python objects and cut-off files are refused."""
     try:
         with np.errstate(over="raise"):  # sides whose product no number holds
             mapped = np.lib.format.open_memmap(path, mode="r")

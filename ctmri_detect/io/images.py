@@ -1,4 +1,4 @@
-"""Reading one grey image, and refusing what is none."""
+"""Read one grey image; refuse files that are not one."""
 
 from __future__ import annotations
 

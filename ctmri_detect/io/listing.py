@@ -53,7 +53,7 @@ class _Place:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether it is a folder; what lies where one may not go is none."""
+    """Whether it is a folder that may be read."""
     try:
         return path.is_dir()
     except OSError:
@@ -63,9 +63,8 @@ def is_folder(path: Path) -> bool:
 def scan(folder: Path) -> Listing:
     """List a folder and all below it; hidden files and those of file managers are left out.
 
-    Links are followed, but never back to a folder that they lie in, and inside of what a link
-    led to only to folders that were not listed yet: folders that hold links to one another have
-    more paths than anybody can list.
+    Links are followed, but never back to a folder that they lie in. Below a link each folder is
+    listed once: folders with links to one another would give endless paths.
 
     Raises
     ------

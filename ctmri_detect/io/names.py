@@ -82,10 +82,10 @@ class Words:
         return tuple(word for word in self.rest if word not in FILLERS)
 
     def of(self, modality: str) -> tuple[str, ...]:
-        """The words that an image of this modality is told by.
+        """The words that tell one image of this modality from another.
 
-        Those for its modality are left out. One for the other modality is a part of the name,
-        with the number at it: the ``PD01`` in the name of a CT is a patient.
+        Words for its own modality are left out. A word for the other modality belongs to the name,
+        together with its number: the ``PD01`` in the name of a CT is a patient.
         """
         own = {"", "mask", "ct"} if modality == "ct" else {"", "mask", "mri", "sequence", "agent"}
         words: list[str] = []

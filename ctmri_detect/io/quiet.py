@@ -12,9 +12,10 @@ _turn = threading.Lock()
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """No warning gets out: what matters of the damage is an error of ours.
+    """Silence warnings; damage that matters is raised as an error of this library.
 
-    Python silences the whole process and not one thread, so threads take turns; keep it short.
+    Python can silence only the whole process, not one thread, so threads take turns: keep the block
+    short.
     """
     with _turn, warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,27 +13,27 @@ from numpy.typing import NDArray
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.imageops.ct_units import ct_units_of
+from ctmri_detect.imageops.ct_values import ct_units_of
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.io.images import read_grey, read_size
 from ctmri_detect.io.listing import Skipped
 from ctmri_detect.io.scales import EIGHT_BIT, scale_of
-from ctmri_detect.storage.writer import PairWriter
+from ctmri_detect.storage.pair_store import PairStore
 
 Files = list[tuple[str, str]]
 Shape = tuple[int, int]
-CTUnits = tuple[str | None, str]
+Judged = tuple[str | None, str]
 _BLOCK = 16  # pairs read at a time, by each job: what is in memory beside the result
 _ASPECT = 0.01  # two grids of one field of view: their sides' ratio differs by less
 
 
 class ReadPair(NamedTuple):
-    """One pair as read: None where it can't be used, for the reasons given."""
+    """One pair as read; `planes` is None where it can't be used, and `skipped` says why."""
 
     planes: NDArray[np.float32] | None
     grid: Shape
     scales: tuple[str, str]
-    units: CTUnits
+    units: Judged
     skipped: Skipped
 
 
@@ -59,15 +58,15 @@ class Collected(NamedTuple):
     rows: list[int]
     grids: list[Shape]
     scales: list[tuple[str, str]]
-    units: list[CTUnits]
+    units: list[Judged]
     skipped: Skipped
 
 
 @with_default_floats
 def collect(
-    folder: Path, files: Files, shape: Shape | None, cache: Path | None, n_jobs: int | None
+    folder: Path, files: Files, shape: Shape | None, store: PairStore, n_jobs: int | None
 ) -> Collected | Skipped:
-    """Read pairs in blocks into an array or, where `cache` is given, a memmap.
+    """Read pairs in blocks into a store.
 
     Returns what was skipped alone where nothing is left.
 
@@ -79,10 +78,9 @@ def collect(
     rows: list[int] = []
     grids: list[Shape] = []
     scales: list[tuple[str, str]] = []
-    units: list[CTUnits] = []
+    units: list[Judged] = []
     skipped: Skipped = []
-    with ExitStack() as stack:
-        target: _Memory | PairWriter | None = None
+    with store:
         for start, block in _blocks(folder, files, shape, n_jobs):
             good = []
             for row, read in enumerate(block, start):
@@ -98,32 +96,9 @@ def collect(
                 grids.append(read.grid)
                 scales.append(read.scales)
                 units.append(read.units)
-            if not good:
-                continue
-            if target is None and cache is None:
-                target = _Memory(len(files), np.shape(good[0]))
-            elif target is None and cache is not None:
-                target = stack.enter_context(PairWriter(cache, shape=np.shape(good[0])))
-            assert target is not None
-            target.append(np.stack(good))
-    if target is None:
-        return skipped
-    return Collected(target.open(), rows, grids, scales, units, skipped)
-
-
-class _Memory:
-    """Pairs in memory; rows that are never written take no memory."""
-
-    def __init__(self, most: int, shape: tuple[int, ...]) -> None:
-        self.data = np.empty((most, *shape), dtype=np.float32)
-        self.n_samples = 0
-
-    def append(self, block: NDArray[np.float32]) -> None:
-        self.data[self.n_samples : self.n_samples + len(block)] = block
-        self.n_samples += len(block)
-
-    def open(self) -> NDArray[np.float32]:
-        return self.data[: self.n_samples]
+            if good:
+                store.append(np.stack(good))
+    return Collected(store.data(), rows, grids, scales, units, skipped) if rows else skipped
 
 
 def _blocks(
@@ -163,7 +138,7 @@ def _unread(skipped: Skipped) -> ReadPair:
 
 
 def _same_field(ct: tuple[int, ...], mri: tuple[int, ...], shape: Shape | None) -> bool:
-    """Whether the two can be one grid: equal sizes, or sizes of one form that get one size."""
+    """Whether the sizes fit: equal, or of one aspect ratio where both are resized."""
     if ct == mri or shape is None:
         return ct == mri
     return abs(ct[0] * mri[1] / (ct[1] * mri[0]) - 1) < _ASPECT

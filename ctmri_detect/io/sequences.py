@@ -128,7 +128,7 @@ def known_sequence(sequence: str | None) -> str | None:
     Raises
     ------
     ValueError
-        For a word that means none.
+        For a word that names no sequence.
     """
     if sequence is None:
         return None

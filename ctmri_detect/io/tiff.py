@@ -59,7 +59,7 @@ def _page(tiff: TiffFile) -> TiffPage:
 
 
 def _slices_behind_one_header(tiff: TiffFile) -> int:
-    """How many images a file says that follow its one header, as ImageJ writes large stacks.
+    """How many images follow the one header, as the file says; ImageJ writes large stacks so.
 
     An OME-TIFF isn't asked: its text may tell of slices that lie in other files.
     """
@@ -107,7 +107,7 @@ def _grey(image: NDArray[Any], page: TiffPage) -> NDArray[Any]:
 
 
 def _white_is_zero(image: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Turned round, so that white has the largest number.
+    """Inverted, so that white has the largest number.
 
     Where no number is the largest, signs change: floats, and signed integers (less one).
     """

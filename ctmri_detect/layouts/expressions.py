@@ -24,7 +24,7 @@ class Rules(NamedTuple):
 
 
 def matched(text: str, rules: Rules) -> str | None:
-    """The modality that an expression tells, of a path.
+    """The modality of a path, as an expression tells it.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from ctmri_detect.io.volumes.volume_files import VOLUME_SUFFIXES, without_voxel_
 from ctmri_detect.io.words import canonical
 from ctmri_detect.layouts.expressions import Rules
 from ctmri_detect.layouts.frames import dicom_frame, pairs_frame
-from ctmri_detect.layouts.layouts import Image, Sorted, sort_files
+from ctmri_detect.layouts.layouts import ImageFile, Sorted, sort_files
 from ctmri_detect.layouts.matching import Matched, match
 from ctmri_detect.layouts.patients import by_rule, find_patients
 
@@ -162,7 +162,7 @@ def _check_found(found: Sorted, folder: Path, rules: Rules) -> None:
     )
 
 
-def _of_one_kind(found: Sorted) -> list[Image]:
+def _of_one_kind(found: Sorted) -> list[ImageFile]:
     """Slices or volumes: the kind that has both modalities.
 
     Raises
@@ -195,7 +195,7 @@ def _of_one_kind(found: Sorted) -> list[Image]:
 
 
 def _part_patients(matched: Matched, rules: Rules) -> None:
-    """Take pairs apart whose two files belong to different patients, as `patient` has it."""
+    """Separate pairs whose files belong to different patients, as `patient` finds them."""
     if rules.patient is None:
         return
     kept = []

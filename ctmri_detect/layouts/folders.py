@@ -46,7 +46,7 @@ class _Folder:
 
     @property
     def alike(self) -> str:
-        """What folders beside each other share where one being a name makes all names."""
+        """What neighbouring folders share: where one is a patient's or visit's name, all are."""
         return "number" if self.numbered else self.rest.casefold()
 
     @property
@@ -163,7 +163,7 @@ class Folders:
 
 
 def _modality(saying: list[Words]) -> tuple[str | None, bool]:
-    """CT or MRI alone goes before a sequence alone, and that before a word in a longer name."""
+    """How much a name tells: CT or MRI alone most, then a sequence alone, then a word in it."""
     ranked = sorted(saying, key=lambda words: (not words.is_modality, not words.explicit))
     return (ranked[0].modality, ranked[0].is_modality) if ranked else (None, False)
 

@@ -12,7 +12,7 @@ from ctmri_detect.io.listing import Skipped
 from ctmri_detect.io.names import natural, numbers
 from ctmri_detect.io.words import canonical
 from ctmri_detect.layouts.folders import Folders, is_split, told_alone
-from ctmri_detect.layouts.layouts import Image, Sorted
+from ctmri_detect.layouts.layouts import ImageFile, Sorted
 from ctmri_detect.layouts.matching import Matched
 from ctmri_detect.layouts.patients import Patients
 
@@ -21,7 +21,7 @@ _MAX_DIGITS = 18  # more don't fit int64; they are part of a UID, no slice numbe
 
 
 def pairs_frame(
-    images: list[Image], matched: Matched, found: Sorted, broken: Skipped, patients: Patients
+    images: list[ImageFile], matched: Matched, found: Sorted, broken: Skipped, patients: Patients
 ) -> pd.DataFrame:
     """The frame that `find_pairs` returns, of images."""
     rows: list[tuple[Any, ...]] = []
@@ -54,7 +54,7 @@ def _sides(path: str, modality: str | None) -> tuple[str | None, str | None]:
 
 
 def _row(
-    ct: str | None, mri: str | None, patient: str | None, image: Image, seq: Any, status: str
+    ct: str | None, mri: str | None, patient: str | None, image: ImageFile, seq: Any, status: str
 ) -> tuple[Any, ...]:
     said = numbers(image.words)
     number = said[-1] if said and image.kind == "slices" else None
@@ -131,7 +131,7 @@ def _notes(layout: str, matched: Matched, found: Sorted) -> list[str]:
     return notes
 
 
-def _layout(images: list[Image], renamed: bool, by_number: bool) -> str:
+def _layout(images: list[ImageFile], renamed: bool, by_number: bool) -> str:
     """The layout's name.
 
     `renamed` says whether the two of most pairs have other stems, `by_number` whether only a

@@ -20,6 +20,12 @@ CARRIED = ("slice", "spacing", "sequence", "kind")
 """Columns that are carried into the frame."""
 
 
+def labels_path(folder: Path, labels: str | Path) -> Path:
+    """Where a labels file lies: as it was named, or in the folder."""
+    path = Path(labels)
+    return folder / path if not path.exists() and (folder / path).exists() else path
+
+
 def read_labels(path: str | Path, patient: str | None = None) -> tuple[pd.DataFrame, str | None]:
     """Read a labels file: its cells as text, and the column that `patient` names, if it does.
 

@@ -17,7 +17,7 @@ from ctmri_detect.layouts.people import People, lead_of
 
 
 @dataclass(frozen=True)
-class Image:
+class ImageFile:
     """One image file and what its path says.
 
     Attributes
@@ -65,14 +65,14 @@ class Sorted:
 
     Attributes
     ----------
-    images : list of Image
+    images : list of ImageFile
     aside : list of (path, modality or None, reason)
         What is no CT or MRI image but should be told.
     masks : int
         How many masks there are; they are left alone.
     """
 
-    images: list[Image]
+    images: list[ImageFile]
     aside: list[tuple[str, str | None, str]]
     masks: int
 
@@ -148,14 +148,14 @@ class _Told(NamedTuple):
     by: str
 
 
-def _images(told: list[_Told], rules: Rules, folders: Folders) -> list[Image]:
+def _images(told: list[_Told], rules: Rules, folders: Folders) -> list[ImageFile]:
     of_ct = {one.file.stem.casefold() for one in told if one.modality == "ct"}
     places = MatchedFolders(((one.file.text, one.modality) for one in told), rules, folders)
     images = []
     for file, modality, by in told:
         shared = file.stem.casefold() in of_ct
         images.append(
-            Image(
+            ImageFile(
                 path=file.path,
                 text=file.text,
                 modality=modality,

@@ -10,10 +10,10 @@ from functools import lru_cache
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.names import letters, numbers, read_name
 from ctmri_detect.layouts.expressions import Rules
-from ctmri_detect.layouts.layouts import Image
+from ctmri_detect.layouts.layouts import ImageFile
 from ctmri_detect.layouts.people import numbered_names
 
-Key = Callable[[Image], Hashable | None]
+Key = Callable[[ImageFile], Hashable | None]
 _OTHER = {"ct": "MRI", "mri": "CT"}
 
 
@@ -23,21 +23,21 @@ class Matched:
 
     Attributes
     ----------
-    pairs : list of (Image, Image)
-    alone : dict of path to (Image, reason)
+    pairs : list of (ImageFile, ImageFile)
+    alone : dict of path to (ImageFile, reason)
     by_number : int
         How many pairs only a number connects.
     ambiguous : list of str
         One sentence for each group of images that fit each other in more than one way.
     """
 
-    pairs: list[tuple[Image, Image]] = field(default_factory=list)
-    alone: dict[str, tuple[Image, str]] = field(default_factory=dict)
+    pairs: list[tuple[ImageFile, ImageFile]] = field(default_factory=list)
+    alone: dict[str, tuple[ImageFile, str]] = field(default_factory=dict)
     by_number: int = 0
     ambiguous: list[str] = field(default_factory=list)
 
 
-def match(images: list[Image], rules: Rules) -> Matched:
+def match(images: list[ImageFile], rules: Rules) -> Matched:
     """Pair images of one place: by equal stems, by equal words, by numbers, or as the only two.
 
     In each round an image is paired only where exactly one CT and one MRI share a key. Where
@@ -52,7 +52,7 @@ def match(images: list[Image], rules: Rules) -> Matched:
     left = _of_sequence(images, rules, matched)
     uniform = _uniform_names(left, rules)
 
-    def number(image: Image) -> Hashable | None:
+    def number(image: ImageFile) -> Hashable | None:
         place, words, patient = _numbered(image, rules)
         found = numbers(words)
         if not found or (place, patient) not in uniform:
@@ -78,7 +78,7 @@ def match(images: list[Image], rules: Rules) -> Matched:
     return matched
 
 
-def _of_sequence(images: list[Image], rules: Rules, matched: Matched) -> list[Image]:
+def _of_sequence(images: list[ImageFile], rules: Rules, matched: Matched) -> list[ImageFile]:
     """All CT, and the MRI of the chosen sequence."""
     if rules.sequence is None:
         return list(images)
@@ -103,9 +103,9 @@ NOT_CHOSEN = "not of the sequence"
 """How the status of an MRI begins that `sequence` left out."""
 
 
-def _round(images: list[Image], key: Key, matched: Matched) -> list[Image]:
-    """Pair what exactly two share; returns what is left for the next round."""
-    groups: dict[Hashable, tuple[list[Image], list[Image]]] = defaultdict(lambda: ([], []))
+def _round(images: list[ImageFile], key: Key, matched: Matched) -> list[ImageFile]:
+    """Pair images where exactly one CT and one MRI share a key; returns the others."""
+    groups: dict[Hashable, tuple[list[ImageFile], list[ImageFile]]] = defaultdict(lambda: ([], []))
     left = []
     for image in images:
         shared = key(image)
@@ -128,7 +128,7 @@ def _round(images: list[Image], key: Key, matched: Matched) -> list[Image]:
     return left
 
 
-def _leave_alone(cts: list[Image], mris: list[Image], matched: Matched) -> None:
+def _leave_alone(cts: list[ImageFile], mris: list[ImageFile], matched: Matched) -> None:
     shown = ", ".join(image.path for image in (cts + mris)[:4])
     more = f" and {len(cts) + len(mris) - 4} more" if len(cts) + len(mris) > 4 else ""
     parameter = "ct=" if len(cts) > 1 else "mri="
@@ -138,7 +138,7 @@ def _leave_alone(cts: list[Image], mris: list[Image], matched: Matched) -> None:
         matched.alone[image.path] = (image, reason)
 
 
-def _ask_for_sequence(several: list[tuple[Image, list[Image]]]) -> None:
+def _ask_for_sequence(several: list[tuple[ImageFile, list[ImageFile]]]) -> None:
     ct, mris = several[0]
     known = sorted({image.sequence for _, group in several for image in group if image.sequence})
     raise DataLoadingError(
@@ -148,7 +148,7 @@ def _ask_for_sequence(several: list[tuple[Image, list[Image]]]) -> None:
     )
 
 
-def _uniform_names(images: list[Image], rules: Rules) -> set[tuple[Hashable, str | None]]:
+def _uniform_names(images: list[ImageFile], rules: Rules) -> set[tuple[Hashable, str | None]]:
     """Places where only numbers tell one name from the next, on both sides.
 
     Only there may a number pair: anna_12 and bob_12 are no pair, IMG12 and slice_012 are one.
@@ -161,7 +161,7 @@ def _uniform_names(images: list[Image], rules: Rules) -> set[tuple[Hashable, str
     return {place for place, sides in seen.items() if all(len(s) <= 1 for s in sides.values())}
 
 
-def _numbered(image: Image, rules: Rules) -> tuple[Hashable, tuple[str, ...], str | None]:
+def _numbered(image: ImageFile, rules: Rules) -> tuple[Hashable, tuple[str, ...], str | None]:
     """Place, words without the patient, and the patient that `patient` finds in the name."""
     found = rules.patient.search(image.stem) if rules.patient is not None else None
     if found is None or (not found.groups() and not found.group()):
@@ -172,7 +172,7 @@ def _numbered(image: Image, rules: Rules) -> tuple[Hashable, tuple[str, ...], st
     return _place(image), read_name(rest).of(image.modality), found.group(group)
 
 
-def _place(image: Image) -> tuple[str, ...]:
+def _place(image: ImageFile) -> tuple[str, ...]:
     return _folded(image.place)
 
 

@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.names import read_name
-from ctmri_detect.layouts.layouts import Image
+from ctmri_detect.layouts.layouts import ImageFile
 from ctmri_detect.layouts.people import patient_of_folder, patient_of_stem
 
-Unit = tuple[Image, ...]  # a pair, or one image where there are no pairs
-Namer = Callable[[Image], str | None]
+Unit = tuple[ImageFile, ...]  # a pair, or one image where there are no pairs
+Namer = Callable[[ImageFile], str | None]
 
 
 class Patients(NamedTuple):
-    """What names the patient of an image, and where it reads that.
+    """How the patient of an image is found, and where.
 
     Attributes
     ----------
@@ -57,14 +57,14 @@ def _in_one_form(name: Namer, pairs: Sequence[Unit]) -> Namer:
         if found is not None:
             forms.setdefault(found.casefold(), found)
 
-    def first(image: Image) -> str | None:
+    def first(image: ImageFile) -> str | None:
         found = name(image)
         return None if found is None else forms.get(found.casefold(), found)
 
     return first
 
 
-def by_rule(rule: re.Pattern[str], image: Image) -> str | None:
+def by_rule(rule: re.Pattern[str], image: ImageFile) -> str | None:
     """The first group, or the whole match, in the stem or else in the relative path."""
     found = rule.search(image.stem) or rule.search(image.text)
     return found.group(1 if rule.groups else 0) if found else None
@@ -85,18 +85,18 @@ def _agree(name: Namer, pair: Unit) -> bool:
     return len({n.casefold() for n in names if n is not None}) == 1 and None not in names
 
 
-def _by_place(image: Image) -> str | None:
+def _by_place(image: ImageFile) -> str | None:
     return _of_place(image)[0]
 
 
-def _of_place(image: Image) -> tuple[str | None, bool]:
+def _of_place(image: ImageFile) -> tuple[str | None, bool]:
     """The innermost folder that says it is a patient's, else the innermost that may be."""
     found = [patient_of_folder(part) for part in reversed(image.place)]
     certain = next(((name, sure) for name, sure in found if sure), None)
     return certain or next(((n, sure) for n, sure in found if n is not None), (None, False))
 
 
-def _by_stem(image: Image) -> str | None:
+def _by_stem(image: ImageFile) -> str | None:
     """The beginning of the name; of a slice only where another number follows, its own."""
     name = patient_of_stem(image.stem)
     if name is None or image.kind == "volumes":

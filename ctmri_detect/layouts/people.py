@@ -39,7 +39,7 @@ class Lead(NamedTuple):
 
 
 def lead_of(name: str) -> Lead | None:
-    """What may be a patient at the beginning of a longer name, though it reads as a modality."""
+    """The beginning of a longer name that looks like a modality, and may be a patient."""
     words = split_words(name)
     if len(words) < 3 or words[0].start > 0 or not words[1].text.isdecimal():
         return None
@@ -94,7 +94,7 @@ class People:
 
 
 def _is_told_again(kind: str, after: Words) -> bool:
-    """Whether the same modality is told after the lead, which then need not tell it."""
+    """Whether the rest of the name tells the same modality, so that the beginning need not."""
     if kind == "sequence":
         return after.modality == "mri"
     return after.explicit and after.modality == kind

@@ -68,8 +68,8 @@ def check_pairing(X: Any, *, groups: Any = None, random_state: Any = 0) -> Bunch
     pairs, since they show the same head; look at `pairs.best`. Below five patients, and with one,
     there are no whole patients to exchange: level and patient then count as one, and slices of
     another patient at the same level can pass. So they can in a small set (eight pairs, each at a
-    level of its own): no rival is at the same level there. A set in which some pairs are right
-    and some are wrong passes by the right ones. Where images are badly registered (more than
+    level of its own): no rival is at the same level there. A set with some right and some wrong
+    pairs is called paired because of the right ones. Where images are badly registered (more than
     about a tenth of the head) true pairs can fail.
 
     Parameters

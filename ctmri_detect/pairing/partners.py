@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 LEAST_PAIRS = 8
 BLOCKS = 8
-ENOUGH_PATIENTS = 5  # from here on whole patients are exchanged
+WHOLE_PATIENTS_FROM = 5  # from here on whole patients are exchanged
 FEW_BLOCKS = 6  # 6! = 720 orders: p < .01 would be out of reach for fewer, nearly so for 6
 DRAWS = 999
 
@@ -19,13 +19,13 @@ def rivals(n: int, patients: npt.NDArray[np.int64] | None) -> tuple[Rows, npt.ND
     """Blocks of pairs, and which block may lend partners to which: bool (blocks, blocks).
 
     Up to eight blocks of whole patients; of parts of patients where there are fewer than five;
-    of contiguous rows where the patients are not known. A patient never lends to itself.
+    of contiguous rows where the patients are not known. No patient gets a partner of its own.
     """
     if patients is None:
         blocks = min(BLOCKS, n) * np.arange(n) // n
         return blocks, ~np.eye(blocks.max() + 1, dtype=bool)
     count = patients.max() + 1
-    if count >= ENOUGH_PATIENTS:
+    if count >= WHOLE_PATIENTS_FROM:
         blocks = min(BLOCKS, count) * patients // count
         return blocks, ~np.eye(blocks.max() + 1, dtype=bool)
     parts = -(-BLOCKS // count)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
-from typing import Any
 
 from ctmri_detect._parameters import OneOf, check_value, integer
 from ctmri_detect.phantom.compose import Setting
@@ -12,12 +10,6 @@ from ctmri_detect.synthesis.kinds import SEVERITIES
 from ctmri_detect.synthesis.signals import make_protocol
 
 CT_ARTEFACTS = ("cupping", "streaks")
-
-
-def check_fraction(name: str, value: Any) -> None:
-    """Refuse what is no number from 0 to 1."""
-    if not isinstance(value, Real) or not 0 <= float(value) <= 1:
-        raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1.")
 
 
 def make_setting(

@@ -13,7 +13,8 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_value, integer, number
-from ctmri_detect.phantom.options import check_fraction, make_setting
+from ctmri_detect.io.loaded import loaded
+from ctmri_detect.phantom.options import make_setting
 from ctmri_detect.phantom.subjects import (
     COLUMNS,
     give_out,
@@ -22,8 +23,7 @@ from ctmri_detect.phantom.subjects import (
     subject_name,
     subject_seeds,
 )
-from ctmri_detect.storage.known import known_pairs
-from ctmri_detect.storage.slice_store import SliceStore
+from ctmri_detect.storage.pair_store import PairStore
 from ctmri_detect.synthesis.catalogue import check_kinds
 
 __all__ = ["make_phantom_pairs"]
@@ -150,7 +150,7 @@ def make_phantom_pairs(
     """
     check_value("n_subjects", n_subjects, [integer(1)])
     check_value("slices_per_subject", slices_per_subject, [integer(1)])
-    check_fraction("anomalous_fraction", anomalous_fraction)
+    check_value("anomalous_fraction", anomalous_fraction, [number(0, 1)])
     if slice_spacing is not None:
         check_value("slice_spacing", slice_spacing, [number(above=0)])
     names = check_kinds(kinds)
@@ -158,7 +158,7 @@ def make_phantom_pairs(
     n_anomalous = round(anomalous_fraction * n_subjects * slices_per_subject)
     seeds = subject_seeds(random_state, n_subjects)
     masks, rows = [], []
-    with SliceStore(out) as store:
+    with PairStore(out) as store:
         subjects = Parallel(n_jobs=n_jobs, return_as="generator")(
             delayed(make_subject)(seed, plan, slices_per_subject, slice_spacing, setting)
             for seed, plan in zip(seeds, give_out(names, n_anomalous, n_subjects), strict=True)
@@ -166,22 +166,21 @@ def make_phantom_pairs(
         for k, (person, kinds_of, slices) in enumerate(subjects):
             common = {"patient": subject_name(k), "sequence": sequence}
             for index, made in enumerate(slices):
-                store.append(made.pair, subject_name(k))
+                store.append(made.pair[None])
                 masks.append(made.mask)
                 rows.append(common | slice_row(made, person, index, setting, kinds_of[index]))
     frame = pd.DataFrame(rows)
     counts = {"n_subjects": n_subjects, "n_slices": len(frame), "n_anomalous": n_anomalous}
     described = {"sequence": sequence, "severity": severity, "field_strength": field_strength}
-    groups = frame["patient"].to_numpy(dtype=str)
-    places = pd.DataFrame({"volume": groups, "z_mm": frame["slice"]})
-    return Bunch(
-        data=known_pairs(store.data(), frame, groups=groups, ct_units="hu", places=places),
+    places = pd.DataFrame({"volume": frame["patient"], "z_mm": frame["slice"]})
+    return loaded(
+        store.data(),
+        frame[list(COLUMNS)],
+        ct_units="hu",
+        paired=True,
+        skipped=[],
+        description=_DESCR.format(**counts, **described),
         target=np.where(frame["kind"] == "normal", 1, -1).astype(np.int64),
         masks=np.stack(masks),
-        groups=groups,
-        frame=frame[list(COLUMNS)],
-        paired=True,
-        ct_units="hu",
-        skipped=[],
-        DESCR=_DESCR.format(**counts, **described),
+        places=places,
     )

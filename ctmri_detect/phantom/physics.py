@@ -47,7 +47,7 @@ class Scanner:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """What one slice adds: unit-variance noise of three channels."""
+    """The noise of one slice: three channels of unit variance."""
 
     ct_noise: NDArray[np.float32]
     mri_noise: NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""One subject after the other: who gets which anomaly, and what the frame says of it."""
+"""The subjects of a phantom: who gets which anomaly, and what the frame says about it."""
 
 from __future__ import annotations
 

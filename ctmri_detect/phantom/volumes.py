@@ -15,7 +15,7 @@ from ctmri_detect._extras import require
 from ctmri_detect._parameters import check_value, integer, number
 from ctmri_detect.phantom.compose import HIGHEST, LOWEST, Setting
 from ctmri_detect.phantom.head_volume import PairedVolume, make_volume
-from ctmri_detect.phantom.options import check_fraction, make_setting
+from ctmri_detect.phantom.options import make_setting
 from ctmri_detect.phantom.subjects import give_out, subject_name, subject_seeds
 from ctmri_detect.synthesis.catalogue import check_kinds, is_whole_slice
 
@@ -90,7 +90,7 @@ def make_phantom_volumes(
     """
     check_value("n_subjects", n_subjects, [integer(1)])
     check_value("slice_spacing", slice_spacing, [number(above=0)])
-    check_fraction("anomalous_fraction", anomalous_fraction)
+    check_value("anomalous_fraction", anomalous_fraction, [number(0, 1)])
     names = check_kinds(kinds)
     whole = [name for name in names if is_whole_slice(name)]
     if whole:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._extras import require
-from ctmri_detect.imageops.ct_units import AIR, ct_units_of
+from ctmri_detect.imageops.ct_values import AIR, ct_units_of
 
 BRAIN_WINDOW = (0.0, 80.0)  # HU, the customary brain window: width 80, level 40
 RANGE_OF_UNITS = {"hu": BRAIN_WINDOW, "uint8": (0.0, 255.0)}

@@ -1,4 +1,4 @@
-"""What the filters share: a plane without gaps, cut to what was observed."""
+"""What the filters share: planes changed one by one, cut to what was observed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.validation import PLANES
+
 Plane = NDArray[np.float32]
 Observed = NDArray[np.bool_]
+
+
+class PlaneFilter(BasePairedTransformer):
+    """A step that changes each plane by itself, those of the modalities that `planes` names."""
+
+    planes: str
+
+    def _change(self, plane: Plane, observed: Observed) -> Plane:
+        raise NotImplementedError(f"{type(self).__name__} has to write _change(plane, observed).")
+
+    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        out = X.astype(np.float32)
+        for modality in PLANES[self.planes]:
+            for plane in out[:, modality]:
+                filter_observed(plane, self._change)
+        return out
 
 
 def filter_observed(plane: Plane, change: Callable[[Plane, Observed], Plane]) -> None:
     """Change the observed pixels of one plane, in place; a missing plane stays as it is.
 
-    `change` gets the bounding box of what was observed and where it was observed in it: what
-    was not observed has no say, neither by its values nor by its extent.
+    `change` gets the bounding box of what was observed and where it was observed in it: neither the
+    values nor the extent of what was not observed matter.
     """
     observed = np.isfinite(plane)
     if not observed.any():
@@ -25,14 +44,6 @@ def filter_observed(plane: Plane, change: Callable[[Plane, Observed], Plane]) ->
     inside = observed[box]
     part = plane[box]
     part[inside] = change(part.copy(), inside)[inside]
-
-
-def fill_nearest(plane: Plane, observed: Observed) -> Plane:
-    """The plane with each gap filled by the nearest observed value."""
-    if observed.all():
-        return plane
-    index = ndimage.distance_transform_edt(~observed, return_distances=False, return_indices=True)
-    return plane[tuple(index)]
 
 
 def fill_alike(plane: Plane, observed: Observed) -> Plane:

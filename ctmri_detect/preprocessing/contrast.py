@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect._parameters import Constraints, OneOf, integer, number
-from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._planes import fill_alike, filter_observed
+from ctmri_detect.preprocessing._planes import PlaneFilter, fill_alike
 from ctmri_detect.validation import CT, PLANES
 
 LEAST_TILE = 16
@@ -18,14 +17,14 @@ LEAST_TILE = 16
 limit, which is a whole number of pixels of at least 1, would mean nothing."""
 
 
-class CLAHE(BasePairedTransformer):
+class CLAHE(PlaneFilter):
     """Contrast-limited adaptive histogram equalisation of the observed pixels.
 
-    The observed area is divided into tiles, each tile's histogram is flattened as far as the
-    limit allows, and pixels between tiles interpolate. The plane keeps its own minimum and
-    maximum. Pixels that were not observed stay so; for the tiles' histograms they stand in
-    with the histogram of all that was observed, so a tile half outside the head is
-    equalised half as the whole head would be.
+    The observed area is divided into tiles, each tile's histogram is flattened as far as the limit
+    allows, and pixels between tiles interpolate. The plane keeps its own minimum and maximum.
+    Pixels that were not observed stay so; in the tiles' histograms they are replaced by values with
+    the histogram of all observed pixels, so a tile half outside the head is equalised half as the
+    whole head would be.
 
     When it fails: it makes grey values relative to their surroundings, so a lesion larger
     than a tile loses contrast, values are no longer comparable between places or patients,
@@ -74,14 +73,7 @@ class CLAHE(BasePairedTransformer):
     def _units_after(self, ct_units: str | None) -> str | None:
         return ct_units if CT not in PLANES[self.planes] else None
 
-    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        out = X.astype(np.float32)
-        for modality in PLANES[self.planes]:
-            for plane in out[:, modality]:
-                filter_observed(plane, self._equalise)
-        return out
-
-    def _equalise(
+    def _change(
         self, plane: NDArray[np.float32], observed: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
         low, high = plane[observed].min(), plane[observed].max()

@@ -12,8 +12,8 @@ from skimage.morphology import disk
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
 from ctmri_detect._parameters import Constraints, OneOf, number
-from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.preprocessing._planes import fill_nearest, filter_observed
+from ctmri_detect.imageops.gaps import fill_nearest
+from ctmri_detect.preprocessing._planes import PlaneFilter
 from ctmri_detect.validation import PLANES
 
 NOISE_FILTER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
@@ -22,8 +22,8 @@ NOISE_FILTER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 METHODS = ("nlm", "tv", "median")
 
 
-class Denoiser(BasePairedTransformer):
-    """Take noise out of each plane, by how much noise that plane holds.
+class Denoiser(PlaneFilter):
+    """Reduce the noise of each plane; how strongly depends on the noise in that plane.
 
     Non-local means averages pixels whose surroundings look alike and keeps thin structures
     best; total variation prefers flat areas with sharp edges; the median removes single odd
@@ -31,7 +31,7 @@ class Denoiser(BasePairedTransformer):
     matter. Pixels that were not observed stay so and count as a copy of the nearest observed
     one.
 
-    When it fails: small lesions of little contrast are noise to any of these; check on
+    When it fails: small lesions of low contrast look like noise to all of these methods; check on
     lesions of the size you look for. A plane that was smoothed or interpolated before has
     correlated noise, which the estimate takes for less than it is.
 
@@ -73,14 +73,7 @@ class Denoiser(BasePairedTransformer):
         self.strength = strength
         self.planes = planes
 
-    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        out = X.astype(np.float32)
-        for modality in PLANES[self.planes]:
-            for plane in out[:, modality]:
-                filter_observed(plane, self._smooth)
-        return out
-
-    def _smooth(
+    def _change(
         self, plane: NDArray[np.float32], observed: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
         filled = fill_nearest(plane, observed)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ctmri_detect._parameters import Constraints, OneOf, SequenceOf, Such, number, percentiles
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.imageops.ct_units import CT_UNITS, check_ct_values
+from ctmri_detect.ct_units import IS_CT_UNITS
+from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.validation import CT, MRI
 
 CT_WINDOWS = {
@@ -37,9 +38,8 @@ def _is_pair(value: Any) -> bool:
 class CTWindow(BasePairedTransformer):
     """Bring the CT plane to 0..1 through a display window, or several at once.
 
-    Everything below the window becomes 0, everything above it 1: the contrast of brain
-    (about 20 to 45 HU) would drown beside bone and air otherwise. The MRI is left as it
-    is.
+    Everything below the window becomes 0, everything above it 1: without a window, the contrast of
+    brain (about 20 to 45 HU) would be lost beside bone and air. The MRI is left as it is.
 
     Several windows are averaged. Each is a clipped ramp, so their mean is one rising curve
     from HU to 0..1, steep where windows overlap and never flat inside any of them:
@@ -60,7 +60,7 @@ class CTWindow(BasePairedTransformer):
         Width of the window, HU, above 0. A wider window shows calcification and bone
         apart, and costs contrast between grey and white matter.
     units : {"hu", "uint8"}, default="hu"
-        What the CT plane holds: Hounsfield units, or an exported window as 0..255.
+        Units of the CT, see `ctmri_detect.ct_units`.
     window : str, (level, width), or a sequence of these, default=None
         A name of `CT_WINDOWS` ("brain", "subdural", "stroke", "soft tissue", "bone"), a pair
         of numbers, or several of either, averaged. None takes `level` and `width`; anything
@@ -86,7 +86,7 @@ class CTWindow(BasePairedTransformer):
     _parameter_constraints: ClassVar[Constraints] = {
         "level": [number()],
         "width": [number(above=0)],
-        "units": [CT_UNITS],
+        "units": [IS_CT_UNITS],
         "window": [*_WINDOW, _WINDOWS, None],
     }
 

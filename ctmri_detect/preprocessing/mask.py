@@ -13,14 +13,15 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import Constraints, OneOf, integer
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.ct_units import IS_CT_UNITS, CTUnits
 from ctmri_detect.exceptions import (
     BrainNotFoundError,
     BrainNotFoundWarning,
     InvalidPairsError,
 )
 from ctmri_detect.imageops.appearance import is_brain_alone, is_eight_bit_window, is_inverted
-from ctmri_detect.imageops.brainmask import CTUnits, brain_mask, head_mask, mri_head_mask
-from ctmri_detect.imageops.ct_units import CT_UNITS, check_ct_values
+from ctmri_detect.imageops.brainmask import brain_mask, head_mask, mri_head_mask
+from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.validation import CT, MRI, check_masks, check_pairs, listed
 
 _NEARLY_ALL = 0.95  # share of samples without a brain that no choice of slices explains
@@ -30,9 +31,9 @@ class BrainMask(BasePairedTransformer):
     """Set everything outside the brain to NaN, in both planes.
 
     The brain is the soft tissue that bone surrounds in the CT (see
-    `ctmri_detect.imageops.brainmask.brain_mask`). Skull and scalp left in invite
-    shortcuts: the outline of the head alone tells much about who was injured. Needs the
-    raw CT, so it comes before `CTWindow`.
+    `ctmri_detect.imageops.brainmask.brain_mask`). Skull and scalp would invite shortcuts: the
+    outline of the head alone says much about who was injured. Needs the raw CT, so it comes before
+    `CTWindow`.
 
     Where no plausible brain is found (below the skull base), the head is kept, and where even
     that is empty, all that was observed; one warning names these samples. Where the skull was
@@ -48,10 +49,10 @@ class BrainMask(BasePairedTransformer):
     Parameters
     ----------
     ct_units : {"hu", "uint8"}, default="hu"
-        What the CT plane holds: Hounsfield units, or an exported brain window as 0..255.
+        Units of the CT, see `ctmri_detect.ct_units`.
     dilation : int, default=0
-        Pixels by which the brain mask is grown. A few keep blood that lies against the
-        skull, and let bone in. Without meaning where the mask is not found in the CT.
+        Pixels by which the brain mask is grown. A few pixels keep blood that lies against the
+        skull, and also some bone. Not used where the mask is not found in the CT.
     source : {"auto", "ct", "mri", "observed"}, default="auto"
         Where the mask comes from. "auto": the CT, and the MRI where there is no CT. "ct" and
         "mri": that plane only; a sample without it keeps all that was observed, and is named
@@ -72,7 +73,7 @@ class BrainMask(BasePairedTransformer):
     """
 
     _parameter_constraints: ClassVar[Constraints] = {
-        "ct_units": [CT_UNITS],
+        "ct_units": [IS_CT_UNITS],
         "dilation": [integer(0)],
         "source": [OneOf("auto", "ct", "mri", "observed")],
     }
@@ -136,7 +137,7 @@ def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
 
     For brain masks that come with the data or from a segmentation tool. A Pipeline hands its
     steps nothing but X, so masks are set before it; not-observed pixels then go with X through
-    all steps. Tell `BrainMask` that there is nothing left to find:
+    all steps. Tell `BrainMask` to keep these masks:
     ``make_preprocessor().set_params(brainmask__source="observed")``.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ctmri_detect._parameters import check_value, integer
-from ctmri_detect.imageops.ct_units import check_ct_units
+from ctmri_detect.ct_units import check_ct_units
 from ctmri_detect.preprocessing.geometry import HeadAligner
 from ctmri_detect.preprocessing.intensity import CTWindow, MRIScaler
 from ctmri_detect.preprocessing.mask import BrainMask
@@ -21,8 +21,7 @@ def make_preprocessor(ct_units: str = "hu", size: int = 128) -> Pipeline:
     Parameters
     ----------
     ct_units : {"hu", "uint8"}, default="hu"
-        What the CT plane holds: Hounsfield units, or an exported brain window (width 80,
-        level 40) as 0..255. Loaders say which in their `ct_units`.
+        Units of the CT, see `ctmri_detect.ct_units`. Loaders say which in their `ct_units`.
     size : int, default=128
         Height and width of the common box, pixels.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,9 @@ from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import flat_steps
+from ctmri_detect.storage.pair_store import PairStore
 from ctmri_detect.storage.sidecar import sidecar_of, write_sidecar
-from ctmri_detect.storage.writer import PairWriter, check_target_path
+from ctmri_detect.storage.writer import PairWriter
 from ctmri_detect.validation import PairReader, check_pairs
 
 __all__ = ["PairWriter", "transform_to"]
@@ -98,7 +98,7 @@ def transform_to(
     ((100, 2, 16, 16), 0.5)
     """
     check_value("batch_size", batch_size, [integer(1)])
-    path = check_target_path(path, overwrite)
+    store = PairStore(path, overwrite=overwrite)
     steps = _ready_steps(pipe)
     reader = check_pairs(X)
     if isinstance(X, Pairs):
@@ -106,13 +106,10 @@ def transform_to(
     named: list[list[int]] = [[] for _ in steps]
     spacings: list[Any] = []
     results = _in_order(steps, reader, X, batch_size, n_jobs)
-    first = next(results)
-    with (
-        PairWriter(path, first[0].shape[1:], overwrite=overwrite) as writer,
-        tqdm(total=len(reader), unit="pair", disable=None if progress else True) as bar,
-    ):
-        for block, rows, spacing_of_block in chain([first], results):
-            writer.append(block)
+    bar = tqdm(total=len(reader), unit="pair", disable=None if progress else True)
+    with store, bar:
+        for block, rows, spacing_of_block in results:
+            store.append(block)
             spacings.append(spacing_of_block)
             bar.update(len(block))
             for known, new in zip(named, rows, strict=True):
@@ -121,9 +118,9 @@ def transform_to(
             if known:
                 step._warn_of(known, len(reader))
     if isinstance(X, Pairs):
-        return _with_particulars(writer.open(), X, steps, spacings, path)
+        return _with_particulars(store.data(), X, steps, spacings, path)
     sidecar_of(path).unlink(missing_ok=True)  # of an older file of this name
-    return writer.open()
+    return store.data()
 
 
 def _with_particulars(
@@ -186,10 +183,11 @@ def _through(steps: list[Any], start: int, block: NDArray[np.float32], spacing: 
     """One batch through all steps; for each step the rows of X that it has to name."""
     named: list[list[int]] = []
     try:
-        for step in steps:
+        for k, step in enumerate(steps):
             rows: Any = ()
             if isinstance(step, BasePairedTransformer):
-                block = np.asarray(check_pairs(block))
+                if k:  # X itself was checked as a whole
+                    check_pairs(block)
                 if spacing is not None:
                     spacing = step._spacing_after(spacing, block)
                 block, rows = step._transform_block(block)

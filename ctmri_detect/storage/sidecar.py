@@ -13,6 +13,7 @@ import pandas as pd
 
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.pairs import Pairs
+from ctmri_detect.storage.whole import write_whole
 
 VERSION = 1
 
@@ -34,13 +35,7 @@ def write_sidecar(pairs: Pairs, path: str | os.PathLike[str]) -> None:
         "modalities": pairs.modalities,
         "frame": None if frame is None else json.loads(frame.to_json(orient="table", index=False)),
     }
-    target = sidecar_of(path)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        part.write_text(json.dumps(content, default=str), encoding="utf-8")
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(sidecar_of(path), json.dumps(content, default=str).encode())
 
 
 def open_pairs(path: str | os.PathLike[str]) -> Pairs:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.storage.whole import whole_file
 
 
 class PairWriter:
@@ -65,11 +67,12 @@ class PairWriter:
         self.n_samples = 0
         self._partial = self.path.with_name(self.path.name + ".partial")
         self._file: BinaryIO | None = None
+        self._open = ExitStack()
         self._complete = False
 
     def __enter__(self) -> PairWriter:
         self._partial.unlink(missing_ok=True)  # what a killed process left
-        self._file = self._partial.open("xb")
+        self._file = self._open.enter_context(whole_file(self.path, self._partial))
         self._write_header(self._file, 0)
         return self
 
@@ -94,20 +97,16 @@ class PairWriter:
         self._file.write(block.data)
         self.n_samples += len(block)
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         file, self._file = self._file, None
         if file is None:
             return
-        own = os.fstat(file.fileno())
-        try:
-            with file:
-                if kind is None:
-                    self._finish(file)
-            if kind is None:
-                self._give_name(own)
-        finally:
-            if not self._complete and self._is_own(own):
-                self._partial.unlink()
+        if kind is not None:
+            self._open.__exit__(kind, *error)
+            return
+        with self._open:
+            self._finish(file)
+        self._complete = True
 
     def open(self) -> NDArray[np.float32]:
         """The finished file as a read-only memory map ``(n_samples, *shape)``.
@@ -128,26 +127,12 @@ class PairWriter:
             )
         file.seek(0)
         self._write_header(file, self.n_samples)
-        file.flush()
-        os.fsync(file.fileno())  # the data reach the disk before the name does
+        check_target_path(self.path, self.overwrite)  # one may have come since
 
     def _write_header(self, file: BinaryIO, n_samples: int) -> None:
         # numpy pads the header so that the first axis may grow without moving the data
         header = {"descr": "<f4", "fortran_order": False, "shape": (n_samples, *self.shape)}
         np.lib.format.write_array_header_1_0(file, header)
-
-    def _give_name(self, own: os.stat_result) -> None:
-        check_target_path(self.path, self.overwrite)  # one may have come since
-        if not self._is_own(own):
-            raise FileExistsError(
-                f"{self._partial.name} was replaced by another process that writes "
-                f"{self.path.name} too. Give each its own path."
-            )
-        self._partial.replace(self.path)
-        self._complete = True
-
-    def _is_own(self, own: os.stat_result) -> bool:
-        return self._partial.exists() and os.path.samestat(own, self._partial.stat())
 
 
 def check_target_path(path: str | os.PathLike[str], overwrite: bool = False) -> Path:

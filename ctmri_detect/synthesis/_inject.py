@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
+from ctmri_detect.ct_units import CT_RANGES, CTUnits
 from ctmri_detect.exceptions import InjectionError
-from ctmri_detect.imageops.brainmask import CTUnits
 from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.synthesis.artefacts import ARTEFACT_KINDS, apply_artefact, draw_artefact
 from ctmri_detect.synthesis.contrast import LEAST_CNR, TRIES, contrast_to_noise
@@ -120,5 +120,5 @@ def _as_stored(new: NDArray, old: NDArray, plane: int, units: CTUnits) -> NDArra
         if plane == MRI and values.min() >= 0 and values.max() <= 255:
             new = np.clip(new, 0, 255)
     if plane == CT:
-        new = np.clip(new, *((0, 255) if units == "uint8" else _HU_RANGE))
+        new = np.clip(new, *(CT_RANGES[units] if units == "uint8" else _HU_RANGE))
     return np.asarray(new, dtype=np.float32)

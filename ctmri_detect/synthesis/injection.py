@@ -15,9 +15,8 @@ from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import OneOf, check_value
 from ctmri_detect._random import own_random_state
+from ctmri_detect.ct_units import CTUnits, check_ct_units
 from ctmri_detect.exceptions import InjectionError, InvalidPairsError
-from ctmri_detect.imageops.brainmask import CTUnits
-from ctmri_detect.imageops.ct_units import check_ct_units
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.synthesis._inject import Injected, Request, inject
 from ctmri_detect.synthesis._partners import Partners
@@ -68,7 +67,7 @@ def inject_anomalies(
     severity : {"mild", "moderate", "severe"}, default="moderate"
         Lesion diameter (6-12, 12-24, 20-40 mm) and share of tissue replaced; strength of artefacts.
     ct_units : {"hu", "uint8"} or None, default=None
-        Hounsfield units, or an exported 8-bit brain window. None: what `Pairs` know, else "hu".
+        Units of the CT, see `ctmri_detect.ct_units`. None: what `Pairs` know, else "hu".
     sequence : {"t1", "t2", "flair", "pd"} or None, default=None
         MRI sequence. None: the one that fits the levels of the tissues best in most of up to
         15 pairs. Where no sample has a CT, it must be given.

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from ctmri_detect.imageops.gaps import nearest
 from ctmri_detect.synthesis._outline import layer_thickness, outline
 from ctmri_detect.synthesis.kinds import LESION_KINDS
 from ctmri_detect.synthesis.lesions import Lesion, lesion_layers
@@ -165,10 +165,7 @@ def _nearest_within(scene: Scene) -> tuple[NDArray, NDArray]:
     soft = (scene.intracranial() > 0.9) & (scene.depth < -scene.spacing)
     if not soft.any():
         soft = scene.depth < 0
-    rows, columns = ndimage.distance_transform_edt(
-        ~soft, return_distances=False, return_indices=True
-    )
-    return rows, columns
+    return nearest(soft)
 
 
 def replace_tissue(
@@ -194,13 +191,13 @@ def replace_tissue(
     """
     if LESION_KINDS[lesion.kind].shape == "shift":
         return ct, mri, (outline(lesion, scene, scale) < 0) & (scene.depth < 0)
-    nearest = _nearest_within(scene)
+    place = _nearest_within(scene)
     spared = np.ones_like(scene.depth)
     for layer in lesion_layers(lesion, scene, scale):
         share = np.float32(lesion.strength) * layer.field
         hu = np.float32(look.hu_slope * layer.tissue.hu)
-        to = hu if layer.hu_relative else hu + np.float32(look.hu_offset) - ct[nearest]
+        to = hu if layer.hu_relative else hu + np.float32(look.hu_offset) - ct[place]
         ct = ct + share * to
-        mri = mri + share * (look.signal(layer.tissue) - mri[nearest])
+        mri = mri + share * (look.signal(layer.tissue) - mri[place])
         spared = spared * (1.0 - layer.field)
     return ct.astype(np.float32), mri.astype(np.float32), spared < 0.5

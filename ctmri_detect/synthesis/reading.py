@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ctmri_detect.ct_units import CT_RANGES, UINT8_TO_HU, CTUnits
 from ctmri_detect.exceptions import InjectionError, InvalidPairsError
 from ctmri_detect.imageops.brainmask import (
     BONE_HU,
-    UINT8_TO_HU,
-    CTUnits,
     brain_mask,
     mri_head_mask,
 )
@@ -163,9 +162,10 @@ def check_ct_values(X: PairReader, units: CTUnits) -> None:
         raise InvalidPairsError(
             f"{came}; expected {units} values. Inject into raw pairs, before CTWindow and scaling."
         )
-    if units == "uint8" and (low < 0 or high > 255):
+    least, most = CT_RANGES["uint8"]
+    if units == "uint8" and (low < least or high > most):
         raise InvalidPairsError(f"{came}; ct_units='uint8' means 0 to 255. Pass ct_units='hu'.")
-    if units == "hu" and (low, high) == (0.0, 255.0):
+    if units == "hu" and (low, high) == (least, most):
         raise InvalidPairsError(
             f"{came}, as 8-bit images do; expected Hounsfield units. Pass ct_units='uint8'."
         )

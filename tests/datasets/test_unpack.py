@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from ctmri_detect.datasets.kaggle.unpack import _copy, unpack_zip
+from ctmri_detect.datasets.kaggle.unpack import copy_limited, unpack_zip
 from ctmri_detect.exceptions import DataLoadingError
 
 
@@ -130,7 +130,7 @@ def test_a_bomb_that_lies_about_its_size(place):
 
 def test_the_limit_holds_for_what_comes_out():
     with pytest.raises(DataLoadingError, match="more bytes"):
-        _copy(io.BytesIO(b"123"), io.BytesIO(), 2)
+        copy_limited(io.BytesIO(b"123"), io.BytesIO(), 2)
 
 
 def test_entries_that_share_their_bytes(place):

@@ -20,7 +20,7 @@ from ctmri_detect.exceptions import (
     SkippedFilesWarning,
     UnitsWarning,
 )
-from ctmri_detect.imageops.ct_units import ct_units_of
+from ctmri_detect.imageops.ct_values import ct_units_of
 from ctmri_detect.io.volumes.volume import canonical
 from ctmri_detect.io.volumes.volume_files import read_volume
 

@@ -76,7 +76,7 @@ def _token() -> Credentials | None:
 
 
 def _key() -> Credentials | None:
-    """The file's user name and key; the environment's go before them, one by one."""
+    """User name and key: each from the environment where it is set there, else from the file."""
     source, values = "KAGGLE_USERNAME and KAGGLE_KEY", {}
     env = {name: os.environ.get(f"KAGGLE_{name.upper()}", "") for name in ("username", "key")}
     path = next((folder / "kaggle.json" for folder in _config_folders()

@@ -28,7 +28,7 @@ _BLOCK = 1 << 20
 
 
 class _Impatient(HTTPAdapter):
-    """Gives requests that name no timeout one."""
+    """Gives a timeout to requests without one."""
 
     def send(self, request: Any, *args: Any, **options: Any) -> requests.Response:
         options["timeout"] = options.get("timeout") or TIMEOUT
@@ -100,7 +100,7 @@ def _attempt(archive: Path, credentials: Credentials, hide_bar: bool | None) -> 
 
 
 def _receive(response: requests.Response, archive: Path, hide_bar: bool | None) -> None:
-    """Write the answer's bytes behind those that are there of the same archive."""
+    """Append the answer's bytes to those of the same archive that are there already."""
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise OSError(f"Kaggle, or a proxy before it, answered with a web page. {BY_HAND}")
     part, marker = (archive.with_name(archive.name + end) for end in (".part", ".part.json"))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from numbers import Integral
 
 from sklearn.utils import Bunch
 
+from ctmri_detect._parameters import OneOf, check_value, integer
 from ctmri_detect.datasets.kaggle.reading import frame_of, read_images
 from ctmri_detect.datasets.kaggle.store import acquire, data_folder, images_of
 from ctmri_detect.exceptions import SkippedFilesWarning
-from ctmri_detect.storage.known import known_pairs
-from ctmri_detect.storage.writer import check_target_path
+from ctmri_detect.io.loaded import loaded
+from ctmri_detect.storage.pair_store import PairStore
 
 SUBSETS = ("all", "train", "test", "demo")
 
@@ -123,12 +123,9 @@ def fetch_kaggle_ct_mri(
     ...
     OSError: Data not found in ...
     """
-    if subset not in SUBSETS:
-        raise ValueError(f"subset is {subset!r}; expected one of {', '.join(SUBSETS)}.")
-    if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-        raise ValueError(f"size is {size!r}; expected a positive int.")
-    if cache is not None:  # said before the download, not after it
-        check_target_path(cache, overwrite=True)
+    check_value("subset", subset, [OneOf(*SUBSETS)])
+    check_value("size", size, [integer(1)])
+    store = PairStore(cache, overwrite=True)  # refuses a bad path before the download
     hide_bar = None if progress is None else not progress
     folder = data_folder(data_home)
     manifest = acquire(
@@ -140,7 +137,7 @@ def fetch_kaggle_ct_mri(
         hide_bar=hide_bar,
     )
     images = [image for image in images_of(manifest["files"]) if subset in ("all", image.split)]
-    data, loaded, skipped = read_images(images, folder, manifest, int(size), cache, hide_bar)
+    read, skipped = read_images(images, folder, manifest, int(size), store, hide_bar)
     if skipped:
         warnings.warn(
             f"{len(skipped)} images of the Kaggle set were skipped ({skipped[0][0]}: "
@@ -148,17 +145,13 @@ def fetch_kaggle_ct_mri(
             SkippedFilesWarning,
             stacklevel=2,
         )
-    counts = Counter(image.plane.upper() for image in loaded)
+    counts = Counter(image.plane.upper() for image in read)
     shown = f"{counts['CT']} CT and {counts['MRI']} MRI of subset {subset!r}"
-    frame = frame_of(loaded)
-    return Bunch(
-        data=known_pairs(data, frame, groups=None, ct_units="uint8"),
-        target=None,
-        masks=None,
-        groups=None,
-        frame=frame,
-        paired=False,
+    return loaded(
+        store.data(),
+        frame_of(read),
         ct_units="uint8",
+        paired=False,
         skipped=skipped,
-        DESCR=_DESCR.format(counts=shown, size=size),
+        description=_DESCR.format(counts=shown, size=size),
     )

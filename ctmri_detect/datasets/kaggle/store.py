@@ -33,7 +33,7 @@ _PLACE = re.compile(
 )
 
 
-class Image(NamedTuple):
+class KaggleImage(NamedTuple):
     """One image of the set; `file` is relative to the set's folder."""
 
     file: str
@@ -100,7 +100,7 @@ def acquire(
     return manifest
 
 
-def images_of(files: Any) -> list[Image]:
+def images_of(files: Any) -> list[KaggleImage]:
     """The images among the files of the set, in natural order: train, test, demo; CT, MRI."""
     images = []
     for file in files:
@@ -108,7 +108,7 @@ def images_of(files: Any) -> list[Image]:
         if place is None or not file.lower().endswith(SUFFIXES) or "__MACOSX/" in file:
             continue
         plane = place["plane"] or ("ct" if place["side"] == "A" else "mri")
-        images.append(Image(file, place["split"] or "demo", plane))
+        images.append(KaggleImage(file, place["split"] or "demo", plane))
     return sorted(images, key=_order)
 
 
@@ -187,7 +187,7 @@ def _partial(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.partial")
 
 
-def _order(image: Image) -> tuple[int, str, list[tuple[int, str]]]:
+def _order(image: KaggleImage) -> tuple[int, str, list[tuple[int, str]]]:
     parts = re.findall(r"(\d+)|(\D+)", image.file)
     natural = [(int(digits or -1), text) for digits, text in parts]
     return ("train", "test", "demo").index(image.split), image.plane, natural

@@ -1,4 +1,4 @@
-"""Unpacking a zip archive that nobody vouches for."""
+"""Unpack a zip archive from a source that is not trusted."""
 
 from __future__ import annotations
 
@@ -162,12 +162,13 @@ def _write(
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipped.open(entry) as source, path.open("xb") as sink:
-            written[name] = _copy(source, sink, left)
+            written[name] = copy_limited(source, sink, left)
         left -= written[name].size
     return written
 
 
-def _copy(source: IO[bytes], sink: IO[bytes], limit: int) -> Unpacked:
+def copy_limited(source: IO[bytes], sink: IO[bytes], limit: int) -> Unpacked:
+    """Copy a stream, up to `limit` bytes; a DataLoadingError where more comes."""
     digest, size = hashlib.sha256(), 0
     while block := source.read(_BLOCK):
         size += len(block)
@@ -183,7 +184,7 @@ def _is_folder(entry: zipfile.ZipInfo) -> bool:
 
 
 def _same(path: PurePosixPath) -> str:
-    """What a file system that folds case and composes accents makes of the path."""
+    """The path as a file system reads it that ignores case and composes accents."""
     return unicodedata.normalize("NFC", str(path)).casefold()
 
 

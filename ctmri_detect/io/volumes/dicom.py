@@ -1,4 +1,4 @@
-"""One DICOM series as a volume, and refusing what is none."""
+"""Read one DICOM series as a volume; refuse series that are not one."""
 
 from __future__ import annotations
 

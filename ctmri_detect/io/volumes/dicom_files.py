@@ -18,7 +18,7 @@ _PIECE = 2**24
 
 
 def files_below(folder: Path) -> tuple[list[Path], Skipped]:
-    """All files below but indices, in one order on every machine, and what can't be listed."""
+    """All files below but DICOMDIR, in one order on every machine; and what can't be listed."""
     listing = scan(folder)
     names = (name for name in listing.files if name.rpartition("/")[2].upper() != "DICOMDIR")
     return [folder / name for name in names], listing.broken

@@ -201,7 +201,7 @@ def _series(header: Any, patient: str) -> Series:
 
 
 def _problem(header: Any) -> str:
-    """Why this object is no slice of a volume; empty where it is one."""
+    """Why this object can't be a slice of a volume; empty where it can."""
     kinds = [str(kind).upper() for kind in header.get("ImageType") or []]
     sop_class = str(header.get("SOPClassUID", ""))
     if header.get("Modality") not in MODALITIES:
@@ -231,7 +231,7 @@ def _is_place(vectors: list[tuple[float, ...]]) -> bool:
 
 
 def _slice(header: Any, path: Path, problem: str) -> Slice:
-    """Geometry is required of images that may be stacked only."""
+    """Only images that may be stacked need a geometry."""
     stackable = problem in ("", DERIVED)
     vectors = [
         tuple(float(v) for v in header.get(tag) or ()) if stackable else ()

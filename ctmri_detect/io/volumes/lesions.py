@@ -1,4 +1,4 @@
-"""A lesion on the grid of the slices, of which no voxel is lost."""
+"""A lesion on the grid of the slices; none of its voxels is lost."""
 
 from __future__ import annotations
 

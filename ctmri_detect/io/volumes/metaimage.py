@@ -69,7 +69,7 @@ def read_metaimage(path: Path) -> Volume:
 
 
 def _unpacked(header: Header, needed: int) -> NDArray[np.uint8]:
-    """Compressed voxels; of damaged ones ITK gives what happened to be in memory.
+    """Compressed voxels, unpacked here: for damaged ones ITK returns random memory.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """The text at the beginning of a MetaImage file, checked before ITK sees it.
 
-ITK takes a damaged number for 0 and ends the process over a damaged count of axes.
+ITK reads a damaged number as 0, and a damaged number of axes makes it end the process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading one NIfTI volume, in one file or in two, and refusing what is none."""
+"""Read one NIfTI volume, in one file or in two; refuse files that are not one."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def voxels(image: Any, file: IO[bytes]) -> NDArray[np.float32]:
 
 
 def is_placeholder(affine: NDArray[np.float64]) -> bool:
-    """Whether an affine says no more than the size of a voxel, as programs write that lost it."""
+    """Whether an affine holds only the size of a voxel, as programs write that lost the rest."""
     steps = affine[:3, :3]
     return not affine[:3, 3].any() and bool(
         (np.diag(steps) > 0).all() and np.allclose(steps, np.diag(np.diag(steps)), atol=1e-6)

@@ -32,7 +32,7 @@ def place_of(volume: Volume) -> Place:
 
 
 def doubts(places: dict[str, Place]) -> list[str]:
-    """What stands against taking the coordinates of volumes for those of one patient.
+    """Why the coordinates of the volumes may not be those of one patient.
 
     Parameters
     ----------

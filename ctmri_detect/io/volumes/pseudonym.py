@@ -1,4 +1,4 @@
-"""Stable names for patients that do not say who they are."""
+"""Stable names that do not reveal the patients."""
 
 from __future__ import annotations
 

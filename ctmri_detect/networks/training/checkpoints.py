@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import pickle
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import torch
 
 from ctmri_detect.networks.training.identity import Identity, name_of
+from ctmri_detect.storage.whole import write_whole
 
 STATE, WEIGHTS, ABOUT = "state.ckpt", "weights.pt", "training.json"
 _KIND = b"ctmri_detect checkpoint 1\n"
@@ -98,23 +97,3 @@ def _unusable(path: Path, what: str) -> ValueError:
         f"The checkpoint {path} {what}. Delete it to train from the beginning, or put back a "
         "copy of it."
     )
-
-
-def write_whole(path: Path, *parts: Any) -> None:
-    """Write beside `path`, to the disk, then move: it holds the old content or the new."""
-    beside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    try:
-        with beside.open("xb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    if os.name == "posix":  # else a power cut may undo the move
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

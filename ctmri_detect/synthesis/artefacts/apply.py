@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ctmri_detect.ct_units import CTUnits, check_ct_units
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.imageops.brainmask import CTUnits
 from ctmri_detect.synthesis.artefacts.ct import AIR, metal_streak
 from ctmri_detect.synthesis.artefacts.draw import ARTEFACT_KINDS, Artefact
 from ctmri_detect.synthesis.artefacts.mri import MRI_ARTEFACTS
@@ -34,7 +34,7 @@ def apply_artefact(
     spacing : float
         mm per pixel, above 0.
     ct_units : {"hu", "uint8"}, default="hu"
-        Hounsfield units, or an 8-bit brain window (width 80, level 40).
+        Units of the CT, see `ctmri_detect.ct_units`.
 
     Returns
     -------
@@ -92,8 +92,7 @@ def _checked(pair: ArrayLike, spacing: float, ct_units: str) -> NDArray[np.float
         )
     if not 0 < spacing < np.inf:
         raise ValueError(f"spacing is {spacing!r}; expected mm per pixel, above 0.")
-    if ct_units not in ("hu", "uint8"):
-        raise ValueError(f"ct_units is {ct_units!r}; expected 'hu' or 'uint8'.")
+    check_ct_units(ct_units, "ct_units")
     return check_pairs(array[None])[:][0]
 
 

@@ -20,7 +20,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ctmri_detect.imageops.brainmask import UINT8_TO_HU, CTUnits, head_mask
+from ctmri_detect.ct_units import UINT8_TO_HU, CTUnits
+from ctmri_detect.imageops.brainmask import head_mask
 from ctmri_detect.synthesis.artefacts.draw import Artefact
 from ctmri_detect.synthesis.artefacts.metal import place_clip
 from ctmri_detect.synthesis.artefacts.projection import N_ANGLES, Rays
@@ -102,8 +103,8 @@ def metal_streak(
     spacing : float
         mm per pixel.
     units : {"hu", "uint8"}
-        "uint8" is an exported brain window; bone of 1000 HU is assumed where it is white and air
-        where it is black outside the head.
+        In "uint8", bone of 1000 HU is assumed where the image is white, and air where it is black
+        outside the head.
 
     Returns
     -------

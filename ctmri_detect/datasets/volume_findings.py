@@ -7,8 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from ctmri_detect.datasets.volume_cases import Case
-from ctmri_detect.datasets.volume_slices import EXPECTED, CaseSlices
 from ctmri_detect.exceptions import (
     CtmriDetectWarning,
     GeometryWarning,
@@ -19,11 +17,13 @@ from ctmri_detect.exceptions import (
     UnpairedDataWarning,
 )
 from ctmri_detect.io.listing import first_reasons
+from ctmri_detect.io.volumes.cut import EXPECTED, VolumeSlices
 from ctmri_detect.io.volumes.dicom_headers import Skipped
+from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.places import LEAST_OVERLAP, say
 
-Used = list[tuple[Case, CaseSlices]]
-"""The cases that gave slices, with what is known of their volumes."""
+Used = list[tuple[VolumePair, VolumeSlices]]
+"""The pairs of volumes that gave slices, with what is known of them."""
 
 
 def units_of(used: Used) -> str | None:
@@ -37,7 +37,7 @@ def findings(
 ) -> list[tuple[str, type[CtmriDetectWarning]]]:
     """What to warn of, once each."""
     found: list[tuple[str, type[CtmriDetectWarning]]] = []
-    odd = [(case.ct, slices.units_problem) for case, slices in used if slices.units is None]
+    odd = [(pair.ct, slices.units_problem) for pair, slices in used if slices.units is None]
     if odd:
         text = f"{len(odd)} of {len(used)} CT are not in HU; {odd[0][0]}: {odd[0][1]}."
         found.append((f"{text} ct_units is None.", UnitsWarning))
@@ -46,13 +46,13 @@ def findings(
         listed = ", ".join(f"{name} ({n} volumes)" for name, n in units.items())
         text = f"The CT mix units: {listed}; ct_units is None. Load each kind by itself."
         found.append((text, MixedDataWarning))
-    sequences = Counter(case.sequence or "unknown" for case, _ in used)
+    sequences = Counter(pair.sequence or "unknown" for pair, _ in used)
     if len(sequences) > 1:
         listed = ", ".join(f"{name} ({n} volumes)" for name, n in sequences.items())
         text = f"The MRI mix sequences: {listed}. One data set holds one: choose by sequence=."
         found.append((text, MixedDataWarning))
     found += [(text, MixedDataWarning) for text in _lesion_files(used)]
-    apart = sum(not case.same_space for case, _ in used)
+    apart = sum(not pair.same_space for pair, _ in used)
     if apart:
         text = (
             f"In {apart} of {len(used)} pairs CT and MRI have different frames of reference: "
@@ -61,7 +61,7 @@ def findings(
         )
         found.append((text, UnpairedDataWarning))
     found += [(text, GeometryWarning) for text in _places(used)]
-    burned = sum(case.burned_in for case, _ in used)
+    burned = sum(pair.burned_in for pair, _ in used)
     if burned:
         text = f"{burned} of {len(used)} pairs say that text is burned into their images."
         found.append((f"{text} Look at them before you share any.", PrivacyWarning))
@@ -71,7 +71,7 @@ def findings(
     return found
 
 
-def left_out(case: Case, empty: Counter[str], total: int) -> Skipped:
+def left_out(pair: VolumePair, empty: Counter[str], total: int) -> Skipped:
     """The entry for slices that were left out of a pair of volumes, by reason.
 
     None where all of them were to be expected.
@@ -79,11 +79,11 @@ def left_out(case: Case, empty: Counter[str], total: int) -> Skipped:
     if not set(empty) - EXPECTED:
         return []
     reasons = ", ".join(f"{why} ({n})" for why, n in sorted(empty.items()))
-    return [(case.ct, f"{empty.total()} of {total} slices are left out: {reasons}")]
+    return [(pair.ct, f"{empty.total()} of {total} slices are left out: {reasons}")]
 
 
 def _lesion_files(used: Used) -> list[str]:
-    lacking = [case.ct for case, _ in used if case.read_lesion is None]
+    lacking = [pair.ct for pair, _ in used if pair.read_lesion is None]
     if not 0 < len(lacking) < len(used):
         return []
     return [
@@ -93,10 +93,10 @@ def _lesion_files(used: Used) -> list[str]:
 
 
 def _places(used: Used) -> list[str]:
-    """Files whose place is in doubt, and pairs of which little is common."""
+    """Files whose place is in doubt, and pairs that overlap little."""
     doubts = [doubt for _, slices in used for doubt in slices.doubts]
     texts = [say(doubts)] if doubts else []
-    low = [(case.ct, s.overlap.share) for case, s in used if s.overlap.share < LEAST_OVERLAP]
+    low = [(pair.ct, s.overlap.share) for pair, s in used if s.overlap.share < LEAST_OVERLAP]
     if low:
         listed = ", ".join(f"{name} ({share:.0%})" for name, share in low[:3])
         texts.append(

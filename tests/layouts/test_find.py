@@ -11,20 +11,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from real_data import DATA
+from trees import tree
 
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.layouts.find import find_pairs
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = ["ct", "mri", "patient", "slice", "sequence", "status"]
-
-
-def tree(folder, *files):
-    for file in files:
-        path = folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 def paired(frame):

@@ -6,17 +6,10 @@ import unicodedata
 
 import numpy as np
 import pytest
+from trees import tree
 
 from ctmri_detect.datasets import find_pairs, load_volume_pairs
 from ctmri_detect.exceptions import DataLoadingError, SkippedFilesWarning
-
-
-def tree(folder, *files):
-    for file in files:
-        path = folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 def pairs_of(folder, files, **parameters):

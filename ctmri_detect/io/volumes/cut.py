@@ -9,10 +9,10 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from ctmri_detect.datasets.volume_cases import Case
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.imageops.ct_units import AIR, ct_units_of
+from ctmri_detect.imageops.ct_values import AIR, ct_units_of
 from ctmri_detect.io.volumes.lesions import lesion_slices
+from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.places import Overlap, doubts, place_of
 from ctmri_detect.io.volumes.resample import Plane, axial_slices, plane_grid, slabs
 from ctmri_detect.io.volumes.volume import Volume
@@ -50,8 +50,8 @@ class CutSlice:
 
 
 @dataclass(frozen=True)
-class CaseSlices:
-    """The slices of a case, cut when they are asked for, and what is known of its volumes.
+class VolumeSlices:
+    """The slices of a pair of volumes, cut when they are asked for, and what is known of the two.
 
     `doubts` says why equal coordinates may be different places; `overlap` is complete when all
     slices are cut.
@@ -67,37 +67,37 @@ class CaseSlices:
         return self.slices
 
 
-def cut_case(case: Case, cut: Cut) -> CaseSlices:
-    """Read both volumes of a case; the slices follow one at a time.
+def cut_volumes(volumes: VolumePair, cut: Cut) -> VolumeSlices:
+    """Read both volumes; the slices follow one at a time.
 
     Raises
     ------
     DataLoadingError
         With a short reason that says which of the two it is about.
     """
-    ct = _read(case.read_ct, "CT")
-    mri = _read(case.read_mri, "MRI")
-    mask = None if case.read_mask is None else _read(case.read_mask, "mask")
+    ct = _read(volumes.read_ct, "CT")
+    mri = _read(volumes.read_mri, "MRI")
+    mask = None if volumes.read_mask is None else _read(volumes.read_mask, "mask")
     units, problem = ct_units_of(ct.values, eight_bit=ct.eight_bit)
     low, high = float(np.nanmin(ct.values)), float(np.nanmax(ct.values))
     threshold = AIR if units == "hu" else low + _FOREGROUND * (high - low)
     plane = plane_grid(ct, cut.size)
-    places = {case.ct: place_of(ct), case.mri: place_of(mri)}
-    pairs = axial_slices(ct, mri, mask, slice_spacing=cut.slice_spacing, plane=plane)
+    places = {volumes.ct: place_of(ct), volumes.mri: place_of(mri)}
+    planes = axial_slices(ct, mri, mask, slice_spacing=cut.slice_spacing, plane=plane)
     lesions: Iterator[NDArray[np.bool_] | None] = repeat(None)
-    if case.read_lesion is not None:
-        lesion = _read(case.read_lesion, "lesion")
-        places[f"the lesion of {case.ct}"] = place_of(lesion)
+    if volumes.read_lesion is not None:
+        lesion = _read(volumes.read_lesion, "lesion")
+        places[f"the lesion of {volumes.ct}"] = place_of(lesion)
         try:
             lesions = lesion_slices(ct, lesion, slice_spacing=cut.slice_spacing, plane=plane)
         except DataLoadingError as error:
             raise DataLoadingError(f"lesion: {error}") from None
     ends = slabs(len(ct.values), ct.spacing[0], cut.slice_spacing)
     heights = [float((low + high) / 2 * ct.spacing[0]) for low, high in ends]
-    both = zip(heights, pairs, lesions, strict=False)
+    both = zip(heights, planes, lesions, strict=False)
     overlap = Overlap()
     slices = _checked(both, plane, threshold, cut.skip_empty, overlap)
-    return CaseSlices(units, problem, doubts(places), overlap, slices)
+    return VolumeSlices(units, problem, doubts(places), overlap, slices)
 
 
 def _checked(

@@ -1,37 +1,17 @@
-"""Units of CT: what its numbers can be, and what they are."""
+"""What the values of a CT say about its units."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ctmri_detect._parameters import OneOf, Such, check_value
+from ctmri_detect.ct_units import CT_RANGES
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.appearance import is_eight_bit_window
 from ctmri_detect.validation import CT, listed
 
-CT_RANGES = {"hu": (-32768.0, 32767.0), "uint8": (0.0, 255.0)}
-"""What the values of a CT can be. Scanners pad with -1024 to -32768, and metal reaches 30000."""
-
-CT_UNITS = Such(
-    "'hu' (Hounsfield units) or 'uint8' (an exported brain window, values 0 to 255). Loaders say "
-    "which in their ct_units",
-    OneOf(*CT_RANGES).is_satisfied_by,
-)
 _MOST_BEYOND = 0.01  # of the observed pixels: filters and resizing overshoot a little
 _ROUNDED = 0.5
-
-
-def check_ct_units(value: Any, name: str) -> None:
-    """Refuse anything but ``"hu"`` and ``"uint8"``.
-
-    Raises
-    ------
-    ValueError
-    """
-    check_value(name, value, [CT_UNITS])
 
 
 def check_ct_values(X: NDArray[np.float32], units: str) -> None:
@@ -79,9 +59,8 @@ _SOFT = (-150, 300)  # HU in the middle of a head, bleeding and calcification in
 def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tuple[str | None, str]:
     """``"hu"``, ``"uint8"`` or None, and for None the reason in words.
 
-    Air is near -1000 HU, water 0, brain 20 to 45 (the definition of the Hounsfield unit). The
-    median of the middle third of the volume has to be soft tissue, and there is either air
-    around it or a background of 0 that somebody masked.
+    In Hounsfield units, the median of the middle third of the volume is that of soft tissue, and
+    there is either air around it or a background of 0 that somebody masked.
 
     When it fails: a masked CT that was shifted and scaled so that brain lies between -150 and
     300 passes; a head at the edge of the volume does not.
@@ -102,7 +81,7 @@ def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tupl
     Examples
     --------
     >>> import numpy as np
-    >>> from ctmri_detect.imageops.ct_units import ct_units_of
+    >>> from ctmri_detect.imageops.ct_values import ct_units_of
     >>> head = np.full((9, 9, 9), -1000, dtype=np.float32)
     >>> head[1:8, 1:8, 1:8] = 35
     >>> ct_units_of(head)

@@ -59,7 +59,7 @@ def warn(
 
 def units_of(read: Collected) -> str | None:
     """The units of all CT: what most of them look like, None where they mix scales or can't be
-    told. One slice is a poor witness: near the vertex its middle is bone."""
+    told. One slice alone says little: near the vertex its middle is bone."""
     scales = {ct for ct, _ in read.scales}
     if len(scales) > 1:
         return None

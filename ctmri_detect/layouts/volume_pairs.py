@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -20,7 +20,7 @@ from ctmri_detect.io.volumes.dicom_headers import (
     holds_dicom,
     scan,
 )
-from ctmri_detect.io.volumes.volume import Volume
+from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.volume_files import (
     VOLUME_SUFFIXES,
     is_volume,
@@ -35,29 +35,19 @@ Choice = int | Mapping[str, int] | None
 
 
 @dataclass(frozen=True)
-class Case:
-    """A CT and an MRI volume of one patient, still on the disk."""
+class Wanted:
+    """Which volumes of a folder are meant; the parameters of `load_volume_pairs`.
+
+    `series` holds the DICOM series of "ct" and "mri".
+    """
 
     patient: str | None
-    ct: str
-    mri: str
     sequence: str | None
-    read_ct: Callable[[], Volume]
-    read_mri: Callable[[], Volume]
-    read_mask: Callable[[], Volume] | None = None
-    read_lesion: Callable[[], Volume] | None = None
-    same_space: bool = True
-    burned_in: bool = False
+    series: dict[str, Choice]
+    key: str | bytes | None
 
 
-def list_cases(
-    folder: Path,
-    *,
-    patient: str | None,
-    sequence: str | None,
-    series: dict[str, Choice],
-    key: str | bytes | None,
-) -> tuple[list[Case], Skipped]:
+def list_volume_pairs(folder: Path, wanted: Wanted) -> tuple[list[VolumePair], Skipped]:
     """The pairs of volumes in a folder, in single files or DICOM, and what is left over.
 
     Raises
@@ -71,11 +61,13 @@ def list_cases(
         raise DataLoadingError(
             f"There is no folder {folder.name!r}; expected one with volumes (NIfTI, DICOM, ...)."
         )
-    if patient is not None:
+    if wanted.patient is not None:
         try:
-            re.compile(patient)
+            re.compile(wanted.patient)
         except re.error as error:
-            raise ValueError(f"patient={patient!r} is no regular expression: {error}.") from error
+            raise ValueError(
+                f"patient={wanted.patient!r} is no regular expression: {error}."
+            ) from error
     files = any(is_volume(path.name) for path in files_below(folder)[0])
     dicom = holds_dicom(folder)
     if files and dicom:
@@ -84,31 +76,31 @@ def list_cases(
             "DICOM; expected one kind. Pass the folder of the one that is meant."
         )
     if dicom:
-        return _dicom_cases(folder, patient, sequence, series, key)
-    if any(choice is not None for choice in series.values()):
+        return _in_dicom(folder, wanted)
+    if any(choice is not None for choice in wanted.series.values()):
         raise ValueError(
             "ct_series and mri_series choose between DICOM series, and this folder holds none; "
             "for volumes in single files use sequence=."
         )
-    return _file_cases(folder, patient, sequence)
+    return _in_files(folder, wanted.patient, wanted.sequence)
 
 
-def _file_cases(
+def _in_files(
     folder: Path, patient: str | None, sequence: str | None
-) -> tuple[list[Case], Skipped]:
+) -> tuple[list[VolumePair], Skipped]:
     frame = find_pairs(folder, patient=patient, sequence=sequence)
     if frame.attrs["kind"] != "volumes":
         raise DataLoadingError(
             f"The folder holds {frame.attrs['kind']}, not volumes (NIfTI, DICOM, ...); "
             "use load_pairs for slices."
         )
-    cases: list[Case] = []
+    pairs: list[VolumePair] = []
     paired = frame[frame["status"] == "paired"]
     for row in paired.astype(object).where(paired.notna(), None).itertuples():
         mask = _beside(folder / row.ct, "mask")
         lesion = _beside(folder / row.ct, "lesion")
-        cases.append(
-            Case(
+        pairs.append(
+            VolumePair(
                 patient=row.patient,
                 ct=row.ct,
                 mri=row.mri,
@@ -119,7 +111,7 @@ def _file_cases(
                 read_lesion=None if lesion is None else partial(read_lesion, lesion),
             )
         )
-    return cases, left_over(frame)
+    return pairs, left_over(frame)
 
 
 def _beside(ct: Path, name: str) -> Path | None:
@@ -132,23 +124,17 @@ def _beside(ct: Path, name: str) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def _dicom_cases(
-    folder: Path,
-    patient: str | None,
-    sequence: str | None,
-    series: dict[str, Choice],
-    key: str | bytes | None,
-) -> tuple[list[Case], Skipped]:
-    sequence = known_sequence(sequence)
-    found, skipped = scan(folder, patient, key)
-    cases: list[Case] = []
+def _in_dicom(folder: Path, wanted: Wanted) -> tuple[list[VolumePair], Skipped]:
+    sequence = known_sequence(wanted.sequence)
+    found, skipped = scan(folder, wanted.patient, wanted.key)
+    pairs: list[VolumePair] = []
     for who, group in groupby(found, key=lambda one: one.patient):
         members = list(group)
         chosen: list[Series] = []
         reasons: list[str] = []
         for modality in ("ct", "mri"):
             try:
-                chosen.append(_choose(members, modality, sequence, series[modality]))
+                chosen.append(_choose(members, modality, sequence, wanted.series[modality]))
             except DataLoadingError as error:
                 reasons.append(str(error))
         skipped += [
@@ -159,13 +145,13 @@ def _dicom_cases(
         if reasons:
             skipped.append((who, "; ".join(reasons)))
             continue
-        cases.append(_dicom_case(*chosen))
-    return cases, skipped
+        pairs.append(_dicom_pair(*chosen))
+    return pairs, skipped
 
 
-def _dicom_case(ct: Series, mri: Series) -> Case:
+def _dicom_pair(ct: Series, mri: Series) -> VolumePair:
     space = ct.frame_of_reference
-    return Case(
+    return VolumePair(
         patient=ct.patient,
         ct=f"{ct.patient}/ct",
         mri=f"{mri.patient}/mri",

@@ -1,0 +1,69 @@
+"""What every loader returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+
+from ctmri_detect.pairs import Pairs
+
+
+def loaded(
+    array: Any,
+    frame: pd.DataFrame,
+    *,
+    ct_units: str | None,
+    paired: bool | None,
+    skipped: list[tuple[str, str]],
+    description: str,
+    target: NDArray[Any] | None = None,
+    masks: NDArray[Any] | None = None,
+    places: pd.DataFrame | None = None,
+    scale: NDArray[Any] | float = 1.0,
+) -> Bunch:
+    """The Bunch of a loader: `Pairs` over an array or memmap, and what is known of them.
+
+    Parameters
+    ----------
+    array : float32 array or memmap of shape (n, 2, height, width)
+        Stays where it is.
+    frame : DataFrame
+        One row a sample. Its `patient` counts where every row has one, and so does its `spacing`
+        (mm).
+    ct_units, paired, skipped, target, masks
+        As they stand in the Bunch, see ``docs/data.md``.
+    description : str
+        Becomes `DESCR`.
+    places : DataFrame, default=None
+        `volume` and `z_mm` of each sample.
+    scale : float or array of shape (n, 2), default=1.0
+        Pixels of the file in one of `array`, along rows and columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frame = pd.DataFrame({"patient": ["p1", "p2"], "spacing": [0.5, 1.0]})
+    >>> found = loaded(np.zeros((2, 2, 8, 8)), frame, ct_units="hu", paired=True, skipped=[],
+    ...     description="nothing")
+    >>> found.data.spacing.tolist(), found.groups.tolist()
+    ([[0.5, 0.5], [1.0, 1.0]], ['p1', 'p2'])
+    """
+    groups = spacing = None
+    if frame["patient"].notna().all():
+        groups = frame["patient"].to_numpy(dtype=str)
+    if frame["spacing"].notna().all():
+        spacing = frame["spacing"].to_numpy(dtype=float)[:, None] * scale
+    return Bunch(
+        data=Pairs(array, groups=groups, spacing=spacing, ct_units=ct_units, frame=places),
+        target=target,
+        masks=masks,
+        groups=groups,
+        frame=frame,
+        paired=paired,
+        ct_units=ct_units,
+        skipped=skipped,
+        DESCR=description,
+    )
