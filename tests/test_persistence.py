@@ -33,8 +33,8 @@ from ctmri_detect.metrics import (
     sensitivity_at_specificity_score,
 )
 from ctmri_detect.model_selection import LeaveOnePatientOut, NormalOnlyGroupKFold
-from ctmri_detect.networks.device import PortableNetwork
 from ctmri_detect.networks.pixel import PixelNetwork
+from ctmri_detect.networks.portable import PortableNetwork
 from ctmri_detect.persistence import load, save
 from ctmri_detect.persistence._networks import build, describe, weights_of
 from ctmri_detect.persistence._trust import _KNOWN

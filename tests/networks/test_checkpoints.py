@@ -20,7 +20,7 @@ from small_training import EPOCHS, GROUPS, PAIRS, fit, new_net  # noqa: E402
 from ctmri_detect import ConvAutoencoderDetector  # noqa: E402
 from ctmri_detect.augmentation.augmentation import Augmentation  # noqa: E402
 from ctmri_detect.exceptions import CheckpointWarning  # noqa: E402
-from ctmri_detect.networks.device import isolated_generators  # noqa: E402
+from ctmri_detect.networks import isolated_generators  # noqa: E402
 from ctmri_detect.networks.training import checkpoints as _checkpoints  # noqa: E402
 from ctmri_detect.networks.training.settings import Training  # noqa: E402
 

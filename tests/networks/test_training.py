@@ -15,8 +15,9 @@ from sklearn.model_selection import ParameterGrid
 
 from ctmri_detect import ConvAutoencoderDetector
 from ctmri_detect.augmentation.augmentation import Augmentation, no_augmentation
-from ctmri_detect.networks.device import isolated_generators
-from ctmri_detect.networks.training.settings import Training, fit_network
+from ctmri_detect.networks import isolated_generators
+from ctmri_detect.networks.training.fit import fit_network
+from ctmri_detect.networks.training.settings import Training
 
 torch = pytest.importorskip("torch")
 Callback = pytest.importorskip("skorch.callbacks").Callback

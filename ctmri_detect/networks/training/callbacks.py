@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler, TensorBoard
@@ -15,11 +15,9 @@ from tqdm import tqdm
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import CheckpointWarning
 from ctmri_detect.networks.training.checkpoints import Checkpoints
+from ctmri_detect.networks.training.net import LossNet
+from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.networks.training.state import State, collect, restore
-
-if TYPE_CHECKING:
-    from ctmri_detect.networks.training.net import LossNet
-    from ctmri_detect.networks.training.settings import Training
 
 
 class KeepBest(EarlyStopping):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +14,8 @@ from torch import nn
 
 from ctmri_detect.augmentation.augmentation import as_augmentation
 from ctmri_detect.networks.training.batches import ArrayDataset
+from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.networks.training.split import Split
-
-if TYPE_CHECKING:
-    from ctmri_detect.networks.training.settings import Training
 
 # settings that change what is learnt; the others only say how it is watched or kept
 _SETTINGS = (

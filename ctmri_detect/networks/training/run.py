@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import nn
 
-from ctmri_detect.networks.device import (
-    check_compiler,
-    isolated_generators,
-    own_settings,
-    resolve_device,
-    resolve_precision,
-)
+from ctmri_detect._random import isolated_generators
+from ctmri_detect.networks.device import check_compiler, resolve_device, resolve_precision
+from ctmri_detect.networks.torch_settings import own_settings
 from ctmri_detect.networks.training.batches import ArrayDataset, as_dataset
+from ctmri_detect.networks.training.build import build
 from ctmri_detect.networks.training.callbacks import (
     EpochBar,
     SaveEpochs,
@@ -25,12 +22,10 @@ from ctmri_detect.networks.training.callbacks import (
 )
 from ctmri_detect.networks.training.checkpoints import Checkpoints
 from ctmri_detect.networks.training.identity import identify, name_of
-from ctmri_detect.networks.training.net import LossNet, build
+from ctmri_detect.networks.training.net import LossNet
+from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.networks.training.split import split_patients
 from ctmri_detect.networks.training.state import State, epochs
-
-if TYPE_CHECKING:
-    from ctmri_detect.networks.training.settings import Training
 
 VALIDATION_FRACTION = 0.2  # with patience, where nothing else is set
 

@@ -1,17 +1,13 @@
-"""Settings of an optimisation, and the one function that trains a network with them."""
+"""The settings of a training, and their checks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from ctmri_detect._extras import require
 from ctmri_detect._parameters import (
     BOOLEAN,
     PATH,
@@ -36,9 +32,6 @@ from ctmri_detect.networks.device import PRECISIONS
 
 if TYPE_CHECKING:
     from os import PathLike
-
-    import pandas as pd
-    from torch import nn
 
 
 def _is_callback(value: Any) -> bool:
@@ -190,94 +183,6 @@ class Training(CheckedParameters, BaseEstimator):
             params["augmentation"] = as_augmentation(chosen) or no_augmentation()
         super().set_params(**params)
         return self
-
-
-def fit_network(
-    module: nn.Module,
-    data: Any,
-    loss: Callable[..., Any],
-    training: Training,
-    *,
-    random_state: int,
-    device: str = "auto",
-    groups: npt.ArrayLike | None = None,
-    own_generator: bool = False,
-) -> pd.DataFrame:
-    """Train a torch module in place, through skorch.
-
-    Global generators and the number of torch's threads are left as they were; initialise the
-    module inside ``isolated_generators(seed)`` for the same courtesy. A module that was trained
-    before is trained further.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Left on `device`, in evaluation mode.
-    data : array-like, pair of array-likes, or torch Dataset
-        An array is its own target; a pair is input and target; a Dataset yields both, a sample
-        at a time. Arrays need only ``shape`` and indexing by an array of rows, and are read a
-        batch at a time.
-    loss : callable
-        ``loss(output, target, progress)`` gives a scalar tensor; `progress` goes from 0 to 1
-        over the training, and is 1 in validation.
-    training : Training
-    random_state : int
-        Order of the samples, augmentation, dropout.
-    device : str, default="auto"
-        As in `resolve_device`; the accelerator's, where `training` has one.
-    groups : array-like (n,), default=None
-        Patient of each sample; None takes ``data.groups`` where the data have it.
-    own_generator : bool, default=False
-        For arrays and a module that draws nothing: the global generators are not even touched,
-        so that several networks can be trained in threads. The order of the samples is the same.
-
-    Returns
-    -------
-    DataFrame
-        One row an epoch: epoch, train_loss, valid_loss where there is one, seconds.
-
-    Raises
-    ------
-    ValueError
-        For a setting out of its range, without data, or for a checkpoint that is damaged.
-    FloatingPointError
-        Where the loss is no longer finite.
-
-    Examples
-    --------
-    >>> import numpy as np, torch
-    >>> x = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
-    >>> history = fit_network(
-    ...     torch.nn.Linear(1, 1), (x, 2 * x), lambda out, target, _: ((out - target) ** 2).mean(),
-    ...     Training(max_epochs=20, lr=0.1), random_state=0, device="cpu",
-    ... )
-    >>> bool(history["train_loss"].iloc[-1] < history["train_loss"].iloc[0])
-    True
-    """
-    check_training(training, random_state)
-    require("torch", extra="torch")
-    require("skorch", extra="torch")
-    from ctmri_detect.networks.training.run import run
-
-    return run(
-        module,
-        data,
-        loss,
-        _with_plain_numbers(training),
-        seed=random_state,
-        device=device,
-        groups=groups,
-        own_generator=own_generator,
-    )
-
-
-def _with_plain_numbers(training: Training) -> Training:
-    """The same settings in Python's own numbers: torch refuses numpy's in places."""
-    plain = copy(training)
-    for name, value in vars(training).items():
-        if isinstance(value, np.generic):
-            setattr(plain, name, value.item())
-    return plain
 
 
 def check_training(training: Training | None, random_state: Any) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from skorch.callbacks import EarlyStopping, LRScheduler, PassthroughScoring
 from skorch.history import History
 
-if TYPE_CHECKING:
-    from ctmri_detect.networks.training.net import LossNet
+from ctmri_detect.networks.training.net import LossNet
 
 State = dict[str, Any]
 _STOPPING = ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
