@@ -9,10 +9,11 @@ from ctmri_detect.networks.device import available_device
 
 
 class PortableNetwork:
-    """Mixin: what was fitted on CUDA pickles as a CPU model and goes back where it can.
+    """Mixin: a model fitted on CUDA is pickled as a CPU model.
 
-    The estimator keeps its module in ``network_`` and the device's name in ``device_``; put the
-    mixin before `BaseEstimator` among the bases.
+    It is unpickled on the device it was fitted on, or on the CPU where that device is missing. The
+    estimator keeps its module in ``network_`` and the device's name in ``device_``. Put the mixin
+    before `BaseEstimator` among the bases.
     """
 
     device_: str
@@ -30,4 +31,5 @@ class PortableNetwork:
         parent.__setstate__(state)
         if getattr(self, "device_", "cpu") != "cpu":
             self.device_ = available_device(self.device_)
-            self.network_ = self.network_.to(self.device_)
+            if hasattr(self, "network_"):
+                self.network_ = self.network_.to(self.device_)

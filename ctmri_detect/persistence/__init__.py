@@ -19,7 +19,7 @@ from ctmri_detect.exceptions import UntrustedModelError
 from ctmri_detect.persistence._archive import read_archive, write_archive
 from ctmri_detect.persistence._manifest import make_manifest, warn_of_versions
 from ctmri_detect.persistence._standins import put_back, take_out
-from ctmri_detect.persistence._trust import check_types, file_types, type_names, warn_of_strangers
+from ctmri_detect.persistence.trust import check_types, file_types, type_names, warn_of_strangers
 
 __all__ = ["load", "save"]
 

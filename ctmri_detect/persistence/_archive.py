@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import zipfile
 import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from ctmri_detect.exceptions import UntrustedModelError
 from ctmri_detect.persistence._manifest import check_manifest
 from ctmri_detect.persistence._networks import weights_of
+from ctmri_detect.storage.whole import whole_file
 
 MANIFEST = "manifest.json"
 ESTIMATOR = "estimator.skops"
@@ -36,18 +35,14 @@ def write_archive(
         raise IsADirectoryError(f"{path} is a folder; expected the name of a file, model.ctmri.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder {path.parent} doesn't exist. Create it first.")
-    beside = path.with_name(f".{uuid4().hex}.tmp")
     try:
-        with zipfile.ZipFile(beside, "x", zipfile.ZIP_STORED) as archive:
+        with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
             archive.writestr(ESTIMATOR, estimator.getbuffer())
             for member, network in networks.items():
                 archive.writestr(member, weights_of(network))
-        os.replace(beside, path)
     except OSError as error:  # says the file that was asked for, not the one beside it
         raise OSError(error.errno, f"can't be written: {error.strerror}", str(path)) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def read_archive(path: Path) -> tuple[dict[str, Any], bytes, dict[str, bytes]]:

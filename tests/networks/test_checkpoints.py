@@ -345,7 +345,7 @@ def test_an_interruption_while_a_checkpoint_is_written_is_no_early_stopping(tmp_
 
 
 def test_what_cannot_be_written_is_a_warning_of_the_library(tmp_path, monkeypatch):
-    monkeypatch.setattr(_checkpoints, "_serialised", lambda value: 1 / 0)
+    monkeypatch.setattr(_checkpoints, "serialised", lambda value: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # only the disk is forgiven
         fit(checkpoint_dir=tmp_path)
     write = _checkpoints.write_whole

@@ -1,19 +1,18 @@
-"""A folder a training, and in it the state after its last epoch: whole, or not there."""
+"""Checkpoints: a folder for each training, with the state after its last epoch."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import pickle
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import torch
 
 from ctmri_detect.networks.training.identity import Identity, name_of
+from ctmri_detect.storage.whole import write_whole
 
 STATE, WEIGHTS, ABOUT = "state.ckpt", "weights.pt", "training.json"
 _KIND = b"ctmri_detect checkpoint 1\n"
@@ -53,16 +52,16 @@ class Checkpoints:
     def save(self, state: dict[str, Any], *, finished: bool) -> None:
         """Write a state; an OSError leaves the last one as it was."""
         whole = {"identity": self.identity, "finished": finished, **state}
-        payload = _serialised(whole)
+        payload = serialised(whole)
         head = _KIND + _digest(payload) + b"\n"
         write_whole(self.folder / STATE, head, payload)
 
     def save_weights(self, weights: dict[str, Any]) -> None:
         """Write the network's weights, as a file for `torch.load`."""
-        write_whole(self.folder / WEIGHTS, _serialised(weights))
+        write_whole(self.folder / WEIGHTS, serialised(weights))
 
     def load(self) -> dict[str, Any] | None:
-        """The last state, None where there is none, a ValueError where it is no good."""
+        """The last state, None where there is none, a ValueError where it can't be used."""
         path = self.folder / STATE
         try:
             content = path.read_bytes()
@@ -83,7 +82,8 @@ class Checkpoints:
         return state
 
 
-def _serialised(value: Any) -> memoryview:
+def serialised(value: Any) -> memoryview:
+    """The bytes that `torch.save` makes of a value."""
     buffer = io.BytesIO()  # in memory first: torch makes an obscure error of a full disk
     torch.save(value, buffer)
     return buffer.getbuffer()
@@ -98,23 +98,3 @@ def _unusable(path: Path, what: str) -> ValueError:
         f"The checkpoint {path} {what}. Delete it to train from the beginning, or put back a "
         "copy of it."
     )
-
-
-def write_whole(path: Path, *parts: Any) -> None:
-    """Write beside `path`, to the disk, then move: it holds the old content or the new."""
-    beside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    try:
-        with beside.open("xb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    if os.name == "posix":  # else a power cut may undo the move
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

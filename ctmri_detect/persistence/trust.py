@@ -19,7 +19,7 @@ _ESTIMATORS = re.compile(r"ctmri_detect\.(detectors|features|preprocessing|scori
 
 # Beyond what skops trusts by itself: primitives, numpy arrays and random states, scipy's sparse
 # matrices, scikit-learn's estimators.
-_KNOWN = frozenset(
+TRUSTED_TYPES = frozenset(
     {
         # held by the library's estimators
         "ctmri_detect.augmentation.augmentation.Augmentation",
@@ -135,7 +135,7 @@ def _name(kind: Any) -> str:
 def _is_ours(name: str) -> bool:
     """Known, or an estimator class that is defined in the library under this very name."""
     module, _, class_name = name.rpartition(".")
-    if name in _KNOWN:
+    if name in TRUSTED_TYPES:
         return True
     if not _ESTIMATORS.fullmatch(module):
         return False

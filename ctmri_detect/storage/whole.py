@@ -1,0 +1,80 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+
+@contextmanager
+def whole_file(path: Path, beside: Path | None = None) -> Iterator[BinaryIO]:
+    """Write to a file beside `path`, which gets its name when the with-block ends.
+
+    After an error that file is removed, and `path` holds what it held before. The content
+    reaches the disk before the name does, so a power cut leaves the old file or the new one.
+
+    Parameters
+    ----------
+    path : Path
+        In a folder that exists.
+    beside : Path, default=None
+        A new file in the same folder to write to. None takes a hidden name of its own.
+
+    Raises
+    ------
+    FileExistsError
+        Where `beside` exists, or another process replaced it in the meantime.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole_file(Path(folder) / "a.txt") as file:
+    ...         _ = file.write(b"all of it")
+    ...     [path.read_text() for path in Path(folder).iterdir()]
+    ['all of it']
+    """
+    beside = beside or path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    file = beside.open("xb")
+    own = os.fstat(file.fileno())
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if not _is(beside, own):
+            raise FileExistsError(
+                f"{beside.name} was replaced by another process that writes {path.name} too. Give "
+                "each its own path."
+            )
+        os.replace(beside, path)
+    finally:
+        if _is(beside, own):
+            beside.unlink()
+    _sync(path.parent)
+
+
+def write_whole(path: Path, *parts: Any) -> None:
+    """Write bytes to a file: `path` holds the old content or the new, never a part of it."""
+    with whole_file(path) as file:
+        for part in parts:
+            file.write(part)
+
+
+def _is(path: Path, own: os.stat_result) -> bool:
+    return path.exists() and os.path.samestat(own, path.stat())
+
+
+def _sync(folder: Path) -> None:
+    """Have the new name on the disk, too: else a power cut may undo it."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
