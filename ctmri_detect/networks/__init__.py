@@ -1,4 +1,4 @@
-"""Plain torch modules and their training; no detector in here."""
+"""Plain torch modules and their training, without detectors."""
 
 from ctmri_detect._extras import lazy_names
 

@@ -54,7 +54,7 @@ def resolve_device(device: str) -> str:
 
 
 def available_device(device: str) -> str:
-    """The device on which something was fitted, or the CPU where this machine has not got it.
+    """The device itself where this machine has it, else "cpu".
 
     Examples
     --------

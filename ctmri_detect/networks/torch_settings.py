@@ -10,11 +10,11 @@ from ctmri_detect._extras import require
 
 @contextmanager
 def own_settings() -> Iterator[None]:
-    """Torch's own settings for a while, in this thread, whatever those of the user's program are.
+    """Use torch's default settings for a while, in this thread.
 
-    A network is trained and scores alike under ``torch.no_grad``, ``torch.autocast`` and
-    ``torch.set_default_device``. The default dtype is the whole process's, so it is left alone:
-    networks name theirs, float32.
+    So a network gives the same results where the user's program is under ``torch.no_grad``,
+    ``torch.autocast`` or ``torch.set_default_device``. The default dtype belongs to the whole
+    process and is not changed: networks name their dtype, float32.
 
     Examples
     --------

@@ -14,11 +14,11 @@ from sklearn.base import BaseEstimator
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import CtmriDetectWarning, UntrustedModelError
 
-# packages with estimators; cli and the like are never imported on a file's word
+# packages with estimators; a file can't have any other imported
 _ESTIMATORS = re.compile(r"ctmri_detect\.(detectors|features|preprocessing|scoring)(\.\w+)*")
 
-# Beyond what skops trusts by itself: primitives, numpy arrays and random states, scipy's sparse
-# matrices, scikit-learn's estimators.
+# In addition to what skops trusts by itself: primitives, numpy arrays and random states, scipy's
+# sparse matrices, scikit-learn's estimators.
 TRUSTED_TYPES = frozenset(
     {
         # held by the library's estimators
@@ -117,7 +117,7 @@ def type_names(trusted: Sequence[str | type] | None) -> list[str]:
 
 
 def warn_of_strangers(types: list[str]) -> None:
-    """Say when saving what loading will ask for."""
+    """Warn while saving of types that loading won't trust by itself."""
     strangers = [name for name in types if not _is_ours(name)]
     if strangers:
         warnings.warn(

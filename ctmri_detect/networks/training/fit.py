@@ -30,9 +30,9 @@ def fit_network(
 ) -> pd.DataFrame:
     """Train a torch module in place, through skorch.
 
-    Global generators and the number of torch's threads are left as they were; initialise the
-    module inside ``isolated_generators(seed)`` for the same courtesy. A module that was trained
-    before is trained further.
+    Global random generators and the number of torch's threads are left as they were. Create the
+    module inside ``isolated_generators(seed)``, so that its initial weights don't change them
+    either. A module that was trained before is trained further.
 
     Parameters
     ----------
@@ -53,8 +53,9 @@ def fit_network(
     groups : array-like (n,), default=None
         Patient of each sample; None takes ``data.groups`` where the data have it.
     own_generator : bool, default=False
-        For arrays and a module that draws nothing: the global generators are not even touched,
-        so that several networks can be trained in threads. The order of the samples is the same.
+        Don't touch the global generators at all, so that several networks can be trained in
+        threads. Only for arrays, and modules that draw no random numbers. The order of the
+        samples is the same.
 
     Returns
     -------

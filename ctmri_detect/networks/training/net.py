@@ -18,7 +18,7 @@ from ctmri_detect.networks.training.varied import augmented, mirrored
 
 
 class LossNet(NeuralNet):
-    """A `NeuralNet` whose loss knows how far the training is."""
+    """A `NeuralNet` whose loss depends on the progress of the training."""
 
     where: str = "cpu"  # the device; skorch's own is None where accelerate places things
     total_steps: int = 1
@@ -36,7 +36,7 @@ class LossNet(NeuralNet):
     split: Split
 
     def seed(self, seed: int) -> None:
-        """Generators of its own; the global ones are the caller's to seed."""
+        """Seed the net's own generators; the caller seeds the global ones."""
         self.generator = np.random.default_rng(seed)
 
     def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
@@ -45,17 +45,17 @@ class LossNet(NeuralNet):
         return Subset(X, train), None if valid is None else Subset(X, valid)  # type: ignore[arg-type]
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        """Batches of arrays in this process, or a DataLoader."""
+        """Batches of arrays, made in this process, or a DataLoader."""
         if self.plain_batches:
             return ArrayBatches(dataset, self.batch_size, training, self.own_order)
         return super().get_iterator(dataset, training=training)
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
-        """The epochs that are left; of a resumed training, not all."""
+        """Run the epochs that are left of a resumed training, or all."""
         return super().fit_loop(X, y, epochs=self.max_epochs - len(self.history), **kwargs)
 
     def train_step(self, batch: Any, **fit_params: Any) -> Any:
-        """One step, on mirrored or augmented images where that is wanted."""
+        """One step; images are mirrored or augmented first, where the settings say so."""
         x, y = batch
         y = x if self.own_target else y
         if self.flip:
@@ -76,7 +76,7 @@ class LossNet(NeuralNet):
         return step
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
-        """Forward pass; the products in bfloat16 where that is wanted, the result float32."""
+        """Forward pass; products in bfloat16 where the settings say so, the result in float32."""
         if self.channels_last and x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)
         kind = torch.device(self.where).type
@@ -86,7 +86,7 @@ class LossNet(NeuralNet):
         return _float32(out)
 
     def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
-        """The loss; validation always sees the final form of it."""
+        """The loss; validation always uses its final form."""
         progress = self.steps_done / self.total_steps if training else 1.0
         loss: Tensor = self.criterion(y_pred, y_true.to(self.where), progress)
         if training and not torch.isfinite(loss):
@@ -103,7 +103,7 @@ class LossNet(NeuralNet):
         return self
 
     def run_single_epoch(self, *args: Any, **kwargs: Any) -> None:
-        """Remember who stopped: skorch takes Ctrl-C for early stopping, and goes on silently."""
+        """Remember Ctrl-C: skorch takes it for early stopping, and says nothing."""
         try:
             super().run_single_epoch(*args, **kwargs)
         except KeyboardInterrupt:
@@ -111,7 +111,7 @@ class LossNet(NeuralNet):
             raise
 
     def partial_fit(self, *args: Any, **kwargs: Any) -> Any:
-        """Train, and let an interruption by the user through."""
+        """Train; raise KeyboardInterrupt again where the user pressed Ctrl-C."""
         super().partial_fit(*args, **kwargs)
         if self.interrupted:
             raise KeyboardInterrupt

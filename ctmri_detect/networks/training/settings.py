@@ -43,37 +43,37 @@ _CALLBACKS = SequenceOf("a list of skorch callbacks", Such("", _is_callback), le
 
 
 class Training(CheckedParameters, BaseEstimator):
-    """How a network is trained; it only remembers. `docs/training.md` has examples.
+    """Settings of a training. `docs/training.md` has examples.
 
-    The device is not among the settings: it belongs to the detector, which scores on it too.
+    The device is not among them: it belongs to the detector, which also scores on it.
 
     Parameters
     ----------
     max_epochs : int, default=30
-        Passes over the data; more cost time in proportion.
+        Passes over the data; time grows in proportion.
     batch_size : int, default=16
-        Samples a step. Larger batches are fewer, steadier steps.
+        Samples in a step. Larger batches give fewer and steadier steps.
     lr : float, default=1e-3
-        Learning rate; the peak of it with ``schedule="onecycle"``.
+        Learning rate; with ``schedule="onecycle"`` its maximum.
     optimizer : {"adamw", "adam", "sgd"}, default="adamw"
         The update rule ("sgd" with Nesterov momentum .9).
     schedule : {"onecycle"} or None, default="onecycle"
-        "onecycle" warms the rate up over the first 30 % of the steps and cools it down after;
-        None keeps it constant.
+        "onecycle" raises the rate over the first 30 % of the steps and lowers it after; None keeps
+        it constant.
     patience : int or None, default=None
-        Epochs without a better validation loss after which training stops, and the best weights
-        are put back. None trains all epochs, and keeps the last weights.
+        Training stops after so many epochs without a better validation loss, and keeps the best
+        weights. None trains all epochs, and keeps the last weights.
     validation_fraction : float or None, default=None
-        Share of the patients that validate and are not trained on; at least one. Without
-        patients, ten contiguous blocks of samples stand for them. None is .2 with `patience`,
-        else nothing: all data are trained on.
+        Share of the patients that are kept for validation and not trained on; at least one
+        patient. Without patients, ten contiguous blocks of samples are used instead. None means
+        .2 with `patience`; without it, all data are trained on.
     augmentation : {"flip", "default"}, Augmentation or None, default=None
         "flip" mirrors each training image left to right, with probability 1/2; "default" is
         `Augmentation()`, mild changes of geometry and intensity of pairs. More variety needs
-        more epochs. Only what is trained on is changed, never what validates or is scored. A
-        target of its own follows the geometry and keeps its intensities; where the input is the
-        target, both are the augmented pair. ``augmentation__rotation`` and the like start from
-        what is set: from flips alone, or from nothing with None.
+        more epochs. Only training samples are changed, never validation samples or scored ones. A
+        separate target follows the geometry and keeps its intensities; where the input is the
+        target, both are the augmented pair. ``augmentation__rotation`` and the like change what
+        is set: flips only for "flip", no augmentation for None.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Number format of the products, see `networks.device.resolve_precision`; weights, losses
         and scoring are float32.
@@ -81,7 +81,7 @@ class Training(CheckedParameters, BaseEstimator):
         Compile the network by ``torch.compile``: a minute at the start for faster steps, mostly
         on GPUs. It needs a C++ compiler.
     num_workers : int, default=0
-        Processes that read ahead, for data that come slowly from a disk.
+        Processes that read batches in advance, for data on a slow disk.
     callbacks : list of skorch callbacks, default=None
         Run beside the library's own, for example ``[skorch.callbacks.GradientNormClipping(1)]``.
         What ``state_dict()`` of a callback returns is kept in checkpoints.
@@ -90,12 +90,12 @@ class Training(CheckedParameters, BaseEstimator):
     log_dir : str or None, default=None
         Folder for TensorBoard; each training is a run of its own in it.
     checkpoint_dir : str or None, default=None
-        Folder in which each training has a folder of its own, with its state after the last
-        epoch, and at the end with ``weights.pt``. Arrays are read once more, to know them again.
+        Folder for checkpoints. Each training has a folder in it, with its state after the last
+        epoch, and at the end ``weights.pt``. Arrays are read once more, to recognise them later.
     resume : bool, default=False
-        Go on from the checkpoint of this very training (seed, settings, network, data, patients)
-        where there is one, and end with the same weights as without an interruption; a training
-        that was finished is loaded. Otherwise, and with False, train from the beginning.
+        Continue from the checkpoint of the same training (seed, settings, network, data, patients)
+        where there is one. The weights at the end are the same as without the interruption; a
+        finished training is loaded. Otherwise, and with False, train from the beginning.
     accelerator : accelerate.Accelerator, "auto" or None, default=None
         Train on several GPUs, see `docs/training.md`. "auto" makes an Accelerator from the
         environment, and can be saved with a detector.
@@ -194,5 +194,5 @@ def check_training(training: Training | None, random_state: Any) -> None:
     if training.resume and not isinstance(random_state, Integral):
         raise ValueError(
             f"Training's resume is True, but random_state is {random_state!r}; expected an "
-            "integer. Without it each fit is another training, and no checkpoint is found again."
+            "integer. Without it each fit is another training and finds no checkpoint."
         )

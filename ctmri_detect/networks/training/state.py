@@ -1,4 +1,4 @@
-"""All that a training needs to go on where it stopped, as tensors and plain values."""
+"""All that a training needs to continue, as tensors and plain values."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _restore_callback(callback: Any, state: Any) -> None:
 
 
 def _random_states(net: LossNet) -> State:
-    """Of every generator in use."""
+    """The states of all random generators in use."""
     states: State = {"augmentation": net.generator.bit_generator.state}
     if net.own_order is not None:
         states["order"] = net.own_order.get_state()
