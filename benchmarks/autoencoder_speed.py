@@ -28,11 +28,13 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ctmri_detect.networks import isolated_generators
 from ctmri_detect.networks.autoencoder import PairAutoencoder
 from ctmri_detect.networks.denoising import DenoisingUNet
-from ctmri_detect.networks.device import isolated_generators, resolve_device, resolve_precision
+from ctmri_detect.networks.device import resolve_device, resolve_precision
 from ctmri_detect.networks.onnx import onnx_session
-from ctmri_detect.networks.training.settings import Training, fit_network
+from ctmri_detect.networks.training.fit import fit_network
+from ctmri_detect.networks.training.settings import Training
 
 BATCH, SIDE, SAMPLES, EPOCHS = 16, 256, 64, 2
 

@@ -24,7 +24,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ctmri_detect.networks.device import resolve_device, resolve_precision
-from ctmri_detect.networks.training.settings import Training, fit_network
+from ctmri_detect.networks.training.fit import fit_network
+from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.networks.unet import PairUNet
 
 BATCH, SIDE, SAMPLES = 16, 128, 256

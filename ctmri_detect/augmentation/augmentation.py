@@ -21,24 +21,24 @@ from ctmri_detect.augmentation.variants import KNOTS, Draws, Exact, Floats, vary
 
 
 class Augmentation(CheckedParameters, BaseEstimator):
-    """Show a network each training pair a little differently every time.
+    """Change each training pair a little, differently every time.
 
-    Few patients teach a network their positions, contrasts and noise by heart. Pairs that are
-    turned, bent, brightened or noisy within what scanners and heads do teach it that these
-    differences mean nothing. All randomness is in `draw`; `apply` is a pure function. 0 switches a
-    part off; amplitudes are drawn evenly between their ends.
+    With few patients, a network memorises their positions, contrasts and noise. Pairs that are
+    turned, bent, brightened or made noisy, as far as scanners and heads do it, teach the network
+    that such differences are normal. All randomness is in `draw`; `apply` is a pure function. 0
+    switches a part off; amplitudes are drawn uniformly between their limits.
 
-    When it fails: what is varied is no longer odd, so a detector grows blind to it (`elastic` to
-    faint mass effect, `gamma` to a diffuse change of density), and strong settings need more
-    epochs. `ConvAutoencoderDetector` after 30 epochs on 36 slices of 64 x 64 (mean image AUROC of
-    two phantoms and two seeds): .74 without, .77 with flips, .77 with the defaults, .72 with
-    three times as much. Gamma acts between a plane's darkest and brightest pixel: window the CT
-    before.
+    When it fails: the network learns that the changes are normal, so a detector misses anomalies
+    that look like them (`elastic`: faint mass effect; `gamma`: a diffuse change of density).
+    Strong settings need more epochs. `ConvAutoencoderDetector` after 30 epochs on 36 slices of
+    64 x 64 (mean image AUROC of two phantoms and two seeds): .74 without, .77 with flips, .77 with
+    the defaults, .72 with three times the defaults. Gamma acts between a plane's darkest and
+    brightest pixel: window the CT before.
 
     Parameters
     ----------
     flip : float, default=0.5
-        Probability of left and right exchanged, 0 to 1.
+        Probability that left and right are exchanged, 0 to 1.
     rotation : float, default=5
         Largest rotation either way, degrees, 0 to 180.
     zoom : float, default=0.05
@@ -58,24 +58,23 @@ class Augmentation(CheckedParameters, BaseEstimator):
         Exponents from ``1 / (1 + gamma)`` to ``1 + gamma``, one a plane; 0 to 10.
     modality_dropout : float, default=0
         Probability that a pair loses one plane, 0 to 1. Only a pair that has both loses one. The
-        plane is NaN in input and target, so nothing is learnt about it; `PairAutoencoder`
-        withholds planes from its input by itself, and predicts them.
+        plane is NaN in input and target, so nothing is learnt about it. (`PairAutoencoder`
+        removes planes from its input only, and predicts them.)
     misregistration : float, default=0.5
         Largest shift along each axis, in pixels, of the MRI against the CT, and the most that a
         rotation on top of it moves the middle of a side; at least 0.
 
     Notes
     -----
-    Both planes take the same way, save for the jitter of the MRI, and each is resampled once:
-    values and the mask of observed pixels linearly, then divided, so that NaN doesn't spread. A
-    plane without any NaN keeps none: beyond its border its outermost pixels are repeated, as they
-    are where NaN was filled before training. Filled pixels take part in all that happens to
-    intensities; leave NaN where nothing was observed. A pair that would lose all of a plane
-    keeps its place.
+    Both planes are moved in the same way, except for the misregistration of the MRI, and each is
+    resampled once: values and the mask of observed pixels linearly, then divided, so that NaN
+    doesn't spread. A plane without NaN gets none: beyond its border, its outermost pixels are
+    repeated. Filled pixels take part in all changes of intensity, so leave NaN where nothing was
+    observed. A pair that would lose all of a plane is not moved.
 
     Then follow gamma, ``lo + (hi - lo) ((x - lo) / (hi - lo)) ** g``, the bias field, ``lo + (x -
-    lo) exp(b)`` with ``lo`` and ``hi`` the plane's least and largest value, and noise. Changes
-    of the units of X change nothing.
+    lo) exp(b)`` with ``lo`` and ``hi`` the plane's least and largest value, and noise. The units
+    of X don't matter.
 
     References
     ----------
@@ -184,7 +183,7 @@ class Augmentation(CheckedParameters, BaseEstimator):
         Raises
         ------
         ValueError
-            Where `X` and `draws` don't belong together.
+            Where `X` has another shape than the draws are for.
         """
         if X.shape != draws.noise.shape:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What was drawn for a training pair, and the pair that comes of it; nothing random in here."""
+"""The draws for a training pair, and how they change it; nothing here is random."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Draws:
     jitter: Exact  # (n, 3), pixels in x and y, radians
     gamma: Exact  # (n, 2), exponent for each plane
     bias_field: Exact  # (n, 7, 7), spline coefficients of the MRI's logarithmic gain
-    dropped: npt.NDArray[np.int64]  # (n,), the plane that is lost, -1 for none
+    dropped: npt.NDArray[np.int64]  # (n,), the plane that is removed, -1 for none
     noise: Floats  # (n, 2, height, width), in standard deviations of the plane
 
     def __len__(self) -> int:
@@ -49,7 +49,7 @@ class Draws:
     def geometry(self) -> Draws:
         """The same moves without changes of intensity and without dropout.
 
-        For a target that is not the input itself: it has to lie where the input lies.
+        For a target that is not the input itself, and has to stay aligned with it.
         """
         return replace(
             self,

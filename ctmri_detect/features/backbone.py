@@ -19,7 +19,8 @@ from ctmri_detect._parameters import DEVICE, Constraints, check_parameters
 from ctmri_detect.base.estimator import PairedEstimator, PlainOutput
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.imageops.gaps import fill_nearest
-from ctmri_detect.networks.device import available_device, own_settings, resolve_device
+from ctmri_detect.networks.device import available_device, resolve_device
+from ctmri_detect.networks.torch_settings import own_settings
 from ctmri_detect.validation import PairReader, check_pairs
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

@@ -1,4 +1,4 @@
-"""Plain torch modules and their training; no detector in here."""
+"""Plain torch modules and their training, without detectors."""
 
 from ctmri_detect._extras import lazy_names
 
@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "PairUNet": "ctmri_detect.networks.unet",
         "Training": "ctmri_detect.networks.training.settings",
         "VariationalAutoencoder": "ctmri_detect.networks.autoencoder",
-        "fit_network": "ctmri_detect.networks.training.settings",
-        "isolated_generators": "ctmri_detect.networks.device",
+        "fit_network": "ctmri_detect.networks.training.fit",
+        "isolated_generators": "ctmri_detect._random",
     },
 )

@@ -1,4 +1,4 @@
-"""Where networks run, in which precision, and with whose random numbers."""
+"""The device that a network runs on, and the precision of its training."""
 
 from __future__ import annotations
 
@@ -6,24 +6,8 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from copy import deepcopy
-from typing import Any
 
 from ctmri_detect._extras import require
-from ctmri_detect._random import isolated_generators
-
-__all__ = [
-    "PRECISIONS",
-    "PortableNetwork",
-    "available_device",
-    "check_compiler",
-    "isolated_generators",
-    "own_settings",
-    "resolve_device",
-    "resolve_precision",
-]
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -70,7 +54,7 @@ def resolve_device(device: str) -> str:
 
 
 def available_device(device: str) -> str:
-    """The device on which something was fitted, or the CPU where this machine has not got it.
+    """The device itself where this machine has it, else "cpu".
 
     Examples
     --------
@@ -138,55 +122,3 @@ def check_compiler(device: str) -> None:
             f"Training's compile is True, but torch.compile needs {missing} on device {device!r}, "
             "which is not there. Install it, or set compile=False."
         )
-
-
-@contextmanager
-def own_settings() -> Iterator[None]:
-    """Torch's own settings for a while, in this thread, whatever those of the user's program are.
-
-    A network is trained and scores alike under ``torch.no_grad``, ``torch.autocast`` and
-    ``torch.set_default_device``. The default dtype is the whole process's, so it is left alone:
-    networks name theirs, float32.
-
-    Examples
-    --------
-    >>> import torch
-    >>> with torch.no_grad(), own_settings():
-    ...     torch.is_grad_enabled()
-    True
-    """
-    torch = require("torch", extra="torch")
-    with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.enable_grad())
-        for kind in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        if torch.get_default_device().type != "cpu":
-            stack.enter_context(torch.device("cpu"))
-        yield
-
-
-class PortableNetwork:
-    """Mixin: what was fitted on CUDA pickles as a CPU model and goes back where it can.
-
-    The estimator keeps its module in ``network_`` and the device's name in ``device_``; put the
-    mixin before `BaseEstimator` among the bases.
-    """
-
-    device_: str
-    network_: Any
-
-    def __getstate__(self) -> dict[str, Any]:
-        parent: Any = super()
-        state = dict(parent.__getstate__())
-        if state.get("device_", "cpu") != "cpu" and "network_" in state:
-            state["network_"] = deepcopy(state["network_"]).cpu()
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        parent: Any = super()
-        parent.__setstate__(state)
-        if getattr(self, "device_", "cpu") != "cpu":
-            self.device_ = available_device(self.device_)
-            self.network_ = self.network_.to(self.device_)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ctmri_detect._extras import require
-from ctmri_detect.networks.device import own_settings
+from ctmri_detect.networks.torch_settings import own_settings
 
 _SESSIONS: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()  # a session can't be pickled
 

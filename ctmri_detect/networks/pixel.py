@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ctmri_detect.networks.device import own_settings
+from ctmri_detect.networks.torch_settings import own_settings
 
 _CHUNK = 2048  # pixels at a time: their activations stay in the cache
 

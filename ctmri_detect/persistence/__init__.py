@@ -19,7 +19,7 @@ from ctmri_detect.exceptions import UntrustedModelError
 from ctmri_detect.persistence._archive import read_archive, write_archive
 from ctmri_detect.persistence._manifest import make_manifest, warn_of_versions
 from ctmri_detect.persistence._standins import put_back, take_out
-from ctmri_detect.persistence._trust import check_types, file_types, type_names, warn_of_strangers
+from ctmri_detect.persistence.trust import check_types, file_types, type_names, warn_of_strangers
 
 __all__ = ["load", "save"]
 
@@ -35,7 +35,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     ----------
     estimator : detector, Pipeline that ends in one, or search object
         Fitted; only a search may be saved before its `fit`. Steps of your own work too; `load`
-        then wants their types in `trusted`.
+        then needs their types in `trusted`.
     path : path
         The file, conventionally ``*.ctmri``; an existing one is replaced.
 
@@ -93,14 +93,16 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None = None) -> Any:
     """Read what `save` wrote.
 
-    No pickle is ever loaded, and no type outside a list that the library gives: its own
+    No pickle is ever loaded, and only types on a list of the library (`persistence.trust`): its own
     estimators, those of scikit-learn, and the few of PyOD that its detectors use. So a file can't
-    have code of its choice run. It can still be wrong on purpose (weights, thresholds, the nodes
-    of a tree, which scikit-learn reads unchecked), so take models from people you trust.
+    run code of its own. But its numbers may be wrong on purpose (weights, thresholds, the nodes
+    of a tree, which scikit-learn doesn't check), so use models of people you trust.
 
-    A model that was unpacked and zipped again, compressed or not, is the same model.
+    A file has a format version. A file of an earlier version raises an error that asks to fit
+    again; the same is true of a later one, which asks for an upgrade. A file that was unpacked
+    and zipped again, compressed or not, is the same model.
 
-    Networks come back on the device that they were fitted on, or on the CPU where it is missing.
+    Networks are loaded to the device that they were fitted on, or to the CPU where it is missing.
 
     Parameters
     ----------
@@ -128,7 +130,7 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
         holds what no saved model does, or far more than its size. Nothing of the file has run
         then.
     ValueError
-        For a file that is no saved model, is damaged or cut off, or is of a newer format.
+        For a file that is no saved model, is damaged or cut off, or has another format version.
     OSError
         Where the file can't be read.
     ImportError
@@ -150,7 +152,7 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
     allowed = check_types(estimator, names)
     warn_of_versions(manifest, holds_pyod=holds_pyod)
     try:
-        with warnings.catch_warnings():  # said above, once, and not for every estimator inside
+        with warnings.catch_warnings():  # one warning was given above, for all estimators inside
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             bare = skops.loads(estimator, trusted=allowed)
         loaded = put_back(bare, manifest["networks"], weights)

@@ -1,4 +1,4 @@
-"""What a saved model says about itself: format, versions, types, networks."""
+"""The manifest of a saved model: format, versions, types, networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ctmri_detect.exceptions import ModelVersionWarning
 from ctmri_detect.persistence._networks import describe
 
 FORMAT = "ctmri_detect model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # raise it whenever the fitted attributes of an estimator change
 _PACKAGES = ("numpy", "scikit-learn", "torch", "pyod", "skops", "safetensors")
 
 
@@ -29,7 +29,7 @@ def make_manifest(estimator: Any, types: list[str], networks: dict[str, Any]) ->
 
 
 def check_manifest(text: bytes, path: str) -> dict[str, Any]:
-    """Parse a manifest and refuse what this version can't read."""
+    """Parse a manifest; raise a ValueError where this version can't read the file."""
     try:
         manifest = json.loads(text)
     except ValueError as error:
@@ -44,16 +44,24 @@ def check_manifest(text: bytes, path: str) -> dict[str, Any]:
     number, versions = manifest.get("format_version"), manifest.get("versions")
     if not isinstance(number, int) or not isinstance(versions, dict):
         raise ValueError(f"{path} has an incomplete manifest. Save the model again.")
-    if number > FORMAT_VERSION:
+    if number != FORMAT_VERSION:
         raise ValueError(
-            f"{path} has format version {number}, written by ctmri_detect "
-            f"{versions.get('ctmri_detect', 'of unknown version')}; this is "
-            f"{ctmri_detect.__version__}, which reads up to {FORMAT_VERSION}. "
-            "Run: pip install --upgrade ctmri_detect"
+            f"{path} was saved by {'an earlier' if number < FORMAT_VERSION else 'a later'} version "
+            f"of ctmri_detect, in format version {number}; this version reads format version "
+            f"{FORMAT_VERSION}. {_cure(number)}"
         )
     if not isinstance(manifest.get("networks"), dict):
         raise ValueError(f"{path} has an incomplete manifest. Save the model again.")
     return manifest
+
+
+def _cure(number: int) -> str:
+    if number > FORMAT_VERSION:
+        return "Run: pip install --upgrade ctmri_detect"
+    return (
+        "The fitted parts of models have changed since. Fit the model again and save it, or load "
+        "it with the version that saved it."
+    )
 
 
 def warn_of_versions(manifest: dict[str, Any], *, holds_pyod: bool) -> None:

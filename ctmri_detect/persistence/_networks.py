@@ -60,7 +60,7 @@ def describe(network: Any) -> dict[str, Any]:
 
 
 def weights_of(network: Any) -> bytes:
-    """The weights in safetensors' form, which wants them on the CPU, contiguous, not shared."""
+    """The weights in safetensors' form, which needs them on the CPU, contiguous and not shared."""
     safetensors = require("safetensors.torch", extra="save")
     state = network.state_dict().items()
     return safetensors.save({k: v.detach().cpu().contiguous().clone() for k, v in state})

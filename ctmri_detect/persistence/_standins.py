@@ -1,4 +1,4 @@
-"""What skops can't save leaves the estimator, and comes back when it is loaded."""
+"""Parts that skops can't save: taken out of the estimator before, put back after loading."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect.imageops.gaps import nearest
-from ctmri_detect.synthesis._outline import layer_thickness, outline
 from ctmri_detect.synthesis.kinds import LESION_KINDS
 from ctmri_detect.synthesis.lesions import Lesion, lesion_layers
+from ctmri_detect.synthesis.outlines import layer_thickness, outline
 from ctmri_detect.synthesis.scene import Scene
 from ctmri_detect.synthesis.tissues import Tissue
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect.exceptions import InjectionError
-from ctmri_detect.synthesis._outline import outline
+from ctmri_detect.synthesis.drawn_lesion import Lesion
 from ctmri_detect.synthesis.kinds import LESION_KINDS, SEVERITIES, LesionKind
+from ctmri_detect.synthesis.outlines import outline
 from ctmri_detect.synthesis.scene import Scene, grid
 from ctmri_detect.synthesis.tissues import Tissue
 
@@ -22,37 +23,6 @@ __all__ = ["Layer", "Lesion", "draw_lesion", "lesion_layers"]
 
 _OEDEMA = Tissue(-8.0, 1100.0, 140.0, 0.88)  # around a tumour; its CT number is a change
 _LAYER_AXES = {"crescent": (4.0, 0.8), "lens": (2.2, 1.1)}  # half length, thickness; of the radius
-
-
-@dataclass(frozen=True)
-class Lesion:
-    """A drawn lesion; all it takes to put it into a slice.
-
-    Parameters
-    ----------
-    kind : str
-        Key of `LESION_KINDS`.
-    tissue : Tissue
-        What it is made of; its ``hu`` is a change where the kind is relative.
-    centre : (x, y)
-        mm from the middle of the image, x to the right, y downwards.
-    radius : (float, float)
-        Half axes in mm; for layers under the skull half the length and the thickness.
-    angle : float
-        Direction of the first half axis, radians.
-    waves : ndarray of shape (5, 2)
-        Cosine and sine amplitudes of the outline's 2nd to 6th harmonic.
-    strength : float
-        Share of the tissue that is replaced in the middle, 0..1.
-    """
-
-    kind: str
-    tissue: Tissue
-    centre: tuple[float, float]
-    radius: tuple[float, float]
-    angle: float
-    waves: NDArray
-    strength: float
 
 
 @dataclass(frozen=True)

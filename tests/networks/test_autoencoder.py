@@ -7,7 +7,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from ctmri_detect.networks.autoencoder import PairAutoencoder  # noqa: E402
-from ctmri_detect.networks.pair_network import _kept_planes  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -63,10 +62,12 @@ def test_units_of_the_input_do_not_matter():
 
 def test_planes_are_withheld_in_training_only():
     network = PairAutoencoder((8, 8), 3, (4,))
-    seen = torch.ones(2000, 2, 8, 8, dtype=torch.bool)
-    seen[:1000, 0] = False  # already alone: never left with nothing
-    kept = _kept_planes(seen)[..., 0, 0]
-    assert kept[:1000].all()
+    pairs = torch.randn(2000, 2, 8, 8)
+    pairs[:1000, 0] = torch.nan  # already alone: never left with nothing
+    shown = network.inputs(pairs)[1].flatten(2)
+    assert torch.equal(shown.amin(dim=2), shown.amax(dim=2))  # a plane is withheld as a whole
+    kept = shown.amin(dim=2).bool()
+    assert kept[:1000, 1].all()
     assert kept.any(dim=1).all()
     assert 0.05 < (~kept[1000:].all(dim=1)).float().mean() < 0.15
     x = torch.randn(2, 2, 8, 8)

@@ -20,8 +20,8 @@ from small_training import EPOCHS, GROUPS, PAIRS, fit, new_net  # noqa: E402
 from ctmri_detect import ConvAutoencoderDetector  # noqa: E402
 from ctmri_detect.augmentation.augmentation import Augmentation  # noqa: E402
 from ctmri_detect.exceptions import CheckpointWarning  # noqa: E402
-from ctmri_detect.networks.device import isolated_generators  # noqa: E402
-from ctmri_detect.networks.training import checkpoints as _checkpoints  # noqa: E402
+from ctmri_detect.networks import isolated_generators  # noqa: E402
+from ctmri_detect.networks.training import checkpoints as checkpoint_files  # noqa: E402
 from ctmri_detect.networks.training.settings import Training  # noqa: E402
 
 WAYS = {
@@ -253,7 +253,7 @@ def test_a_checkpoint_runs_no_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     broken_off(tmp_path, 3)
     (folder,) = tmp_path.glob("Net-*")
-    checkpoints = _checkpoints.Checkpoints(tmp_path, {"network": {"class": "x"}})
+    checkpoints = checkpoint_files.Checkpoints(tmp_path, {"network": {"class": "x"}})
     checkpoints.folder = folder
     checkpoints.save({"history": Evil()}, finished=True)
     with pytest.raises(ValueError, match=r"state\.ckpt holds more than tensors .*Delete it"):
@@ -329,7 +329,7 @@ def test_all_trainings_of_one_fit_are_found_again(tmp_path):
 
 
 def test_an_interruption_while_a_checkpoint_is_written_is_no_early_stopping(tmp_path, monkeypatch):
-    save, calls = _checkpoints.Checkpoints.save, []
+    save, calls = checkpoint_files.Checkpoints.save, []
 
     def interrupted_once(self, state, *, finished):
         calls.append(finished)
@@ -337,7 +337,7 @@ def test_an_interruption_while_a_checkpoint_is_written_is_no_early_stopping(tmp_
             raise KeyboardInterrupt
         save(self, state, finished=finished)
 
-    monkeypatch.setattr(_checkpoints.Checkpoints, "save", interrupted_once)
+    monkeypatch.setattr(checkpoint_files.Checkpoints, "save", interrupted_once)
     with pytest.raises(KeyboardInterrupt):
         fit(checkpoint_dir=tmp_path)
     assert calls == [False] * 3  # and not taken for finished
@@ -345,10 +345,10 @@ def test_an_interruption_while_a_checkpoint_is_written_is_no_early_stopping(tmp_
 
 
 def test_what_cannot_be_written_is_a_warning_of_the_library(tmp_path, monkeypatch):
-    monkeypatch.setattr(_checkpoints, "_serialised", lambda value: 1 / 0)
+    monkeypatch.setattr(checkpoint_files, "serialised", lambda value: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # only the disk is forgiven
         fit(checkpoint_dir=tmp_path)
-    write = _checkpoints.write_whole
+    write = checkpoint_files.write_whole
 
     def full(path, *parts):
         if path.suffix != ".json":
@@ -356,7 +356,7 @@ def test_what_cannot_be_written_is_a_warning_of_the_library(tmp_path, monkeypatc
         write(path, *parts)
 
     monkeypatch.undo()
-    monkeypatch.setattr(_checkpoints, "write_whole", full)
+    monkeypatch.setattr(checkpoint_files, "write_whole", full)
     with pytest.warns(CheckpointWarning, match="No space left on device") as told:
         module, _ = fit(checkpoint_dir=tmp_path)
     assert len(told) == 1

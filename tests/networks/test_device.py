@@ -7,12 +7,8 @@ import pickle
 import pytest
 from sklearn.base import BaseEstimator
 
-from ctmri_detect.networks.device import (
-    PortableNetwork,
-    available_device,
-    resolve_device,
-    resolve_precision,
-)
+from ctmri_detect.networks.device import available_device, resolve_device, resolve_precision
+from ctmri_detect.networks.portable import PortableNetwork
 
 torch = pytest.importorskip("torch")
 CUDA = torch.cuda.is_available()

@@ -10,9 +10,10 @@ torch = pytest.importorskip("torch")
 
 from ctmri_detect import _threads  # noqa: E402
 from ctmri_detect.detectors.cross_modal.pixel_regressor import PixelRegressor, fit_regressors  # noqa: E402
-from ctmri_detect.networks.device import isolated_generators  # noqa: E402
+from ctmri_detect.networks import isolated_generators  # noqa: E402
 from ctmri_detect.networks.pixel import PixelNetwork, folded_layers, new_network, predict_pixels  # noqa: E402
-from ctmri_detect.networks.training.settings import Training, fit_network  # noqa: E402
+from ctmri_detect.networks.training.fit import fit_network  # noqa: E402
+from ctmri_detect.networks.training.settings import Training  # noqa: E402
 
 RNG = np.random.default_rng(0)
 

@@ -13,10 +13,11 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import ParameterGrid
 
-from ctmri_detect import ConvAutoencoderDetector
+from ctmri_detect import ConvAutoencoderDetector, networks
 from ctmri_detect.augmentation.augmentation import Augmentation, no_augmentation
-from ctmri_detect.networks.device import isolated_generators
-from ctmri_detect.networks.training.settings import Training, fit_network
+from ctmri_detect.networks import isolated_generators
+from ctmri_detect.networks.training.fit import fit_network
+from ctmri_detect.networks.training.settings import Training
 
 torch = pytest.importorskip("torch")
 Callback = pytest.importorskip("skorch.callbacks").Callback
@@ -53,9 +54,17 @@ def test_settings_are_remembered_and_cloned():
 
 
 def test_the_settings_load_no_torch():
-    code = "import ctmri_detect.networks.training.settings, sys; print('torch' in sys.modules)"
+    code = (
+        "from ctmri_detect.networks.training import Training, fit_network; import sys; "
+        "print('torch' in sys.modules)"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
+
+
+def test_both_packages_have_the_settings_and_the_function():
+    for name in ("Training", "fit_network"):
+        assert getattr(networks, name) is getattr(networks.training, name)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])

@@ -19,7 +19,8 @@ from small_training import EPOCHS, GROUPS, PAIRS, fit, loss, new_net  # noqa: E4
 
 from ctmri_detect import ConvAutoencoderDetector  # noqa: E402
 from ctmri_detect.networks.autoencoder import PairAutoencoder  # noqa: E402
-from ctmri_detect.networks.training.settings import Training, fit_network  # noqa: E402
+from ctmri_detect.networks.training.fit import fit_network  # noqa: E402
+from ctmri_detect.networks.training.settings import Training  # noqa: E402
 from ctmri_detect.networks.training.split import split_patients  # noqa: E402
 from ctmri_detect.validation import PairReader  # noqa: E402
 

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from ctmri_detect.networks.device import isolated_generators
-from ctmri_detect.networks.training import checkpoints as _checkpoints
-from ctmri_detect.networks.training.settings import Training, fit_network
+from ctmri_detect.networks import isolated_generators
+from ctmri_detect.networks.training import checkpoints as checkpoint_files
+from ctmri_detect.networks.training.fit import fit_network
+from ctmri_detect.networks.training.settings import Training
 
 PAIRS = np.random.default_rng(0).normal(size=(40, 2, 8, 8)).astype(np.float32)
 GROUPS = np.repeat(np.arange(10), 4)
@@ -79,7 +80,7 @@ def die_while_writing(epoch):
     replace, states = os.replace, []
 
     def dying(source, target):
-        states.append(Path(target).name == _checkpoints.STATE)
+        states.append(Path(target).name == checkpoint_files.STATE)
         if sum(states) == epoch:
             os.kill(os.getpid(), signal.SIGKILL)
         replace(source, target)

@@ -9,9 +9,9 @@ import pytest
 from toy_head import toy_scene
 
 from ctmri_detect.exceptions import InjectionError
-from ctmri_detect.synthesis._outline import territories
 from ctmri_detect.synthesis.kinds import DEFAULT_KINDS, LESION_KINDS, SEVERITIES
 from ctmri_detect.synthesis.lesions import draw_lesion, lesion_layers
+from ctmri_detect.synthesis.outlines import territories
 
 LAYERS = [k for k, v in LESION_KINDS.items() if v.shape in ("crescent", "lens")]
 INFARCTS = [k for k, v in LESION_KINDS.items() if v.shape == "territory"]

@@ -1,4 +1,4 @@
-"""What a network that knows healthy pairs does not rebuild."""
+"""Anomalies as what an autoencoder of healthy pairs does not rebuild."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._extras import require
 from ctmri_detect._parameters import (
@@ -24,28 +24,33 @@ from ctmri_detect._parameters import (
 )
 from ctmri_detect._random import isolated_generators, own_random_state
 from ctmri_detect.base import BasePairedDetector, Traits
-from ctmri_detect.base.estimator import PlainOutput
-from ctmri_detect.detectors.autoencoder import parts
+from ctmri_detect.detectors.autoencoder.objectives import OBJECTIVES, RESIDUALS, Design
+from ctmri_detect.detectors.autoencoder.outputs import NetworkOutputs
+from ctmri_detect.detectors.autoencoder.rebuilding import rebuild
+from ctmri_detect.detectors.autoencoder.residuals import residual
+from ctmri_detect.detectors.autoencoder.warm_start import check_warm_start, joined
 from ctmri_detect.detectors.standardise import standardise
-from ctmri_detect.networks.device import PortableNetwork, resolve_device
-from ctmri_detect.networks.training.settings import Training, check_training, fit_network
+from ctmri_detect.networks.device import resolve_device
+from ctmri_detect.networks.portable import PortableNetwork
+from ctmri_detect.networks.training.fit import fit_network
+from ctmri_detect.networks.training.settings import Training, check_training
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader
 
 
-class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
-    """Rebuild a pair with a network that has seen healthy ones, and see what does not come back.
+class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetector):
+    """Rebuild a pair with a network trained on healthy pairs; what it can't rebuild is anomalous.
 
-    What keeps the network from rebuilding a lesion is the `objective`: a narrow bottleneck
-    ("plain", "uncertainty", "variational"), or the task of taking coarse noise away
-    ("denoising"). A variance head says how wrong the network expects to be at each pixel, so that
-    cortex and edges, which nothing rebuilds sharply, count for less. Both planes pass through one
-    network, so each helps to rebuild the other, and one plane alone will do.
+    The `objective` keeps the network from rebuilding a lesion: a narrow bottleneck ("plain",
+    "uncertainty", "variational"), or the removal of coarse noise ("denoising"). Where a variance is
+    predicted, the network says how wrong it expects to be at each pixel, so that cortex and edges,
+    which no network rebuilds sharply, count for less. One network sees both planes, so each helps
+    to rebuild the other. A sample with one plane can be scored.
 
-    It fails on lesions that are small or faint beside what the network blurs anyway, that look
-    like healthy tissue of that place, and where the training slices are few. A large `latent_dim`
-    or many epochs on contaminated data teach it the lesions too. The measured figures of each
-    objective are in docs/results.md.
+    It works on lesions that are large or strong beside the blur of the reconstruction. It fails
+    on small or faint lesions, on lesions that look like healthy tissue of that place, and with
+    few training slices. With a large `latent_dim`, or many epochs on pairs with lesions, the
+    network learns the lesions too. The measured figures are in docs/results.md.
 
     Parameters
     ----------
@@ -54,35 +59,35 @@ class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
         error [3]_. "uncertainty": the same with predicted variance [4]_. "variational": the
         bottleneck is a distribution, the residual that of the reconstruction probability [5]_.
     predict_variance : bool or None, default=None
-        Predict a log-variance for each pixel and standardise by it. None means False for "plain",
+        Predict a log-variance for each pixel, and standardise by it. None means False for "plain",
         True for the others.
     residual : {"standardised", "difference", "ssim"} or None, default=None
         ``(x - m) / sd``; ``x - m`` in the units of X; or 1 - SSIM with the sign of the difference,
-        0 to 2. None means "standardised" where a variance is predicted, else "difference".
+        0 to 2. None means "standardised" with a predicted variance, else "difference".
     latent_dim : int, default=128
         Numbers in the bottleneck, 1 or more; "denoising" has none.
     channels : sequence of int or None, default=None
-        Channels at each scale; more cost time, more scales see further. None means
-        (16, 32, 64, 96) at full resolution and each halving for "denoising", else
+        Channels at each scale. More channels cost time; more scales see further. None means
+        (16, 32, 64, 96) for "denoising", from full resolution down by halves, else
         (32, 64, 128, 256) after each halving.
     noise : float, default=1.5
         SD of the coarse noise of "denoising", in SDs of a plane's intensities.
     beta : float, default=1.0
         Weight of the divergence of "variational".
     warm_start : bool, default=False
-        `fit` goes on with the network at hand, and adds to `history_`; from eight patients on,
-        and `groups` have to be the same, or held-out patients are no longer unseen.
+        Train the fitted network further, and add to `history_`. Needs eight patients or more, and
+        the same `groups` as before; otherwise the network has seen the held-out patients.
     training : Training, default=None
-        Settings of the optimisation; None means ``Training(max_epochs=30, batch_size=8, lr=2e-3,
-        augmentation="flip")``. "denoising" wants 400 to 1000 steps (slices x epochs / batch size):
-        fewer leave it blunt, many more teach it to copy.
+        Settings of the training; None means ``Training(max_epochs=30, batch_size=8, lr=2e-3,
+        augmentation="flip")``. "denoising" needs 400 to 1000 steps (slices x epochs / batch size):
+        with fewer it finds little, with many more it learns to copy.
     map_scoring : MapScoring, default=None
         None means `MapScoring()`, and ``MapScoring(smoothing=1.5, fusion="max")`` for "denoising"
         (chosen on seed 120).
     device : str, default="auto"
         Where the network is trained and run: "auto" (CUDA where it is), "cpu", "cuda".
     engine : {"torch", "onnxruntime"}, default="torch"
-        What scores; onnxruntime runs on the CPU, in float32, and wants the extra `onnx`.
+        What runs the network in scoring; "onnxruntime" uses the CPU, float32, and the extra `onnx`.
     random_state : int, RandomState or None, default=None
         Initial weights, order of batches, noise, augmentation.
 
@@ -98,18 +103,18 @@ class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
     device_ : str
         The device in use.
     map_scoring_ : MapScoring
-        The fitted way from residual to map and score.
+        Fitted; turns residuals into maps and scores.
     offset_ : float
         Score below which `predict` says -1.
 
     Notes
     -----
-    With ``z`` the pair in units of the training intensities (mean 0, SD 1 of each plane) and
-    ``m, v`` the network's mean and variance, the loss is ``10 (z - m)^2`` for the first 30 % of
-    the steps, which keeps the variance from explaining away what is merely hard, then
-    ``((z - m)^2 / v + log v) / 2``, over the observed pixels; "variational" adds ``beta`` times the
-    divergence of the latent distribution from the standard normal. One plane is withheld from a
-    tenth of the training samples and has to be predicted from the other.
+    ``z`` is the pair in units of the training intensities (mean 0, SD 1 of each plane); ``m, v``
+    are the network's mean and variance. The loss is ``10 (z - m)^2`` for the first 30 % of the
+    steps, so that the variance can't explain away what is only difficult; then
+    ``((z - m)^2 / v + log v) / 2``, over the observed pixels. "variational" adds ``beta`` times the
+    divergence of the latent distribution from the standard normal. A tenth of the training
+    samples lose one plane at the input; the network predicts it from the other.
 
     References
     ----------
@@ -134,11 +139,13 @@ class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
     ((3, 16, 16), (20, 8))
     """
 
+    history_: pd.DataFrame
+
     traits = Traits(missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
-        "objective": [OneOf(*parts.OBJECTIVES)],
+        "objective": [OneOf(*OBJECTIVES)],
         "predict_variance": [*BOOLEAN, None],
-        "residual": [OneOf(*parts.RESIDUALS), None],
+        "residual": [OneOf(*RESIDUALS), None],
         "latent_dim": [integer(1)],
         "channels": [
             SequenceOf("an integer of 1 or more for each scale, as in (16, 32, 64)", integer(1)),
@@ -196,15 +203,23 @@ class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
             return MapScoring(smoothing=1.5, fusion="max")
         return MapScoring()
 
+    @property
+    def _design(self) -> Design:
+        shape = self.latent_dim, self.channels, self.noise, self.beta
+        return Design(self.objective, self.predict_variance, *shape)
+
     def _check_parameters(self) -> None:
-        parts.check_together(self)
+        self._design.check(self.residual)
         check_training(self.training, self.random_state)
 
+    def _fitted_before(self) -> bool:
+        return self.warm_start and hasattr(self, "network_")
+
     def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
-        self._start: Any = None
-        if self.warm_start and hasattr(self, "network_"):
-            parts.check_warm_start(self, X, codes)
-            self._start = self.network_, self.history_
+        if self._fitted_before():
+            with isolated_generators(0):  # only the new network's settings are looked at
+                asked = self._design.build(X.shape[2:])
+            check_warm_start(self.network_, asked, len(np.unique(np.asarray(X.groups))))
 
     def _fit(self, X: PairReader) -> None:
         require("torch", extra="torch")
@@ -212,60 +227,19 @@ class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
         self.training_ = clone(training)
         seed = own_random_state(self.random_state).randint(2**31 - 1)
         self.device_ = resolve_device(self.device)
-        if self._start is None:
-            with isolated_generators(seed):
-                self.network_ = parts.new_network(self, (X.shape[2], X.shape[3]))
-            standardise(self.network_, X)
+        before: pd.DataFrame | None = None
+        if self._fitted_before():
+            before, self.network_ = self.history_, deepcopy(self.network_)
         else:
-            self.network_ = deepcopy(self._start[0])
+            with isolated_generators(seed):
+                self.network_ = self._design.build(X.shape[2:])
+            standardise(self.network_, X)
+        fitted = self.network_
         history = fit_network(
-            self.network_,
-            X,
-            self.network_.loss,
-            self.training_,
-            random_state=seed,
-            device=self.device_,
+            fitted, X, fitted.loss, self.training_, random_state=seed, device=self.device_
         )
-        self.history_ = parts.joined(self._start, history)
-        self._start = None
+        self.history_ = joined(before, history)
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return parts.residual(self, X)
-
-    def transform(self, X: Any) -> npt.NDArray[np.float32]:
-        """Latent features, for detectors that follow in a Pipeline.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, 2, height, width)
-
-        Returns
-        -------
-        float32 array (n_samples, n_features)
-            The bottleneck, ``latent_dim`` numbers (the mean, for "variational"); for "denoising"
-            the mean over the image of the deepest features, ``channels[-1]`` numbers.
-        """
-        reader = self._ready(X)
-        return np.concatenate([parts.latent(self, block) for block in reader.blocks()])
-
-    def export_onnx(self, path: Any) -> None:
-        """Write the network as an ONNX file, for use without torch.
-
-        Its input `pairs` is float32 ``(n, 2, height, width)`` with NaN where nothing was observed;
-        its outputs `rebuilt_mean` and `rebuilt_log_variance`, of the same shape, are in units of
-        the training intensities (mean 0, SD 1 of each plane).
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Raises
-        ------
-        ImportError
-            Without the extra `onnx`.
-        """
-        check_is_fitted(self, "network_")
-        from ctmri_detect.networks.onnx import onnx_bytes
-
-        with open(path, "wb") as file:
-            file.write(onnx_bytes(self.network_, self.image_shape_))
+        rebuilt = rebuild(self.network_, X, device=self.device_, engine=self.engine)
+        return residual(self._design.residual(self.residual), X, rebuilt, self.network_)

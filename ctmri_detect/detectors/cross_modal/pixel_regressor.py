@@ -22,8 +22,10 @@ from sklearn.preprocessing import StandardScaler
 from ctmri_detect._parameters import HasMethods
 from ctmri_detect._random import isolated_generators
 from ctmri_detect._threads import map_threads
-from ctmri_detect.networks.device import PortableNetwork, resolve_device
-from ctmri_detect.networks.training.settings import Training, fit_network
+from ctmri_detect.networks.device import resolve_device
+from ctmri_detect.networks.portable import PortableNetwork
+from ctmri_detect.networks.training.fit import fit_network
+from ctmri_detect.networks.training.settings import Training
 
 if TYPE_CHECKING:
     from torch import Tensor

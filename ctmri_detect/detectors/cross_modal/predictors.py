@@ -18,8 +18,11 @@ from ctmri_detect.detectors.cross_modal.pixel_features import PairFeatures, Plac
 from ctmri_detect.detectors.cross_modal.pixel_fit import fit_on_pixels, predictable
 from ctmri_detect.detectors.standardise import standardise
 from ctmri_detect.imageops.recalibrate import recalibrate
-from ctmri_detect.networks.device import PortableNetwork, own_settings, resolve_device
-from ctmri_detect.networks.training.settings import Training, fit_network
+from ctmri_detect.networks.device import resolve_device
+from ctmri_detect.networks.portable import PortableNetwork
+from ctmri_detect.networks.torch_settings import own_settings
+from ctmri_detect.networks.training.fit import fit_network
+from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.validation import CT, MRI, PairReader
 
 Views = tuple[str, ...]

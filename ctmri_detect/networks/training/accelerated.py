@@ -12,15 +12,15 @@ from ctmri_detect.networks.training.net import LossNet
 
 
 class AcceleratedNet(AccelerateMixin, LossNet):
-    """Each process trains on its share of every epoch; all validate on everything.
+    """Each process trains on its share of every epoch, and validates on all validation samples.
 
-    So all have one validation loss, and stop after the same epoch.
+    So all processes have one validation loss, and stop after the same epoch.
     """
 
     def seed(self, seed: int) -> None:
-        """Of several processes the order is one, and has a generator of its own.
+        """With several processes, give the order of samples a generator of its own.
 
-        accelerate would make one that could not be found again to resume.
+        accelerate would make one that can't be stored in a checkpoint.
         """
         super().seed(seed)
         if self.accelerator.num_processes > 1:
@@ -28,17 +28,17 @@ class AcceleratedNet(AccelerateMixin, LossNet):
             self.set_params(iterator_train__generator=self.own_order)
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        """Shared out in training only."""
+        """Batches; only training batches are divided between processes."""
         if training:
             return super().get_iterator(dataset, training=True)
         return LossNet.get_iterator(self, dataset, training=False)
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
-        """Forward pass; what validates has not been placed."""
+        """Forward pass; validation samples are moved to the device first."""
         return super().infer(x.to(self.where), **fit_params)
 
     def validation_step(self, batch: Any, **fit_params: Any) -> Any:
-        """One loss for all processes: batch statistics differ a little from one to the next."""
+        """One loss for all processes, whose batch statistics differ a little."""
         step = super().validation_step(batch, **fit_params)
         losses: Any = self.accelerator.gather(step["loss"].detach().reshape(1))
         return {**step, "loss": torch.as_tensor(losses).mean()}

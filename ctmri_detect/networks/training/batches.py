@@ -12,12 +12,13 @@ from torch.utils.data import Dataset, Subset
 
 
 class ArrayDataset(Dataset[Any]):
-    """Input and target arrays, read a batch at a time; without targets, the input is its own."""
+    """Input and target arrays, read a batch at a time; without targets, the input is the target."""
 
     def __init__(self, inputs: Any, targets: Any = None) -> None:
         if targets is not None and len(targets) != len(inputs):
             raise ValueError(
-                f"There are {len(inputs)} inputs and {len(targets)} targets; expected as many."
+                f"There are {len(inputs)} inputs and {len(targets)} targets; expected as many of "
+                "both."
             )
         self.inputs = _resident(inputs)
         self.targets = None if targets is None else _resident(targets)
@@ -48,19 +49,19 @@ def _read(values: Any, rows: Any) -> Tensor:
 
 
 class ArrayBatches:
-    """Batches of arrays, each read when it is asked for; a fraction of a DataLoader's cost.
+    """Batches of arrays, each read when it is needed; much faster than a DataLoader.
 
-    Shuffled, the orders are those of a DataLoader whose global generator was seeded alike.
+    The shuffled orders are those of a DataLoader with the same seed.
 
     Parameters
     ----------
     dataset : Subset of an ArrayDataset
     batch_size : int
     shuffle : bool
-        In another order each time.
+        Another order in each epoch.
     generator : torch.Generator, default=None
-        Of the orders; None takes the global one. With one of their own, several networks can be
-        trained in threads.
+        Draws the orders; None takes the global generator. With its own generator, each of several
+        networks can be trained in a thread.
     """
 
     def __init__(

@@ -1,11 +1,11 @@
-"""What runs beside a training: schedule, early stopping, checkpoints, and what shows progress."""
+"""Callbacks of a training: schedule, early stopping, checkpoints and progress."""
 
 from __future__ import annotations
 
 import warnings
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler, TensorBoard
@@ -15,17 +15,15 @@ from tqdm import tqdm
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import CheckpointWarning
 from ctmri_detect.networks.training.checkpoints import Checkpoints
+from ctmri_detect.networks.training.net import LossNet
+from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.networks.training.state import State, collect, restore
-
-if TYPE_CHECKING:
-    from ctmri_detect.networks.training.net import LossNet
-    from ctmri_detect.networks.training.settings import Training
 
 
 class KeepBest(EarlyStopping):
     """`EarlyStopping` that puts the best weights back into the network itself.
 
-    skorch's keeps those of what wraps it in training: compiled, or shared out over devices.
+    skorch's own keeps the weights of the wrapper that is trained: compiled, or on several devices.
     """
 
     def __init__(self, patience: int) -> None:
@@ -49,13 +47,13 @@ class EpochBar(Callback):
     bar: Any = None
 
     def on_epoch_begin(self, net: LossNet, **kwargs: Any) -> None:
-        """Begin where a resumed training begins."""
+        """Open the bar, at the epoch where the training begins."""
         if self.bar is None:
             done = len(net.history) - 1
             self.bar = tqdm(total=net.max_epochs, initial=done, desc="training", unit="epoch")
 
     def on_epoch_end(self, net: LossNet, **kwargs: Any) -> None:
-        """One epoch more."""
+        """Show one more epoch and its losses."""
         shown = {k: net.history[-1].get(k) for k in ("train_loss", "valid_loss")}
         self.bar.set_postfix({k: f"{v:.4g}" for k, v in shown.items() if v is not None})
         self.bar.update()
@@ -67,20 +65,20 @@ class EpochBar(Callback):
 
 
 class SaveEpochs(Callback):
-    """Write a checkpoint after each epoch, and go on from one; the last of the callbacks."""
+    """Write a checkpoint after each epoch, and continue from one. The last of the callbacks."""
 
     def __init__(self, checkpoints: Checkpoints, begun: State | None, writes: bool) -> None:
         self.checkpoints, self.begun, self.writes = checkpoints, begun, writes
         self.warned = False
 
     def on_train_begin(self, net: LossNet, **kwargs: Any) -> None:
-        """Go on from the state that was read."""
+        """Continue from the state that was read."""
         if self.begun is not None:
             restore(net, self.begun)
             self.begun = None
 
     def on_epoch_end(self, net: LossNet, **kwargs: Any) -> None:
-        """Write all that is needed to go on; Ctrl-C in the meantime is no early stopping."""
+        """Write all that is needed to continue; Ctrl-C while writing is no early stopping."""
         try:
             self.save(net, finished=False)
         except KeyboardInterrupt:
@@ -88,7 +86,7 @@ class SaveEpochs(Callback):
             raise
 
     def save(self, net: LossNet, *, finished: bool) -> None:
-        """Write; a full disk costs the checkpoint, and not the training."""
+        """Write a checkpoint; where that fails, warn and go on with the training."""
         if not self.writes:
             return
         try:
@@ -100,8 +98,8 @@ class SaveEpochs(Callback):
             if not self.warned:
                 warnings.warn(
                     f"No checkpoint could be written to {self.checkpoints.folder} ({error}); "
-                    "training goes on without. The last one that was whole is still there. "
-                    "Make room, or set another checkpoint_dir.",
+                    "training goes on without. The last complete checkpoint is still there. "
+                    "Make room on the disk, or set another checkpoint_dir.",
                     CheckpointWarning,
                     stacklevel=2,
                 )
@@ -111,7 +109,7 @@ class SaveEpochs(Callback):
 def make_callbacks(
     training: Training, steps: int, *, validates: bool, saver: SaveEpochs | None
 ) -> list[Any]:
-    """The callbacks in their order: what stops comes before what writes."""
+    """The callbacks in order; the ones that stop a training before the one that writes."""
     chosen: list[Any] = []
     if training.schedule == "onecycle":
         policy = torch.optim.lr_scheduler.OneCycleLR
@@ -124,7 +122,7 @@ def make_callbacks(
 
 
 def tensorboard(log_dir: Any, name: str, done: int) -> TensorBoard:
-    """Losses for TensorBoard, in a run of their own; `done` epochs are there already."""
+    """Writes losses to TensorBoard, as a run called `name` that has `done` epochs already."""
     require("tensorboard", extra="tensorboard")
     writer = require("torch.utils.tensorboard", extra="tensorboard").SummaryWriter
     folder = str(Path(log_dir) / name)

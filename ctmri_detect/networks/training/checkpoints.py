@@ -1,4 +1,4 @@
-"""A folder a training, and in it the state after its last epoch: whole, or not there."""
+"""Checkpoints: a folder for each training, with the state after its last epoch."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ class Checkpoints:
     def save(self, state: dict[str, Any], *, finished: bool) -> None:
         """Write a state; an OSError leaves the last one as it was."""
         whole = {"identity": self.identity, "finished": finished, **state}
-        payload = _serialised(whole)
+        payload = serialised(whole)
         head = _KIND + _digest(payload) + b"\n"
         write_whole(self.folder / STATE, head, payload)
 
     def save_weights(self, weights: dict[str, Any]) -> None:
         """Write the network's weights, as a file for `torch.load`."""
-        write_whole(self.folder / WEIGHTS, _serialised(weights))
+        write_whole(self.folder / WEIGHTS, serialised(weights))
 
     def load(self) -> dict[str, Any] | None:
-        """The last state, None where there is none, a ValueError where it is no good."""
+        """The last state, None where there is none, a ValueError where it can't be used."""
         path = self.folder / STATE
         try:
             content = path.read_bytes()
@@ -82,7 +82,8 @@ class Checkpoints:
         return state
 
 
-def _serialised(value: Any) -> memoryview:
+def serialised(value: Any) -> memoryview:
+    """The bytes that `torch.save` makes of a value."""
     buffer = io.BytesIO()  # in memory first: torch makes an obscure error of a full disk
     torch.save(value, buffer)
     return buffer.getbuffer()

@@ -1,4 +1,4 @@
-"""What makes two trainings the same one."""
+"""The identity of a training: two with equal identities end with equal weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,12 +14,10 @@ from torch import nn
 
 from ctmri_detect.augmentation.augmentation import as_augmentation
 from ctmri_detect.networks.training.batches import ArrayDataset
+from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.networks.training.split import Split
 
-if TYPE_CHECKING:
-    from ctmri_detect.networks.training.settings import Training
-
-# settings that change what is learnt; the others only say how it is watched or kept
+# settings that change the result; the others only say what is shown or kept
 _SETTINGS = (
     "max_epochs",
     "batch_size",
@@ -46,7 +44,7 @@ def identify(
     seed: int,
     processes: int = 1,
 ) -> Identity:
-    """All that decides how a training ends, as plain JSON: arrays are read once for it."""
+    """All that decides the result of a training, as plain JSON; arrays are read once."""
     augmentation = as_augmentation(training.augmentation)
     settings = {name: getattr(training, name) for name in _SETTINGS}
     settings["augmentation"] = None if augmentation is None else augmentation.get_params()

@@ -1,39 +1,24 @@
-"""The skorch side of training; imported late, because it loads torch."""
+"""The network in training: a `NeuralNet` of skorch."""
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.utils import noop
-from torch import Tensor, nn
-from torch.utils.data import Dataset, Subset
+from torch import Tensor
+from torch.utils.data import Subset
 
-from ctmri_detect.augmentation.augmentation import Augmentation, as_augmentation
-from ctmri_detect.networks.training.batches import ArrayBatches, ArrayDataset
+from ctmri_detect.augmentation.augmentation import Augmentation
+from ctmri_detect.networks.training.batches import ArrayBatches
 from ctmri_detect.networks.training.split import Split
 from ctmri_detect.networks.training.varied import augmented, mirrored
 
-if TYPE_CHECKING:
-    from ctmri_detect.networks.training.settings import Training
-
-_OPTIMIZERS: dict[str, dict[str, Any]] = {
-    "adamw": {"optimizer": torch.optim.AdamW},
-    "adam": {"optimizer": torch.optim.Adam},
-    "sgd": {
-        "optimizer": torch.optim.SGD,
-        "optimizer__momentum": 0.9,
-        "optimizer__nesterov": True,
-    },
-}
-
 
 class LossNet(NeuralNet):
-    """A `NeuralNet` whose loss knows how far the training is."""
+    """A `NeuralNet` whose loss depends on the progress of the training."""
 
     where: str = "cpu"  # the device; skorch's own is None where accelerate places things
     total_steps: int = 1
@@ -51,7 +36,7 @@ class LossNet(NeuralNet):
     split: Split
 
     def seed(self, seed: int) -> None:
-        """Generators of its own; the global ones are the caller's to seed."""
+        """Seed the net's own generators; the caller seeds the global ones."""
         self.generator = np.random.default_rng(seed)
 
     def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
@@ -60,17 +45,17 @@ class LossNet(NeuralNet):
         return Subset(X, train), None if valid is None else Subset(X, valid)  # type: ignore[arg-type]
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        """Batches of arrays in this process, or a DataLoader."""
+        """Batches of arrays, made in this process, or a DataLoader."""
         if self.plain_batches:
             return ArrayBatches(dataset, self.batch_size, training, self.own_order)
         return super().get_iterator(dataset, training=training)
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
-        """The epochs that are left; of a resumed training, not all."""
+        """Run the epochs that are left of a resumed training, or all."""
         return super().fit_loop(X, y, epochs=self.max_epochs - len(self.history), **kwargs)
 
     def train_step(self, batch: Any, **fit_params: Any) -> Any:
-        """One step, on mirrored or augmented images where that is wanted."""
+        """One step; images are mirrored or augmented first, where the settings say so."""
         x, y = batch
         y = x if self.own_target else y
         if self.flip:
@@ -91,7 +76,7 @@ class LossNet(NeuralNet):
         return step
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
-        """Forward pass; the products in bfloat16 where that is wanted, the result float32."""
+        """Forward pass; products in bfloat16 where the settings say so, the result in float32."""
         if self.channels_last and x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)
         kind = torch.device(self.where).type
@@ -101,7 +86,7 @@ class LossNet(NeuralNet):
         return _float32(out)
 
     def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
-        """The loss; validation always sees the final form of it."""
+        """The loss; validation always uses its final form."""
         progress = self.steps_done / self.total_steps if training else 1.0
         loss: Tensor = self.criterion(y_pred, y_true.to(self.where), progress)
         if training and not torch.isfinite(loss):
@@ -118,7 +103,7 @@ class LossNet(NeuralNet):
         return self
 
     def run_single_epoch(self, *args: Any, **kwargs: Any) -> None:
-        """Remember who stopped: skorch takes Ctrl-C for early stopping, and goes on silently."""
+        """Remember Ctrl-C: skorch takes it for early stopping, and says nothing."""
         try:
             super().run_single_epoch(*args, **kwargs)
         except KeyboardInterrupt:
@@ -126,7 +111,7 @@ class LossNet(NeuralNet):
             raise
 
     def partial_fit(self, *args: Any, **kwargs: Any) -> Any:
-        """Train, and let an interruption by the user through."""
+        """Train; raise KeyboardInterrupt again where the user pressed Ctrl-C."""
         super().partial_fit(*args, **kwargs)
         if self.interrupted:
             raise KeyboardInterrupt
@@ -137,71 +122,3 @@ def _float32(out: Any) -> Any:
     if isinstance(out, (tuple, list)):
         return type(out)(_float32(part) for part in out)
     return out.float()
-
-
-def build(
-    module: nn.Module,
-    dataset: Dataset[Any],
-    split: Split,
-    loss: Callable[..., Tensor],
-    training: Training,
-    *,
-    device: str,
-    bfloat16: bool,
-    callbacks: list[Any],
-    steps: int,
-    accelerator: Any = None,
-) -> LossNet:
-    """A net that is ready to be fitted on `dataset`."""
-    kind: Any = LossNet
-    settings: dict[str, Any] = {"device": device}
-    if accelerator is not None:
-        from ctmri_detect.networks.training.accelerated import AcceleratedNet
-
-        kind = AcceleratedNet
-        settings = {"accelerator": accelerator, "callbacks__print_log__sink": noop}
-    net: LossNet = kind(
-        module,
-        criterion=loss,
-        lr=training.lr,
-        max_epochs=training.max_epochs,
-        batch_size=training.batch_size,
-        callbacks=callbacks,
-        verbose=0,
-        compile=training.compile,
-        iterator_train__shuffle=True,
-        **_loader_settings(dataset, training.num_workers),
-        **_OPTIMIZERS[training.optimizer],
-        **settings,
-    )
-    arrays = isinstance(dataset, ArrayDataset)
-    net.where, net.split, net.total_steps, net.bfloat16 = device, split, steps, bfloat16
-    net.channels_last = _is_channels_last(module)
-    net.own_target = isinstance(dataset, ArrayDataset) and dataset.targets is None
-    net.plain_batches = arrays and not training.num_workers and accelerator is None
-    net.flip = training.augmentation == "flip"  # drawn by torch, unlike an Augmentation
-    net.augmentation = None if net.flip else as_augmentation(training.augmentation)
-    return net
-
-
-def _loader_settings(dataset: Dataset[Any], num_workers: int) -> dict[str, Any]:
-    """How a DataLoader reads, where one is needed."""
-    settings: dict[str, Any] = {"num_workers": num_workers}
-    if isinstance(dataset, ArrayDataset):
-        settings["collate_fn"] = _same  # it reads whole batches
-    if num_workers and "fork" in multiprocessing.get_all_start_methods():
-        settings["multiprocessing_context"] = "fork"  # another way copies a memmap into memory
-    sides = ("train", "valid")
-    return {f"iterator_{side}__{k}": v for side in sides for k, v in settings.items()}
-
-
-def _same(batch: Any) -> Any:
-    return batch
-
-
-def _is_channels_last(module: nn.Module) -> bool:
-    last = torch.channels_last
-    return any(
-        p.ndim == 4 and p.is_contiguous(memory_format=last) and not p.is_contiguous()
-        for p in module.parameters()
-    )

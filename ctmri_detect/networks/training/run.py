@@ -1,22 +1,19 @@
-"""One training from its data to its history; imported late, because it loads torch."""
+"""One training, from data to history; imported late, because it loads torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import nn
 
-from ctmri_detect.networks.device import (
-    check_compiler,
-    isolated_generators,
-    own_settings,
-    resolve_device,
-    resolve_precision,
-)
+from ctmri_detect._random import isolated_generators
+from ctmri_detect.networks.device import check_compiler, resolve_device, resolve_precision
+from ctmri_detect.networks.torch_settings import own_settings
 from ctmri_detect.networks.training.batches import ArrayDataset, as_dataset
+from ctmri_detect.networks.training.build import build
 from ctmri_detect.networks.training.callbacks import (
     EpochBar,
     SaveEpochs,
@@ -25,14 +22,12 @@ from ctmri_detect.networks.training.callbacks import (
 )
 from ctmri_detect.networks.training.checkpoints import Checkpoints
 from ctmri_detect.networks.training.identity import identify, name_of
-from ctmri_detect.networks.training.net import LossNet, build
+from ctmri_detect.networks.training.net import LossNet
+from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.networks.training.split import split_patients
 from ctmri_detect.networks.training.state import State, epochs
 
-if TYPE_CHECKING:
-    from ctmri_detect.networks.training.settings import Training
-
-VALIDATION_FRACTION = 0.2  # with patience, where nothing else is set
+VALIDATION_FRACTION = 0.2  # with patience, where no fraction is set
 
 
 @own_settings()
@@ -99,7 +94,7 @@ def _accelerator(training: Training) -> Any:
 
 
 def _split(dataset: Any, data: Any, groups: Any, training: Training) -> Any:
-    """Patients from the caller, or from data that know theirs."""
+    """Rows to train and to validate on; patients from the caller, or from the data."""
     fraction = training.validation_fraction
     if fraction is None and training.patience is not None:
         fraction = VALIDATION_FRACTION
@@ -110,7 +105,7 @@ def _split(dataset: Any, data: Any, groups: Any, training: Training) -> Any:
 def _open_checkpoints(
     training: Training, identity: dict[str, Any], main: bool
 ) -> tuple[State | None, SaveEpochs | None]:
-    """The state to go on from, where there is one, and what writes the next."""
+    """The state to continue from, where there is one, and the callback that writes the next."""
     if training.checkpoint_dir is None:
         return None, None
     checkpoints = Checkpoints(training.checkpoint_dir, identity)
@@ -121,7 +116,7 @@ def _open_checkpoints(
 
 
 def _shown(training: Training, identity: dict[str, Any], done: int) -> list[Any]:
-    """What shows the progress to people."""
+    """Callbacks that show the progress."""
     shown: list[Any] = [EpochBar()] if training.verbose else []
     if training.log_dir is not None:
         shown.append(tensorboard(training.log_dir, name_of(identity), done))
@@ -132,7 +127,10 @@ def _fit(net: LossNet, dataset: Any, seed: int, own_generator: bool) -> None:
     net.seed(seed)
     if own_generator:
         if not isinstance(dataset, ArrayDataset) or hasattr(net, "accelerator"):
-            raise ValueError("own_generator is for arrays, and without an accelerator.")
+            raise ValueError(
+                "own_generator=True, but the data are no arrays, or there is an accelerator; "
+                "expected arrays on one device. Set own_generator=False."
+            )
         net.own_order = torch.Generator().manual_seed(seed)
         net.plain_batches = net.touches_no_global = True
         net.fit(dataset)

@@ -1,17 +1,13 @@
-"""Settings of an optimisation, and the one function that trains a network with them."""
+"""The settings of a training, and their checks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from ctmri_detect._extras import require
 from ctmri_detect._parameters import (
     BOOLEAN,
     PATH,
@@ -37,9 +33,6 @@ from ctmri_detect.networks.device import PRECISIONS
 if TYPE_CHECKING:
     from os import PathLike
 
-    import pandas as pd
-    from torch import nn
-
 
 def _is_callback(value: Any) -> bool:
     callback = value[-1] if isinstance(value, tuple) and value else value  # or a name and one
@@ -50,37 +43,37 @@ _CALLBACKS = SequenceOf("a list of skorch callbacks", Such("", _is_callback), le
 
 
 class Training(CheckedParameters, BaseEstimator):
-    """How a network is trained; it only remembers. `docs/training.md` has examples.
+    """Settings of a training. `docs/training.md` has examples.
 
-    The device is not among the settings: it belongs to the detector, which scores on it too.
+    The device is not among them: it belongs to the detector, which also scores on it.
 
     Parameters
     ----------
     max_epochs : int, default=30
-        Passes over the data; more cost time in proportion.
+        Passes over the data; time grows in proportion.
     batch_size : int, default=16
-        Samples a step. Larger batches are fewer, steadier steps.
+        Samples in a step. Larger batches give fewer and steadier steps.
     lr : float, default=1e-3
-        Learning rate; the peak of it with ``schedule="onecycle"``.
+        Learning rate; with ``schedule="onecycle"`` its maximum.
     optimizer : {"adamw", "adam", "sgd"}, default="adamw"
         The update rule ("sgd" with Nesterov momentum .9).
     schedule : {"onecycle"} or None, default="onecycle"
-        "onecycle" warms the rate up over the first 30 % of the steps and cools it down after;
-        None keeps it constant.
+        "onecycle" raises the rate over the first 30 % of the steps and lowers it after; None keeps
+        it constant.
     patience : int or None, default=None
-        Epochs without a better validation loss after which training stops, and the best weights
-        are put back. None trains all epochs, and keeps the last weights.
+        Training stops after so many epochs without a better validation loss, and keeps the best
+        weights. None trains all epochs, and keeps the last weights.
     validation_fraction : float or None, default=None
-        Share of the patients that validate and are not trained on; at least one. Without
-        patients, ten contiguous blocks of samples stand for them. None is .2 with `patience`,
-        else nothing: all data are trained on.
+        Share of the patients that are kept for validation and not trained on; at least one
+        patient. Without patients, ten contiguous blocks of samples are used instead. None means
+        .2 with `patience`; without it, all data are trained on.
     augmentation : {"flip", "default"}, Augmentation or None, default=None
         "flip" mirrors each training image left to right, with probability 1/2; "default" is
         `Augmentation()`, mild changes of geometry and intensity of pairs. More variety needs
-        more epochs. Only what is trained on is changed, never what validates or is scored. A
-        target of its own follows the geometry and keeps its intensities; where the input is the
-        target, both are the augmented pair. ``augmentation__rotation`` and the like start from
-        what is set: from flips alone, or from nothing with None.
+        more epochs. Only training samples are changed, never validation samples or scored ones. A
+        separate target follows the geometry and keeps its intensities; where the input is the
+        target, both are the augmented pair. ``augmentation__rotation`` and the like change what
+        is set: flips only for "flip", no augmentation for None.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Number format of the products, see `networks.device.resolve_precision`; weights, losses
         and scoring are float32.
@@ -88,7 +81,7 @@ class Training(CheckedParameters, BaseEstimator):
         Compile the network by ``torch.compile``: a minute at the start for faster steps, mostly
         on GPUs. It needs a C++ compiler.
     num_workers : int, default=0
-        Processes that read ahead, for data that come slowly from a disk.
+        Processes that read batches in advance, for data on a slow disk.
     callbacks : list of skorch callbacks, default=None
         Run beside the library's own, for example ``[skorch.callbacks.GradientNormClipping(1)]``.
         What ``state_dict()`` of a callback returns is kept in checkpoints.
@@ -97,12 +90,12 @@ class Training(CheckedParameters, BaseEstimator):
     log_dir : str or None, default=None
         Folder for TensorBoard; each training is a run of its own in it.
     checkpoint_dir : str or None, default=None
-        Folder in which each training has a folder of its own, with its state after the last
-        epoch, and at the end with ``weights.pt``. Arrays are read once more, to know them again.
+        Folder for checkpoints. Each training has a folder in it, with its state after the last
+        epoch, and at the end ``weights.pt``. Arrays are read once more, to recognise them later.
     resume : bool, default=False
-        Go on from the checkpoint of this very training (seed, settings, network, data, patients)
-        where there is one, and end with the same weights as without an interruption; a training
-        that was finished is loaded. Otherwise, and with False, train from the beginning.
+        Continue from the checkpoint of the same training (seed, settings, network, data, patients)
+        where there is one. The weights at the end are the same as without the interruption; a
+        finished training is loaded. Otherwise, and with False, train from the beginning.
     accelerator : accelerate.Accelerator, "auto" or None, default=None
         Train on several GPUs, see `docs/training.md`. "auto" makes an Accelerator from the
         environment, and can be saved with a detector.
@@ -192,94 +185,6 @@ class Training(CheckedParameters, BaseEstimator):
         return self
 
 
-def fit_network(
-    module: nn.Module,
-    data: Any,
-    loss: Callable[..., Any],
-    training: Training,
-    *,
-    random_state: int,
-    device: str = "auto",
-    groups: npt.ArrayLike | None = None,
-    own_generator: bool = False,
-) -> pd.DataFrame:
-    """Train a torch module in place, through skorch.
-
-    Global generators and the number of torch's threads are left as they were; initialise the
-    module inside ``isolated_generators(seed)`` for the same courtesy. A module that was trained
-    before is trained further.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Left on `device`, in evaluation mode.
-    data : array-like, pair of array-likes, or torch Dataset
-        An array is its own target; a pair is input and target; a Dataset yields both, a sample
-        at a time. Arrays need only ``shape`` and indexing by an array of rows, and are read a
-        batch at a time.
-    loss : callable
-        ``loss(output, target, progress)`` gives a scalar tensor; `progress` goes from 0 to 1
-        over the training, and is 1 in validation.
-    training : Training
-    random_state : int
-        Order of the samples, augmentation, dropout.
-    device : str, default="auto"
-        As in `resolve_device`; the accelerator's, where `training` has one.
-    groups : array-like (n,), default=None
-        Patient of each sample; None takes ``data.groups`` where the data have it.
-    own_generator : bool, default=False
-        For arrays and a module that draws nothing: the global generators are not even touched,
-        so that several networks can be trained in threads. The order of the samples is the same.
-
-    Returns
-    -------
-    DataFrame
-        One row an epoch: epoch, train_loss, valid_loss where there is one, seconds.
-
-    Raises
-    ------
-    ValueError
-        For a setting out of its range, without data, or for a checkpoint that is damaged.
-    FloatingPointError
-        Where the loss is no longer finite.
-
-    Examples
-    --------
-    >>> import numpy as np, torch
-    >>> x = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
-    >>> history = fit_network(
-    ...     torch.nn.Linear(1, 1), (x, 2 * x), lambda out, target, _: ((out - target) ** 2).mean(),
-    ...     Training(max_epochs=20, lr=0.1), random_state=0, device="cpu",
-    ... )
-    >>> bool(history["train_loss"].iloc[-1] < history["train_loss"].iloc[0])
-    True
-    """
-    check_training(training, random_state)
-    require("torch", extra="torch")
-    require("skorch", extra="torch")
-    from ctmri_detect.networks.training.run import run
-
-    return run(
-        module,
-        data,
-        loss,
-        _with_plain_numbers(training),
-        seed=random_state,
-        device=device,
-        groups=groups,
-        own_generator=own_generator,
-    )
-
-
-def _with_plain_numbers(training: Training) -> Training:
-    """The same settings in Python's own numbers: torch refuses numpy's in places."""
-    plain = copy(training)
-    for name, value in vars(training).items():
-        if isinstance(value, np.generic):
-            setattr(plain, name, value.item())
-    return plain
-
-
 def check_training(training: Training | None, random_state: Any) -> None:
     """Raise a ValueError that names the first setting of a detector's training out of its range."""
     check_value("training", training, [Training, None])
@@ -289,5 +194,5 @@ def check_training(training: Training | None, random_state: Any) -> None:
     if training.resume and not isinstance(random_state, Integral):
         raise ValueError(
             f"Training's resume is True, but random_state is {random_state!r}; expected an "
-            "integer. Without it each fit is another training, and no checkpoint is found again."
+            "integer. Without it each fit is another training and finds no checkpoint."
         )

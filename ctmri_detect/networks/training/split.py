@@ -1,4 +1,4 @@
-"""Which samples train a network, and which validate it."""
+"""Which samples train a network, and which are kept for validation."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]
 
 
 def split_patients(n: int, groups: npt.ArrayLike | None, fraction: float | None) -> Split:
-    """Rows to train on, and rows of other patients to validate on.
+    """Rows to train on, and rows of other patients for validation.
 
     Parameters
     ----------
     n : int
         Samples.
     groups : array-like (n,) or None
-        Patient of each; None takes ten contiguous blocks of samples for patients.
+        Patient of each; None uses ten contiguous blocks of samples as patients.
     fraction : float or None
-        Share of the patients that validate, evenly spaced, at least one; None keeps none.
+        Share of the patients kept for validation, evenly spaced, at least one; None keeps none.
 
     Examples
     --------
@@ -40,8 +40,8 @@ def split_patients(n: int, groups: npt.ArrayLike | None, fraction: float | None)
     if count < 2:
         raise ValueError(
             f"validation_fraction is {fraction}, but the data hold one patient only, so none can "
-            "validate; expected at least two. Set patience=None and validation_fraction=None, or "
-            "give more."
+            "be kept for validation; expected at least two. Set patience=None and "
+            "validation_fraction=None, or give samples of more patients."
         )
     chosen = min(count - 1, max(1, round(fraction * count)))
     held = np.isin(codes, (np.arange(1, chosen + 1) * count) // chosen - 1)

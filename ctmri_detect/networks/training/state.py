@@ -1,17 +1,16 @@
-"""All that a training needs to go on where it stopped, as tensors and plain values."""
+"""All that a training needs to continue, as tensors and plain values."""
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from skorch.callbacks import EarlyStopping, LRScheduler, PassthroughScoring
 from skorch.history import History
 
-if TYPE_CHECKING:
-    from ctmri_detect.networks.training.net import LossNet
+from ctmri_detect.networks.training.net import LossNet
 
 State = dict[str, Any]
 _STOPPING = ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
@@ -81,7 +80,7 @@ def _restore_callback(callback: Any, state: Any) -> None:
 
 
 def _random_states(net: LossNet) -> State:
-    """Of every generator in use."""
+    """The states of all random generators in use."""
     states: State = {"augmentation": net.generator.bit_generator.state}
     if net.own_order is not None:
         states["order"] = net.own_order.get_state()

@@ -1,4 +1,4 @@
-"""Batches as training sees them: mirrored, or augmented."""
+"""Training batches, mirrored or augmented."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def mirrored(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Each image and its target mirrored left to right with probability 1/2."""
     if x.ndim < 3:
         raise ValueError(
-            f'augmentation is "flip", but the data of shape {tuple(x.shape)} are no images; '
+            f'augmentation is "flip", but the data have shape {tuple(x.shape)} and are no images; '
             "expected (n, channels, height, width). Set augmentation=None."
         )
     chosen = (torch.rand(len(x), dtype=torch.float32) < 0.5).to(x.device)
@@ -27,7 +27,7 @@ def mirrored(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 def augmented(
     x: Tensor, y: Tensor, augmentation: Augmentation, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """A batch of other variants; a target of its own follows the geometry, where it is pairs."""
+    """Random variants of a batch; a separate target of pairs follows the geometry."""
     if x.ndim != 4 or x.shape[1] != 2 or (y.ndim == 4 and y.shape != x.shape):
         raise ValueError(
             f"The data have shape {tuple(x.shape)}, the targets {tuple(y.shape)}; expected pairs "

@@ -9,16 +9,12 @@ References
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ctmri_detect.synthesis.drawn_lesion import Lesion
 from ctmri_detect.synthesis.kinds import LESION_KINDS
 from ctmri_detect.synthesis.scene import Scene, grid
-
-if TYPE_CHECKING:
-    from ctmri_detect.synthesis.lesions import Lesion
 
 _MEDIAL = 0.28  # of the half width: the strip beside the midline that the anterior artery supplies
 _BACK = -0.3  # of the half length: behind it the posterior artery takes over

@@ -14,12 +14,12 @@ from sklearn.base import BaseEstimator
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import CtmriDetectWarning, UntrustedModelError
 
-# packages with estimators; cli and the like are never imported on a file's word
+# packages with estimators; a file can't have any other imported
 _ESTIMATORS = re.compile(r"ctmri_detect\.(detectors|features|preprocessing|scoring)(\.\w+)*")
 
-# Beyond what skops trusts by itself: primitives, numpy arrays and random states, scipy's sparse
-# matrices, scikit-learn's estimators.
-_KNOWN = frozenset(
+# In addition to what skops trusts by itself: primitives, numpy arrays and random states, scipy's
+# sparse matrices, scikit-learn's estimators.
+TRUSTED_TYPES = frozenset(
     {
         # held by the library's estimators
         "ctmri_detect.augmentation.augmentation.Augmentation",
@@ -117,7 +117,7 @@ def type_names(trusted: Sequence[str | type] | None) -> list[str]:
 
 
 def warn_of_strangers(types: list[str]) -> None:
-    """Say when saving what loading will ask for."""
+    """Warn while saving of types that loading won't trust by itself."""
     strangers = [name for name in types if not _is_ours(name)]
     if strangers:
         warnings.warn(
@@ -135,7 +135,7 @@ def _name(kind: Any) -> str:
 def _is_ours(name: str) -> bool:
     """Known, or an estimator class that is defined in the library under this very name."""
     module, _, class_name = name.rpartition(".")
-    if name in _KNOWN:
+    if name in TRUSTED_TYPES:
         return True
     if not _ESTIMATORS.fullmatch(module):
         return False

@@ -1,0 +1,64 @@
+"""What an autoencoder is trained for, and the network that each objective needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ctmri_detect.networks.torch_settings import own_settings
+
+OBJECTIVES = ("denoising", "plain", "uncertainty", "variational")
+RESIDUALS = ("standardised", "difference", "ssim")
+
+
+@dataclass(frozen=True)
+class Design:
+    """An objective with all that shapes its network; parameters of `ConvAutoencoderDetector`."""
+
+    objective: str
+    predict_variance: bool | None
+    latent_dim: int
+    channels: Sequence[int] | None
+    noise: float
+    beta: float
+
+    @property
+    def variance(self) -> bool:
+        """Whether the network predicts a variance."""
+        given = self.predict_variance
+        return self.objective != "plain" if given is None else bool(given)
+
+    def residual(self, chosen: str | None) -> str:
+        """The residual in use, where a detector's parameter is `chosen`."""
+        return chosen or ("standardised" if self.variance else "difference")
+
+    def check(self, chosen: str | None) -> None:
+        """Raise a ValueError where the parameters, with that residual, don't go together."""
+        if self.objective == "uncertainty" and not self.variance:
+            raise ValueError(
+                'objective "uncertainty" is the bottleneck with predicted variance, but '
+                'predict_variance is False; take objective="plain".'
+            )
+        if chosen == "standardised" and not self.variance:
+            raise ValueError(
+                'residual is "standardised", but no variance is predicted; set '
+                'predict_variance=True or take residual="difference".'
+            )
+
+    @own_settings()
+    def build(self, image_shape: tuple[int, ...]) -> Any:
+        """The untrained network for planes of (height, width); needs torch."""
+        from ctmri_detect.networks.autoencoder import PairAutoencoder, VariationalAutoencoder
+        from ctmri_detect.networks.denoising import DenoisingUNet
+
+        options: dict[str, Any] = {"predict_variance": self.variance}
+        if self.channels is not None:
+            options["channels"] = tuple(self.channels)
+        if self.objective == "denoising":
+            return DenoisingUNet(noise=self.noise, **options)
+        height, width = image_shape
+        options |= {"image_shape": (height, width), "latent_dim": self.latent_dim}
+        if self.objective == "variational":
+            return VariationalAutoencoder(beta=self.beta, **options)
+        return PairAutoencoder(**options)

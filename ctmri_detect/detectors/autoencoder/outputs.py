@@ -1,0 +1,61 @@
+"""What a fitted network gives besides scores: latent features, and itself as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
+
+from ctmri_detect.base.estimator import PlainOutput
+from ctmri_detect.detectors.autoencoder.rebuilding import latent
+from ctmri_detect.validation import PairReader
+
+
+class NetworkOutputs(PlainOutput):
+    """Mixin of a detector that keeps a `PairNetwork` in ``network_``."""
+
+    network_: Any
+    device_: str
+    image_shape_: tuple[int, ...]
+    _ready: Callable[[Any], PairReader]
+
+    def transform(self, X: Any) -> npt.NDArray[np.float32]:
+        """Latent features, for detectors that follow in a Pipeline.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, 2, height, width)
+
+        Returns
+        -------
+        float32 array (n_samples, n_features)
+            The bottleneck, ``latent_dim`` numbers (the mean, for "variational"); for "denoising"
+            the mean over the image of the deepest features, ``channels[-1]`` numbers.
+        """
+        blocks = self._ready(X).blocks()
+        return np.concatenate([latent(self.network_, x, device=self.device_) for x in blocks])
+
+    def export_onnx(self, path: Any) -> None:
+        """Write the network as an ONNX file, for use without torch.
+
+        Its input `pairs` is float32 ``(n, 2, height, width)`` with NaN where nothing was observed;
+        its outputs `rebuilt_mean` and `rebuilt_log_variance`, of the same shape, are in units of
+        the training intensities (mean 0, SD 1 of each plane).
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Raises
+        ------
+        ImportError
+            Without the extra `onnx`.
+        """
+        check_is_fitted(self, "network_")
+        from ctmri_detect.networks.onnx import onnx_bytes
+
+        Path(path).write_bytes(onnx_bytes(self.network_, self.image_shape_))

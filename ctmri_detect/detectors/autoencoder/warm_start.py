@@ -1,0 +1,40 @@
+"""A `fit` that goes on with the network of the last one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ctmri_detect.scoring.calibration import ENOUGH_PATIENTS
+
+
+def check_warm_start(network: Any, asked: Any, n_patients: int) -> None:
+    """Raise a ValueError where a fitted network can't be trained further.
+
+    Parameters
+    ----------
+    network, asked : PairNetwork
+        The fitted network, and a new one for today's parameters and pairs.
+    n_patients : int
+        Patients in the training pairs.
+    """
+    if n_patients < ENOUGH_PATIENTS:
+        raise ValueError(
+            f"warm_start=True, but there are {n_patients} patients; expected at least "
+            f"{ENOUGH_PATIENTS}. With fewer, each patient is left out in turn, but the fitted "
+            "network has seen all of them. Set warm_start=False."
+        )
+    if asked.config != network.config:
+        raise ValueError(
+            f"warm_start=True, but the fitted network has the settings {network.config}, and the "
+            f"parameters ask for {asked.config}; expected the same. Set warm_start=False."
+        )
+
+
+def joined(before: pd.DataFrame | None, history: pd.DataFrame) -> pd.DataFrame:
+    """The history of a training that went on after `before`; epochs are counted on."""
+    if before is None:
+        return history
+    further = history.assign(epoch=history["epoch"] + len(before))
+    return pd.concat([before, further], ignore_index=True)
