@@ -189,4 +189,5 @@ class PortableNetwork:
         parent.__setstate__(state)
         if getattr(self, "device_", "cpu") != "cpu":
             self.device_ = available_device(self.device_)
-            self.network_ = self.network_.to(self.device_)
+            if hasattr(self, "network_"):
+                self.network_ = self.network_.to(self.device_)
