@@ -14,10 +14,6 @@ _REGISTERING = Lock()  # torch counts its hooks without one
 _MOST_NAMES = 5  # that a message lists
 
 
-class _AllRead(Exception):
-    """Stops a network when the last layer that was asked for has run."""
-
-
 def check_layers(network: nn.Module, layers: Sequence[str]) -> None:
     """Refuse a name that is not in ``network.named_modules()``.
 
@@ -41,6 +37,10 @@ def check_layers(network: nn.Module, layers: Sequence[str]) -> None:
                 f"{type(network).__name__} has no layer {layer!r}; expected a name of "
                 f"module.named_modules(), such as {', '.join(map(repr, near)) or '(it has none)'}."
             )
+
+
+class _AllRead(Exception):
+    """Stops a network when the last layer that was asked for has run."""
 
 
 def layer_outputs(network: nn.Module, layers: Sequence[str], images: Tensor) -> list[Tensor]:
