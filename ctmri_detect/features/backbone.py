@@ -15,6 +15,7 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import DEVICE, Constraints, SequenceOf, Such, check_parameters
 from ctmri_detect.base.estimator import PairedEstimator, PlainOutput
 from ctmri_detect.base.traits import Traits
+from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.features.grid import FeatureGrid
 from ctmri_detect.features.planes import enlarged, grey_range, nearest_filled, observed_cells
 from ctmri_detect.features.weights import load_backbone
@@ -194,8 +195,17 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
         FeatureGrid
             One group for each plane, and the channels of all layers as features. With the
             default layers the stride is 8 (less where planes have to be enlarged).
+
+        Raises
+        ------
+        InvalidPairsError
+            Where the block has not as many planes as the training pairs.
         """
         check_is_fitted(self, "low_")
+        if block.shape[1] != len(self.low_):
+            raise InvalidPairsError(
+                f"The block has {block.shape[1]} plane(s); expected {len(self.low_)}, as in fit."
+            )
         planes = enlarged(block, LEAST_SIDE)
         values, stride = self._run(self._as_images(planes))
         seen = observed_cells(planes, stride)

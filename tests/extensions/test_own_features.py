@@ -76,7 +76,7 @@ def test_clones_and_pickles_score_alike(fitted):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).score_samples(TEST), expected)
     again = clone(fitted).fit(TRAIN, groups=GROUPS)
     np.testing.assert_array_equal(again.score_samples(TEST), expected)
-    assert not hasattr(MODEL.features, "spread_")
+    assert not hasattr(fitted.features, "spread_")  # a clone was fitted
 
 
 def test_its_parameter_is_searched():

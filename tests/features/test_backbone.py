@@ -115,6 +115,11 @@ def test_any_number_of_planes_each_described_by_itself(n_planes, features):
     np.testing.assert_allclose(grid.values, expected.values[:, planes], rtol=1e-3, atol=1e-3)
 
 
+def test_other_planes_than_in_the_fit_are_refused(features):
+    with pytest.raises(ValueError, match=r"has 1 plane\(s\); expected 2, as in fit"):
+        features.grids(HEADS[:, :1])
+
+
 def test_constant_and_missing_planes_are_harmless():
     X = np.full((3, 2, 32, 32), 7.0)
     X[:, 1] = np.nan
