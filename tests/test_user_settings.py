@@ -25,7 +25,7 @@ from ctmri_detect import (
     preprocessing,
     synthesis,
 )
-from ctmri_detect.features.backbone import load_backbone
+from ctmri_detect.features.weights import load_backbone
 from ctmri_detect.networks import Training
 
 X = make_heads(8, size=32, seed=0)

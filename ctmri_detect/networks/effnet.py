@@ -18,7 +18,6 @@ STAGES = (
 )
 STEM = 32
 BATCH_NORM_EPSILON = 1e-3  # TensorFlow's; the weights come from there
-STRIDE_8, STRIDE_16 = 4, 10  # last blocks of the 40 and of the 112 channels
 
 
 class SamePaddingConv(nn.Conv2d):
@@ -74,15 +73,12 @@ class EfficientNetLite0(nn.Module):
                 channels = c_out
         self.blocks = nn.ModuleList(blocks)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Images ``(n, 3, h, w)`` in -1..1 to 40 channels at stride 8 and 112 at stride 16."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Images ``(n, 3, h, w)`` in -1..1 to 112 channels at stride 16."""
         x = F.relu6(self.stem(x))
-        taken = []
-        for i, block in enumerate(self.blocks):
+        for block in self.blocks:
             x = block(x)
-            if i in (STRIDE_8, STRIDE_16):
-                taken.append(x)
-        return taken[0], taken[1]
+        return x
 
 
 def folded(weights: dict[str, Tensor]) -> EfficientNetLite0:

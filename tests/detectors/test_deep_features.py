@@ -35,7 +35,8 @@ from ctmri_detect.detectors.deep_features.outlier import (  # noqa: E402
     fit_outlier,
     make_outlier,
 )
-from ctmri_detect.detectors.deep_features.patches import PatchScorer, upsampled  # noqa: E402
+from ctmri_detect.detectors.deep_features.patches import PatchScorer  # noqa: E402
+from ctmri_detect.features import BackboneFeatures  # noqa: E402
 
 RNG = np.random.default_rng(0)
 CLOUD = RNG.normal(size=(300, 4))
@@ -155,19 +156,6 @@ def test_patch_scores_do_not_depend_on_the_units_of_the_channels():
     np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
 
 
-def test_upsampling_is_linear_between_centres_and_keeps_bounds():
-    ramp = np.broadcast_to(np.arange(16.0), (1, 16, 16)).copy()
-    seen = np.ones((1, 16, 16), bool)
-    up = upsampled(ramp, seen, (128, 128))[0]
-    expected = (np.arange(128) + 0.5) / 8 - 0.5
-    np.testing.assert_allclose(up[5], np.clip(expected, 0, 15), atol=1e-5)
-    seen[0, :, 8:] = False
-    filled = upsampled(ramp, seen, (128, 128))[0]
-    np.testing.assert_allclose(filled[:, 70:], 7)
-    assert not upsampled(ramp, np.zeros_like(seen), (128, 128)).any()
-    assert upsampled(np.zeros((2, 4, 10)), np.ones((2, 4, 10), bool), (8, 20)).shape == (2, 8, 20)
-
-
 TRAIN = make_heads(24, seed=1)
 PATIENTS = np.repeat(np.arange(8), 3)
 
@@ -208,6 +196,22 @@ def test_the_same_seed_gives_the_same_maps():
     assert np.nanmax(np.abs(other - maps[0])) > 1e-3
 
 
+def test_parameters_of_the_default_features_are_reached():
+    model = DeepFeatureDetector(n_components=4, patches_per_slice=4, device="cpu", random_state=0)
+    model.set_params(features__layers=("blocks.2",)).fit(TRAIN, groups=PATIENTS)
+    assert model.features_.layers_ == ("blocks.2",)
+    assert model.features_.device_ == model.device_ == "cpu"
+
+
+def test_the_callers_features_are_cloned():
+    mine = BackboneFeatures(device="cpu")
+    model = DeepFeatureDetector(features=mine, n_components=4, patches_per_slice=4, random_state=0)
+    default = clone(model).set_params(features=None, device="cpu")
+    maps = [each.fit(TRAIN, groups=PATIENTS).residual_map(TRAIN[:2]) for each in (model, default)]
+    np.testing.assert_array_equal(*maps)
+    assert not hasattr(mine, "low_")
+
+
 def test_parameters_of_the_estimator_are_reached():
     model = DeepFeatureDetector(OneClassSVM()).set_params(detector__nu=0.3, device="cpu")
     assert model.fit(TRAIN).scorers_[0].outlier_.nu == 0.3
@@ -220,6 +224,13 @@ def test_parameters_of_the_estimator_are_reached():
         ({"patches_per_slice": 1.5}, "patches_per_slice is 1.5"),
         ({"detector": "magic"}, "detector is 'magic'"),
         ({"device": "nowhere"}, "device is 'nowhere'"),
+        ({"features": 128}, "features is 128; expected a feature extractor"),
+        ({"features": BackboneFeatures}, "features is .*; expected a feature extractor"),
+        ({"features": BackboneFeatures(layers="stem")}, "BackboneFeatures's layers is 'stem'"),
+        (
+            {"features": BackboneFeatures(), "device": "cpu"},
+            r"device is 'cpu', and features are given.*features__device='cpu'",
+        ),
     ],
 )
 def test_bad_parameters_are_named(bad, message):

