@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ctmri_detect.datasets import find_pairs
-from ctmri_detect.datasets.folder import _labels_path
+from ctmri_detect.datasets.folder import labels_path
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.inspection.file_stats import read_file_stats
 from ctmri_detect.io.images import read_size
@@ -38,7 +38,7 @@ def look(args: argparse.Namespace) -> pd.DataFrame:
     """
     table, column = None, None
     if args.labels:
-        table, column = read_labels(_labels_path(Path(args.folder), args.labels), args.patient)
+        table, column = read_labels(labels_path(Path(args.folder), args.labels), args.patient)
     regex = None if column else args.patient
     found = find_pairs(args.folder, patient=regex, sequence=args.sequence)
     if args.labels and found.attrs["kind"] != "slices":

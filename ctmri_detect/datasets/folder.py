@@ -133,7 +133,7 @@ def load_pairs(
     cache = None if cache is None else check_target_path(cache)
     table, column = None, None
     if labels is not None:
-        table, column = read_labels(_labels_path(folder, labels), patient)
+        table, column = read_labels(labels_path(folder, labels), patient)
     found = find_pairs(
         folder, patient=None if column else patient, sequence=sequence, ct=ct, mri=mri
     )
@@ -184,7 +184,8 @@ def _shape(size: int | tuple[int, int] | None) -> Shape | None:
     return int(both[0]), int(both[1])
 
 
-def _labels_path(folder: Path, labels: str | Path) -> Path:
+def labels_path(folder: Path, labels: str | Path) -> Path:
+    """The labels' file: `labels` as it is, or inside the folder where it lies only there."""
     path = Path(labels)
     return folder / path if not path.exists() and (folder / path).exists() else path
 
