@@ -75,6 +75,13 @@ class Route:
     ----------
     X : array-like
         What the last step gave.
+
+    Examples
+    --------
+    >>> from ctmri_detect.preprocessing import Resize
+    >>> route = Route(np.zeros((3, 2, 32, 32))).walk([Resize(16)])
+    >>> route.X.shape, route.back(np.zeros((3, 16, 16))).shape
+    ((3, 2, 16, 16), (3, 32, 32))
     """
 
     def __init__(self, X: Any) -> None:
@@ -118,16 +125,6 @@ def walk(estimator: Any, X: Any) -> tuple[Route, BasePairedDetector]:
     InvalidPairsError
         As `Route.walk`.
 
-    Examples
-    --------
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from ctmri_detect import AtlasDetector, Pairs
-    >>> from ctmri_detect.preprocessing import Resize
-    >>> X = Pairs(np.random.default_rng(0).normal(size=(20, 2, 32, 32)), groups=range(20))
-    >>> route, detector = walk(make_pipeline(Resize(16), AtlasDetector()).fit(X), X)
-    >>> small = detector.anomaly_map(route.X)
-    >>> small.shape, route.back(small).shape
-    ((20, 16, 16), (20, 32, 32))
     """
     steps, detector = unwrapped(estimator)
     return Route(X).walk(steps), detector

@@ -22,9 +22,8 @@ def typical_samples(samples: Samples, tested: npt.NDArray[np.bool_], n_samples: 
     """
     if n_samples < 1:
         return []
-    area = (
-        np.zeros(len(samples.target)) if samples.masks is None else samples.masks.sum(axis=(1, 2))
-    )
+    masks = samples.masks
+    area = np.zeros(len(samples.target)) if masks is None else masks.sum(axis=(1, 2))
     n_normal = max(1, n_samples // 5) if n_samples > 1 else 0
     places = n_samples - n_normal
     each = max(1, places // len(samples.kinds))

@@ -63,6 +63,10 @@ class BenchmarkResult:
     maps: dict[str, dict[int, Map]] = field(repr=False)
     settings: dict[str, str] = field(repr=False)
 
+    def __getattr__(self, name: str) -> Any:
+        hint = " It is named examples now." if name == "cases" else ""
+        raise AttributeError(f"BenchmarkResult has no attribute {name!r}.{hint}")
+
 
 def benchmark(
     detectors: dict[str, Any],

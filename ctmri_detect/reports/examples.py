@@ -51,9 +51,8 @@ def typical_examples(result: Any, data: Any, n_examples: int | None = None) -> l
 
     A shorter list is taken evenly from the whole, so that it still holds kinds and normals.
     """
-    most = min(
-        MOST_EXAMPLES if n_examples is None else n_examples, MOST_EXAMPLES, len(result.examples)
-    )
+    asked = MOST_EXAMPLES if n_examples is None else n_examples
+    most = min(asked, MOST_EXAMPLES, len(result.examples))
     places = np.linspace(0, len(result.examples) - 1, max(most, 0)).round().astype(int)
     names = shown_detectors(result)
     return [_example(result, data, result.examples[i], names) for i in places]

@@ -274,10 +274,10 @@ def make_volumes(n_patients):
 def write_volumes(folder, n_patients):
     """SynthRAD's layout: NIfTI."""
     for i, (ct, mri) in enumerate(make_volumes(n_patients)):
-        (folder / f"case{i}").mkdir(parents=True)
+        (folder / f"head{i}").mkdir(parents=True)
         for name, values in (("ct", ct), ("mr", mri)):
             image = nib.Nifti1Image(values, np.diag([4.0, 4.0, 5.0, 1.0]))
-            nib.save(image, folder / f"case{i}" / f"{name}.nii.gz")
+            nib.save(image, folder / f"head{i}" / f"{name}.nii.gz")
     return folder
 
 

@@ -247,7 +247,7 @@ def test_an_overlay_is_written_even_without_one_modality(tmp_path, missing):
     path = overlay_png(
         *pair,
         X[1, 0] / 20,
-        tmp_path / "new" / "case.png",
+        tmp_path / "new" / "pair.png",
         title="1. a_$001$ <b>",
         mask=X[0, 0] > 60,
         ct_units="uint8",
