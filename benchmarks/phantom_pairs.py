@@ -54,7 +54,7 @@ def run(
         40, 8, kinds=kinds, anomalous_fraction=0.4, severity=severity, random_state=seed, n_jobs=2
     )
     result = benchmark(
-        detectors, data, seeds=(seed,), preprocessor=make_preprocessor("hu"), n_cases=0
+        detectors, data, seeds=(seed,), preprocessor=make_preprocessor("hu"), n_examples=0
     )
     table = result.table.assign(severity=severity)
     for key, value in result.settings.items():

@@ -78,7 +78,7 @@ def all_detectors(data: Bunch, arguments: argparse.Namespace) -> tuple[pd.DataFr
         cv=NormalOnlyGroupKFold(len(np.unique(data.groups))),
         seeds=range(arguments.seeds),
         preprocessor=make_preprocessor(ct_units=data.ct_units),
-        n_cases=0,
+        n_examples=0,
     )
     failed = result.table.loc[result.table["error"] != "", ["detector", "error"]]
     if len(failed):

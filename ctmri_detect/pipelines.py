@@ -1,10 +1,19 @@
-"""The steps of a Pipeline, those of Pipelines inside it included."""
+"""A Pipeline there and back: its steps, its detector, and maps on the grid of the caller's X."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from ctmri_detect._arrays import plain_array
+from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.ct_units import CT_UNITS
+from ctmri_detect.exceptions import InvalidPairsError
 
 
 def flat_steps(step: Any) -> list[Any]:
@@ -14,3 +23,153 @@ def flat_steps(step: Any) -> list[Any]:
     if isinstance(step, Pipeline):
         return [inner for _, each in step.steps for inner in flat_steps(each)]
     return [step]
+
+
+def last_step(estimator: Any) -> Any:
+    """The estimator at the end of a Pipeline or inside a fitted search object."""
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        else:
+            return estimator
+
+
+def unwrapped(estimator: Any) -> tuple[list[Any], BasePairedDetector]:
+    """The transformers, in order, and the detector of a fitted Pipeline or search object.
+
+    Raises
+    ------
+    TypeError
+        Where the last step is no detector of this library, or a search is not fitted.
+    """
+    if hasattr(estimator, "best_estimator_"):
+        return unwrapped(estimator.best_estimator_)
+    if isinstance(estimator, Pipeline):
+        check_is_fitted(estimator)
+        before = [each for _, step in estimator.steps[:-1] for each in flat_steps(step)]
+        inner, detector = unwrapped(estimator.steps[-1][1])
+        return before + inner, detector
+    if hasattr(estimator, "refit"):  # a search object
+        raise TypeError(
+            f"{type(estimator).__name__} has no best_estimator_; expected a fitted search with "
+            "refit=True. Fit it first."
+        )
+    if not isinstance(estimator, BasePairedDetector):
+        raise TypeError(
+            f"The last step is {type(estimator).__name__}; expected a detector of ctmri_detect, "
+            "which has maps. Put one at the end of the Pipeline."
+        )
+    return [], estimator
+
+
+class Route:
+    """What steps make of pairs, and the way back for maps of them.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_modalities, height, width)
+        The caller's pairs.
+
+    Attributes
+    ----------
+    X : array-like
+        What the last step gave.
+
+    Examples
+    --------
+    >>> from ctmri_detect.preprocessing import Resize
+    >>> route = Route(np.zeros((3, 2, 32, 32))).walk([Resize(16)])
+    >>> route.X.shape, route.back(np.zeros((3, 16, 16))).shape
+    ((3, 2, 16, 16), (3, 32, 32))
+    """
+
+    def __init__(self, X: Any) -> None:
+        self.X = X if hasattr(X, "shape") else np.asarray(plain_array(X))
+        self._moves: list[tuple[Any, Any]] = []  # steps that move pixels, and what they were given
+
+    def add(self, step: Any, after: Any) -> None:
+        """Note that `step` made `after` of the present X."""
+        if hasattr(step, "inverse_transform_map"):
+            self._moves.append((step, self.X))
+        self.X = after
+
+    def walk(self, steps: Iterable[Any]) -> Route:
+        """Transform X by fitted steps; returns self.
+
+        Raises
+        ------
+        InvalidPairsError
+            Where a step changes the grid or the number of samples, and can't take maps back.
+        """
+        for step in steps:
+            after = step.transform(self.X)
+            _refuse_lost_grid(step, np.shape(self.X), np.shape(after))
+            self.add(step, after)
+        return self
+
+    def back(self, maps: Any, samples: Any = None) -> npt.NDArray[np.float32]:
+        """Maps of these samples (None: all) on the grid of the caller's X."""
+        for step, before in reversed(self._moves):
+            maps = step.inverse_transform_map(maps, before if samples is None else before[samples])
+        return np.asarray(maps)
+
+
+def walk(estimator: Any, X: Any) -> tuple[Route, BasePairedDetector]:
+    """The route of `X` through a fitted estimator's steps, and the detector at its end.
+
+    Raises
+    ------
+    TypeError
+        As `unwrapped`.
+    InvalidPairsError
+        As `Route.walk`.
+
+    """
+    steps, detector = unwrapped(estimator)
+    return Route(X).walk(steps), detector
+
+
+def _refuse_lost_grid(step: Any, before: tuple[int, ...], after: tuple[int, ...]) -> None:
+    checked = 1 if hasattr(step, "inverse_transform_map") else None
+    if len(after) and before[:checked] != after[:checked]:
+        raise InvalidPairsError(
+            f"{type(step).__name__} makes shape {after} of {before}, so maps can't be "
+            "given on the grid of X; expected a step that keeps samples and grid, or that has "
+            "inverse_transform_map(maps, X). Use the steps of ctmri_detect.preprocessing, or put "
+            "this one before the Pipeline and ask for maps of what it returns."
+        )
+
+
+def has_threshold(estimator: Any) -> bool:
+    """Whether a decision below 0 means "called anomalous".
+
+    Not so where a detector had too few held-out slices for a threshold: its `offset_` is ``-inf``.
+    """
+    return not np.isneginf(getattr(last_step(estimator), "offset_", 0.0))
+
+
+def ranking_offset(detector: Any) -> float:
+    """`offset_`; where it is ``-inf``, the lowest held-out score, so that decisions are finite.
+
+    Decisions counted from the second rank samples, and call none of them anomalous.
+    """
+    if has_threshold(detector):
+        return float(detector.offset_)
+    return float(detector.map_scoring_.calibration_scores_.min())
+
+
+def decisions(estimator: Any, X: Any) -> npt.NDArray[np.float64]:
+    """`decision_function`, finite also where there is no threshold (see `ranking_offset`)."""
+    if has_threshold(estimator):
+        return np.asarray(estimator.decision_function(X), dtype=np.float64)
+    return np.asarray(estimator.score_samples(X) - ranking_offset(last_step(estimator)))
+
+
+def ct_units_taken(estimator: Any) -> str | None:
+    """The units that an estimator's preprocessing takes; None where no step says it."""
+    parameters = getattr(estimator, "best_estimator_", estimator).get_params()
+    named = {str(v) for k, v in parameters.items() if k.split("__")[-1] in ("ct_units", "units")}
+    units = named & {*CT_UNITS}
+    return units.pop() if len(units) == 1 else None

@@ -78,6 +78,23 @@ def test_only_what_is_asked_for_is_returned():
             FITTED["atlas"].detect(X, include=wrong)
 
 
+@pytest.mark.parametrize("asked", [["p_value"], ["regions"], ["anomaly_map", "decision"]])
+def test_a_block_holds_what_is_asked_for_and_its_samples(asked):
+    model = make_pipeline(CropOrPad((32, 32)), FITTED["atlas"])
+    everything = [FITTED["atlas"].detect(X), detect(model, X)]
+    for blocks, whole in zip(
+        (FITTED["atlas"].iter_detect(X, include=asked), iter_detect(model, X, include=asked)),
+        everything,
+        strict=True,
+    ):
+        for block in blocks:
+            assert set(block) == {"samples", *asked}
+            for name in set(asked) - {"regions"}:
+                assert_array_equal(block[name], whole[name][block.samples])
+            if "regions" in asked:
+                assert set(block.regions["sample"]) <= set(block.samples)
+
+
 @pytest.mark.parametrize(
     "steps",
     [[], [Resize(32), CropOrPad((40, 36))], [HeadAligner(size=40)]],  # moves each head otherwise

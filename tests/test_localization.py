@@ -12,11 +12,19 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from ctmri_detect import AtlasDetector, MapScoring, anomaly_map, explain, residual_map
+from ctmri_detect import (
+    AtlasDetector,
+    MapScoring,
+    Pairs,
+    anomaly_map,
+    detect,
+    explain,
+    residual_map,
+)
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.localization import last_step
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
+from ctmri_detect.pipelines import last_step
 
 X = make_heads(24, mask=False)
 
@@ -217,3 +225,22 @@ def test_a_strange_step_that_keeps_the_grid_is_walked_over():
     detector = AtlasDetector().fit(2 * pairs, groups=range(24))
     pipe = make_pipeline(FunctionTransformer(lambda X: 2 * X), detector)
     np.testing.assert_array_equal(anomaly_map(pipe, pairs), detector.anomaly_map(2 * pairs))
+
+
+def test_the_spacing_of_pairs_gives_areas_on_their_grid():
+    """Pixels of 0.5 by 0.8 mm before the steps; a sample's own where they differ."""
+    spacing = np.tile([0.5, 0.8], (24, 1))
+    spacing[3] = [1.0, 2.0]
+    lesions = np.stack([plant(x, 1, amount=2)[0] for x in X])
+    pairs = Pairs(lesions, groups=range(24), spacing=spacing)
+    pipe = make_pipeline(Crop(), atlas()).fit(Pairs(X, groups=range(24)))
+    regions = explain(pipe, pairs).regions
+    of_a_pixel = spacing.prod(axis=1)[regions["sample"]]
+    assert_allclose(regions["area_mm2"], regions["area_px"] * of_a_pixel)
+    assert {3, 4} <= set(regions["sample"])
+    found = detect(pipe, pairs, include=["regions"])
+    assert set(found) == {"regions"}
+    assert found.regions.equals(regions)
+    assert "area_mm2" not in explain(pipe, lesions).regions
+    told = explain(pipe, pairs, spacing=2.0).regions
+    assert_allclose(told["area_mm2"], 4 * told["area_px"])

@@ -20,6 +20,15 @@ DETECTED = (
 )
 
 
+def check_include(include: Sequence[str]) -> None:
+    """Refuse what names no entry of a block."""
+    wrong = [name for name in include if name not in DETECTED]
+    if wrong or isinstance(include, str) or not include:
+        raise ValueError(
+            f"include is {include!r}; expected a list of some of {', '.join(DETECTED)}."
+        )
+
+
 def joined(blocks: Iterable[Bunch], include: Sequence[str]) -> Bunch:
     """The named entries of all blocks, one after the other.
 
@@ -33,11 +42,7 @@ def joined(blocks: Iterable[Bunch], include: Sequence[str]) -> Bunch:
     >>> joined([Bunch(decision=np.ones(2)), Bunch(decision=np.zeros(1))], ["decision"]).decision
     array([1., 1., 0.])
     """
-    wrong = [name for name in include if name not in DETECTED]
-    if wrong or isinstance(include, str) or not include:
-        raise ValueError(
-            f"include is {include!r}; expected a list of some of {', '.join(DETECTED)}."
-        )
+    check_include(include)
     parts: dict[str, list[Any]] = {name: [] for name in include}
     for block in blocks:
         for name in include:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._threads import map_threads, threads_allowed
-from ctmri_detect.base._detected import DETECTED, joined
+from ctmri_detect.base._detected import DETECTED, check_include, joined
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.scoring import MapScoring, conformal_p_values, region_table
@@ -101,7 +101,9 @@ class Verbs:
         return self._scored(X, self._scoring.z_maps)
 
     @final
-    def iter_detect(self, X: Any, *, threshold: float = 3.0) -> Iterator[Bunch]:
+    def iter_detect(
+        self, X: Any, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+    ) -> Iterator[Bunch]:
         """Everything about each block of samples, from one pass over X.
 
         Memory is bounded by one block, so that maps of a large archive can be written as they
@@ -110,6 +112,8 @@ class Verbs:
         Parameters
         ----------
         X : array-like of shape (n_samples, 2, height, width)
+        include : sequence of str, default=all
+            Which entries to yield; `samples` is always there. Leaving out `regions` saves time.
         threshold : float, default=3.0
             Least absolute z of a region's pixels.
 
@@ -120,28 +124,33 @@ class Verbs:
             `decision`, `prediction`, `p_value`, `anomaly_map`, `z_maps` and `regions` (its column
             `sample` counts rows of X).
         """
+        check_include(include)
         reader, scoring = self._ready(X), self._scoring
         at_once = self._block * (threads_allowed() if self.traits.threadsafe else 1)
         for start in range(0, len(reader), at_once):
             rows = np.arange(start, min(start + at_once, len(reader)))
             for judged in self._blockwise(reader.take(rows), scoring.judge):
-                yield self._detected(judged, start, threshold)
+                yield self._detected(judged, start, include, threshold)
                 start += len(judged.z_maps)
 
-    def _detected(self, judged: Bunch, start: int, threshold: float) -> Bunch:
+    def _detected(
+        self, judged: Bunch, start: int, include: Sequence[str], threshold: float
+    ) -> Bunch:
         """One block of `iter_detect`, whose first sample is row `start`."""
         scores = judged.score_samples
-        regions = region_table(judged.z_maps, threshold=threshold)
-        return Bunch(
-            samples=np.arange(start, start + len(scores)),
+        found = Bunch(
             anomaly_score=-scores,
             decision=scores - self.offset_,
             prediction=_called(scores - self.offset_),
             p_value=conformal_p_values(scores, self._scoring.calibration_scores_),
             anomaly_map=judged.anomaly_map,
             z_maps=judged.z_maps,
-            regions=regions.assign(sample=regions["sample"] + start),
         )
+        if "regions" in include:
+            regions = region_table(judged.z_maps, threshold=threshold)
+            found.regions = regions.assign(sample=regions["sample"] + start)
+        samples = np.arange(start, start + len(scores))
+        return Bunch(samples=samples, **{name: found[name] for name in include})
 
     @final
     def detect(self, X: Any, *, include: Sequence[str] = DETECTED, threshold: float = 3.0) -> Bunch:
@@ -168,7 +177,7 @@ class Verbs:
         >>> found.p_value.shape
         (40,)
         """
-        return joined(self.iter_detect(X, threshold=threshold), include)
+        return joined(self.iter_detect(X, include=include, threshold=threshold), include)
 
     @final
     @with_default_floats

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from ctmri_detect import __version__
 from ctmri_detect.cli._messages import PROGRAM
+from ctmri_detect.cli._values import count, detector_names, positive, several
 from ctmri_detect.cli.detectors import DETECTORS
 from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.synthesis.kinds import SEVERITIES
@@ -171,7 +172,7 @@ def _add_score(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("folder", metavar="FOLDER", help="pairs of slices or volumes")
     _add_out(sub)
     sub.add_argument(
-        "--top", metavar="N", type=_count, default=10, help="overlays to draw; default: %(default)s"
+        "--top", metavar="N", type=count, default=10, help="overlays to draw; default: %(default)s"
     )
     _add_data(sub)
 
@@ -180,18 +181,18 @@ def _add_benchmark(sub: argparse.ArgumentParser) -> None:
     source = sub.add_mutually_exclusive_group(required=True)
     source.add_argument("folder", metavar="FOLDER", nargs="?", help="holds CT/ and MRI/")
     source.add_argument("--phantom", action="store_true", help="synthetic heads instead")
-    sub.add_argument("--subjects", metavar="N", type=_positive, default=20,
+    sub.add_argument("--subjects", metavar="N", type=positive, default=20,
                      help="synthetic heads; default: %(default)s")  # fmt: skip
-    sub.add_argument("--slices", metavar="N", type=_positive, default=8,
+    sub.add_argument("--slices", metavar="N", type=positive, default=8,
                      help="slices of each; default: %(default)s")  # fmt: skip
     sub.add_argument("--kinds", metavar="A,B", default="default",
                      help="anomalies of synthetic heads, such as tumour,swapped_slice")  # fmt: skip
     sub.add_argument("--severity", choices=tuple(SEVERITIES), default="moderate",
                      help="of synthetic anomalies; default: %(default)s")  # fmt: skip
     _add_out(sub, "ctmri-benchmark")
-    sub.add_argument("--detectors", metavar="A,B", type=_names, default=list(DETECTORS),
+    sub.add_argument("--detectors", metavar="A,B", type=detector_names, default=list(DETECTORS),
                      help=f"some of {', '.join(DETECTORS)}; default: all")  # fmt: skip
-    sub.add_argument("--folds", metavar="N", type=_several, default=2,
+    sub.add_argument("--folds", metavar="N", type=several, default=2,
                      help="parts by patient, each tested once; default: %(default)s")  # fmt: skip
     _add_data(sub)
     _add_size(sub)
@@ -217,7 +218,7 @@ def _add_data(sub: argparse.ArgumentParser) -> None:
         help="Hounsfield units, or an exported brain window (0..255); default: by the files",
     )
     sub.add_argument(
-        "--image-size", metavar="N", type=_positive, help="resize all pairs to N x N pixels first"
+        "--image-size", metavar="N", type=positive, help="resize all pairs to N x N pixels first"
     )
     sub.add_argument("--sequence", metavar="NAME", help="the MRI sequence to use, such as t2")
     sub.add_argument("--slice-spacing", metavar="MM", type=float,
@@ -225,37 +226,9 @@ def _add_data(sub: argparse.ArgumentParser) -> None:
 
 
 def _add_size(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--size", metavar="N", type=_positive, default=128,
+    sub.add_argument("--size", metavar="N", type=positive, default=128,
                      help="pixels of the box for aligned heads; default: %(default)s")  # fmt: skip
 
 
 def _add_seed(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--seed", metavar="N", type=_count, default=0, help="default: %(default)s")
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if _count(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
-
-
-def _several(text: str) -> int:
-    if _count(text) < 2:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 2 or more")
-    return int(text)
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in DETECTORS]
-    if unknown or not names:
-        raise argparse.ArgumentTypeError(
-            f"unknown detector {', '.join(unknown) or text!r}; choose from {', '.join(DETECTORS)}"
-        )
-    return list(dict.fromkeys(names))
+    sub.add_argument("--seed", metavar="N", type=count, default=0, help="default: %(default)s")

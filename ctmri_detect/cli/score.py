@@ -17,18 +17,13 @@ from ctmri_detect.cli._data import read_pairs, write_skipped
 from ctmri_detect.cli._messages import hide_progress, one_line, say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder
 from ctmri_detect.io.volumes.volume_files import is_volume
-from ctmri_detect.localization import (
-    ct_units_taken,
-    prepare,
-    strictest_offset,
-    walk,
-    walk_back,
-)
 from ctmri_detect.metrics import image_roc_auc_score
 from ctmri_detect.persistence import load
+from ctmri_detect.pipelines import ct_units_taken, has_threshold, ranking_offset, walk
 
 Maps = dict[int, npt.NDArray[np.float32]]  # by row
 
+_NEEDED = ("anomaly_score", "anomaly_map", "regions")
 _SHOWN = 10  # rows of the table on the terminal ...
 _COLUMNS = [
     "rank",
@@ -53,39 +48,38 @@ def run(args: argparse.Namespace) -> None:
         table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
         top = table.head(args.top)
         failed = _overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
-    if np.isneginf(walk(model)[1].offset_):
+    if not has_threshold(model):
         tell("warning: the model had too few slices for a threshold, so none is called anomalous")
     _summary(table, pairs, args.out, len(top) - failed)
 
 
 def _score(model: Any, pairs: Bunch, most: int, *, quiet: bool) -> tuple[pd.DataFrame, Maps]:
     """All pairs, most anomalous first, and the maps of as many as are to be drawn."""
-    steps, detector = walk(model)
-    inputs, X = prepare(steps, pairs.data)  # all at once, so that warnings name the right rows
+    route, detector = walk(model, pairs.data)  # all at once: warnings name the right rows
     scores: list[npt.NDArray[np.float64]] = []
     regions: list[pd.DataFrame] = []
     drawn: list[tuple[float, int, npt.NDArray[np.float32]]] = []
-    with tqdm(total=len(X), desc="scoring", unit="pair", disable=hide_progress(quiet=quiet)) as bar:
-        for block in detector.iter_detect(X):
+    total, hidden = len(pairs.data), hide_progress(quiet=quiet)
+    with tqdm(total=total, desc="scoring", unit="pair", disable=hidden) as bar:
+        for block in detector.iter_detect(route.X, include=_NEEDED):
             scores.append(block.anomaly_score)
             regions.append(block.regions[block.regions["region"] == 1])
             candidates = zip(-block.anomaly_score, block.samples, block.anomaly_map, strict=True)
             drawn = sorted([*drawn, *candidates], key=lambda one: one[:2])[:most]
             bar.update(len(block.samples))
-    maps = {int(i): walk_back(heat[None], steps, inputs, [i])[0] for _, i, heat in drawn}
-    decision = -np.concatenate(scores) - strictest_offset(detector)
-    return _table(pairs, decision, detector.offset_, regions), maps
+    maps = {int(i): route.back(heat[None], [i])[0] for _, i, heat in drawn}
+    decision = -np.concatenate(scores) - ranking_offset(detector)
+    return _table(pairs, decision, has_threshold(detector), regions), maps
 
 
 def _table(
-    pairs: Bunch, decision: npt.NDArray[np.float64], offset: float, regions: list[pd.DataFrame]
+    pairs: Bunch, decision: npt.NDArray[np.float64], called: bool, regions: list[pd.DataFrame]
 ) -> pd.DataFrame:
-    """One row a pair, most anomalous first."""
+    """One row a pair, most anomalous first; `called`: whether there is a threshold."""
     strongest = pd.concat(regions).set_index("sample")[["modality", "sign"]]
     table = pairs.frame[["ct", "mri", "patient", "slice"]].reset_index(drop=True)
     table["anomaly_score"] = -decision
-    flagged = (table["anomaly_score"] > 0) & np.isfinite(offset)
-    table["anomalous"] = np.where(flagged, "yes", "no")
+    table["anomalous"] = np.where((table["anomaly_score"] > 0) & called, "yes", "no")
     table = table.join(strongest.rename(columns={"sign": "direction"}))
     if pairs.target is not None:
         table["label"] = np.where(pairs.target == -1, "anomalous", "normal")

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from ctmri_detect._floats import with_default_floats
-from ctmri_detect.evaluation.cases import ALL, NORMAL
+from ctmri_detect.evaluation.samples import ALL, NORMAL
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics import image_roc_auc_score
 from ctmri_detect.validation import check_decision

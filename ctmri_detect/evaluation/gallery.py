@@ -1,14 +1,14 @@
-"""Which cases a report shows: some chosen before anything is scored, and the worst errors."""
+"""Which samples a report shows: some chosen before anything is scored, and the worst errors."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.evaluation.cases import Cases
+from ctmri_detect.evaluation.samples import Samples
 
 
-def typical_cases(cases: Cases, tested: npt.NDArray[np.bool_], n_cases: int) -> list[int]:
+def typical_samples(samples: Samples, tested: npt.NDArray[np.bool_], n_samples: int) -> list[int]:
     """Samples of every kind, and normal ones, chosen without looking at a score.
 
     Of each kind the slice with the median lesion area (with room for more, evenly spaced in
@@ -18,23 +18,24 @@ def typical_cases(cases: Cases, tested: npt.NDArray[np.bool_], n_cases: int) -> 
     Returns
     -------
     list of int
-        At most `n_cases` samples, kind by kind, the normal ones last.
+        At most `n_samples` samples, kind by kind, the normal ones last.
     """
-    if n_cases < 1:
+    if n_samples < 1:
         return []
-    area = np.zeros(len(cases.target)) if cases.masks is None else cases.masks.sum(axis=(1, 2))
-    n_normal = max(1, n_cases // 5) if n_cases > 1 else 0
-    places = n_cases - n_normal
-    each = max(1, places // len(cases.kinds))
+    masks = samples.masks
+    area = np.zeros(len(samples.target)) if masks is None else masks.sum(axis=(1, 2))
+    n_normal = max(1, n_samples // 5) if n_samples > 1 else 0
+    places = n_samples - n_normal
+    each = max(1, places // len(samples.kinds))
     chosen: list[int] = []
-    for kind in cases.kinds:
-        rows = np.flatnonzero((cases.frame["kind"] == kind).to_numpy() & tested)
+    for kind in samples.kinds:
+        rows = np.flatnonzero((samples.frame["kind"] == kind).to_numpy() & tested)
         chosen += _spread(rows[np.argsort(area[rows], kind="stable")], each)
-    normal = np.flatnonzero((cases.target == 1) & tested)
+    normal = np.flatnonzero((samples.target == 1) & tested)
     return chosen[:places] + _spread(normal, n_normal)
 
 
-def worst_cases(
+def worst_samples(
     target: npt.NDArray[np.int64], decision: npt.NDArray[np.float64], most: int
 ) -> tuple[list[int], list[int]]:
     """Anomalous samples that look most normal, and normal ones that look most anomalous.
@@ -49,7 +50,7 @@ def worst_cases(
 
     Examples
     --------
-    >>> worst_cases(np.array([-1, -1, 1, 1]), np.array([-3.0, 2.0, 1.0, -1.0]), 1)
+    >>> worst_samples(np.array([-1, -1, 1, 1]), np.array([-3.0, 2.0, 1.0, -1.0]), 1)
     ([1], [3])
     """
     scored = np.isfinite(decision)

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.base import clone
 from tqdm.auto import tqdm
 
-from ctmri_detect.evaluation.cases import (
-    Cases,
+from ctmri_detect.evaluation.gallery import typical_samples
+from ctmri_detect.evaluation.rating import IMAGE_METRICS, Metric, check_metrics
+from ctmri_detect.evaluation.run import Map, Run
+from ctmri_detect.evaluation.samples import (
     Fold,
+    Samples,
     check_detectors,
     check_seeds,
     make_folds,
-    read_cases,
+    read_samples,
 )
-from ctmri_detect.evaluation.fitting import Prepared
-from ctmri_detect.evaluation.gallery import typical_cases
-from ctmri_detect.evaluation.run import Map, Run
 from ctmri_detect.evaluation.settings import run_settings
-from ctmri_detect.evaluation.table import COLUMNS
+from ctmri_detect.evaluation.table import COLUMNS, COSTS, COUNTS, columns_with
+from ctmri_detect.pairs import Pairs
+from ctmri_detect.pipelines import Route, flat_steps
+from ctmri_detect.validation import check_pairs
 
 
 @dataclass(frozen=True)
@@ -36,21 +40,32 @@ class BenchmarkResult:
         One row a detector, kind of anomaly and seed; see `benchmark`.
     scores : DataFrame
         One row a detector, seed and tested sample: detector, seed, fold, sample, patient, slice,
-        kind, target, decision. Detectors that failed have none.
-    cases : list of int
+        kind, target, decision, has_threshold. Detectors that failed have none. A decision below 0
+        means "called anomalous" only where `has_threshold` is True: a fold with too few healthy
+        training slices has no threshold, and its decisions only rank.
+    folds : DataFrame
+        One row a detector, seed and fold that was measured: n_normal, n_anomalous, image_auroc,
+        image_ap and the metrics of your own on this fold's test samples, fit_seconds,
+        score_seconds, peak_memory_mb, error (of a metric, or "").
+    examples : list of int
         Samples for a gallery, chosen before anything was scored.
     maps : dict of str to dict of int to float16 array (height, width)
-        Detector to sample to anomaly map on the caller's grid, first seed: those of `cases` and
-        of the detector's own worst misses and false alarms.
+        Detector to sample to anomaly map on the caller's grid, first seed: those of `examples`
+        and of the detector's own worst misses and false alarms.
     settings : dict of str to str
         What was run, on which versions.
     """
 
     table: pd.DataFrame
     scores: pd.DataFrame
-    cases: list[int]
+    folds: pd.DataFrame = field(repr=False)
+    examples: list[int]
     maps: dict[str, dict[int, Map]] = field(repr=False)
     settings: dict[str, str] = field(repr=False)
+
+    def __getattr__(self, name: str) -> Any:
+        hint = " It is named examples now." if name == "cases" else ""
+        raise AttributeError(f"BenchmarkResult has no attribute {name!r}.{hint}")
 
 
 def benchmark(
@@ -60,7 +75,8 @@ def benchmark(
     cv: Any = None,
     seeds: Sequence[int] = (0,),
     preprocessor: Any = None,
-    n_cases: int = 12,
+    metrics: Mapping[str, Metric] | None = None,
+    n_examples: int = 12,
     progress: bool = True,
 ) -> BenchmarkResult:
     """Train each detector on normal samples of some patients, test it on the other patients.
@@ -87,8 +103,13 @@ def benchmark(
     preprocessor : transformer, default=None
         Applied once to all samples, before all detectors; it must treat each sample by itself,
         as `make_preprocessor` does, or test samples leak into training. Maps walk back over it.
-    n_cases : int, default=12
-        Cases whose maps are kept for a gallery; up to a third as many misses and as many false
+    metrics : dict of str to callable, default=None
+        Metrics of your own: name to ``f(target, decision)``, a number. `target` is +1 normal, -1
+        anomalous; `decision` is high = normal, as for the library's image metrics. Both are
+        arrays of the samples of a row. Each gives a column. One that raises gives NaN and a text
+        in `error` that names it and the detector; everything else is measured all the same.
+    n_examples : int, default=12
+        Samples whose maps are kept for a gallery; up to a third as many misses and as many false
         alarms of each detector come on top. 0 keeps none.
     progress : bool, default=True
         Show a progress bar on stderr.
@@ -103,15 +124,18 @@ def benchmark(
         - image_auroc, image_ap: of the `decision_function`, pooled over folds. Every fold's
           decision is counted from its own `offset_` (the same false-positive rate on healthy
           slices), which is what makes folds comparable; where that is ``-inf``, from the lowest
-          held-out score (below 0 is no call then: `predict` flags nothing).
+          held-out score (see `has_threshold` of `scores`: `predict` flags nothing then).
         - pixel_ap: average precision of the pixels of these same samples (the kind's slices and
           all normal ones), on the caller's grid, maps rounded to float16; NaN without masks and
           for detectors that don't localise. Anomalous samples with an empty mask (whole slices:
           artefacts, exchanged planes) are left out. Chance is the share of lesion pixels.
-        - fit_seconds: one fit, mean over folds. score_seconds: `decision_function` of all tested
-          samples once. Maps are not in it, nor is the common preprocessing.
+        - the columns of `metrics`, pooled over folds like image_auroc; NaN without normal and
+          anomalous samples.
+        - fit_seconds: one fit, mean over folds. score_seconds: one pass over all tested samples.
+          Maps, where they are needed, come from the same pass. Not in it are the way of the maps
+          back to the caller's grid, pixel_ap, and the common preprocessing.
         - peak_memory_mb: largest rise, in MiB, of this process's anonymous resident memory
-          during the fit and `decision_function` of a fold, above its level just before, when free
+          during the fit and the scoring of a fold, above its level just before, when free
           memory was handed back. Sampled every 5 ms; blind to child processes, accelerators and
           the pages of memory maps. Without ``/proc``, psutil's resident set, else NaN.
         - error: what went wrong, or "".
@@ -119,9 +143,10 @@ def benchmark(
     Raises
     ------
     TypeError
-        Where `detectors` is no dict of estimators.
+        Where `detectors` is no dict of estimators, or `metrics` none of functions.
     ValueError
-        Where `seeds` is no sequence of different ints of 0 or more, or `cv` an int below 2.
+        Where `seeds` is no sequence of different ints of 0 or more, `cv` an int below 2, or a
+        metric has the name of another column.
     InvalidPairsError
         Where data lack labels or patients, hold one class only or fewer patients than folds, or
         `cv` splits a patient.
@@ -145,11 +170,13 @@ def benchmark(
     [1.0, 1.0]
     """
     detectors = check_detectors(detectors)
-    cases = read_cases(data)
-    folds = {seed: make_folds(cv, cases, seed) for seed in check_seeds(seeds)}
-    chosen = typical_cases(cases, _tested(next(iter(folds.values())), cases), n_cases)
-    prepared = Prepared(cases.X, preprocessor)
+    own = check_metrics(metrics, COLUMNS)
+    samples = read_samples(data)
+    folds = {seed: make_folds(cv, samples, seed) for seed in check_seeds(seeds)}
+    chosen = typical_samples(samples, _tested(next(iter(folds.values())), samples), n_examples)
+    prepared = _prepared(samples.X, preprocessor)
     rows: list[dict[str, Any]] = []
+    fold_rows: list[dict[str, Any]] = []
     scores: list[pd.DataFrame] = []
     maps: dict[str, dict[int, Map]] = {}
     total = len(detectors) * sum(len(f) for f in folds.values())
@@ -157,23 +184,36 @@ def benchmark(
         for name, estimator in detectors.items():
             for seed in folds:
                 bar.set_description(name)
-                keep = None if name in maps or n_cases < 1 else chosen
-                run = Run(cases, prepared, keep, n_cases // 3)
+                keep = None if name in maps or n_examples < 1 else chosen
+                run = Run(samples, prepared, keep, n_examples // 3)
                 run.measure(estimator, seed, folds[seed], bar.update)
-                rows += run.rows(name, seed, _tested(folds[seed], cases))
+                rows += run.rows(name, seed, _tested(folds[seed], samples), own)
+                fold_rows += run.fold_rows(name, seed, own)
                 scores.append(run.scores(name, seed))
                 maps.setdefault(name, run.maps)
+    by_fold = ["detector", "seed", "fold", *COUNTS, *IMAGE_METRICS, *own, *COSTS, "error"]
     return BenchmarkResult(
-        table=pd.DataFrame(rows, columns=COLUMNS),
+        table=pd.DataFrame(rows, columns=columns_with(own)),
         scores=pd.concat(scores, ignore_index=True),
-        cases=chosen,
+        folds=pd.DataFrame(fold_rows, columns=by_fold),
+        examples=chosen,
         maps=maps,
-        settings=run_settings(detectors, cases, folds, cv, preprocessor),
+        settings=run_settings(detectors, samples, folds, cv, preprocessor),
     )
 
 
-def _tested(folds: list[Fold], cases: Cases) -> npt.NDArray[np.bool_]:
-    tested = np.zeros(len(cases.target), dtype=bool)
+def _prepared(X: Pairs, preprocessor: Any) -> Route:
+    """All pairs through the preprocessing that the detectors share, fitted once."""
+    route = Route(X)
+    for step in [] if preprocessor is None else flat_steps(clone(preprocessor)):
+        after = step.fit_transform(route.X)
+        check_pairs(after)
+        route.add(step, Pairs(after, groups=X.groups, frame=X.frame))
+    return route
+
+
+def _tested(folds: list[Fold], samples: Samples) -> npt.NDArray[np.bool_]:
+    tested = np.zeros(len(samples.target), dtype=bool)
     for _, test in folds:
         tested[test] = True
     return tested

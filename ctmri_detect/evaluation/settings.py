@@ -8,14 +8,14 @@ from numbers import Integral
 from typing import Any
 
 from ctmri_detect import __version__
-from ctmri_detect.evaluation.cases import Cases, Fold
+from ctmri_detect.evaluation.samples import Fold, Samples
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "opencv-python-headless", "torch")
 
 
 def run_settings(
     detectors: dict[str, Any],
-    cases: Cases,
+    samples: Samples,
     folds: dict[int, list[Fold]],
     cv: Any,
     preprocessor: Any,
@@ -24,10 +24,10 @@ def run_settings(
     n_folds = len(next(iter(folds.values())))
     default = "NormalOnlyGroupKFold, patients shuffled by the seed"
     splitter = default if cv is None or isinstance(cv, Integral) else _text(cv)
-    shape = " x ".join(map(str, cases.X.shape[2:]))
+    shape = " x ".join(map(str, samples.X.shape[2:]))
     settings = {
-        "Samples": f"{len(cases.X)} pairs of {shape} pixels",
-        "Patients": str(len(set(cases.groups.tolist()))),
+        "Samples": f"{len(samples.X)} pairs of {shape} pixels",
+        "Patients": str(len(set(samples.groups.tolist()))),
         "Folds": f"{n_folds} ({splitter})",
         "Seeds": ", ".join(map(str, folds)),
         "Preprocessing": "none in common" if preprocessor is None else _text(preprocessor),

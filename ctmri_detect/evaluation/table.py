@@ -2,46 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ctmri_detect.evaluation.cases import ALL, NORMAL, Cases
 from ctmri_detect.evaluation.pixels import PixelCounts
-from ctmri_detect.metrics import image_average_precision_score, image_roc_auc_score
+from ctmri_detect.evaluation.rating import IMAGE_METRICS, Metric, rate
+from ctmri_detect.evaluation.samples import ALL, NORMAL, Samples
 
-METRICS = ["image_auroc", "image_ap", "pixel_ap"]
+METRICS = [*IMAGE_METRICS, "pixel_ap"]
 COSTS = ["fit_seconds", "score_seconds", "peak_memory_mb"]
-COLUMNS = ["detector", "kind", "seed", "n_normal", "n_anomalous", *METRICS, *COSTS, "error"]
+COUNTS = ["n_normal", "n_anomalous"]
+COLUMNS = ["detector", "kind", "seed", *COUNTS, *METRICS, *COSTS, "error"]
+
+
+def columns_with(own: Mapping[str, Metric]) -> list[str]:
+    """The columns of the table, with the user's metrics behind the library's."""
+    place = COLUMNS.index(COSTS[0])
+    return [*COLUMNS[:place], *own, *COLUMNS[place:]]
 
 
 def metric_rows(
-    cases: Cases,
+    samples: Samples,
     tested: npt.NDArray[np.bool_],
     decision: npt.NDArray[np.float64] | None,
     pixels: PixelCounts | None,
+    own: Mapping[str, Metric],
+    detector: str,
 ) -> Iterator[dict[str, Any]]:
     """One row for all kinds together, one for each; always against all tested normals.
 
-    `decision` is None for a detector that failed, `pixels` None where there are no maps.
+    `decision` is None for a detector that failed, `pixels` None where there are no maps. `error`
+    says which of the user's metrics failed.
     """
-    kind = cases.frame["kind"].to_numpy()
-    normal = (cases.target == 1) & tested
-    for name in [ALL, *cases.kinds]:
-        odd = (cases.target == -1) & tested & ((kind == name) | (name == ALL))
+    kind = samples.frame["kind"].to_numpy()
+    normal = (samples.target == 1) & tested
+    for name in [ALL, *samples.kinds]:
+        odd = (samples.target == -1) & tested & ((kind == name) | (name == ALL))
         row = {"kind": name, "n_normal": int(normal.sum()), "n_anomalous": int(odd.sum())}
-        row |= dict.fromkeys(METRICS, float("nan"))
-        if decision is not None and odd.any() and normal.any():
-            used = odd | normal
-            row["image_auroc"] = image_roc_auc_score(cases.target[used], decision[used])
-            row["image_ap"] = image_average_precision_score(cases.target[used], decision[used])
+        row |= dict.fromkeys([*METRICS, *own], float("nan")) | {"error": ""}
+        if decision is not None:
+            row |= image_row(samples.target, decision, odd | normal, own, detector)
         if decision is not None and pixels is not None:
-            wanted = cases.kinds if name == ALL else [name]
+            wanted = samples.kinds if name == ALL else [name]
             row["pixel_ap"] = pixels.average_precision([*wanted, NORMAL])
         yield row
+
+
+def image_row(
+    target: npt.NDArray[np.int64],
+    decision: npt.NDArray[np.float64],
+    used: npt.NDArray[np.bool_],
+    own: Mapping[str, Metric],
+    detector: str,
+) -> dict[str, Any]:
+    """The metrics of whole samples, of the used ones, and `error`."""
+    values, error = rate({**IMAGE_METRICS, **own}, target[used], decision[used], detector)
+    return {**values, "error": error}
 
 
 def leaderboard(table: pd.DataFrame, *, kind: str = ALL) -> pd.DataFrame:
@@ -57,9 +77,9 @@ def leaderboard(table: pd.DataFrame, *, kind: str = ALL) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        detector, n_seeds (runs that did not fail), image_auroc, image_ap, pixel_ap,
-        fit_seconds, score_seconds, peak_memory_mb, error (the first one, or ""). A detector that
-        failed throughout stands last.
+        detector, n_seeds (runs that did not fail), image_auroc, image_ap, pixel_ap, the metrics
+        of your own, fit_seconds, score_seconds, peak_memory_mb, error (the first one, or ""). A
+        detector that failed throughout stands last.
 
     Raises
     ------
@@ -84,8 +104,11 @@ def leaderboard(table: pd.DataFrame, *, kind: str = ALL) -> pd.DataFrame:
             f"kind is {kind!r}; expected one of {', '.join(map(str, table['kind'].unique()))}."
         )
     by = rows.groupby("detector", sort=False)
-    board = by[METRICS + COSTS].mean()
-    board.insert(0, "n_seeds", by["error"].agg(lambda errors: int((errors == "").sum())))
+    own = [name for name in table.columns if name not in COLUMNS]
+    board = by[METRICS + own + COSTS].mean()
+    # a run in which a metric of the user's failed has been measured all the same
+    measured = (rows["error"] == "") | rows["image_auroc"].notna()
+    board.insert(0, "n_seeds", measured.groupby(rows["detector"], sort=False).sum().astype(int))
     board["error"] = by["error"].agg(lambda errors: next((e for e in errors if e), ""))
     board = board.sort_values("image_auroc", ascending=False, na_position="last", kind="stable")
     return board.reset_index()

@@ -7,15 +7,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import rankdata
 
+from ctmri_detect.pipelines import decisions, has_threshold
 from ctmri_detect.plotting.canvas import ANOMALOUS_COLOR, NORMAL_COLOR, new_axes
 from ctmri_detect.validation import check_decision, check_target
 
+NO_THRESHOLD = "no threshold: too few healthy slices"
 _BINS = 20
 
 
 class ScoreDistributionDisplay:
     """Histograms of the decision of normal and of anomalous samples.
+
+    Where there is no threshold, histograms of their ranks: 1 is the most anomalous sample.
 
     Parameters
     ----------
@@ -25,6 +30,9 @@ class ScoreDistributionDisplay:
         +1 normal, -1 anomalous.
     name : str, default=None
         Title.
+    has_threshold : bool, default=True
+        Whether a decision below 0 means "called anomalous". Not so where a detector's `offset_`
+        is ``-inf``: it had too few healthy slices for a threshold.
 
     Attributes
     ----------
@@ -38,10 +46,13 @@ class ScoreDistributionDisplay:
     'Share of slices (%)'
     """
 
-    def __init__(self, decision: Any, target: Any, name: str | None = None) -> None:
+    def __init__(
+        self, decision: Any, target: Any, name: str | None = None, *, has_threshold: bool = True
+    ) -> None:
         self.decision = decision
         self.target = target
         self.name = name
+        self.has_threshold = has_threshold
 
     @classmethod
     def from_predictions(
@@ -55,18 +66,24 @@ class ScoreDistributionDisplay:
         cls, estimator: Any, X: Any, y: Any, *, name: str | None = None
     ) -> ScoreDistributionDisplay:
         """Score `X` with a fitted detector or Pipeline; `y` is +1 normal, -1 anomalous."""
-        return cls(estimator.decision_function(X), y, name)
+        known = has_threshold(estimator)
+        return cls(decisions(estimator, X), y, name, has_threshold=known)
 
     @classmethod
     def from_scores(cls, scores: pd.DataFrame, detector: str) -> ScoreDistributionDisplay:
-        """From the `scores` of a benchmark: one detector, all seeds together."""
+        """From the `scores` of a benchmark: one detector, all seeds together.
+
+        Without a threshold in one of the folds there is none for all of them.
+        """
         rows = scores[scores["detector"] == detector]
         if rows.empty:
             raise ValueError(
                 f"scores has no detector {detector!r}; expected one of "
                 f"{', '.join(map(str, scores['detector'].unique())) or '(it is empty)'}."
             )
-        return cls(rows["decision"].to_numpy(), rows["target"].to_numpy(), detector)
+        known = bool(rows["has_threshold"].all()) if "has_threshold" in rows else True
+        decision, target = rows["decision"].to_numpy(), rows["target"].to_numpy()
+        return cls(decision, target, detector, has_threshold=known)
 
     def plot(self, ax: Any = None) -> ScoreDistributionDisplay:
         """Draw on the caller's axes, or on a new figure; returns self."""
@@ -74,11 +91,15 @@ class ScoreDistributionDisplay:
         target = check_target(self.target, len(decision))
         self.ax_ = new_axes(ax, (5.2, 3.2))
         self.figure_ = self.ax_.figure
-        edges = np.histogram_bin_edges(decision, bins=_BINS)
+        shown = decision if self.has_threshold else rankdata(decision)
+        edges = np.histogram_bin_edges(shown, bins=_BINS)
         for label, color in ((1, NORMAL_COLOR), (-1, ANOMALOUS_COLOR)):
-            self._draw(decision[target == label], edges, label, color)
-        self.ax_.axvline(0, color="0.5", linestyle=":", linewidth=1)
-        self.ax_.set_xlabel("Decision (below 0 = called anomalous)")
+            self._draw(shown[target == label], edges, label, color)
+        if self.has_threshold:
+            self.ax_.axvline(0, color="0.5", linestyle=":", linewidth=1)
+            self.ax_.set_xlabel("Decision (below 0 = called anomalous)")
+        else:
+            self.ax_.set_xlabel(f"Rank, 1 = most anomalous ({NO_THRESHOLD})")
         self.ax_.set_ylabel("Share of slices (%)")
         if self.name:
             # a dollar sign in a name is no formula

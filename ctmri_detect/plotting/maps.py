@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._extras import require
-from ctmri_detect.localization import anomaly_map, ct_units_taken
+from ctmri_detect.localization import anomaly_map
 from ctmri_detect.pairs import Pairs
+from ctmri_detect.pipelines import ct_units_taken
 from ctmri_detect.plotting.canvas import bare, check_plane, ct_range, grey, new_axes
 from ctmri_detect.validation import CT, MODALITIES
 

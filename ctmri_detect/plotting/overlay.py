@@ -1,4 +1,4 @@
-"""One PNG of one case: CT, MRI and heat map."""
+"""One PNG of one sample: CT, MRI and heat map."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def overlay_png(
     ct_units : {"hu", "uint8"} or None, default=None
         As in `PairDisplay`.
     vmin, vmax : float, default=0.0 and 6.0
-        Ends of the colour scale, the same for all cases.
+        Ends of the colour scale, the same for all samples.
 
     Returns
     -------
@@ -53,8 +53,8 @@ def overlay_png(
     >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     plane = np.zeros((32, 32))
-    ...     overlay_png(plane, plane, plane, f"{folder}/case.png", title="a_001").name
-    'case.png'
+    ...     overlay_png(plane, plane, plane, f"{folder}/pair.png", title="a_001").name
+    'pair.png'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

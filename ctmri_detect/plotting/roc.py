@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_curve
 
-from ctmri_detect.localization import decisions
 from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.pipelines import decisions
 from ctmri_detect.plotting.canvas import line_style, new_axes
 from ctmri_detect.validation import check_decision, check_target
 

@@ -13,7 +13,7 @@ from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
 from ctmri_detect.plotting.maps import AnomalyMapDisplay, add_colorbar
 from ctmri_detect.plotting.pair import PairDisplay
 from ctmri_detect.plotting.roc import RocCurvesDisplay
-from ctmri_detect.reports.cards import Card, shown_as, shown_detectors, typical_cards
+from ctmri_detect.reports.examples import Example, shown_as, shown_detectors, typical_examples
 
 _COLUMNS = 3
 _ROWS = 10
@@ -45,9 +45,9 @@ def write_figures(result: Any, data: Any, folder: str | Path) -> list[Path]:
             figures["roc"] = RocCurvesDisplay.from_scores(result.scores).plot().figure_
             figures["score_distributions"] = _distributions(result)
         names = shown_detectors(result)
-        cards = typical_cards(result, data, _ROWS) if names else []
-        if cards:
-            figures["gallery"] = _gallery(cards, names, shown_as(data))
+        examples = typical_examples(result, data, _ROWS) if names else []
+        if examples:
+            figures["gallery"] = _gallery(examples, names, shown_as(data))
         paths = []
         for name, figure in figures.items():
             paths.append(folder / f"{name}.png")
@@ -68,15 +68,19 @@ def _distributions(result: Any) -> Any:
     return axes[0].figure
 
 
-def _gallery(cards: list[Card], names: list[str], ct_units: str | None) -> Any:
+def _gallery(examples: list[Example], names: list[str], ct_units: str | None) -> Any:
     columns = 2 + len(names)
-    axes = new_axes(None, (2.1 * columns + 1, 2.35 * len(cards)), columns, len(cards))
-    axes = np.reshape(axes, (len(cards), columns))
-    for card, row in zip(cards, axes, strict=True):
-        PairDisplay(card.ct, card.mri, ct_units=ct_units).plot(row[:2])
-        row[0].set_ylabel(card.heading.replace(": ", "\n", 1), fontsize="small", parse_math=False)
+    axes = new_axes(None, (2.1 * columns + 1, 2.35 * len(examples)), columns, len(examples))
+    axes = np.reshape(axes, (len(examples), columns))
+    for example, row in zip(examples, axes, strict=True):
+        PairDisplay(example.ct, example.mri, ct_units=ct_units).plot(row[:2])
+        row[0].set_ylabel(
+            example.heading.replace(": ", "\n", 1), fontsize="small", parse_math=False
+        )
         for name, ax in zip(names, row[2:], strict=True):
-            display = AnomalyMapDisplay(card.maps[name], card.ct, mask=card.mask, ct_units=ct_units)
+            display = AnomalyMapDisplay(
+                example.maps[name], example.ct, mask=example.mask, ct_units=ct_units
+            )
             display.plot(ax, colorbar=False)
             ax.set_title("")
     for row in axes[1:, :2].ravel():

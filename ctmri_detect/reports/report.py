@@ -9,22 +9,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ctmri_detect.evaluation.cases import ALL
+from ctmri_detect.evaluation.samples import ALL
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.html.page import write_page
 from ctmri_detect.plotting import panels
 from ctmri_detect.plotting.canvas import shown_units
-from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
+from ctmri_detect.plotting.distribution import NO_THRESHOLD, ScoreDistributionDisplay
 from ctmri_detect.plotting.maps import VMAX, VMIN
 from ctmri_detect.plotting.roc import RocCurvesDisplay
-from ctmri_detect.reports.cards import (
-    Card,
+from ctmri_detect.reports.examples import (
+    Example,
     flagged_shares,
+    has_threshold,
     readable,
     shown_as,
     shown_detectors,
-    typical_cards,
-    worst_cards,
+    typical_examples,
+    worst_examples,
 )
 from ctmri_detect.reports.tables import leaderboard_table, scale_stops, score_grid
 
@@ -35,15 +36,15 @@ def write_report(
     path: str | Path,
     *,
     title: str = "Benchmark of anomaly detectors on CT-MRI pairs",
-    n_cases: int | None = None,
+    n_examples: int | None = None,
     synthetic: bool | None = None,
 ) -> Path:
     """Write the results of a benchmark as one HTML file, images included.
 
     The page holds the leaderboard, AUROC by kind, ROC curves, the decisions of normal and
-    anomalous slices, cases chosen before scoring with the maps of the three best detectors on one
-    fixed colour scale, the worst errors of the best one, and all settings. It loads nothing from
-    the network and follows the reader's light or dark mode.
+    anomalous slices, examples chosen before scoring with the maps of the three best detectors on
+    one fixed colour scale, the worst errors of the best one, and all settings. It loads nothing
+    from the network and follows the reader's light or dark mode.
 
     Parameters
     ----------
@@ -54,8 +55,8 @@ def write_report(
         The file; its folder is made.
     title : str
         Heading of the page.
-    n_cases : int, default=None
-        Cases in the gallery, at most 40; None shows all that the result kept.
+    n_examples : int, default=None
+        Examples in the gallery, at most 40; None shows all that the result kept.
     synthetic : bool, default=None
         Whether to say that the data are synthetic; None looks for the word in `data.DESCR`.
 
@@ -82,7 +83,7 @@ def write_report(
         errors=_errors(result.table),
         roc=_roc(result),
         distributions=_distributions(result),
-        gallery=_gallery(result, data, n_cases),
+        gallery=_gallery(result, data, n_examples),
         settings=result.settings | {"Written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"},
         description=description.strip(),
     )
@@ -102,7 +103,7 @@ def _summary(result: Any) -> str:
 
 
 def _errors(table: pd.DataFrame) -> list[tuple[str, str]]:
-    failed = table[(table["error"] != "") & (table["kind"] == ALL)]
+    failed = table[table["error"] != ""].drop_duplicates(["detector", "seed", "error"])
     lines = [(f"{row.detector}, seed {row.seed}", row.error) for row in failed.itertuples()]
     return [(str(name), str(error)) for name, error in lines]
 
@@ -122,49 +123,52 @@ def _distributions(result: Any) -> list[dict[str, str]]:
     for name in leaderboard(result.table)["detector"]:
         if (result.scores["detector"] == name).any():
             display = ScoreDistributionDisplay.from_scores(result.scores, name)
-            normal, odd = flagged_shares(result, name)
-            said = f"{name} calls {normal:.0%} of the normal and {odd:.0%} of the anomalous slices"
-            alt = f"Histogram of the decisions of {name} for normal and for anomalous slices."
+            what, said = "ranks", f"{name}: {NO_THRESHOLD}."
+            if display.has_threshold:
+                normal, odd = flagged_shares(result, name)
+                shares = f"{normal:.0%} of the normal and {odd:.0%} of the anomalous slices"
+                what, said = "decisions", f"{name} calls {shares} anomalous."
+            alt = f"Histogram of the {what} of {name} for normal and for anomalous slices."
             chart = panels.chart(display, (4.4, 2.9))
-            charts.append(chart | {"alt": alt, "caption": f"{said} anomalous."})
+            charts.append(chart | {"alt": alt, "caption": said})
     return charts
 
 
-def _gallery(result: Any, data: Any, n_cases: int | None) -> dict[str, Any]:
+def _gallery(result: Any, data: Any, n_examples: int | None) -> dict[str, Any]:
     units = shown_as(data)
     names = shown_detectors(result)
-    missed, alarms = worst_cards(result, data, names[0]) if names else ([], [])
-    cases = typical_cards(result, data, n_cases) if names else []
+    missed, alarms = worst_examples(result, data, names[0]) if names else ([], [])
+    examples = typical_examples(result, data, n_examples) if names else []
     return {
-        "cases": [_panels_of(card, units) for card in cases],
-        "missed": [_panels_of(card, units) for card in missed],
-        "alarms": [_panels_of(card, units) for card in alarms],
+        "examples": [_panels_of(each, units) for each in examples],
+        "missed": [_panels_of(each, units) for each in missed],
+        "alarms": [_panels_of(each, units) for each in alarms],
         "detectors": names,
+        "has_threshold": bool(names) and has_threshold(result, names[0]),
         "masks": getattr(data, "masks", None) is not None,
-        "hu": bool(cases) and all(shown_units(card.ct, units) == "hu" for card in cases),
+        "hu": bool(examples) and all(shown_units(e.ct, units) == "hu" for e in examples),
         "scale": {"low": VMIN, "high": VMAX, "stops": scale_stops()},
     }
 
 
-def _panels_of(card: Card, units: str | None) -> dict[str, Any]:
-    """Heading and panels of one case: label, image, what a screen reader says, decision."""
-    planes = [("CT", panels.ct_panel(card.ct, units)), ("MRI", panels.mri_panel(card.mri))]
-    if card.mask is not None:
-        label = "True lesion" if card.mask.any() else "No lesion"
-        planes.append((label, panels.ct_panel(card.ct, units, card.mask)))
+def _panels_of(example: Example, units: str | None) -> dict[str, Any]:
+    """Heading and panels of one example: label, image, what a screen reader says, decision."""
+    planes = [("CT", panels.ct_panel(example.ct, units)), ("MRI", panels.mri_panel(example.mri))]
+    if example.mask is not None:
+        label = "True lesion" if example.mask.any() else "No lesion"
+        planes.append((label, panels.ct_panel(example.ct, units, example.mask)))
     shown = [
-        {"label": label, "src": src, "alt": f"{label}. {card.heading}.", "note": ""}
+        {"label": label, "src": src, "alt": f"{label}. {example.heading}.", "note": ""}
         for label, src in planes
     ]
-    for name, plane in card.maps.items():
-        decision = card.decisions[name]
-        verdict = "called anomalous" if decision < 0 else "called normal"
+    for name, plane in example.maps.items():
+        verdict = example.verdicts[name]
         shown.append(
             {
                 "label": name,
-                "src": panels.heat_panel(plane, card.mask),
-                "alt": f"Anomaly map of {name}. {readable(card.heading)}: {verdict}.",
-                "note": f"{decision:+.1f}: {verdict}",
+                "src": panels.heat_panel(plane, example.mask),
+                "alt": f"Anomaly map of {name}. {readable(example.heading)}: {verdict}.",
+                "note": verdict,
             }
         )
-    return {"heading": card.heading, "panels": shown}
+    return {"heading": example.heading, "panels": shown}

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ctmri_detect._extras import require
-from ctmri_detect.evaluation.cases import ALL
-from ctmri_detect.evaluation.table import METRICS, leaderboard
+from ctmri_detect.evaluation.samples import ALL
+from ctmri_detect.evaluation.table import COLUMNS, METRICS, leaderboard
 from ctmri_detect.plotting.maps import COLORMAP
-from ctmri_detect.reports.cards import readable
+from ctmri_detect.reports.examples import readable
 
 _HEADINGS = {
     "image_auroc": "Image AUROC",
@@ -28,6 +28,8 @@ def leaderboard_table(result: Any, data: Any) -> dict[str, Any]:
     """Headings, rows of (detector, cells) and what chance would reach."""
     board = leaderboard(result.table)
     tops = {name: board[name].max() for name in METRICS}
+    own = [name for name in result.table.columns if name not in COLUMNS]
+    shown = [*METRICS, *own, *(name for name in _HEADINGS if name not in METRICS)]
     rows = []
     for _, row in board.iterrows():
         cells = [
@@ -36,7 +38,7 @@ def leaderboard_table(result: Any, data: Any) -> dict[str, Any]:
                 "metric": name in tops,
                 "best": name in tops and row[name] == tops[name],
             }
-            for name in _HEADINGS
+            for name in shown
         ]
         rows.append({"name": row["detector"], "cells": cells})
     counts = result.table[result.table["kind"] == ALL].iloc[0]
@@ -44,7 +46,7 @@ def leaderboard_table(result: Any, data: Any) -> dict[str, Any]:
     chance = f"image AUROC 0.500, image AP {share:.3f}"
     if getattr(data, "masks", None) is not None:
         chance += f", pixel AP at least {np.asarray(data.masks).mean():.4f}"
-    headings = list(_HEADINGS.values())
+    headings = [_HEADINGS.get(name, readable(name)) for name in shown]
     return {"headings": headings, "n_metrics": len(METRICS), "rows": rows, "chance": chance}
 
 

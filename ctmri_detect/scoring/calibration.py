@@ -32,9 +32,8 @@ def patient_codes(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
         warn_user(
             "Nobody said which samples are of one patient. Contiguous blocks of rows stand in; "
             "where the rows are shuffled, the threshold is far too strict. Give the patients: "
-            "fit(X, groups=patients); in a Pipeline, fit(X, <name of the step>__groups=patients); "
-            "in a search, sklearn.set_config(enable_metadata_routing=True) and "
-            "fit(X, y, groups=patients).",
+            "fit(X, groups=patients), or fit(Pairs(X, groups=patients)), which also works in a "
+            "Pipeline and in a search. A step from elsewhere that returns arrays loses them.",
             PatientsUnknownWarning,
         )
         return _contiguous(n_samples)

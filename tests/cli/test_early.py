@@ -118,12 +118,12 @@ def test_units_that_cannot_be_told_need_a_few_images_only(deep, tmp_path, capsys
 def test_units_of_volumes_are_told_by_the_first(tmp_path, capsys):
     head = np.full((24, 24, 6), 1024.0)
     head[6:18, 6:18] = 1060
-    for case in range(4):
-        (tmp_path / "set" / f"case{case}").mkdir(parents=True)
+    for i in range(4):
+        (tmp_path / "set" / f"head{i}").mkdir(parents=True)
         for name in ("ct", "mr"):
             image = nib.Nifti1Image(head.astype(np.int16), np.diag([8, 8, 5, 1]))
-            nib.save(image, tmp_path / "set" / f"case{case}" / f"{name}.nii.gz")
+            nib.save(image, tmp_path / "set" / f"head{i}" / f"{name}.nii.gz")
     with images_read() as read:
         assert run("fit", tmp_path / "set", "--out", tmp_path / "m") == 2
     assert "HU + 1024" in capsys.readouterr().err
-    assert {name.split("/")[-2] for name in read} == {"case0"}
+    assert {name.split("/")[-2] for name in read} == {"head0"}

@@ -9,11 +9,14 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from counting import CountingDetector
+from sklearn.pipeline import make_pipeline
 
 from ctmri_detect import anomaly_map
 from ctmri_detect.cli import main
 from ctmri_detect.datasets import load_pairs
 from ctmri_detect.persistence import load
+from ctmri_detect.preprocessing import make_preprocessor
 
 PATIENT = r"^(p\d+)_"
 QUIET = ["--patient", PATIENT]
@@ -158,6 +161,17 @@ def test_without_a_threshold_pairs_are_ranked_and_none_is_called_anomalous(mixed
     assert table["anomaly_score"].nunique() == 12
 
 
+def test_scores_regions_and_overlays_come_from_one_pass(healthy, tmp_path, monkeypatch):
+    pairs = load_pairs(healthy, patient=PATIENT)
+    pipe = make_pipeline(make_preprocessor(ct_units="uint8", size=48), CountingDetector())
+    pipe.fit(pairs.data)
+    CountingDetector.asked.clear()
+    monkeypatch.setattr("ctmri_detect.cli.score.load", lambda path: pipe)
+    assert score("any.ctmri", healthy, tmp_path / "out", "--top", "20") == 0
+    assert len(list((tmp_path / "out" / "overlays").iterdir())) == 20
+    assert list(CountingDetector.asked.values()) == [1] * 20
+
+
 def test_one_failed_overlay_loses_nothing_else(model, mixed, tmp_path, monkeypatch, capsys):
     import ctmri_detect.plotting as plotting
 
@@ -260,10 +274,10 @@ def make_volumes(n_patients):
 def write_volumes(folder, n_patients):
     """SynthRAD's layout: NIfTI."""
     for i, (ct, mri) in enumerate(make_volumes(n_patients)):
-        (folder / f"case{i}").mkdir(parents=True)
+        (folder / f"head{i}").mkdir(parents=True)
         for name, values in (("ct", ct), ("mr", mri)):
             image = nib.Nifti1Image(values, np.diag([4.0, 4.0, 5.0, 1.0]))
-            nib.save(image, folder / f"case{i}" / f"{name}.nii.gz")
+            nib.save(image, folder / f"head{i}" / f"{name}.nii.gz")
     return folder
 
 

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+import sklearn
+from counting import CountingDetector
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
@@ -8,11 +10,12 @@ from sklearn.utils import Bunch
 
 from ctmri_detect import AtlasDetector, MapScoring, Pairs
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.evaluation import benchmark
-from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.evaluation import benchmark, write_figures, write_report
+from ctmri_detect.exceptions import InvalidPairsError, PatientsUnknownWarning
 from ctmri_detect.metrics import image_roc_auc_score, pixel_average_precision_score
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 
+APART = np.random.default_rng(0).permutation(32)  # the rows of a patient no longer together
 SEEN = []  # what the spy was shown: (labels, patients) in fit, patients in decision_function
 
 
@@ -30,9 +33,9 @@ class Spy(Oracle):
     def __init__(self, random_state=None):
         self.random_state = random_state
 
-    def fit(self, X, y=None, groups=None):
+    def fit(self, X, y=None):
         self.trained_on_ = set(X[:, 0, 0, 1].astype(int).tolist())
-        SEEN.append((X[:, 0, 0, 0], y, np.asarray(groups), self.trained_on_, self.random_state))
+        SEEN.append((X[:, 0, 0, 0], y, X.groups, self.trained_on_, self.random_state))
         return self
 
     def decision_function(self, X):
@@ -185,7 +188,7 @@ def test_untested_samples_are_in_no_figure(data):
     assert result.scores["sample"].tolist() == list(range(8))
     row = result.table.iloc[0]
     assert (row["n_normal"], row["n_anomalous"]) == (6, 2)
-    assert set(result.cases) <= set(range(8))
+    assert set(result.examples) <= set(range(8))
 
 
 def test_scores_have_one_row_per_sample_and_give_the_table(data):
@@ -206,9 +209,9 @@ def test_pixel_figures_are_those_of_the_maps_on_the_callers_grid(data):
     """A step that moves pixels changes nothing, and runs once for all detectors."""
     detector = AtlasDetector(map_scoring=MapScoring(symmetry=False))
     Flip.used = 0
-    moved = run({"a": detector, "b": detector}, data, preprocessor=Flip(), n_cases=100)
+    moved = run({"a": detector, "b": detector}, data, preprocessor=Flip(), n_examples=100)
     assert Flip.used == len(data.target)
-    plain = run({"a": detector}, data, n_cases=100)
+    plain = run({"a": detector}, data, n_examples=100)
     first = moved.table[moved.table["detector"] == "a"]
     assert np.allclose(first["pixel_ap"], plain.table["pixel_ap"], atol=1e-3)
     bleeds_and_normals = np.flatnonzero(data.frame["kind"] != "in_farct")
@@ -230,37 +233,31 @@ def test_a_pipeline_with_its_own_geometry_gives_the_same_maps(data):
 
 def test_the_order_of_samples_does_not_matter(data):
     order = np.random.default_rng(1).permutation(len(data.target))
-    shuffled = Bunch(
-        data=data.data[order],
-        target=data.target[order],
-        groups=data.groups[order],
-        masks=data.masks[order],
-        frame=data.frame.iloc[order],
-    )
-    one, two = run({"a": AtlasDetector()}, data), run({"a": AtlasDetector()}, shuffled)
+    other = in_order(data, order)
+    one, two = run({"a": AtlasDetector()}, data), run({"a": AtlasDetector()}, other)
     metrics = ["n_normal", "n_anomalous", "image_auroc", "image_ap", "pixel_ap"]
     assert np.allclose(one.table[metrics], two.table[metrics], atol=2e-3)
     back = two.scores.set_index("sample").loc[np.argsort(order), "decision"]
     assert np.allclose(one.scores["decision"], back, atol=1e-3)
 
 
-def test_maps_are_few_small_and_of_chosen_or_wrong_cases(data):
-    result = run({"a": AtlasDetector(), "o": Oracle()}, data, n_cases=6)
+def test_maps_are_few_small_and_of_chosen_or_wrong_samples(data):
+    result = run({"a": AtlasDetector(), "o": Oracle()}, data, n_examples=6)
     assert result.maps["o"] == {}
-    assert set(result.cases) <= set(result.maps["a"])
+    assert set(result.examples) <= set(result.maps["a"])
     assert len(result.maps["a"]) <= 6 + 2 * 2
-    kinds = set(data.frame["kind"].iloc[result.cases])
+    kinds = set(data.frame["kind"].iloc[result.examples])
     assert kinds == {"normal", "bleed", "in_farct"}
     assert all(m.dtype == np.float16 and m.shape == (32, 32) for m in result.maps["a"].values())
-    assert run({"a": AtlasDetector()}, data, n_cases=0).maps == {"a": {}}
+    assert run({"a": AtlasDetector()}, data, n_examples=0).maps == {"a": {}}
 
 
 def test_without_masks_and_frame(data):
     bare = Bunch(data=data.data, target=data.target, groups=data.groups)
-    result = run({"a": AtlasDetector()}, bare, n_cases=4)
+    result = run({"a": AtlasDetector()}, bare, n_examples=4)
     assert result.table["pixel_ap"].isna().all()
     assert set(result.table["kind"]) == {"all", "anomaly"}
-    assert set(result.cases) <= set(result.maps["a"])
+    assert set(result.examples) <= set(result.maps["a"])
 
 
 def test_a_memmap_is_read_and_left_unharmed(data, tmp_path):
@@ -376,7 +373,7 @@ def test_a_spoilt_whole_slice_stays_out_of_the_pixels(data):
     whole = np.flatnonzero(data.target == -1)[0]
     data.masks[whole] = False
     detector = AtlasDetector(map_scoring=MapScoring(symmetry=False))
-    result = run({"a": detector}, data, n_cases=100)
+    result = run({"a": detector}, data, n_examples=100)
     kept = np.flatnonzero(np.arange(len(data.masks)) != whole)
     maps = np.stack([result.maps["a"][s] for s in kept]).astype(float)
     exact = pixel_average_precision_score(data.masks[kept], maps)
@@ -387,33 +384,76 @@ def test_a_spoilt_whole_slice_stays_out_of_the_pixels(data):
 KNOWN = pytest.mark.filterwarnings("error::ctmri_detect.exceptions.PatientsUnknownWarning")
 
 
+def in_order(data, rows):
+    parts = {name: data[name][rows] for name in ("data", "target", "groups", "masks")}
+    return Bunch(**parts, frame=data.frame.iloc[rows])
+
+
 @KNOWN
 def test_patients_that_the_pairs_know_need_no_second_name(data):
-    """Whatever order they stand in, and also behind a step that gives plain arrays."""
-    rows = np.random.default_rng(0).permutation(len(data.target))
-    plain = Bunch(
-        data=data.data[rows],
-        target=data.target[rows],
-        groups=data.groups[rows],
-        masks=data.masks[rows],
-        frame=data.frame.iloc[rows],
-    )
+    """Whatever order they stand in, and also behind steps of the library."""
+    plain = in_order(data, APART)
     known = Bunch(**{**plain, "data": Pairs(plain.data, groups=plain.groups), "groups": None})
     atlas = AtlasDetector(map_scoring=MapScoring(false_positive_rate=0.3))
-    detectors = {
-        "atlas": atlas,
-        "behind arrays": make_pipeline(FunctionTransformer(np.asarray), atlas),
-        "spy": Spy(),
-    }
+    detectors = {"atlas": atlas, "piped": make_pipeline(Copy(), make_pipeline(Copy(), atlas))}
     one, two = run(detectors, plain), run(detectors, known)
     assert (one.table["error"] == "").all()
-    assert (two.table["error"] == "").all()
     assert one.scores.equals(two.scores)
     decisions = two.scores.groupby("detector")["decision"].apply(list)
-    assert decisions["atlas"] == decisions["behind arrays"]
+    assert decisions["atlas"] == decisions["piped"]
     known.groups = np.roll(plain.groups, 1)
     with pytest.raises(InvalidPairsError, match="patients that don't fit"):
         run(detectors, known)
+
+
+@KNOWN
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("wrap", [lambda e: e, lambda e: make_pipeline(Copy(), e)])
+def test_every_detector_is_given_exactly_its_patients(data, wrap, routing):
+    """From bare arrays and groups, alone and in a Pipeline; the CT's corner tells the patient."""
+    with sklearn.config_context(enable_metadata_routing=routing):
+        result = run({"witness": wrap(Witness())}, in_order(data, APART), preprocessor=Copy())
+    assert (result.table["error"] == "").all()
+
+
+def test_a_strange_step_that_gives_arrays_loses_the_patients_and_says_so(data):
+    lossy = make_pipeline(FunctionTransformer(np.asarray), AtlasDetector())
+    with pytest.warns(PatientsUnknownWarning, match="Nobody said"):
+        run({"lossy": lossy}, data)
+
+
+class Copy(BasePairedTransformer):
+    """A step of the library's kind that changes nothing."""
+
+    def _transform(self, X):
+        return X.copy()
+
+
+class Witness(CountingDetector):
+    """Refuses to be fitted where two names stand for a patient, or one for two."""
+
+    def _fit(self, X):
+        corner = np.asarray(X)[:, 0, 0, 1].round().astype(int)
+        told = {(int(c), int(g)) for c, g in zip(corner, X.groups, strict=True)}
+        if not len(told) == len(set(corner.tolist())) == len(set(X.groups.tolist())) == 4:
+            raise RuntimeError(f"corners and patients differ: {told}")
+        super()._fit(X)
+
+
+@pytest.mark.parametrize("masks", [True, False])
+@pytest.mark.parametrize("wrap", [lambda e: e, lambda e: make_pipeline(Flip(), e)])
+def test_scores_maps_pixels_and_gallery_come_from_one_pass(data, wrap, masks, tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("jinja2")
+    data.masks = data.masks if masks else None
+    CountingDetector.asked.clear()
+    result = run({"counting": wrap(CountingDetector())}, data)
+    write_report(result, data, tmp_path / "report.html")
+    write_figures(result, data, tmp_path)
+    assert (result.table["error"] == "").all()
+    assert len(result.maps["counting"]) >= 12
+    # once in the test; a normal sample once more, in the training of the other fold
+    assert sorted(CountingDetector.asked.values()) == [1] * 8 + [2] * 24
 
 
 @KNOWN

@@ -6,9 +6,9 @@ import pytest
 from page_reader import read
 from sklearn.base import BaseEstimator
 
-from ctmri_detect import AtlasDetector, Pairs, ThresholdDetector
+from ctmri_detect import AtlasDetector, MapScoring, Pairs, ThresholdDetector
 from ctmri_detect.evaluation import benchmark, write_figures, write_report
-from ctmri_detect.reports.cards import typical_cards, worst_cards
+from ctmri_detect.reports.examples import typical_examples, worst_examples
 
 NASTY = "<script>alert(1)</script> & $x_1$"
 
@@ -23,8 +23,13 @@ class Failing(BaseEstimator):
 
 @pytest.fixture(scope="module")
 def result(same_data):
-    detectors = {"threshold": ThresholdDetector(), NASTY: AtlasDetector(), "bad": Failing()}
-    return benchmark(detectors, same_data, seeds=(0, 1), progress=False, n_cases=6)
+    often = MapScoring(false_positive_rate=0.2)  # for which twelve healthy slices suffice
+    detectors = {
+        "threshold": ThresholdDetector(map_scoring=often),
+        NASTY: AtlasDetector(map_scoring=often),
+        "bad": Failing(),
+    }
+    return benchmark(detectors, same_data, seeds=(0, 1), progress=False, n_examples=6)
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +77,11 @@ def test_only_synthetic_data_are_called_so(result, data, tmp_path, page):
     assert "data are synthetic" not in kept.read_text(encoding="utf-8")
 
 
-def test_fewer_cases_make_a_smaller_page(result, data, tmp_path, page):
-    path = write_report(result, data, tmp_path / "c.html", n_cases=2, title="A & B")
+def test_fewer_examples_make_a_smaller_page(result, data, tmp_path, page):
+    path = write_report(result, data, tmp_path / "c.html", n_examples=2, title="A & B")
     assert path.stat().st_size < len(page)
     assert "<title>A &amp; B</title>" in path.read_text(encoding="utf-8")
-    assert len(typical_cards(result, data, 2)) == 2
+    assert len(typical_examples(result, data, 2)) == 2
 
 
 def test_when_every_detector_failed_the_report_says_so(data, tmp_path):
@@ -89,17 +94,31 @@ def test_when_every_detector_failed_the_report_says_so(data, tmp_path):
 def test_without_masks_and_with_a_missing_modality(data, tmp_path):
     data.masks = None
     data.data[3::4, 0] = np.nan
-    result = benchmark({"atlas": AtlasDetector()}, data, progress=False, n_cases=30)
+    result = benchmark({"atlas": AtlasDetector()}, data, progress=False, n_examples=30)
     text = read(write_report(result, data, tmp_path / "r.html").read_text(encoding="utf-8")).text
     assert "not observed" in text
     assert "True lesion" not in text
 
 
-def test_the_worst_cases_are_on_the_wrong_side(result, data):
+def test_the_worst_examples_are_on_the_wrong_side(result, data):
     for name in ("threshold", NASTY):
-        missed, alarms = worst_cards(result, data, name)
+        missed, alarms = worst_examples(result, data, name)
         assert all(data.target[c.sample] == -1 and c.decisions[name] >= 0 for c in missed)
         assert all(data.target[c.sample] == 1 and c.decisions[name] < 0 for c in alarms)
+
+
+def test_without_a_threshold_ranks_are_shown_and_nothing_is_called(page, data, tmp_path):
+    """Twelve healthy slices are too few for a false-positive rate of 5 %."""
+    result = benchmark({"atlas": AtlasDetector()}, data, progress=False, n_examples=6)
+    assert not result.scores["has_threshold"].any()
+    few = write_report(result, data, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert few.count("no threshold: too few healthy slices") > 6
+    assert re.search(r"rank \d+ of 32, 1 = most anomalous", few)
+    for said in (": called anomalous", ": called normal", " slices anomalous."):
+        assert said not in few
+        assert said in page
+    assert "no threshold: too few" not in page
+    assert "Misses and false alarms" not in few
 
 
 def test_figures_are_written(result, data, tmp_path):

@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 from ctmri_detect import AtlasDetector, MapScoring, Pairs
+from ctmri_detect.exceptions import ThresholdWarning
 from ctmri_detect.plotting import (
     AnomalyMapDisplay,
     PairDisplay,
@@ -171,6 +172,28 @@ def test_histograms_sum_to_a_hundred_percent_each():
         assert heights.sum() == pytest.approx(100)
 
 
+def test_without_a_threshold_ranks_are_shown_and_no_line():
+    """A decision below 0 says nothing where a detector's `offset_` is -inf."""
+    with pytest.warns(ThresholdWarning):
+        few = AtlasDetector().fit(X, groups=range(16))
+    scores = pd.DataFrame({"detector": "a", "decision": RNG.normal(size=16), "target": Y})
+    shown = [
+        ScoreDistributionDisplay.from_estimator(few, X, Y),
+        ScoreDistributionDisplay.from_scores(scores.assign(has_threshold=[False] * 16), "a"),
+        # one fold without a threshold is enough
+        ScoreDistributionDisplay.from_scores(scores.assign(has_threshold=Y == 1), "a"),
+    ]
+    for display in shown:
+        ax = display.plot().ax_
+        assert not ax.lines
+        assert ax.get_xlabel() == "Rank, 1 = most anomalous (no threshold: too few healthy slices)"
+        left, right = (f([p.get_xy()[:, 0] for p in ax.patches]) for f in (np.min, np.max))
+        assert (left, right) == (1, 16)
+    known = ScoreDistributionDisplay.from_scores(scores, "a").plot().ax_
+    assert len(known.lines) == 1
+    assert "below 0 = called anomalous" in known.get_xlabel()
+
+
 def test_a_detector_that_has_no_scores_is_named():
     scores = pd.DataFrame({"detector": ["a"], "decision": [0.0], "target": [1]})
     with pytest.raises(ValueError, match="no detector 'b'; expected one of a"):
@@ -224,7 +247,7 @@ def test_an_overlay_is_written_even_without_one_modality(tmp_path, missing):
     path = overlay_png(
         *pair,
         X[1, 0] / 20,
-        tmp_path / "new" / "case.png",
+        tmp_path / "new" / "pair.png",
         title="1. a_$001$ <b>",
         mask=X[0, 0] > 60,
         ct_units="uint8",

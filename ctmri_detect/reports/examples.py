@@ -1,4 +1,4 @@
-"""The cases that a report or a gallery shows, with their images and decisions."""
+"""The samples that a report or a gallery shows, with their images and decisions."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ctmri_detect.evaluation.gallery import worst_cases
+from ctmri_detect.evaluation.gallery import worst_samples
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.plotting.canvas import ct_range, grey, robust_range
+from ctmri_detect.plotting.distribution import NO_THRESHOLD
 from ctmri_detect.validation import CT, MRI
 
 MOST_DETECTORS = 3
-MOST_CASES = 40
+MOST_EXAMPLES = 40
 _MOST_WORST = 4
 _INK = 0.15  # grey of a pixel that belongs to the head rather than to the air around it
 _MARGIN = 3  # pixels
 
 
 @dataclass(frozen=True)
-class Card:
-    """One case, cut to the head: planes, true lesion, each detector's map and decision."""
+class Example:
+    """One sample, cut to the head: planes, true lesion, what each detector says of it.
+
+    `verdicts` are texts: the decision and what it means, or the rank where there is no threshold.
+    """
 
     sample: int
     heading: str
@@ -32,6 +36,7 @@ class Card:
     mask: npt.NDArray[np.bool_] | None
     maps: dict[str, npt.NDArray[Any]]
     decisions: dict[str, float]
+    verdicts: dict[str, str]
 
 
 def shown_detectors(result: Any) -> list[str]:
@@ -41,32 +46,41 @@ def shown_detectors(result: Any) -> list[str]:
     return names[:MOST_DETECTORS]
 
 
-def typical_cards(result: Any, data: Any, n_cases: int | None = None) -> list[Card]:
-    """The cases chosen before scoring, with the maps of the best few detectors.
+def typical_examples(result: Any, data: Any, n_examples: int | None = None) -> list[Example]:
+    """The samples chosen before scoring, with the maps of the best few detectors.
 
     A shorter list is taken evenly from the whole, so that it still holds kinds and normals.
     """
-    most = min(MOST_CASES if n_cases is None else n_cases, MOST_CASES, len(result.cases))
-    places = np.linspace(0, len(result.cases) - 1, max(most, 0)).round().astype(int)
+    asked = MOST_EXAMPLES if n_examples is None else n_examples
+    most = min(asked, MOST_EXAMPLES, len(result.examples))
+    places = np.linspace(0, len(result.examples) - 1, max(most, 0)).round().astype(int)
     names = shown_detectors(result)
-    return [_card(result, data, result.cases[i], names) for i in places]
+    return [_example(result, data, result.examples[i], names) for i in places]
 
 
-def worst_cards(result: Any, data: Any, detector: str) -> tuple[list[Card], list[Card]]:
+def worst_examples(result: Any, data: Any, detector: str) -> tuple[list[Example], list[Example]]:
     """The misses and false alarms of one detector, the worst first; both may be empty.
 
-    Only cases on the wrong side of 0 count, and only those whose map was kept.
+    Only samples on the wrong side of 0 count, and only those whose map was kept. Without a
+    threshold there are no sides: the samples whose ranks are the worst.
     """
-    scores = _first_seed(result.scores, detector)
-    wrong = scores[scores["decision"].lt(0) == scores["target"].eq(1)]
+    wrong = _first_seed(result.scores, detector)
+    if has_threshold(result, detector):
+        wrong = wrong[wrong["decision"].lt(0) == wrong["target"].eq(1)]
     target, decision = wrong["target"].to_numpy(), wrong["decision"].to_numpy()
     kept = result.maps[detector]
-    missed, alarms = worst_cases(target, decision, _MOST_WORST)
+    missed, alarms = worst_samples(target, decision, _MOST_WORST)
     sides = []
     for rows in (missed, alarms):
         samples = [int(wrong["sample"].iloc[row]) for row in rows]
-        sides.append([_card(result, data, s, [detector]) for s in samples if s in kept])
+        sides.append([_example(result, data, s, [detector]) for s in samples if s in kept])
     return sides[0], sides[1]
+
+
+def has_threshold(result: Any, detector: str) -> bool:
+    """Whether every fold of the detector had enough healthy slices for a threshold."""
+    rows = result.scores[result.scores["detector"] == detector]
+    return bool(rows["has_threshold"].all())
 
 
 def flagged_shares(result: Any, detector: str) -> tuple[float, float]:
@@ -81,15 +95,17 @@ def readable(kind: str) -> str:
     return kind.replace("_", " ")
 
 
-def _card(result: Any, data: Any, sample: int, names: list[str]) -> Card:
+def _example(result: Any, data: Any, sample: int, names: list[str]) -> Example:
     pair = np.asarray(data.data[sample])
     head = head_box(pair, shown_as(data))
-    decisions = {}
+    decisions, verdicts = {}, {}
     for name in names:
         scores = _first_seed(result.scores, name)
-        decisions[name] = float(scores.loc[scores["sample"] == sample, "decision"].iloc[0])
+        row = scores[scores["sample"] == sample].iloc[0]
+        decisions[name] = float(row["decision"])
+        verdicts[name] = _verdict(scores, row)
     masks = getattr(data, "masks", None)
-    return Card(
+    return Example(
         sample=sample,
         heading=_heading(result.scores, sample),
         ct=pair[CT][head],
@@ -97,7 +113,16 @@ def _card(result: Any, data: Any, sample: int, names: list[str]) -> Card:
         mask=None if masks is None else np.asarray(masks[sample], dtype=bool)[head],
         maps={n: result.maps[n][sample][head] for n in names if sample in result.maps[n]},
         decisions=decisions,
+        verdicts=verdicts,
     )
+
+
+def _verdict(scores: pd.DataFrame, row: pd.Series) -> str:
+    """The decision and what it means, or the rank where there is no threshold."""
+    if row["has_threshold"]:
+        return f"{row['decision']:+.1f}: called {'anomalous' if row['decision'] < 0 else 'normal'}"
+    rank = 1 + int((scores["decision"] < row["decision"]).sum())
+    return f"rank {rank} of {len(scores)}, 1 = most anomalous; {NO_THRESHOLD}"
 
 
 def shown_as(data: Any) -> str | None:

@@ -30,7 +30,7 @@ Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class Cases:
+class Samples:
     """The samples of a data set, checked; `frame` has sample, patient, slice, kind, target."""
 
     X: Pairs
@@ -84,7 +84,7 @@ def check_seeds(seeds: Any) -> list[int]:
     return [int(seed) for seed in given]
 
 
-def read_cases(data: Any) -> Cases:
+def read_samples(data: Any) -> Samples:
     """Check a Bunch of data, target, masks, groups and frame."""
     if not hasattr(data, "data"):
         raise InvalidPairsError(
@@ -105,7 +105,7 @@ def read_cases(data: Any) -> Cases:
     masks = getattr(data, "masks", None)
     if masks is not None:
         masks = check_masks(masks, (n, X.shape[2], X.shape[3]))
-    return Cases(X, target, masks, groups, _case_frame(data, target, groups))
+    return Samples(X, target, masks, groups, _sample_frame(data, target, groups))
 
 
 def _patients(data: Any) -> Any:
@@ -124,7 +124,9 @@ def _needed(data: Any, name: str, meaning: str) -> Any:
     return value
 
 
-def _case_frame(data: Any, target: npt.NDArray[np.int64], groups: npt.NDArray[Any]) -> pd.DataFrame:
+def _sample_frame(
+    data: Any, target: npt.NDArray[np.int64], groups: npt.NDArray[Any]
+) -> pd.DataFrame:
     n, given = len(target), getattr(data, "frame", None)
     given = pd.DataFrame(index=range(n)) if given is None else given.reset_index(drop=True)
     if len(given) != n:
@@ -141,7 +143,7 @@ def _case_frame(data: Any, target: npt.NDArray[np.int64], groups: npt.NDArray[An
     return pd.DataFrame({"sample": np.arange(n), **columns})
 
 
-def make_folds(cv: Any, cases: Cases, seed: int) -> list[Fold]:
+def make_folds(cv: Any, samples: Samples, seed: int) -> list[Fold]:
     """Training and test rows: normals only in training, no patient on both sides.
 
     Raises
@@ -153,13 +155,13 @@ def make_folds(cv: Any, cases: Cases, seed: int) -> list[Fold]:
         raise ValueError(f"cv is {cv!r}; expected None, a splitter, or at least 2 folds.")
     if cv is None or isinstance(cv, Integral):
         cv = NormalOnlyGroupKFold(2 if cv is None else int(cv), shuffle=True, random_state=seed)
-    n = len(cases.target)
+    n = len(samples.target)
     times = np.zeros(n, dtype=int)
     folds = []
-    for train, test in cv.split(np.zeros(n), cases.target, cases.groups):
-        check_no_leak(train, test, cases.groups)
+    for train, test in cv.split(np.zeros(n), samples.target, samples.groups):
+        check_no_leak(train, test, samples.groups)
         times[test] += 1
-        folds.append((train[cases.target[train] == 1], np.asarray(test)))
+        folds.append((train[samples.target[train] == 1], np.asarray(test)))
     if not folds or times.max() > 1:
         raise InvalidPairsError(
             f"cv tests some samples {times.max()} times; expected each at most once, so that a "

@@ -1,0 +1,39 @@
+"""The kinds of values that arguments take."""
+
+from __future__ import annotations
+
+import argparse
+
+from ctmri_detect.cli.detectors import DETECTORS
+
+
+def count(text: str) -> int:
+    """A whole number of 0 or more."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    if count(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def several(text: str) -> int:
+    """A whole number of 2 or more."""
+    if count(text) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 2 or more")
+    return int(text)
+
+
+def detector_names(text: str) -> list[str]:
+    """Names of detectors, separated by commas; each once."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in DETECTORS]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(
+            f"unknown detector {', '.join(unknown) or text!r}; choose from {', '.join(DETECTORS)}"
+        )
+    return list(dict.fromkeys(names))
