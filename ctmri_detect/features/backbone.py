@@ -105,7 +105,7 @@ class BackboneFeatures(PlainOutput, TransformerMixin, PairedEstimator):
             Where the weights are not the published ones, or the device is unknown.
         """
         check_parameters(self)
-        reader = check_pairs(X)
+        reader = check_pairs(X, n_planes=2)
         self.device_ = resolve_device(self.device)
         load_backbone(self.device_)  # fails here rather than in transform
         self.low_, self.high_ = _grey_range(reader)
@@ -127,7 +127,7 @@ class BackboneFeatures(PlainOutput, TransformerMixin, PairedEstimator):
             pixels have the grid of the enlarged plane.)
         """
         check_is_fitted(self, "low_")
-        reader = check_pairs(X)
+        reader = check_pairs(X, n_planes=2)
         parts = []
         for start in range(0, len(reader), _BATCH):  # one fixed length, the last block padded
             rows = np.minimum(np.arange(start, start + _BATCH), len(reader) - 1)

@@ -135,6 +135,7 @@ class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
     """
 
     traits = Traits(missing_modality=True)
+    history_: Any
     _parameter_constraints: ClassVar[Constraints] = {
         "objective": [OneOf(*parts.OBJECTIVES)],
         "predict_variance": [*BOOLEAN, None],
@@ -200,11 +201,12 @@ class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
         parts.check_together(self)
         check_training(self.training, self.random_state)
 
-    def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
-        self._start: Any = None
-        if self.warm_start and hasattr(self, "network_"):
-            parts.check_warm_start(self, X, codes)
-            self._start = self.network_, self.history_
+    def _prepare(self, X: PairReader) -> None:
+        if self._goes_on():
+            parts.check_warm_start(self, X, X.groups)
+
+    def _goes_on(self) -> bool:
+        return self.warm_start and hasattr(self, "network_")
 
     def _fit(self, X: PairReader) -> None:
         require("torch", extra="torch")
@@ -212,12 +214,13 @@ class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
         self.training_ = clone(training)
         seed = own_random_state(self.random_state).randint(2**31 - 1)
         self.device_ = resolve_device(self.device)
-        if self._start is None:
+        start: Any = (self.network_, self.history_) if self._goes_on() else None
+        if start is None:
             with isolated_generators(seed):
                 self.network_ = parts.new_network(self, (X.shape[2], X.shape[3]))
             standardise(self.network_, X)
         else:
-            self.network_ = deepcopy(self._start[0])
+            self.network_ = deepcopy(start[0])
         history = fit_network(
             self.network_,
             X,
@@ -226,8 +229,7 @@ class ConvAutoencoderDetector(PlainOutput, PortableNetwork, BasePairedDetector):
             random_state=seed,
             device=self.device_,
         )
-        self.history_ = parts.joined(self._start, history)
-        self._start = None
+        self.history_ = parts.joined(start, history)
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return parts.residual(self, X)

@@ -94,7 +94,7 @@ def _checked(pair: ArrayLike, spacing: float, ct_units: str) -> NDArray[np.float
         raise ValueError(f"spacing is {spacing!r}; expected mm per pixel, above 0.")
     if ct_units not in ("hu", "uint8"):
         raise ValueError(f"ct_units is {ct_units!r}; expected 'hu' or 'uint8'.")
-    return check_pairs(array[None])[:][0]
+    return check_pairs(array[None], n_planes=2)[:][0]
 
 
 def _spoil_ct(
