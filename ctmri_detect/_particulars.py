@@ -110,6 +110,11 @@ def checked_frame(frame: Any, n: int) -> pd.DataFrame | None:
     return frame.reset_index(drop=True)
 
 
+def joined(values: Sequence[Any]) -> Any:
+    """One particular of several sets, one after the other; None where they don't have it."""
+    return None if values[0] is None else np.concatenate(values)
+
+
 def check_alike(parts: Sequence[Any], same_patients: bool) -> None:
     """Refuse sets that can't stand in one: other planes, grids or units, equal patient names."""
     if not parts:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._arrays import plain_array
+
 Rows = npt.NDArray[np.int64]
 
 
@@ -44,6 +46,37 @@ class Stacked:
                 start = self.ends[i] - len(part)
                 out[here] = np.asarray(part[rows[here] - start])
         return out
+
+
+def read_rows(array: Any, rows: Rows) -> npt.NDArray[np.float32]:
+    """These rows of an array-like, as float32.
+
+    Too large for float32 becomes infinity, which detectors refuse; too small becomes 0.
+    """
+    ordered, inverse = np.unique(rows, return_inverse=True)  # h5py wants increasing rows
+    whole = len(ordered) == array.shape[0] and isinstance(array, np.ndarray)
+    with np.errstate(over="ignore", under="ignore"):
+        if whole:
+            block = np.array(plain_array(array), dtype=np.float32)
+        else:
+            block = np.asarray(plain_array(array[ordered]), dtype=np.float32)
+    return block if np.array_equal(ordered, rows) else block[inverse]
+
+
+def positions(key: Any, n: int) -> Any:
+    """Which of `n` samples an index of axis 0 means: an integer for one, else an array.
+
+    Raises
+    ------
+    IndexError
+        For an index of two dimensions and more, and for one that is out of range.
+    """
+    key = plain_array(key)
+    if isinstance(key, list) and not key:
+        return np.arange(0)
+    if np.ndim(key) > 1:
+        raise IndexError(f"Index of {np.ndim(key)} dimensions; expected one along the samples.")
+    return np.arange(n)[key]
 
 
 def packed(array: Any, rows: Rows) -> dict[str, Any]:

@@ -51,6 +51,10 @@ class ThresholdWarning(CtmriDetectWarning):
     """Too few held-out slices for the false-positive rate that was asked for."""
 
 
+class TrainingDataWarning(CtmriDetectWarning):
+    """Samples are scored that the detector was fitted on; their scores flatter."""
+
+
 class SkippedFilesWarning(CtmriDetectWarning):
     """Some files of a folder could not be used; the rest was loaded."""
 

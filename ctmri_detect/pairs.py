@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ctmri_detect._arrays import plain_array
 from ctmri_detect._particulars import (
     check_alike,
     checked_frame,
@@ -17,9 +16,10 @@ from ctmri_detect._particulars import (
     checked_modalities,
     checked_spacing,
     checked_units,
+    joined,
     wrapped,
 )
-from ctmri_detect._stored import Stacked, packed, unpacked
+from ctmri_detect._stored import Stacked, packed, positions, read_rows, unpacked
 
 __all__ = ["Pairs"]
 
@@ -88,14 +88,6 @@ class Pairs:
     ((2, 8, 8), (4, 8, 8), (2, 2, 4, 8))
     """
 
-    _array: Any
-    _rows: npt.NDArray[np.int64]
-    groups: npt.NDArray[Any] | None
-    spacing: npt.NDArray[np.float64] | None
-    ct_units: str | None
-    modalities: tuple[str, ...]
-    frame: pd.DataFrame | None
-
     def __init__(
         self,
         array: Any,
@@ -106,13 +98,14 @@ class Pairs:
         modalities: Sequence[str] | None = None,
         frame: pd.DataFrame | None = None,
     ) -> None:
-        if isinstance(array, Pairs):  # what is not given is kept
-            groups = array.groups if groups is None else groups
-            spacing = array.spacing if spacing is None else spacing
-            ct_units = array.ct_units if ct_units is None else ct_units
-            modalities = array.modalities if modalities is None else modalities
-            frame = array.frame if frame is None else frame
-            self._array, self._rows = array._array, array._rows
+        known: Any = array if isinstance(array, Pairs) else None
+        if known is not None:  # what is not given is kept
+            groups = known.groups if groups is None else groups
+            spacing = known.spacing if spacing is None else spacing
+            ct_units = known.ct_units if ct_units is None else ct_units
+            modalities = known.modalities if modalities is None else modalities
+            frame = known.frame if frame is None else frame
+            self._array, self._rows = known._array, known._rows
         else:
             self._array = wrapped(array)
             self._rows = np.arange(int(self._array.shape[0]))
@@ -149,59 +142,41 @@ class Pairs:
 
     def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
         for i in range(len(self)):
-            yield self._read(self._rows[i : i + 1])[0]
+            yield read_rows(self._array, self._rows[i : i + 1])[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if copy is False:
             raise ValueError("Pairs are read and converted as an array: copy=False can't be kept.")
-        return np.asarray(self._read(self._rows), dtype=dtype)
+        return np.asarray(read_rows(self._array, self._rows), dtype=dtype)
 
     def __getitem__(self, key: Any) -> Any:
         first, others = (key[0], key[1:]) if isinstance(key, tuple) and key else (key, ())
         if first is Ellipsis or first is None:
-            return self._read(self._rows)[key]
-        positions = self._chosen(first)
-        one = np.ndim(positions) == 0
+            return read_rows(self._array, self._rows)[key]
+        chosen = positions(first, len(self))
+        one = np.ndim(chosen) == 0
         if one or (others and others != (Ellipsis,)):
-            block = self._read(self._rows[np.atleast_1d(positions)])
+            block = read_rows(self._array, self._rows[np.atleast_1d(chosen)])
             return block[(0 if one else slice(None), *others)]
-        return self._part(positions)
+        return self._part(chosen)
 
-    def _chosen(self, key: Any) -> Any:
-        """Positions that an index of axis 0 means."""
-        key = plain_array(key)
-        if isinstance(key, list) and not key:
-            return np.arange(0)
-        if np.ndim(key) > 1:
-            raise IndexError(f"Index of {np.ndim(key)} dimensions; expected one along the samples.")
-        return np.arange(len(self))[key]
-
-    def _part(self, positions: npt.NDArray[np.int64]) -> Pairs:
+    def _part(self, rows: npt.NDArray[np.int64]) -> Pairs:
         part = object.__new__(Pairs)
-        part._array, part._rows = self._array, self._rows[positions]
-        part.groups = None if self.groups is None else self.groups[positions]
-        part.spacing = None if self.spacing is None else self.spacing[positions]
+        part._array, part._rows = self._array, self._rows[rows]
+        part.groups = None if self.groups is None else self.groups[rows]
+        part.spacing = None if self.spacing is None else self.spacing[rows]
         part.ct_units, part.modalities = self.ct_units, self.modalities
         part.frame = None
         if self.frame is not None:
-            part.frame = self.frame.iloc[positions].reset_index(drop=True)
+            part.frame = self.frame.iloc[rows].reset_index(drop=True)
         return part
-
-    def _read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        ordered, inverse = np.unique(rows, return_inverse=True)  # h5py wants increasing rows
-        whole = len(ordered) == self._array.shape[0] and isinstance(self._array, np.ndarray)
-        # too large for float32 becomes infinity, which detectors refuse; too small becomes 0
-        with np.errstate(over="ignore", under="ignore"):
-            found = self._array if whole else self._array[ordered]
-            block = np.array(plain_array(found), dtype=np.float32)
-        return block if np.array_equal(ordered, rows) else block[inverse]
 
     def read(self, positions: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """The values at these positions, without what is known of them: float32 ``(n, ...)``.
 
         The same as ``numpy.asarray(pairs[positions])``, in less time.
         """
-        return self._read(self._rows[np.asarray(positions)])
+        return read_rows(self._array, self._rows[np.asarray(positions)])
 
     def replace(self, **particulars: Any) -> Pairs:
         """The same samples with other particulars; None takes one away.
@@ -259,8 +234,8 @@ class Pairs:
         first = parts[0]
         return Pairs(
             Stacked([part._bare() for part in parts]),
-            groups=_joined([part.groups for part in parts]),
-            spacing=_joined([part.spacing for part in parts]),
+            groups=joined([part.groups for part in parts]),
+            spacing=joined([part.spacing for part in parts]),
             ct_units=first.ct_units,
             modalities=first.modalities,
             frame=None if first.frame is None else pd.concat([part.frame for part in parts]),
@@ -274,7 +249,3 @@ class Pairs:
         for name in _PARTICULARS:
             setattr(self, name, state[name])
         self._array, self._rows = unpacked(state)
-
-
-def _joined(values: list[Any]) -> Any:
-    return None if values[0] is None else np.concatenate(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,9 @@ PATIENT = RNG.permutation(np.repeat([f"p{i}" for i in range(10)], 3))
 FEW = np.where(np.arange(N) % 3 == 0, "a", np.where(np.arange(N) % 3 == 1, "b", "c"))
 
 
+FITS, SCORED = WeakKeyDictionary(), WeakKeyDictionary()  # a fit doesn't see what others left
+
+
 def rows_of(pairs):
     return np.nan_to_num(pairs[:, 0, 0, 0]).astype(int)
 
@@ -40,9 +44,18 @@ class Spy(BasePairedDetector):
     def _default_map_scoring(self):
         return MapScoring(reference="position", symmetry=False, false_positive_rate=0.25)
 
+    @property
+    def fits(self):
+        """Rows of each fit."""
+        return FITS.setdefault(self, [])
+
+    @property
+    def scored(self):
+        """Rows that each fit's model was asked about."""
+        return SCORED.setdefault(self, [])
+
     def _fit(self, X):
-        self.fits = [*getattr(self, "fits", []), rows_of(X[:])]
-        self.scored = getattr(self, "scored", [])
+        self.fits.append(rows_of(X[:]))
         self.scored.append([])
         self.shapes = []
         self.mean_ = np.nan_to_num(X[:]).mean(axis=0)

@@ -7,27 +7,52 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from ctmri_detect.exceptions import FewPatientsWarning, InvalidPairsError
-from ctmri_detect.scoring import reference
-from ctmri_detect.scoring.calibration import held_out_residuals, patient_codes
+from ctmri_detect.scoring.calibration import held_out, patient_codes
 from ctmri_detect.validation import PairReader
 
 
-def calibrate(codes, **how):
-    """What each fit saw, which rows each residual was of, and what came back."""
+class Spy:
+    """Remembers what each fit saw, and which rows each model was asked about."""
+
+    def __init__(self):
+        self.fits, self.asked, self.last = [], [], None
+
+    def fit(self, X):
+        self.fits.append(self.rows(X))
+
+    def each(self, X, finish):
+        return self._each(len(self.fits) - 1, X, finish)
+
+    def frozen(self):
+        last = len(self.fits) - 1
+        return lambda X, finish: self._each(last, X, finish)
+
+    def _each(self, fit, X, finish):
+        self.asked.append((fit, self.rows(X)))
+        return [finish(X.take([i])[:] + 1000, X.take([i])) for i in range(len(X))]
+
+    @staticmethod
+    def rows(X):
+        return X[:][:, 0, 0, 0].astype(int)
+
+
+def calibrate(codes, bank=None, **how):
+    """What each fit saw, which rows each residual was of, and the rows of the bank."""
     X = np.zeros((len(codes), 2, 3, 3), np.float32)
     X += np.arange(len(codes))[:, None, None, None]
-    fits, asked = [], []
-
-    def fit(reader):
-        fits.append(reader[:][:, 0, 0, 0].astype(int))
-
-    def residual(reader):
-        asked.append((len(fits) - 1, reader[:][:, 0, 0, 0].astype(int)))
-        return reader[:] + 1000
-
-    out, rows = held_out_residuals(fit, residual, PairReader(X), codes, **how)
-    assert_array_equal(out[:, 1, 2, 2], rows + 1000)  # each residual under its own row
-    return fits, asked, rows
+    spy = Spy()
+    evenly = lambda n: np.linspace(0, n - 1, min(n, bank or n)).astype(int)  # noqa: E731
+    parts = held_out(spy, PairReader(X, groups=codes), evenly, **how)
+    of_bank = list(spy.asked)
+    for part in parts:  # each residual under its own row, and each other slice by its own model
+        assert_array_equal(part.residual[:, 1, 2, 2], spy.rows(part.X.take(part.bank)) + 1000)
+        assert_array_equal(part.X.groups, codes[spy.rows(part.X)])
+        assert len(part.descriptors) == len(part.residual)
+        if len(part.others):
+            left = [r[0, 0, 0, 0] for r in part.each(part.others, lambda residual, X: residual)]
+            assert_array_equal(left, spy.rows(part.others) + 1000)
+    rows = np.concatenate([spy.rows(part.X.take(part.bank)) for part in parts])
+    return spy, of_bank, rows
 
 
 def patients(n, seed=0):
@@ -40,31 +65,31 @@ def patients(n, seed=0):
 @pytest.mark.parametrize("n", [8, 9, 12, 23])
 def test_from_eight_patients_on_a_quarter_is_held_out(n):
     codes = patients(n)
-    fits, asked, rows = calibrate(codes, trains=True)
-    assert len(fits) == len(asked) == 1
-    assert not set(codes[fits[0]]) & set(codes[rows])
+    spy, asked, rows = calibrate(codes, trains=True)
+    assert len(spy.fits) == len(asked) == 1
+    assert not set(codes[spy.fits[0]]) & set(codes[rows])
     assert len(set(codes[rows])) == n // 4 >= 2
-    assert_array_equal(np.sort(np.concatenate([fits[0], rows])), np.arange(len(codes)))
+    assert_array_equal(np.sort(np.concatenate([spy.fits[0], rows])), np.arange(len(codes)))
 
 
 @pytest.mark.parametrize("n", [2, 3, 7])
 @pytest.mark.parametrize("cross_fits", [False, True])
 def test_below_eight_each_patient_is_left_out_in_turn(n, cross_fits):
     codes = patients(n)
-    fits, asked, rows = calibrate(codes, trains=True, cross_fits=cross_fits)
-    assert len(fits) == n + 1
+    spy, asked, rows = calibrate(codes, trains=True, cross_fits=cross_fits)
+    assert len(spy.fits) == n + 1
     assert [len(set(codes[part])) for _, part in asked] == [1] * n
-    check_folds(codes, fits, asked, rows)
+    check_folds(codes, spy.fits, asked, rows)
 
 
 @pytest.mark.parametrize(("n", "parts"), [(8, 4), (23, 4), (40, 2)])
 def test_a_cheap_fit_leaves_each_quarter_out_in_turn_or_each_half_of_many(n, parts):
     codes = patients(n)
-    fits, asked, rows = calibrate(codes, trains=True, cross_fits=True)
-    assert len(fits) == parts + 1
+    spy, asked, rows = calibrate(codes, trains=True, cross_fits=True)
+    assert len(spy.fits) == parts + 1
     counts = [len(set(codes[part])) for _, part in asked]
     assert max(counts) - min(counts) <= 1
-    check_folds(codes, fits, asked, rows)
+    check_folds(codes, spy.fits, asked, rows)
 
 
 def check_folds(codes, fits, asked, rows):
@@ -79,15 +104,15 @@ def check_folds(codes, fits, asked, rows):
 @pytest.mark.parametrize("n", [1, 5, 12])
 def test_what_trains_nothing_holds_nothing_out(n):
     codes = patients(n)
-    fits, asked, rows = calibrate(codes, trains=False)
-    assert len(fits) == len(asked) == 1
-    for seen in (fits[0], rows):
+    spy, asked, rows = calibrate(codes, trains=False)
+    assert len(spy.fits) == len(asked) == 1
+    for seen in (spy.fits[0], rows):
         assert_array_equal(seen, np.arange(len(codes)))
 
 
 def test_one_patient_is_learned_from_and_judged():
-    fits, _, rows = calibrate(np.full(4, 7), trains=True)
-    assert_array_equal(fits[0], np.arange(4))
+    spy, _, rows = calibrate(np.full(4, 7), trains=True)
+    assert_array_equal(spy.fits[0], np.arange(4))
     assert_array_equal(rows, np.arange(4))
 
 
@@ -97,14 +122,17 @@ def test_one_patient_is_learned_from_and_judged():
      (12, {"trains": True, "cross_fits": True})],
     ids=["turns", "quarter", "untrained", "quarters"],
 )  # fmt: skip
-def test_no_more_residuals_are_made_than_the_bank_takes(n, how, monkeypatch):
-    monkeypatch.setattr(reference, "BANK_SLICES", 4)
+def test_the_bank_is_bounded_and_every_held_out_slice_can_be_judged(n, how):
     codes = patients(n)
-    fits, asked, rows = calibrate(codes, **how)
-    assert 2 <= len(rows) <= 4
-    assert sum(len(part) for _, part in asked) == len(rows) == len(set(rows))
+    spy, of_bank, rows = calibrate(codes, bank=4, **how)
+    assert len(rows) == len(set(rows)) == 4
+    assert sum(len(part) for _, part in of_bank) == 4  # no more residuals are kept
+    every, _, all_rows = calibrate(codes, **how)
+    judged = np.concatenate([part for _, part in spy.asked])
+    assert_array_equal(np.sort(judged), np.sort(all_rows))
+    assert [list(fit) for fit in spy.fits] == [list(fit) for fit in every.fits]
     if how["trains"]:
-        assert all(not set(codes[fits[f]]) & set(codes[part]) for f, part in asked)
+        assert all(not set(codes[spy.fits[f]]) & set(codes[part]) for f, part in spy.asked)
 
 
 @pytest.mark.parametrize("n", [2, 5, 8, 9, 40])

@@ -10,6 +10,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.pairs import Pairs
+from ctmri_detect.preprocessing import MRIScaler
 from ctmri_detect.validation import (
     PairReader,
     check_groups,
@@ -64,9 +66,32 @@ class OnDisk:
 )  # fmt: skip
 def test_a_wrong_shape_names_what_came_what_was_expected_and_the_cure(array, hint):
     with pytest.raises(InvalidPairsError, match=hint) as caught:
-        check_pairs(array)
+        check_pairs(array, n_planes=2)
     assert str(np.shape(array)) in str(caught.value)
     assert "expected (n_samples, 2, height, width)" in str(caught.value)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8])
+def test_any_number_of_planes_up_to_eight_passes_where_none_is_asked_for(n):
+    reader = check_pairs(np.zeros((3, n, 4, 5)))
+    assert reader.shape == (3, n, 4, 5)
+    named = [f"plane {i}" for i in range(n)] if n != 2 else ["CT", "MRI"]
+    assert list(reader.modalities) == named
+    names = [f"m{i}" for i in range(n)]
+    assert list(check_pairs(Pairs(np.zeros((3, n, 4, 5)), modalities=names)).modalities) == names
+
+
+def test_more_than_eight_planes_are_refused():
+    with pytest.raises(InvalidPairsError, match="Axis 1 holds 9 planes; give 1 to 8"):
+        check_pairs(np.zeros((2, 9, 16, 16)))
+    with pytest.raises(InvalidPairsError, match=r"np\.moveaxis"):
+        check_pairs(np.zeros((2, 16, 16, 3)))
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_step_that_knows_ct_and_mri_takes_no_other_planes(n):
+    with pytest.raises(InvalidPairsError, match=r"expected \(n_samples, 2, height, width\)"):
+        MRIScaler().fit(np.zeros((3, n, 4, 5)))
 
 
 def test_the_cure_for_planes_last_works():
@@ -76,7 +101,7 @@ def test_the_cure_for_planes_last_works():
 @pytest.mark.parametrize("thing", [None, 3, "pairs", iter([])])
 def test_what_is_no_array_is_refused(thing):
     with pytest.raises(InvalidPairsError, match=re.escape("(n_samples, 2, height, width)")):
-        check_pairs(thing)
+        check_pairs(thing, n_planes=2)
 
 
 def test_a_list_of_equal_pairs_is_an_array():

@@ -8,14 +8,17 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import OutlierMixin, clone
 
+from ctmri_detect._arrays import plain_array
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._warnings import warn_user
+from ctmri_detect.base.blocks import FitFromBefore
 from ctmri_detect.base.estimator import PairedEstimator
-from ctmri_detect.base.verbs import Verbs
+from ctmri_detect.base.fingerprints import Fingerprints
+from ctmri_detect.base.verbs import Verbs, called
 from ctmri_detect.exceptions import InvalidPairsError, LabelsWarning, MissingModalityError
 from ctmri_detect.scoring import MapScoring
-from ctmri_detect.scoring.calibration import held_out_residuals, patient_codes
+from ctmri_detect.scoring.calibration import held_out, patient_codes
 from ctmri_detect.validation import (
     PairReader,
     check_groups,
@@ -24,7 +27,6 @@ from ctmri_detect.validation import (
     coding_of,
     groups_of,
     is_target,
-    missing_planes,
 )
 
 
@@ -33,10 +35,9 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
 
     A detector writes ``_fit(X)`` and ``_residual(X)``: `X` is a `PairReader` in the first
     (``X[rows]`` and ``X.blocks()`` give float32, `numpy.asarray` all of it, ``X.groups`` the
-    patient of each sample) and a float32 array
-    ``(n, 2, height, width)`` in the second, which returns how far each plane deviates from what
-    the detector expects. Its `traits` say what the base class has to know of it. The public
-    verbs live here once, and are final.
+    patient of each sample) and a float32 array ``(n, n_planes, height, width)`` in the second,
+    which returns how far each plane deviates from what the detector expects. Its `traits` say what
+    the base class has to know of it. The public verbs live here once, and are final.
     """
 
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}
@@ -47,8 +48,11 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
     def _fit(self, X: PairReader) -> None:
         raise NotImplementedError(f"{type(self).__name__} has to write _fit(X).")
 
-    def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
-        """A look at all training pairs and their patients, once a `fit`; may warn."""
+    def _prepare(self, X: PairReader) -> None:
+        """Look at all training samples once a `fit`; may refuse and warn, and changes nothing.
+
+        ``X.groups`` are codes of the patients, None where nobody named them.
+        """
 
     def _default_map_scoring(self) -> MapScoring:
         return MapScoring()
@@ -59,8 +63,8 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, 2, height, width)
-            CT and MRI; NaN where nothing was observed.
+        X : array-like of shape (n_samples, n_planes, height, width)
+            Two planes without names are CT and MRI; NaN where nothing was observed.
         y : array-like of shape (n_samples,), default=None
             Where it holds only +1 and -1, samples labelled -1 are left out of training.
             Anything else is ignored, with a warning.
@@ -79,7 +83,7 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         InvalidPairsError
             Where X, y or groups are not as the contract says.
         MissingModalityError
-            Where a plane is missing and the detector needs both.
+            Where a plane is missing and the detector needs all planes.
 
         Warns
         -----
@@ -94,37 +98,39 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         with unchanged_on_failure(self):
             reader = self._check(X, min_samples=2)
             keep = _rows_to_learn_from(y, len(reader))
-            groups = groups_of(X, groups)
-            if groups is not None:
-                groups = check_groups(groups, len(reader))[keep]
-            codes = patient_codes(groups, len(keep))
-            self._fit_all(PairReader(reader.array, reader.rows[keep], codes), groups)
+            names, known = groups_of(X, groups), None
+            if names is not None:
+                known = check_groups(names, len(reader))[keep]
+                names = np.asarray(plain_array(names)).astype(str)[keep]
+            codes = patient_codes(known, len(keep))
+            one = known is not None and len(np.unique(known)) == 1  # codes are of blocks then
+            learned = PairReader(reader.array, reader.rows[keep], codes)
+            self._fit_all(learned, known)
+            self.fingerprints_ = Fingerprints(learned, None if one else names)
         return self
 
     @final
     def fit_predict(self, X: Any, y: Any = None, *, groups: Any = None) -> npt.NDArray[np.int64]:
         """``fit(X, y, groups=groups).predict(X)``: int ``(n,)``, of all samples of X."""
-        return self.fit(X, y, groups=groups).predict(X)
+        self.fit(X, y, groups=groups)
+        scores = self._scores(self._ready(X, groups), notice=False)
+        return called(scores - self.offset_)
 
     def _fit_all(self, reader: PairReader, groups: npt.NDArray[np.int64] | None) -> None:
         """Fit the model, and the scoring on patients that it did not see."""
-        codes = reader.groups
-        assert codes is not None
-        self.image_shape_ = reader.shape[2:]
+        self.image_shape_, self.modalities_ = reader.shape[2:], reader.modalities
         self.n_samples_fit_ = len(reader)
         given = self.map_scoring
         scoring = self._default_map_scoring() if given is None else clone(given)
-        self._before_fit(reader, groups)
-        residual, rows = held_out_residuals(
-            self._fit,
-            self._residual_of,
+        self._prepare(PairReader(reader.array, reader.rows, groups))
+        parts = held_out(
+            FitFromBefore(self),
             reader,
-            codes,
+            scoring.choose(reader.shape[1:]),
             trains=self.traits.trains,
             cross_fits=self.traits.cheap,
         )
-        scoring.fit(residual, reader.take(rows), codes[rows])
-        self.map_scoring_, self.offset_ = scoring, scoring.offset_
+        self._take(scoring.fit_held_out(parts))
 
     def _check(self, X: Any, min_samples: int = 1) -> PairReader:
         reader = check_pairs(X, min_samples=min_samples)
@@ -155,12 +161,15 @@ def _rows_to_learn_from(y: Any, n_samples: int) -> npt.NDArray[np.int64]:
 
 
 def _refuse_missing(reader: PairReader, name: str) -> None:
-    missing = np.concatenate([missing_planes(block) for block in reader.blocks()])
+    missing = reader.missing
+    assert missing is not None
     rows = np.flatnonzero(missing.any(axis=1))
     if len(rows):
-        shown = ", ".join(f"{r} ({'CT' if missing[r, 0] else 'MRI'})" for r in rows[:10])
+        planes = np.array(reader.modalities)
+        named = [f"{row} ({', '.join(planes[missing[row]])})" for row in rows[:10]]
         raise MissingModalityError(
-            f"A modality is missing in samples {shown}{' ...' if len(rows) > 10 else ''}; {name} "
-            "compares CT with MRI and needs both. Leave these samples out, or take a detector "
-            "whose traits say missing_modality, such as AtlasDetector."
+            f"A modality is missing in samples {', '.join(named)}{' ...' * (len(rows) > 10)}; "
+            f"{name} compares {' with '.join(reader.modalities)} and needs all of them. Leave "
+            "these samples out, or take a detector whose traits say missing_modality, such as "
+            "AtlasDetector."
         )

@@ -80,7 +80,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     def fit(self, X: Any, y: Any = None) -> Any:
         """Check the parameters and learn what the step needs; `y` is ignored."""
         check_parameters(self)
-        reader = check_pairs(X)
+        reader = check_pairs(X, n_planes=2)
         with unchanged_on_failure(self):
             self._fit(reader)
             self.image_shape_ = reader.shape[2:]
@@ -95,7 +95,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         units; anything else as an array.
         """
         self._check_ready()
-        reader = check_pairs(X)
+        reader = check_pairs(X, n_planes=2)
         known = X if isinstance(X, Pairs) else None
         self._check_units(None if known is None else known.ct_units)
         out = np.empty(0, np.float32)

@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from threading import Lock
+from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._floats import with_default_floats
-from ctmri_detect._threads import map_threads, threads_allowed
+from ctmri_detect._threads import threads_allowed
+from ctmri_detect._warnings import warn_user
 from ctmri_detect.base._detected import DETECTED, check_include, joined
-from ctmri_detect.base.traits import Traits
-from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.scoring import MapScoring, conformal_p_values, region_table
-from ctmri_detect.validation import (
-    PairReader,
-)
+from ctmri_detect.base.blocks import Blockwise
+from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
+from ctmri_detect.scoring import MapScoring, region_table
+from ctmri_detect.scoring.thresholds import slices_needed
+from ctmri_detect.validation import PairReader, check_groups, groups_of
 
 
-class Verbs:
+class Verbs(Blockwise):
     """What every fitted detector can be asked; all of it from `_residual` and `MapScoring`.
 
     The verbs are final: a detector writes ``_fit`` and ``_residual``, see `BasePairedDetector`.
     """
 
-    _block = 16  # samples scored at a time, the last block padded
-
-    traits: Traits
-    map_scoring_: MapScoring
     offset_: float
-    image_shape_: tuple[int, ...]
-
-    def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        raise NotImplementedError(f"{type(self).__name__} has to write _residual(X).")
-
-    def _check(self, X: Any, min_samples: int = 1) -> PairReader:
-        raise NotImplementedError
 
     @final
     def residual_map(self, X: Any) -> npt.NDArray[np.float32]:
@@ -48,7 +35,7 @@ class Verbs:
 
         Returns
         -------
-        float32 array (n_samples, 2, height, width)
+        float32 array (n_samples, n_planes, height, width)
             Positive = brighter than expected, where the method has a sign; NaN where nothing
             was observed.
         """
@@ -58,15 +45,23 @@ class Verbs:
     def anomaly_map(self, X: Any) -> npt.NDArray[np.float32]:
         """Where each sample deviates: float32 ``(n, height, width)``, high = anomalous.
 
-        In standard deviations of what healthy slices leave; NaN where neither plane was
+        In standard deviations of what healthy slices leave; NaN where no plane was
         observed.
         """
         return self._scored(X, self._scoring.anomaly_map)
 
     @final
     def score_samples(self, X: Any) -> npt.NDArray[np.float64]:
-        """Minus the pooled evidence of each sample: float64 ``(n,)``, high = normal."""
-        return self._scored(X, self._scoring.score_samples)
+        """Minus the pooled evidence of each sample: float64 ``(n,)``, high = normal.
+
+        Warns
+        -----
+        TrainingDataWarning
+            Here and wherever samples are scored, except in `fit_predict`: where some of X are
+            training slices and the detector learns from residuals (``traits.trains``), because
+            their scores flatter. See `seen_in_fit`.
+        """
+        return self._scores(self._ready(X))
 
     @final
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
@@ -80,7 +75,7 @@ class Verbs:
     @final
     def predict(self, X: Any) -> npt.NDArray[np.int64]:
         """+1 for normal, -1 for anomalous samples: int ``(n,)``."""
-        return _called(self.decision_function(X))
+        return called(self.decision_function(X))
 
     @final
     def p_values(self, X: Any) -> npt.NDArray[np.float64]:
@@ -89,11 +84,11 @@ class Verbs:
         Conformal (see `scoring.conformal_p_values`): ``predict(X) == -1`` exactly where the
         p-value is at most the `false_positive_rate`. None is below 1 / (held-out slices + 1).
         """
-        return conformal_p_values(self.score_samples(X), self._scoring.calibration_scores_)
+        return self._scoring.threshold_.p_values(self.score_samples(X))
 
     @final
     def z_maps(self, X: Any) -> npt.NDArray[np.float32]:
-        """Signed z of each plane: float32 ``(n, 2, height, width)``, positive = brighter.
+        """Signed z of each plane: float32 ``(n, n_planes, height, width)``, positive = brighter.
 
         The residual in standard deviations of what healthy slices leave there; NaN where nothing
         was observed.
@@ -111,7 +106,7 @@ class Verbs:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, 2, height, width)
+        X : array-like of shape (n_samples, n_planes, height, width)
         include : sequence of str, default=all
             Which entries to yield; `samples` is always there. Leaving out `regions` saves time.
         threshold : float, default=3.0
@@ -125,13 +120,14 @@ class Verbs:
             `sample` counts rows of X).
         """
         check_include(include)
-        reader, scoring = self._ready(X), self._scoring
+        reader, judge, seen = self._ready(X), *self._noticing(self._scoring.judge)
         at_once = self._block * (threads_allowed() if self.traits.threadsafe else 1)
         for start in range(0, len(reader), at_once):
             rows = np.arange(start, min(start + at_once, len(reader)))
-            for judged in self._blockwise(reader.take(rows), scoring.judge):
+            for judged in self._each(reader.take(rows), judge):
                 yield self._detected(judged, start, include, threshold)
                 start += len(judged.z_maps)
+        warn_of_training_data(self, sum(seen), len(reader))
 
     def _detected(
         self, judged: Bunch, start: int, include: Sequence[str], threshold: float
@@ -141,13 +137,13 @@ class Verbs:
         found = Bunch(
             anomaly_score=-scores,
             decision=scores - self.offset_,
-            prediction=_called(scores - self.offset_),
-            p_value=conformal_p_values(scores, self._scoring.calibration_scores_),
+            prediction=called(scores - self.offset_),
+            p_value=self._scoring.threshold_.p_values(scores),
             anomaly_map=judged.anomaly_map,
             z_maps=judged.z_maps,
         )
         if "regions" in include:
-            regions = region_table(judged.z_maps, threshold=threshold)
+            regions = region_table(judged.z_maps, threshold=threshold, modalities=self.modalities_)
             found.regions = regions.assign(sample=regions["sample"] + start)
         samples = np.arange(start, start + len(scores))
         return Bunch(samples=samples, **{name: found[name] for name in include})
@@ -158,7 +154,7 @@ class Verbs:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, 2, height, width)
+        X : array-like of shape (n_samples, n_planes, height, width)
         include : sequence of str, default=all
             Which of `iter_detect`'s entries; maps of many samples take much memory.
         threshold : float, default=3.0
@@ -186,7 +182,7 @@ class Verbs:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, 2, height, width)
+        X : array-like of shape (n_samples, n_planes, height, width)
         threshold : float, default=3.0
             Least absolute z of a region's pixels.
         spacing : float or array (n_samples,), default=None
@@ -195,11 +191,14 @@ class Verbs:
         Returns
         -------
         Bunch
-            `z_maps` (float32 ``(n, 2, h, w)``, signed) and `regions` (DataFrame: sample,
+            `z_maps` (float32 ``(n, n_planes, h, w)``, signed) and `regions` (DataFrame: sample,
             region, modality, sign, y, x, area_px, area_mm2, peak).
         """
         maps = self.z_maps(X)
-        return Bunch(z_maps=maps, regions=region_table(maps, threshold=threshold, spacing=spacing))
+        regions = region_table(
+            maps, threshold=threshold, spacing=spacing, modalities=self.modalities_
+        )
+        return Bunch(z_maps=maps, regions=regions)
 
     @final
     def rescore(self, **params: Any) -> Any:
@@ -214,58 +213,115 @@ class Verbs:
         Returns
         -------
         self
+
+        Notes
+        -----
+        A new `false_positive_rate` alone uses all scores that the threshold rests on. Any other
+        setting scores the slices of the reference bank again (at most 512), and the threshold
+        then rests on these: recalibrate again where the scans were your own.
         """
-        scoring = clone(self._scoring).set_params(**params)
-        scoring.fit_again(self._scoring)
+        return self._take(clone(self._scoring).set_params(**params).fit_again(self._scoring))
+
+    @final
+    def recalibrate(self, X: Any, groups: Any = None) -> Any:
+        """Set the threshold from your own healthy scans; the model is not fitted again.
+
+        Use it where your scanner differs from that of the training data, and healthy scans are
+        flagged more often than `false_positive_rate` says.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_planes, height, width)
+            Healthy samples of patients that the detector was not fitted on, prepared like the
+            training data. For a rate of 5 % at least 19.
+        groups : array-like of shape (n_samples,), default=None
+            Patient of each sample; not needed where X are `Pairs` that know them.
+
+        Returns
+        -------
+        self
+            With a new `offset_`. Maps and scores stay as they are.
+
+        Raises
+        ------
+        InvalidPairsError
+            Where X has too few samples for the false-positive rate, or does not fit the detector.
+            The detector stays as it was.
+
+        Warns
+        -----
+        TrainingDataWarning
+            Where some of X are training slices.
+
+        Examples
+        --------
+        >>> from ctmri_detect import AtlasDetector
+        >>> rng = np.random.default_rng(0)
+        >>> X, own = rng.normal(size=(2, 40, 2, 16, 16))
+        >>> detector = AtlasDetector().fit(X, groups=range(40)).recalibrate(1.5 * own)
+        >>> int((detector.predict(1.5 * own) == -1).sum())
+        1
+        """
+        reader, scoring = self._ready(X, groups), self._scoring
+        needed = slices_needed(scoring.false_positive_rate)
+        if len(reader) < needed:
+            raise InvalidPairsError(
+                f"X has {len(reader)} samples; a threshold for a false-positive rate of "
+                f"{scoring.false_positive_rate:g} needs at least {needed}. Give more healthy "
+                "samples, or ask for a higher rate first: rescore(false_positive_rate=...)."
+            )
+        names = groups_of(X, groups)
+        codes = np.arange(len(reader)) if names is None else check_groups(names, len(reader))
+        score, seen = self._noticing(scoring.score_samples, always=True)
+        scores = np.concatenate(self._each(reader, score))
+        warn_of_training_data(self, sum(seen), len(reader))
+        return self._take(scoring.with_threshold(scores, codes))
+
+    @final
+    def seen_in_fit(self, X: Any) -> npt.NDArray[np.bool_]:
+        """Which samples are exactly equal to a slice of `fit`: bool ``(n_samples,)``.
+
+        A copy that was changed in any pixel is not recognised.
+        """
+        known = self._ready(X)
+        return np.concatenate([self.fingerprints_.seen(block) for block in known.blocks()])
+
+    def _scores(self, reader: PairReader, notice: bool = True) -> npt.NDArray[np.float64]:
+        score, seen = self._noticing(self._scoring.score_samples)
+        scores = np.concatenate(self._each(reader, score))
+        if notice:
+            warn_of_training_data(self, sum(seen), len(reader))
+        return scores
+
+    def _noticing(self, finish: Any, always: bool = False) -> tuple[Any, list[int]]:
+        """`finish`, and a list that it fills with the numbers of training slices."""
+        seen: list[int] = []
+        if not (self.traits.trains or always):
+            return finish, seen
+
+        def both(residual: npt.NDArray[np.float32], X: PairReader) -> Any:
+            seen.append(int(self.fingerprints_.seen(X.array).sum()))
+            return finish(residual, X)
+
+        return both, seen
+
+    def _take(self, scoring: MapScoring) -> Any:
         self.map_scoring_, self.offset_ = scoring, scoring.offset_
         return self
 
-    @property
-    def _scoring(self) -> MapScoring:
-        check_is_fitted(self, "map_scoring_")
-        return self.map_scoring_
 
-    def _ready(self, X: Any) -> PairReader:
-        check_is_fitted(self, "map_scoring_")
-        reader = self._check(X)
-        if reader.shape[2:] != self.image_shape_:
-            raise InvalidPairsError(
-                f"X has planes of {reader.shape[2:]} pixels; {type(self).__name__} was fitted on "
-                f"{self.image_shape_}. Bring them to one grid, for example with make_preprocessor."
-            )
-        return reader
-
-    def _residual_of(self, reader: PairReader) -> npt.NDArray[np.float32]:
-        return np.concatenate(self._blockwise(reader, lambda residual, _: residual))
-
-    def _scored(self, X: Any, finish: Any) -> npt.NDArray[Any]:
-        """Score block by block: the residuals of all of X never stand in memory."""
-        return np.concatenate(self._blockwise(self._ready(X), finish))
-
-    @with_default_floats
-    def _blockwise(self, reader: PairReader, finish: Callable[..., Any]) -> list[Any]:
-        """What `finish` makes of residuals and pairs, in blocks; company changes nothing."""
-        reading = Lock()  # what X is read from need not bear two threads
-
-        def one(start: int) -> Any:
-            with reading:
-                rows = np.minimum(np.arange(start, start + self._block), len(reader) - 1)
-                block = reader[rows]
-            residual, real = self._residual_block(block), min(self._block, len(reader) - start)
-            return finish(residual[:real], PairReader(block[:real]))
-
-        starts = range(0, len(reader), self._block)
-        return (
-            map_threads(one, starts) if self.traits.threadsafe else [one(start) for start in starts]
+def warn_of_training_data(detector: Any, seen: int, n: int) -> None:
+    """Say how many of the samples are training slices, at the user's line."""
+    if seen:
+        warn_user(
+            f"{seen} of the {n} samples are slices that {type(detector).__name__} was fitted on, "
+            "and their scores flatter. Score samples of other patients. seen_in_fit(X) says which "
+            "samples these are.",
+            TrainingDataWarning,
+            in_search=False,
         )
 
-    def _residual_block(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Residuals of a block of the one fixed length."""
-        with np.errstate(over="ignore"):  # too large for float32 becomes infinity, then 0
-            residual = np.asarray(self._residual(block), dtype=np.float32)
-        residual = np.nan_to_num(residual, posinf=0.0, neginf=0.0)
-        return np.where(np.isnan(block), np.float32(np.nan), residual)
 
-
-def _called(decision: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def called(decision: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """-1 below 0, else +1."""
     return np.where(decision < 0, -1, 1).astype(np.int64)

@@ -33,7 +33,7 @@ class AtlasDetector(BasePairedDetector):
 
     Attributes
     ----------
-    mean_ : float32 array (2, height, width)
+    mean_ : float32 array (n_planes, height, width)
         Mean of the training slices at each place, 0 where none was observed.
     map_scoring_ : MapScoring
         The fitted way from residual to map and score.

@@ -65,8 +65,8 @@ class ThresholdDetector(BasePairedDetector):
         """Nothing to learn."""
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        planes = X.reshape(len(X), 2, -1)
-        median = np.zeros((len(X), 2), np.float32)
+        planes = X.reshape(*X.shape[:2], -1)
+        median = np.zeros(X.shape[:2], np.float32)
         seen = ~np.isnan(planes).all(axis=-1)
         median[seen] = np.nanmedian(planes[seen], axis=-1)
         return X - median[:, :, None, None]

@@ -6,11 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect.imageops.smooth import masked_gaussian
+from ctmri_detect.imageops.steady import BLUR, FLOOR, shrink_towards_pooled
 from ctmri_detect.validation import PairReader
-
-_PRIOR = 2.0  # pseudo-slices with the plane's pooled variance, where few slices were observed
-_FLOOR = 0.3  # least spread, as a share of the pooled one
-_BLUR = 1.5  # pixels by which the spread is smoothed
 
 
 def position_statistics(
@@ -20,11 +17,11 @@ def position_statistics(
 
     Parameters
     ----------
-    X : PairReader of shape (n, 2, height, width)
+    X : PairReader of shape (n, n_planes, height, width)
 
     Returns
     -------
-    mean, sd : float32 arrays (2, height, width)
+    mean, sd : float32 arrays (n_planes, height, width)
         The mean is 0 where nothing was observed. The standard deviation includes two
         pseudo-slices of the plane's pooled variance, is smoothed by 1.5 px, and is at least 0.3
         of the pooled one; it is never 0.
@@ -44,6 +41,6 @@ def position_statistics(
         power += np.nansum((block - mean) ** 2, axis=0)
     pooled = np.sqrt(power.sum(axis=(1, 2)) / np.maximum(count.sum(axis=(1, 2)), 1))
     pooled = np.where(pooled > 1e-6, pooled, 1.0)[:, None, None]
-    variance = (power + _PRIOR * pooled**2) / (count + _PRIOR)
-    sd = np.sqrt(masked_gaussian(variance.astype(np.float32), _BLUR))
-    return mean.astype(np.float32), np.maximum(sd, _FLOOR * pooled).astype(np.float32)
+    shrink_towards_pooled(count, power, pooled)  # power is the variance now
+    sd = np.sqrt(masked_gaussian(power.astype(np.float32), BLUR))
+    return mean.astype(np.float32), np.maximum(sd, FLOOR * pooled).astype(np.float32)

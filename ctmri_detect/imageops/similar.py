@@ -15,11 +15,11 @@ def slice_descriptors(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
     Parameters
     ----------
-    X : float32 array (n, 2, height, width)
+    X : float32 array (n, n_planes, height, width)
 
     Returns
     -------
-    float64 array (n, 2, 2, 24, 24)
+    float64 array (n, n_planes, 2, 24, 24)
         For each plane the masked image and the mask, all 0 where the plane is missing.
 
     Examples
@@ -27,14 +27,12 @@ def slice_descriptors(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     >>> slice_descriptors(np.ones((1, 2, 48, 48), np.float32))[0, 0, :, 0, 0]
     array([1. , 0.5])
     """
-    n = len(X)
-    out = np.zeros((n, 2, 2, GRID, GRID))
-    for i in range(n):
-        for plane in range(2):
-            seen = ~np.isnan(X[i, plane])
-            value = np.where(seen, X[i, plane], np.float32(0))
-            out[i, plane, 0] = _reduce(value)
-            out[i, plane, 1] = MASK_WEIGHT * _reduce(seen.astype(np.float32))
+    out = np.zeros((*X.shape[:2], 2, GRID, GRID))
+    for i, plane in np.ndindex(X.shape[:2]):
+        seen = ~np.isnan(X[i, plane])
+        value = np.where(seen, X[i, plane], np.float32(0))
+        out[i, plane, 0] = _reduce(value)
+        out[i, plane, 1] = MASK_WEIGHT * _reduce(seen.astype(np.float32))
     return out
 
 
@@ -52,8 +50,8 @@ def squared_distances(
 
     Parameters
     ----------
-    descriptors, bank : float64 arrays (n, 2, 2, 24, 24), (m, 2, 2, 24, 24)
-    scale : float64 array (2,)
+    descriptors, bank : float64 arrays (n, n_planes, 2, 24, 24), (m, n_planes, 2, 24, 24)
+    scale : float64 array (n_planes,)
         Spread of each plane's intensities, which makes the planes comparable.
 
     Returns
@@ -61,7 +59,7 @@ def squared_distances(
     float64 array (n, m)
     """
     total = np.zeros((len(descriptors), len(bank)))
-    for plane in range(2):
+    for plane in range(len(scale)):
         unit = np.repeat([scale[plane] ** 2, 1.0], GRID * GRID)
         a, b = (part[:, plane].reshape(len(part), -1) for part in (descriptors, bank))
         power = [(part**2 @ (1 / unit)) for part in (a, b)]

@@ -126,7 +126,7 @@ def check_pairing(X: Any, *, groups: Any = None, random_state: Any = 0) -> Bunch
     >>> check_pairing(X).paired
     False
     """
-    reader = check_pairs(X)
+    reader = check_pairs(X, n_planes=2)
     groups = groups_of(X, groups)
     codes = None if groups is None else check_groups(groups, len(reader))
     whole = np.concatenate([~missing_planes(block).any(axis=1) for block in reader.blocks()])

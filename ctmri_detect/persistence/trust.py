@@ -26,7 +26,9 @@ TRUSTED_TYPES = frozenset(
         "ctmri_detect.networks.training.settings.Training",
         "ctmri_detect.persistence._standins.SavedFrame",
         "ctmri_detect.persistence._standins.SavedNetwork",
+        "ctmri_detect.base.fingerprints.Fingerprints",
         "ctmri_detect.scoring.reference.ReferenceBank",
+        "ctmri_detect.scoring.thresholds.Threshold",
         # scorers of a search
         "ctmri_detect.evaluation.scorers.ImageScorer",
         "ctmri_detect.evaluation.scorers.PixelAveragePrecisionScorer",

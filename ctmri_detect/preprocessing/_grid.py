@@ -64,7 +64,7 @@ class GridStep(BasePairedTransformer):
         """
         check_parameters(self)
         maps = np.asarray(plain_array(maps))
-        reader = check_pairs(X)
+        reader = check_pairs(X, n_planes=2)
         grid = self._grid()
         if maps.ndim not in (3, 4) or len(maps) != len(reader) or maps.shape[-2:] != grid:
             raise InvalidPairsError(

@@ -165,7 +165,7 @@ def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
     >>> int(np.isfinite(apply_masks(np.ones((1, 2, 4, 4)), masks)[0, 0]).sum())
     4
     """
-    reader = check_pairs(X)
+    reader = check_pairs(X, n_planes=2)
     masks = check_masks(masks, (len(reader), reader.shape[2], reader.shape[3]))
     out = np.array(reader, dtype=np.float32)
     out[np.broadcast_to(~masks[:, np.newaxis], out.shape)] = np.nan

@@ -133,7 +133,7 @@ class PairRegistrar(BasePairedTransformer):
             For bad pairs, a bad parameter, or SimpleITK not installed.
         """
         self._check_ready()
-        found = [self._register(p) for block in check_pairs(X).blocks() for p in block]
+        found = [self._register(p) for block in check_pairs(X, n_planes=2).blocks() for p in block]
         rows = [
             {
                 "sample": sample,

@@ -100,7 +100,7 @@ def transform_to(
     check_value("batch_size", batch_size, [integer(1)])
     store = PairStore(path, overwrite=overwrite)
     steps = _ready_steps(pipe)
-    reader = check_pairs(X)
+    reader = check_pairs(X, n_planes=2)
     if isinstance(X, Pairs):
         _check_units(steps, X.ct_units)
     named: list[list[int]] = [[] for _ in steps]

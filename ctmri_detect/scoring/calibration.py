@@ -1,9 +1,10 @@
-"""Residuals of patients that the model did not see."""
+"""Slices that a model did not see, and what it leaves in them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +12,28 @@ import numpy.typing as npt
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.exceptions import FewPatientsWarning, PatientsUnknownWarning
-from ctmri_detect.scoring import bank_rows
+from ctmri_detect.imageops.similar import slice_descriptors
 from ctmri_detect.validation import PairReader, check_groups
 
 ENOUGH_PATIENTS = 8  # from here on a quarter is held out; below, each is left out in turn
 HELD_OUT_EVERY = 4
 
 Residual = npt.NDArray[np.float32]
+Finish = Callable[[Residual, PairReader], Any]
+Each = Callable[[PairReader, Finish], list[Any]]
+
+
+class Model(Protocol):
+    """What `held_out` needs of a model."""
+
+    def fit(self, X: PairReader) -> None:
+        """Learn from these slices, and from nothing that an earlier call learned."""
+
+    def each(self, X: PairReader, finish: Finish) -> list[Any]:
+        """What ``finish(residual, X)`` makes of slices, block by block."""
+
+    def frozen(self) -> Each:
+        """`each` of the model as it is now, which a later `fit` doesn't change."""
 
 
 def patient_codes(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
@@ -31,16 +47,16 @@ def patient_codes(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
     if groups is None:
         warn_user(
             "Nobody said which samples are of one patient. Contiguous blocks of rows stand in; "
-            "where the rows are shuffled, the threshold is far too strict. Give the patients: "
-            "fit(X, groups=patients), or fit(Pairs(X, groups=patients)), which also works in a "
-            "Pipeline and in a search. A step from elsewhere that returns arrays loses them.",
+            "where the rows are shuffled, the threshold is far too strict. Give the patients with "
+            "the samples: fit(Pairs(X, groups=patients)), also in a Pipeline and in a search; or "
+            "fit(X, groups=patients).",
             PatientsUnknownWarning,
         )
         return _contiguous(n_samples)
     codes = check_groups(groups, n_samples)
     if len(np.unique(codes)) == 1:
         warn_user(
-            "groups names one patient only, so no patient can be held out; contiguous blocks of "
+            "groups names one patient only, so no patient can be held out. Contiguous blocks of "
             "rows stand in, and the threshold will flatter. Give pairs of more patients.",
             FewPatientsWarning,
         )
@@ -52,51 +68,104 @@ def _contiguous(n_samples: int) -> npt.NDArray[np.int64]:
     return np.minimum(ENOUGH_PATIENTS, n_samples) * np.arange(n_samples) // n_samples
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """Slices that one fit of a model did not see, and what it leaves in them.
+
+    Parameters
+    ----------
+    X : PairReader
+        The slices; `groups` are the codes of their patients.
+    bank : int array (m,)
+        Which of them are references.
+    residual : float32 array (m, n_planes, height, width)
+        The residuals of these, the only ones that are kept.
+    descriptors : float64 array (m, n_planes, 2, 24, 24)
+        What similar slices are found by (see `imageops.similar`).
+    each : callable
+        ``each(X, finish)``: what ``finish(residual, X)`` makes of slices, block by block.
+    """
+
+    X: PairReader
+    bank: npt.NDArray[np.int64]
+    residual: Residual
+    descriptors: npt.NDArray[np.float64]
+    each: Each
+
+    @property
+    def others(self) -> PairReader:
+        """The slices that are no references."""
+        return self.X.take(np.setdiff1d(np.arange(len(self.X)), self.bank))
+
+
 @with_default_floats
-def held_out_residuals(
-    fit: Callable[[PairReader], None],
-    residual: Callable[[PairReader], Residual],
+def held_out(
+    model: Model,
     X: PairReader,
-    codes: npt.NDArray[np.int64],
+    choose: Callable[[int], npt.NDArray[np.int64]],
     *,
     trains: bool,
     cross_fits: bool = False,
-) -> tuple[Residual, npt.NDArray[np.int64]]:
-    """Fit, and give the residuals of slices that the fit did not see.
+) -> list[HeldOut]:
+    """Fit a model, and give the slices that it did not see.
 
     From eight patients on, every fourth is held out; or, where `cross_fits`, each fourth of the
     patients (each half, from 32 patients on) is left out in turn and the model is fitted once
     more on all, so that every slice can be a reference. With fewer patients, each one is left out
-    in turn. A detector that trains nothing holds nothing out.
+    in turn. A model that trains nothing holds nothing out.
+
+    Parameters
+    ----------
+    model : Model
+    X : PairReader
+        With the codes of its patients in `groups`.
+    choose : callable
+        How many slices are held out -> which of them, counted in the order of X, are references.
 
     Returns
     -------
-    residual : float32 array (m, 2, height, width)
-        At most as many as the reference bank takes.
-    rows : int array (m,)
-        The samples of `X` that they belong to.
+    list of HeldOut
+        One for each fit that left patients out.
     """
+    assert X.groups is not None
+    fold = _folds(X.groups, trains, cross_fits)
+    rows = np.flatnonzero(fold >= 0)
+    bank = rows[choose(len(rows))]
+    numbers = np.unique(fold[rows])
+    again = len(numbers) > 1  # the model that stays is fitted on all
+    found = []
+    for number in numbers:
+        here = np.flatnonzero(fold == number)
+        left = np.flatnonzero(fold != number)
+        model.fit(X.take(left) if len(left) else X)
+        each = model.frozen() if again and len(bank) < len(rows) else model.each
+        found.append(_part(X.take(here), np.flatnonzero(np.isin(here, bank)), each))
+    if again:
+        model.fit(X)
+    return found
+
+
+def _folds(codes: npt.NDArray[np.int64], trains: bool, cross_fits: bool) -> npt.NDArray[np.int64]:
+    """With which fit each sample is held out; -1 for those that never are."""
     order = np.unique(codes, return_inverse=True)[1]
     n_patients = order.max() + 1
     if not trains or n_patients == 1:
-        fit(X)
-        rows = bank_rows(len(X), X.shape[1:])
-        return residual(X.take(rows)), rows
-    if n_patients >= ENOUGH_PATIENTS:
-        halves = cross_fits and n_patients >= 4 * ENOUGH_PATIENTS
-        order = order % (2 if halves else HELD_OUT_EVERY)
-        if not cross_fits:
-            held = order == HELD_OUT_EVERY - 1
-            fit(X.take(np.flatnonzero(~held)))
-            rows = np.flatnonzero(held)
-            rows = rows[bank_rows(len(rows), X.shape[1:])]
-            return residual(X.take(rows)), rows
-    kept = bank_rows(len(X), X.shape[1:])
-    parts, rows_of = [], []
-    for fold in np.unique(order[kept]):
-        fit(X.take(np.flatnonzero(order != fold)))
-        rows = kept[order[kept] == fold]
-        parts.append(residual(X.take(rows)))
-        rows_of.append(rows)
-    fit(X)
-    return np.concatenate(parts), np.concatenate(rows_of)
+        return np.zeros_like(order)
+    if n_patients < ENOUGH_PATIENTS:
+        return order
+    if cross_fits:
+        return order % (2 if n_patients >= 4 * ENOUGH_PATIENTS else HELD_OUT_EVERY)
+    return np.where(order % HELD_OUT_EVERY == HELD_OUT_EVERY - 1, 0, -1)
+
+
+def _part(X: PairReader, bank: npt.NDArray[np.int64], each: Each) -> HeldOut:
+    kept = each(X.take(bank), lambda residual, X: (residual, describe(X))) if len(bank) else []
+    residual = [np.empty((0, *X.shape[1:]), np.float32), *(part for part, _ in kept)]
+    descriptors = [describe(X.take(np.arange(0))), *(part for _, part in kept)]
+    return HeldOut(X, bank, np.concatenate(residual), np.concatenate(descriptors), each)
+
+
+def describe(X: PairReader) -> npt.NDArray[np.float64]:
+    """What similar slices are found by, of each slice (see `imageops.similar`)."""
+    nothing = np.empty((0, *X.shape[1:]), np.float32)
+    return np.concatenate([slice_descriptors(block) for block in (nothing, *X.blocks())])

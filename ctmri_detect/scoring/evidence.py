@@ -7,7 +7,38 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect.imageops.smooth import smooth_observed
+from ctmri_detect.imageops.symmetry import mirror_contrast
+
 Array = npt.NDArray[np.float32]
+
+
+def observed(residual: Array) -> npt.NDArray[np.bool_]:
+    """Where the planes were observed; one mask a sample where that is all there is to know."""
+    seen = ~np.isnan(residual)
+    alike = bool((seen[:, :1] == seen).all())
+    return seen[:, :1] if alike else seen
+
+
+def kinds_of_evidence(residual: Array, smoothing: float, symmetry_tolerance: int | None) -> Array:
+    """The smoothed residual and, where there is a tolerance, its contrast with the mirrored side.
+
+    Parameters
+    ----------
+    residual : float32 array (n, n_planes, height, width)
+    smoothing : float
+        Standard deviation of the Gaussian in pixels.
+    symmetry_tolerance : int or None
+        Pixels (see `imageops.symmetry`); None makes no contrast.
+
+    Returns
+    -------
+    float32 array (n, kinds, n_planes, height, width)
+    """
+    smooth = smooth_observed(residual, observed(residual), smoothing)
+    if symmetry_tolerance is None:
+        return smooth[:, None]
+    return np.stack([smooth, mirror_contrast(smooth, symmetry_tolerance)], axis=1)
 
 
 def fused_evidence(z: Array, fusion: Literal["mean", "max"]) -> Array:
@@ -15,7 +46,7 @@ def fused_evidence(z: Array, fusion: Literal["mean", "max"]) -> Array:
 
     Parameters
     ----------
-    z : float32 array (n, kinds, 2, height, width)
+    z : float32 array (n, kinds, n_planes, height, width)
         Z-maps of the residual, and of its mirror contrast where there are two kinds. The contrast
         only confirms: where it has the residual's sign.
     fusion : {"mean", "max"}
@@ -29,10 +60,12 @@ def fused_evidence(z: Array, fusion: Literal["mean", "max"]) -> Array:
     evidence = z[:, 0] ** 2
     if z.shape[1] == 2:
         evidence = (evidence + np.maximum(z[:, 0] * z[:, 1], 0)) / 2
-    ct, mri = evidence[:, 0], evidence[:, 1]
     if fusion == "max":
-        return np.fmax(ct, mri)
-    return np.where(np.isnan(ct), mri, np.where(np.isnan(mri), ct, (ct + mri) / 2))
+        return np.fmax.reduce(evidence, axis=1)
+    seen = ~np.isnan(evidence)
+    total = np.where(seen, evidence, np.float32(0)).sum(axis=1)
+    count = seen.sum(axis=1, dtype=np.float32)
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
 def pool_top(evidence: Array, fraction: float) -> npt.NDArray[np.float64]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import (
     BOOLEAN,
@@ -23,21 +22,16 @@ from ctmri_detect._parameters import (
     number,
 )
 from ctmri_detect._rollback import unchanged_on_failure
-from ctmri_detect._threads import map_threads
-from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.imageops.similar import slice_descriptors
-from ctmri_detect.imageops.smooth import smooth_observed
-from ctmri_detect.imageops.symmetry import mirror_contrast
-from ctmri_detect.scoring.evidence import fused_evidence, pool_top
+from ctmri_detect.scoring.calibration import HeldOut, describe
+from ctmri_detect.scoring.judging import Judging, as_residual
 from ctmri_detect.scoring.reference import Reference, ReferenceBank, bank_rows
-from ctmri_detect.scoring.thresholds import conformal_offset
+from ctmri_detect.scoring.thresholds import Threshold
 from ctmri_detect.validation import PairReader, check_groups, check_pairs
 
-_BLOCK = 16  # samples at a time; a score never depends on its company
-Finish = Callable[[npt.NDArray[np.float32]], Any]
+Planes = npt.NDArray[np.float32]
 
 
-class MapScoring(CheckedParameters, BaseEstimator):
+class MapScoring(Judging, CheckedParameters, BaseEstimator):
     """Turn a detector's residuals into signed z-maps, an anomaly map and a score.
 
     A residual means little by itself: cortex, skull edges and ventricles leave large residuals
@@ -66,7 +60,7 @@ class MapScoring(CheckedParameters, BaseEstimator):
     clip : float, default=6.0
         Bound of the absolute z, so that one pixel never decides; infinity for none.
     fusion : {"mean", "max"}, default="mean"
-        How the evidence of CT and MRI is joined, pixel by pixel, over the planes observed.
+        How the evidence of the planes is joined, pixel by pixel, over the planes observed.
     pool_fraction : float, default=0.01
         Share of the observed pixels, the most anomalous ones, whose mean is the score of a
         sample. Raise it for large lesions.
@@ -78,8 +72,13 @@ class MapScoring(CheckedParameters, BaseEstimator):
     ----------
     bank_ : ReferenceBank
         At most 512 reference slices, and at most 256 MiB.
-    calibration_scores_ : ndarray of shape (n_bank,)
-        Scores of the reference slices, each against the other patients' slices.
+    threshold_ : Threshold
+        Of the scores of healthy slices; it gives `offset_` and p-values.
+    calibration_scores_ : ndarray of shape (n_calibration,)
+        Scores of all held-out slices, those of the bank first. Each slice is compared with other
+        patients' reference slices only.
+    calibration_groups_ : int ndarray of shape (n_calibration,)
+        Patient of each, as a code.
     offset_ : float
         The conformal threshold (see `scoring.conformal_offset`) of `calibration_scores_`. It is
         ``-inf`` where there are too few of them: nothing is flagged then.
@@ -96,10 +95,11 @@ class MapScoring(CheckedParameters, BaseEstimator):
     mean of the top `pool_fraction` of ``e``; `z_maps` returns ``z``. Defaults were chosen on
     development phantoms (seeds of their own), none on real labels.
 
-    A slice is compared with other patients only where it is known whose it is: a slice of the
-    bank, or a copy of one (re-exported, rescaled by a percent: descriptors within 5 %, less where
-    the bank's patients are more alike). Another slice of a bank's patient is not recognised; it
-    looks more normal than a new patient's. So score patients that were not trained on.
+    A slice is compared with other patients only where it is known whose it is: where X are `Pairs`
+    that name a patient of the fit, and where the slice is in the bank or a copy of one that is
+    (re-exported, rescaled by a percent: descriptors within 5 %, less where the bank's patients are
+    more alike). Without names, another slice of a bank's patient is not recognised, and looks more
+    normal than a new patient's. So score patients that were not trained on.
 
     It fails where X is not aligned (symmetry), where the training slices are few or contain
     the same lesion at the same place (reference), and where an anomaly fills the whole slice
@@ -149,15 +149,15 @@ class MapScoring(CheckedParameters, BaseEstimator):
         self.pool_fraction = pool_fraction
         self.false_positive_rate = false_positive_rate
 
-    def fit(self, residual: npt.NDArray[np.float32], X: Any, groups: Any = None) -> MapScoring:
+    def fit(self, residual: Planes, X: Any, groups: Any = None) -> MapScoring:
         """Learn what residuals healthy slices leave.
 
         Parameters
         ----------
-        residual : float32 array (n, 2, height, width)
+        residual : float32 array (n, n_planes, height, width)
             Residuals of patients that the model did not see.
-        X : array-like (n, 2, height, width)
-            The pairs they belong to; similar slices are found by them.
+        X : array-like (n, n_planes, height, width)
+            The samples they belong to; similar slices are found by them.
         groups : array (n,), default=None
             Patient of each; None takes every sample for a patient of its own.
 
@@ -172,143 +172,70 @@ class MapScoring(CheckedParameters, BaseEstimator):
         """
         check_parameters(self)
         reader = check_pairs(X)
-        residual = _checked(residual, reader)
+        residual = as_residual(residual, reader)
         codes = check_groups(np.arange(len(reader)) if groups is None else groups, len(reader))
-        rows = bank_rows(len(reader), reader.shape[1:], kinds=len(self._kinds()))
-        # kept is what a later change of parameters needs: plain residuals and their descriptors
+        bank = self.choose(reader.shape[1:])(len(reader))
+        others = np.setdiff1d(np.arange(len(reader)), bank)
+        known = PairReader(reader.array, reader.rows, codes)
+        kept = np.asarray(residual[bank], dtype=np.float32)
+        part = HeldOut(
+            known, bank, kept, describe(known.take(bank)),
+            lambda X, finish: [finish(residual[others], X)],
+        )  # fmt: skip
+        return self.fit_held_out([part])
+
+    def choose(self, shape: tuple[int, ...]) -> Callable[[int], npt.NDArray[np.int64]]:
+        """How many slices of this shape there are -> which of them the bank takes."""
+        return lambda n: bank_rows(n, shape, kinds=2 if self.symmetry else 1)
+
+    def fit_held_out(self, parts: Sequence[HeldOut]) -> MapScoring:
+        """Learn from what `calibration.held_out` gives; all slices of it set the threshold.
+
+        The residuals of slices that are no references are made and scored block by block.
+        """
         with unchanged_on_failure(self):
-            self.residual_ = np.asarray(residual[rows], dtype=np.float32)
-            self.descriptors_ = _describe(reader.take(rows))
-            self.codes_ = codes[rows]
-            return self._refit()
+            self.residual_ = np.concatenate([part.residual for part in parts])
+            self.descriptors_ = np.concatenate([part.descriptors for part in parts])
+            self.codes_ = np.concatenate([part.X.take(part.bank).groups for part in parts])
+            scores, groups = [self._build()], [self.codes_]
+            for part in parts:
+                if len(others := part.others):
+                    scores.extend(part.each(others, self.score_samples))
+                    groups.append(np.asarray(others.groups))
+            found = np.concatenate(scores), self.false_positive_rate, np.concatenate(groups)
+            return self._take(Threshold(*found))
 
     def fit_again(self, fitted: MapScoring) -> MapScoring:
-        """Fit on the slices that another, fitted MapScoring kept; no residual is needed."""
-        check_is_fitted(fitted, "residual_")
-        self.residual_, self.descriptors_ = fitted.residual_, fitted.descriptors_
-        self.codes_ = fitted.codes_
-        return self._refit()
+        """Fit on the slices that another, fitted MapScoring kept; no residual is needed.
 
-    @with_default_floats
-    def _refit(self) -> MapScoring:
-        """Build the reference from the kept slices, under the present parameters."""
+        Where only the false-positive rate differs, all scores stay. Otherwise the slices of the
+        bank are scored again, and the threshold rests on these.
+        """
+        check_is_fitted(fitted, "threshold_")
         check_parameters(self)
-        self.bank_ = ReferenceBank(self.reference, self.n_neighbors)
-        blocks = np.split(self.residual_, range(_BLOCK, len(self.residual_), _BLOCK))
-        evidence = np.concatenate(map_threads(self._evidence, blocks))
-        self.bank_.fit(evidence, self.descriptors_, self.codes_)
-        scores = self._gather(self.residual_, self.descriptors_, self._score)
-        self.calibration_scores_ = np.concatenate(scores)
-        self.offset_ = conformal_offset(self.calibration_scores_, self.false_positive_rate)
+        with unchanged_on_failure(self):
+            self.residual_, self.descriptors_ = fitted.residual_, fitted.descriptors_
+            self.codes_ = fitted.codes_
+            rate, before = self.false_positive_rate, fitted.get_params()
+            if self.get_params() == before | {"false_positive_rate": rate}:
+                self.bank_ = fitted.bank_
+                return self._take(fitted.threshold_.at_rate(rate))
+            return self._take(Threshold(self._build(), rate, self.codes_))
+
+    def with_threshold(self, scores: npt.NDArray[np.float64], groups: Any) -> MapScoring:
+        """A copy whose threshold rests on these scores, of slices of these patients."""
+        return copy(self)._take(Threshold(scores, self.false_positive_rate, groups))
+
+    def _take(self, threshold: Threshold) -> MapScoring:
+        self.threshold_, self.offset_ = threshold, threshold.offset
+        self.calibration_scores_ = threshold.scores
+        self.calibration_groups_ = threshold.groups
         return self
 
-    def z_maps(self, residual: npt.NDArray[np.float32], X: Any) -> npt.NDArray[np.float32]:
-        """Signed, smoothed and clipped z of each plane.
-
-        Returns
-        -------
-        float32 array (n, 2, height, width)
-            Positive = brighter than expected; NaN where nothing was observed.
-        """
-        return np.concatenate(self._judged(residual, X, _signed))
-
-    def anomaly_map(self, residual: npt.NDArray[np.float32], X: Any) -> npt.NDArray[np.float32]:
-        """Root of the evidence, planes fused; in units of z.
-
-        Returns
-        -------
-        float32 array (n, height, width)
-            From 0 to `clip`, high = anomalous; NaN where neither plane was observed.
-        """
-        return np.concatenate(self._judged(residual, X, self._map))
-
-    def score_samples(self, residual: npt.NDArray[np.float32], X: Any) -> npt.NDArray[np.float64]:
-        """Minus the pooled evidence.
-
-        Returns
-        -------
-        float64 array (n,)
-            From ``-clip**2`` to 0, high = normal.
-        """
-        return np.concatenate(self._judged(residual, X, self._score))
-
-    def judge(self, residual: npt.NDArray[np.float32], X: Any) -> Bunch:
-        """Scores, anomaly maps and z-maps from one pass.
-
-        Returns
-        -------
-        Bunch
-            `score_samples`, `anomaly_map`, `z_maps`: what the methods of these names return.
-        """
-
-        def finish(z: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], ...]:
-            evidence = fused_evidence(z, self.fusion)
-            return -pool_top(evidence, self.pool_fraction), np.sqrt(evidence), _signed(z)
-
-        joined = map(np.concatenate, zip(*self._judged(residual, X, finish), strict=True))
-        return Bunch(**dict(zip(("score_samples", "anomaly_map", "z_maps"), joined, strict=True)))
-
-    def _judged(self, residual: Any, X: Any, finish: Finish) -> list[Any]:
-        check_is_fitted(self, "residual_")
-        reader = X if isinstance(X, PairReader) else check_pairs(X)
-        return self._gather(_checked(residual, reader), _describe(reader), finish)
-
-    def _kinds(self) -> tuple[str, ...]:
-        return ("residual", "symmetry") if self.symmetry else ("residual",)
-
-    def _evidence(self, residual: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The kinds of evidence, ``(n, kinds, 2, h, w)``."""
-        residual = smooth_observed(residual, _observed(residual), self.smoothing)
-        kinds = [residual]
-        if self.symmetry:
-            kinds.append(mirror_contrast(residual, self.symmetry_tolerance))
-        return np.stack(kinds, axis=1)
-
     @with_default_floats
-    def _gather(
-        self,
-        residual: npt.NDArray[np.float32],
-        descriptors: npt.NDArray[np.float64],
-        finish: Finish,
-    ) -> list[Any]:
-        """What `finish` makes of the z-maps, block by block."""
-
-        def one(start: int) -> Any:
-            block = np.asarray(residual[start : start + _BLOCK], dtype=np.float32)
-            rows = np.minimum(np.arange(start, start + _BLOCK), len(residual) - 1)
-            z = self.bank_.standardise(self._evidence(block), descriptors[rows])
-            z = smooth_observed(z, _observed(block)[:, None], self.smoothing)
-            return finish(np.clip(z, -float(self.clip), float(self.clip), out=z))
-
-        return map_threads(one, range(0, len(residual), _BLOCK))
-
-    def _map(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.sqrt(fused_evidence(z, self.fusion))
-
-    def _score(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        return -pool_top(fused_evidence(z, self.fusion), self.pool_fraction)
-
-
-def _observed(residual: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Where the planes were observed; one mask a sample where that is all there is to know."""
-    seen = ~np.isnan(residual)
-    alike = bool((seen[:, :1] == seen).all())
-    return seen[:, :1] if alike else seen
-
-
-def _signed(z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return z[:, 0]
-
-
-def _checked(residual: Any, X: PairReader) -> npt.NDArray[Any]:
-    residual = np.asarray(plain_array(residual))
-    if residual.shape != X.shape or residual.dtype.kind not in "fiub":
-        raise InvalidPairsError(
-            f"residual has shape {residual.shape} and dtype {residual.dtype}; expected numbers of "
-            f"shape {X.shape}, that of X. Give the residual of each plane of each of these pairs."
-        )
-    return residual
-
-
-def _describe(X: PairReader) -> npt.NDArray[np.float64]:
-    return np.concatenate([slice_descriptors(block) for block in X.blocks()])
+    def _build(self) -> npt.NDArray[np.float64]:
+        """Build the bank from the kept slices, under the present parameters; their scores."""
+        self.bank_ = ReferenceBank(self.reference, self.n_neighbors)
+        self.bank_.fit(self._evidence_of(self.residual_), self.descriptors_, self.codes_)
+        kept = self.residual_, self.descriptors_, self.codes_
+        return np.concatenate(self._gather(*kept, self._score))

@@ -9,12 +9,10 @@ import numpy.typing as npt
 
 from ctmri_detect.imageops.banded import Planes, blurred
 from ctmri_detect.imageops.similar import squared_distances
+from ctmri_detect.imageops.steady import BLUR, FLOOR, shrink_towards_pooled
 
 BANK_SLICES = 512  # at most so many reference slices ...
 BANK_BYTES = 256 * 2**20  # ... and at most so much memory for them
-_PRIOR = 2.0  # pseudo-slices of mean 0 and pooled variance: steadies small references
-_FLOOR = 0.3  # least standard deviation, as a share of the pooled one
-_BLUR = 1.5  # pixels by which the reference statistics are smoothed
 _NEAR = 0.05  # relative distance up to which two slices are of one patient. In the development
 # phantom and real pairs (benchmarks/near_slices.py), copies in 8 bits or scaled by 1 % lie within
 # .01, other slices of a patient from .10, slices of two patients from .15
@@ -69,11 +67,11 @@ class ReferenceBank:
         descriptors: npt.NDArray[np.float64],
         groups: npt.NDArray[np.int64],
     ) -> ReferenceBank:
-        """Keep evidence ``(m, kinds, 2, h, w)`` with the descriptors and patients of its slices."""
+        """Keep evidence ``(m, kinds, n_planes, h, w)``, descriptors and patients of slices."""
         self.groups_ = np.asarray(groups)
         self.descriptors_ = descriptors
         image, mask = self.descriptors_[:, :, 0], self.descriptors_[:, :, 1]
-        spread = [image[:, p][mask[:, p] > 0] for p in range(2)]
+        spread = [image[:, p][mask[:, p] > 0] for p in range(image.shape[1])]
         self.descriptor_scale_ = np.array([_positive(s.std() if s.size else 0.0) for s in spread])
         self.near_ = self._nearness()
         seen = ~np.isnan(evidence[:, 0])
@@ -100,16 +98,20 @@ class ReferenceBank:
         return self
 
     def standardise(
-        self, evidence: npt.NDArray[np.float32], descriptors: npt.NDArray[np.float64]
+        self,
+        evidence: npt.NDArray[np.float32],
+        descriptors: npt.NDArray[np.float64],
+        groups: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Z-scores of evidence ``(n, kinds, 2, h, w)``, NaN where it is NaN.
+        """Z-scores of evidence ``(n, kinds, n_planes, h, w)``, NaN where it is NaN.
 
         The last digits of distances depend on how many descriptors there are: give blocks of one
-        length, the last one padded, and as much evidence as there are real samples.
+        length, the last one padded, and as much evidence as there are real samples. `groups` are
+        the patients, coded as in `fit`; a code that `fit` did not see is nobody of the bank.
         """
         if self.reference is None:
             return (evidence - self.center_) / self.pooled_sd_[:, :, None, None]
-        weights = self._weights(descriptors)[: len(evidence)]
+        weights = self.weights(descriptors, groups)[: len(evidence)]
         pairs = zip(evidence, weights > 0, strict=True)
         return np.stack([self._standardise_one(one, kept) for one, kept in pairs])
 
@@ -117,22 +119,29 @@ class ReferenceBank:
         """Sample by sample, so that all of it stays in the cache; in place, as in the notes."""
         pooled = self.pooled_sd_[:, :, None, None]
         count, mean, spread = self._sums(kept, evidence.shape)
-        count += np.float32(_PRIOR)
+        shrink_towards_pooled(count, spread, pooled)
         mean /= count
-        spread += np.float32(_PRIOR) * pooled**2
-        spread /= count
         spread -= mean**2
-        np.maximum(spread, (np.float32(_FLOOR) * pooled) ** 2, out=spread)
+        np.maximum(spread, (np.float32(FLOOR) * pooled) ** 2, out=spread)
         z = evidence - self.center_
         z -= mean
         z /= np.sqrt(spread, out=spread)
         return np.asarray(z)
 
-    def _weights(self, descriptors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Which bank slices each sample is compared with: none of patients with a near slice."""
+    def weights(
+        self, descriptors: npt.NDArray[np.float64], groups: npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Which bank slices each sample is compared with: 1 or 0, ``(n, m)``.
+
+        None of the sample's own patient, as `groups` say it, and none of a patient with a slice
+        that is nearly the same. Where that leaves none, the whole bank.
+        """
         distance = squared_distances(descriptors, self.descriptors_, self.descriptor_scale_)
         power = squared_distances(descriptors, self._nothing, self.descriptor_scale_)
-        own = np.zeros(distance.shape, dtype=bool)
+        if groups is None:
+            own = np.zeros(distance.shape, dtype=bool)
+        else:
+            own = groups[:, None] == self.groups_
         for i, j in np.argwhere(distance <= self.near_**2 * power):
             own[i] |= self.groups_ == self.groups_[j]
         own &= ~own.all(axis=1, keepdims=True)  # a bank of one patient only: better than nothing
@@ -179,7 +188,7 @@ class ReferenceBank:
         for plane, part, total in zip(planes, (count, first, second), self.total_, strict=True):
             part = part.reshape(total.shape)
             plane[self._boxed] = total - part if rest else part
-        return [blurred(plane, _BLUR) for plane in planes]
+        return [blurred(plane, BLUR) for plane in planes]
 
     @property
     def _boxed(self) -> tuple[Any, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from skimage.measure import label, regionprops
 
 from ctmri_detect._arrays import plain_array
-from ctmri_detect.validation import MODALITIES
+from ctmri_detect._particulars import checked_modalities
 
 COLUMNS = ["sample", "region", "modality", "sign", "y", "x", "area_px", "area_mm2", "peak"]
 
@@ -19,12 +21,13 @@ def region_table(
     threshold: float = 3.0,
     min_area: int = 4,
     spacing: npt.ArrayLike | None = None,
+    modalities: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Connected regions brighter or darker than expected, strongest first.
 
     Parameters
     ----------
-    z_maps : float32 array (n, 2, height, width)
+    z_maps : float32 array (n, n_planes, height, width)
         Signed; NaN counts as inconspicuous.
     threshold : float, default=3.0
         Least absolute z of a region's pixels; 3 is the customary bound of a z-map.
@@ -32,11 +35,13 @@ def region_table(
         Smaller regions, in pixels, are left out.
     spacing : float or array (n,), default=None
         Millimetres a pixel, one for all or one a sample.
+    modalities : sequence of str, default=None
+        Names of the planes. None: two planes are CT and MRI, others "plane 0" and so on.
 
     Returns
     -------
     DataFrame
-        One row a region: sample, region (1 is the sample's strongest), modality ("CT" or
+        One row a region: sample, region (1 is the sample's strongest), modality (such as
         "MRI"), sign ("brighter" or "darker"), y and x (centroid, pixels), area_px, area_mm2
         (only where `spacing` is given), peak (signed z).
 
@@ -47,18 +52,18 @@ def region_table(
     [{'region': 1, 'modality': 'MRI', 'sign': 'darker', 'y': 5.0, 'x': 8.5, 'area_px': 6,
       'area_mm2': 1.5, 'peak': -5.0}]
     """
-    rows = []
+    rows, names = [], checked_modalities(modalities, z_maps.shape[1])
     for sample, planes in enumerate(z_maps):
-        for modality, plane in zip(MODALITIES, planes, strict=True):
-            for sign, name in ((1, "brighter"), (-1, "darker")):
+        for modality, plane in zip(names, planes, strict=True):
+            for sign, word in ((1, "brighter"), (-1, "darker")):
                 signed = sign * np.nan_to_num(plane)
                 for region in regionprops(label(signed >= threshold), intensity_image=signed):
                     if region.area >= min_area:
                         y, x = region.centroid
                         peak = sign * float(region.intensity_max)
-                        rows.append((sample, modality, name, y, x, int(region.area), peak))
-    names = [c for c in COLUMNS if c not in ("region", "area_mm2")]
-    table = pd.DataFrame(rows, columns=names)
+                        rows.append((sample, modality, word, y, x, int(region.area), peak))
+    columns = [c for c in COLUMNS if c not in ("region", "area_mm2")]
+    table = pd.DataFrame(rows, columns=columns)
     table = table.sort_values(
         ["sample", "peak"], key=lambda c: c if c.name == "sample" else -c.abs(), kind="stable"
     ).reset_index(drop=True)

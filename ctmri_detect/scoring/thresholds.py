@@ -13,6 +13,76 @@ from ctmri_detect.exceptions import ThresholdWarning
 _ROUNDING = 1e-9
 
 
+class Threshold:
+    """The threshold that keeps a false-positive rate, from scores of healthy slices.
+
+    Parameters
+    ----------
+    scores : float array (n,)
+        Scores of healthy slices that the model did not see, high = normal.
+    false_positive_rate : float
+        Share of new healthy slices that may be flagged; from 0 and below 1.
+    groups : int array (n,), default=None
+        Patient of each slice. Slices of one patient are alike, so the number of patients says how
+        far the threshold can be trusted. None: each slice is of another patient.
+
+    Attributes
+    ----------
+    offset : float
+        See `conformal_offset`: a slice that scores below it is flagged.
+    n_patients : int
+
+    Warns
+    -----
+    ThresholdWarning
+        Where there are too few scores for the rate.
+
+    Examples
+    --------
+    >>> threshold = Threshold(np.arange(39.0), 0.05)
+    >>> threshold.offset, threshold.p_values(np.array([0.5]))
+    (1.0, array([0.05]))
+    """
+
+    def __init__(
+        self,
+        scores: npt.NDArray[np.float64],
+        false_positive_rate: float,
+        groups: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        self.scores = scores
+        self.false_positive_rate = false_positive_rate
+        self.groups = np.arange(len(scores)) if groups is None else groups
+        self.offset = conformal_offset(scores, false_positive_rate)
+
+    @property
+    def n_patients(self) -> int:
+        """Number of patients whose slices the threshold rests on."""
+        return len(np.unique(self.groups))
+
+    def p_values(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """How often a healthy slice scores as low: float64 ``(n,)``, small = anomalous.
+
+        At most `false_positive_rate` exactly where the score lies below `offset`.
+        """
+        return conformal_p_values(scores, self.scores)
+
+    def at_rate(self, false_positive_rate: float) -> Threshold:
+        """The threshold of another false-positive rate, from the same scores."""
+        return Threshold(self.scores, false_positive_rate, self.groups)
+
+
+def slices_needed(false_positive_rate: float) -> int:
+    """Fewest scores from which a threshold of this rate can be set.
+
+    Examples
+    --------
+    >>> slices_needed(0.05), slices_needed(0)
+    (19, 0)
+    """
+    return ceil(1 / false_positive_rate - _ROUNDING) - 1 if false_positive_rate > 0 else 0
+
+
 def conformal_offset(scores: npt.NDArray[np.float64], false_positive_rate: float) -> float:
     """The threshold below which at most this share of new healthy slices falls.
 
@@ -57,12 +127,11 @@ def conformal_offset(scores: npt.NDArray[np.float64], false_positive_rate: float
     if rank:
         return float(np.partition(scores, rank - 1)[rank - 1])
     if false_positive_rate > 0:
-        least = ceil(1 / false_positive_rate - _ROUNDING) - 1
         warn_user(
             f"The threshold rests on {n} held-out slice(s), too few for a false-positive rate of "
-            f"{false_positive_rate:g}: at least {least} are needed. offset_ is -inf and predict "
-            "flags nothing; score_samples still ranks. Give more pairs, or ask for a rate of "
-            f"{ceil(1e4 / (n + 1)) / 1e4:g} or more.",
+            f"{false_positive_rate:g}: at least {slices_needed(false_positive_rate)} are needed. "
+            "offset_ is -inf and predict flags nothing; score_samples still ranks. Give more "
+            f"pairs, or ask for a rate of {ceil(1e4 / (n + 1)) / 1e4:g} or more.",
             ThresholdWarning,
         )
     return -np.inf

@@ -117,7 +117,7 @@ def inject_anomalies(
     >>> frame["kind"].tolist(), bool(masks.any(axis=(1, 2)).all())
     (['haematoma', 'tumour', 'haematoma', 'tumour'], True)
     """
-    reader = check_pairs(X)
+    reader = check_pairs(X, n_planes=2)
     names = check_kinds(kinds)
     check_value("severity", severity, [OneOf(*SEVERITIES)])
     ct_units = _units(X, ct_units)

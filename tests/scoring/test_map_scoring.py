@@ -393,7 +393,8 @@ def test_fitting_again_equals_a_fresh_fit(before, after):
 def test_what_is_kept_is_bounded(monkeypatch):
     monkeypatch.setattr(reference, "BANK_SLICES", 10)
     scoring = fitted.__wrapped__()
-    assert len(scoring.residual_) == len(scoring.calibration_scores_) == 10
+    assert len(scoring.residual_) == 10
+    assert len(scoring.calibration_scores_) == len(scoring.calibration_groups_) == 24
     assert len(scoring.bank_.values_) == len(scoring.codes_) == 10
     assert np.isfinite(scoring.score_samples(R, X)).all()
     monkeypatch.setattr(reference, "BANK_BYTES", 6 * 4 * 2 * X[0].size)  # two kinds, float32

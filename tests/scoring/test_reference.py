@@ -92,24 +92,24 @@ def test_without_a_reference_the_unit_is_the_root_mean_square():
 
 def test_the_own_evidence_does_not_change_who_the_references_are():
     bank = ReferenceBank("similar", 2).fit(EVIDENCE, DESCRIPTORS, GROUPS)
-    weights = bank._weights(DESCRIPTORS)
+    weights = bank.weights(DESCRIPTORS)
     assert (weights.sum(axis=1) == 2).all()
     assert (weights[GROUPS[:, None] == GROUPS[None]] == 0).all()
     place = ReferenceBank("position", 2).fit(EVIDENCE, DESCRIPTORS, GROUPS)
-    assert_array_equal(place._weights(DESCRIPTORS), GROUPS[:, None] != GROUPS[None])
+    assert_array_equal(place.weights(DESCRIPTORS), GROUPS[:, None] != GROUPS[None])
 
 
 def test_more_slices_of_a_patient_are_no_reference_either():
     twice = np.concatenate([np.arange(M), [0, 0, 0]])
     bank = ReferenceBank("similar", 4).fit(EVIDENCE[twice], DESCRIPTORS[twice], GROUPS[twice])
     once = ReferenceBank("similar", 4).fit(EVIDENCE, DESCRIPTORS, GROUPS)
-    assert_array_equal(bank._weights(DESCRIPTORS[:2])[:, :M], once._weights(DESCRIPTORS[:2]))
-    assert (bank._weights(DESCRIPTORS[:2])[:, M:] == 0).all()
+    assert_array_equal(bank.weights(DESCRIPTORS[:2])[:, :M], once.weights(DESCRIPTORS[:2]))
+    assert (bank.weights(DESCRIPTORS[:2])[:, M:] == 0).all()
 
 
 def test_a_bank_of_one_patient_is_better_than_no_reference():
     bank = ReferenceBank("position", 3).fit(EVIDENCE, DESCRIPTORS, np.zeros(M, int))
-    assert (bank._weights(DESCRIPTORS) == 1).all()
+    assert (bank.weights(DESCRIPTORS) == 1).all()
 
 
 def test_a_slice_that_lost_a_plane_is_still_known_as_its_patients():
@@ -117,16 +117,16 @@ def test_a_slice_that_lost_a_plane_is_still_known_as_its_patients():
     descriptors[1] = descriptors[0]
     descriptors[1, 1] = 0  # the same slice of the same patient, without its MRI
     bank = ReferenceBank("position", 3).fit(EVIDENCE, descriptors, GROUPS)
-    assert_array_equal(bank._weights(descriptors[:2]), np.tile(GROUPS != 0, (2, 1)))
+    assert_array_equal(bank.weights(descriptors[:2]), np.tile(GROUPS != 0, (2, 1)))
 
 
 def test_unknown_slices_take_the_most_similar_of_all():
     bank = ReferenceBank("similar", 1).fit(EVIDENCE, DESCRIPTORS, GROUPS)
     nearly = 1.1 * DESCRIPTORS
-    assert_array_equal(bank._weights(nearly), np.eye(M))
+    assert_array_equal(bank.weights(nearly), np.eye(M))
     half = nearly.copy()
     half[:, 1] = 0  # without MRI, the CT decides
-    assert_array_equal(bank._weights(half), np.eye(M))
+    assert_array_equal(bank.weights(half), np.eye(M))
 
 
 def test_unseen_evidence_is_no_evidence():

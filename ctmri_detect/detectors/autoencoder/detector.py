@@ -215,7 +215,7 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
     def _fitted_before(self) -> bool:
         return self.warm_start and hasattr(self, "network_")
 
-    def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
+    def _prepare(self, X: PairReader) -> None:
         if self._fitted_before():
             with isolated_generators(0):  # only the new network's settings are looked at
                 asked = self._design.build(X.shape[2:])

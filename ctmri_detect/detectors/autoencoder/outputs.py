@@ -21,7 +21,7 @@ class NetworkOutputs(PlainOutput):
     network_: Any
     device_: str
     image_shape_: tuple[int, ...]
-    _ready: Callable[[Any], PairReader]
+    _ready: Callable[..., PairReader]
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Latent features, for detectors that follow in a Pipeline.

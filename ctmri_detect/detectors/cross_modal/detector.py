@@ -216,10 +216,10 @@ class CrossModalDetector(BasePairedDetector):
     def _check_parameters(self) -> None:
         check_training(self.training, self.random_state)
 
-    def _before_fit(self, X: PairReader, codes: npt.NDArray[np.int64] | None) -> None:
+    def _prepare(self, X: PairReader) -> None:
         if "mismatch" not in self.evidence:
             return
-        verdict = pairing_verdict(X, codes)
+        verdict = pairing_verdict(X, X.groups)
         if verdict.paired is False:
             warn_user(
                 f"CT and MRI do not seem to show the same heads (p = {verdict.p_value:.2g} in "

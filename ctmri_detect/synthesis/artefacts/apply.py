@@ -93,7 +93,7 @@ def _checked(pair: ArrayLike, spacing: float, ct_units: str) -> NDArray[np.float
     if not 0 < spacing < np.inf:
         raise ValueError(f"spacing is {spacing!r}; expected mm per pixel, above 0.")
     check_ct_units(ct_units, "ct_units")
-    return check_pairs(array[None])[:][0]
+    return check_pairs(array[None], n_planes=2)[:][0]
 
 
 def _spoil_ct(

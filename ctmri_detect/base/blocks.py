@@ -1,0 +1,129 @@
+"""How a detector goes through samples: block by block, each block of one length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
+
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._particulars import checked_modalities
+from ctmri_detect._threads import map_threads
+from ctmri_detect.base.fingerprints import Fingerprints
+from ctmri_detect.base.traits import Traits
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.scoring import MapScoring
+from ctmri_detect.validation import PairReader, groups_of
+
+
+class Blockwise:
+    """The way from samples to what is made of their residuals."""
+
+    _block = 16  # samples scored at a time, the last block padded
+
+    traits: Traits
+    map_scoring_: MapScoring
+    fingerprints_: Fingerprints
+    image_shape_: tuple[int, ...]
+    modalities_: tuple[str, ...]
+
+    def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        raise NotImplementedError(f"{type(self).__name__} has to write _residual(X).")
+
+    def _check(self, X: Any, min_samples: int = 1) -> PairReader:
+        raise NotImplementedError
+
+    @property
+    def _scoring(self) -> MapScoring:
+        check_is_fitted(self, "map_scoring_")
+        return self.map_scoring_
+
+    def _ready(self, X: Any, groups: Any = None) -> PairReader:
+        """Samples that fit the detector, with the codes of patients that it was fitted on."""
+        check_is_fitted(self, "map_scoring_")
+        reader = self._check(X)
+        if reader.shape[2:] != self.image_shape_:
+            raise InvalidPairsError(
+                f"X has planes of {reader.shape[2:]} pixels; {type(self).__name__} was fitted on "
+                f"{self.image_shape_}. Bring them to one grid, for example with make_preprocessor."
+            )
+        if not _same_planes(reader.modalities, self.modalities_):
+            raise InvalidPairsError(
+                f"X has {reader.shape[1]} plane(s), {', '.join(reader.modalities)}; "
+                f"{type(self).__name__} was fitted on {', '.join(self.modalities_)}. Give the same "
+                "planes in the same order."
+            )
+        names = groups_of(X, groups)
+        codes = None if names is None else self.fingerprints_.codes_of(np.asarray(names).tolist())
+        return PairReader(reader.array, reader.rows, codes)
+
+    def _residual_of(self, reader: PairReader) -> npt.NDArray[np.float32]:
+        return np.concatenate(self._each(reader, lambda residual, _: residual))
+
+    def _scored(self, X: Any, finish: Any) -> npt.NDArray[Any]:
+        """Score block by block: the residuals of all of X never stand in memory."""
+        return np.concatenate(self._each(self._ready(X), finish))
+
+    @with_default_floats
+    def _each(self, reader: PairReader, finish: Callable[..., Any]) -> list[Any]:
+        """What `finish` makes of residuals and samples, in blocks."""
+        reading = Lock()  # what X is read from need not bear two threads
+
+        def one(start: int) -> Any:
+            rows = np.minimum(np.arange(start, start + self._block), len(reader) - 1)
+            with reading:
+                block = reader[rows]
+            residual, real = self._residual_block(block), min(self._block, len(reader) - start)
+            codes = None if reader.groups is None else reader.groups[rows[:real]]
+            return finish(residual[:real], PairReader(block[:real], groups=codes))
+
+        starts = range(0, len(reader), self._block)
+        return (
+            map_threads(one, starts) if self.traits.threadsafe else [one(start) for start in starts]
+        )
+
+    def _residual_block(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Residuals of a block of the one fixed length."""
+        with np.errstate(over="ignore"):  # too large for float32 becomes infinity, then 0
+            residual = np.asarray(self._residual(block), dtype=np.float32)
+        residual = np.nan_to_num(residual, posinf=0.0, neginf=0.0)
+        return np.where(np.isnan(block), np.float32(np.nan), residual)
+
+
+class FitFromBefore:
+    """A detector as `scoring.calibration.held_out` wants it.
+
+    Each fit starts from the detector as it was before, and so knows nothing of the patients of
+    other fits.
+    """
+
+    def __init__(self, detector: Any) -> None:
+        self.detector = detector
+        self.before = vars(detector).copy()
+
+    def fit(self, X: PairReader) -> None:
+        """Fit the model on these samples."""
+        vars(self.detector).clear()
+        vars(self.detector).update(self.before)
+        self.detector._fit(X)
+
+    def each(self, X: PairReader, finish: Callable[..., Any]) -> list[Any]:
+        """What `finish` makes of residuals and samples, in blocks."""
+        return self.detector._each(X, finish)
+
+    def frozen(self) -> Callable[..., list[Any]]:
+        """`each` of the model as it is now."""
+        return deepcopy(self.detector)._each
+
+
+def _same_planes(given: tuple[str, ...], fitted: tuple[str, ...]) -> bool:
+    """As many, and of the same names where both were named."""
+    if len(given) != len(fitted):
+        return False
+    unnamed = checked_modalities(None, len(fitted))
+    return given == fitted or (unnamed in (given, fitted) and set(given) != set(fitted))

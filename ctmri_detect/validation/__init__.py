@@ -1,0 +1,33 @@
+"""The only definition of a valid input: pairs, labels, masks, groups."""
+
+from ctmri_detect.validation.form import MOST_PLANES, check_pairs, missing_planes
+from ctmri_detect.validation.groups import check_groups, groups_of
+from ctmri_detect.validation.labels import (
+    check_decision,
+    check_masks,
+    check_target,
+    coding_of,
+    is_target,
+)
+from ctmri_detect.validation.planes import CT, MODALITIES, MRI, PLANES
+from ctmri_detect.validation.reader import PairReader
+from ctmri_detect.validation.words import listed
+
+__all__ = [
+    "CT",
+    "MODALITIES",
+    "MOST_PLANES",
+    "MRI",
+    "PLANES",
+    "PairReader",
+    "check_decision",
+    "check_groups",
+    "check_masks",
+    "check_pairs",
+    "check_target",
+    "coding_of",
+    "groups_of",
+    "is_target",
+    "listed",
+    "missing_planes",
+]

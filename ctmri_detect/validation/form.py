@@ -1,0 +1,132 @@
+"""Whether X is an array of pairs: its shape, its numbers, what was observed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect._arrays import plain_array
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.validation.reader import BLOCK, PairReader
+from ctmri_detect.validation.words import listed
+
+MOST_PLANES = 8
+_STACK = "Stack the planes: np.stack([ct, mri], axis=1)"
+
+
+def check_pairs(X: Any, *, min_samples: int = 1, n_planes: int | None = None) -> PairReader:
+    """Check samples and wrap them for reading in blocks.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_planes, height, width)
+        Two planes without names are CT and MRI. NaN means "not observed"; a missing modality is
+        a plane of NaN.
+    min_samples : int, default=1
+        Fewest samples allowed.
+    n_planes : int, default=None
+        How many planes there have to be; 2 means CT and MRI. None allows any number from 1 to 8.
+
+    Returns
+    -------
+    PairReader
+
+    Raises
+    ------
+    InvalidPairsError
+        For a wrong shape, a dtype that is not numeric, infinity, or a sample with nothing
+        observed in any plane.
+
+    Examples
+    --------
+    >>> check_pairs(np.zeros((8, 128, 128)), n_planes=2)
+    Traceback (most recent call last):
+    ...
+    ctmri_detect.exceptions.InvalidPairsError: X has shape (8, 128, 128); expected \
+(n_samples, 2, height, width). Stack the planes: np.stack([ct, mri], axis=1).
+    """
+    if not isinstance(X, PairReader):
+        X = X if isinstance(X, np.ma.MaskedArray) else plain_array(X)  # masked: block by block
+        if not all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__")):
+            X = _from_sequence(X, n_planes)
+    _check_form(X.array if isinstance(X, PairReader) else X, n_planes)
+    X = X if isinstance(X, PairReader) else PairReader(X)
+    if len(X) < min_samples:
+        raise InvalidPairsError(
+            f"X has {len(X)} sample(s) (n_samples = {len(X)}), while a minimum of "
+            f"{min_samples} is required. Give more pairs."
+        )
+    X.missing = _check_values(X)
+    return X
+
+
+def _shape(n_planes: int | None) -> str:
+    return f"(n_samples, {'n_planes' if n_planes is None else n_planes}, height, width)"
+
+
+def _from_sequence(X: Any, n_planes: int | None) -> npt.NDArray[Any]:
+    shape = _shape(n_planes)
+    if X is None or np.isscalar(X) or not hasattr(X, "__len__"):
+        raise InvalidPairsError(f"X is {type(X).__name__}; expected an array {shape}. {_STACK}.")
+    shapes = {np.shape(x) for x in X}
+    if len(shapes) > 1:
+        raise InvalidPairsError(
+            f"X holds pairs of different shapes {sorted(shapes)}; expected one array {shape}. "
+            "Resize them to one size first, for example with load_pairs(..., size=256)."
+        )
+    return np.asarray(X)
+
+
+def _check_form(X: Any, n_planes: int | None) -> None:
+    shape, most = tuple(X.shape), n_planes or MOST_PLANES
+    right = range(n_planes or 1, most + 1)
+    if len(shape) != 4 or shape[1] not in right or 0 in shape[2:]:
+        raise InvalidPairsError(
+            f"X has shape {shape}; expected {_shape(n_planes)}. {_cure(shape, n_planes, right)}."
+        )
+    if np.dtype(X.dtype).kind not in "fiub":
+        raise InvalidPairsError(
+            f"X has dtype {X.dtype}; expected real numbers. Convert it: X.astype('float32')."
+        )
+
+
+def _cure(shape: tuple[int, ...], n_planes: int | None, right: range) -> str:
+    if len(shape) != 4 or 0 in shape[2:]:
+        return _STACK
+    if shape[1] not in right and shape[-1] in right:
+        return "The planes seem to be last: np.moveaxis(X, -1, 1)"
+    if n_planes == 2 and shape[1] in (1, 3):
+        hint = f"Axis 1 holds CT and MRI, here it has {shape[1]} plane(s). {_STACK}; "
+        one = "give a missing modality as a plane of NaN"
+        return hint + (one if shape[1] == 1 else "a colour image has to be made grey first")
+    if n_planes is None:
+        return f"Axis 1 holds {shape[1]} planes; give 1 to {MOST_PLANES}"
+    return _STACK
+
+
+def _check_values(X: PairReader) -> npt.NDArray[np.bool_]:
+    """Refuse infinity and samples without a value; which planes of each sample are missing."""
+    missing = np.zeros((len(X), X.shape[1]), dtype=bool)
+    for start, block in zip(range(0, len(X), BLOCK), X.blocks(BLOCK), strict=True):
+        infinite = np.isinf(block).any(axis=(1, 2, 3))
+        if infinite.any():
+            raise InvalidPairsError(
+                f"X holds infinity (or values too large for float32) in samples "
+                f"{listed(start + np.flatnonzero(infinite))}; expected finite numbers, and NaN "
+                "where nothing was observed. Replace it: X[~np.isfinite(X)] = np.nan."
+            )
+        missing[start : start + len(block)] = missing_planes(block)
+    empty = np.flatnonzero(missing.all(axis=1))
+    if len(empty):
+        raise InvalidPairsError(
+            f"Nothing is observed (all NaN in all planes) in samples {listed(empty)}; expected "
+            "at least one plane with values. Leave these samples out."
+        )
+    return missing
+
+
+def missing_planes(block: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Which planes hold no value at all: bool ``(n, n_planes)``."""
+    return np.asarray(np.isnan(block).all(axis=(2, 3)))

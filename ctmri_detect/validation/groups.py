@@ -1,0 +1,76 @@
+"""Which samples are of one patient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ctmri_detect._arrays import plain_array
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.pairs import Pairs
+from ctmri_detect.validation.words import listed
+
+_NO_NAME = ("", "nan", "NaT", "<NA>")
+
+
+def check_groups(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
+    """Patient identifiers as codes 0 .. n_patients - 1.
+
+    Raises
+    ------
+    InvalidPairsError
+        Where the length is wrong or an identifier is missing.
+
+    Examples
+    --------
+    >>> check_groups(["b", "a", "b"], 3)
+    array([1, 0, 1])
+    """
+    groups = plain_array(groups)
+    mixed = isinstance(groups, list | tuple)  # numpy would make text of a NaN among names
+    groups = np.asarray(groups, dtype=object if mixed else None)
+    if groups.shape != (n_samples,):
+        raise InvalidPairsError(
+            f"groups has shape {groups.shape}; expected ({n_samples},), one patient a sample."
+        )
+    missing = pd.isna(groups)  # None, NaN, NaT, pd.NA, and what is left of them as text
+    if groups.dtype.kind in "OU":
+        missing = missing | np.isin(groups.astype(str), _NO_NAME)
+    if missing.any():
+        raise InvalidPairsError(
+            f"groups has no patient for samples {listed(np.flatnonzero(missing))}; expected one "
+            "identifier a sample. Name the patient of each, or leave these samples out."
+        )
+    return np.unique(groups.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def groups_of(X: Any, groups: Any = None) -> Any:
+    """Patients of samples: those that `Pairs` know, or those that were named.
+
+    Raises
+    ------
+    InvalidPairsError
+        Where both are there, and don't divide the samples alike; names may differ.
+
+    Examples
+    --------
+    >>> groups_of(Pairs(np.zeros((2, 2, 8, 8)), groups=["a", "b"])).tolist()
+    ['a', 'b']
+    """
+    known = X.groups if isinstance(X, Pairs) else None
+    if known is None or groups is None:
+        return known if groups is None else groups
+    ours, theirs = check_groups(known, len(X)), check_groups(groups, len(X))
+    for a, b in ((ours, theirs), (theirs, ours)):
+        first = np.unique(a, return_index=True)[1][np.unique(a, return_inverse=True)[1]]
+        if len(rows := np.flatnonzero(b != b[first])):
+            row, other = int(rows[0]), int(first[rows[0]])
+            raise InvalidPairsError(
+                f"X and groups name patients that don't fit: rows {other} and {row} are "
+                f"{known[other]!r} and {known[row]!r} in X, {np.asarray(groups)[other]!r} and "
+                f"{np.asarray(groups)[row]!r} in groups. Leave groups away, or mend one of them."
+            )
+    return known

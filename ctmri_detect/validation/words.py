@@ -1,0 +1,18 @@
+"""How messages name samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def listed(indices: Any, most: int = 10) -> str:
+    """The samples, or the first of them and how many more.
+
+    Examples
+    --------
+    >>> listed(range(3)), listed(range(9), most=2)
+    ('0, 1, 2', '0, 1 and 7 more')
+    """
+    names = [str(int(i)) for i in indices[:most]]
+    more = len(indices) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
