@@ -10,6 +10,9 @@ import ctmri_detect
 PACKAGE = Path(ctmri_detect.__file__).parent
 MOST_LINES = 250  # of a module
 LONGER = 8  # modules that are longer: to be lowered as they shrink, never raised
+STILL_CROSSING = {  # to be emptied, never added to
+    "ctmri_detect.cli._early imports ctmri_detect.datasets.folder._labels_path"
+}
 LARGEST_ROOM = 0.15  # share of the package's lines
 
 
@@ -23,16 +26,18 @@ LINES = {name: len(path.read_text().splitlines()) for name, path in FILES.items(
 
 
 def imported(name: str) -> set[str]:
-    """Modules that a module imports: at its head, in functions, and for type checkers only."""
+    """What a module imports: at its head, in functions, and for type checkers only.
+
+    Full names: of modules, and of what is taken out of them.
+    """
     found = set()
     for node in ast.walk(ast.parse(FILES[name].read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             source = _absolute(name, node)
-            members = {f"{source}.{alias.name}" for alias in node.names}
-            found |= {member if member in FILES else source for member in members}
-    return found & FILES.keys() - {name}
+            found |= {f"{source}.{alias.name}" for alias in node.names}
+    return {full for full in found if full.startswith("ctmri_detect.")}
 
 
 def _absolute(name: str, node: ast.ImportFrom) -> str:
@@ -48,7 +53,38 @@ def room(name: str) -> str:
     return ".".join(name.split(".")[:2])
 
 
-IMPORTS = {name: imported(name) for name in FILES}
+def lazy_names(package: str) -> dict[str, str]:
+    """Full names that a package imports on first use, and the modules that define them."""
+    stub = FILES[package].with_suffix(".pyi")
+    if stub.exists():
+        nodes = [n for n in ast.walk(ast.parse(stub.read_text())) if isinstance(n, ast.ImportFrom)]
+        return {f"{package}.{a.name}": _absolute(package, n) for n in nodes for a in n.names}
+    tables = [n for n in ast.walk(ast.parse(FILES[package].read_text())) if isinstance(n, ast.Dict)]
+    entries = [pair for table in tables for pair in zip(table.keys, table.values, strict=True)]
+    return {
+        f"{package}.{key.value}": module.value
+        for key, module in entries
+        if isinstance(key, ast.Constant) and isinstance(module, ast.Constant)
+    }
+
+
+DEFINED_IN = {
+    full: module
+    for name, path in FILES.items()
+    if path.name == "__init__.py"
+    for full, module in lazy_names(name).items()
+}
+NAMES = {name: imported(name) for name in FILES}
+
+
+def module_of(full: str) -> str:
+    """The module that a full name is, or is defined in."""
+    while full not in FILES:
+        full = DEFINED_IN.get(full) or full.rpartition(".")[0]
+    return full
+
+
+IMPORTS = {name: {module_of(full) for full in NAMES[name]} - {name} for name in FILES}
 
 
 def circles(graph: dict[str, set[str]]) -> list[set[str]]:
@@ -71,14 +107,20 @@ def test_no_module_leads_back_to_itself():
     assert circles(IMPORTS) == []
 
 
-def test_no_private_module_of_another_room_is_imported():
-    crossing = [
-        (name, other)
-        for name, others in IMPORTS.items()
-        for other in others
-        if room(name) != room(other) and any(p.startswith("_") for p in other.split(".")[2:])
-    ]
-    assert sorted(crossing) == []
+def private(full: str) -> bool:
+    """Whether a name or a module on the way to it is private, below the first level."""
+    parts = full.split(".")[2:]
+    return any(part.startswith("_") and not part.startswith("__") for part in parts)
+
+
+def test_nothing_private_of_another_room_is_imported():
+    crossing = {
+        f"{name} imports {full}"
+        for name, names in NAMES.items()
+        for full in names
+        if room(name) != room(full) and private(full)
+    }
+    assert crossing - STILL_CROSSING == set()
 
 
 def test_no_room_is_too_large():

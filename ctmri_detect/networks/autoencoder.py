@@ -19,16 +19,16 @@ from torch.nn import functional as F
 
 from ctmri_detect.networks.pair_network import PairNetwork, moments
 
-LEAST_GRID = 2  # batch normalisation needs more than one pixel even of a single sample
+LEAST_GRID = 2  # batch normalisation needs more than one pixel, also for a single sample
 CHANNELS = (32, 64, 128, 256)
 DRAWS = 8  # of the latent distribution when scoring
 
 
 class PairAutoencoder(PairNetwork):
-    """Squeeze a pair through a few numbers, and predict mean and log-variance of each pixel.
+    """Encode a pair in a few numbers; predict mean and log-variance of each pixel from them.
 
-    Convolutions of stride 2 lead to a dense bottleneck, transposed ones back. Two of the four
-    input channels say what was observed.
+    Convolutions of stride 2 lead to a dense bottleneck, transposed convolutions back. Two of the
+    four input channels say what was observed.
 
     Parameters
     ----------
@@ -98,10 +98,10 @@ class PairAutoencoder(PairNetwork):
 class VariationalAutoencoder(PairAutoencoder):
     """A `PairAutoencoder` whose bottleneck is a distribution [1]_.
 
-    Training minimises the negative evidence lower bound per pixel, with weight `beta` of the
-    divergence from the standard normal. When scoring, mean and variance of a pixel are those of
-    the mixture over 8 draws of the latent: the reconstruction probability [2]_. The draws are
-    fixed with the network, so that a score is repeatable.
+    Training minimises the negative evidence lower bound per pixel; the divergence from the
+    standard normal has the weight `beta`. In scoring, mean and variance of a pixel are those of
+    the mixture over 8 draws of the latent: the reconstruction probability [2]_. The draws belong
+    to the network, so that scores are the same every time.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class VariationalAutoencoder(PairAutoencoder):
         return self._encoded(z, seen).chunk(2, dim=1)[0]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
-        """Mean and log-variance of the standardised; in training the divergence, too."""
+        """Mean and log-variance of the standardised pixels; in training also the divergence."""
         z, seen = self.inputs(x)
         mean, log_variance = self._encoded(z, seen).chunk(2, dim=1)
         log_variance = log_variance.clamp(-10, 10)

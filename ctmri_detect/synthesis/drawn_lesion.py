@@ -11,7 +11,7 @@ from ctmri_detect.synthesis.tissues import Tissue
 
 @dataclass(frozen=True)
 class Lesion:
-    """A drawn lesion; all it takes to put it into a slice.
+    """A drawn lesion: all that is needed to put it into a slice.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ References
 ----------
 .. [1] Tatu, Moulin, Bogousslavsky, Duvernoy (1998), "Arterial territories of the human brain:
    cerebral hemispheres", Neurology 50(6):1699-1708. Here as three sectors of each hemisphere on an
-   axial slice; the supply of the deep nuclei is not told apart.
+   axial slice; the arteries of the deep nuclei are not separate.
 """
 
 from __future__ import annotations

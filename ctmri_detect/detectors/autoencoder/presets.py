@@ -1,4 +1,4 @@
-"""Settings of a detector that have a name."""
+"""Named settings of `ConvAutoencoderDetector`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def autoencoder_preset(name: str) -> dict[str, Any]:
     Parameters
     ----------
     name : {"first-design"}
-        "first-design": what this project began with, a plain autoencoder with a bottleneck of 128
-        numbers, squared error, batches of 16, Adam at a constant learning rate of 1e-4, its
-        absolute residual as the map. It was meant for slices of 256 x 256 pixels
-        (``make_preprocessor(size=256)``), CT, MRI or both. A baseline: see docs/results.md.
+        "first-design": the first design of this project, a plain autoencoder with a bottleneck of
+        128 numbers, squared error, batches of 16, Adam at a constant learning rate of 1e-4. The
+        map is the absolute residual. It was made for slices of 256 x 256 pixels
+        (``make_preprocessor(size=256)``), CT, MRI or both. It is a baseline: see docs/results.md.
 
     Returns
     -------
