@@ -148,19 +148,12 @@ def _from_sequence(X: Any) -> npt.NDArray[Any]:
 
 def _check_form(X: Any) -> Any:
     shape = tuple(X.shape)
-    if len(shape) == 4 and shape[1] in (1, 3):
-        hint = f"Axis 1 holds CT and MRI, here it has {shape[1]} plane(s). {_STACK}; " + (
-            "give a missing modality as a plane of NaN."
-            if shape[1] == 1
-            else "a colour image has to be made grey first."
-        )
-        raise InvalidPairsError(f"X has shape {shape}; expected {_SHAPE}. {hint}")
     if len(shape) == 4 and shape[1] != 2 and shape[-1] == 2:
         raise InvalidPairsError(
             f"X has shape {shape}; expected {_SHAPE}. The planes seem to be last: "
             "np.moveaxis(X, -1, 1)."
         )
-    if len(shape) != 4 or shape[1] != 2 or 0 in shape[2:]:
+    if len(shape) != 4 or not 1 <= shape[1] <= 8 or 0 in shape[2:]:
         raise InvalidPairsError(f"X has shape {shape}; expected {_SHAPE}. {_STACK}.")
     kind = np.dtype(X.dtype).kind
     if kind not in "fiub":

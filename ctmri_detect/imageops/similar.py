@@ -15,11 +15,11 @@ def slice_descriptors(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
     Parameters
     ----------
-    X : float32 array (n, 2, height, width)
+    X : float32 array (n, planes, height, width)
 
     Returns
     -------
-    float64 array (n, 2, 2, 24, 24)
+    float64 array (n, planes, 2, 24, 24)
         For each plane the masked image and the mask, all 0 where the plane is missing.
 
     Examples
@@ -27,10 +27,10 @@ def slice_descriptors(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     >>> slice_descriptors(np.ones((1, 2, 48, 48), np.float32))[0, 0, :, 0, 0]
     array([1. , 0.5])
     """
-    n = len(X)
-    out = np.zeros((n, 2, 2, GRID, GRID))
+    n, n_planes = X.shape[:2]
+    out = np.zeros((n, n_planes, 2, GRID, GRID))
     for i in range(n):
-        for plane in range(2):
+        for plane in range(n_planes):
             seen = ~np.isnan(X[i, plane])
             value = np.where(seen, X[i, plane], np.float32(0))
             out[i, plane, 0] = _reduce(value)
@@ -52,8 +52,8 @@ def squared_distances(
 
     Parameters
     ----------
-    descriptors, bank : float64 arrays (n, 2, 2, 24, 24), (m, 2, 2, 24, 24)
-    scale : float64 array (2,)
+    descriptors, bank : float64 arrays (n, planes, 2, 24, 24), (m, planes, 2, 24, 24)
+    scale : float64 array (planes,)
         Spread of each plane's intensities, which makes the planes comparable.
 
     Returns
@@ -61,7 +61,7 @@ def squared_distances(
     float64 array (n, m)
     """
     total = np.zeros((len(descriptors), len(bank)))
-    for plane in range(2):
+    for plane in range(len(scale)):
         unit = np.repeat([scale[plane] ** 2, 1.0], GRID * GRID)
         a, b = (part[:, plane].reshape(len(part), -1) for part in (descriptors, bank))
         power = [(part**2 @ (1 / unit)) for part in (a, b)]

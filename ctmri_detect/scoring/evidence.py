@@ -15,7 +15,7 @@ def fused_evidence(z: Array, fusion: Literal["mean", "max"]) -> Array:
 
     Parameters
     ----------
-    z : float32 array (n, kinds, 2, height, width)
+    z : float32 array (n, kinds, planes, height, width)
         Z-maps of the residual, and of its mirror contrast where there are two kinds. The contrast
         only confirms: where it has the residual's sign.
     fusion : {"mean", "max"}
@@ -29,10 +29,11 @@ def fused_evidence(z: Array, fusion: Literal["mean", "max"]) -> Array:
     evidence = z[:, 0] ** 2
     if z.shape[1] == 2:
         evidence = (evidence + np.maximum(z[:, 0] * z[:, 1], 0)) / 2
-    ct, mri = evidence[:, 0], evidence[:, 1]
     if fusion == "max":
-        return np.fmax(ct, mri)
-    return np.where(np.isnan(ct), mri, np.where(np.isnan(mri), ct, (ct + mri) / 2))
+        return np.fmax.reduce(evidence, axis=1)
+    count = (~np.isnan(evidence)).sum(axis=1, dtype=np.float32)
+    total = np.nansum(evidence, axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
 
 
 def pool_top(evidence: Array, fraction: float) -> npt.NDArray[np.float64]:

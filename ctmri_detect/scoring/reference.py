@@ -73,7 +73,7 @@ class ReferenceBank:
         self.groups_ = np.asarray(groups)
         self.descriptors_ = descriptors
         image, mask = self.descriptors_[:, :, 0], self.descriptors_[:, :, 1]
-        spread = [image[:, p][mask[:, p] > 0] for p in range(2)]
+        spread = [image[:, p][mask[:, p] > 0] for p in range(image.shape[1])]
         self.descriptor_scale_ = np.array([_positive(s.std() if s.size else 0.0) for s in spread])
         self.near_ = self._nearness()
         seen = ~np.isnan(evidence[:, 0])

@@ -49,7 +49,8 @@ def region_table(
     """
     rows = []
     for sample, planes in enumerate(z_maps):
-        for modality, plane in zip(MODALITIES, planes, strict=True):
+        names = [*MODALITIES, *(f"plane {k}" for k in range(len(MODALITIES), len(planes)))]
+        for modality, plane in zip(names, planes, strict=False):
             for sign, name in ((1, "brighter"), (-1, "darker")):
                 signed = sign * np.nan_to_num(plane)
                 for region in regionprops(label(signed >= threshold), intensity_image=signed):
