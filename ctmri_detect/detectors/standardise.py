@@ -17,7 +17,7 @@ def standardise(network: Any, X: PairReader) -> None:
     scaler = StandardScaler()  # ignores NaN, and takes a constant plane as it is
     with np.errstate(invalid="ignore"):  # 0 / 0 in a plane that no sample has
         for block in X.blocks():
-            scaler.partial_fit(np.moveaxis(block, 1, -1).reshape(-1, 2).astype(np.float64))
+            scaler.partial_fit(np.moveaxis(block, 1, -1).reshape(-1, X.shape[1]).astype(np.float64))
     for buffer, values in ((network.center, scaler.mean_), (network.scale, scaler.scale_)):
         values = np.where(np.isfinite(values), values, 1.0)
-        buffer.copy_(torch.from_numpy(values).view(1, 2, 1, 1))
+        buffer.copy_(torch.from_numpy(values).view(1, -1, 1, 1))
