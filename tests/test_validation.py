@@ -53,16 +53,14 @@ class OnDisk:
         (X[:, 0], r"np\.stack"),
         (X[0], r"np\.stack"),
         (X[None], r"np\.stack"),
-        (X[:, :1], "plane of NaN"),
-        (X[:, [0, 1, 1]], "made grey"),
         (np.moveaxis(X, 1, -1), r"np\.moveaxis\(X, -1, 1\)"),
         (X[:, :, :0], r"np\.stack"),
         (X[..., :0], r"np\.stack"),
-        (np.zeros((3, 4, 8, 8)), r"np\.stack"),
+        (np.zeros((3, 9, 8, 8)), r"np\.stack"),
         (np.float64(3), r"np\.stack"),
     ],
-    ids=["3d", "one pair", "5d", "one plane", "three planes", "planes last", "no rows",
-         "no columns", "four planes", "scalar"],
+    ids=["3d", "one pair", "5d", "planes last", "no rows", "no columns", "nine planes",
+         "scalar"],
 )  # fmt: skip
 def test_a_wrong_shape_names_what_came_what_was_expected_and_the_cure(array, hint):
     with pytest.raises(InvalidPairsError, match=hint) as caught:

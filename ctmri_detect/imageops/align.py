@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from ctmri_detect.imageops.comparison import LEAST, Array, Comparison, Mask, Real, compared
 from ctmri_detect.imageops.recalibrate import HUBER
-from ctmri_detect.imageops.scene import LEAST, Array, Mask, Real, Scene, compared
 
 _ROUNDS, _STILL = 8, 0.02  # Gauss-Newton steps; they end below so many px and degrees
 
@@ -53,7 +53,7 @@ def align_to_prediction(
     mean, variance, seen : arrays of shape (height, width)
         Its prediction, on the grid that it is to be moved to, and where that holds (bool). Pixels
         without a finite mean and a finite positive variance take no part. May be block means
-        already, each of shape ``(height // side, width // side)`` with `_scene.block_side`.
+        already, each of shape ``(height // side, width // side)`` with `comparison.block_side`.
     tolerance : float
         Largest shift along each axis, pixels (half a pixel more may come out); 0 searches
         nothing. More finds more, and more that is not there.
@@ -90,21 +90,21 @@ def align_to_prediction(
     (-1, 2, 0)
     """
     pose, gain = np.zeros(3), 0.0
-    scene = compared(image, mean, variance, seen) if tolerance > 0 else None
-    if scene is not None:
-        pose = _refine(scene, _best_shift(scene, tolerance), tolerance + 0.5)
-        gain = _gain(scene, pose)
+    both = compared(image, mean, variance, seen) if tolerance > 0 else None
+    if both is not None:
+        pose = _refine(both, _best_shift(both, tolerance), tolerance + 0.5)
+        gain = _gain(both, pose)
     if gain < min_gain:
         pose, gain = np.zeros(3), 0.0
     dy, dx, angle = pose.tolist()
     return Motion(dy, dx, angle, gain, _matrix(pose, image.shape, 1))
 
 
-def _best_shift(scene: Scene, tolerance: float) -> Vector:
+def _best_shift(both: Comparison, tolerance: float) -> Vector:
     """Shift by whole blocks of the highest weighted correlation; 0 where none is positive."""
-    reach = math.ceil(tolerance / scene.step)
-    mean, weight, _ = np.moveaxis(scene.prediction, 2, 0)
-    value, mask = np.moveaxis(scene.image, 2, 0)
+    reach = math.ceil(tolerance / both.step)
+    mean, weight, _ = np.moveaxis(both.prediction, 2, 0)
+    value, mask = np.moveaxis(both.image, 2, 0)
     size = [fft.next_fast_len(n + reach, real=True) for n in mean.shape]
     fixed = fft.rfft2(np.stack([weight, weight * mean, weight * mean**2]), size)
     moving = fft.rfft2(np.stack([mask, value * mask, value**2 * mask]), size).conj()
@@ -116,23 +116,23 @@ def _best_shift(scene: Scene, tolerance: float) -> Vector:
     power = np.where(enough, (vv - v * v) * (mm - m * m), 0)
     score = np.where(power > 1e-6, (mv - m * v) / np.sqrt(np.maximum(power, 1e-6)), 0)
     row, column = np.unravel_index(score.argmax(), score.shape)
-    return np.array([shifts[row], shifts[column], 0.0]) * (scene.step * (score.max() > 0))
+    return np.array([shifts[row], shifts[column], 0.0]) * (both.step * (score.max() > 0))
 
 
-def _refine(scene: Scene, pose: Vector, reach: float) -> Vector:
+def _refine(both: Comparison, pose: Vector, reach: float) -> Vector:
     """Gauss-Newton steps; the identity where image and prediction disagree."""
     limit = np.array([reach, reach, 5.0])  # degrees
-    base, fit = scene.prediction[..., 1].ravel()[scene.index], None
+    base, fit = both.prediction[..., 1].ravel()[both.index], None
     for _ in range(_ROUNDS):
-        planes, whole = _warped(scene, scene.image, _matrix(pose, scene.shape, scene.step))
+        planes, whole = _warped(both, both.image, _matrix(pose, both.shape, both.step))
         if np.count_nonzero(whole) < LEAST:
             return np.zeros(3)
         value, weight = planes[:, 0], base * whole
-        fit = _solve(scene.design[:2], weight, value) if fit is None else fit
-        fit = _huber(scene.design, weight, value, fit)
+        fit = _solve(both.design[:2], weight, value) if fit is None else fit
+        fit = _huber(both.design, weight, value, fit)
         if not fit[1] > 0.05:  # in robust units: about as low a correlation
             return np.zeros(3)
-        step = fit[2:] / fit[1] * (scene.step, scene.step, 1)
+        step = fit[2:] / fit[1] * (both.step, both.step, 1)
         pose = np.clip(pose + step, -limit, limit)
         if np.abs(step).max() < _STILL:
             break
@@ -161,12 +161,12 @@ def _scale(size: Array) -> np.float32:
     )
 
 
-def _gain(scene: Scene, pose: Vector) -> float:
+def _gain(both: Comparison, pose: Vector) -> float:
     """Relative drop of the cost, image and prediction each warped by half of the motion."""
-    half, full = (_matrix(part, scene.shape, scene.step) for part in (pose / 2, pose))
+    half, full = (_matrix(part, both.shape, both.step) for part in (pose / 2, pose))
     back = half @ np.vstack([cv2.invertAffineTransform(full), (0, 0, 1)])
-    warps = ((scene.image, half), (scene.prediction, back), (scene.prediction, half))
-    planes, masks = zip(*(_warped(scene, *warp) for warp in warps), strict=True)
+    warps = ((both.image, half), (both.prediction, back), (both.prediction, half))
+    planes, masks = zip(*(_warped(both, *warp) for warp in warps), strict=True)
     whole = np.logical_and.reduce(masks)
     if np.count_nonzero(whole) < LEAST:
         return 0.0
@@ -183,10 +183,10 @@ def _gain(scene: Scene, pose: Vector) -> float:
     return 1 - cost / before if before > 0 else 0.0
 
 
-def _warped(scene: Scene, planes: Array, matrix: Vector) -> tuple[Array, Mask]:
-    """Planes, the last one their mask, moved and read at the scene's pixels; where whole."""
+def _warped(both: Comparison, planes: Array, matrix: Vector) -> tuple[Array, Mask]:
+    """Planes, the last one their mask, moved, at the pixels compared; and where whole."""
     moved = cv2.warpAffine(planes, matrix, planes.shape[1::-1], flags=cv2.INTER_LINEAR)
-    read = np.asarray(moved).reshape(-1, planes.shape[2])[scene.index]
+    read = np.asarray(moved).reshape(-1, planes.shape[2])[both.index]
     return np.asarray(read, np.float32), read[:, -1] > 0.999
 
 

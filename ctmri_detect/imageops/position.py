@@ -18,6 +18,7 @@ def position_statistics(
     Parameters
     ----------
     X : PairReader of shape (n, n_planes, height, width)
+        Read once.
 
     Returns
     -------
@@ -26,19 +27,26 @@ def position_statistics(
         pseudo-slices of the plane's pooled variance, is smoothed by 1.5 px, and is at least 0.3
         of the pooled one; it is never 0.
 
+    References
+    ----------
+    Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance, The American
+    Statistician 37:242, for mean and spread in one pass.
+
     Examples
     --------
     >>> mean, sd = position_statistics(PairReader(np.full((3, 2, 8, 8), 5.0)))
     >>> float(mean[0, 0, 0]), float(sd[0, 0, 0])
     (5.0, 0.632...)
     """
-    total, power, count = (np.zeros(X.shape[1:]) for _ in range(3))
-    for block in X.blocks():
-        total += np.nansum(block, axis=0, dtype=np.float64)
-        count += (~np.isnan(block)).sum(axis=0)
-    mean = total / np.maximum(count, 1)
-    for block in X.blocks():
-        power += np.nansum((block - mean) ** 2, axis=0)
+    mean, power, count = (np.zeros(X.shape[1:]) for _ in range(3))
+    for block in X.blocks():  # one pass, exact to rounding
+        new = (~np.isnan(block)).sum(axis=0)
+        own = np.nansum(block, axis=0, dtype=np.float64) / np.maximum(new, 1)
+        power += np.nansum((block - own) ** 2, axis=0)
+        share = new / np.maximum(count + new, 1)
+        power += (own - mean) ** 2 * count * share
+        mean += (own - mean) * share
+        count += new
     pooled = np.sqrt(power.sum(axis=(1, 2)) / np.maximum(count.sum(axis=(1, 2)), 1))
     pooled = np.where(pooled > 1e-6, pooled, 1.0)[:, None, None]
     shrink_towards_pooled(count, power, pooled)  # power is the variance now

@@ -34,6 +34,7 @@ class DenoisingUNet(PairNetwork):
         Standard deviation of the noise, in standard deviations of a plane's intensities.
     channels : sequence of int, default=(16, 32, 64, 96)
         Channels at full resolution and after each halving.
+    n_planes : int, default=2
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class DenoisingUNet(PairNetwork):
         predict_variance: bool = True,
         noise: float = 1.5,
         channels: Sequence[int] = CHANNELS,
+        n_planes: int = 2,
     ) -> None:
-        super().__init__(predict_variance)
+        super().__init__(predict_variance, n_planes)
         self.config |= {"noise": float(noise), "channels": [int(c) for c in channels]}
+        self.config["n_planes"] = int(n_planes)
         self.noise = float(noise)
-        self.net = UNet(4, channels, 4 if predict_variance else 2)
+        self.net = UNet(2 * n_planes, channels, n_planes * (2 if predict_variance else 1))
 
     def reconstruct(self, z: Tensor, seen: Tensor) -> Tensor:
         """All outputs for standardised planes, 0 where they were not observed."""

@@ -1,4 +1,4 @@
-"""U-Nets that predict each plane of a pair from the other, or from its own mirror image.
+"""U-Nets that predict each plane from the others, or from its own mirror image.
 
 References
 ----------
@@ -15,16 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ctmri_detect.networks.likelihood import bounded, trimmed_likelihood
+from ctmri_detect.networks.pair_network import PlaneNetwork
 
 CHANNELS = (16, 32, 64, 96)  # at 1, 1/2, 1/4 and 1/8 of the resolution
 
 
-class PairUNet(nn.Module):
-    """Mean and log-variance of both planes of a pair, each by a U-Net of its own [1]_.
+class PairUNet(PlaneNetwork):
+    """Mean and log-variance of every plane of a sample, each by a U-Net of its own [1]_.
 
-    A plane is predicted from what `views` names: the other plane, its own mirror image, or both
-    (then the other plane's mirror image too). Its own pixels are never shown to it.
+    A plane is predicted from what `views` names: the other planes, its own mirror image, or both
+    (then the other planes' mirror images, too). A pixel never takes part in its own prediction.
+    With more than two planes, one is withheld from a tenth of the training samples.
 
     Parameters
     ----------
@@ -33,60 +34,60 @@ class PairUNet(nn.Module):
         Share of the worst predicted pixels that the likelihood leaves out.
     channels : sequence of int, default=(16, 32, 64, 96)
         Channels of each scale.
+    n_planes : int, default=2
     """
 
-    center: Tensor
-    scale: Tensor
-
     def __init__(
-        self, views: Sequence[str], trim: float = 0.0, channels: Sequence[int] = CHANNELS
+        self,
+        views: Sequence[str],
+        trim: float = 0.0,
+        channels: Sequence[int] = CHANNELS,
+        n_planes: int = 2,
     ) -> None:
-        super().__init__()
-        self.config = {
+        super().__init__(n_planes, trim)
+        self.config |= {
             "views": list(views),
             "trim": float(trim),
             "channels": [int(c) for c in channels],
+            "n_planes": int(n_planes),
         }
-        self.views, self.trim = tuple(views), float(trim)
-        self.register_buffer("center", torch.zeros(1, 2, 1, 1, dtype=torch.float32))
-        self.register_buffer("scale", torch.ones(1, 2, 1, 1, dtype=torch.float32))
-        n_inputs = 2 * len(views) + (len(views) == 2) + 2  # planes, their masks, the place
-        self.nets = nn.ModuleList(UNet(n_inputs, channels, 2) for _ in range(2))
+        self.views = tuple(views)
+        self._others = [[p for p in range(n_planes) if p != t] for t in range(n_planes)]
+        # other planes and their masks, the mirror image and its mask, mirrored others, the place
+        n_others, mirrored = n_planes - 1, "mirror" in views
+        n_inputs = 2 * mirrored + 2 + ("other" in views) * n_others * (2 + mirrored)
+        self.nets = nn.ModuleList(UNet(n_inputs, channels, 2) for _ in range(n_planes))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Pairs ``(n, 2, h, w)``, NaN allowed, to mean and log-variance of the standardised."""
-        z = (x - self.center) / self.scale
-        seen = (~torch.isnan(z)).to(z.dtype)
-        z = torch.nan_to_num(z)
+    def withholds_planes(self) -> bool:
+        """Not of two: without the other one there is nothing to predict from."""
+        return self.n_planes > 2
+
+    def reconstruct(self, z: Tensor, seen: Tensor) -> Tensor:
+        """Means, then log-variances of all planes: ``(n, 2 n_planes, h, w)``."""
         outputs = [
             net(torch.cat([*self._inputs(z, seen, target), _place(z)], dim=1))
             for target, net in enumerate(self.nets)
         ]
-        mean = torch.stack([out[:, 0] for out in outputs], dim=1)
-        return mean, bounded(torch.stack([out[:, 1] for out in outputs], dim=1))
+        return torch.cat([out[:, k : k + 1] for k in range(2) for out in outputs], dim=1)
 
     def _inputs(self, z: Tensor, seen: Tensor, target: int) -> list[Tensor]:
         """What the network of one target is shown."""
-        own, other = slice(target, target + 1), slice(1 - target, 2 - target)
+        own, others = slice(target, target + 1), self._others[target]
         mirrored, mirrored_seen = z.flip(-1), seen.flip(-1)
         shown = []
         if "other" in self.views:
-            shown += [z[:, other], seen[:, other]]
+            shown += [z[:, others], seen[:, others]]
         if "mirror" in self.views:
             shown += [mirrored[:, own], mirrored_seen[:, own]]
         if len(self.views) == 2:
-            shown.append(mirrored[:, other])
+            shown.append(mirrored[:, others])
         return shown
 
-    def loss(self, out: tuple[Tensor, Tensor], target: Tensor, progress: float) -> Tensor:
-        """Squared error first, then the trimmed Gaussian likelihood, over observed pixels."""
-        mean, log_variance = out
-        z = (target - self.center) / self.scale
-        used = ~torch.isnan(z)
-        if "other" in self.views:
-            used = used.all(dim=1, keepdim=True).expand_as(z)
-        error = (z[used] - mean[used]) ** 2
-        return trimmed_likelihood(error, log_variance[used], progress, self.trim)
+    def used(self, seen: Tensor) -> Tensor:
+        """Where a plane and, for predictions from the others, one of them was observed."""
+        if "other" not in self.views:
+            return seen
+        return seen & torch.stack([seen[:, others].any(dim=1) for others in self._others], dim=1)
 
 
 def _place(z: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from sklearn.utils import get_tags
 
 from ctmri_detect import AtlasDetector, CrossModalDetector
 from ctmri_detect.datasets import make_phantom_pairs
-from ctmri_detect.detectors.cross_modal.detector import EVIDENCE
+from ctmri_detect.detectors.cross_modal.residual import EVIDENCE
 from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError, UnpairedDataWarning
 from ctmri_detect.imageops.position import position_statistics
 from ctmri_detect.networks.training.settings import Training
@@ -140,7 +140,7 @@ def test_agreeing_oddness_needs_the_evidence_within(both, within):
 def test_within_is_the_z_score_at_that_place(within):
     mean, sd = position_statistics(PairReader(HEADS))
     assert_allclose(within.residual_map(HEADS_TEST), (HEADS_TEST - mean) / sd, rtol=1e-4, atol=1e-4)
-    assert within.predictors_ == {}
+    assert within.predictor_ is None
 
 
 def test_the_evidence_together_is_the_weighted_sum_in_unit_variance(both, within):
@@ -295,7 +295,7 @@ def test_symmetry_alone_sees_what_one_side_has_and_the_other_has_not():
     detector = small(evidence=("symmetry",)).fit(train, groups=PATIENT)
     y = np.repeat([1, -1], len(test))
     assert roc_auc_score(y, detector.score_samples(np.concatenate([test, odd]))) > 0.95
-    assert list(detector.predictors_) == ["symmetry"]
+    assert detector.view_sets_ == {"symmetry": ("mirror",)}
     half = test.copy()
     half[0, 0] = np.nan  # each plane is judged by its own mirror image
     alone, both_planes = detector.residual_map(half), detector.residual_map(test)
@@ -307,12 +307,11 @@ def test_a_prediction_never_sees_the_pixel_itself():
     detector = small(evidence=("mismatch", "symmetry")).fit(HEADS, groups=PATIENT)
     changed = HEADS_TEST.copy()
     changed[:, 1, 16, 3] += 1.0
-    for predictor in detector.predictors_.values():
-        before, after = (
-            predictor.predict(pairs, predictor.describe(pairs))[0][:, 1, 16, 3]
-            for pairs in (HEADS_TEST, changed)
-        )
-        assert_array_equal(before, after)
+    predictor = detector.predictor_
+    before, after = (predictor.predict(predictor.describe(x)) for x in (HEADS_TEST, changed))
+    assert len(before) == len(after) == 2
+    for (mean, _), (other, _) in zip(before, after, strict=True):
+        assert_array_equal(mean[:, 1, 16, 3], other[:, 1, 16, 3])
 
 
 # other predictors ---------------------------------------------------------------------------
@@ -351,10 +350,11 @@ def test_a_unet_finds_the_contradiction_too_and_saves_and_loads(tmp_path):
 
 
 def test_defaults_follow_the_predictor():
-    assert CrossModalDetector()._default_training().batch_size == 2048
-    assert CrossModalDetector(predictor="unet")._default_training().augmentation == "flip"
+    plain = CrossModalDetector().set_params(training__max_epochs=2)
+    assert plain.training.batch_size == 2048
     searched = CrossModalDetector(predictor="unet").set_params(training__max_epochs=2)
     assert searched.training.batch_size == 16
+    assert searched.training.augmentation == "flip"
     turned = CrossModalDetector().set_params(training__lr=1e-3, predictor="unet")
     assert turned.training.batch_size == 16
     turned.set_params(map_scoring__clip=5.0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from threadpoolctl import threadpool_limits
 
 torch = pytest.importorskip("torch")
 
-from ctmri_detect import _threads  # noqa: E402
 from ctmri_detect.detectors.cross_modal.pixel_regressor import PixelRegressor, fit_regressors  # noqa: E402
 from ctmri_detect.networks import isolated_generators  # noqa: E402
 from ctmri_detect.networks.pixel import PixelNetwork, folded_layers, new_network, predict_pixels  # noqa: E402
@@ -57,14 +57,14 @@ def test_a_generator_of_its_own_changes_no_weight(patience):
         assert_array_equal(one.detach(), other.detach())
 
 
-def test_any_number_of_threads_trains_the_same_networks(monkeypatch):
+def test_any_number_of_threads_trains_the_same_networks():
     features = RNG.normal(size=(500, 4)).astype(np.float32)
     training, states = Training(max_epochs=2, batch_size=64, lr=1e-2), []
     before, threads = torch.get_rng_state(), torch.get_num_threads()
     for n in (1, 3):
-        monkeypatch.setattr(_threads, "threads_allowed", lambda n=n: n)
         made = [PixelRegressor(training, 0.02, "cpu", seed) for seed in range(4)]
-        fitted = fit_regressors([(one, features, features[:, 0] ** 2) for one in made])
+        with threadpool_limits(n, user_api="blas"):
+            fitted = fit_regressors([(one, features, features[:, 0] ** 2) for one in made])
         states.append([one.predict(features) for one in fitted])
     assert_array_equal(states[1], states[0])
     assert_array_equal(torch.get_rng_state(), before)

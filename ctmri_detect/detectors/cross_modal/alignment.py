@@ -1,4 +1,4 @@
-"""Each MRI moved to where its prediction from the CT wants it."""
+"""Each plane but the first moved to where its prediction from the others wants it."""
 
 from __future__ import annotations
 
@@ -6,30 +6,36 @@ from typing import Any
 
 import numpy as np
 
-from ctmri_detect.detectors.cross_modal.pixel_features import Block
-from ctmri_detect.detectors.cross_modal.predictors import PixelPredictor
+from ctmri_detect.detectors.cross_modal.predictor import Predictor
+from ctmri_detect.detectors.cross_modal.views import Block
 from ctmri_detect.imageops.align import align_to_prediction
-from ctmri_detect.imageops.scene import block_side
 from ctmri_detect.imageops.warp import warp_observed
-from ctmri_detect.validation import MRI
 
 
-def registered(X: Block, predictor: Any, described: Any, tolerance: float) -> Block:
-    """The block with each MRI laid over its prediction; `described` then describes that."""
-    if isinstance(predictor, PixelPredictor):
-        side = block_side(X.shape[2:])
-        means, variances = predictor.predict_blocks(X, described, MRI, side)
-    else:
-        both = predictor.predict(X, described, targets=(MRI,))
-        means, variances = (part[:, MRI] for part in both)
-    moved, rows = X.copy(), []
+def registered(
+    X: Block, predictor: Predictor, described: Any, tolerance: float
+) -> tuple[Block, Any]:
+    """The block with its planes laid over their predictions, and its description.
+
+    The first plane (CT) stays. The others are moved one after the other, so that a plane is
+    predicted from planes that are in place already where there are more than two.
+    """
+    for plane in range(1, X.shape[1]):
+        moved = _moved(X, plane, *predictor.coarse(described, plane), tolerance)
+        if moved is not X:
+            X, described = moved, predictor.describe(moved, described)
+    return X, described
+
+
+def _moved(X: Block, plane: int, means: Block, variances: Block, tolerance: float) -> Block:
+    """A copy with one plane moved; the block itself where nothing moves."""
+    out = X
     for n, (mean, variance) in enumerate(zip(means, variances, strict=True)):
         seen = ~np.isnan(mean)
-        if seen.any():
-            motion = align_to_prediction(X[n, MRI], mean, variance, seen, tolerance=tolerance)
-            if motion.gain > 0:
-                moved[n, MRI] = warp_observed(X[n, MRI], motion.matrix, X.shape[2:])
-                rows.append(n)
-    if described is not None:
-        described.replace_mri(moved, np.array(rows, dtype=np.int64))
-    return moved
+        if not seen.any():
+            continue
+        motion = align_to_prediction(X[n, plane], mean, variance, seen, tolerance=tolerance)
+        if motion.gain > 0:
+            out = X.copy() if out is X else out
+            out[n, plane] = warp_observed(X[n, plane], motion.matrix, X.shape[2:])
+    return out

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect.detectors.cross_modal.views import Block, ViewSet, others
 from ctmri_detect.imageops.filters import (
     N_FILTERS,
     N_GEOMETRY,
@@ -15,28 +16,29 @@ from ctmri_detect.imageops.filters import (
     geometry,
     mask_shares,
 )
-from ctmri_detect.validation import CT, MRI
 
-Block = npt.NDArray[np.float32]  # (n, 2, height, width)
 Places = npt.NDArray[np.int64]  # flat indices of pixels
 
 
 class PairFeatures:
-    """Filter banks of both planes of a block of pairs, and the geometry of their brains.
+    """Filter banks of the planes of a block of samples, and the geometry of their brains.
+
+    With more than two planes, where each of the other planes was observed is a feature, too.
 
     Parameters
     ----------
-    X : float32 array (n, 2, height, width)
+    X : float32 array (n, planes, height, width)
 
     Attributes
     ----------
+    X : float32 array (n, planes, height, width)
     place : float32 array (n, channels, height, width)
     """
 
     def __init__(self, X: Block) -> None:
-        self._X, self._seen = X, ~np.isnan(X)
-        self._banks: list[Block | None] = [None, None]
-        self._shares: list[Block | None] = [None, None]
+        self.X, self._seen = X, ~np.isnan(X)
+        self._banks: list[Block | None] = [None] * X.shape[1]
+        self._shares: list[Block | None] = [None] * X.shape[1]
         self._last: Any = None  # what was asked for last: sample, plane, views, pixels, features
         self.place = geometry(np.asarray(self._seen.any(axis=1)))
 
@@ -44,36 +46,47 @@ class PairFeatures:
         """Filter responses ``(n, filters, height, width)`` of one plane, when asked for."""
         bank = self._banks[plane]
         if bank is None:
-            seen, shares = self._seen[:, plane], self._shares[1 - plane]
-            if shares is None:
-                shares = mask_shares(seen)
-            else:  # masks are often alike: the rule after BrainMask
-                unlike = (self._seen[:, CT] != self._seen[:, MRI]).any(axis=(1, 2))
-                shares = shares.copy()
-                shares[unlike] = mask_shares(seen[unlike])
-            bank = filter_bank(self._X[:, plane], seen, shares)
+            shares = self._shares_of(plane)
+            bank = filter_bank(self.X[:, plane], self._seen[:, plane], shares)
             self._banks[plane], self._shares[plane] = bank, shares
         return bank
 
-    def replace_mri(self, X: Block, rows: Places) -> None:
-        """Take the MRI of some samples of `X` in place of those that were described."""
-        if len(rows):
-            seen = ~np.isnan(X)
-            self.place[rows] = geometry(np.asarray(seen[rows].any(axis=1)))
-            bank = self._banks[MRI]
-            if bank is not None:
-                bank[rows] = filter_bank(X[rows, MRI], seen[rows, MRI])
-            self._X, self._seen, self._shares[MRI], self._last = X, seen, None, None
+    def _shares_of(self, plane: int) -> Block:
+        """`mask_shares` of a plane, from those of another where masks are alike."""
+        seen = self._seen[:, plane]
+        for other, known in enumerate(self._shares):
+            if known is not None:  # masks are often alike: the rule after BrainMask
+                unlike = (seen != self._seen[:, other]).any(axis=(1, 2))
+                shares = known.copy()
+                shares[unlike] = mask_shares(seen[unlike])
+                return shares
+        return mask_shares(seen)
 
-    def columns(self, n: int, target: int, views: tuple[str, ...], places: Places) -> Block:
+    def moved(self, X: Block) -> PairFeatures:
+        """Features of the same block after some planes were moved; what stayed is kept."""
+        changed = (X.view(np.int32) != self.X.view(np.int32)).any(axis=(2, 3))
+        new = object.__new__(PairFeatures)
+        new.X, new._seen, new._last = X, ~np.isnan(X), None
+        new._banks, new._shares = list(self._banks), list(self._shares)
+        new.place = self.place.copy()
+        rows = np.flatnonzero(changed.any(axis=1))
+        new.place[rows] = geometry(np.asarray(new._seen[rows].any(axis=1)))
+        for plane in np.flatnonzero(changed.any(axis=0)):
+            bank, rows = self._banks[plane], np.flatnonzero(changed[:, plane])
+            new._shares[plane] = None
+            if bank is not None:
+                bank = bank.copy()
+                bank[rows] = filter_bank(X[rows, plane], new._seen[rows, plane])
+                new._banks[plane] = bank
+        return new
+
+    def columns(self, n: int, target: int, views: ViewSet, places: Places) -> Block:
         """Features ``(len(places), n_features)`` of some pixels of one plane."""
-        width = self.place.shape[-1]
-        parts = [(self.place[n], places)]
-        if "other" in views:
-            parts.append((self.bank(1 - target)[n], places))
+        width, n_planes = self.place.shape[-1], self.X.shape[1]
+        parts = [(planes, places) for planes in self._planes(n, target, "other" in views)]
         if "mirror" in views:
             parts.append((self.bank(target)[n], places + width - 1 - 2 * (places % width)))
-        out = np.empty((n_features(views), len(places)), np.float32)
+        out = np.empty((n_features(views, n_planes), len(places)), np.float32)
         known, first = self._known_columns(n, target, views, places), 0
         for planes, where in parts:
             rows = out[first : first + len(planes)]
@@ -85,7 +98,17 @@ class PairFeatures:
         self._last = (n, target, views, places, out)
         return out.T
 
-    def _known_columns(self, n: int, target: int, views: tuple[str, ...], places: Places) -> Block:
+    def _planes(self, n: int, target: int, with_others: bool) -> list[Block]:
+        """The place, and what is known of the other planes."""
+        planes = [self.place[n]]
+        if with_others:
+            rest = others(target, self.X.shape[1])
+            planes += [self.bank(plane)[n] for plane in rest]
+            if len(rest) > 1:  # else a pixel is predicted only where the other was observed
+                planes.append(self._seen[n, rest].astype(np.float32))
+        return planes
+
+    def _known_columns(self, n: int, target: int, views: ViewSet, places: Places) -> Block:
         """The first rows, where the call before asked for the same pixels from fewer views."""
         if self._last is not None:
             *asked, before, out = self._last
@@ -107,9 +130,8 @@ class PairFeatures:
             Flat indices of these blocks.
         """
         height, width = (size // side for size in able.shape)
-        planes = np.concatenate(
-            [self.place[n], self.bank(1 - target)[n], np.ones((1, *able.shape), np.float32)]
-        )
+        known = self._planes(n, target, True)
+        planes = np.concatenate([*known, np.ones((1, *able.shape), np.float32)])
         planes = (planes * able)[:, : height * side, : width * side]
         small = np.stack(
             [cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in planes]
@@ -118,6 +140,7 @@ class PairFeatures:
         return (small[:-1, places] / small[-1, places]).T, places
 
 
-def n_features(views: tuple[str, ...]) -> int:
+def n_features(views: ViewSet, n_planes: int = 2) -> int:
     """How many features a pixel has."""
-    return N_GEOMETRY + len(views) * N_FILTERS
+    of_others = (n_planes - 1) * (N_FILTERS + (n_planes > 2)) if "other" in views else 0
+    return N_GEOMETRY + of_others + (N_FILTERS if "mirror" in views else 0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,87 +11,114 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from ctmri_detect._threads import map_threads
-from ctmri_detect.detectors.cross_modal.pixel_features import Block, PairFeatures, Places
+from ctmri_detect.detectors.cross_modal.pixel_features import PairFeatures, Places
 from ctmri_detect.detectors.cross_modal.pixel_regressor import fit_regressors
+from ctmri_detect.detectors.cross_modal.views import Block, ViewSet, predictable
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import CT, MRI, PairReader
+from ctmri_detect.validation import PairReader
 
 _BLOCK = 16  # samples that are described at a time
+_WITHHELD = 0.1  # how often a training sample loses a plane, where there are more than two
+
+Drawn = list[list[Places]]  # by sample and plane, the pixels to learn from
 
 
-def predictable(X: Block, views: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Where each plane of a block can be predicted and compared: its own pixel, and its sources."""
-    seen = ~np.isnan(X)
-    able = seen.copy()
-    if "other" in views:
-        able &= seen[:, ::-1]
-    if tuple(views) == ("mirror",):
-        able &= seen[..., ::-1]
-    return np.asarray(able)
+def fit_on_pixels(
+    X: PairReader,
+    view_sets: Sequence[ViewSet],
+    regressor: Any,
+    pixels_per_slice: int,
+    rng: np.random.RandomState,
+) -> list[list[Any]]:
+    """Regressors fitted on random pixels of each slice: for each view set, one for each plane.
 
-
-def fit_on_pixels(predictors: Sequence[Any], X: PairReader, rng: np.random.RandomState) -> None:
-    """Fit the regressors of several `PixelPredictor` on random pixels of each slice.
-
-    Each slice is described once for all of them. They draw from `rng` one after the other, as if
-    each was fitted alone.
+    X is read once for each view set. The pixels of a view set are drawn from `rng` over all of
+    X before those of the next one, as if each was fitted alone; the last ones are drawn
+    while the slices are described. With more than two planes, a tenth of the samples lose one
+    plane at the input, so that a missing one is nothing new.
     """
-    if not predictors:
-        return
-    draws = [_draw(X, predictor, rng) for predictor in predictors]
-    chosen = [places for places, _ in draws]
-    parts: list[list[tuple[Block, Block]]] = []
+    withheld = _withheld(len(X), X.shape[1], rng)
+    chosen: list[Drawn] = []
+    unfitted: list[list[Any]] = []
+    for views in view_sets[:-1]:
+        parts = (_draw(*block, views, pixels_per_slice, rng) for block in _blocks(X, withheld))
+        chosen.append(list(chain.from_iterable(parts)))
+        unfitted.append(_seeded(regressor, chosen[-1], rng))
+    last: Drawn = []
+    pieces: list[list[tuple[Block, Block]]] = []
+    for block, inputs in _blocks(X, withheld):
+        first = len(last)
+        last += _draw(block, inputs, view_sets[-1], pixels_per_slice, rng)
+        spans = [
+            (slice(start, start + _BLOCK), slice(first + start, first + start + _BLOCK))
+            for start in range(0, len(block), _BLOCK)
+        ]
+        jobs = [
+            (block[here], inputs[here], [drawn[there] for drawn in (*chosen, last)])
+            for here, there in spans
+        ]
+        pieces += map_threads(lambda job: _described(*job, view_sets), jobs)
+    unfitted.append(_seeded(regressor, last, rng))
+    learned = [
+        (one, *(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        for one, parts in zip(chain(*unfitted), zip(*pieces, strict=True), strict=True)
+    ]
+    fitted = iter(fit_regressors(learned))
+    return [[next(fitted) for _ in row] for row in unfitted]
+
+
+def _withheld(n: int, n_planes: int, rng: np.random.RandomState) -> npt.NDArray[np.int64]:
+    """The plane that each training sample loses at the input, -1 for none."""
+    if n_planes < 3:  # without the one other plane there is nothing to predict from
+        return np.full(n, -1)
+    return np.where(rng.rand(n) < _WITHHELD, rng.randint(n_planes, size=n), -1)
+
+
+def _blocks(X: PairReader, withheld: npt.NDArray[np.int64]) -> Iterator[tuple[Block, Block]]:
+    """Blocks of X, and what their predictions see."""
     first = 0
     for block in X.blocks():
-        spans = [
-            (block[start : start + _BLOCK], first + start) for start in range(0, len(block), _BLOCK)
-        ]
-        parts += map_threads(lambda span: _described(*span, predictors, chosen), spans)
+        lost = withheld[first : first + len(block)]
         first += len(block)
-    jobs = [
-        (regressor, *(np.concatenate(arrays) for arrays in zip(*pieces, strict=True)))
-        for regressor, pieces in zip(
-            (regressor for _, regressors in draws for regressor in regressors),
-            zip(*parts, strict=True),
-            strict=True,
-        )
-    ]
-    fitted = iter(fit_regressors(jobs))
-    for predictor in predictors:
-        predictor.regressors_ = [next(fitted), next(fitted)]
+        inputs, rows = block, np.flatnonzero(lost >= 0)
+        if len(rows):
+            inputs = block.copy()
+            inputs[rows, lost[rows]] = np.nan
+        yield block, inputs
 
 
 def _draw(
-    X: PairReader, predictor: Any, rng: np.random.RandomState
-) -> tuple[list[list[Places]], list[Any]]:
-    """Pixels of both planes of each sample, and a regressor with a seed for each plane."""
-    chosen = [
-        [rng.permutation(np.flatnonzero(plane))[: predictor.pixels_per_slice] for plane in able]
-        for block in X.blocks()
-        for able in predictable(block, predictor.views)
+    block: Block, inputs: Block, views: ViewSet, n_pixels: int, rng: np.random.RandomState
+) -> Drawn:
+    """Pixels of each plane of each sample."""
+    return [
+        [rng.permutation(np.flatnonzero(plane))[:n_pixels] for plane in able]
+        for able in predictable(block, views, inputs)
     ]
-    regressors = []
-    for target in (CT, MRI):
-        if not any(len(places[target]) for places in chosen):
+
+
+def _seeded(regressor: Any, drawn: Drawn, rng: np.random.RandomState) -> list[Any]:
+    """A regressor for each plane, with a seed of its own."""
+    made = []
+    for target in range(len(drawn[0])):
+        if not any(len(places[target]) for places in drawn):
             raise InvalidPairsError(
                 "No pixel is observed in both planes; expected CT and MRI of the same place. "
                 "Check that the planes overlap."
             )
-        seed = rng.randint(2**31 - 1)
-        regressors.append(clone(predictor.regressor).set_params(random_state=seed))
-    return chosen, regressors
+        made.append(clone(regressor).set_params(random_state=rng.randint(2**31 - 1)))
+    return made
 
 
 def _described(
-    X: Block, first: int, predictors: Sequence[Any], chosen: list[list[list[Places]]]
+    X: Block, inputs: Block, chosen: Sequence[Drawn], view_sets: Sequence[ViewSet]
 ) -> list[tuple[Block, Block]]:
     """Features and values of the chosen pixels of some samples, for each regressor."""
-    features, parts = PairFeatures(X), []
-    for (predictor, places), target in product(zip(predictors, chosen, strict=True), (CT, MRI)):
-        here = [sample[target] for sample in places[first : first + len(X)]]
-        columns = [
-            features.columns(n, target, predictor.views, where) for n, where in enumerate(here)
-        ]
-        values = [X[n, target].ravel()[where] for n, where in enumerate(here)]
-        parts.append((np.concatenate(columns), np.concatenate(values)))
+    features, parts = PairFeatures(inputs), []
+    for views, drawn in zip(view_sets, chosen, strict=True):
+        for target in range(X.shape[1]):
+            here = [sample[target] for sample in drawn]
+            columns = [features.columns(n, target, views, where) for n, where in enumerate(here)]
+            values = [X[n, target].ravel()[where] for n, where in enumerate(here)]
+            parts.append((np.concatenate(columns), np.concatenate(values)))
     return parts

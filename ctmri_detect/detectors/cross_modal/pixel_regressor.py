@@ -19,6 +19,7 @@ from sklearn.base import (
 )
 from sklearn.preprocessing import StandardScaler
 
+from ctmri_detect._extras import require
 from ctmri_detect._parameters import HasMethods
 from ctmri_detect._random import isolated_generators
 from ctmri_detect._threads import map_threads
@@ -48,14 +49,22 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
     random_state : int
     """
 
+    threadsafe = True  # several threads may call `predict` at once
+
     def __init__(self, training: Training, trim: float, device: str, random_state: int) -> None:
         self.training = training
         self.trim = trim
         self.device = device
         self.random_state = random_state
 
+    def fits_in_threads(self) -> bool:
+        """Whether several may be fitted at once: callbacks, files, screen and GPU are shared."""
+        shared = any(getattr(self.training, name) for name in _SHARED)
+        return not shared and resolve_device(self.device) == "cpu"
+
     def fit(self, features: Vector, target: Vector) -> PixelRegressor:
         """Fit on pixels: features ``(n, n_features)``, intensities ``(n,)``."""
+        require("torch", extra="torch")
         from ctmri_detect.networks.pixel import new_network
 
         self.scaler_ = StandardScaler(copy=True).fit(features)
@@ -96,22 +105,14 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
 
 def fit_regressors(jobs: Sequence[tuple[Any, Vector, Vector]]) -> list[Any]:
     """Each regressor fitted to its features and values; small networks in threads."""
-    if not all(_fits_in_threads(regressor) for regressor, _, _ in jobs):
+    if not all(regressor.fits_in_threads() for regressor, _, _ in jobs):
         return [regressor.fit(features, values) for regressor, features, values in jobs]
     with one_thread():  # and so has each worker
         return map_threads(lambda job: job[0].fit(*job[1:]), jobs)
 
 
-def _fits_in_threads(regressor: Any) -> bool:
-    """Callbacks, files and the screen would be shared; a GPU is."""
-    if not isinstance(regressor, PixelRegressor):
-        return False
-    shared = any(getattr(regressor.training, name) for name in _SHARED)
-    return not shared and resolve_device(regressor.device) == "cpu"
-
-
 def is_regressor(value: Any) -> bool:
-    """Whether it can stand for one: a predictor of nothing else, fitted or not."""
+    """Whether it is a regressor, fitted or not: no classifier, clusterer or outlier detector."""
     methods = HasMethods(["fit", "predict", "get_params", "set_params"])
     if isinstance(value, type) or not methods.is_satisfied_by(value):
         return False
@@ -131,10 +132,16 @@ class RegressorPair(BaseEstimator):
     random_state : int
     """
 
+    threadsafe = False  # nothing is known of somebody else's regressor
+
     def __init__(self, regressor: Any, trim: float, random_state: int) -> None:
         self.regressor = regressor
         self.trim = trim
         self.random_state = random_state
+
+    def fits_in_threads(self) -> bool:
+        """Never: nothing is known of somebody else's regressor."""
+        return False
 
     def _clone(self) -> Any:
         made = clone(self.regressor)

@@ -1,4 +1,4 @@
-"""Image and prediction as means of blocks: what `align` compares."""
+"""Image and prediction as means of square blocks of pixels: what `align` compares."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def block_side(shape: tuple[int, ...]) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class Comparison:
     """Image and prediction as means of blocks, in robust units, 0 where not known."""
 
     shape: tuple[int, ...]  # of the full image
@@ -33,7 +33,7 @@ class Scene:
     design: Array  # (5, n): 1, mean, and how the mean changes with dy, dx (blocks), angle
 
 
-def compared(image: Real, mean: Real, variance: Real, seen: Mask) -> Scene | None:
+def compared(image: Real, mean: Real, variance: Real, seen: Mask) -> Comparison | None:
     """None where there is nothing to compare."""
     step = block_side(image.shape)
     height, width = (n // step for n in image.shape)
@@ -61,7 +61,7 @@ def compared(image: Real, mean: Real, variance: Real, seen: Mask) -> Scene | Non
     moving = np.dstack([np.where(known, value, 0), known])
     fixed = np.dstack([np.where(seen, target, 0), weight, seen])
     design = np.stack([column.ravel()[index] for column in columns])
-    return Scene(image.shape, step, moving, fixed, index, design)
+    return Comparison(image.shape, step, moving, fixed, index, design)
 
 
 def _robust_units(plane: Array) -> Array | None:

@@ -1,0 +1,77 @@
+"""The one table from the parameter `predictor` to a `Predictor` and its defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.base import clone
+
+from ctmri_detect.detectors.cross_modal.pixel_predictor import PixelPredictor
+from ctmri_detect.detectors.cross_modal.pixel_regressor import (
+    PixelRegressor,
+    RegressorPair,
+    is_regressor,
+)
+from ctmri_detect.detectors.cross_modal.predictor import Predictor
+from ctmri_detect.detectors.cross_modal.unet_predictor import UNetPredictor
+from ctmri_detect.networks.training.settings import Training
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a detector passes on to the predictor that it makes."""
+
+    training: Training
+    trim: float
+    pixels_per_slice: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Form:
+    """A way of predicting: how it is made, and the defaults that go with it."""
+
+    make: Callable[[Any, Settings], Predictor]
+    training: dict[str, Any]
+    map_scoring: dict[str, Any]
+
+
+def _pixel(_: Any, given: Settings) -> Predictor:
+    regressor = PixelRegressor(given.training, given.trim, given.device, 0)
+    return PixelPredictor(regressor, given.pixels_per_slice)
+
+
+def _unet(_: Any, given: Settings) -> Predictor:
+    return UNetPredictor(given.training, given.trim, given.device)
+
+
+def _regressor(regressor: Any, given: Settings) -> Predictor:
+    return PixelPredictor(RegressorPair(regressor, given.trim, 0), given.pixels_per_slice)
+
+
+def _own(predictor: Any, _: Settings) -> Predictor:
+    return clone(predictor)
+
+
+_PIXEL = {"max_epochs": 8, "batch_size": 2048, "lr": 5e-3, "schedule": "onecycle"}
+_UNET = {"max_epochs": 60, "batch_size": 16, "lr": 3e-3, "augmentation": "flip"}
+NAMED = {
+    "pixel": Form(_pixel, _PIXEL, {}),
+    "unet": Form(_unet, _UNET, {"smoothing": 1.5, "symmetry": False}),
+}
+_REGRESSOR = Form(_regressor, _PIXEL, {})
+_OWN = Form(_own, _PIXEL, {})
+
+
+def form_of(predictor: Any) -> Form:
+    """What a value of the parameter `predictor` stands for."""
+    if isinstance(predictor, str):
+        return NAMED.get(predictor, NAMED["pixel"])
+    return _OWN if isinstance(predictor, Predictor) else _REGRESSOR
+
+
+def can_predict(value: Any) -> bool:
+    """Whether it is a predictor, or a regressor that can be made one."""
+    return isinstance(value, Predictor) or is_regressor(value)

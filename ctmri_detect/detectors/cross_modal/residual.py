@@ -1,0 +1,55 @@
+"""From predictions to one residual: recalibrated, in standard deviations, weighted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ctmri_detect.detectors.cross_modal.predictor import Predictor
+from ctmri_detect.detectors.cross_modal.views import Block
+from ctmri_detect.imageops.recalibrate import recalibrate
+
+# weights of the kinds of evidence, chosen on phantoms of development seeds (120, 121)
+EVIDENCE = {"mismatch": 0.5, "symmetry": 0.5, "within": 0.3}
+
+
+def deviations(X: Block, predictor: Predictor, described: object, n_sets: int) -> list[Block]:
+    """How far a block is from each of its predictions, in the prediction's SDs.
+
+    Raises
+    ------
+    ValueError
+        Where the predictor doesn't give mean and variance of each plane for each view set.
+    """
+    predictions = predictor.predict(described)
+    shapes = [tuple(np.shape(part) for part in prediction) for prediction in predictions]
+    if shapes != [(X.shape, X.shape)] * n_sets:
+        raise ValueError(
+            f"{type(predictor).__name__}.predict gave arrays of shapes {shapes}; expected mean and "
+            f"variance of shape {X.shape} for each of {n_sets} view set(s): a list of pairs."
+        )
+    return [standardised(X, mean, variance) for mean, variance in predictions]
+
+
+def standardised(X: Block, mean: Block, variance: Block) -> Block:
+    """Difference to the recalibrated prediction in its SDs; NaN where there is none."""
+    out = np.full(X.shape, np.nan, np.float32)
+    able = ~(np.isnan(mean) | np.isnan(X))
+    for at in np.ndindex(X.shape[:2]):
+        where = np.flatnonzero(able[at])
+        if len(where):
+            values, m, v = (np.take(part[at], where) for part in (X, mean, variance))
+            out[at].ravel()[where] = (values - recalibrate(values, m, v)) / np.sqrt(v)
+    return out
+
+
+def combined(parts: Mapping[str, Block]) -> Block:
+    """Weighted sum of the kinds of evidence, over the root of the sum of squared weights."""
+    total, power = np.zeros((2, *next(iter(parts.values())).shape), np.float32)
+    for kind, part in parts.items():
+        seen = ~np.isnan(part)
+        total += EVIDENCE[kind] * np.where(seen, part, np.float32(0))
+        power += EVIDENCE[kind] ** 2 * seen.astype(np.float32)
+    scale = np.sqrt(np.where(power > 0, power, np.float32(1)))
+    return np.asarray(total / scale, dtype=np.float32)
