@@ -24,7 +24,7 @@ from ctmri_detect.localization import (
     walk,
     walk_back,
 )
-from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.persistence import load
 
 Maps = dict[int, npt.NDArray[np.float32]]  # by row
@@ -106,8 +106,9 @@ def _overlays(pairs: Bunch, top: pd.DataFrame, maps: Maps, folder: Path, *, quie
         path = folder / f"{row.rank:03d}_{_name(row)}.png"
         title = f"{row.rank}. {_name(row)}: anomaly score {row.anomaly_score:+.2f}"
         try:
-            planes = *pairs.data[row.sample], maps[row.sample]
-            overlay_png(*planes, path, title=title, ct_units=pairs.ct_units)
+            ct, mri = pairs.data[row.sample]
+            heat = maps[row.sample]
+            overlay_png(ct, mri, heat, path, title=title, ct_units=pairs.ct_units)
         except Exception as error:  # one picture less is no reason to lose the others
             failed += 1
             tell(f"warning: no overlay of {row.ct}: {one_line(error)}")
@@ -131,7 +132,7 @@ def _summary(table: pd.DataFrame, pairs: Bunch, folder: str, drawn: int) -> None
         odd = int((pairs.target == -1).sum())
         if 0 < odd < len(table):
             decision = -table.sort_values("sample")["anomaly_score"].to_numpy()
-            auroc = image_roc_auc_score(pairs.target, decision)
+            auroc = decision_roc_auc_score(pairs.target, decision)
             say(f"Image AUROC {auroc:.3f} ({odd} anomalous, {len(table) - odd} normal).")
         else:
             say(f"Image AUROC: not defined, {odd} of {len(table)} labels are anomalous.")

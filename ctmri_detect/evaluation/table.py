@@ -11,7 +11,7 @@ import pandas as pd
 
 from ctmri_detect.evaluation.cases import ALL, NORMAL, Cases
 from ctmri_detect.evaluation.pixels import PixelCounts
-from ctmri_detect.metrics import image_average_precision_score, image_roc_auc_score
+from ctmri_detect.metrics import decision_average_precision_score, decision_roc_auc_score
 
 METRICS = ["image_auroc", "image_ap", "pixel_ap"]
 COSTS = ["fit_seconds", "score_seconds", "peak_memory_mb"]
@@ -36,8 +36,8 @@ def metric_rows(
         row |= dict.fromkeys(METRICS, float("nan"))
         if decision is not None and odd.any() and normal.any():
             used = odd | normal
-            row["image_auroc"] = image_roc_auc_score(cases.target[used], decision[used])
-            row["image_ap"] = image_average_precision_score(cases.target[used], decision[used])
+            row["image_auroc"] = decision_roc_auc_score(cases.target[used], decision[used])
+            row["image_ap"] = decision_average_precision_score(cases.target[used], decision[used])
         if decision is not None and pixels is not None:
             wanted = cases.kinds if name == ALL else [name]
             row["pixel_ap"] = pixels.average_precision([*wanted, NORMAL])

@@ -1,10 +1,5 @@
 """Each modality predicted from the other."""
 
-from ctmri_detect._extras import lazy_names
+from ctmri_detect._extras import lazy_package
 
-__getattr__, __dir__, __all__ = lazy_names(
-    __name__,
-    {
-        "CrossModalDetector": "ctmri_detect.detectors.cross_modal.detector",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

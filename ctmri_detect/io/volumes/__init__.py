@@ -1,1 +1,5 @@
 """Volumes: NIfTI, DICOM, MetaImage, MGH; their grids, and slices out of them."""
+
+from ctmri_detect._extras import lazy_package
+
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

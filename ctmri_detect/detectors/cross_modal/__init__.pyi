@@ -1,0 +1,1 @@
+from .detector import CrossModalDetector as CrossModalDetector

@@ -1,0 +1,14 @@
+from . import dicom as dicom
+from . import dicom_files as dicom_files
+from . import dicom_headers as dicom_headers
+from . import dicom_sequence as dicom_sequence
+from . import lesions as lesions
+from . import metaimage as metaimage
+from . import metaimage_header as metaimage_header
+from . import mgh as mgh
+from . import nifti as nifti
+from . import places as places
+from . import pseudonym as pseudonym
+from . import resample as resample
+from . import volume as volume
+from . import volume_files as volume_files

@@ -1,0 +1,3 @@
+from .settings import Training as Training
+from .settings import check_training as check_training
+from .settings import fit_network as fit_network
