@@ -1,14 +1,1 @@
-from . import dicom_magic as dicom_magic
-from . import formats as formats
-from . import images as images
-from . import listing as listing
-from . import names as names
-from . import png_data as png_data
-from . import quiet as quiet
-from . import reading as reading
-from . import scales as scales
-from . import sequences as sequences
-from . import tables as tables
-from . import tiff as tiff
 from . import volumes as volumes
-from . import words as words

@@ -8,9 +8,9 @@ import numpy as np
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics._levels import best_dice, rank_pixels
 from ctmri_detect.metrics._maps import Maps, MaskedMaps, check_share, no_healthy, no_lesion
 from ctmri_detect.metrics._quantile import exceeded_by
+from ctmri_detect.metrics.levels import best_dice, rank_pixels
 
 
 @with_default_floats

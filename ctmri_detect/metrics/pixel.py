@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ctmri_detect._floats import with_default_floats
-from ctmri_detect.metrics._levels import area_under_roc, average_precision, rank_pixels
 from ctmri_detect.metrics._maps import MaskedMaps, no_lesion
+from ctmri_detect.metrics.levels import area_under_roc, average_precision, rank_pixels
 
 
 @with_default_floats

@@ -1,5 +1,3 @@
 """Pairs on disk: written block by block, whole or not at all."""
 
-from ctmri_detect._extras import lazy_package
-
-__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)
+__all__: list[str] = []

@@ -1,5 +1,3 @@
 """Volumes: NIfTI, DICOM, MetaImage, MGH; their grids, and slices out of them."""
 
-from ctmri_detect._extras import lazy_package
-
-__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)
+__all__: list[str] = []
