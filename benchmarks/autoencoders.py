@@ -37,7 +37,7 @@ from sklearn.base import clone
 from ctmri_detect import AtlasDetector, ConvAutoencoderDetector, ThresholdDetector
 from ctmri_detect.datasets import fetch_kaggle_ct_mri, make_phantom_pairs
 from ctmri_detect.imageops.brainmask import brain_mask, head_mask
-from ctmri_detect.metrics import image_roc_auc_score, patient_bootstrap
+from ctmri_detect.metrics import decision_roc_auc_score, patient_bootstrap
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.preprocessing import make_preprocessor
 
@@ -154,7 +154,7 @@ def row_of(
 ) -> dict[str, Any]:
     """AUROC over all slices, with its interval over patients."""
     found = patient_bootstrap(
-        target, decision, patients, image_roc_auc_score, n_resamples=1000, random_state=0
+        target, decision, patients, decision_roc_auc_score, n_resamples=1000, random_state=0
     )
     print(
         name,

@@ -31,9 +31,9 @@ from ctmri_detect import CrossModalDetector
 from ctmri_detect.datasets import make_phantom_pairs
 from ctmri_detect.imageops.warp import warp_observed
 from ctmri_detect.metrics import (
-    image_roc_auc_score,
+    anomaly_map_average_precision_score,
+    decision_roc_auc_score,
     patient_bootstrap,
-    pixel_average_precision_score,
 )
 from ctmri_detect.preprocessing import make_preprocessor
 
@@ -83,10 +83,10 @@ class Test:
         for (_, step), before in zip(self.step.steps[::-1], self.inputs[::-1], strict=True):
             if hasattr(step, "inverse_transform_map"):
                 maps = step.inverse_transform_map(maps, before)
-        pixels = pixel_average_precision_score(self.data.masks, maps.astype(np.float16))
+        pixels = anomaly_map_average_precision_score(self.data.masks, maps.astype(np.float16))
         result = {
             "what": name,
-            "auroc": image_roc_auc_score(self.data.target, decision),
+            "auroc": decision_roc_auc_score(self.data.target, decision),
             "pixel_ap": pixels,
             "pairs_a_second": len(self.X) / seconds,
             "decision": [round(float(d), 3) for d in decision],
@@ -178,7 +178,7 @@ def by_kind_of(row: dict[str, Any]) -> dict[str, float]:
     found = {}
     for name in sorted(set(kind) - {"normal"}):
         used = np.isin(kind, ["normal", name])
-        found[name] = image_roc_auc_score(np.where(kind[used] == name, -1, 1), decision[used])
+        found[name] = decision_roc_auc_score(np.where(kind[used] == name, -1, 1), decision[used])
     return found
 
 
@@ -194,7 +194,7 @@ def interval(rows: pd.DataFrame) -> str:
         return float(
             np.mean(
                 [
-                    image_roc_auc_score(target[score[:, 1] == s], score[score[:, 1] == s, 0])
+                    decision_roc_auc_score(target[score[:, 1] == s], score[score[:, 1] == s, 0])
                     for s in np.unique(score[:, 1])
                 ]
             )

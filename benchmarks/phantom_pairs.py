@@ -25,7 +25,7 @@ from ctmri_detect import AtlasDetector, MapScoring
 from ctmri_detect.cli.detectors import DETECTORS, make_detector
 from ctmri_detect.datasets import make_phantom_pairs
 from ctmri_detect.evaluation import benchmark
-from ctmri_detect.metrics import image_roc_auc_score, patient_bootstrap
+from ctmri_detect.metrics import decision_roc_auc_score, patient_bootstrap
 from ctmri_detect.preprocessing import make_preprocessor
 from ctmri_detect.synthesis import anomaly_kinds
 
@@ -68,7 +68,7 @@ def with_interval(scores: pd.DataFrame) -> str:
 
     def mean_auroc(target: np.ndarray, decision: np.ndarray) -> float:
         each = [
-            image_roc_auc_score(target[decision[:, 1] == s], decision[decision[:, 1] == s, 0])
+            decision_roc_auc_score(target[decision[:, 1] == s], decision[decision[:, 1] == s, 0])
             for s in np.unique(seeds)
         ]
         return float(np.mean(each))

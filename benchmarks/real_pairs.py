@@ -29,7 +29,7 @@ from ctmri_detect import CrossModalDetector
 from ctmri_detect.cli.detectors import DETECTORS, make_detector
 from ctmri_detect.datasets import load_pairs
 from ctmri_detect.evaluation import benchmark
-from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.preprocessing import make_preprocessor
 
@@ -46,7 +46,7 @@ EVIDENCE = {
 def inside(scores: pd.DataFrame) -> dict[str, float]:
     """AUROC inside each patient that has both kinds of slice."""
     return {
-        str(patient): image_roc_auc_score(rows["target"], rows["decision"])
+        str(patient): decision_roc_auc_score(rows["target"], rows["decision"])
         for patient, rows in scores.groupby("patient")
         if rows["target"].nunique() == 2
     }
@@ -57,7 +57,8 @@ def summarise(name: str, scores: pd.DataFrame) -> dict[str, object]:
     per_seed = [inside(rows) for _, rows in scores.groupby("seed")]
     within = pd.DataFrame(per_seed).mean()
     pooled = [
-        image_roc_auc_score(rows["target"], rows["decision"]) for _, rows in scores.groupby("seed")
+        decision_roc_auc_score(rows["target"], rows["decision"])
+        for _, rows in scores.groupby("seed")
     ]
     flagged = scores.loc[scores["target"] == 1, "decision"] < 0
     return {
@@ -103,7 +104,7 @@ def ablation(data: Bunch, seeds: range) -> pd.DataFrame:
 def identity_control(target: np.ndarray, patients: np.ndarray) -> float:
     """AUROC of a score that knows nothing but whose slice it is."""
     share = pd.Series(target == -1).groupby(patients).transform("mean")
-    return image_roc_auc_score(target, -share.to_numpy())
+    return decision_roc_auc_score(target, -share.to_numpy())
 
 
 def main() -> None:

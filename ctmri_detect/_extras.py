@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
+
+import lazy_loader
 
 
 def require(module: str, extra: str) -> ModuleType:
@@ -46,41 +46,39 @@ def require(module: str, extra: str) -> ModuleType:
         ) from error
 
 
-def lazy_names(
-    package: str, names: dict[str, str]
+def lazy_package(
+    name: str, file: str, removed: dict[str, str] | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """``__getattr__``, ``__dir__`` and ``__all__`` of a package that imports on first use.
+    """Make a package import its public names on first use, as the stub beside it lists them.
 
-    The package's own public modules are found on first use, too.
+    `lazy_loader` reads the stub ``__init__.pyi``, which type checkers and editors read too.
 
     Parameters
     ----------
-    package : str
-        The package's ``__name__``.
-    names : dict of str to str
-        Public name to the module that defines it.
+    name, file : str
+        The package's ``__name__`` and ``__file__``.
+    removed : dict of str to str, default=None
+        Names that the package had in the last release, each with the name to use
+        instead, from the library's root: ``"metrics.new_name"``.
 
     Returns
     -------
     getattr, dir, all
-        To be assigned in the package's ``__init__``.
+        To be assigned in the package's ``__init__``. A removed name is an ImportError that names
+        its successor. It is no AttributeError, because ``from package import name`` shows only
+        the message of an ImportError.
+
+    References
+    ----------
+    Scientific Python, SPEC 1: Lazy loading of submodules and functions.
     """
+    load, listing, names = lazy_loader.attach_stub(name, file)
 
-    def __getattr__(name: str) -> Any:
-        if name in names:
-            return getattr(importlib.import_module(names[name]), name)
-        if name in _public_modules(package):
-            return importlib.import_module(f"{package}.{name}")
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    def __getattr__(attribute: str) -> Any:
+        if removed and attribute in removed:
+            raise ImportError(
+                f"{name}.{attribute} was removed. Use ctmri_detect.{removed[attribute]}."
+            )
+        return load(attribute)
 
-    def __dir__() -> list[str]:
-        return sorted({*names, *_public_modules(package)})
-
-    return __getattr__, __dir__, sorted(names)
-
-
-def _public_modules(package: str) -> list[str]:
-    spec = find_spec(package)
-    folders = None if spec is None else spec.submodule_search_locations
-    found = [module.name for module in pkgutil.iter_modules(folders or [])]
-    return [name for name in found if not name.startswith("_")]
+    return __getattr__, listing, names

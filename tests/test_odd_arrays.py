@@ -11,9 +11,9 @@ from numpy.testing import assert_array_equal
 from ctmri_detect import AtlasDetector, MapScoring, anomaly_map
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics import (
-    image_roc_auc_score,
+    anomaly_map_average_precision_score,
+    decision_roc_auc_score,
     patient_bootstrap,
-    pixel_average_precision_score,
 )
 from ctmri_detect.model_selection import NormalOnlyGroupKFold, check_no_leak
 from ctmri_detect.preprocessing import Resize
@@ -80,19 +80,19 @@ def test_metrics_take_tensors_and_leave_hidden_pixels_out():
     rng = np.random.default_rng(0)
     decision, heat = rng.normal(size=20), rng.normal(size=(20, 8, 8))
     masks = rng.random((20, 8, 8)) < 0.2
-    assert image_roc_auc_score(as_tensor(Y), as_tensor(decision)) == image_roc_auc_score(
+    assert decision_roc_auc_score(as_tensor(Y), as_tensor(decision)) == decision_roc_auc_score(
         Y, decision
     )
-    expected = pixel_average_precision_score(masks, heat)
-    assert pixel_average_precision_score(as_tensor(masks), as_tensor(heat)) == expected
+    expected = anomaly_map_average_precision_score(masks, heat)
+    assert anomaly_map_average_precision_score(as_tensor(masks), as_tensor(heat)) == expected
     hole = rng.random(heat.shape) < 0.1
     hidden = np.ma.masked_array(np.where(hole, 1e9, heat), hole)
-    expected = pixel_average_precision_score(masks, np.where(hole, np.nan, heat))
-    assert pixel_average_precision_score(masks, hidden) == expected
-    assert pixel_average_precision_score(masks, list(hidden)) == expected
+    expected = anomaly_map_average_precision_score(masks, np.where(hole, np.nan, heat))
+    assert anomaly_map_average_precision_score(masks, hidden) == expected
+    assert anomaly_map_average_precision_score(masks, list(hidden)) == expected
     settings = {"n_resamples": 20, "random_state": 0}
     found, plain = (
-        patient_bootstrap(*args, image_roc_auc_score, **settings)
+        patient_bootstrap(*args, decision_roc_auc_score, **settings)
         for args in (map(as_tensor, (Y, decision, PATIENTS % 5)), (Y, decision, PATIENTS % 5))
     )
     assert (found.low, found.high) == (plain.low, plain.high)
@@ -105,7 +105,7 @@ def test_metrics_take_tensors_and_leave_hidden_pixels_out():
 )
 def test_decisions_that_are_no_numbers_are_refused(decision):
     with pytest.raises(InvalidPairsError, match=r"decision has shape|The labels have shape"):
-        image_roc_auc_score(Y, decision)
+        decision_roc_auc_score(Y, decision)
 
 
 NAMES = [f"p{i}" for i in PATIENTS]

@@ -16,7 +16,8 @@ from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 
 from ctmri_detect import ConvAutoencoderDetector, CrossModalDetector, MapScoring
-from ctmri_detect.networks import Augmentation, Training
+from ctmri_detect.augmentation import Augmentation
+from ctmri_detect.networks import Training
 
 
 def _is_estimator(value):

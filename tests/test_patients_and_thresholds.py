@@ -45,13 +45,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from ctmri_detect import AtlasDetector, MapScoring
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
-from ctmri_detect.evaluation import image_roc_auc_scorer
+from ctmri_detect.evaluation import decision_roc_auc_scorer
 X = np.random.default_rng(0).normal(size=(48, 2, 16, 16))
 y = np.where(np.arange(48) % 4, 1, -1)
 model = make_pipeline(AtlasDetector(map_scoring=MapScoring(false_positive_rate=0.25)))
 GridSearchCV(
     model, {"atlasdetector__map_scoring__pool_fraction": [0.01, 0.1]},
-    scoring=image_roc_auc_scorer, cv=NormalOnlyGroupKFold(3), error_score="raise", n_jobs=JOBS,
+    scoring=decision_roc_auc_scorer, cv=NormalOnlyGroupKFold(3), error_score="raise", n_jobs=JOBS,
 ).fit(X, y, groups=np.arange(48) // 4)
 """
     code = code.replace("JOBS", str(jobs))

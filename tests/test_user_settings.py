@@ -20,6 +20,7 @@ from ctmri_detect import (
     anomaly_map,
     datasets,
     explain,
+    inspection,
     make_preprocessor,
     metrics,
     preprocessing,
@@ -96,16 +97,15 @@ def test_what_makes_and_measures_does_not_mind_strict_floats():
         datasets.check_pairing(phantom.data)
         seen = np.isfinite(maps).all(axis=0)
         tiny, masks = np.where(seen, np.float64(1e-40) * maps, np.nan), phantom.masks & seen
-        for score in ("pixel_roc_auc_score", "pixel_average_precision_score", "aupro_score",
-                      "best_dice_score", "dice_at_false_positive_rate_score"):  # fmt: skip
-            assert 0 <= getattr(metrics, score)(masks, tiny) <= 1
+        for score in ("roc_auc", "average_precision", "aupro", "best_dice", "dice_at_fpr"):
+            assert 0 <= getattr(metrics, f"anomaly_map_{score}_score")(masks, tiny) <= 1
         table = np.random.default_rng(0).random((12, 4)).cumsum(axis=1)
         assert metrics.friedman_nemenyi(pd.DataFrame(table)).p_value < 0.01
         y, decision = np.repeat([1, -1], 40), np.r_[np.ones(40), -np.ones(40)] * 1e-300
         decision[::9] *= -1
         metrics.delong_test(y, decision, np.roll(decision, 3))
         metrics.patient_bootstrap(
-            y, decision, groups=np.arange(80), metric=metrics.image_roc_auc_score, n_resamples=20
+            y, decision, groups=np.arange(80), metric=metrics.decision_roc_auc_score, n_resamples=20
         )
 
 
@@ -120,7 +120,7 @@ def test_files_of_tiny_values_are_read_under_strict_floats(tmp_path):
     with strict_numpy():
         warnings.filterwarnings("ignore", category=UserWarning)
         pairs = datasets.load_volume_pairs(tmp_path)
-        datasets.describe_pairs(tmp_path)
+        inspection.describe_pairs(tmp_path)
     assert pairs.data.shape == (4, 2, 24, 24)
     assert pairs.skipped == []
 

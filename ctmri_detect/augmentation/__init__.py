@@ -1,10 +1,5 @@
 """Mild changes of training pairs: geometry and intensity."""
 
-from ctmri_detect._extras import lazy_names
+from ctmri_detect._extras import lazy_package
 
-__getattr__, __dir__, __all__ = lazy_names(
-    __name__,
-    {
-        "Augmentation": "ctmri_detect.augmentation.augmentation",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from ctmri_detect.cli._messages import one_line, short_warnings, tell
 from ctmri_detect.cli._parser import build_parser
 
+__all__ = ["main"]
+
 _TOO_LITTLE = "The memory doesn't suffice. Take a smaller --image-size or --size, or fewer pairs."
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 

@@ -15,10 +15,9 @@ from ctmri_detect.evaluation import (
     benchmark,
     format_table,
     leaderboard,
-    write_figures,
-    write_report,
 )
 from ctmri_detect.preprocessing import make_preprocessor
+from ctmri_detect.reports import write_figures, write_report
 
 
 def require_report() -> None:

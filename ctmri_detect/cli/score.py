@@ -17,7 +17,7 @@ from ctmri_detect.cli._data import read_pairs, write_skipped
 from ctmri_detect.cli._messages import hide_progress, one_line, say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder
 from ctmri_detect.io.volumes.volume_files import is_volume
-from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.persistence import load
 from ctmri_detect.pipelines import ct_units_taken, has_threshold, ranking_offset, walk
 
@@ -100,8 +100,9 @@ def _overlays(pairs: Bunch, top: pd.DataFrame, maps: Maps, folder: Path, *, quie
         path = folder / f"{row.rank:03d}_{_name(row)}.png"
         title = f"{row.rank}. {_name(row)}: anomaly score {row.anomaly_score:+.2f}"
         try:
-            planes = *pairs.data[row.sample], maps[row.sample]
-            overlay_png(*planes, path, title=title, ct_units=pairs.ct_units)
+            ct, mri = pairs.data[row.sample]
+            heat = maps[row.sample]
+            overlay_png(ct, mri, heat, path, title=title, ct_units=pairs.ct_units)
         except Exception as error:  # one picture less is no reason to lose the others
             failed += 1
             tell(f"warning: no overlay of {row.ct}: {one_line(error)}")
@@ -125,7 +126,7 @@ def _summary(table: pd.DataFrame, pairs: Bunch, folder: str, drawn: int) -> None
         odd = int((pairs.target == -1).sum())
         if 0 < odd < len(table):
             decision = -table.sort_values("sample")["anomaly_score"].to_numpy()
-            auroc = image_roc_auc_score(pairs.target, decision)
+            auroc = decision_roc_auc_score(pairs.target, decision)
             say(f"Image AUROC {auroc:.3f} ({odd} anomalous, {len(table) - odd} normal).")
         else:
             say(f"Image AUROC: not defined, {odd} of {len(table)} labels are anomalous.")

@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect.evaluation.samples import ALL, NORMAL
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.validation import check_decision
 
 FACTORS = ("size", "contrast", "place")
@@ -192,7 +192,9 @@ def _cells(binned: dict[str, pd.Series], crossed: bool) -> Iterator[dict[str, An
 def _measured(lesions: pd.DataFrame, odd: Any, fine: Any) -> dict[str, Any]:
     n, found = len(lesions), int((odd < 0).sum())
     target = np.repeat([-1, 1], [n, len(fine)])
-    area = image_roc_auc_score(target, np.concatenate([odd, fine])) if len(fine) else float("nan")
+    area = (
+        decision_roc_auc_score(target, np.concatenate([odd, fine])) if len(fine) else float("nan")
+    )
     return {
         "n_lesions": n,
         "n_patients": lesions["patient"].nunique(),

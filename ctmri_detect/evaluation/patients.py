@@ -100,12 +100,12 @@ def patient_target(y: Any, groups: Any) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from ctmri_detect.metrics import image_roc_auc_score
+    >>> from ctmri_detect.metrics import decision_roc_auc_score
     >>> y, patient = [1, -1, 1, 1, 1], ["b", "a", "a", "b", "b"]
     >>> patient_target(y, patient).values.tolist()
     [['a', -1, 1], ['b', 1, 0]]
     >>> found = patient_scores([0.5, -2.0, 0.1, 0.4, 0.6], patient)
-    >>> image_roc_auc_score(patient_target(y, patient)["target"], found["decision"])
+    >>> decision_roc_auc_score(patient_target(y, patient)["target"], found["decision"])
     1.0
     """
     y = check_target(y)

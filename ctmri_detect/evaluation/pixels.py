@@ -6,9 +6,9 @@ from collections import defaultdict
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score
 
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.metrics.levels import average_precision, rank_counts
 
 _CODES = 2**16
 _VALUES = np.arange(_CODES, dtype=np.uint16).view(np.float16).astype(np.float64)
@@ -60,14 +60,8 @@ class PixelCounts:
         healthy = sum((self._healthy[k] for k in kinds), _nothing())
         if not lesion.any():
             return float("nan")
-        here, there = np.flatnonzero(lesion), np.flatnonzero(healthy)
-        return float(
-            average_precision_score(
-                np.repeat([1, 0], [len(here), len(there)]),
-                _VALUES[np.concatenate([here, there])],
-                sample_weight=np.concatenate([lesion[here], healthy[there]]),
-            )
-        )
+        found = np.flatnonzero(lesion + healthy)
+        return average_precision(rank_counts(_VALUES[found], lesion[found], healthy[found]))
 
 
 def _nothing() -> Counts:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.metrics import image_average_precision_score, image_roc_auc_score
+from ctmri_detect.metrics import decision_average_precision_score, decision_roc_auc_score
 
 Metric = Callable[[Any, Any], float]
 
 IMAGE_METRICS: dict[str, Metric] = {
-    "image_auroc": image_roc_auc_score,
-    "image_ap": image_average_precision_score,
+    "image_auroc": decision_roc_auc_score,
+    "image_ap": decision_average_precision_score,
 }
 
 

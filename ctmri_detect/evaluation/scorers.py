@@ -11,9 +11,9 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.localization import anomaly_map
 from ctmri_detect.metrics import (
-    image_average_precision_score,
-    image_roc_auc_score,
-    pixel_average_precision_score,
+    anomaly_map_average_precision_score,
+    decision_average_precision_score,
+    decision_roc_auc_score,
 )
 from ctmri_detect.validation import check_masks, check_target
 
@@ -41,8 +41,8 @@ class ImageScorer:
 
 
 # What scikit-learn's "roc_auc" is; its "average_precision" would rate the normal samples.
-image_roc_auc_scorer = ImageScorer(image_roc_auc_score)
-image_average_precision_scorer = ImageScorer(image_average_precision_score)
+decision_roc_auc_scorer = ImageScorer(decision_roc_auc_score)
+decision_average_precision_scorer = ImageScorer(decision_average_precision_score)
 
 
 class PixelAveragePrecisionScorer:
@@ -51,7 +51,7 @@ class PixelAveragePrecisionScorer:
     Masks are no part of X or y; scikit-learn's metadata routing carries them to the scorer, cut to
     the samples of each split, as it carries `groups` to the splitter. Anomalous samples with an
     empty mask (whole slices: artefacts, exchanged planes) are left out. Use the instance
-    `pixel_average_precision_scorer`.
+    `anomaly_map_average_precision_scorer`.
 
     A split without any lesion pixel has no score, and neither has then the mean over splits: take
     few splits, of many patients.
@@ -72,7 +72,7 @@ class PixelAveragePrecisionScorer:
     ...     search = GridSearchCV(
     ...         AtlasDetector(),
     ...         grid,
-    ...         scoring=pixel_average_precision_scorer,
+    ...         scoring=anomaly_map_average_precision_scorer,
     ...         cv=NormalOnlyGroupKFold(2),
     ...     ).fit(X, y, groups=patient, masks=masks)
     >>> search.best_params_
@@ -100,7 +100,7 @@ class PixelAveragePrecisionScorer:
         Raises
         ------
         InvalidPairsError
-            Without masks, and for what `pixel_average_precision_score` refuses.
+            Without masks, and for what `anomaly_map_average_precision_score` refuses.
         """
         if masks is None:
             raise InvalidPairsError(
@@ -113,7 +113,7 @@ class PixelAveragePrecisionScorer:
         kept = np.ones(len(masks), dtype=bool)
         if y is not None:
             kept = (check_target(y, len(masks)) == 1) | masks.any(axis=(1, 2))
-        return pixel_average_precision_score(masks[kept], maps[kept])
+        return anomaly_map_average_precision_score(masks[kept], maps[kept])
 
 
-pixel_average_precision_scorer = PixelAveragePrecisionScorer()
+anomaly_map_average_precision_scorer = PixelAveragePrecisionScorer()

@@ -1,5 +1,5 @@
 """Image operations: arrays in, arrays out, no estimator."""
 
-from ctmri_detect._extras import lazy_names
+from ctmri_detect._extras import lazy_package
 
-__getattr__, __dir__, __all__ = lazy_names(__name__, {})
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

@@ -1,11 +1,5 @@
 """Look a folder over before anything is trained on it: tables and a page."""
 
-from ctmri_detect._extras import lazy_names
+from ctmri_detect._extras import lazy_package
 
-__getattr__, __dir__, __all__ = lazy_names(
-    __name__,
-    {
-        "describe_pairs": "ctmri_detect.inspection.describe",
-        "write_inspection": "ctmri_detect.inspection.page",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

@@ -111,7 +111,7 @@ def describe_pairs(
     >>> import tempfile
     >>> from pathlib import Path
     >>> import numpy as np
-    >>> from ctmri_detect.datasets import describe_pairs
+    >>> from ctmri_detect.inspection import describe_pairs
     >>> with tempfile.TemporaryDirectory() as name:
     ...     for plane in ("CT", "MRI"):
     ...         (Path(name) / plane).mkdir()

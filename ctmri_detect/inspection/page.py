@@ -48,7 +48,7 @@ def write_inspection(
     --------
     >>> import tempfile
     >>> import numpy as np
-    >>> from ctmri_detect.datasets import describe_pairs
+    >>> from ctmri_detect.inspection import describe_pairs
     >>> with tempfile.TemporaryDirectory() as name:
     ...     for plane in ("CT", "MRI"):
     ...         (Path(name) / plane).mkdir()

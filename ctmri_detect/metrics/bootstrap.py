@@ -93,7 +93,7 @@ def patient_bootstrap(
 
     Examples
     --------
-    >>> from ctmri_detect.metrics import image_roc_auc_score as auroc
+    >>> from ctmri_detect.metrics import decision_roc_auc_score as auroc
     >>> rng = np.random.default_rng(0)
     >>> groups = np.repeat(np.arange(60), 4)
     >>> y = np.where(groups % 2, -1, 1)

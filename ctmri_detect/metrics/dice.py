@@ -8,18 +8,18 @@ import numpy as np
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics._levels import best_dice, rank_pixels
 from ctmri_detect.metrics._maps import Maps, MaskedMaps, check_share, no_healthy, no_lesion
 from ctmri_detect.metrics._quantile import exceeded_by
+from ctmri_detect.metrics.levels import best_dice, rank_pixels
 
 
 @with_default_floats
-def dice_score(masks: Any, maps: Any, threshold: float) -> float:
+def anomaly_map_dice_score(masks: Any, maps: Any, threshold: float) -> float:
     """Dice of the pixels above a threshold that was fixed beforehand.
 
     2 TP / (2 TP + FP + FN), counted over the pixels of all samples, so that normal samples count
     with their false positives and large lesions with their size. The threshold should come from
-    normal samples (`normal_threshold`), never from the samples that are rated.
+    normal samples (`anomaly_map_threshold`), never from the samples that are rated.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def dice_score(masks: Any, maps: Any, threshold: float) -> float:
 
     Examples
     --------
-    >>> dice_score([[[1, 1, 0, 0]]], [[[3.0, 1.0, 2.0, 0.0]]], threshold=1.5)
+    >>> anomaly_map_dice_score([[[1, 1, 0, 0]]], [[[3.0, 1.0, 2.0, 0.0]]], threshold=1.5)
     0.5
     """
     threshold = _check_threshold(threshold)
@@ -65,16 +65,17 @@ def dice_score(masks: Any, maps: Any, threshold: float) -> float:
 
 
 @with_default_floats
-def best_dice_score(masks: Any, maps: Any) -> float:
+def anomaly_map_best_dice_score(masks: Any, maps: Any) -> float:
     """The largest Dice that any threshold gives, over the pixels of all samples.
 
-    The threshold is chosen with the masks in hand, so that this is an upper bound of `dice_score`:
-    it compares maps apart from their calibration, and promises nothing for new samples.
+    The threshold is chosen with the masks, so this is an upper bound of
+    `anomaly_map_dice_score`. It compares maps without their calibration. It says nothing about
+    new samples.
 
     Parameters
     ----------
     masks, maps
-        As in `dice_score`.
+        As in `anomaly_map_dice_score`.
 
     Returns
     -------
@@ -94,14 +95,14 @@ def best_dice_score(masks: Any, maps: Any) -> float:
 
     Examples
     --------
-    >>> best_dice_score([[[1, 1, 0, 0]]], [[[3.0, 1.0, 2.0, 0.0]]])
+    >>> anomaly_map_best_dice_score([[[1, 1, 0, 0]]], [[[3.0, 1.0, 2.0, 0.0]]])
     0.8
     """
     return best_dice(rank_pixels(MaskedMaps(masks, maps)))
 
 
 @with_default_floats
-def normal_threshold(maps: Any, false_positive_rate: float = 0.05) -> float:
+def anomaly_map_threshold(maps: Any, false_positive_rate: float = 0.05) -> float:
     """The lowest map value that at most this share of the observed pixels lies above.
 
     Parameters
@@ -115,7 +116,8 @@ def normal_threshold(maps: Any, false_positive_rate: float = 0.05) -> float:
     Returns
     -------
     float
-        For `dice_score`. Exact, in two passes through float32 maps and four through float64.
+        For `anomaly_map_dice_score`. Exact, in two passes through float32 maps and four through
+        float64 maps.
 
     Raises
     ------
@@ -126,7 +128,7 @@ def normal_threshold(maps: Any, false_positive_rate: float = 0.05) -> float:
 
     Examples
     --------
-    >>> normal_threshold(np.arange(100.0).reshape(1, 10, 10), 0.05)
+    >>> anomaly_map_threshold(np.arange(100.0).reshape(1, 10, 10), 0.05)
     94.0
     """
     rate = check_share("false_positive_rate", false_positive_rate, zero=True)
@@ -140,7 +142,7 @@ def normal_threshold(maps: Any, false_positive_rate: float = 0.05) -> float:
 
 
 @with_default_floats
-def dice_at_false_positive_rate_score(masks: Any, maps: Any, max_fpr: float = 0.05) -> float:
+def anomaly_map_dice_at_fpr_score(masks: Any, maps: Any, max_fpr: float = 0.05) -> float:
     """Dice at the lowest threshold that at most `max_fpr` of the healthy pixels lie above.
 
     The healthy pixels are those of the given samples, of normal and anomalous ones alike. With
@@ -151,7 +153,7 @@ def dice_at_false_positive_rate_score(masks: Any, maps: Any, max_fpr: float = 0.
     Parameters
     ----------
     masks, maps
-        As in `dice_score`.
+        As in `anomaly_map_dice_score`.
     max_fpr : float, default=0.05
         From 0 and below 1.
 
@@ -171,11 +173,11 @@ def dice_at_false_positive_rate_score(masks: Any, maps: Any, max_fpr: float = 0.
     ----------
     Meissen et al., Unsupervised anomaly localization with structural feature-autoencoders, 2022
     (arXiv 2208.10992), and its code. With the rate fixed on other, healthy samples it is
-    ``dice_score(masks, maps, normal_threshold(healthy_maps))``.
+    ``anomaly_map_dice_score(masks, maps, anomaly_map_threshold(healthy_maps))``.
 
     Examples
     --------
-    >>> dice_at_false_positive_rate_score([[[1, 1, 0, 0]]], [[[3.0, 1.0, 2.0, 0.0]]], 0.5)
+    >>> anomaly_map_dice_at_fpr_score([[[1, 1, 0, 0]]], [[[3.0, 1.0, 2.0, 0.0]]], 0.5)
     0.8
     """
     rate = check_share("max_fpr", max_fpr, zero=True)
@@ -185,7 +187,7 @@ def dice_at_false_positive_rate_score(masks: Any, maps: Any, max_fpr: float = 0.
     threshold = exceeded_by(pairs.healthy, rate)
     if np.isnan(threshold):
         raise no_healthy()
-    return dice_score(masks, maps, threshold)
+    return anomaly_map_dice_score(masks, maps, threshold)
 
 
 def _check_threshold(threshold: Any) -> float:
@@ -196,6 +198,6 @@ def _check_threshold(threshold: Any) -> float:
     if np.isnan(number):
         raise ValueError(
             f"threshold is {threshold!r}; expected a number. Take it from normal samples: "
-            "normal_threshold(maps[normal], 0.05)."
+            "anomaly_map_threshold(maps[normal], 0.05)."
         )
     return number

@@ -27,7 +27,7 @@ def _image_inputs(y_true: Any, decision: Any) -> tuple[npt.NDArray[np.bool_], np
 
 
 @with_default_floats
-def image_roc_auc_score(y_true: Any, decision: Any) -> float:
+def decision_roc_auc_score(y_true: Any, decision: Any) -> float:
     """Area under the ROC curve: how often an anomalous sample scores below a normal one.
 
     Parameters
@@ -49,7 +49,7 @@ def image_roc_auc_score(y_true: Any, decision: Any) -> float:
 
     Examples
     --------
-    >>> image_roc_auc_score([1, 1, -1], [0.3, 0.1, -2.0])
+    >>> decision_roc_auc_score([1, 1, -1], [0.3, 0.1, -2.0])
     1.0
     """
     anomalous, decision = _image_inputs(y_true, decision)
@@ -57,7 +57,7 @@ def image_roc_auc_score(y_true: Any, decision: Any) -> float:
 
 
 @with_default_floats
-def image_average_precision_score(y_true: Any, decision: Any) -> float:
+def decision_average_precision_score(y_true: Any, decision: Any) -> float:
     """Average precision with the anomaly as the positive class.
 
     scikit-learn's ``"average_precision"`` scorer would rate the normal samples instead.
@@ -81,7 +81,7 @@ def image_average_precision_score(y_true: Any, decision: Any) -> float:
 
     Examples
     --------
-    >>> image_average_precision_score([1, 1, -1, 1], [3.0, 0.1, 0.2, 1.0])
+    >>> decision_average_precision_score([1, 1, -1, 1], [3.0, 0.1, 0.2, 1.0])
     0.5
     """
     anomalous, decision = _image_inputs(y_true, decision)
@@ -89,9 +89,7 @@ def image_average_precision_score(y_true: Any, decision: Any) -> float:
 
 
 @with_default_floats
-def sensitivity_at_specificity_score(
-    y_true: Any, decision: Any, specificity: float = 0.95
-) -> float:
+def decision_sensitivity_score(y_true: Any, decision: Any, specificity: float = 0.95) -> float:
     """Share of anomalous samples found while at most 1 - `specificity` of the normals are flagged.
 
     The operating point of a clinic that can't afford many false alarms. It is the best threshold
@@ -126,7 +124,7 @@ def sensitivity_at_specificity_score(
 
     Examples
     --------
-    >>> sensitivity_at_specificity_score([1, 1, -1, -1], [3.0, 1.0, 0.0, 2.0])
+    >>> decision_sensitivity_score([1, 1, -1, -1], [3.0, 1.0, 0.0, 2.0])
     0.5
     """
     specificity = check_share("specificity", specificity, one=True)
@@ -138,7 +136,7 @@ def sensitivity_at_specificity_score(
 
 
 @with_default_floats
-def f1_max_score(y_true: Any, decision: Any) -> float:
+def decision_f1_max_score(y_true: Any, decision: Any) -> float:
     """The largest F1 over all thresholds, the anomaly as the positive class.
 
     It is what the best threshold would give, chosen with the labels of the samples themselves: an
@@ -170,7 +168,7 @@ def f1_max_score(y_true: Any, decision: Any) -> float:
 
     Examples
     --------
-    >>> f1_max_score([1, 1, -1, -1], [3.0, 1.0, 0.0, 2.0])
+    >>> decision_f1_max_score([1, 1, -1, -1], [3.0, 1.0, 0.0, 2.0])
     0.8
     """
     anomalous, decision = _image_inputs(y_true, decision)

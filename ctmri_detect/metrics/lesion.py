@@ -20,7 +20,7 @@ _RATES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)  # those of LUNA16
 
 
 @with_default_floats
-def froc_curve(
+def anomaly_map_froc_curve(
     masks: Any, maps: Any, groups: Any = None, *, min_distance: int = 5
 ) -> tuple[Numbers, Numbers, Numbers]:
     """Free-response ROC curve: the share of lesions found against false positives a scan.
@@ -33,7 +33,7 @@ def froc_curve(
     LUNA16 differs in that a candidate hits a nodule within its radius.
 
     A map that is warm all over the right place but peaks beside it fails here: where the outline
-    matters, ask `aupro_score`.
+    matters, ask `anomaly_map_aupro_score`.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def froc_curve(
     --------
     >>> masks = [[[0, 1, 0, 0, 0, 0, 1]]]
     >>> maps = [[[0.0, 3.0, 0.0, 2.0, 0.0, 0.0, 1.0]]]
-    >>> froc_curve(masks, maps, min_distance=1)
+    >>> anomaly_map_froc_curve(masks, maps, min_distance=1)
     (array([0., 0., 1., 1.]), array([0. , 0.5, 0.5, 1. ]), array([inf,  3.,  2.,  1.]))
     """
     if not isinstance(min_distance, Integral) or min_distance < 1:
@@ -97,7 +97,7 @@ def froc_curve(
 
 
 @with_default_floats
-def lesion_sensitivity_score(
+def anomaly_map_lesion_sensitivity_score(
     masks: Any,
     maps: Any,
     groups: Any = None,
@@ -115,7 +115,7 @@ def lesion_sensitivity_score(
     Parameters
     ----------
     masks, maps, groups, min_distance
-        As in `froc_curve`.
+        As in `anomaly_map_froc_curve`.
     false_positives : sequence of float, default=(1/8, 1/4, 1/2, 1, 2, 4, 8)
         False positives a scan, from 0.
     average : bool, default=True
@@ -130,21 +130,23 @@ def lesion_sensitivity_score(
     Raises
     ------
     InvalidPairsError
-        As in `froc_curve`.
+        As in `anomaly_map_froc_curve`.
     ValueError
         For rates below 0 or none at all, or `min_distance` out of range.
 
     References
     ----------
-    As in `froc_curve`.
+    As in `anomaly_map_froc_curve`.
 
     Examples
     --------
     >>> masks = [[[0, 1, 0, 0, 0, 0, 1]]]
     >>> maps = [[[0.0, 3.0, 0.0, 2.0, 0.0, 0.0, 1.0]]]
-    >>> lesion_sensitivity_score(masks, maps, None, (0.5, 1), min_distance=1)
+    >>> anomaly_map_lesion_sensitivity_score(masks, maps, None, (0.5, 1), min_distance=1)
     0.75
-    >>> lesion_sensitivity_score(masks, maps, None, (0.5, 1), min_distance=1, average=False)
+    >>> anomaly_map_lesion_sensitivity_score(
+    ...     masks, maps, None, (0.5, 1), min_distance=1, average=False
+    ... )
     array([0.5, 1. ])
     """
     try:
@@ -156,7 +158,7 @@ def lesion_sensitivity_score(
             f"false_positives is {false_positives!r}; expected numbers from 0, false positives a "
             "scan. Give a sequence such as (0.5, 1, 2)."
         )
-    reached, sensitivity, _ = froc_curve(masks, maps, groups, min_distance=min_distance)
+    reached, sensitivity, _ = anomaly_map_froc_curve(masks, maps, groups, min_distance=min_distance)
     place = np.searchsorted(reached, rates, side="right") - 1
     return float(sensitivity[place].mean()) if average else sensitivity[place]
 

@@ -17,7 +17,7 @@ _BUFFER = 2**18  # normal pixels kept before the highest of them are chosen agai
 
 
 @with_default_floats
-def aupimo_score(
+def anomaly_map_aupimo_score(
     masks: Any,
     maps: Any,
     fpr_bounds: tuple[float, float] = (1e-5, 1e-4),
@@ -75,7 +75,7 @@ def aupimo_score(
 
     >>> masks = np.array([10 * [0], 2 * [1] + 8 * [0]])[:, None]
     >>> maps = np.array([[5.0] + 9 * [0.0], [6.0, 4.0] + 8 * [0.0]])[:, None]
-    >>> round(aupimo_score(masks, maps, fpr_bounds=(0.01, 0.19)), 3)
+    >>> round(anomaly_map_aupimo_score(masks, maps, fpr_bounds=(0.01, 0.19)), 3)
     0.609
     """
     low, high = _check_bounds(fpr_bounds)

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from ctmri_detect._floats import with_default_floats
-from ctmri_detect.metrics._levels import area_under_roc, average_precision, rank_pixels
 from ctmri_detect.metrics._maps import MaskedMaps, no_lesion
+from ctmri_detect.metrics.levels import area_under_roc, average_precision, rank_pixels
 
 
 @with_default_floats
-def pixel_average_precision_score(masks: Any, maps: Any) -> float:
+def anomaly_map_average_precision_score(masks: Any, maps: Any) -> float:
     """Average precision of the pixels of all samples together.
 
-    Large lesions weigh as many pixels as they have; `aupro_score` weighs lesions alike.
+    Large lesions weigh as many pixels as they have; `anomaly_map_aupro_score` weighs lesions alike.
 
     Parameters
     ----------
@@ -44,23 +44,23 @@ def pixel_average_precision_score(masks: Any, maps: Any) -> float:
     Examples
     --------
     >>> masks = np.zeros((1, 4, 4), bool); masks[0, 1, 1] = True
-    >>> pixel_average_precision_score(masks, masks.astype(float))
+    >>> anomaly_map_average_precision_score(masks, masks.astype(float))
     1.0
     """
     return average_precision(rank_pixels(MaskedMaps(masks, maps)))
 
 
 @with_default_floats
-def pixel_roc_auc_score(masks: Any, maps: Any) -> float:
+def anomaly_map_roc_auc_score(masks: Any, maps: Any) -> float:
     """Area under the ROC curve of the pixels: how often a lesion pixel outranks a healthy one.
 
     Lesions are small, so it looks good early: 1 % of the healthy pixels may be as many as all
-    lesion pixels. Report it beside `pixel_average_precision_score`, never alone.
+    lesion pixels. Report it beside `anomaly_map_average_precision_score`, never alone.
 
     Parameters
     ----------
     masks, maps
-        As in `pixel_average_precision_score`.
+        As in `anomaly_map_average_precision_score`.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def pixel_roc_auc_score(masks: Any, maps: Any) -> float:
     Raises
     ------
     InvalidPairsError
-        As in `pixel_average_precision_score`.
+        As in `anomaly_map_average_precision_score`.
 
     References
     ----------
@@ -79,7 +79,7 @@ def pixel_roc_auc_score(masks: Any, maps: Any) -> float:
 
     Examples
     --------
-    >>> pixel_roc_auc_score([[[1, 0, 0, 0, 0]]], [[[3.0, 4.0, 3.0, 1.0, 2.0]]])
+    >>> anomaly_map_roc_auc_score([[[1, 0, 0, 0, 0]]], [[[3.0, 4.0, 3.0, 1.0, 2.0]]])
     0.625
     """
     return area_under_roc(rank_pixels(MaskedMaps(masks, maps)))
@@ -95,7 +95,7 @@ def masked_lesion_share(masks: Any, maps: Any) -> float:
     Parameters
     ----------
     masks, maps
-        As in `pixel_average_precision_score`.
+        As in `anomaly_map_average_precision_score`.
 
     Returns
     -------

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._floats import with_default_floats
-from ctmri_detect.metrics._levels import area_under_roc, rank_pixels
 from ctmri_detect.metrics._maps import Mask, MaskedMaps, check_share
 from ctmri_detect.metrics._regions import label_lesions
+from ctmri_detect.metrics.levels import area_under_roc, rank_pixels
 
 
 @with_default_floats
-def aupro_score(masks: Any, maps: Any, max_fpr: float = 0.3) -> float:
+def anomaly_map_aupro_score(masks: Any, maps: Any, max_fpr: float = 0.3) -> float:
     """Area under the per-region overlap curve (AUPRO): all lesions count alike.
 
     At each threshold: the share of each lesion's pixels that are found, as a mean over lesions,
@@ -25,7 +25,7 @@ def aupro_score(masks: Any, maps: Any, max_fpr: float = 0.3) -> float:
     this takes all of them.
 
     A false positive rate of .3 is far beyond what a reader would accept: most of the area lies
-    where no clinic would work. `aupimo_score` asks the same where there are hardly any.
+    where no clinic would work. `anomaly_map_aupimo_score` asks the same where there are hardly any.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def aupro_score(masks: Any, maps: Any, max_fpr: float = 0.3) -> float:
 
     >>> masks = [[[1, 0, 1, 1, 1, 0, 0]]]
     >>> maps = [[[9.0, 5.0, 4.0, 1.0, 1.0, 3.0, 2.0]]]
-    >>> round(aupro_score(masks, maps, max_fpr=1.0), 3)
+    >>> round(anomaly_map_aupro_score(masks, maps, max_fpr=1.0), 3)
     0.611
     """
     max_fpr = check_share("max_fpr", max_fpr, one=True)

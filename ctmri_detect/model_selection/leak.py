@@ -19,7 +19,7 @@ def check_no_leak(train: Any, test: Any, groups: Any) -> None:
 
     For splits that come from elsewhere, such as a list of files or a splitter by slice; those of
     this package pass it by their making. It sees identifiers only: a patient under two names
-    passes (`datasets.describe_pairs` looks for equal images).
+    passes (`inspection.describe_pairs` looks for equal images).
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_curve
 
-from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.pipelines import decisions
 from ctmri_detect.plotting.canvas import line_style, new_axes
 from ctmri_detect.validation import check_decision, check_target
@@ -73,7 +73,9 @@ class RocCurvesDisplay:
             name: [(check_target(y), check_decision(d)) for y, d in each]
             for name, each in runs.items()
         }
-        areas = {name: [image_roc_auc_score(*run) for run in each] for name, each in runs.items()}
+        areas = {
+            name: [decision_roc_auc_score(*run) for run in each] for name, each in runs.items()
+        }
         aurocs = {name: float(np.mean(each)) for name, each in areas.items()}
         return cls({name: _mean_curve(each) for name, each in runs.items()}, aurocs)
 

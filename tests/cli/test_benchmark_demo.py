@@ -9,7 +9,7 @@ import pytest
 
 from ctmri_detect.cli import benchmark, demo, main
 from ctmri_detect.cli.detectors import DETECTORS, make_detector
-from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.metrics import decision_roc_auc_score
 
 WRITTEN = ["gallery.png", "report.html", "roc.png", "score_distributions.png", "scores.csv",
            "table.csv"]  # fmt: skip
@@ -36,7 +36,7 @@ def test_a_labelled_folder_is_benchmarked(mixed, tmp_path, capsys):
     scores = pd.read_csv(out / "scores.csv")
     atlas = scores[scores["detector"] == "atlas"]
     assert len(atlas) == 12
-    auroc = image_roc_auc_score(atlas["target"], atlas["decision"])
+    auroc = decision_roc_auc_score(atlas["target"], atlas["decision"])
     assert table.loc[("atlas", "all"), "image_auroc"] == pytest.approx(auroc)
     odd = scores.loc[scores["target"] == -1, "ct"].str.split("/").str[-1]
     assert set(odd) == {"p0_1.png", "p3_0.png", "p4_1.png"}

@@ -14,8 +14,9 @@ from dicom_files import write_dicom
 from fuzz.png_bytes import PALETTE, chunk, png
 from fuzz.tiff_bytes import LZW, tiff
 
-from ctmri_detect.datasets import describe_pairs, find_pairs, load_pairs, load_volume_pairs
+from ctmri_detect.datasets import find_pairs, load_pairs, load_volume_pairs
 from ctmri_detect.exceptions import DataLoadingError, SkippedFilesWarning
+from ctmri_detect.inspection import describe_pairs
 
 GREY = np.random.default_rng(0).integers(0, 255, (9, 12)).astype(np.uint8)
 CT = np.random.default_rng(1).integers(-1000, 1000, (12, 12, 4)).astype(np.int16)

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 
 from ctmri_detect import AtlasDetector, MapScoring, Pairs
 from ctmri_detect.datasets import check_pairing, load_pairs, load_volume_pairs
-from ctmri_detect.evaluation import image_roc_auc_scorer
+from ctmri_detect.evaluation import decision_roc_auc_scorer
 from ctmri_detect.exceptions import DataLoadingError, InvalidPairsError
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.preprocessing import make_preprocessor, open_pairs, transform_to
@@ -151,14 +151,14 @@ def test_a_plain_search_splits_no_patient_in_its_folds_and_refits_with_patients(
     scoring = MapScoring(false_positive_rate=0.3)
     search = GridSearchCV(
         AtlasDetector(map_scoring=scoring), {"map_scoring__clip": [3.0, 6.0]},
-        cv=NormalOnlyGroupKFold(3), scoring=image_roc_auc_scorer, error_score="raise",
+        cv=NormalOnlyGroupKFold(3), scoring=decision_roc_auc_scorer, error_score="raise",
     ).fit(X, y)  # fmt: skip
     bare, by_hand = np.asarray(X), []
     for train, test in NormalOnlyGroupKFold(3).split(bare, y, groups):
         assert not set(groups[train]) & set(groups[test])
         part = AtlasDetector(map_scoring=MapScoring(clip=3.0, false_positive_rate=0.3))
         part.fit(bare[train], y[train], groups=groups[train])
-        by_hand.append(image_roc_auc_scorer(part, bare[test], y[test]))
+        by_hand.append(decision_roc_auc_scorer(part, bare[test], y[test]))
     found = [search.cv_results_[f"split{k}_test_score"][0] for k in range(3)]
     assert found == by_hand
     best = MapScoring(clip=search.best_params_["map_scoring__clip"], false_positive_rate=0.3)

@@ -10,7 +10,7 @@ from ctmri_detect import AtlasDetector
 from ctmri_detect.datasets import make_phantom_pairs
 from ctmri_detect.evaluation import benchmark, lesion_effects
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.metrics import decision_roc_auc_score
 
 FACTORS = ["size", "contrast", "place"]
 
@@ -49,7 +49,7 @@ def test_the_first_row_is_about_all_lesions():
     assert (row["n_lesions"], row["n_found"]) == (200, (DECISION[ODD] < 0).sum())
     assert row["n_patients"] == FRAME.loc[ODD, "patient"].nunique() < 200
     assert row["rate"] == row["n_found"] / 200
-    assert row["auroc"] == image_roc_auc_score(np.where(ODD, -1, 1), DECISION)
+    assert row["auroc"] == decision_roc_auc_score(np.where(ODD, -1, 1), DECISION)
 
 
 def test_bins_hold_about_equally_many_and_each_is_what_it_says():
@@ -67,7 +67,7 @@ def test_bins_hold_about_equally_many_and_each_is_what_it_says():
             assert row.n_found == (DECISION[held] < 0).sum()
             both = np.r_[held, np.flatnonzero(~ODD)]
             target = np.where(ODD[both], -1, 1)
-            assert row.auroc == pytest.approx(image_roc_auc_score(target, DECISION[both]))
+            assert row.auroc == pytest.approx(decision_roc_auc_score(target, DECISION[both]))
 
 
 def test_what_makes_lesions_visible_shows_and_what_does_not_stays_flat():

@@ -10,10 +10,11 @@ from sklearn.utils import Bunch
 
 from ctmri_detect import AtlasDetector, MapScoring, Pairs
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.evaluation import benchmark, write_figures, write_report
+from ctmri_detect.evaluation import benchmark
 from ctmri_detect.exceptions import InvalidPairsError, PatientsUnknownWarning
-from ctmri_detect.metrics import image_roc_auc_score, pixel_average_precision_score
+from ctmri_detect.metrics import anomaly_map_average_precision_score, decision_roc_auc_score
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
+from ctmri_detect.reports import write_figures, write_report
 
 APART = np.random.default_rng(0).permutation(32)  # the rows of a patient no longer together
 SEEN = []  # what the spy was shown: (labels, patients) in fit, patients in decision_function
@@ -200,7 +201,7 @@ def test_scores_have_one_row_per_sample_and_give_the_table(data):
         table = result.table[result.table["detector"] == name].set_index("kind")
         for kind in ("bleed", "in_farct"):
             used = rows[(rows["target"] == 1) | (rows["kind"] == kind)]
-            area = image_roc_auc_score(used["target"], used["decision"])
+            area = decision_roc_auc_score(used["target"], used["decision"])
             assert table.loc[kind, "image_auroc"] == area
             assert table.loc[kind, "n_normal"] == (data.target == 1).sum()
 
@@ -216,7 +217,7 @@ def test_pixel_figures_are_those_of_the_maps_on_the_callers_grid(data):
     assert np.allclose(first["pixel_ap"], plain.table["pixel_ap"], atol=1e-3)
     bleeds_and_normals = np.flatnonzero(data.frame["kind"] != "in_farct")
     maps = np.stack([plain.maps["a"][s] for s in bleeds_and_normals]).astype(float)
-    exact = pixel_average_precision_score(data.masks[bleeds_and_normals], maps)
+    exact = anomaly_map_average_precision_score(data.masks[bleeds_and_normals], maps)
     row = plain.table.set_index("kind").loc["bleed"]
     assert row["pixel_ap"] == pytest.approx(exact, abs=1e-9)
     assert exact > 0.3
@@ -376,7 +377,7 @@ def test_a_spoilt_whole_slice_stays_out_of_the_pixels(data):
     result = run({"a": detector}, data, n_examples=100)
     kept = np.flatnonzero(np.arange(len(data.masks)) != whole)
     maps = np.stack([result.maps["a"][s] for s in kept]).astype(float)
-    exact = pixel_average_precision_score(data.masks[kept], maps)
+    exact = anomaly_map_average_precision_score(data.masks[kept], maps)
     row = result.table.set_index("kind").loc["all"]
     assert row["pixel_ap"] == pytest.approx(exact, abs=1e-9)
 

@@ -7,7 +7,7 @@ import pytest
 
 from ctmri_detect.evaluation import patient_scores, patient_target
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.metrics import decision_roc_auc_score
 
 RNG = np.random.default_rng(0)
 PATIENT = RNG.permutation(np.repeat(["p1", "p2", "p10", "q"], [1, 4, 10, 7]))
@@ -76,7 +76,7 @@ def test_pooling_finds_patients_whose_lesion_is_in_one_slice():
     y = np.where((patient % 2 == 1) & (np.arange(400) % 10 == 4), -1, 1)
     decision = rng.normal(size=400) + 3 * y
     areas = {
-        pool: image_roc_auc_score(
+        pool: decision_roc_auc_score(
             patient_target(y, patient)["target"],
             patient_scores(decision, patient, pool)["decision"],
         )

@@ -3,7 +3,7 @@ import pytest
 
 from ctmri_detect.evaluation.pixels import PixelCounts
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import pixel_average_precision_score
+from ctmri_detect.metrics import anomaly_map_average_precision_score
 
 
 @pytest.fixture
@@ -26,17 +26,17 @@ def test_counting_equals_keeping_all_pixels(samples):
     masks, maps = samples
     counts = counted(masks, maps)
     assert counts.average_precision(["a", "b"]) == pytest.approx(
-        pixel_average_precision_score(masks, maps), abs=1e-12
+        anomaly_map_average_precision_score(masks, maps), abs=1e-12
     )
     assert counts.average_precision(["b"]) == pytest.approx(
-        pixel_average_precision_score(masks[1::2], maps[1::2]), abs=1e-12
+        anomaly_map_average_precision_score(masks[1::2], maps[1::2]), abs=1e-12
     )
 
 
 def test_rounding_to_float16_moves_the_figure_by_little(samples):
     masks, maps = samples
     fine = maps + 1e-4 * np.random.default_rng(1).normal(size=maps.shape)
-    exact = pixel_average_precision_score(masks, fine)
+    exact = anomaly_map_average_precision_score(masks, fine)
     assert counted(masks, fine).average_precision(["a", "b"]) == pytest.approx(exact, abs=2e-3)
 
 

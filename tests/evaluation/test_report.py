@@ -7,7 +7,8 @@ from page_reader import read
 from sklearn.base import BaseEstimator
 
 from ctmri_detect import AtlasDetector, MapScoring, Pairs, ThresholdDetector
-from ctmri_detect.evaluation import benchmark, write_figures, write_report
+from ctmri_detect.evaluation import benchmark
+from ctmri_detect.reports import write_figures, write_report
 from ctmri_detect.reports.examples import typical_examples, worst_examples
 
 NASTY = "<script>alert(1)</script> & $x_1$"

@@ -13,23 +13,23 @@ from sklearn.pipeline import make_pipeline
 
 from ctmri_detect import AtlasDetector, Pairs, anomaly_map
 from ctmri_detect.evaluation import (
-    image_average_precision_scorer,
-    image_roc_auc_scorer,
-    pixel_average_precision_scorer,
+    anomaly_map_average_precision_scorer,
+    decision_average_precision_scorer,
+    decision_roc_auc_scorer,
 )
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics import (
-    image_average_precision_score,
-    image_roc_auc_score,
-    pixel_average_precision_score,
+    anomaly_map_average_precision_score,
+    decision_average_precision_score,
+    decision_roc_auc_score,
 )
 from ctmri_detect.model_selection import LeaveOnePatientOut, NormalOnlyGroupKFold
 from ctmri_detect.persistence import load, save
 from ctmri_detect.preprocessing import Resize
 
 IMAGE = [
-    (image_roc_auc_scorer, image_roc_auc_score),
-    (image_average_precision_scorer, image_average_precision_score),
+    (decision_roc_auc_scorer, decision_roc_auc_score),
+    (decision_average_precision_scorer, decision_average_precision_score),
 ]
 GRID = {"map_scoring__pool_fraction": [0.01, 1.0]}
 CV = NormalOnlyGroupKFold(3)
@@ -78,22 +78,22 @@ def test_a_search_with_an_image_scorer(scorer, metric, on, same_data):
 
 def test_the_pixel_scorer_is_the_metric_of_the_maps(fitted, same_data):
     X, masks = same_data.data, same_data.masks
-    whole = pixel_average_precision_score(masks, anomaly_map(fitted, X))
-    assert pixel_average_precision_scorer(fitted, X, masks=masks) == whole > 0.1
-    assert pixel_average_precision_scorer(fitted, X, same_data.target, masks=masks) == whole
+    whole = anomaly_map_average_precision_score(masks, anomaly_map(fitted, X))
+    assert anomaly_map_average_precision_scorer(fitted, X, masks=masks) == whole > 0.1
+    assert anomaly_map_average_precision_scorer(fitted, X, same_data.target, masks=masks) == whole
     odd = np.flatnonzero(same_data.target == -1)[0]
     emptied = masks.copy()
     emptied[odd] = False  # a whole slice that is spoilt: its pixels say nothing
     rest = np.arange(len(X)) != odd
-    expected = pixel_average_precision_score(masks[rest], anomaly_map(fitted, X[rest]))
-    found = pixel_average_precision_scorer(fitted, X, same_data.target, masks=emptied)
+    expected = anomaly_map_average_precision_score(masks[rest], anomaly_map(fitted, X[rest]))
+    found = anomaly_map_average_precision_scorer(fitted, X, same_data.target, masks=emptied)
     assert found == pytest.approx(expected)
 
 
 @pytest.mark.usefixtures("routing")
 def test_masks_reach_the_pixel_scorer_in_a_search_cut_to_the_split(same_data):
     pipe = make_pipeline(Resize(16), AtlasDetector())  # maps come back to the grid of the masks
-    scoring = {"roc": image_roc_auc_scorer, "pixel": pixel_average_precision_scorer}
+    scoring = {"roc": decision_roc_auc_scorer, "pixel": anomaly_map_average_precision_scorer}
     search = GridSearchCV(
         pipe,
         {"atlasdetector__map_scoring__smoothing": [0.0, 1.0]},
@@ -105,7 +105,7 @@ def test_masks_reach_the_pixel_scorer_in_a_search_cut_to_the_split(same_data):
     train, test = next(CV.split(same_data.data, same_data.target, same_data.groups))
     one = clone(pipe).set_params(**search.best_params_)
     one.fit(same_data.data[train], same_data.target[train], groups=same_data.groups[train])
-    expected = pixel_average_precision_score(
+    expected = anomaly_map_average_precision_score(
         same_data.masks[test], anomaly_map(one, same_data.data[test])
     )
     assert search.cv_results_["split0_test_pixel"][search.best_index_] == pytest.approx(expected)
@@ -119,7 +119,7 @@ def test_masks_reach_the_pixel_scorer_in_a_search_cut_to_the_split(same_data):
 def test_masks_are_all_that_has_to_be_routed_where_pairs_know_their_patients(same_data):
     first, second = (
         GridSearchCV(
-            AtlasDetector(), GRID, scoring=pixel_average_precision_scorer, cv=CV,
+            AtlasDetector(), GRID, scoring=anomaly_map_average_precision_scorer, cv=CV,
             error_score="raise",
         ).fit(X, same_data.target, masks=same_data.masks, **groups)
         for X, groups in (
@@ -138,7 +138,7 @@ def test_cross_validation_without_a_grid(same_data):
         AtlasDetector(),
         same_data.data,
         same_data.target,
-        scoring=pixel_average_precision_scorer,
+        scoring=anomaly_map_average_precision_scorer,
         cv=CV,
         params={"groups": same_data.groups, "masks": same_data.masks},
     )
@@ -148,30 +148,34 @@ def test_cross_validation_without_a_grid(same_data):
 def test_what_the_pixel_scorer_can_not_score_says_what_to_do(fitted, same_data):
     X, y, masks = same_data.data, same_data.target, same_data.masks
     with pytest.raises(InvalidPairsError, match=r"enable_metadata_routing=True.*masks=masks"):
-        pixel_average_precision_scorer(fitted, X, y)
+        anomaly_map_average_precision_scorer(fitted, X, y)
     with pytest.raises(InvalidPairsError, match="masks has shape"):
-        pixel_average_precision_scorer(fitted, X, y, masks=masks[1:])
+        anomaly_map_average_precision_scorer(fitted, X, y, masks=masks[1:])
     with pytest.raises(InvalidPairsError, match=r"expected \+1"):
-        pixel_average_precision_scorer(fitted, X, y == 1, masks=masks)
+        anomaly_map_average_precision_scorer(fitted, X, y == 1, masks=masks)
     with pytest.raises(InvalidPairsError, match="no lesion pixel"):
-        pixel_average_precision_scorer(fitted, X, y, masks=np.zeros_like(masks))
+        anomaly_map_average_precision_scorer(fitted, X, y, masks=np.zeros_like(masks))
 
 
 @pytest.mark.parametrize(
     "scorer",
-    [image_roc_auc_scorer, image_average_precision_scorer, pixel_average_precision_scorer],
+    [
+        decision_roc_auc_scorer,
+        decision_average_precision_scorer,
+        anomaly_map_average_precision_scorer,
+    ],
 )
 def test_scorers_travel_to_other_processes(scorer, fitted, same_data):
-    masks = {"masks": same_data.masks} if scorer is pixel_average_precision_scorer else {}
+    masks = {"masks": same_data.masks} if scorer is anomaly_map_average_precision_scorer else {}
     copy = pickle.loads(pickle.dumps(scorer))
     given = (fitted, same_data.data, same_data.target)
     assert copy(*given, **masks) == scorer(*given, **masks)
 
 
-@pytest.mark.parametrize("scorer", [image_roc_auc_scorer, pixel_average_precision_scorer])
+@pytest.mark.parametrize("scorer", [decision_roc_auc_scorer, anomaly_map_average_precision_scorer])
 def test_a_search_with_a_scorer_is_saved_and_loaded(scorer, same_data, tmp_path):
     pytest.importorskip("skops")
-    masks = {"masks": same_data.masks} if scorer is pixel_average_precision_scorer else {}
+    masks = {"masks": same_data.masks} if scorer is anomaly_map_average_precision_scorer else {}
     given = (same_data.data, same_data.target)
     with sklearn.config_context(enable_metadata_routing=True):
         search = GridSearchCV(

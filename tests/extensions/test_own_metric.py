@@ -6,8 +6,9 @@ import pytest
 from sklearn.utils import Bunch
 
 from ctmri_detect import AtlasDetector, Pairs, ThresholdDetector
-from ctmri_detect.evaluation import benchmark, format_table, leaderboard, write_report
-from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.evaluation import benchmark, format_table, leaderboard
+from ctmri_detect.metrics import decision_roc_auc_score
+from ctmri_detect.reports import write_report
 
 N = 32
 
@@ -34,7 +35,7 @@ def make_data():
 
 
 DETECTORS = {"atlas": AtlasDetector(), "threshold": ThresholdDetector()}
-METRICS = {"found": found_at_two_alarms, "auroc": image_roc_auc_score}
+METRICS = {"found": found_at_two_alarms, "auroc": decision_roc_auc_score}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_each_fold_has_its_value(result):
         used = scores[scores["fold"] == row["fold"]]
         target, decision = used["target"].to_numpy(), used["decision"].to_numpy()
         assert row["found"] == found_at_two_alarms(target, decision)
-        assert row["auroc"] == row["image_auroc"] == image_roc_auc_score(target, decision)
+        assert row["auroc"] == row["image_auroc"] == decision_roc_auc_score(target, decision)
 
 
 def test_leaderboard_table_and_report_show_it(result, data, tmp_path):

@@ -17,7 +17,7 @@ from sklearn.utils import get_tags
 from ctmri_detect import CrossModalDetector, Pairs
 from ctmri_detect.base import Traits
 from ctmri_detect.detectors.cross_modal import Predictor
-from ctmri_detect.evaluation import image_roc_auc_scorer
+from ctmri_detect.evaluation import decision_roc_auc_scorer
 from ctmri_detect.exceptions import MissingModalityError
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.preprocessing import MRIScaler
@@ -118,7 +118,11 @@ def test_its_parameters_are_searched_in_a_pipeline():
     model = make_pipeline(MRIScaler(), detector(evidence=("mismatch",)))
     grid = {"crossmodaldetector__predictor__alpha": [1e9, 1e-3]}
     search = GridSearchCV(
-        model, grid, scoring=image_roc_auc_scorer, cv=NormalOnlyGroupKFold(2), error_score="raise"
+        model,
+        grid,
+        scoring=decision_roc_auc_scorer,
+        cv=NormalOnlyGroupKFold(2),
+        error_score="raise",
     ).fit(data, y)
     assert search.best_params_ == {"crossmodaldetector__predictor__alpha": 1e-3}
     assert search.best_estimator_[-1].predictor_.alpha == 1e-3

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from ctmri_detect.datasets import describe_pairs, find_pairs
+from ctmri_detect.datasets import find_pairs
 from ctmri_detect.datasets.volumes import load_volume_pairs
 from ctmri_detect.exceptions import (
     DataLoadingError,
@@ -19,6 +19,7 @@ from ctmri_detect.exceptions import (
     UnitsWarning,
     UnpairedDataWarning,
 )
+from ctmri_detect.inspection import describe_pairs
 from ctmri_detect.io.volumes.dicom_sequence import sequence_of
 from ctmri_detect.io.volumes.pseudonym import pseudonym
 

@@ -11,8 +11,9 @@ import warnings
 import numpy as np
 import pytest
 
-from ctmri_detect.datasets import describe_pairs, find_pairs, load_volume_pairs
+from ctmri_detect.datasets import find_pairs, load_volume_pairs
 from ctmri_detect.exceptions import DataLoadingError, GeometryWarning, SkippedFilesWarning
+from ctmri_detect.inspection import describe_pairs
 
 nib = pytest.importorskip("nibabel")
 sitk = pytest.importorskip("SimpleITK")

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import image_roc_auc_score, patient_bootstrap
-from ctmri_detect.metrics import pixel_average_precision_score as pixel_average_precision
+from ctmri_detect.metrics import anomaly_map_average_precision_score as pixel_average_precision
+from ctmri_detect.metrics import decision_roc_auc_score, patient_bootstrap
 
 EFFECT = 1.0
 
@@ -108,12 +108,12 @@ def test_two_methods_on_the_same_patients_are_compared_through_one_metric():
     b = a - 0.3 * y + 0.1 * np.random.default_rng(0).normal(size=len(y))  # a little worse
 
     def difference(y, s):
-        return image_roc_auc_score(y, s[:, 0]) - image_roc_auc_score(y, s[:, 1])
+        return decision_roc_auc_score(y, s[:, 0]) - decision_roc_auc_score(y, s[:, 1])
 
     def interval(score, metric):
         return patient_bootstrap(y, score, groups, metric, n_resamples=200, random_state=0)
 
-    one, two = interval(a, image_roc_auc_score), interval(b, image_roc_auc_score)
+    one, two = interval(a, decision_roc_auc_score), interval(b, decision_roc_auc_score)
     both = interval(np.stack([a, b], axis=1), difference)
     assert both.estimate == pytest.approx(one.estimate - two.estimate)
     assert both.low > 0  # clear together, though the two intervals overlap
@@ -149,7 +149,7 @@ def test_the_names_of_the_patients_dont_matter():
 def test_all_methods_meet_the_same_draws():
     y, score, groups = cohort(6)
     one, two = (
-        patient_bootstrap(y, s, groups, image_roc_auc_score, n_resamples=50, random_state=0)
+        patient_bootstrap(y, s, groups, decision_roc_auc_score, n_resamples=50, random_state=0)
         for s in (score, 3 * score - 7)
     )
     assert one == two
@@ -184,7 +184,7 @@ def test_draws_without_an_anomalous_or_a_normal_patient_are_counted_and_left_out
     def or_nan(y, score):
         return gap(y, score) if len(set(y.tolist())) == 2 else np.nan
 
-    for metric in (gap, or_nan, image_roc_auc_score):
+    for metric in (gap, or_nan, decision_roc_auc_score):
         found = patient_bootstrap(y, score, groups, metric, n_resamples=400, random_state=3)
         assert found.n_undefined == undefined > 100
         assert np.isfinite(ends(found)).all()
@@ -241,7 +241,7 @@ def test_an_interval_of_the_lesser_half_of_the_draws_is_refused():
 )
 def test_what_makes_no_interval_is_refused(changes, match):
     y, score, groups = cohort(11, 6, 4)
-    given = {"y": y, "score": score, "groups": groups, "metric": image_roc_auc_score} | changes
+    given = {"y": y, "score": score, "groups": groups, "metric": decision_roc_auc_score} | changes
     with pytest.raises(ValueError, match=match):
         patient_bootstrap(**given)
 

@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import image_average_precision_score, image_roc_auc_score
+from ctmri_detect.metrics import decision_average_precision_score, decision_roc_auc_score
 
-IMAGE = [image_roc_auc_score, image_average_precision_score]
+IMAGE = [decision_roc_auc_score, decision_average_precision_score]
 RNG = np.random.default_rng(0)
 
 
@@ -28,17 +28,17 @@ def test_image_metrics_agree_with_their_definition(seed, ties, ranked_precision)
     y, decision = case(seed, ties)
     bad, good = decision[y == -1][:, None], decision[y == 1][None]
     below = ((bad < good) + 0.5 * (bad == good)).mean()
-    assert image_roc_auc_score(y, decision) == pytest.approx(below)
-    assert image_roc_auc_score(y, decision) == pytest.approx(roc_auc_score(y, decision))
+    assert decision_roc_auc_score(y, decision) == pytest.approx(below)
+    assert decision_roc_auc_score(y, decision) == pytest.approx(roc_auc_score(y, decision))
     expected = ranked_precision(y == -1, -decision)
-    assert image_average_precision_score(y, decision) == pytest.approx(expected)
+    assert decision_average_precision_score(y, decision) == pytest.approx(expected)
     mirrored = average_precision_score(-y, -decision)
-    assert image_average_precision_score(y, decision) == pytest.approx(mirrored)
+    assert decision_average_precision_score(y, decision) == pytest.approx(mirrored)
 
 
 def test_average_precision_is_not_that_of_the_normals():
     y, decision = case(0)
-    assert image_average_precision_score(y, decision) != pytest.approx(
+    assert decision_average_precision_score(y, decision) != pytest.approx(
         average_precision_score(y, decision)
     )
 
@@ -57,11 +57,13 @@ def test_only_the_order_of_the_samples_scores_counts(metric):
 def test_bounds_chance_and_the_mirror_image(metric):
     y, decision = case(2)
     share = (y == -1).mean()
-    chance = 0.5 if metric is image_roc_auc_score else share
+    chance = 0.5 if metric is decision_roc_auc_score else share
     assert metric(y, y) == 1
     assert metric(y, np.zeros(len(y))) == pytest.approx(chance)
     assert metric(y, -y) <= chance < metric(y, decision) < 1
-    assert image_roc_auc_score(y, -decision) == pytest.approx(1 - image_roc_auc_score(y, decision))
+    assert decision_roc_auc_score(y, -decision) == pytest.approx(
+        1 - decision_roc_auc_score(y, decision)
+    )
 
 
 @pytest.mark.parametrize("metric", IMAGE)

@@ -8,7 +8,7 @@ from map_cases import map_case
 from scipy import ndimage
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import froc_curve, lesion_sensitivity_score
+from ctmri_detect.metrics import anomaly_map_froc_curve, anomaly_map_lesion_sensitivity_score
 from ctmri_detect.metrics._candidates import peaks
 
 
@@ -43,15 +43,19 @@ def test_froc_is_what_counting_gives(seed, unseen, min_distance):
     groups = np.array(list("aabbcc"))
     expected = slow_froc(masks, maps, 3, min_distance)
     for found, wanted in zip(
-        froc_curve(masks, maps, groups, min_distance=min_distance), expected, strict=True
+        anomaly_map_froc_curve(masks, maps, groups, min_distance=min_distance),
+        expected,
+        strict=True,
     ):
         assert found == pytest.approx(wanted)
     rates = (0, 0.3, 1, 2.5, 1e9)
     each = [expected[1][expected[0] <= rate].max() for rate in rates]
     settings = {"min_distance": min_distance}
-    at_rates = lesion_sensitivity_score(masks, maps, groups, rates, average=False, **settings)
+    at_rates = anomaly_map_lesion_sensitivity_score(
+        masks, maps, groups, rates, average=False, **settings
+    )
     assert at_rates == pytest.approx(each)
-    mean = lesion_sensitivity_score(masks, maps, groups, rates, **settings)
+    mean = anomaly_map_lesion_sensitivity_score(masks, maps, groups, rates, **settings)
     assert mean == pytest.approx(np.mean(each))
 
 
@@ -70,29 +74,31 @@ def by_hand():
 def test_by_hand():
     # Down the heights 5, 4, 3, 2, 1: A; false; false; B; false. Of three lesions two are found.
     # Slices as scans: false positives a scan 0, 1/2, 1, 1, 3/2.
-    false_positives, sensitivity, thresholds = froc_curve(*by_hand(), min_distance=1)
+    false_positives, sensitivity, thresholds = anomaly_map_froc_curve(*by_hand(), min_distance=1)
     assert thresholds.tolist() == [np.inf, 5, 4, 3, 2, 1]
     assert false_positives.tolist() == [0, 0, 0.5, 1, 1, 1.5]
     assert sensitivity == pytest.approx(np.array([0, 1, 1, 1, 2, 2]) / 3)
     # At 1/8, 1/4, 1/2: one lesion; at 1, 2, 4, 8: two. Mean (3 * 1/3 + 4 * 2/3) / 7 = 11/21.
-    assert lesion_sensitivity_score(*by_hand(), min_distance=1) == pytest.approx(11 / 21)
+    assert anomaly_map_lesion_sensitivity_score(*by_hand(), min_distance=1) == pytest.approx(
+        11 / 21
+    )
     # Both slices of one patient: rates double; at 1 still one lesion, from 2 on two: 10/21.
-    one = lesion_sensitivity_score(*by_hand(), ["p", "p"], min_distance=1)
+    one = anomaly_map_lesion_sensitivity_score(*by_hand(), ["p", "p"], min_distance=1)
     assert one == pytest.approx(10 / 21)
 
 
 def test_a_normal_scan_dilutes_false_positives():
     masks, maps = by_hand()
     more = np.concatenate([masks, masks[:1] & False]), np.concatenate([maps, 0 * maps[:1]])
-    thinner = froc_curve(*more, min_distance=1)[0]
-    assert thinner == pytest.approx(froc_curve(masks, maps, min_distance=1)[0] * 2 / 3)
+    thinner = anomaly_map_froc_curve(*more, min_distance=1)[0]
+    assert thinner == pytest.approx(anomaly_map_froc_curve(masks, maps, min_distance=1)[0] * 2 / 3)
 
 
 def test_further_peaks_in_a_lesion_count_neither_way():
     masks, maps = np.zeros((2, 1, 5, 20))
     masks[0, 1:4, 1:19] = 1
     maps[0, 2, [2, 10, 17]] = 1, 3, 2
-    false_positives, sensitivity, _ = froc_curve(masks, maps, min_distance=2)
+    false_positives, sensitivity, _ = anomaly_map_froc_curve(masks, maps, min_distance=2)
     assert not false_positives.any()
     assert sensitivity.tolist() == [0, 1]  # the best of them is what counts
 
@@ -125,21 +131,21 @@ def test_a_wider_distance_merges_candidates():
     assert count == sorted(count, reverse=True)
     assert count[0] > count[-1] > 0
     with pytest.raises(ValueError, match="min_distance is 0; expected a whole number"):
-        froc_curve(masks, maps, min_distance=0)
+        anomaly_map_froc_curve(masks, maps, min_distance=0)
     with pytest.raises(ValueError, match=r"min_distance is 1.5"):
-        lesion_sensitivity_score(masks, maps, min_distance=1.5)
+        anomaly_map_lesion_sensitivity_score(masks, maps, min_distance=1.5)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_curve_rises_and_knows_only_order(seed):
     masks, maps = map_case(seed)
-    false_positives, sensitivity, thresholds = froc_curve(masks, maps, min_distance=1)
+    false_positives, sensitivity, thresholds = anomaly_map_froc_curve(masks, maps, min_distance=1)
     assert false_positives[0] == sensitivity[0] == 0
     assert (np.diff(false_positives) >= 0).all()
     assert (np.diff(sensitivity) >= 0).all()
     assert sensitivity[-1] <= 1
     assert (np.diff(thresholds) < 0).all()
-    other = froc_curve(masks, np.exp(maps), min_distance=1)
+    other = anomaly_map_froc_curve(masks, np.exp(maps), min_distance=1)
     assert np.array_equal(other[0], false_positives)
     assert np.array_equal(other[1], sensitivity)
 
@@ -147,19 +153,21 @@ def test_the_curve_rises_and_knows_only_order(seed):
 def test_names_of_scans_and_order_of_slices_do_not_matter():
     masks, maps = map_case(4)
     groups = np.array([0, 0, 1, 1, 2, 2])
-    expected = lesion_sensitivity_score(masks, maps, groups, min_distance=1)
+    expected = anomaly_map_lesion_sensitivity_score(masks, maps, groups, min_distance=1)
     order = np.random.default_rng(0).permutation(6)
     names = np.array(["x", "a", "m"])[groups]
-    found = lesion_sensitivity_score(masks[order], maps[order], names[order], min_distance=1)
+    found = anomaly_map_lesion_sensitivity_score(
+        masks[order], maps[order], names[order], min_distance=1
+    )
     assert found == expected
 
 
 @pytest.mark.parametrize("rates", [(), (-1, 2), 1.0, None, "few", (np.nan,)])
 def test_rates_are_a_sequence_of_numbers(rates):
     with pytest.raises(ValueError, match=r"false_positives is .*; expected numbers from 0"):
-        lesion_sensitivity_score(*by_hand(), None, rates)
+        anomaly_map_lesion_sensitivity_score(*by_hand(), None, rates)
 
 
 def test_groups_must_fit():
     with pytest.raises(InvalidPairsError, match=r"groups has shape \(3,\)"):
-        froc_curve(*by_hand(), ["a", "b", "c"])
+        anomaly_map_froc_curve(*by_hand(), ["a", "b", "c"])

@@ -11,28 +11,31 @@ from map_cases import OneByOne, map_case
 
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics import (
-    aupimo_score,
-    aupro_score,
-    best_dice_score,
-    dice_at_false_positive_rate_score,
-    dice_score,
-    lesion_sensitivity_score,
+    anomaly_map_aupimo_score,
+    anomaly_map_aupro_score,
+    anomaly_map_average_precision_score,
+    anomaly_map_best_dice_score,
+    anomaly_map_dice_at_fpr_score,
+    anomaly_map_dice_score,
+    anomaly_map_lesion_sensitivity_score,
+    anomaly_map_roc_auc_score,
+    anomaly_map_threshold,
     masked_lesion_share,
-    normal_threshold,
-    pixel_average_precision_score,
-    pixel_roc_auc_score,
 )
 
 RANKING = {
-    "ap": pixel_average_precision_score,
-    "auroc": pixel_roc_auc_score,
-    "best_dice": best_dice_score,
-    "dice_at_fpr": dice_at_false_positive_rate_score,
-    "aupro": aupro_score,
-    "aupimo": partial(aupimo_score, fpr_bounds=(0.01, 0.4)),
-    "lesions": partial(lesion_sensitivity_score, min_distance=1),
+    "ap": anomaly_map_average_precision_score,
+    "auroc": anomaly_map_roc_auc_score,
+    "best_dice": anomaly_map_best_dice_score,
+    "dice_at_fpr": anomaly_map_dice_at_fpr_score,
+    "aupro": anomaly_map_aupro_score,
+    "aupimo": partial(anomaly_map_aupimo_score, fpr_bounds=(0.01, 0.4)),
+    "lesions": partial(anomaly_map_lesion_sensitivity_score, min_distance=1),
 }
-METRICS = RANKING | {"dice": partial(dice_score, threshold=1.0), "masked": masked_lesion_share}
+METRICS = RANKING | {
+    "dice": partial(anomaly_map_dice_score, threshold=1.0),
+    "masked": masked_lesion_share,
+}
 every = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 ranking = pytest.mark.parametrize("metric", RANKING.values(), ids=RANKING)
 finding = pytest.mark.parametrize(
@@ -140,7 +143,7 @@ def test_an_unseen_lesion_pixel_ranks_below_all_others(metric):
 @finding
 def test_lesions_that_nobody_saw_are_not_found(metric):
     masks, maps = map_case(9)
-    chance = masks.mean() * 1.2 if metric is pixel_average_precision_score else 0
+    chance = masks.mean() * 1.2 if metric is anomaly_map_average_precision_score else 0
     assert metric(masks, np.where(masks, np.nan, maps)) <= chance
 
 
@@ -195,8 +198,8 @@ def test_inputs_that_would_mislead_are_refused(metric):
 def test_whole_numbers_are_maps_too(dtype):
     masks, maps = map_case(12, unseen=0)
     whole = (maps > 1).astype(dtype)
-    expected = pixel_roc_auc_score(masks, whole.astype(float))
-    assert pixel_roc_auc_score(masks, whole) == expected
+    expected = anomaly_map_roc_auc_score(masks, whole.astype(float))
+    assert anomaly_map_roc_auc_score(masks, whole) == expected
 
 
 def test_large_whole_numbers_are_not_rounded():
@@ -204,9 +207,9 @@ def test_large_whole_numbers_are_not_rounded():
     for large in (2**24 + 1, 2**53):  # one less is the same number in float32
         for dtype in (np.int32, np.int64, float)[large > 2**31 :]:
             maps = np.array([[[large, large - 1]]], dtype)
-            assert pixel_roc_auc_score(masks, maps) == 1
+            assert anomaly_map_roc_auc_score(masks, maps) == 1
     mixed = [np.zeros((1, 2), np.float32), np.array([[2.0**53, 2.0**53 - 1]])]
-    assert pixel_roc_auc_score([masks[0] & False, masks[0]], mixed) == 1
+    assert anomaly_map_roc_auc_score([masks[0] & False, masks[0]], mixed) == 1
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -217,20 +220,20 @@ def test_the_threshold_of_normals_is_the_lowest_that_spares_enough(dtype, rate):
         maps[0, 0, :2] = -0.0, 0.0
         seen = maps[~np.isnan(maps)]
         expected = min(t for t in seen if (seen > t).mean() <= rate + 1e-12)
-        assert normal_threshold(maps, rate) == expected
-        assert normal_threshold([maps[0], maps[1:].reshape(-1, 13)], rate) == expected
-    assert normal_threshold(np.full((1, 3, 3), dtype(-0.1)), rate) == dtype(-0.1)
+        assert anomaly_map_threshold(maps, rate) == expected
+        assert anomaly_map_threshold([maps[0], maps[1:].reshape(-1, 13)], rate) == expected
+    assert anomaly_map_threshold(np.full((1, 3, 3), dtype(-0.1)), rate) == dtype(-0.1)
 
 
 def test_a_share_of_pixels_is_counted_to_the_last_one():
     assert 0.29 * 100 < 29
-    assert normal_threshold(np.arange(100.0).reshape(1, 10, 10), 0.29) == 70  # 71, ..., 99
+    assert anomaly_map_threshold(np.arange(100.0).reshape(1, 10, 10), 0.29) == 70  # 71, ..., 99
 
 
 def test_a_threshold_needs_pixels_and_a_rate():
     with pytest.raises(InvalidPairsError, match="no observed pixel"):
-        normal_threshold(np.full((2, 3, 3), np.nan))
+        anomaly_map_threshold(np.full((2, 3, 3), np.nan))
     with pytest.raises(InvalidPairsError, match="no observed pixel"):
-        normal_threshold(np.zeros((0, 3, 3)))
+        anomaly_map_threshold(np.zeros((0, 3, 3)))
     with pytest.raises(ValueError, match="false_positive_rate is 1; expected a share from 0 and"):
-        normal_threshold(np.zeros((1, 3, 3)), 1)
+        anomaly_map_threshold(np.zeros((1, 3, 3)), 1)

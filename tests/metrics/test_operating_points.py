@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import f1_score, roc_curve
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import f1_max_score, sensitivity_at_specificity_score
+from ctmri_detect.metrics import decision_f1_max_score, decision_sensitivity_score
 
-BOTH = [f1_max_score, sensitivity_at_specificity_score]
+BOTH = [decision_f1_max_score, decision_sensitivity_score]
 
 
 def case(seed, n=60):
@@ -23,7 +23,7 @@ def case(seed, n=60):
 def test_f1_max_is_the_best_of_all_thresholds(seed):
     y, decision = case(seed)
     best = max(f1_score(y == -1, decision <= t) for t in decision)
-    assert f1_max_score(y, decision) == pytest.approx(best)
+    assert decision_f1_max_score(y, decision) == pytest.approx(best)
 
 
 @pytest.mark.parametrize("specificity", [0.05, 0.5, 0.71, 0.8, 0.95, 1])
@@ -33,7 +33,7 @@ def test_sensitivity_is_the_best_that_spares_enough_normals(seed, specificity):
     thresholds = np.append(decision, np.inf)
     allowed = [t for t in thresholds if (decision[y == 1] >= t).mean() >= specificity - 1e-9]
     best = max((decision[y == -1] < t).mean() for t in allowed)
-    found = sensitivity_at_specificity_score(y, decision, specificity)
+    found = decision_sensitivity_score(y, decision, specificity)
     assert found == pytest.approx(best)
     fpr, tpr, _ = roc_curve(y == -1, -decision, drop_intermediate=False)
     assert found == pytest.approx(tpr[fpr <= 1 - specificity + 1e-9].max())
@@ -44,9 +44,9 @@ def test_a_share_of_normals_may_be_flagged_to_the_last_one():
     y = np.r_[np.ones(100), -np.ones(3)]
     decision = np.r_[np.arange(1.0, 101), 28.5, 29.5, 30.5]
     assert 10 * (1 - 0.9) < 1
-    assert sensitivity_at_specificity_score([*[1] * 10, -1], [*range(10), 0.5], 0.9) == 1
+    assert decision_sensitivity_score([*[1] * 10, -1], [*range(10), 0.5], 0.9) == 1
     for share, found in ((0.72, 1), (0.71, 2), (0.70, 3)):  # 28, 29, 30 may be flagged
-        assert sensitivity_at_specificity_score(y, decision, share) == found / 3
+        assert decision_sensitivity_score(y, decision, share) == found / 3
 
 
 @pytest.mark.parametrize("metric", BOTH)
@@ -61,7 +61,7 @@ def test_only_the_order_of_the_decisions_counts(metric):
 def test_bounds_and_chance(metric):
     y, decision = case(6)
     share = (y == -1).mean()
-    chance = 0 if metric is sensitivity_at_specificity_score else 2 * share / (1 + share)
+    chance = 0 if metric is decision_sensitivity_score else 2 * share / (1 + share)
     assert metric(y, y) == 1
     assert metric(y, np.zeros(len(y))) == pytest.approx(chance)
     assert metric(y, -y) == pytest.approx(chance)
@@ -87,4 +87,4 @@ def test_what_would_mislead_is_refused(metric):
 @pytest.mark.parametrize("specificity", [0, -0.1, 95, np.nan, "high", None])
 def test_a_specificity_is_a_share(specificity):
     with pytest.raises(ValueError, match=r"specificity is .*; expected a share above 0 and to 1"):
-        sensitivity_at_specificity_score([1, -1], [1.0, 0.0], specificity)
+        decision_sensitivity_score([1, -1], [1.0, 0.0], specificity)

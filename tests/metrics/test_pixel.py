@@ -8,7 +8,7 @@ from map_cases import map_case
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import pixel_average_precision_score, pixel_roc_auc_score
+from ctmri_detect.metrics import anomaly_map_average_precision_score, anomaly_map_roc_auc_score
 
 RNG = np.random.default_rng(0)
 
@@ -23,20 +23,24 @@ def pixels(seed=0):
 def test_pixel_average_precision_is_that_of_all_pixels_together(ranked_precision):
     masks, maps = pixels()
     expected = ranked_precision(masks.ravel(), maps.ravel())
-    assert pixel_average_precision_score(masks, maps) == pytest.approx(expected)
+    assert anomaly_map_average_precision_score(masks, maps) == pytest.approx(expected)
     order = RNG.permutation(3)
-    assert pixel_average_precision_score(masks[order], maps[order]) == pytest.approx(expected)
+    assert anomaly_map_average_precision_score(masks[order], maps[order]) == pytest.approx(expected)
     for other in (np.exp(maps), 5 * maps - 3, maps.astype(np.float32)):
-        assert pixel_average_precision_score(masks, other) == pytest.approx(expected, abs=1e-6)
-    assert pixel_average_precision_score(masks.astype(np.uint8), maps) == pytest.approx(expected)
+        assert anomaly_map_average_precision_score(masks, other) == pytest.approx(
+            expected, abs=1e-6
+        )
+    assert anomaly_map_average_precision_score(masks.astype(np.uint8), maps) == pytest.approx(
+        expected
+    )
 
 
 def test_pixel_bounds():
     masks, maps = pixels()
-    assert pixel_average_precision_score(masks, masks * 2.0) == 1
+    assert anomaly_map_average_precision_score(masks, masks * 2.0) == 1
     chance = masks.mean()
-    assert pixel_average_precision_score(masks, 0 * maps) == pytest.approx(chance)
-    assert pixel_average_precision_score(masks, -1.0 * masks) == pytest.approx(chance)
+    assert anomaly_map_average_precision_score(masks, 0 * maps) == pytest.approx(chance)
+    assert anomaly_map_average_precision_score(masks, -1.0 * masks) == pytest.approx(chance)
 
 
 def test_an_unseen_healthy_pixel_is_left_out(ranked_precision):
@@ -45,11 +49,11 @@ def test_an_unseen_healthy_pixel_is_left_out(ranked_precision):
     hidden &= ~masks
     partly = np.where(hidden, np.nan, maps)
     left = ranked_precision(masks[~hidden], maps[~hidden])
-    assert pixel_average_precision_score(masks, partly) == pytest.approx(left)
+    assert anomaly_map_average_precision_score(masks, partly) == pytest.approx(left)
     partly[0, 2, 3] = np.nan  # beside an unseen lesion pixel, too
     maps[0, 2, 3] = maps.min() - 1
     missed = ranked_precision(masks[~hidden], maps[~hidden])
-    assert pixel_average_precision_score(masks, partly) == pytest.approx(missed)
+    assert anomaly_map_average_precision_score(masks, partly) == pytest.approx(missed)
     assert left != pytest.approx(ranked_precision(masks.ravel(), maps.ravel()))
 
 
@@ -60,29 +64,29 @@ def test_an_unseen_lesion_pixel_is_missed(ranked_precision):
     partly, last = maps.copy(), maps.copy()
     partly[0, 3, 4] = np.nan
     last[0, 3, 4] = maps.min() - 1
-    score = pixel_average_precision_score(masks, partly)
+    score = anomaly_map_average_precision_score(masks, partly)
     assert score == pytest.approx(ranked_precision(masks.ravel(), last.ravel()))
-    assert score < pixel_average_precision_score(masks, maps)
+    assert score < anomaly_map_average_precision_score(masks, maps)
 
 
 def test_unseen_lesions_are_worth_what_chance_gives():
     masks, maps = pixels()
     blind = np.where(masks, np.nan, maps)
-    assert pixel_average_precision_score(masks, blind) == pytest.approx(masks.mean())
+    assert anomaly_map_average_precision_score(masks, blind) == pytest.approx(masks.mean())
 
 
 def test_unseen_ranks_last_at_any_scale_of_the_map():
     masks, maps = pixels()
     partly = np.where(masks & (maps > 1), np.nan, maps)
-    expected = pixel_average_precision_score(masks, partly)
+    expected = anomaly_map_average_precision_score(masks, partly)
     large = (2.0**30 * partly).astype(np.float32)  # 1 less is the same number in float32
-    assert pixel_average_precision_score(masks, large) == pytest.approx(expected)
+    assert anomaly_map_average_precision_score(masks, large) == pytest.approx(expected)
 
 
 def test_a_map_that_saw_nothing_is_not_perfect():
     masks, maps = pixels()
     try:
-        score = pixel_average_precision_score(masks, np.full_like(maps, np.nan))
+        score = anomaly_map_average_precision_score(masks, np.full_like(maps, np.nan))
     except InvalidPairsError:
         return  # a refusal is as good
     assert score <= masks.mean()
@@ -93,13 +97,13 @@ def test_pixel_inputs_that_would_mislead_are_refused():
     infinite = maps.copy()
     infinite[0, 0, 0] = np.inf
     with pytest.raises(InvalidPairsError, match="infinity"):
-        pixel_average_precision_score(masks, infinite)
+        anomaly_map_average_precision_score(masks, infinite)
     with pytest.raises(InvalidPairsError, match="no lesion pixel"):
-        pixel_average_precision_score(masks & False, maps)
+        anomaly_map_average_precision_score(masks & False, maps)
     with pytest.raises(InvalidPairsError, match=r"expected \(3, 8, 8\)"):
-        pixel_average_precision_score(masks, maps[:, :, 1:])
+        anomaly_map_average_precision_score(masks, maps[:, :, 1:])
     with pytest.raises(InvalidPairsError, match="values beside 0 and 1"):
-        pixel_average_precision_score(np.where(masks, -1, 1), maps)
+        anomaly_map_average_precision_score(np.where(masks, -1, 1), maps)
 
 
 @pytest.mark.parametrize("unseen", [0, 0.3])
@@ -109,15 +113,15 @@ def test_scikit_learn_gives_the_same_of_all_pixels(seed, unseen):
     used = masks | ~np.isnan(maps)
     positive, heat = masks[used], np.nan_to_num(maps, nan=-99)[used]
     expected = average_precision_score(positive, heat)
-    assert pixel_average_precision_score(masks, maps) == pytest.approx(expected)
-    assert pixel_roc_auc_score(masks, maps) == pytest.approx(roc_auc_score(positive, heat))
+    assert anomaly_map_average_precision_score(masks, maps) == pytest.approx(expected)
+    assert anomaly_map_roc_auc_score(masks, maps) == pytest.approx(roc_auc_score(positive, heat))
 
 
 def test_pixel_roc_auc_is_how_often_a_lesion_pixel_outranks_a_healthy_one():
     masks, maps = pixels()
     hot, cold = maps[masks][:, None], maps[~masks][None]
     above = ((hot > cold) + 0.5 * (hot == cold)).mean()
-    assert pixel_roc_auc_score(masks, maps) == pytest.approx(above)
-    assert pixel_roc_auc_score(masks, -maps) == pytest.approx(1 - above)
-    assert pixel_roc_auc_score(masks, 0 * maps) == 0.5
-    assert pixel_roc_auc_score(masks, np.where(masks, np.nan, maps)) == 0
+    assert anomaly_map_roc_auc_score(masks, maps) == pytest.approx(above)
+    assert anomaly_map_roc_auc_score(masks, -maps) == pytest.approx(1 - above)
+    assert anomaly_map_roc_auc_score(masks, 0 * maps) == 0.5
+    assert anomaly_map_roc_auc_score(masks, np.where(masks, np.nan, maps)) == 0

@@ -8,7 +8,7 @@ from map_cases import map_case
 from scipy import ndimage
 
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import aupro_score, pixel_roc_auc_score
+from ctmri_detect.metrics import anomaly_map_aupro_score, anomaly_map_roc_auc_score
 
 
 def slow_aupro(masks, maps, max_fpr):
@@ -32,7 +32,7 @@ def slow_aupro(masks, maps, max_fpr):
 def test_aupro_is_the_mean_height_of_the_curve(seed, unseen, max_fpr):
     masks, maps = map_case(seed, unseen=unseen)
     expected = slow_aupro(masks, maps, max_fpr)
-    assert aupro_score(masks, maps, max_fpr) == pytest.approx(expected, abs=1e-4)
+    assert anomaly_map_aupro_score(masks, maps, max_fpr) == pytest.approx(expected, abs=1e-4)
 
 
 # Lesions A (one pixel: 9) and B (three: 5, 2, 2); healthy 7, 5, 3, 1. The curve (FPR, PRO):
@@ -53,7 +53,7 @@ MAPS = np.array([[[9.0, 7.0, 5.0, 5.0, 2.0, 2.0, 3.0, 1.0]]])
     ],
 )
 def test_by_hand(max_fpr, area):
-    assert aupro_score(MASKS, MAPS, max_fpr) == pytest.approx(area / max_fpr)
+    assert anomaly_map_aupro_score(MASKS, MAPS, max_fpr) == pytest.approx(area / max_fpr)
 
 
 def test_corners_connect_and_slices_do_not():
@@ -64,14 +64,16 @@ def test_corners_connect_and_slices_do_not():
     maps[0, 2, 2] = 1  # above all other pixels
     for turned in (masks, masks[:, :, ::-1]):
         heat = maps if turned is masks else maps[:, :, ::-1]
-        assert aupro_score(turned, heat, max_fpr=1 / 30) == pytest.approx(1 / 2)
+        assert anomaly_map_aupro_score(turned, heat, max_fpr=1 / 30) == pytest.approx(1 / 2)
 
 
 def test_with_one_lesion_it_is_the_pixels_roc():
     masks, maps = map_case(4)
     masks[:] = False
     masks[2, 3:7, 2:9] = True
-    assert aupro_score(masks, maps, 1) == pytest.approx(pixel_roc_auc_score(masks, maps))
+    assert anomaly_map_aupro_score(masks, maps, 1) == pytest.approx(
+        anomaly_map_roc_auc_score(masks, maps)
+    )
 
 
 def test_a_lesion_counts_alike_whatever_its_size():
@@ -79,23 +81,25 @@ def test_a_lesion_counts_alike_whatever_its_size():
     masks[0, :10, :10] = masks[1, 0, 0] = True
     large, small = np.zeros((2, 2, 20, 20))
     large[0, :10, :10] = small[1, 0, 0] = 1
-    assert aupro_score(masks, large) == pytest.approx(aupro_score(masks, small))
-    assert pixel_roc_auc_score(masks, large) > pixel_roc_auc_score(masks, small) + 0.4
+    assert anomaly_map_aupro_score(masks, large) == pytest.approx(
+        anomaly_map_aupro_score(masks, small)
+    )
+    assert anomaly_map_roc_auc_score(masks, large) > anomaly_map_roc_auc_score(masks, small) + 0.4
 
 
 def test_chance():
     masks, maps = map_case(5, unseen=0)
     for max_fpr in (0.1, 0.3, 1):
-        assert aupro_score(masks, 0 * maps, max_fpr) == pytest.approx(max_fpr / 2)
-        assert aupro_score(masks, -1.0 * masks, max_fpr) == 0
+        assert anomaly_map_aupro_score(masks, 0 * maps, max_fpr) == pytest.approx(max_fpr / 2)
+        assert anomaly_map_aupro_score(masks, -1.0 * masks, max_fpr) == 0
 
 
 @pytest.mark.parametrize("max_fpr", [0, -0.3, 1.01, 30, np.nan, None])
 def test_a_rate_is_a_share(max_fpr):
     with pytest.raises(ValueError, match=r"max_fpr is .*; expected a share above 0 and to 1"):
-        aupro_score(MASKS, MAPS, max_fpr)
+        anomaly_map_aupro_score(MASKS, MAPS, max_fpr)
 
 
 def test_without_healthy_pixels_there_is_no_rate():
     with pytest.raises(InvalidPairsError, match="observed no healthy pixel"):
-        aupro_score(MASKS, np.where(MASKS, MAPS, np.nan))
+        anomaly_map_aupro_score(MASKS, np.where(MASKS, MAPS, np.nan))

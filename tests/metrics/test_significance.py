@@ -8,9 +8,9 @@ from scipy import stats
 
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics import (
+    decision_roc_auc_score,
     delong_test,
     holm_correction,
-    image_roc_auc_score,
     pairwise_delong,
     patient_bootstrap,
 )
@@ -75,7 +75,7 @@ def test_areas_and_variance_are_those_of_the_definition_with_ties(seed):
     found = delong_test(y, a, b)
     areas, cov = by_all_pairs(y, [a, b])
     assert [found.auroc_a, found.auroc_b] == pytest.approx(list(areas))
-    assert found.auroc_a == pytest.approx(image_roc_auc_score(y, a))
+    assert found.auroc_a == pytest.approx(decision_roc_auc_score(y, a))
     assert found.difference == pytest.approx(areas[0] - areas[1])
     variance = cov[0, 0] + cov[1, 1] - 2 * cov[0, 1]
     assert found.standard_error**2 == pytest.approx(variance)
@@ -100,7 +100,7 @@ def test_the_standard_error_is_that_of_a_bootstrap_over_patients():
     y, a, b, patient = cohort(1, 120, gain=(0.7, 1.0))
 
     def difference(y, s):
-        return image_roc_auc_score(y, s[:, 0]) - image_roc_auc_score(y, s[:, 1])
+        return decision_roc_auc_score(y, s[:, 0]) - decision_roc_auc_score(y, s[:, 1])
 
     for groups in (patient, np.arange(len(y))):
         found = delong_test(y, a, b, groups)

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from ctmri_detect import AtlasDetector, MapScoring, Pairs
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.metrics import image_roc_auc_score
+from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.model_selection import (
     LeaveOnePatientOut,
     NormalOnlyGroupKFold,
@@ -41,7 +41,7 @@ def test_each_sample_is_judged_by_a_model_that_did_not_see_its_patient(cv, piped
         by_hand = AtlasDetector(**MODEL.get_params(deep=False))
         by_hand.fit(X[train], groups=PATIENTS[train])
         assert_array_equal(found[test], by_hand.decision_function(X[test]))
-    assert image_roc_auc_score(Y, found) > 0.9
+    assert decision_roc_auc_score(Y, found) > 0.9
 
 
 def test_processes_and_named_patients_change_nothing():

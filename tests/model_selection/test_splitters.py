@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from ctmri_detect.base import BasePairedDetector, BasePairedTransformer
-from ctmri_detect.evaluation import image_roc_auc_scorer
+from ctmri_detect.evaluation import decision_roc_auc_scorer
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.model_selection import LeaveOnePatientOut, NormalOnlyGroupKFold
 from ctmri_detect.scoring import MapScoring
@@ -147,7 +147,7 @@ def test_a_search_leaves_patients_out():
     patients, pairs = np.repeat(np.arange(12), 4), RNG.normal(size=(N, 2, 8, 8))
     pairs[both == -1, 0, 2:5, 2:5] += 4
     search = GridSearchCV(
-        Mean(), {"scale": [1.0, -1.0]}, scoring=image_roc_auc_scorer, cv=LeaveOnePatientOut()
+        Mean(), {"scale": [1.0, -1.0]}, scoring=decision_roc_auc_scorer, cv=LeaveOnePatientOut()
     ).fit(pairs, both, groups=patients)
     assert search.best_score_ > 0.9
     assert search.n_splits_ == 12
@@ -168,7 +168,7 @@ def test_a_grid_search_over_a_pipeline(routing):
         search = GridSearchCV(
             pipe,
             grid,
-            scoring=image_roc_auc_scorer,
+            scoring=decision_roc_auc_scorer,
             cv=NormalOnlyGroupKFold(4),
             error_score="raise",
         ).fit(X, Y, groups=PATIENT)
@@ -186,7 +186,7 @@ def test_a_grid_search_over_a_pipeline(routing):
 
 def test_a_grid_search_without_groups_says_what_to_do():
     search = GridSearchCV(
-        Mean(), {"scale": [1.0]}, scoring=image_roc_auc_scorer, cv=NormalOnlyGroupKFold(4)
+        Mean(), {"scale": [1.0]}, scoring=decision_roc_auc_scorer, cv=NormalOnlyGroupKFold(4)
     )
     with pytest.raises(InvalidPairsError, match=r"search\.fit\(X, y, groups=patients\)"):
         search.fit(X, Y)

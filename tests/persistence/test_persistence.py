@@ -28,9 +28,9 @@ from ctmri_detect import AtlasDetector, MapScoring, ThresholdDetector
 from ctmri_detect.exceptions import CtmriDetectWarning, ModelVersionWarning, UntrustedModelError
 from ctmri_detect.localization import anomaly_map
 from ctmri_detect.metrics import (
-    f1_max_score,
-    image_average_precision_score,
-    sensitivity_at_specificity_score,
+    decision_average_precision_score,
+    decision_f1_max_score,
+    decision_sensitivity_score,
 )
 from ctmri_detect.model_selection import LeaveOnePatientOut, NormalOnlyGroupKFold
 from ctmri_detect.networks.autoencoder import PairAutoencoder
@@ -189,7 +189,7 @@ def test_a_loaded_model_can_be_rescored_and_fitted_again(fitted, path):
 
 
 @pytest.mark.parametrize(
-    "metric", [image_average_precision_score, f1_max_score, sensitivity_at_specificity_score]
+    "metric", [decision_average_precision_score, decision_f1_max_score, decision_sensitivity_score]
 )
 def test_a_search_with_the_librarys_own_scorer_travels(path, metric):
     scorer = make_scorer(metric, response_method="decision_function")

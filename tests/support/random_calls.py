@@ -29,12 +29,12 @@ from ctmri_detect import (
 )
 from ctmri_detect.datasets import (
     check_pairing,
-    describe_pairs,
     make_phantom_pairs,
     make_phantom_volumes,
 )
 from ctmri_detect.evaluation import benchmark
-from ctmri_detect.metrics import image_roc_auc_score, patient_bootstrap
+from ctmri_detect.inspection import describe_pairs
+from ctmri_detect.metrics import decision_roc_auc_score, patient_bootstrap
 from ctmri_detect.model_selection import NormalOnlyGroupKFold, train_validation_test_split
 from ctmri_detect.networks import Training, fit_network
 from ctmri_detect.persistence import load, save
@@ -100,7 +100,7 @@ def calls(folder):
         ),
         "train_validation_test_split": lambda: train_validation_test_split(GROUPS, Y),
         "patient_bootstrap": lambda: patient_bootstrap(
-            Y, decision, groups=GROUPS, metric=image_roc_auc_score, n_resamples=9
+            Y, decision, groups=GROUPS, metric=decision_roc_auc_score, n_resamples=9
         ),
         "check_pairing": lambda: check_pairing(X, groups=GROUPS, random_state=None),
         "describe_pairs": lambda: described(folder),

@@ -1,10 +1,5 @@
 """A public set of CT and MRI slices from Kaggle."""
 
-from ctmri_detect._extras import lazy_names
+from ctmri_detect._extras import lazy_package
 
-__getattr__, __dir__, __all__ = lazy_names(
-    __name__,
-    {
-        "fetch_kaggle_ct_mri": "ctmri_detect.datasets.kaggle.fetch",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

@@ -1,11 +1,5 @@
 """Autoencoders: what they cannot rebuild is anomalous."""
 
-from ctmri_detect._extras import lazy_names
+from ctmri_detect._extras import lazy_package
 
-__getattr__, __dir__, __all__ = lazy_names(
-    __name__,
-    {
-        "ConvAutoencoderDetector": "ctmri_detect.detectors.autoencoder.detector",
-        "autoencoder_preset": "ctmri_detect.detectors.autoencoder.presets",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

@@ -1,10 +1,5 @@
 """One-class detectors on deep features."""
 
-from ctmri_detect._extras import lazy_names
+from ctmri_detect._extras import lazy_package
 
-__getattr__, __dir__, __all__ = lazy_names(
-    __name__,
-    {
-        "DeepFeatureDetector": "ctmri_detect.detectors.deep_features.detector",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

@@ -1,1 +1,3 @@
 """Volumes: NIfTI, DICOM, MetaImage, MGH; their grids, and slices out of them."""
+
+__all__: list[str] = []

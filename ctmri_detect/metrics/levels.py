@@ -67,6 +67,31 @@ def rank_pixels(pairs: MaskedMaps, weigh: Callable[[Mask], Numbers] | None = Non
     return Ranking(levels[::-1], lesion[::-1], above, reached, n_healthy)
 
 
+def rank_counts(values: Heat, lesion: Counts, healthy: Counts) -> Ranking:
+    """Rank pixels that are counted already.
+
+    Parameters
+    ----------
+    values : float array (n,)
+        Map values, in any order.
+    lesion, healthy : int array (n,)
+        How many lesion pixels and how many healthy pixels have each value. At least one lesion
+        pixel.
+
+    Examples
+    --------
+    >>> found = rank_counts(np.array([1.0, 2.0, 3.0]), np.array([0, 1, 1]), np.array([1, 1, 0]))
+    >>> found.levels, found.above, found.reached
+    (array([3., 2.]), array([0, 0]), array([0, 1]))
+    """
+    levels, place = np.unique(values, return_inverse=True)
+    counted = [np.bincount(place, weights=n).astype(np.float64) for n in (lesion, healthy)]
+    hits, fine = (n[::-1] for n in counted)
+    reached = np.cumsum(fine).astype(np.int64)  # exact: counts are far below 2**53
+    above, here = reached - fine.astype(np.int64), hits > 0
+    return Ranking(levels[::-1][here], hits[here], above[here], reached[here], int(reached[-1]))
+
+
 def _count(counts: Counts, places: npt.NDArray[np.intp]) -> None:
     found, n = np.unique(places, return_counts=True)
     counts[found] += n

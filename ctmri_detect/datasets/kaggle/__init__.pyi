@@ -1,0 +1,1 @@
+from .fetch import fetch_kaggle_ct_mri as fetch_kaggle_ct_mri

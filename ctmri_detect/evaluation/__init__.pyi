@@ -1,0 +1,10 @@
+from .effects import lesion_effects as lesion_effects
+from .harness import BenchmarkResult as BenchmarkResult
+from .harness import benchmark as benchmark
+from .patients import patient_scores as patient_scores
+from .patients import patient_target as patient_target
+from .scorers import anomaly_map_average_precision_scorer as anomaly_map_average_precision_scorer
+from .scorers import decision_average_precision_scorer as decision_average_precision_scorer
+from .scorers import decision_roc_auc_scorer as decision_roc_auc_scorer
+from .table import format_table as format_table
+from .table import leaderboard as leaderboard

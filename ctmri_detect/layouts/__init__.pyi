@@ -1,0 +1,1 @@
+from .find import find_pairs as find_pairs

@@ -1,0 +1,9 @@
+from . import artefacts as artefacts
+from .artefacts import ARTEFACT_KINDS as ARTEFACT_KINDS
+from .catalogue import anomaly_kinds as anomaly_kinds
+from .injection import inject_anomalies as inject_anomalies
+from .kinds import DEFAULT_KINDS as DEFAULT_KINDS
+from .kinds import LESION_KINDS as LESION_KINDS
+from .kinds import SEVERITIES as SEVERITIES
+from .kinds import WHOLE_SLICE_KINDS as WHOLE_SLICE_KINDS
+from .tissues import TISSUES as TISSUES

@@ -1,0 +1,5 @@
+"""The library's own checks, for anybody's detector; no test runner is needed."""
+
+from ctmri_detect._extras import lazy_package
+
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

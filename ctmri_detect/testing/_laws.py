@@ -1,0 +1,63 @@
+"""Failures that say in words which law is broken, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def demand(holds: Any, message: str) -> None:
+    """Fail with the message unless it holds; unlike ``assert``, also under ``python -O``."""
+    if not holds:
+        raise AssertionError(message)
+
+
+def demand_equal(got: Any, expected: Any, law: str) -> None:
+    """Both are the same, NaN for NaN."""
+    _compare(got, expected, law, tolerance=0.0)
+
+
+def demand_close(got: Any, expected: Any, law: str) -> None:
+    """Both are the same but for rounding (1e-4, and 1e-4 of the expected value)."""
+    _compare(got, expected, law, tolerance=1e-4)
+
+
+def demand_error(
+    call: Callable[[], Any], kinds: type[BaseException] | tuple[type[BaseException], ...], law: str
+) -> str:
+    """The call raises one of these errors, whose message is returned."""
+    wanted = kinds if isinstance(kinds, tuple) else (kinds,)
+    names = " or ".join(kind.__name__ for kind in wanted)
+    try:
+        call()
+    except wanted as error:
+        return str(error)
+    except Exception as error:
+        raise AssertionError(
+            f"{law} It raised {type(error).__name__} instead of {names}: {error}"
+        ) from error
+    raise AssertionError(f"{law} It raised nothing; expected {names}.")
+
+
+def _compare(got: Any, expected: Any, law: str, tolerance: float) -> None:
+    got, expected = np.asarray(got), np.asarray(expected)
+    if got.shape != expected.shape:
+        raise AssertionError(f"{law} The shape is {got.shape}; expected {expected.shape}.")
+    if np.array_equal(got, expected, equal_nan=got.dtype.kind == "f"):
+        return
+    lost = np.isnan(got) != np.isnan(expected)
+    if lost.any():
+        raise AssertionError(
+            f"{law} NaN stands in other places: {int(lost.sum())} of {lost.size} values differ."
+        )
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        off = np.abs(got.astype(np.float64) - expected.astype(np.float64))
+    off[got == expected] = 0.0
+    wrong = off > tolerance * (1 + np.abs(expected))
+    if wrong.any():
+        raise AssertionError(
+            f"{law} {int(wrong.sum())} of {off.size} values differ, by up to "
+            f"{np.nanmax(off):.3g}; allowed is {tolerance:g}."
+        )
