@@ -1,0 +1,70 @@
+"""
+From a folder of your own to heat maps
+======================================
+
+Read files, prepare them, fit a detector, write one picture for each slice that it flags. Here the
+folder is written first, from synthetic heads; with your own data, start at ``load_pairs``.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from skimage.io import imsave
+from sklearn.pipeline import make_pipeline
+
+from ctmri_detect import CrossModalDetector, iter_detect, make_preprocessor
+from ctmri_detect.datasets import check_pairing, load_pairs, make_phantom_pairs
+from ctmri_detect.model_selection import train_validation_test_split
+from ctmri_detect.plotting import overlay_png
+
+# %%
+# A folder as people have it
+# --------------------------
+# ``CT/`` and ``MRI/`` hold pictures of equal names. A name begins with the patient. The CT is an
+# 8-bit export of the brain window (0 to 80 HU).
+
+folder = Path(tempfile.mkdtemp())
+phantom = make_phantom_pairs(10, 5, size=96, anomalous_fraction=0.2, random_state=102)
+for modality in ("CT", "MRI"):
+    (folder / modality).mkdir()
+for i, (ct, mri) in enumerate(phantom.data):
+    name = f"{phantom.groups[i]}_{i:03d}.png"
+    window = np.clip(ct / 80, 0, 1)
+    imsave(folder / "CT" / name, (255 * window).astype(np.uint8), check_contrast=False)
+    scaled = mri / np.percentile(mri, 99.9)
+    imsave(folder / "MRI" / name, (255 * scaled.clip(0, 1)).astype(np.uint8), check_contrast=False)
+
+# %%
+# Read it
+# -------
+# The regular expression says which part of a name is the patient. Slices of one patient must never
+# be on both sides of a split, so this is the one thing that you have to know about your data.
+
+data = load_pairs(folder, patient=r"^(sub-\d+)_")
+print(data.data)
+print("units of the CT:", data.ct_units)
+print("do CT and MRI show the same heads?", check_pairing(data.data).paired)
+
+# %%
+# Learn from some patients, and look at the others
+# ------------------------------------------------
+# A slice that was learned from looks more normal than a new one, so score other patients.
+# ``iter_detect`` gives scores, maps and regions block by block, so memory stays small. The maps
+# lie on the grid of your own pictures.
+
+train, _, rest = train_validation_test_split(data.groups, fractions=(0.7, 0, 0.3), random_state=0)
+model = make_pipeline(make_preprocessor(data.ct_units, size=96), CrossModalDetector(random_state=0))
+model.fit(data.data[train])
+
+out = folder / "flagged"
+out.mkdir()
+for block in iter_detect(model, data.data[rest]):
+    for k, row in enumerate(rest[block.samples]):
+        if block.prediction[k] == -1:
+            name = Path(data.frame["ct"][row]).name
+            ct, mri = data.data[row]
+            overlay_png(ct, mri, block.anomaly_map[k], out / name, title=name)
+            print(f"{name}: p = {block.p_value[k]:.3f}")
+
+print(len(list(out.iterdir())), "pictures in", out.name)
