@@ -15,6 +15,9 @@ from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.exceptions import InvalidPairsError
 
+NO_THRESHOLD = "no threshold: too few healthy slices"
+"""What is shown instead of a call where `has_threshold` says no."""
+
 
 def flat_steps(step: Any) -> list[Any]:
     """The transformers in order, without those that let everything through."""

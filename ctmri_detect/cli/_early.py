@@ -42,7 +42,7 @@ def look(args: argparse.Namespace) -> pd.DataFrame:
     found = find_pairs(args.folder, patient=regex, sequence=args.sequence)
     if args.labels and found.attrs["kind"] != "slices":
         raise ValueError(
-            "--labels goes with slices (one row a file); the folder holds volumes. Leave it away, "
+            "--labels goes with slices (one row a file); the folder holds volumes. Leave it out, "
             "or export the slices."
         )
     names: pd.Series = found["patient"][found["status"] == "paired"]

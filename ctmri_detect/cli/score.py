@@ -19,7 +19,7 @@ from ctmri_detect.cli._output import OVERLAYS, results_folder
 from ctmri_detect.io.volumes.volume_files import is_volume
 from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.persistence import load
-from ctmri_detect.pipelines import ct_units_taken, has_threshold, ranking_offset, walk
+from ctmri_detect.pipelines import NO_THRESHOLD, ct_units_taken, has_threshold, ranking_offset, walk
 
 Maps = dict[int, npt.NDArray[np.float32]]  # by row
 
@@ -48,9 +48,10 @@ def run(args: argparse.Namespace) -> None:
         table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
         top = table.head(args.top)
         failed = _overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
-    if not has_threshold(model):
+    called = has_threshold(model)
+    if not called:
         tell("warning: the model had too few slices for a threshold, so none is called anomalous")
-    _summary(table, pairs, args.out, len(top) - failed)
+    _summary(table, pairs, args.out, len(top) - failed, called=called)
 
 
 def _score(model: Any, pairs: Bunch, most: int, *, quiet: bool) -> tuple[pd.DataFrame, Maps]:
@@ -117,9 +118,10 @@ def _name(row: Any) -> str:
     return f"{row.patient or file.parent.name}_slice{row.slice}"
 
 
-def _summary(table: pd.DataFrame, pairs: Bunch, folder: str, drawn: int) -> None:
+def _summary(table: pd.DataFrame, pairs: Bunch, folder: str, drawn: int, *, called: bool) -> None:
     flagged = int((table["anomalous"] == "yes").sum())
-    say(f"Scored {len(table)} pairs; {flagged} are anomalous ({flagged / len(table):.0%}).")
+    found = f"{flagged} are anomalous ({flagged / len(table):.0%})" if called else NO_THRESHOLD
+    say(f"Scored {len(table)} pairs; {found}.")
     if pairs.skipped:
         say(f"{len(pairs.skipped)} files were skipped: see skipped.csv.")
     if pairs.target is not None:

@@ -50,7 +50,7 @@ def lesion_effects(
         `make_phantom_pairs` and `inject_anomalies` has them.
     decision : array-like of shape (n,)
         One a row of `frame`, high = normal, 0 the threshold. For another threshold t, give
-        ``decision - t``.
+        ``decision - t``; also where a benchmark's `scores` say that `has_threshold` is False.
     size, place : str
         Columns of `frame`. Numbers are put into bins; text is taken as it is, so that
         ``place="kind"`` or a column "left"/"right" of your own work as well.

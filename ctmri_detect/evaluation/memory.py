@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 from pathlib import Path
-from types import TracebackType
 
 _STATM = Path("/proc/self/statm")
 _INTERVAL = 0.005  # seconds between two looks
@@ -46,12 +45,7 @@ class PeakMemory:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
         self._look()

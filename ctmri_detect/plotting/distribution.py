@@ -9,11 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-from ctmri_detect.pipelines import decisions, has_threshold
+from ctmri_detect.pipelines import NO_THRESHOLD, decisions, has_threshold
 from ctmri_detect.plotting.canvas import ANOMALOUS_COLOR, NORMAL_COLOR, new_axes
 from ctmri_detect.validation import check_decision, check_target
 
-NO_THRESHOLD = "no threshold: too few healthy slices"
 _BINS = 20
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from ctmri_detect.evaluation.gallery import worst_samples
 from ctmri_detect.evaluation.table import leaderboard
+from ctmri_detect.pipelines import NO_THRESHOLD
 from ctmri_detect.plotting.canvas import ct_range, grey, robust_range
-from ctmri_detect.plotting.distribution import NO_THRESHOLD
 from ctmri_detect.validation import CT, MRI
 
 MOST_DETECTORS = 3

@@ -12,9 +12,10 @@ import pandas as pd
 from ctmri_detect.evaluation.samples import ALL
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.html.page import write_page
+from ctmri_detect.pipelines import NO_THRESHOLD
 from ctmri_detect.plotting import panels
 from ctmri_detect.plotting.canvas import shown_units
-from ctmri_detect.plotting.distribution import NO_THRESHOLD, ScoreDistributionDisplay
+from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
 from ctmri_detect.plotting.maps import VMAX, VMIN
 from ctmri_detect.plotting.roc import RocCurvesDisplay
 from ctmri_detect.reports.examples import (

@@ -153,7 +153,9 @@ def test_without_a_threshold_pairs_are_ranked_and_none_is_called_anomalous(mixed
     assert fit(mixed, path, "--labels", "labels.csv", "--patient", "patient") == 0
     assert "at least 19 are needed" in capsys.readouterr().err
     assert score(path, mixed, out, "--top", "0") == 0
-    assert "too few slices for a threshold" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "too few slices for a threshold" in said.err
+    assert "Scored 12 pairs; no threshold: too few healthy slices." in said.out
     table = pd.read_csv(out / "scores.csv")
     assert set(table["anomalous"]) == {"no"}
     assert (table["anomaly_score"] > 0).any()  # counted from the lowest healthy score

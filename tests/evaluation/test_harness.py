@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import sklearn
@@ -190,6 +192,9 @@ def test_untested_samples_are_in_no_figure(data):
     row = result.table.iloc[0]
     assert (row["n_normal"], row["n_anomalous"]) == (6, 2)
     assert set(result.examples) <= set(range(8))
+    with pytest.raises(AttributeError, match="named examples now"):
+        result.cases  # noqa: B018
+    assert pickle.loads(pickle.dumps(result)).scores.equals(result.scores)
 
 
 def test_scores_have_one_row_per_sample_and_give_the_table(data):
