@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import distance_transform_edt
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,7 +19,6 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import DEVICE, Constraints, check_parameters
 from ctmri_detect.base.estimator import PairedEstimator, PlainOutput
 from ctmri_detect.base.traits import Traits
-from ctmri_detect.imageops.gaps import fill_nearest
 from ctmri_detect.networks.device import available_device, own_settings, resolve_device
 from ctmri_detect.validation import PairReader, check_pairs
 
@@ -257,8 +257,10 @@ def nearest_filled(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """
     out = np.zeros_like(planes)
     for plane, filled in zip(planes, out, strict=True):
-        if (seen := ~np.isnan(plane)).any():
-            filled[...] = fill_nearest(plane, seen)
+        unseen = np.isnan(plane)
+        if not unseen.all():
+            place = distance_transform_edt(unseen, return_distances=False, return_indices=True)
+            filled[...] = plane[tuple(place)]
     return out
 
 
