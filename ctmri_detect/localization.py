@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._arrays import plain_array
 from ctmri_detect.base import DETECTED, BasePairedDetector, joined
-from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pipelines import flat_steps
 from ctmri_detect.scoring import region_table
@@ -152,7 +151,7 @@ def ct_units_taken(estimator: Any) -> str | None:
     """The units that an estimator's preprocessing takes; None where no step says it."""
     parameters = getattr(estimator, "best_estimator_", estimator).get_params()
     named = {str(v) for k, v in parameters.items() if k.split("__")[-1] in ("ct_units", "units")}
-    units = named & {*CT_UNITS}
+    units = named & {"hu", "uint8"}
     return units.pop() if len(units) == 1 else None
 
 
