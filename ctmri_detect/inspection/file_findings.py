@@ -136,8 +136,8 @@ def patients(found: Bunch) -> Iterator[Finding]:
     if unknown == len(patients):
         yield (
             "warning",
-            "The patients are not known: no split can keep a patient on one side, and figures on "
-            "held-out slices flatter. Name them with patient= (--patient on the command line).",
+            "The patients are not known: no split can keep a patient on one side, and results on "
+            "held-out slices are too good. Give them by patient= (--patient in the command line).",
         )
         return
     if unknown:
@@ -146,8 +146,8 @@ def patients(found: Bunch) -> Iterator[Finding]:
     if n < FEW_PATIENTS:
         yield (
             "warning",
-            f"Only {n} patient{'s' * (n != 1)}: figures will say "
-            f"more about them than about a method; {FEW_PATIENTS} are the least.",
+            f"Only {n} patient{'s' * (n != 1)}: results will say "
+            f"more about them than about a method; at least {FEW_PATIENTS} are needed.",
         )
 
 

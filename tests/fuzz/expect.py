@@ -58,12 +58,12 @@ def slice_is(path: str, right: Array, tolerance: float = 0.0) -> Check:
             yield f"{path} is not loaded: {why}"
         elif wrong := differs(found, right, tolerance):
             yield f"{path}: {wrong}"
-        yield from described(out["describe_pairs"], path, right, tolerance)
+        yield from faults_described(out["describe_pairs"], path, right, tolerance)
 
     return check
 
 
-def described(outcome: Outcome, path: str, right: Array, tolerance: float) -> Iterator[str]:
+def faults_described(outcome: Outcome, path: str, right: Array, tolerance: float) -> Iterator[str]:
     if outcome.value is None:
         return
     rows = outcome.value.files

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .case import Check, Outcome, Outcomes
-from .expect import differs, refusal
+from .expect import differs, faults_described, refusal
 
 Array = NDArray[Any]
 
@@ -34,7 +34,7 @@ def volume_is(
     def check(out: Outcomes) -> Iterator[str]:
         outcome = out["load_volume_pairs"]
         if described is not None:
-            yield from described(out["describe_pairs"], *described, tolerance)
+            yield from faults_described(out["describe_pairs"], *described, tolerance)
         if outcome.value is None:
             yield f"{ct} is not loaded: {outcome.text[:300]}"
             return
