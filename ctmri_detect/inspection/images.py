@@ -61,7 +61,7 @@ def overlays(ct: Plane, mri: Plane, units: Any, name: str) -> list[Panel]:
     board = np.where((rows[:, None] + columns[None]) % 2 == 0, a, b)
     made = (("Checkerboard", _shade(board)), ("Difference", _diverging(a - b)))
     return [
-        {"label": label, "src": panels._jpeg(panels._fitted(image)), "note": "",
+        {"label": label, "src": panels.jpeg_source(panels.to_display_size(image)), "note": "",
          "alt": f"{label} of CT and MRI: {name}"}
         for label, image in made
     ]  # fmt: skip
@@ -116,6 +116,6 @@ def moved_panel(ct: Plane, mri: Plane, units: Any, name: str) -> Panel:
     # the largest piece: the headrest is none of the head
     largest = sorted(contours, key=cv2.contourArea)[-1:]
     mask = cv2.drawContours(np.zeros(head.shape, np.uint8), largest, -1, 1, cv2.FILLED)
-    image = panels._outlined(panels._fitted(_shade(grey(mri, *robust_range(mri)))), mask)
-    return {"label": "MRI, outline of the CT", "src": panels._jpeg(image), "note": "",
+    image = panels.outlined(panels.to_display_size(_shade(grey(mri, *robust_range(mri)))), mask)
+    return {"label": "MRI, outline of the CT", "src": panels.jpeg_source(image), "note": "",
             "alt": f"MRI with the outline of the CT's head: {name}"}  # fmt: skip

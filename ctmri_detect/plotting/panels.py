@@ -31,7 +31,7 @@ def mri_panel(plane: npt.NDArray[Any]) -> str:
 
 def heat_panel(plane: npt.NDArray[Any], mask: Any = None) -> str:
     """The anomaly map on the fixed scale, the true lesion outlined."""
-    return _jpeg(_outlined(_fitted(heat_rgb(plane)), mask))
+    return jpeg_source(outlined(to_display_size(heat_rgb(plane)), mask))
 
 
 def chart(display: Any, figsize: tuple[float, float]) -> dict[str, str]:
@@ -52,11 +52,11 @@ def _grey_panel(plane: npt.NDArray[Any], bounds: tuple[float, float], mask: Any)
     if not np.isfinite(plane).any():
         return ""
     shade = (255 * grey(plane, *bounds)).round().astype(np.uint8)
-    return _jpeg(_outlined(_fitted(np.repeat(shade[..., None], 3, axis=2)), mask))
+    return jpeg_source(outlined(to_display_size(np.repeat(shade[..., None], 3, axis=2)), mask))
 
 
-def _fitted(image: RGB) -> RGB:
-    """The longer side at most 256 pixels; small images grow to at least half of that."""
+def to_display_size(image: RGB) -> RGB:
+    """Scale an image: its longer side has 128 to 256 pixels afterwards."""
     height, width = image.shape[:2]
     factor = min(1.0, _SIDE / max(height, width))
     if max(height, width) < _SIDE // 2:
@@ -68,7 +68,8 @@ def _fitted(image: RGB) -> RGB:
     return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
 
 
-def _outlined(image: RGB, mask: Any) -> RGB:
+def outlined(image: RGB, mask: Any) -> RGB:
+    """The image with the outline of a mask of any size; None or an empty mask draws nothing."""
     if mask is None or not np.any(mask):
         return image
     fitted = resize_mask(np.asarray(mask), image.shape[:2]).astype(np.uint8)
@@ -78,7 +79,8 @@ def _outlined(image: RGB, mask: Any) -> RGB:
     return np.asarray(drawn, dtype=np.uint8)
 
 
-def _jpeg(image: RGB) -> str:
+def jpeg_source(image: RGB) -> str:
+    """The image as a JPEG in a data URI, for the ``src`` of an ``img``."""
     bgr = np.ascontiguousarray(image[..., ::-1])  # OpenCV writes blue first
     # 4:4:4 keeps thin coloured outlines sharp
     options = [
