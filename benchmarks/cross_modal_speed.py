@@ -51,13 +51,13 @@ STAGES = {  # what is timed, by the name under which it is called
     "moving the MRI": DETECTORS + "_alignment.warp_observed",
     "recalibration": DETECTORS + "_predictors.recalibrate",
     "rest of the residual": DETECTORS + "cross_modal.CrossModalDetector._residual",
-    "smoothing": SCORING + "map_scoring.smooth_observed",
-    "mirror contrast": SCORING + "map_scoring.mirror_contrast",
-    "similar slices": SCORING + "reference.ReferenceBank._weights",
+    "smoothing": SCORING + "evidence.smooth_observed",
+    "mirror contrast": SCORING + "evidence.mirror_contrast",
+    "similar slices": SCORING + "reference.ReferenceBank.weights",
     "reference sums": SCORING + "reference.ReferenceBank._sums",
     "rest of the z-score": SCORING + "reference.ReferenceBank.standardise",
-    "descriptors": SCORING + "map_scoring.slice_descriptors",
-    "fusing and pooling": SCORING + "map_scoring.MapScoring._score",
+    "descriptors": SCORING + "calibration.slice_descriptors",
+    "fusing and pooling": SCORING + "judging.Judging._score",
 }
 
 

@@ -15,21 +15,19 @@ _WARNED: WeakKeyDictionary[Any, set[type[Warning]]] = WeakKeyDictionary()
 _WARNED_AS_WORKER: set[type[Warning]] = set()
 
 
-def warn_user(message: str, category: type[Warning], *, in_search: bool = True) -> None:
-    """Warn at the innermost frame that is the user's, once a search; or never in a search.
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the innermost frame that is the user's, once a search.
 
     scikit-learn's searches and cross-validations fit many times in one call, and show a warning
     anew each time. They hold a local ``parallel`` (joblib's `Parallel`) as long as the call lasts:
     what was said once under it is not said again. Workers, which don't see the call, say it once
     a process.
     """
-    level, frame, search, searches = 2, sys._getframe(1), None, False
+    level, frame, search = 2, sys._getframe(1), None
     while frame.f_back is not None and _is_own(frame):
         if frame.f_code.co_filename.startswith(_SEARCHES):
-            search, searches = frame.f_locals.get("parallel", search), True
+            search = frame.f_locals.get("parallel", search)
         frame, level = frame.f_back, level + 1
-    if searches and not in_search:
-        return
     if _is_own(frame):
         said = _WARNED_AS_WORKER
     elif search is not None:
@@ -39,6 +37,14 @@ def warn_user(message: str, category: type[Warning], *, in_search: bool = True) 
     if category not in said:
         said.add(category)
         warnings.warn(message, category, stacklevel=level)
+
+
+def inside_search() -> bool:
+    """Whether a search or a cross-validation of scikit-learn is running this."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not frame.f_code.co_filename.startswith(_SEARCHES):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _is_own(frame: FrameType) -> bool:

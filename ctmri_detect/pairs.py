@@ -120,10 +120,7 @@ class Pairs:
         """Samples, planes, height, width."""
         return (len(self._rows), *(int(side) for side in self._array.shape[1:]))
 
-    @property
-    def ndim(self) -> int:
-        """Always 4."""
-        return 4
+    ndim = 4
 
     @property
     def dtype(self) -> np.dtype[Any]:

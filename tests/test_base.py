@@ -27,7 +27,7 @@ PATIENT = RNG.permutation(np.repeat([f"p{i}" for i in range(10)], 3))
 FEW = np.where(np.arange(N) % 3 == 0, "a", np.where(np.arange(N) % 3 == 1, "b", "c"))
 
 
-FITS, SCORED = WeakKeyDictionary(), WeakKeyDictionary()  # a fit doesn't see what others left
+FITS, SCORED, STARTS = (WeakKeyDictionary() for _ in range(3))  # a fit doesn't see what others left
 
 
 def rows_of(pairs):
@@ -73,6 +73,14 @@ class Cheap(Spy):
 
 class Untrained(Spy):
     traits = Traits(trains=False)
+
+
+class GoesOn(Spy):
+    """Remembers what each fit started from."""
+
+    def _fit(self, X):
+        STARTS.setdefault(self, []).append(getattr(self, "mean_", None))
+        super()._fit(X)
 
 
 class Half(Spy):
@@ -140,6 +148,15 @@ def test_no_patient_judges_a_model_that_saw_them(kind, groups):
     assert len(spy.map_scoring_.calibration_scores_) == len(judged)
     # the references know their patients, too
     assert len(np.unique(spy.map_scoring_.codes_)) == len(set(groups[list(judged)]))
+
+
+def test_each_fit_starts_from_the_detector_as_it_was():
+    spy = GoesOn().fit(X, groups=FEW)
+    assert STARTS[spy] == [None] * 4  # three patients in turn, and all
+    before = spy.mean_
+    spy.fit(X[3:], groups=FEW[3:])
+    assert all(start is before for start in STARTS[spy][4:])
+    assert len(STARTS[spy]) == 8
 
 
 def test_an_untrained_detector_learns_from_and_judges_all():

@@ -1,0 +1,142 @@
+"""What moves the threshold of a fitted detector, and what it remembers of its training samples."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+
+from ctmri_detect._warnings import inside_search, warn_user
+from ctmri_detect.base.blocks import Blockwise
+from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
+from ctmri_detect.scoring import MapScoring
+from ctmri_detect.scoring.thresholds import slices_needed
+from ctmri_detect.validation import PairReader, check_groups, groups_of
+
+
+class ThresholdVerbs(Blockwise):
+    """Other settings of the scoring and a threshold of one's own, without a new fit."""
+
+    offset_: float
+
+    @final
+    def rescore(self, **params: Any) -> Any:
+        """Change `MapScoring` settings of the fitted detector; the model is not fitted again.
+
+        Parameters
+        ----------
+        **params
+            Parameters of `MapScoring`, such as ``pool_fraction=0.05`` or
+            ``false_positive_rate=0.01``.
+
+        Returns
+        -------
+        self
+
+        Notes
+        -----
+        A new `false_positive_rate` alone uses all scores that the threshold rests on. Any other
+        setting scores the slices of the reference bank again (at most 512), and the threshold
+        then rests on these: recalibrate again where the scans were your own.
+        """
+        return self._take(clone(self._scoring).set_params(**params).fit_again(self._scoring))
+
+    @final
+    def recalibrate(self, X: Any, groups: Any = None) -> Any:
+        """Set the threshold from your own healthy scans; the model is not fitted again.
+
+        Use it where your scanner differs from that of the training data, and healthy scans are
+        flagged more often than `false_positive_rate` says.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_planes, height, width)
+            Healthy samples of patients that the detector was not fitted on, prepared like the
+            training data. For a rate of 5 % at least 19.
+        groups : array-like of shape (n_samples,), default=None
+            Patient of each sample; not needed where X are `Pairs` that know them.
+
+        Returns
+        -------
+        self
+            With a new `offset_`. Maps and scores stay as they are.
+
+        Raises
+        ------
+        InvalidPairsError
+            Where X has too few samples for the false-positive rate, or does not fit the detector.
+            The detector stays as it was.
+
+        Warns
+        -----
+        TrainingDataWarning
+            Where some of X are training slices.
+
+        Examples
+        --------
+        >>> from ctmri_detect import AtlasDetector
+        >>> rng = np.random.default_rng(0)
+        >>> X, own = rng.normal(size=(2, 40, 2, 16, 16))
+        >>> detector = AtlasDetector().fit(X, groups=range(40)).recalibrate(1.5 * own)
+        >>> int((detector.predict(1.5 * own) == -1).sum())
+        1
+        """
+        reader, scoring = self._ready(X, groups), self._scoring
+        needed = slices_needed(scoring.false_positive_rate)
+        if len(reader) < needed:
+            raise InvalidPairsError(
+                f"X has {len(reader)} samples; a threshold for a false-positive rate of "
+                f"{scoring.false_positive_rate:g} needs at least {needed}. Give more healthy "
+                "samples, or ask for a higher rate first: rescore(false_positive_rate=...)."
+            )
+        names = groups_of(X, groups)
+        codes = np.arange(len(reader)) if names is None else check_groups(names, len(reader))
+        score, seen = self._noticing(scoring.score_samples, always=True)
+        scores = np.concatenate(self._each(reader, score))
+        warn_of_training_data(self, sum(seen), len(reader))
+        return self._take(scoring.with_threshold(scores, codes))
+
+    @final
+    def seen_in_fit(self, X: Any) -> npt.NDArray[np.bool_]:
+        """Which samples are exactly equal to a slice of `fit`: bool ``(n_samples,)``.
+
+        A copy that was changed in any pixel is not recognised.
+        """
+        known = self._ready(X)
+        return np.concatenate([self.fingerprints_.seen(block) for block in known.blocks()])
+
+    def _scores(self, reader: PairReader, notice: bool = True) -> npt.NDArray[np.float64]:
+        score, seen = self._noticing(self._scoring.score_samples)
+        scores = np.concatenate(self._each(reader, score))
+        if notice:
+            warn_of_training_data(self, sum(seen), len(reader))
+        return scores
+
+    def _noticing(self, finish: Any, always: bool = False) -> tuple[Any, list[int]]:
+        """`finish`, and a list that it fills with the numbers of training slices."""
+        seen: list[int] = []
+        if not (self.traits.trains or always):
+            return finish, seen
+
+        def both(residual: npt.NDArray[np.float32], X: PairReader) -> Any:
+            seen.append(int(self.fingerprints_.seen(X.array).sum()))
+            return finish(residual, X)
+
+        return both, seen
+
+    def _take(self, scoring: MapScoring) -> Any:
+        self.map_scoring_, self.offset_ = scoring, scoring.offset_
+        return self
+
+
+def warn_of_training_data(detector: Any, seen: int, n: int) -> None:
+    """Say how many of the samples are training slices, at the user's line; not in a search."""
+    if seen and not inside_search():
+        warn_user(
+            f"{seen} of the {n} samples are slices that {type(detector).__name__} was fitted on, "
+            "and their scores flatter. Score samples of other patients. seen_in_fit(X) says which "
+            "samples these are.",
+            TrainingDataWarning,
+        )
