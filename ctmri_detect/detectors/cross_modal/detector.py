@@ -101,7 +101,7 @@ class CrossModalDetector(BasePairedDetector):
     view_sets_ : dict of str to tuple of str
         By kind of evidence, what its prediction sees; "within" needs none.
     mean_, sd_ : float32 arrays (n_modalities, height, width)
-        Healthy mean and standard deviation at each place.
+        Healthy mean and standard deviation at each place; None without "within".
     map_scoring_ : MapScoring
         The fitted way from residual to map and score.
     offset_ : float
@@ -233,7 +233,8 @@ class CrossModalDetector(BasePairedDetector):
             )
 
     def _fit(self, X: PairReader) -> None:
-        self.mean_, self.sd_ = position_statistics(X)
+        within = "within" in self.evidence
+        self.mean_, self.sd_ = position_statistics(X) if within else (None, None)
         self.view_sets_ = view_sets_of(self.evidence)
         self.predictor_ = None
         if self.view_sets_:
@@ -250,6 +251,6 @@ class CrossModalDetector(BasePairedDetector):
                 X, described = registered(X, self.predictor_, described, self.tolerance)
             found = deviations(X, self.predictor_, described, len(self.view_sets_))
             parts = dict(zip(self.view_sets_, found, strict=True))
-        if "within" in self.evidence:
+        if self.mean_ is not None:
             parts["within"] = (X - self.mean_) / self.sd_
         return combined(parts)
