@@ -38,19 +38,19 @@ from ctmri_detect.preprocessing import make_preprocessor
 
 ALL = ("mismatch", "symmetry", "within")
 SEED = 120
-DETECTORS, SCORING = "ctmri_detect.detectors.", "ctmri_detect.scoring."
+CROSS_MODAL, SCORING = "ctmri_detect.detectors.cross_modal.", "ctmri_detect.scoring."
 STAGES = {  # what is timed, by the name under which it is called
     "checking X": "ctmri_detect.base.detector.check_pairs",
-    "filter banks": DETECTORS + "_pixel_features.filter_bank",
-    "shares of the masks": DETECTORS + "_pixel_features.mask_shares",
-    "geometry": DETECTORS + "_pixel_features.geometry",
-    "gathering features": DETECTORS + "_pixel_features.PairFeatures.columns",
-    "features of blocks": DETECTORS + "_pixel_features.PairFeatures.block_means",
+    "filter banks": CROSS_MODAL + "pixel_features.filter_bank",
+    "shares of the masks": CROSS_MODAL + "pixel_features.mask_shares",
+    "geometry": CROSS_MODAL + "pixel_features.geometry",
+    "gathering features": CROSS_MODAL + "pixel_features.PairFeatures.columns",
+    "features of blocks": CROSS_MODAL + "pixel_features.PairFeatures.block_means",
     "network": "ctmri_detect.networks.pixel.predict_pixels",
-    "registration": DETECTORS + "_alignment.align_to_prediction",
-    "moving the MRI": DETECTORS + "_alignment.warp_observed",
-    "recalibration": DETECTORS + "_predictors.recalibrate",
-    "rest of the residual": DETECTORS + "cross_modal.CrossModalDetector._residual",
+    "registration": CROSS_MODAL + "alignment.align_to_prediction",
+    "moving the MRI": CROSS_MODAL + "alignment.warp_observed",
+    "recalibration": CROSS_MODAL + "residual.recalibrate",
+    "rest of the residual": CROSS_MODAL + "detector.CrossModalDetector._residual",
     "smoothing": SCORING + "evidence.smooth_observed",
     "mirror contrast": SCORING + "evidence.mirror_contrast",
     "similar slices": SCORING + "reference.ReferenceBank.weights",

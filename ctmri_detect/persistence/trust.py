@@ -103,10 +103,12 @@ def check_types(data: bytes, trusted: list[str]) -> list[str]:
     types = file_types(data)
     refused = [name for name in types if name not in trusted and not _is_ours(name)]
     if refused:
+        ours = any(name.startswith("ctmri_detect.") for name in refused)
+        old = " Types of another version of ctmri_detect are not known here: fit it again."
         raise UntrustedModelError(
             f"The model holds types that are not trusted: {', '.join(refused)}. If you know each "
             "of them and where the file comes from, name them: "
-            f"load(path, trusted={refused!r}). Otherwise don't use it."
+            f"load(path, trusted={refused!r}). Otherwise don't use it.{old * ours}"
         )
     return types
 

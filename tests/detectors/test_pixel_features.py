@@ -14,6 +14,7 @@ from ctmri_detect.detectors.cross_modal.pixel_features import PairFeatures, n_fe
 from ctmri_detect.detectors.cross_modal.pixel_regressor import RegressorPair
 from ctmri_detect.imageops.comparison import block_side
 from ctmri_detect.imageops.filters import filter_bank, geometry
+from ctmri_detect.imageops.position import position_statistics
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.validation import CT, MRI, PairReader
 
@@ -120,3 +121,31 @@ def test_of_three_planes_one_may_be_missing():
     assert_array_equal(np.isnan(mean[0, 1:]), np.isnan(three[0, 1:]))
     assert (variance[~np.isnan(mean)] > 0).all()
     assert_array_equal(mean[1:], whole[0, 0, 1:])
+
+
+class Counting:
+    """Pairs that count how many samples are read."""
+
+    def __init__(self, array):
+        self.array, self.read = array, 0
+        self.shape, self.dtype = array.shape, array.dtype
+
+    def __getitem__(self, rows):
+        part = self.array[rows]
+        self.read += len(part)
+        return part
+
+
+@pytest.mark.parametrize("view_sets", [[OTHER], [OTHER, BOTH]])
+def test_a_fit_reads_each_slice_once_for_each_view_set(view_sets):
+    pairs = Counting(X)
+    PixelPredictor(RegressorPair(Ridge(), 0.0, 0), 60).fit(
+        PairReader(pairs), view_sets, np.random.RandomState(0)
+    )
+    assert pairs.read == len(X) * len(view_sets)
+
+
+def test_mean_and_spread_are_read_once():
+    pairs = Counting(X)
+    position_statistics(PairReader(pairs))
+    assert pairs.read == len(X)

@@ -441,6 +441,7 @@ def test_no_type_outside_the_list_is_loaded(module, name, atlas, tmp_path):
         with pytest.raises(UntrustedModelError, match="not trusted") as error:
             load(atlas)
         assert f"{module}.{name}" in str(error.value)
+        assert ("fit it again" in str(error.value)) == module.startswith("ctmri_detect")
         assert not marker.exists()
 
 

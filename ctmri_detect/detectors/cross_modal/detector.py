@@ -62,10 +62,8 @@ class CrossModalDetector(BasePairedDetector):
     evidence : tuple of {"mismatch", "symmetry", "within"}, default=("mismatch", "within")
         What the residual is made of: prediction from the other modality; prediction from the
         mirrored hemisphere (of the same modality, and with "mismatch" from both together);
-        deviation from the healthy mean at that place. Each can be used alone. Symmetry is meant
-        for lesions that change both modalities as a normal tissue would; it takes time, leaves a
-        ghost of a lesion on the healthy side, and gained nothing on the phantoms of
-        docs/results.md.
+        deviation from the healthy mean at that place. Each can be used alone. Symmetry takes time,
+        leaves a ghost of a lesion on the healthy side, and gained nothing in docs/results.md.
     predictor : {"pixel", "unet"}, regressor or Predictor, default="pixel"
         "pixel": a small network on a filter bank; a fit takes seconds. "unet": a U-Net for each
         plane; minutes (a GPU helps), and somewhat more accurate. A scikit-learn regressor takes
@@ -101,7 +99,7 @@ class CrossModalDetector(BasePairedDetector):
     view_sets_ : dict of str to tuple of str
         By kind of evidence, what its prediction sees; "within" needs none.
     mean_, sd_ : float32 arrays (n_modalities, height, width)
-        Healthy mean and standard deviation at each place.
+        Healthy mean and standard deviation at each place; None without "within".
     map_scoring_ : MapScoring
         The fitted way from residual to map and score.
     offset_ : float
@@ -119,16 +117,14 @@ class CrossModalDetector(BasePairedDetector):
     kinds in use are added with weights .5 (mismatch), .5 (symmetry) and .3 (within), over the root
     of the sum of squared weights.
 
-    With more than two planes each is predicted from all others, and the first one (CT) stays where
-    it is in the registration. One plane is then withheld from a tenth of the training samples, so
-    that a missing one is nothing new.
+    With more than two planes each is predicted from all others; the registration leaves the first
+    where it is; training withholds one plane from a tenth of the samples, as if it was missing.
 
     References
     ----------
-    Nix and Weigend (1994), Estimating the mean and variance of the target probability
-    distribution, ICNN, for the likelihood. Huber (1964), Robust estimation of a location
-    parameter, Annals of Mathematical Statistics 35:73, for the weights. Rousseeuw (1984), Least
-    median of squares regression, J. Am. Stat. Assoc. 79:871, for trimming.
+    Likelihood: Nix and Weigend (1994), Estimating the mean and variance of the target probability
+    distribution, ICNN. Weights: Huber (1964), Robust estimation of a location parameter, Ann. Math.
+    Stat. 35:73. Trimming: Rousseeuw (1984), Least median of squares regression, JASA 79:871.
 
     Examples
     --------
@@ -193,11 +189,8 @@ class CrossModalDetector(BasePairedDetector):
         chosen = tuple(self.evidence) if good else ()
         own = self._new_predictor().traits
         alone = "within" in chosen or "mismatch" not in chosen
-        return Traits(
-            cheap=own.cheap,
-            threadsafe=own.threadsafe,
-            missing_modality=alone and (own.missing_modality or chosen == ("within",)),
-        )
+        missing = alone and (own.missing_modality or set(chosen) == {"within"})
+        return Traits(cheap=own.cheap, threadsafe=own.threadsafe, missing_modality=missing)
 
     def _default_map_scoring(self) -> MapScoring:
         return MapScoring(**form_of(self.predictor).map_scoring)
@@ -225,22 +218,22 @@ class CrossModalDetector(BasePairedDetector):
         if verdict.paired is False:
             warn_user(
                 f"CT and MRI do not seem to show the same heads (p = {verdict.p_value:.2g} in "
-                f"{len(verdict.rows)} pairs), and then neither predicts the other. "
-                "See datasets.check_pairing(X, groups=groups). Match the files, register the "
-                "pairs, or take evidence=('within',) or a detector that looks at each modality "
-                "by itself, such as AtlasDetector.",
+                f"{len(verdict.rows)} pairs), and then neither predicts the other. See "
+                "datasets.check_pairing(X, groups=groups). Match the files, register the pairs, or "
+                "take evidence=('within',) or another detector, such as AtlasDetector.",
                 UnpairedDataWarning,
             )
 
     def _fit(self, X: PairReader) -> None:
-        self.mean_, self.sd_ = position_statistics(X)
+        self.mean_: Any = None
+        self.sd_: Any = None
+        if "within" in self.evidence:
+            self.mean_, self.sd_ = position_statistics(X)
         self.view_sets_ = view_sets_of(self.evidence)
-        self.predictor_ = None
-        if self.view_sets_:
-            predictor = self._new_predictor()
+        self.predictor_ = self._new_predictor() if self.view_sets_ else None
+        if self.predictor_ is not None:
             rng = own_random_state(self.random_state)
-            predictor.fit(X, list(self.view_sets_.values()), rng)
-            self.predictor_ = predictor
+            self.predictor_.fit(X, list(self.view_sets_.values()), rng)
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         parts: dict[str, npt.NDArray[np.float32]] = {}
@@ -250,6 +243,6 @@ class CrossModalDetector(BasePairedDetector):
                 X, described = registered(X, self.predictor_, described, self.tolerance)
             found = deviations(X, self.predictor_, described, len(self.view_sets_))
             parts = dict(zip(self.view_sets_, found, strict=True))
-        if "within" in self.evidence:
+        if self.mean_ is not None:
             parts["within"] = (X - self.mean_) / self.sd_
         return combined(parts)
