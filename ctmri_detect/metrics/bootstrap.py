@@ -35,13 +35,14 @@ def patient_bootstrap(
 ) -> Bunch:
     """Interval of a metric over patients (percentile bootstrap of whole patients).
 
-    Slices of one patient resemble each other, so that they say less than as many patients
-    would. Whole patients are drawn with replacement, as many as there are; a patient drawn twice
+    Slices of one patient resemble each other, so they tell less than slices of as many different
+    patients. Whole patients are drawn with replacement, as many as there are; a patient drawn twice
     counts twice, with all its samples. The interval holds the middle `confidence_level` of the
     metric's values on these draws.
 
-    It fails quietly with few patients: below some twenty of *each* kind (of the anomalous ones,
-    too) it is too narrow. It speaks of other patients only, not of another training.
+    With fewer than about twenty patients of *each* kind, normal and anomalous, the interval is too
+    narrow, and nothing warns of it. It tells how much the metric would change with other patients.
+    It does not tell how much it would change with a new training.
 
     Parameters
     ----------
@@ -58,30 +59,30 @@ def patient_bootstrap(
         ``metric(y[rows], score[rows]) -> float``. It says that it is undefined, as on a draw of
         normals only, by raising InvalidPairsError (the library's metrics do) or by NaN.
     n_resamples : int, default=2000
-        Draws. More of them steady the ends of the interval, at the cost of one `metric`
-        each; a few hundred will do for maps, which are copied for each draw.
+        Number of draws. More draws make the ends of the interval more stable. Each draw calls
+        `metric` once. A few hundred are enough for maps, which are copied for each draw.
     confidence_level : float, default=0.95
         Between 0 and 1, both excluded.
     random_state : int, RandomState or None, default=None
         None takes fresh entropy; the global generator is left alone. The draws depend on this
-        and on the identifiers, sorted as text: with the same int, all methods meet the same
-        draws, and the order of the samples doesn't matter. Patients renamed so that they sort
-        otherwise are drawn as with another seed.
+        and on the names of the patients, sorted as text. So with the same int, all methods get
+        the same draws, whatever the order of the samples. New names that are sorted in another
+        order act like another seed.
 
     Returns
     -------
     Bunch
         estimate (`metric` of all samples), low, high, confidence_level, n_patients, n_resamples,
-        and n_undefined: draws that were left out because the metric was undefined on them. The
-        interval speaks of the others alone, so read n_undefined beside it.
+        and n_undefined: draws that were left out because the metric was undefined on them. Report
+        n_undefined with the interval, which comes from the other draws only.
 
     Raises
     ------
     InvalidPairsError
         For unequal lengths or missing patients; where the metric is undefined on all samples
         together (the metric's own error) or on more than half of the draws; below three
-        patients. These are errors and no warnings, because an interval that means nothing looks
-        like any other once it stands in a table.
+        patients. These are errors, not warnings: in a table, an interval that
+        means nothing looks like any other.
     ValueError
         For `n_resamples` or `confidence_level` out of range.
 

@@ -17,8 +17,8 @@ from ctmri_detect.metrics.levels import best_dice, rank_pixels
 def anomaly_map_dice_score(masks: Any, maps: Any, threshold: float) -> float:
     """Dice of the pixels above a threshold that was fixed beforehand.
 
-    2 TP / (2 TP + FP + FN), counted over the pixels of all samples, so that normal samples count
-    with their false positives and large lesions with their size. The threshold should come from
+    2 TP / (2 TP + FP + FN), counted over the pixels of all samples. False positives in normal
+    samples count too, and a large lesion counts more than a small one. Take the threshold from
     normal samples (`anomaly_map_threshold`), never from the samples that are rated.
 
     Parameters
@@ -111,7 +111,7 @@ def anomaly_map_threshold(maps: Any, false_positive_rate: float = 0.05) -> float
         Maps of *normal* samples, of other patients than those that will be rated. NaN is left
         out.
     false_positive_rate : float, default=0.05
-        From 0 and below 1, as a share of pixels. Raising it lowers the threshold.
+        From 0 and below 1, as a share of pixels. A higher value gives a lower threshold.
 
     Returns
     -------
@@ -145,10 +145,10 @@ def anomaly_map_threshold(maps: Any, false_positive_rate: float = 0.05) -> float
 def anomaly_map_dice_at_fpr_score(masks: Any, maps: Any, max_fpr: float = 0.05) -> float:
     """Dice at the lowest threshold that at most `max_fpr` of the healthy pixels lie above.
 
-    The healthy pixels are those of the given samples, of normal and anomalous ones alike. With
-    lesions much smaller than `max_fpr` of the brain, the false positives outnumber the lesion
-    whatever the map: even a perfect ranking without ties stays at 2 p / (2 p + `max_fpr`), with p
-    lesion pixels a healthy one. Compare on the same samples only.
+    The healthy pixels are those of all given samples, normal and anomalous. Where lesions are much
+    smaller than `max_fpr` of the brain, the false positives outnumber the lesion pixels for any
+    map: even a perfect ranking without ties gives 2 p / (2 p + `max_fpr`) only, where p is the
+    number of lesion pixels divided by that of healthy pixels. Compare on the same samples only.
 
     Parameters
     ----------

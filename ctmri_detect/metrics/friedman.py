@@ -19,16 +19,16 @@ _FEWEST_METHODS = 3
 def friedman_nemenyi(table: Any, *, alpha: float = 0.05, larger_is_better: bool = True) -> Bunch:
     """Compare methods over several data sets by their ranks.
 
-    On each data set the methods are ranked, 1 the best, equal ones share the mean of their ranks.
-    Friedman's test asks whether the average ranks differ at all; where it says so, two methods
-    differ whose average ranks are further apart than Nemenyi's critical difference
+    On each data set the methods are ranked; 1 is the best, and equal ones get the mean of their
+    ranks. Friedman's test asks whether the average ranks differ at all. If they do, two methods
+    differ where their average ranks are further apart than Nemenyi's critical difference
 
     .. math:: CD = q_\\alpha \\sqrt{k (k + 1) / (6 N)},
 
     for k methods on N data sets, with q the studentised range over the square root of two.
 
     Data sets must be independent of each other: other patients, other scanners. Seeds, folds and
-    kinds of anomaly of one data set are not data sets; taken for them they make p far too small.
+    kinds of anomaly of one data set are not data sets: used as such, they make p far too small.
 
     Parameters
     ----------

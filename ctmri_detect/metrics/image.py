@@ -60,7 +60,7 @@ def decision_roc_auc_score(y_true: Any, decision: Any) -> float:
 def decision_average_precision_score(y_true: Any, decision: Any) -> float:
     """Average precision with the anomaly as the positive class.
 
-    scikit-learn's ``"average_precision"`` scorer would rate the normal samples instead.
+    scikit-learn's ``"average_precision"`` scorer takes the normal samples as the positive class.
 
     Parameters
     ----------
@@ -92,9 +92,9 @@ def decision_average_precision_score(y_true: Any, decision: Any) -> float:
 def decision_sensitivity_score(y_true: Any, decision: Any, specificity: float = 0.95) -> float:
     """Share of anomalous samples found while at most 1 - `specificity` of the normals are flagged.
 
-    The operating point of a clinic that can't afford many false alarms. It is the best threshold
-    on *these* samples, without interpolation between thresholds: with ten normals, 0.95 allows
-    no false alarm at all.
+    The figure for a clinic that can't accept many false alarms. The threshold is the best one on
+    *these* samples, without interpolation between thresholds. So with ten normal samples, 0.95
+    allows no false alarm at all.
 
     Parameters
     ----------
@@ -103,8 +103,8 @@ def decision_sensitivity_score(y_true: Any, decision: Any, specificity: float = 
     decision : array-like of shape (n,)
         High = normal.
     specificity : float, default=0.95
-        Least share of normal samples left unflagged, above 0 and at most 1. Raising it makes the
-        task harder.
+        Least share of normal samples that are not flagged, above 0 and at most 1. A higher value
+        makes the task harder.
 
     Returns
     -------
@@ -139,9 +139,9 @@ def decision_sensitivity_score(y_true: Any, decision: Any, specificity: float = 
 def decision_f1_max_score(y_true: Any, decision: Any) -> float:
     """The largest F1 over all thresholds, the anomaly as the positive class.
 
-    It is what the best threshold would give, chosen with the labels of the samples themselves: an
-    upper bound of what a threshold fixed beforehand gives. It depends on the share of anomalous
-    samples, so compare it only on the same samples.
+    The best threshold is chosen with the labels, so this is an upper bound of the F1 at a threshold
+    that was fixed beforehand. It depends on the share of anomalous samples, so compare it only on
+    the same samples.
 
     Parameters
     ----------

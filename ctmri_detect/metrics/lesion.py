@@ -32,8 +32,8 @@ def anomaly_map_froc_curve(
     rules of CAMELYON16, which MONAI implements, with peaks as its baselines take them from maps;
     LUNA16 differs in that a candidate hits a nodule within its radius.
 
-    A map that is warm all over the right place but peaks beside it fails here: where the outline
-    matters, ask `anomaly_map_aupro_score`.
+    A map that is high in the whole lesion but has its peak beside it gets no credit here. Use
+    `anomaly_map_aupro_score` where the outline matters.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def anomaly_map_froc_curve(
         The scan, or the patient, of each sample: false positives are counted a scan. Without it,
         each slice is a scan. A lesion that goes through several slices counts in each of them.
     min_distance : int, default=5
-        Pixels, from 1. Raising it merges candidates, which saves false positives and may lose
-        small lesions beside large ones.
+        Pixels, from 1. A higher value merges candidates: there are fewer false positives, but a
+        small lesion beside a large one may be lost.
 
     Returns
     -------
@@ -109,8 +109,8 @@ def anomaly_map_lesion_sensitivity_score(
     """Share of lesions found at given numbers of false positives a scan, and their mean.
 
     The mean over the seven rates is the score of the LUNA16 challenge. The sensitivity at a rate
-    is the highest that any threshold gives without exceeding it. LUNA16 and MONAI draw a line to
-    the next point of the curve instead, which flatters where scans are few.
+    is the highest that any threshold gives without exceeding the rate. LUNA16 and MONAI draw a line
+    to the next point of the curve instead, which gives higher values where there are few scans.
 
     Parameters
     ----------
@@ -124,8 +124,8 @@ def anomaly_map_lesion_sensitivity_score(
     Returns
     -------
     float or array of shape (n_rates,)
-        From 0 to 1. Chance depends on the sizes of the lesions and on `min_distance`; a map of
-        smooth noise tells it.
+        From 0 to 1. Chance depends on the sizes of the lesions and on `min_distance`. Measure it
+        with a map of smooth noise.
 
     Raises
     ------

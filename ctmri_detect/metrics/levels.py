@@ -89,7 +89,8 @@ def rank_counts(values: Heat, lesion: Counts, healthy: Counts) -> Ranking:
     hits, fine = (n[::-1] for n in counted)
     reached = np.cumsum(fine).astype(np.int64)  # exact: counts are far below 2**53
     above, here = reached - fine.astype(np.int64), hits > 0
-    return Ranking(levels[::-1][here], hits[here], above[here], reached[here], int(reached[-1]))
+    lesions = hits[here].astype(np.float64)
+    return Ranking(levels[::-1][here], lesions, above[here], reached[here], int(reached[-1]))
 
 
 def _count(counts: Counts, places: npt.NDArray[np.intp]) -> None:

@@ -26,15 +26,15 @@ def anomaly_map_aupimo_score(
 ) -> float | npt.NDArray[np.float64]:
     """Area under the per-image overlap curve (AUPIMO): recall where false positives are rare.
 
-    The threshold is ruled by normal images alone: the false positive rate is the share of their
-    pixels above it, as a mean over normal images. Of each anomalous image, the recall of its
+    Thresholds come from normal images only: the false positive rate is the share of their pixels
+    above the threshold, as a mean over normal images. For each anomalous image, the recall of its
     lesion pixels is averaged over these rates, from the lower to the upper bound on a logarithmic
     scale. At a rate of 1e-5 a normal slice of 256 x 256 pixels has less than one pixel of false
     positives. A sample is normal where its mask is empty: leave out anomalous samples that have
     no mask.
 
     The recall at a rate is that of the lowest threshold whose rate isn't above it. The paper draws
-    lines between points on a grid of thresholds; the two meet where normal pixels are many. With
+    lines between points on a grid of thresholds; both agree where normal pixels are many. With
     fewer than 1 / `fpr_bounds[0]` of them the lowest rates mean "no false positive at all".
 
     Parameters
@@ -45,7 +45,7 @@ def anomaly_map_aupimo_score(
         High = anomalous; NaN = not observed: a miss in a lesion, left out elsewhere. Memory grows
         with the share `fpr_bounds[1]` of the normal pixels.
     fpr_bounds : tuple of float, default=(1e-5, 1e-4)
-        Lower and upper rate, above 0, at most 1. Raising the upper one makes the task easier.
+        Lower and upper rate, above 0, at most 1. A higher upper one makes the task easier.
     average : bool, default=True
         Whether to give the mean over anomalous images; otherwise each image's.
 

@@ -15,7 +15,7 @@ from ctmri_detect.metrics.levels import area_under_roc, average_precision, rank_
 def anomaly_map_average_precision_score(masks: Any, maps: Any) -> float:
     """Average precision of the pixels of all samples together.
 
-    Large lesions weigh as many pixels as they have; `anomaly_map_aupro_score` weighs lesions alike.
+    A lesion counts with its number of pixels. In `anomaly_map_aupro_score` all lesions count alike.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def anomaly_map_average_precision_score(masks: Any, maps: Any) -> float:
 def anomaly_map_roc_auc_score(masks: Any, maps: Any) -> float:
     """Area under the ROC curve of the pixels: how often a lesion pixel outranks a healthy one.
 
-    Lesions are small, so it looks good early: 1 % of the healthy pixels may be as many as all
-    lesion pixels. Report it beside `anomaly_map_average_precision_score`, never alone.
+    Lesions are small, so it is high for weak detectors too: 1 % of the healthy pixels may be as
+    many as all lesion pixels. Report it beside `anomaly_map_average_precision_score`, never alone.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def masked_lesion_share(masks: Any, maps: Any) -> float:
     """Share of lesion pixels that the maps did not observe (NaN).
 
     No detector can find them: 1 minus this is the highest recall that any threshold reaches.
-    Above a few per cent, look at the brain masks before blaming the detector.
+    Above a few per cent, check the brain masks first.
 
     Parameters
     ----------

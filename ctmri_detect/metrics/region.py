@@ -20,9 +20,9 @@ def anomaly_map_aupro_score(masks: Any, maps: Any, max_fpr: float = 0.3) -> floa
     At each threshold: the share of each lesion's pixels that are found, as a mean over lesions,
     against the share of healthy pixels (of all samples) that are found. The score is the mean
     height of this curve from no false positives to `max_fpr`. A lesion is a connected component
-    of the mask of one slice, corners included. Points are joined by straight lines and ties are
-    crossed on one, as in the authors' evaluation code, which takes a grid of thresholds where
-    this takes all of them.
+    of the mask of one slice, corners included. Points are joined by straight lines, and equal
+    values give one line, as in the authors' code. That code takes a grid of thresholds; this
+    function takes all of them.
 
     A false positive rate of .3 is far beyond what a reader would accept: most of the area lies
     where no clinic would work. `anomaly_map_aupimo_score` asks the same where there are hardly any.
@@ -35,7 +35,7 @@ def anomaly_map_aupro_score(masks: Any, maps: Any, max_fpr: float = 0.3) -> floa
         High = anomalous; NaN = not observed: a miss in a lesion, left out elsewhere. Memory grows
         with the lesions' pixels only.
     max_fpr : float, default=0.3
-        Above 0, at most 1. Raising it flatters.
+        Above 0, at most 1. A higher value gives a higher score.
 
     Returns
     -------

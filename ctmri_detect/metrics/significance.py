@@ -35,13 +35,14 @@ def delong_test(
     two; DeLong's variance of it takes into account that both detectors saw the same samples. The
     difference over its standard error is compared with the normal distribution, two-sided.
 
-    DeLong's test assumes independent samples. **Slices of one patient are not independent**, and
-    taken as if they were they give p-values that are far too small. Give `groups` wherever a
-    patient has several slices: the variance is then Obuchowski's for clustered data, where
-    patients are independent and slices within one may resemble each other in any way.
+    DeLong's test assumes independent samples. **Slices of one patient are not independent.** If
+    they are treated as independent, p-values are far too small. Give `groups` wherever a patient
+    has several slices. The variance is then Obuchowski's for clustered data: patients are
+    independent, and slices of one patient may resemble each other in any way.
 
-    It fails quietly with few patients: below some twenty of each kind the normal distribution is
-    too narrow. It speaks of other patients only, not of another training of the detectors.
+    With fewer than about twenty patients of each kind the normal distribution is too narrow, and
+    nothing warns of it. The test covers the choice of patients, not a new training of the
+    detectors.
 
     Parameters
     ----------
@@ -180,15 +181,15 @@ def pairwise_delong(
 
 @with_default_floats
 def holm_correction(p_values: Any) -> npt.NDArray[np.float64]:
-    """Adjust p-values so that those below alpha hold one false finding with probability alpha.
+    """Adjust p-values so that any false finding below alpha has at most the probability alpha.
 
-    Holm's step-down form of Bonferroni's correction: never less powerful, and without an
-    assumption about how the tests depend on each other.
+    Holm's step-down form of Bonferroni's correction. It is never less powerful, and tests may
+    depend on each other in any way.
 
     Parameters
     ----------
     p_values : array-like of shape (n,)
-        NaN, a test that says nothing, stays NaN and counts among the tests.
+        NaN, the p-value of a test that could not be done, stays NaN and counts as a test.
 
     Returns
     -------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,17 @@ def _mean_score(estimator: Any, X: Any, y: Any = None) -> float:
     return float(estimator.score_samples(X).mean())
 
 
-def check_search(estimator: Any, *, labelled: bool, grouped: bool) -> None:
-    """A search over a parameter of the scoring works, with labels and patients or without."""
+def check_search(estimator: Any) -> None:
+    """A search over a parameter of the scoring works, without labels and patients."""
+    _check_search(estimator, known=False)
+
+
+def check_search_with_labels_and_patients(estimator: Any) -> None:
+    """The same with both; the refit learns from normal samples only."""
+    _check_search(estimator, known=True)
+
+
+def _check_search(estimator: Any, *, known: bool) -> None:
     y = np.where(np.arange(len(train())) % 5 == 0, -1, 1)
     X = train().copy()
     for i in np.flatnonzero(y == -1):
@@ -34,28 +42,22 @@ def check_search(estimator: Any, *, labelled: bool, grouped: bool) -> None:
     search = GridSearchCV(
         clone(estimator),
         {"map_scoring__pool_fraction": [0.01, 0.1]},
-        scoring=_auroc if labelled else _mean_score,
-        cv=NormalOnlyGroupKFold(2) if grouped else 2,
+        scoring=_auroc if known else _mean_score,
+        cv=NormalOnlyGroupKFold(2) if known else 2,
         error_score="raise",
     )
-    search.fit(X, y if labelled else None, **({"groups": PATIENTS} if grouped else {}))
+    search.fit(X, **({"y": y, "groups": PATIENTS} if known else {}))
     figures = search.cv_results_["mean_test_score"]
     demand(np.isfinite(figures).all(), f"A search gives finite figures. They are {figures}.")
     chosen = search.best_params_["map_scoring__pool_fraction"]
     got = search.best_estimator_.map_scoring_.pool_fraction
     demand(got == chosen, f"The best estimator has what was chosen ({chosen}). It has {got}.")
     learned = search.best_estimator_.n_samples_fit_
-    normal = int((y == 1).sum()) if labelled else len(y)
+    normal = int((y == 1).sum()) if known else len(y)
     demand(
         learned == normal,
         f"The refit learns from the {normal} normal samples. It learned from {learned}.",
     )
-
-
-check_search_plain = partial(check_search, labelled=False, grouped=False)
-check_search_patients = partial(check_search, labelled=False, grouped=True)
-check_search_labels = partial(check_search, labelled=True, grouped=False)
-check_search_labels_patients = partial(check_search, labelled=True, grouped=True)
 
 
 def check_nested_parameters(estimator: Any) -> None:

@@ -96,5 +96,5 @@ def detector_checks() -> Iterator[tuple[str, Check]]:
     """
     for module in (_outputs, _inputs, _fitting, _settings):
         for name, check in vars(module).items():
-            if name.startswith(_PREFIX) and name != "check_search":
+            if name.startswith(_PREFIX):
                 yield name.removeprefix(_PREFIX), check

@@ -7,6 +7,7 @@ import struct
 import warnings
 import zlib
 
+import cv2
 import nibabel as nib
 import numpy as np
 import pytest
@@ -62,6 +63,8 @@ def test_a_png_with_rows_missing_or_a_wrong_checksum_is_refused(tmp_path):
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("dtype", ["i1", "i2", "u2", "i4", "u4", "f4", "f8"])
 def test_compressed_tiff_of_every_type_and_byte_order(dtype, order, tmp_path):
+    if dtype == "u4" and int(cv2.__version__.split(".")[0]) < 5:
+        pytest.skip("OpenCV reads it from version 5 on; before, the error names imagecodecs")
     image = (np.arange(108).reshape(9, 12) * 300 - 9000).astype(dtype)
     content = tiff(image, order=order, compression=LZW)
     found = load_pairs(slices(tmp_path, content, ".tif"))
