@@ -20,6 +20,11 @@ from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader, groups_of
 
+_NOT_FITTED = (
+    "This %(name)s is not fitted yet, or was fitted by an earlier version of ctmri_detect. "
+    "Call fit first."
+)
+
 
 class Blockwise:
     """The way from samples to what is made of their residuals."""
@@ -40,12 +45,12 @@ class Blockwise:
 
     @property
     def _scoring(self) -> MapScoring:
-        check_is_fitted(self, "map_scoring_")
+        check_is_fitted(self, ["map_scoring_", "fingerprints_"], msg=_NOT_FITTED)
         return self.map_scoring_
 
     def _ready(self, X: Any, groups: Any = None) -> PairReader:
         """Samples that fit the detector, with the codes of patients that it was fitted on."""
-        check_is_fitted(self, "map_scoring_")
+        check_is_fitted(self, ["map_scoring_", "fingerprints_"], msg=_NOT_FITTED)
         reader = self._check(X)
         if reader.shape[2:] != self.image_shape_:
             raise InvalidPairsError(
