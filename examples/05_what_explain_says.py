@@ -37,3 +37,11 @@ for kind in ("haematoma", "infarct_early"):
     z, lesion = said.z_maps[0], new.masks[0]
     for name, plane in zip(new.data.modalities, z, strict=True):
         print(f"{name}: mean z in the lesion {np.nanmean(plane[lesion]):+.1f}")
+
+# %%
+# What to make of it
+# ------------------
+# The bleed is listed in both modalities, with opposite signs: bright in CT, dark in T2-weighted
+# MRI. The early infarct is faint in this slice. Its mean z is below 3, the default threshold of a
+# region, so no region lies on it. ``explain(model, X, threshold=2)`` lists fainter regions, and
+# more false ones.
