@@ -14,6 +14,12 @@ pytest.importorskip("nilearn")
 pytest.importorskip("matplotlib")
 pytest.importorskip("skops")
 
+STRICT = """
+import runpy, sys, warnings
+from ctmri_detect.exceptions import CtmriDetectWarning
+warnings.simplefilter("error", CtmriDetectWarning)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""  # an example that warns is a bad example
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SAID = {
     "01_first_detector": "flagged",
@@ -31,7 +37,7 @@ def test_each_example_is_named_here():
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs(path, tmp_path):
     run = subprocess.run(
-        [sys.executable, "-W", "error::ctmri_detect.exceptions.CtmriDetectWarning", str(path)],
+        [sys.executable, "-c", STRICT, str(path)],
         cwd=tmp_path,
         env=os.environ | {"TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
         capture_output=True,
