@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from ctmri_detect import CrossModalDetector
-from ctmri_detect.detectors.cross_modal import UNetPredictor
+from ctmri_detect.detectors.cross_modal.unet_predictor import UNetPredictor
 from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.validation import PairReader
 

@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
-from ctmri_detect.detectors.cross_modal import PixelPredictor
 from ctmri_detect.detectors.cross_modal.pixel_features import PairFeatures, n_features
+from ctmri_detect.detectors.cross_modal.pixel_predictor import PixelPredictor
 from ctmri_detect.detectors.cross_modal.pixel_regressor import RegressorPair
 from ctmri_detect.imageops.comparison import block_side
 from ctmri_detect.imageops.filters import filter_bank, geometry

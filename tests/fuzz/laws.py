@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ctmri_detect import datasets, exceptions
+from ctmri_detect import datasets, exceptions, inspection
 
 from .case import CALLS, Case, Outcome, Outcomes
 
@@ -56,7 +56,8 @@ def _page(description: Any, folder: Path) -> str:
 
 def _call(name: str, folder: Any, case: Case, rights: Any) -> Outcome:
     options = case.options.get(name, {})
-    return _caught(getattr(datasets, name), rights, folder, **options)
+    room = inspection if name == "describe_pairs" else datasets
+    return _caught(getattr(room, name), rights, folder, **options)
 
 
 def _caught(call: Any, rights: Any, *given: Any, **options: Any) -> Outcome:
