@@ -10,16 +10,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import GroupsLike, PairsLike, StoredArray, is_stored
 from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.exceptions import InvalidPairsError
 
 _MOST_NAMED = 5
 
 
-def wrapped(array: Any) -> Any:
+def wrapped(array: PairsLike) -> StoredArray:
     """Something with shape, dtype and indexing, of four axes."""
-    lazy = all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__"))
-    array = array if lazy and isinstance(array.dtype, np.dtype) else np.asarray(plain_array(array))
+    array = array if is_stored(array) else np.asarray(plain_array(array))
     if len(array.shape) != 4:
         raise InvalidPairsError(
             f"The array has shape {tuple(array.shape)}; expected (n_samples, n_modalities, height, "
@@ -33,7 +33,7 @@ def wrapped(array: Any) -> Any:
     return array
 
 
-def checked_groups(groups: Any, n: int) -> npt.NDArray[Any] | None:
+def checked_groups(groups: GroupsLike, n: int) -> npt.NDArray[Any] | None:
     """One name a sample, or nothing."""
     if groups is None:
         return None
@@ -54,7 +54,7 @@ def _of_one_kind(names: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return names
 
 
-def checked_spacing(spacing: Any, n: int) -> npt.NDArray[np.float64] | None:
+def checked_spacing(spacing: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float64] | None:
     """Row and column spacing of each sample, in mm, or nothing."""
     if spacing is None:
         return None
@@ -75,7 +75,7 @@ def checked_spacing(spacing: Any, n: int) -> npt.NDArray[np.float64] | None:
         ) from error
 
 
-def checked_units(ct_units: Any) -> str | None:
+def checked_units(ct_units: object) -> str | None:
     """Known units, or nothing."""
     if ct_units not in (None, *CT_UNITS):
         raise InvalidPairsError(

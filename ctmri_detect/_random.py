@@ -7,15 +7,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
-from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ctmri_detect._types import RandomState
+
 _LOCK = RLock()  # the generators are the process's: two at a time would put back each other's
 
 
-def own_random_state(random_state: Any) -> np.random.RandomState:
+def own_random_state(random_state: RandomState) -> np.random.RandomState:
     """A RandomState, of which None makes a new one: numpy's global generator is left alone.
 
     Parameters

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
+from ctmri_detect._types import PairsLike
 from ctmri_detect.base import DETECTED, joined
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import walk
 from ctmri_detect.scoring import region_table
 
 
-def anomaly_map(estimator: Any, X: Any) -> npt.NDArray[np.float32]:
+def anomaly_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float32]:
     """Where each sample deviates, on the grid of `X`.
 
     Parameters
@@ -48,7 +49,7 @@ def anomaly_map(estimator: Any, X: Any) -> npt.NDArray[np.float32]:
     return _maps(estimator, X, "anomaly_map")
 
 
-def residual_map(estimator: Any, X: Any) -> npt.NDArray[np.float32]:
+def residual_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float32]:
     """The residuals ``(n_samples, n_modalities, height, width)`` on the grid of `X`.
 
     Takes what `anomaly_map` takes.
@@ -56,7 +57,13 @@ def residual_map(estimator: Any, X: Any) -> npt.NDArray[np.float32]:
     return _maps(estimator, X, "residual_map")
 
 
-def explain(estimator: Any, X: Any, *, threshold: float = 3.0, spacing: Any = None) -> Bunch:
+def explain(
+    estimator: BaseEstimator,
+    X: PairsLike,
+    *,
+    threshold: float = 3.0,
+    spacing: npt.ArrayLike | None = None,
+) -> Bunch:
     """Which modality deviates, where and in which direction, on the grid of `X`.
 
     Takes what `anomaly_map` takes, and `threshold` as the detector's own ``explain`` does.
@@ -77,7 +84,11 @@ def explain(estimator: Any, X: Any, *, threshold: float = 3.0, spacing: Any = No
 
 
 def iter_detect(
-    estimator: Any, X: Any, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+    estimator: BaseEstimator,
+    X: PairsLike,
+    *,
+    include: Sequence[str] = DETECTED,
+    threshold: float = 3.0,
 ) -> Iterator[Bunch]:
     """Everything about each block of samples, maps on the grid of `X`, from one pass.
 
@@ -109,7 +120,11 @@ def iter_detect(
 
 
 def detect(
-    estimator: Any, X: Any, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+    estimator: BaseEstimator,
+    X: PairsLike,
+    *,
+    include: Sequence[str] = DETECTED,
+    threshold: float = 3.0,
 ) -> Bunch:
     """Everything about all samples, maps on the grid of `X`, from one pass.
 
@@ -130,12 +145,12 @@ def detect(
     return joined(blocks, include)
 
 
-def _maps(estimator: Any, X: Any, verb: str) -> npt.NDArray[np.float32]:
+def _maps(estimator: BaseEstimator, X: PairsLike, verb: str) -> npt.NDArray[np.float32]:
     route, detector = walk(estimator, X)
     return route.back(getattr(detector, verb)(route.X))
 
 
-def _pixel_side(X: Any) -> npt.NDArray[np.float64] | None:
+def _pixel_side(X: PairsLike) -> npt.NDArray[np.float64] | None:
     """Side in mm of a square with the area of a pixel, for each sample; None: not known."""
     if not isinstance(X, Pairs) or X.spacing is None:
         return None

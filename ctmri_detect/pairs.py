@@ -20,6 +20,7 @@ from ctmri_detect._particulars import (
     wrapped,
 )
 from ctmri_detect._stored import Stacked, packed, positions, read_rows, unpacked
+from ctmri_detect._types import PairsLike, StoredArray
 
 __all__ = ["Pairs"]
 
@@ -88,9 +89,17 @@ class Pairs:
     ((2, 8, 8), (4, 8, 8), (2, 2, 4, 8))
     """
 
+    groups: npt.NDArray[Any] | None
+    spacing: npt.NDArray[np.float64] | None
+    ct_units: str | None
+    modalities: tuple[str, ...]
+    frame: pd.DataFrame | None
+    _array: StoredArray
+    _rows: npt.NDArray[np.int64]
+
     def __init__(
         self,
-        array: Any,
+        array: PairsLike,
         *,
         groups: npt.ArrayLike | None = None,
         spacing: npt.ArrayLike | None = None,
@@ -98,14 +107,13 @@ class Pairs:
         modalities: Sequence[str] | None = None,
         frame: pd.DataFrame | None = None,
     ) -> None:
-        known: Any = array if isinstance(array, Pairs) else None
-        if known is not None:  # what is not given is kept
-            groups = known.groups if groups is None else groups
-            spacing = known.spacing if spacing is None else spacing
-            ct_units = known.ct_units if ct_units is None else ct_units
-            modalities = known.modalities if modalities is None else modalities
-            frame = known.frame if frame is None else frame
-            self._array, self._rows = known._array, known._rows
+        if isinstance(array, Pairs):  # what is not given is kept
+            groups = array.groups if groups is None else groups
+            spacing = array.spacing if spacing is None else spacing
+            ct_units = array.ct_units if ct_units is None else ct_units
+            modalities = array.modalities if modalities is None else modalities
+            frame = array.frame if frame is None else frame
+            self._array, self._rows = array._array, array._rows
         else:
             self._array = wrapped(array)
             self._rows = np.arange(int(self._array.shape[0]))
@@ -141,7 +149,9 @@ class Pairs:
         for i in range(len(self)):
             yield read_rows(self._array, self._rows[i : i + 1])[0]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
         if copy is False:
             raise ValueError("Pairs are read and converted as an array: copy=False can't be kept.")
         return np.asarray(read_rows(self._array, self._rows), dtype=dtype)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import Bunch
 
@@ -50,7 +51,7 @@ def joined(blocks: Iterable[Bunch], include: Sequence[str]) -> Bunch:
     return Bunch(**{name: _one(values) for name, values in parts.items()})
 
 
-def _one(values: list[Any]) -> Any:
+def _one(values: list[Any]) -> npt.NDArray[Any] | pd.DataFrame:
     if isinstance(values[0], pd.DataFrame):
         return pd.concat(values, ignore_index=True)
     return np.concatenate(values)

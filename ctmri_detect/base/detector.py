@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from sklearn.base import OutlierMixin, clone
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
+from ctmri_detect._types import GroupsLike, LabelsLike, PairsLike
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.base.blocks import FitFromBefore
 from ctmri_detect.base.estimator import PairedEstimator
@@ -58,7 +59,7 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         return MapScoring()
 
     @final
-    def fit(self, X: Any, y: Any = None, *, groups: Any = None) -> Any:
+    def fit(self, X: PairsLike, y: LabelsLike = None, *, groups: GroupsLike = None) -> Self:
         """Learn normal anatomy from unlabelled pairs.
 
         Parameters
@@ -110,7 +111,9 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         return self
 
     @final
-    def fit_predict(self, X: Any, y: Any = None, *, groups: Any = None) -> npt.NDArray[np.int64]:
+    def fit_predict(
+        self, X: PairsLike, y: LabelsLike = None, *, groups: GroupsLike = None
+    ) -> npt.NDArray[np.int64]:
         """``fit(X, y, groups=groups).predict(X)``: int ``(n,)``, of all samples of X."""
         self.fit(X, y, groups=groups)
         scores = self._scores(self._ready(X, groups), notice=False)
@@ -132,14 +135,14 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         )
         self._take(scoring.fit_held_out(parts))
 
-    def _check(self, X: Any, min_samples: int = 1) -> PairReader:
+    def _check(self, X: PairsLike, min_samples: int = 1) -> PairReader:
         reader = check_pairs(X, min_samples=min_samples)
         if not self.traits.missing_modality:
             _refuse_missing(reader, type(self).__name__)
         return reader
 
 
-def _rows_to_learn_from(y: Any, n_samples: int) -> npt.NDArray[np.int64]:
+def _rows_to_learn_from(y: LabelsLike, n_samples: int) -> npt.NDArray[np.int64]:
     """Samples labelled +1, or all where the labels say nothing."""
     if y is None:
         return np.arange(n_samples)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
@@ -39,7 +39,7 @@ class PairedEstimator(CheckedParameters, BaseEstimator):
         paired.input_tags.allow_nan = True
         return paired
 
-    def set_params(self, **params: Any) -> Any:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters; ``map_scoring__x`` reaches into the default where it is None."""
         nested = {key: params.pop(key) for key in list(params) if "__" in key}
         super().set_params(**params)  # a default may depend on these
@@ -52,7 +52,7 @@ class PairedEstimator(CheckedParameters, BaseEstimator):
 class PlainOutput:
     """Mixin: `transform` gives arrays, and no library's tables, whatever scikit-learn is told."""
 
-    def set_output(self, *, transform: str | None = None) -> Any:
+    def set_output(self, *, transform: str | None = None) -> Self:
         """Accept the default output; pairs fit in no table.
 
         Parameters

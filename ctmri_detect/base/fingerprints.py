@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._types import StoredArray
 from ctmri_detect.validation import PairReader
 
 _BYTES = 8  # of a hash; 64 bits: with a million slices, two meet by chance once in 10 million fits
@@ -49,11 +49,11 @@ class Fingerprints:
             order = np.argsort(hashes)
             self.patients, self.codes = hashes[order], X.groups[first][order]
 
-    def seen(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    def seen(self, X: StoredArray) -> npt.NDArray[np.bool_]:
         """Which slices are exactly equal to a training slice: bool ``(n,)``."""
         return np.isin(self._slices(X), self.slices)
 
-    def codes_of(self, names: Iterable[Any]) -> npt.NDArray[np.int64]:
+    def codes_of(self, names: Iterable[object]) -> npt.NDArray[np.int64]:
         """The codes of patients by their names, read as text; -1 for those not trained on."""
         asked = self._names(names)
         if not len(self.patients):
@@ -61,15 +61,15 @@ class Fingerprints:
         place = np.minimum(np.searchsorted(self.patients, asked), len(self.patients) - 1)
         return np.where(self.patients[place] == asked, self.codes[place], -1)
 
-    def _names(self, names: Iterable[Any]) -> Hashes:
+    def _names(self, names: Iterable[object]) -> Hashes:
         return self._hashes(str(name).encode("utf-8", "surrogatepass") for name in names)
 
-    def _slices(self, block: npt.NDArray[np.float32]) -> Hashes:
-        block = np.asarray(block, dtype=np.float32)
+    def _slices(self, X: StoredArray) -> Hashes:
+        block = np.asarray(X, dtype=np.float32)
         block = np.where(np.isnan(block), np.float32(np.nan), block + np.float32(0))  # -0 is 0
         return self._hashes(np.ascontiguousarray(one).data for one in block)
 
-    def _hashes(self, values: Iterable[Any]) -> Hashes:
+    def _hashes(self, values: Iterable[bytes | memoryview]) -> Hashes:
         key = bytes.fromhex(self.salt)
         found = b"".join(blake2b(value, digest_size=_BYTES, key=key).digest() for value in values)
         return np.frombuffer(found, dtype=np.uint64).copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._threads import threads_allowed
+from ctmri_detect._types import PairsLike
 from ctmri_detect.base._detected import DETECTED, check_include, joined
 from ctmri_detect.base.threshold_verbs import ThresholdVerbs, warn_of_training_data
 from ctmri_detect.scoring import region_table
@@ -23,7 +24,7 @@ class Verbs(ThresholdVerbs):
     """
 
     @final
-    def residual_map(self, X: Any) -> npt.NDArray[np.float32]:
+    def residual_map(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """How far each plane deviates from what the detector expects.
 
         Returns
@@ -35,7 +36,7 @@ class Verbs(ThresholdVerbs):
         return self._residual_of(self._ready(X))
 
     @final
-    def anomaly_map(self, X: Any) -> npt.NDArray[np.float32]:
+    def anomaly_map(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """Where each sample deviates: float32 ``(n, height, width)``, high = anomalous.
 
         In standard deviations of what healthy slices leave; NaN where no plane was
@@ -44,7 +45,7 @@ class Verbs(ThresholdVerbs):
         return self._scored(X, self._scoring.anomaly_map)
 
     @final
-    def score_samples(self, X: Any) -> npt.NDArray[np.float64]:
+    def score_samples(self, X: PairsLike) -> npt.NDArray[np.float64]:
         """Minus the pooled evidence of each sample: float64 ``(n,)``, high = normal.
 
         Warns
@@ -57,7 +58,7 @@ class Verbs(ThresholdVerbs):
         return self._scores(self._ready(X))
 
     @final
-    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
+    def decision_function(self, X: PairsLike) -> npt.NDArray[np.float64]:
         """``score_samples(X) - offset_``: float64 ``(n,)``, below 0 = anomalous.
 
         Infinite where `offset_` is ``-inf`` (too few held-out slices for a threshold):
@@ -66,12 +67,12 @@ class Verbs(ThresholdVerbs):
         return self.score_samples(X) - self.offset_
 
     @final
-    def predict(self, X: Any) -> npt.NDArray[np.int64]:
+    def predict(self, X: PairsLike) -> npt.NDArray[np.int64]:
         """+1 for normal, -1 for anomalous samples: int ``(n,)``."""
         return called(self.decision_function(X))
 
     @final
-    def p_values(self, X: Any) -> npt.NDArray[np.float64]:
+    def p_values(self, X: PairsLike) -> npt.NDArray[np.float64]:
         """How often a healthy slice scores as low: float64 ``(n,)``, small = anomalous.
 
         Conformal (see `scoring.conformal_p_values`): ``predict(X) == -1`` exactly where the
@@ -80,7 +81,7 @@ class Verbs(ThresholdVerbs):
         return self._scoring.threshold_.p_values(self.score_samples(X))
 
     @final
-    def z_maps(self, X: Any) -> npt.NDArray[np.float32]:
+    def z_maps(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """Signed z of each plane: float32 ``(n, n_planes, height, width)``, positive = brighter.
 
         The residual in standard deviations of what healthy slices leave there; NaN where nothing
@@ -90,7 +91,7 @@ class Verbs(ThresholdVerbs):
 
     @final
     def iter_detect(
-        self, X: Any, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+        self, X: PairsLike, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
     ) -> Iterator[Bunch]:
         """Everything about each block of samples, from one pass over X.
 
@@ -142,7 +143,9 @@ class Verbs(ThresholdVerbs):
         return Bunch(samples=samples, **{name: found[name] for name in include})
 
     @final
-    def detect(self, X: Any, *, include: Sequence[str] = DETECTED, threshold: float = 3.0) -> Bunch:
+    def detect(
+        self, X: PairsLike, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+    ) -> Bunch:
         """Everything about all samples, from one pass over X.
 
         Parameters
@@ -170,7 +173,9 @@ class Verbs(ThresholdVerbs):
 
     @final
     @with_default_floats
-    def explain(self, X: Any, *, threshold: float = 3.0, spacing: Any = None) -> Bunch:
+    def explain(
+        self, X: PairsLike, *, threshold: float = 3.0, spacing: npt.ArrayLike | None = None
+    ) -> Bunch:
         """Which modality deviates, where, and in which direction.
 
         Parameters

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import PlanesLike, StoredArray, is_stored
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_masks
 
 Mask = npt.NDArray[np.bool_]
 Heat = npt.NDArray[np.floating]
+Rows = StoredArray | list[npt.NDArray[np.generic]]
 
 
 class Maps:
@@ -26,9 +28,10 @@ class Maps:
     ([(4, 4), (2, 3)], dtype('float64'))
     """
 
-    def __init__(self, maps: Any) -> None:
+    def __init__(self, maps: PlanesLike) -> None:
         self._rows = _rows("maps", maps)
-        found = [np.dtype(r.dtype) for r in ([self._rows] if _is_array(maps) else self._rows)]
+        rows = self._rows if isinstance(self._rows, list) else [self._rows]
+        found = [np.dtype(row.dtype) for row in rows]
         strange = [str(dtype) for dtype in found if dtype.kind not in "fiub"]
         if strange:
             raise InvalidPairsError(
@@ -39,7 +42,7 @@ class Maps:
         self.dtype = np.dtype(np.float32 if small else np.float64)  # either holds all exactly
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return _length(self._rows)
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -75,15 +78,15 @@ class MaskedMaps:
     [[2.0]]
     """
 
-    def __init__(self, masks: Any, maps: Any) -> None:
+    def __init__(self, masks: PlanesLike, maps: PlanesLike) -> None:
         self.maps = Maps(maps)
         self._masks = _rows("masks", masks)
         shape = None if isinstance(self._masks, list) else tuple(self._masks.shape)
-        if len(self._masks) != len(self.maps) or (
+        if _length(self._masks) != len(self.maps) or (
             shape is not None and self.maps.shape is not None and shape != self.maps.shape
         ):
             raise InvalidPairsError(
-                f"masks has shape {shape or f'({len(self._masks)}, ...)'}; expected "
+                f"masks has shape {shape or f'({_length(self._masks)}, ...)'}; expected "
                 f"{self.maps.shape or f'({len(self.maps)}, ...)'}, that of maps. Give one mask a "
                 "map, on the same grid."
             )
@@ -147,15 +150,14 @@ def check_share(name: str, value: Any, *, zero: bool = False, one: bool = False)
     return share
 
 
-def _is_array(rows: Any) -> bool:
-    """Whether it is one array that numpy can slice: an ndarray, a memmap, zarr, h5py."""
-    return isinstance(getattr(rows, "dtype", None), np.dtype) and hasattr(rows, "shape")
+def _length(rows: Rows) -> int:
+    return len(rows) if isinstance(rows, list) else rows.shape[0]
 
 
-def _rows(name: str, rows: Any) -> Any:
+def _rows(name: str, rows: PlanesLike) -> Rows:
     """One array (n, height, width) as it is, anything else as a list of planes."""
     rows = rows if isinstance(rows, np.ma.MaskedArray) else plain_array(rows)
-    if _is_array(rows):
+    if is_stored(rows):
         if len(rows.shape) != 3:
             hint = f" A single plane: {name}[None]." if len(rows.shape) == 2 else ""
             raise InvalidPairsError(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from ctmri_detect._types import GroupsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_groups
 
@@ -67,7 +67,7 @@ def _deviations(counts: Float, codes: npt.NDArray[np.int64], n_patients: int) ->
     return summed.astype(np.float64)
 
 
-def patients_of(groups: Any, anomalous: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def patients_of(groups: GroupsLike, anomalous: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Codes of the patients, every sample its own without `groups`; two of each kind at least."""
     n = len(anomalous)
     codes = np.arange(n) if groups is None else check_groups(groups, n)

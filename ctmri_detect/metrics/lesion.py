@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import GroupsLike, PlanesLike
 from ctmri_detect.metrics._candidates import find_lesions
 from ctmri_detect.metrics._maps import MaskedMaps, no_lesion
 from ctmri_detect.validation import check_groups
@@ -21,7 +21,7 @@ _RATES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)  # those of LUNA16
 
 @with_default_floats
 def anomaly_map_froc_curve(
-    masks: Any, maps: Any, groups: Any = None, *, min_distance: int = 5
+    masks: PlanesLike, maps: PlanesLike, groups: GroupsLike = None, *, min_distance: int = 5
 ) -> tuple[Numbers, Numbers, Numbers]:
     """Free-response ROC curve: the share of lesions found against false positives a scan.
 
@@ -98,9 +98,9 @@ def anomaly_map_froc_curve(
 
 @with_default_floats
 def anomaly_map_lesion_sensitivity_score(
-    masks: Any,
-    maps: Any,
-    groups: Any = None,
+    masks: PlanesLike,
+    maps: PlanesLike,
+    groups: GroupsLike = None,
     false_positives: Sequence[float] = _RATES,
     *,
     min_distance: int = 5,

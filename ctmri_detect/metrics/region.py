@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import PlanesLike
 from ctmri_detect.metrics._maps import Mask, MaskedMaps, check_share
 from ctmri_detect.metrics._regions import label_lesions
 from ctmri_detect.metrics.levels import area_under_roc, rank_pixels
 
 
 @with_default_floats
-def anomaly_map_aupro_score(masks: Any, maps: Any, max_fpr: float = 0.3) -> float:
+def anomaly_map_aupro_score(masks: PlanesLike, maps: PlanesLike, max_fpr: float = 0.3) -> float:
     """Area under the per-region overlap curve (AUPRO): all lesions count alike.
 
     At each threshold: the share of each lesion's pixels that are found, as a mean over lesions,

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import GroupsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_groups
 
 _MOST_NAMED = 5
 
 
-def check_no_leak(train: Any, test: Any, groups: Any) -> None:
+def check_no_leak(train: Any, test: Any, groups: GroupsLike) -> None:
     """Raise where a patient is on both sides of a split.
 
     For splits that come from elsewhere, such as a list of files or a splitter by slice; those of

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._random import own_random_state
+from ctmri_detect._types import GroupsLike, LabelsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_groups, check_target
 
@@ -21,8 +21,8 @@ _SCARCE_NORMALS = (_TRAIN, _TEST, _VALIDATION)
 
 
 def train_validation_test_split(
-    groups: Any,
-    y: Any = None,
+    groups: GroupsLike,
+    y: LabelsLike = None,
     fractions: Sequence[float] = (0.70, 0.15, 0.15),
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[Rows, Rows, Rows]:

@@ -24,7 +24,7 @@ from ctmri_detect.persistence.trust import check_types, file_types, type_names, 
 __all__ = ["load", "save"]
 
 
-def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     """Write a fitted detector, Pipeline or search object to one file.
 
     The file is a zip archive of a manifest (JSON: versions, types), the estimator (skops) and

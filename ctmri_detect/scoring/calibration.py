@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import GroupsLike
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.exceptions import FewPatientsWarning, PatientsUnknownWarning
 from ctmri_detect.imageops.similar import slice_descriptors
@@ -19,8 +20,15 @@ ENOUGH_PATIENTS = 8  # from here on a quarter is held out; below, each is left o
 HELD_OUT_EVERY = 4
 
 Residual = npt.NDArray[np.float32]
-Finish = Callable[[Residual, PairReader], Any]
-Each = Callable[[PairReader, Finish], list[Any]]
+_Made = TypeVar("_Made")
+Finish = Callable[[Residual, PairReader], _Made]
+
+
+class Each(Protocol):
+    """What ``finish(residual, X)`` makes of slices, block by block."""
+
+    def __call__(self, X: PairReader, finish: Finish[_Made], /) -> list[_Made]:
+        """One result for each block."""
 
 
 class Model(Protocol):
@@ -29,14 +37,14 @@ class Model(Protocol):
     def fit(self, X: PairReader) -> None:
         """Learn from these slices, and from nothing that an earlier call learned."""
 
-    def each(self, X: PairReader, finish: Finish) -> list[Any]:
+    def each(self, X: PairReader, finish: Finish[_Made]) -> list[_Made]:
         """What ``finish(residual, X)`` makes of slices, block by block."""
 
     def frozen(self) -> Each:
         """`each` of the model as it is now, which a later `fit` doesn't change."""
 
 
-def patient_codes(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
+def patient_codes(groups: GroupsLike, n_samples: int) -> npt.NDArray[np.int64]:
     """Patients as codes; without `groups`, up to eight contiguous blocks of rows and a warning.
 
     Examples

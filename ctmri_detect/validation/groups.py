@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.validation.words import listed
@@ -16,7 +15,7 @@ from ctmri_detect.validation.words import listed
 _NO_NAME = ("", "nan", "NaT", "<NA>")
 
 
-def check_groups(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
+def check_groups(groups: GroupsLike, n_samples: int) -> npt.NDArray[np.int64]:
     """Patient identifiers as codes 0 .. n_patients - 1.
 
     Raises
@@ -47,7 +46,7 @@ def check_groups(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
     return np.unique(groups.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
-def groups_of(X: Any, groups: Any = None) -> Any:
+def groups_of(X: PairsLike | None, groups: GroupsLike = None) -> GroupsLike:
     """Patients of samples: those that `Pairs` know, or those that were named.
 
     Raises
@@ -63,7 +62,7 @@ def groups_of(X: Any, groups: Any = None) -> Any:
     known = X.groups if isinstance(X, Pairs) else None
     if known is None or groups is None:
         return known if groups is None else groups
-    ours, theirs = check_groups(known, len(X)), check_groups(groups, len(X))
+    ours, theirs = (check_groups(names, len(known)) for names in (known, groups))
     for a, b in ((ours, theirs), (theirs, ours)):
         first = np.unique(a, return_index=True)[1][np.unique(a, return_inverse=True)[1]]
         if len(rows := np.flatnonzero(b != b[first])):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
 
 
-def listed(indices: Any, most: int = 10) -> str:
+def listed(indices: Sequence[int] | npt.NDArray[np.integer], most: int = 10) -> str:
     """The samples, or the first of them and how many more.
 
     Examples
