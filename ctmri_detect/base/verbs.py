@@ -12,9 +12,8 @@ from sklearn.utils import Bunch
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._threads import threads_allowed
 from ctmri_detect._types import PairsLike
-from ctmri_detect.base._detected import DETECTED, check_include, joined
+from ctmri_detect.base._detected import DETECTED, check_include, joined, regions_of
 from ctmri_detect.base.threshold_verbs import ThresholdVerbs, warn_of_training_data
-from ctmri_detect.scoring import region_table
 
 
 class Verbs(ThresholdVerbs):
@@ -119,16 +118,24 @@ class Verbs(ThresholdVerbs):
         for start in range(0, len(reader), at_once):
             rows = np.arange(start, min(start + at_once, len(reader)))
             for judged in self._each(reader.take(rows), judge):
-                yield self._detected(judged, start, include, threshold)
+                found = self._detected(judged, start)
+                if "regions" in include:
+                    found.regions = regions_of(
+                        judged.z_maps,
+                        X,
+                        found.samples,
+                        threshold=threshold,
+                        modalities=self.modalities_,
+                    )
+                yield Bunch(**{name: found[name] for name in ("samples", *include)})
                 start += len(judged.z_maps)
         warn_of_training_data(self, sum(seen), len(reader))
 
-    def _detected(
-        self, judged: Bunch, start: int, include: Sequence[str], threshold: float
-    ) -> Bunch:
-        """One block of `iter_detect`, whose first sample is row `start`."""
+    def _detected(self, judged: Bunch, start: int) -> Bunch:
+        """One block of `iter_detect` without its regions; its first sample is row `start`."""
         scores = judged.score_samples
-        found = Bunch(
+        return Bunch(
+            samples=np.arange(start, start + len(scores)),
             anomaly_score=-scores,
             decision=scores - self.offset_,
             prediction=called(scores - self.offset_),
@@ -136,11 +143,6 @@ class Verbs(ThresholdVerbs):
             anomaly_map=judged.anomaly_map,
             z_maps=judged.z_maps,
         )
-        if "regions" in include:
-            regions = region_table(judged.z_maps, threshold=threshold, modalities=self.modalities_)
-            found.regions = regions.assign(sample=regions["sample"] + start)
-        samples = np.arange(start, start + len(scores))
-        return Bunch(samples=samples, **{name: found[name] for name in include})
 
     @final
     def detect(
@@ -183,8 +185,8 @@ class Verbs(ThresholdVerbs):
         X : array-like of shape (n_samples, n_planes, height, width)
         threshold : float, default=3.0
             Least absolute z of a region's pixels.
-        spacing : float or array (n_samples,), default=None
-            Millimetres a pixel; adds the column `area_mm2`.
+        spacing : float or array of shape (n_samples,) or (n_samples, 2), default=None
+            Distance of the pixels in mm, for the column `area_mm2`. None: what `Pairs` know.
 
         Returns
         -------
@@ -193,8 +195,13 @@ class Verbs(ThresholdVerbs):
             region, modality, sign, y, x, area_px, area_mm2, peak).
         """
         maps = self.z_maps(X)
-        regions = region_table(
-            maps, threshold=threshold, spacing=spacing, modalities=self.modalities_
+        regions = regions_of(
+            maps,
+            X,
+            np.arange(len(maps)),
+            threshold=threshold,
+            modalities=self.modalities_,
+            spacing=spacing,
         )
         return Bunch(z_maps=maps, regions=regions)
 

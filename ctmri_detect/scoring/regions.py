@@ -33,8 +33,8 @@ def region_table(
         Least absolute z of a region's pixels; 3 is the customary bound of a z-map.
     min_area : int, default=4
         Smaller regions, in pixels, are left out.
-    spacing : float or array (n,), default=None
-        Millimetres a pixel, one for all or one a sample.
+    spacing : float or array of shape (n,) or (n, 2), default=None
+        Distance of the pixels in mm: one for all, one for each sample, or row and column of each.
     modalities : sequence of str, default=None
         Names of the planes. None: two planes are CT and MRI, others "plane 0" and so on.
 
@@ -69,6 +69,7 @@ def region_table(
     ).reset_index(drop=True)
     table.insert(1, "region", table.groupby("sample").cumcount() + 1)
     if spacing is not None:
-        mm = np.broadcast_to(np.asarray(plain_array(spacing), dtype=float), (len(z_maps),))
-        table["area_mm2"] = table["area_px"] * mm[table["sample"].to_numpy(dtype=int)] ** 2
+        mm = np.asarray(plain_array(spacing), dtype=float)
+        pixel = np.broadcast_to(mm.prod(axis=1) if mm.ndim == 2 else mm**2, (len(z_maps),))
+        table["area_mm2"] = table["area_px"] * pixel[table["sample"].to_numpy(dtype=int)]
     return table[[c for c in COLUMNS if c in table]]
