@@ -1,7 +1,7 @@
 """What each parameter of an estimator may be, and the one gate that refuses everything else.
 
 An estimator says in ``_parameter_constraints`` what its parameters may be, as scikit-learn's own
-do; `check_parameters` is asked in `fit`, before any work. This is the only module that touches
+do; `check_parameters` is called in `fit`, before any work. This is the only module that touches
 scikit-learn's private module of constraints.
 """
 
@@ -146,7 +146,7 @@ class OneOf(StrOptions):
 
 
 class Such:
-    """Whatever passes a test, in words of one's own."""
+    """A value that passes a test; `words` describe it."""
 
     def __init__(self, words: str, test: Callable[[Any], bool]) -> None:
         self.words = words

@@ -1,4 +1,4 @@
-"""Random numbers without touching the global generators of anybody."""
+"""Random numbers that leave the global generators alone."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _isolated_torch(seed: int) -> Iterator[None]:
 
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=devices):
-        torch.random.default_generator.manual_seed(seed)  # torch.manual_seed wakes CUDA up
+        torch.random.default_generator.manual_seed(seed)  # torch.manual_seed would start CUDA
         for index in devices:
             torch.cuda.default_generators[index].manual_seed(seed)
         yield

@@ -40,8 +40,8 @@ def threads_allowed() -> int:
 def map_threads(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
     """``[function(item) for item in items]`` on as many threads as are allowed.
 
-    BLAS has one thread the while, on any number of threads: so the results are the same bit for
-    bit, and threads do not multiply. Called from a worker of its own, it uses that worker only.
+    BLAS has one thread meanwhile, so that the results do not depend on the number of threads, and
+    threads do not multiply. Called from a worker of its own, it uses that worker only.
 
     Parameters
     ----------

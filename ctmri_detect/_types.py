@@ -36,5 +36,5 @@ PlanesLike: TypeAlias = npt.ArrayLike | StoredArray
 LabelsLike: TypeAlias = npt.ArrayLike | None
 """Labels of samples, +1 normal and -1 anomalous; None where there are none."""
 GroupsLike: TypeAlias = npt.ArrayLike | None
-"""Patient of each sample; None where nobody names them."""
+"""Patient of each sample; None where they are unknown."""
 RandomState: TypeAlias = int | np.random.RandomState | None

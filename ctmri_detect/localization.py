@@ -68,7 +68,7 @@ def explain(
 
     Parameters
     ----------
-    spacing : float or array of shape (n_samples,) or (n_samples, 2), default=None
+    spacing : float, (row, column) or array of shape (n_samples, 2), default=None
         Distance of the pixels of `X` in mm, for the column `area_mm2`. None: what `Pairs` know.
 
     Returns

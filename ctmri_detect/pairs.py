@@ -1,4 +1,4 @@
-"""Pairs: samples together with what belongs to them, so that nothing gets lost on the way."""
+"""Pairs: samples with their patients, pixel spacing, units and names."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _PARTICULARS = ("groups", "spacing", "ct_units", "modalities", "frame")
 
 
 class Pairs:
-    """CT-MRI pairs that know their patients, pixel size, units and names.
+    """CT-MRI pairs with their patients, pixel spacing, units and names.
 
-    An array-like view: it reads what it wraps only when values are asked for, so a memmap, zarr or
-    h5py array stays on disk. scikit-learn can split it: every part keeps its patients.
+    A lazy view of an array: values are read only when they are needed, so a memmap, zarr or h5py
+    array stays on disk. scikit-learn can split it, and each part keeps its patients.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Pairs:
         Distance of the pixels in mm.
     ct_units : {"hu", "uint8"}, default=None
         Units of the CT, see `ctmri_detect.ct_units`; None where they are neither, as after a
-        window.
+        CT window.
     modalities : sequence of str, default=None
         Names of the planes. None: two planes are CT and MRI.
     frame : DataFrame of n_samples rows, default=None
@@ -64,17 +64,17 @@ class Pairs:
     Raises
     ------
     InvalidPairsError
-        Where a particular does not fit the array.
+        Where the patients, spacing, units, names or frame do not fit the array.
 
     Notes
     -----
     Along axis 0, a slice, a list, or an integer or boolean array, alone or with ``...``, gives
     `Pairs`. An integer gives one float32 array, and so does a loop over the pairs. Any other index
-    gives a plain float32 array. There is no arithmetic: take ``numpy.asarray(pairs)``.
+    gives a plain float32 array. For arithmetic, use ``numpy.asarray(pairs)``.
 
     ``GroupKFold`` and ``cv=5`` of scikit-learn don't look for patients in X: use the splitters of
-    `ctmri_detect.model_selection`. A step of somebody else's that returns an array loses the
-    patients, and `fit` warns then. Array API dispatch of scikit-learn refuses pairs.
+    `ctmri_detect.model_selection`. Another library's step that returns an array loses the
+    patients; `fit` then warns. Array API dispatch of scikit-learn refuses pairs.
 
     Pickling takes the chosen samples only. A memmap or an h5py array is not copied: it is opened
     again by its path.
@@ -153,7 +153,7 @@ class Pairs:
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
     ) -> npt.NDArray[Any]:
         if copy is False:
-            raise ValueError("Pairs are read and converted as an array: copy=False can't be kept.")
+            raise ValueError("Pairs are converted when they are read: copy=False is impossible.")
         return np.asarray(read_rows(self._array, self._rows), dtype=dtype)
 
     def __getitem__(self, key: Any) -> Any:
@@ -179,14 +179,14 @@ class Pairs:
         return part
 
     def read(self, positions: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """The values at these positions, without what is known of them: float32 ``(n, ...)``.
+        """The values of these samples as a plain array: float32 ``(n, ...)``.
 
         The same as ``numpy.asarray(pairs[positions])``, in less time.
         """
         return read_rows(self._array, self._rows[np.asarray(positions)])
 
     def replace(self, **particulars: Any) -> Pairs:
-        """The same samples with other particulars; None takes one away.
+        """The same samples with other patients, spacing and so on; None removes an entry.
 
         Parameters
         ----------
@@ -206,7 +206,7 @@ class Pairs:
         return Pairs(self._bare(), **kept)
 
     def _bare(self) -> Pairs:
-        """The same samples and names of planes, nothing else known."""
+        """The same samples and names of planes, and nothing else."""
         bare = self._part(np.arange(len(self)))
         bare.groups = bare.spacing = bare.ct_units = bare.frame = None
         return bare
@@ -220,14 +220,14 @@ class Pairs:
         pairs : sequence of Pairs
             Of the same planes, grid and units.
         same_patients : bool, default=False
-            Whether a patient's name in two of them means the same person. By default that is an
-            error, because two hospitals count from 1. To keep them apart, rename first:
+            Whether equal names in two of them mean the same patient. By default that is an
+            error, because two hospitals may both call a patient "1". Rename them first:
             ``pairs.replace(groups=[f"a-{p}" for p in pairs.groups])``.
 
         Raises
         ------
         InvalidPairsError
-            Where they don't fit together. Particulars that only some have are an error, too.
+            Where they don't fit together, or where only some have patients, spacing or a frame.
 
         Examples
         --------

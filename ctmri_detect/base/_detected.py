@@ -26,7 +26,7 @@ DETECTED = (
 
 
 def check_include(include: Sequence[str]) -> None:
-    """Refuse what names no entry of a block."""
+    """Refuse a name that is no entry."""
     wrong = [name for name in include if name not in DETECTED]
     if wrong or isinstance(include, str) or not include:
         raise ValueError(

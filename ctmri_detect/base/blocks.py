@@ -1,4 +1,4 @@
-"""How a detector goes through samples: block by block, each block of one length."""
+"""Residuals of samples, block by block; all blocks have one length."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Number = TypeVar("_Number", bound=np.generic)
 
 
 class Blockwise:
-    """The way from samples to what is made of their residuals."""
+    """Computes residuals block by block."""
 
     _block = 16  # samples scored at a time, the last block padded
 
@@ -49,7 +49,7 @@ class Blockwise:
         return self.map_scoring_
 
     def _ready(self, X: PairsLike, groups: GroupsLike = None) -> PairReader:
-        """Samples that fit the detector, with the codes of patients that it was fitted on."""
+        """X, checked against the fitted detector, with its patients as codes of the fit."""
         check_is_fitted(self, "map_scoring_")
         reader = self._check(X)
         if reader.shape[2:] != self.image_shape_:
@@ -71,13 +71,13 @@ class Blockwise:
         return np.concatenate(self._each(reader, lambda residual, _: residual))
 
     def _scored(self, X: PairsLike, finish: Finish[npt.NDArray[_Number]]) -> npt.NDArray[_Number]:
-        """Score block by block: the residuals of all of X never stand in memory."""
+        """Score block by block, because the residuals of all of X may not fit in memory."""
         return np.concatenate(self._each(self._ready(X), finish))
 
     @with_default_floats
     def _each(self, reader: PairReader, finish: Finish[_Made]) -> list[_Made]:
         """What `finish` makes of residuals and samples, in blocks."""
-        reading = Lock()  # what X is read from need not bear two threads
+        reading = Lock()  # the source of X may not be thread-safe
 
         def one(start: int) -> _Made:
             rows = np.minimum(np.arange(start, start + self._block), len(reader) - 1)
@@ -101,10 +101,9 @@ class Blockwise:
 
 
 class FitFromBefore:
-    """A detector as `scoring.calibration.held_out` wants it.
+    """A detector in the form that `scoring.calibration.held_out` needs.
 
-    Each fit starts from the detector as it was before, and so knows nothing of the patients of
-    other fits.
+    Each fit starts from the unfitted state, so it keeps nothing of other fits' patients.
     """
 
     def __init__(self, detector: BaseEstimator) -> None:
@@ -127,7 +126,7 @@ class FitFromBefore:
 
 
 def _same_planes(given: tuple[str, ...], fitted: tuple[str, ...]) -> bool:
-    """As many, and of the same names where both were named."""
+    """Whether number and names of the planes agree; default names agree with any."""
     if len(given) != len(fitted):
         return False
     unnamed = checked_modalities(None, len(fitted))

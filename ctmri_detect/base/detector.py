@@ -1,4 +1,4 @@
-"""Base of the detectors: final public verbs; a method writes `_fit` and `_residual`, no more."""
+"""Base of the detectors; a detector writes `_fit` and `_residual` only."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         raise NotImplementedError(f"{type(self).__name__} has to write _fit(X).")
 
     def _prepare(self, X: PairReader) -> None:
-        """Look at all training samples once a `fit`; may refuse and warn, and changes nothing.
+        """Check all training samples, once in each `fit`; may raise or warn, changes nothing.
 
-        ``X.groups`` are codes of the patients, None where nobody named them.
+        ``X.groups`` are codes of the patients, None where they are unknown.
         """
 
     def _default_map_scoring(self) -> MapScoring:

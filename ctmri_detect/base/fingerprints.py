@@ -1,4 +1,4 @@
-"""What a fitted detector keeps of its training samples, so that it knows them again."""
+"""Hashes by which a fitted detector recognises its training samples."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Hashes = npt.NDArray[np.uint64]
 class Fingerprints:
     """Salted hashes of training slices and of the names of their patients.
 
-    Neither slices nor names can be read from it. Whoever holds it can test whether a name that he
-    guesses, or a slice that he has, is among them.
+    Neither slices nor names can be read from it. But anyone who has it can test whether a given
+    name or slice is among them.
 
     Parameters
     ----------
     X : PairReader
         The training samples; `groups` are the codes of their patients.
     names : array of str (n,), default=None
-        Names of the patients; None where nobody named them.
+        Names of the patients; None where they are unknown.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class Fingerprints:
     """
 
     def __init__(self, X: PairReader, names: npt.NDArray[np.str_] | None = None) -> None:
-        self.salt = secrets.token_hex(16)  # not of numpy's generators: a seed must not repeat it
+        self.salt = secrets.token_hex(16)  # not from numpy: equal seeds must not give equal salts
         parts = [self._slices(block) for block in X.blocks()]
         self.slices = np.unique(np.concatenate(parts))
         self.patients, self.codes = np.empty(0, np.uint64), np.empty(0, np.int64)

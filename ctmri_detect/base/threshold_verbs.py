@@ -1,4 +1,4 @@
-"""What moves the threshold of a fitted detector, and what it remembers of its training samples."""
+"""Verbs that change the threshold, or recognise training samples, of a fitted detector."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Made = TypeVar("_Made")
 
 
 class ThresholdVerbs(Blockwise):
-    """Other settings of the scoring and a threshold of one's own, without a new fit."""
+    """Other scoring settings, or your own threshold, without a new fit."""
 
     offset_: float
 
@@ -43,7 +43,7 @@ class ThresholdVerbs(Blockwise):
         -----
         A new `false_positive_rate` alone uses all scores that the threshold rests on. Any other
         setting scores the slices of the reference bank again (at most 512), and the threshold
-        then rests on these: recalibrate again where the scans were your own.
+        then rests on these: recalibrate again if you had recalibrated before.
         """
         return self._take(clone(self._scoring).set_params(**params).fit_again(self._scoring))
 
@@ -138,11 +138,11 @@ class ThresholdVerbs(Blockwise):
 
 
 def warn_of_training_data(detector: BaseEstimator, seen: int, n: int) -> None:
-    """Say how many of the samples are training slices, at the user's line; not in a search."""
+    """Warn of training slices among the samples, except in a search."""
     if seen and not inside_search():
         warn_user(
             f"{seen} of the {n} samples are slices that {type(detector).__name__} was fitted on, "
-            "and their scores flatter. Score samples of other patients. seen_in_fit(X) says which "
-            "samples these are.",
+            "so their scores look too normal. Score samples of other patients. seen_in_fit(X) says "
+            "which samples these are.",
             TrainingDataWarning,
         )

@@ -32,8 +32,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     back on the grid of `X`, NaN where they do not reach.
 
     A step that has to warn about samples writes ``_transform_block`` and ``_warn_of`` instead
-    of ``_transform``: a block names its own rows, the transform collects them over all blocks,
-    and one warning names rows of `X`.
+    of ``_transform``: each block returns the rows concerned, and one warning names them all.
     """
 
     traits = Traits(missing_modality=True)

@@ -52,7 +52,7 @@ class Verbs(ThresholdVerbs):
         TrainingDataWarning
             Here and wherever samples are scored, except in `fit_predict`: where some of X are
             training slices and the detector learns from residuals (``traits.trains``), because
-            their scores flatter. See `seen_in_fit`.
+            their scores look too normal. See `seen_in_fit`.
         """
         return self._scores(self._ready(X))
 
@@ -185,7 +185,7 @@ class Verbs(ThresholdVerbs):
         X : array-like of shape (n_samples, n_planes, height, width)
         threshold : float, default=3.0
             Least absolute z of a region's pixels.
-        spacing : float or array of shape (n_samples,) or (n_samples, 2), default=None
+        spacing : float, (row, column) or array of shape (n_samples, 2), default=None
             Distance of the pixels in mm, for the column `area_mm2`. None: what `Pairs` know.
 
         Returns

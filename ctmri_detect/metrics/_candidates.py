@@ -1,4 +1,4 @@
-"""What a reader would be pointed to: the peaks of a map, and which lesion each of them hits."""
+"""The peaks of a map, and which lesion each of them hits."""
 
 from __future__ import annotations
 

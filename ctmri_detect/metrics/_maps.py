@@ -1,4 +1,4 @@
-"""Masks and maps, read and checked sample by sample, so that they may lie on a disk."""
+"""Masks and maps, read and checked sample by sample, so that they may stay on disk."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Maps:
 
 
 class MaskedMaps:
-    """Maps with the lesions that they should have found.
+    """Maps and the lesion masks that they are compared with.
 
     Examples
     --------
@@ -116,14 +116,14 @@ def missed_last(heat: Heat) -> Heat:
 
 
 def no_lesion() -> InvalidPairsError:
-    """The error where there is nothing to find."""
+    """The error for masks without a lesion pixel."""
     return InvalidPairsError(
         "masks holds no lesion pixel; the metric needs at least one. Give samples with lesions."
     )
 
 
 def no_healthy() -> InvalidPairsError:
-    """The error where there is nothing that a lesion could be told from."""
+    """The error for maps without a healthy pixel."""
     return InvalidPairsError(
         "maps observed no healthy pixel, so nothing can be ranked; expected numbers outside the "
         "lesions too. Check that the maps lie on the masks' grid."
@@ -174,7 +174,7 @@ def _rows(name: str, rows: PlanesLike) -> Rows:
     for i, plane in enumerate(planes):
         if plane.ndim != 2:
             raise InvalidPairsError(
-                f"{name}[{i}] has shape {plane.shape}; expected (height, width). Give one plane a "
-                "sample; leave out samples without a mask."
+                f"{name}[{i}] has shape {plane.shape}; expected (height, width). Give one plane "
+                "per sample; leave out samples without a mask."
             )
     return planes

@@ -1,4 +1,4 @@
-"""The lesions of one slice: what hangs together in its mask."""
+"""The lesions of one slice: the connected components of its mask."""
 
 from __future__ import annotations
 

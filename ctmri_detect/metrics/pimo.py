@@ -1,4 +1,4 @@
-"""Recall within each anomalous image, while normal images stay all but free of findings."""
+"""Recall within each anomalous image, where normal images have almost no false positives."""
 
 from __future__ import annotations
 

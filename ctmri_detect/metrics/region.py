@@ -1,4 +1,4 @@
-"""Overlap with each lesion, whatever its size."""
+"""Overlap with each lesion, independent of its size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def anomaly_map_aupro_score(masks: PlanesLike, maps: PlanesLike, max_fpr: float 
     function takes all of them.
 
     A false positive rate of .3 is far beyond what a reader would accept: most of the area lies
-    where no clinic would work. `anomaly_map_aupimo_score` asks the same where there are hardly any.
+    at rates that no clinic would use. `anomaly_map_aupimo_score` uses rates close to 0 instead.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def delong_test(
     decision_a, decision_b : array-like of shape (n,)
         High = normal, as `decision_function` gives it. Only their order counts.
     groups : array-like of shape (n,), default=None
-        The patient of each sample; None takes every sample for a patient of its own.
+        The patient of each sample; None takes each sample for another patient.
     confidence_level : float, default=0.95
         Of the interval; between 0 and 1, both excluded.
 

@@ -105,7 +105,7 @@ class NormalOnlyGroupKFold(CheckedParameters, GroupKFold):
 
 
 class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
-    """One split a patient: tested on that one, trained on all others.
+    """One split per patient: tested on that one, trained on all others.
 
     The most training data that a split by patient leaves, for small data sets; as many fits as
     patients. A single patient may hold one kind of slice only, and then a metric of that split
@@ -116,7 +116,7 @@ class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
     ----------
     normal_only : bool, default=True
         Whether the training side keeps its normal samples only, as `NormalOnlyGroupKFold` does.
-        False keeps all, for methods that learn from anomalies or are to bear some.
+        False keeps all, for methods that learn from anomalies or tolerate some.
 
     Examples
     --------

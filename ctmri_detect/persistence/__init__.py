@@ -74,7 +74,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
             f"save got {type(estimator).__name__}; expected a fitted detector of ctmri_detect, or "
             "a Pipeline or search object around one."
         )
-    if not isinstance(estimator, BaseSearchCV):  # a search is a recipe before it is fitted
+    if not isinstance(estimator, BaseSearchCV):  # an unfitted search may be saved
         check_is_fitted(estimator)
     bare, networks = take_out(estimator)
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""From z-maps to evidence, and from evidence to one number a sample."""
+"""From z-maps to evidence, and from evidence to one number per sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = npt.NDArray[np.float32]
 
 
 def observed(residual: Array) -> npt.NDArray[np.bool_]:
-    """Where the planes were observed; one mask a sample where that is all there is to know."""
+    """Where the planes were observed; one mask per sample where all planes agree."""
     seen = ~np.isnan(residual)
     alike = bool((seen[:, :1] == seen).all())
     return seen[:, :1] if alike else seen

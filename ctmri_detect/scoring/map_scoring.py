@@ -160,7 +160,7 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         X : array-like (n, n_planes, height, width)
             The samples they belong to; similar slices are found by them.
         groups : array (n,), default=None
-            Patient of each; None takes every sample for a patient of its own.
+            Patient of each; None takes each sample for another patient.
 
         Returns
         -------
@@ -186,7 +186,7 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         return self.fit_held_out([part])
 
     def choose(self, shape: tuple[int, ...]) -> Callable[[int], npt.NDArray[np.int64]]:
-        """How many slices of this shape there are -> which of them the bank takes."""
+        """A function: number of slices of this shape -> rows that the bank takes."""
         return lambda n: bank_rows(n, shape, kinds=2 if self.symmetry else 1)
 
     def fit_held_out(self, parts: Sequence[HeldOut]) -> MapScoring:

@@ -1,4 +1,4 @@
-"""Checks of what a fit learns, leaves alone and leaves behind."""
+"""Checks of what a fit learns and what it leaves unchanged."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def _compare(got: npt.ArrayLike, expected: npt.ArrayLike, law: str, tolerance: f
     lost = np.isnan(got) != np.isnan(wanted)
     if lost.any():
         raise AssertionError(
-            f"{law} NaN stands in other places: {int(lost.sum())} of {lost.size} values differ."
+            f"{law} NaN is in other places: {int(lost.sum())} of {lost.size} values differ."
         )
     with np.errstate(invalid="ignore"):  # infinity minus infinity
         off = np.abs(ours.astype(np.float64) - wanted.astype(np.float64))

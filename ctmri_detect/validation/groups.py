@@ -33,26 +33,26 @@ def check_groups(groups: GroupsLike, n_samples: int) -> npt.NDArray[np.int64]:
     groups = np.asarray(groups, dtype=object if mixed else None)
     if groups.shape != (n_samples,):
         raise InvalidPairsError(
-            f"groups has shape {groups.shape}; expected ({n_samples},), one patient a sample."
+            f"groups has shape {groups.shape}; expected ({n_samples},), one patient per sample."
         )
-    missing = pd.isna(groups)  # None, NaN, NaT, pd.NA, and what is left of them as text
+    missing = pd.isna(groups)  # None, NaN, NaT, pd.NA; below, their text forms
     if groups.dtype.kind in "OU":
         missing = missing | np.isin(groups.astype(str), _NO_NAME)
     if missing.any():
         raise InvalidPairsError(
             f"groups has no patient for samples {listed(np.flatnonzero(missing))}; expected one "
-            "identifier a sample. Name the patient of each, or leave these samples out."
+            "identifier per sample. Name the patient of each, or leave these samples out."
         )
     return np.unique(groups.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
 def groups_of(X: PairsLike | None, groups: GroupsLike = None) -> GroupsLike:
-    """Patients of samples: those that `Pairs` know, or those that were named.
+    """Patients of the samples, from `Pairs` or from `groups`.
 
     Raises
     ------
     InvalidPairsError
-        Where both are there, and don't divide the samples alike; names may differ.
+        Where both are given and divide the samples differently. Names may differ.
 
     Examples
     --------
@@ -68,8 +68,8 @@ def groups_of(X: PairsLike | None, groups: GroupsLike = None) -> GroupsLike:
         if len(rows := np.flatnonzero(b != b[first])):
             row, other = int(rows[0]), int(first[rows[0]])
             raise InvalidPairsError(
-                f"X and groups name patients that don't fit: rows {other} and {row} are "
+                f"X and groups disagree about the patients: rows {other} and {row} are "
                 f"{known[other]!r} and {known[row]!r} in X, {np.asarray(groups)[other]!r} and "
-                f"{np.asarray(groups)[row]!r} in groups. Leave groups away, or mend one of them."
+                f"{np.asarray(groups)[row]!r} in groups. Leave out groups, or correct one of them."
             )
     return known

@@ -82,7 +82,7 @@ def check_decision(
     if not right or not np.isfinite(decision).all():
         raise InvalidPairsError(
             f"decision has shape {decision.shape}{' or holds NaN or infinity' * right}; expected "
-            f"one finite number a sample{f' ({n_samples})' if n_samples else ''}, high = normal, "
+            f"one finite number per sample{f' ({n_samples})' if n_samples else ''}, high = normal, "
             "as decision_function gives it. Where a detector's offset_ is -inf (too few slices for "
             "a threshold), take score_samples(X)."
         )

@@ -84,7 +84,7 @@ class PairReader:
         return np.asarray(self[:], dtype=dtype)
 
     def take(self, rows: npt.ArrayLike) -> PairReader:
-        """The samples in these rows of this reader and their patients, still unread."""
+        """These rows and their patients; nothing is read yet."""
         rows = np.asarray(rows)
         groups = None if self.groups is None else self.groups[rows]
         return PairReader(self.array, self.rows[rows], groups)

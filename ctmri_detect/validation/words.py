@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def listed(indices: Sequence[int] | npt.NDArray[np.integer], most: int = 10) -> str:
-    """The samples, or the first of them and how many more.
+    """Sample numbers as text; of many, the first ones and how many more.
 
     Examples
     --------

@@ -424,7 +424,7 @@ def test_every_detector_is_given_exactly_its_patients(data, wrap, routing):
 
 def test_a_strange_step_that_gives_arrays_loses_the_patients_and_says_so(data):
     lossy = make_pipeline(FunctionTransformer(np.asarray), AtlasDetector())
-    with pytest.warns(PatientsUnknownWarning, match="Nobody said"):
+    with pytest.warns(PatientsUnknownWarning, match="patients of the samples are unknown"):
         run({"lossy": lossy}, data)
 
 

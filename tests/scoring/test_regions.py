@@ -105,7 +105,7 @@ def test_area_in_millimetres_needs_and_follows_the_spacing():
     assert_array_equal(each["area_mm2"], each["area_px"] * np.where(each["sample"] == 0, 0.25, 4))
     assert one.drop(columns="area_mm2").equals(plain)
     with pytest.raises(ValueError):
-        region_table(several(), spacing=[0.5, 0.7])
+        region_table(several(), spacing=[0.5, 0.7, 1.0, 2.0])
 
 
 def test_pixels_need_not_be_square():
