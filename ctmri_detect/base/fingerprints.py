@@ -65,9 +65,10 @@ class Fingerprints:
         return self._hashes(str(name).encode("utf-8", "surrogatepass") for name in names)
 
     def _slices(self, X: StoredArray) -> Hashes:
-        block = np.asarray(X, dtype=np.float32)
-        block = np.where(np.isnan(block), np.float32(np.nan), block + np.float32(0))  # -0 is 0
-        return self._hashes(np.ascontiguousarray(one).data for one in block)
+        block = np.array(X, dtype=np.float32, order="C")
+        block += np.float32(0)  # -0 is 0
+        block[np.isnan(block)] = np.nan
+        return self._hashes(one.data for one in block)
 
     def _hashes(self, values: Iterable[bytes | memoryview]) -> Hashes:
         key = bytes.fromhex(self.salt)

@@ -66,10 +66,8 @@ def decision_average_precision_score(y_true: npt.ArrayLike, decision: npt.ArrayL
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        +1 normal, -1 anomalous.
-    decision : array-like of shape (n,)
-        High = normal.
+    y_true, decision
+        As in `decision_roc_auc_score`.
 
     Returns
     -------
@@ -102,10 +100,8 @@ def decision_sensitivity_score(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        +1 normal, -1 anomalous.
-    decision : array-like of shape (n,)
-        High = normal.
+    y_true, decision
+        As in `decision_roc_auc_score`.
     specificity : float, default=0.95
         Least share of normal samples that are not flagged, above 0 and at most 1. A higher value
         makes the task harder.
@@ -149,10 +145,8 @@ def decision_f1_max_score(y_true: npt.ArrayLike, decision: npt.ArrayLike) -> flo
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        +1 normal, -1 anomalous.
-    decision : array-like of shape (n,)
-        High = normal.
+    y_true, decision
+        As in `decision_roc_auc_score`.
 
     Returns
     -------

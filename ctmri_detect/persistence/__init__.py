@@ -93,10 +93,10 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None = None) -> Any:
     """Read what `save` wrote.
 
-    No pickle is ever loaded, and only types on a list of the library (`persistence.trust`): its own
-    estimators, those of scikit-learn, and the few of PyOD that its detectors use. So a file can't
-    run code of its own. But its numbers may be wrong on purpose (weights, thresholds, the nodes
-    of a tree, which scikit-learn doesn't check), so use models of people you trust.
+    No pickle is ever loaded, and only types on a list (`persistence.trust.TRUSTED_TYPES`) and the
+    estimators of this library and of scikit-learn. So a file can't run its own code. But its
+    numbers may be wrong on purpose (weights, thresholds, the nodes of a tree, which scikit-learn
+    doesn't check), so use models of people you trust.
 
     A file has a format version. A file of an earlier version raises an error that asks to fit
     again; the same is true of a later one, which asks for an upgrade. A file that was unpacked

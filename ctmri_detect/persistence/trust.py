@@ -14,6 +14,8 @@ from sklearn.base import BaseEstimator
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import CtmriDetectWarning, UntrustedModelError
 
+__all__ = ["TRUSTED_TYPES"]
+
 # packages with estimators; a file can't have any other imported
 _ESTIMATORS = re.compile(r"ctmri_detect\.(detectors|features|preprocessing|scoring)(\.\w+)*")
 

@@ -12,6 +12,12 @@ from ctmri_detect.imageops.symmetry import mirror_contrast
 
 Array = npt.NDArray[np.float32]
 
+POOLING: dict[str, dict[str, float]] = {
+    "small": {"smoothing": 1.0, "clip": 6.0, "pool_fraction": 0.005},
+    "large": {"smoothing": 3.0, "clip": 3.0, "pool_fraction": 0.05},
+}
+"""For `rescore`: focus for small lesions (a few pixels), extent for large ones (a lobe)."""
+
 
 def observed(residual: Array) -> npt.NDArray[np.bool_]:
     """Where the planes were observed; one mask per sample where all planes agree."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,8 +11,12 @@ from ctmri_detect._arrays import plain_array
 from ctmri_detect._types import PairsLike, StoredArray, is_stored
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation.reader import BLOCK, PairReader
-from ctmri_detect.validation.words import listed
 
+CT = 0
+MRI = 1
+PLANES: dict[str, tuple[int, ...]] = {"ct": (CT,), "mri": (MRI,), "both": (CT, MRI)}
+"""Values of the parameter `planes`, and the planes that they mean."""
+MODALITIES = ("CT", "MRI")
 MOST_PLANES = 8
 _STACK = "Stack the planes: np.stack([ct, mri], axis=1)"
 
@@ -130,3 +136,16 @@ def _check_values(X: PairReader) -> npt.NDArray[np.bool_]:
 def missing_planes(block: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Which planes hold no value at all: bool ``(n, n_planes)``."""
     return np.asarray(np.isnan(block).all(axis=(2, 3)))
+
+
+def listed(indices: Sequence[int] | npt.NDArray[np.integer], most: int = 10) -> str:
+    """Sample numbers as text; of many, the first ones and how many more.
+
+    Examples
+    --------
+    >>> listed(range(3)), listed(range(9), most=2)
+    ('0, 1, 2', '0, 1 and 7 more')
+    """
+    names = [str(int(i)) for i in indices[:most]]
+    more = len(indices) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")

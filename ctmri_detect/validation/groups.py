@@ -10,7 +10,7 @@ from ctmri_detect._arrays import plain_array
 from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.validation.words import listed
+from ctmri_detect.validation.form import listed
 
 _NO_NAME = ("", "nan", "NaT", "<NA>")
 

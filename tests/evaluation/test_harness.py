@@ -408,7 +408,7 @@ def test_patients_that_the_pairs_know_need_no_second_name(data):
     decisions = two.scores.groupby("detector")["decision"].apply(list)
     assert decisions["atlas"] == decisions["piped"]
     known.groups = np.roll(plain.groups, 1)
-    with pytest.raises(InvalidPairsError, match="patients that don't fit"):
+    with pytest.raises(InvalidPairsError, match="disagree about the patients"):
         run(detectors, known)
 
 
