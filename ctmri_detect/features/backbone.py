@@ -30,7 +30,7 @@ LEAST_SIDE = 32  # smaller images are enlarged: they would have too few cells
 _BATCH = 16
 
 
-def _is_module(value: Any) -> bool:
+def _is_module(value: object) -> bool:
     kinds = [(kind.__module__, kind.__name__) for kind in type(value).__mro__]
     return ("torch.nn.modules.module", "Module") in kinds  # torch need not be there
 
