@@ -37,6 +37,6 @@ def plain_array(values: Any) -> Any:
     return values
 
 
-def _is_tensor(values: Any) -> bool:
+def _is_tensor(values: object) -> bool:
     """Whether it is a torch tensor; torch is not imported for the question."""
     return any((c.__module__, c.__name__) == ("torch", "Tensor") for c in type(values).__mro__)

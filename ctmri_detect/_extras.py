@@ -1,4 +1,4 @@
-"""Late imports that name their cure, and the lazy names of the packages."""
+"""Late imports that say what to install, and the lazy names of the packages."""
 
 from __future__ import annotations
 

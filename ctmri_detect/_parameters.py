@@ -1,7 +1,7 @@
 """What each parameter of an estimator may be, and the one gate that refuses everything else.
 
 An estimator says in ``_parameter_constraints`` what its parameters may be, as scikit-learn's own
-do; `check_parameters` is asked in `fit`, before any work. This is the only module that touches
+do; `check_parameters` is called in `fit`, before any work. This is the only module that touches
 scikit-learn's private module of constraints.
 """
 
@@ -13,6 +13,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -80,7 +81,7 @@ expected an integer of at least 1.
     estimator._check_parameters()
 
 
-def check_value(name: str, value: Any, allowed: Sequence[Any]) -> None:
+def check_value(name: str, value: object, allowed: Sequence[Any]) -> None:
     """Refuse a value that satisfies none of the constraints; `name` begins the message.
 
     Raises
@@ -100,7 +101,7 @@ def check_value(name: str, value: Any, allowed: Sequence[Any]) -> None:
 class Number(Interval):
     """A number of an interval, finite unless infinity is its end; a bool is none."""
 
-    def is_satisfied_by(self, value: Any) -> bool:
+    def is_satisfied_by(self, value: object) -> bool:
         """Whether it is such a number."""
         known = isinstance(value, (int, float, np.integer, np.floating))
         return known and not isinstance(value, bool) and bool(super().is_satisfied_by(value))
@@ -145,13 +146,13 @@ class OneOf(StrOptions):
 
 
 class Such:
-    """Whatever passes a test, in words of one's own."""
+    """A value that passes a test; `words` describe it."""
 
     def __init__(self, words: str, test: Callable[[Any], bool]) -> None:
         self.words = words
         self.test = test
 
-    def is_satisfied_by(self, value: Any) -> bool:
+    def is_satisfied_by(self, value: object) -> bool:
         """Whether it passes."""
         return bool(self.test(value))
 
@@ -166,15 +167,16 @@ class SequenceOf(Such):
         super().__init__(words, self._is_good)
         self.allowed, self.least, self.most = allowed, least, most
 
-    def _is_good(self, value: Any) -> bool:
-        is_array = isinstance(value, np.ndarray) and value.ndim == 1
-        if isinstance(value, str) or not (is_array or isinstance(value, Sequence)):
+    def _is_good(self, value: object) -> bool:
+        if isinstance(value, np.ndarray) and value.ndim == 1:
+            value = list(value)
+        if isinstance(value, str) or not isinstance(value, Sequence):
             return False
         fits = len(value) >= self.least and (self.most is None or len(value) <= self.most)
         return fits and all(_satisfies(item, self.allowed) for item in value)
 
 
-def _satisfies(value: Any, allowed: Sequence[Any]) -> bool:
+def _satisfies(value: object, allowed: Sequence[Any]) -> bool:
     return any(_made(constraint).is_satisfied_by(value) for constraint in allowed)
 
 
@@ -194,7 +196,7 @@ def _words(allowed: Sequence[Any]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
 
-def _is_device(value: Any) -> bool:
+def _is_device(value: object) -> bool:
     kind = type(value)  # torch need not be there
     return isinstance(value, str) or (kind.__module__, kind.__qualname__) == ("torch", "device")
 
@@ -208,13 +210,13 @@ SIZE = [integer(1), SequenceOf("two of them: (height, width)", integer(1), least
 """What a parameter `size` may be, see `height_and_width`."""
 
 
-def height_and_width(size: Any) -> tuple[int, int]:
+def height_and_width(size: int | Sequence[int]) -> tuple[int, int]:
     """Height and width from one integer or two."""
     height, width = np.broadcast_to(size, 2)
     return int(height), int(width)
 
 
-def rising(value: Any) -> bool:
+def rising(value: npt.ArrayLike) -> bool:
     """Whether some numbers rise."""
     return bool((np.diff(value) > 0).all())
 

@@ -1,4 +1,4 @@
-"""What belongs to samples besides their values: checked once, where `Pairs` are made."""
+"""Checks of the patients, spacing, units, names and frame of `Pairs`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import GroupsLike, PairsLike, StoredArray, is_stored
 from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.exceptions import InvalidPairsError
 
 _MOST_NAMED = 5
 
 
-def wrapped(array: Any) -> Any:
+def wrapped(array: PairsLike) -> StoredArray:
     """Something with shape, dtype and indexing, of four axes."""
-    lazy = all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__"))
-    array = array if lazy and isinstance(array.dtype, np.dtype) else np.asarray(plain_array(array))
+    array = array if is_stored(array) else np.asarray(plain_array(array))
     if len(array.shape) != 4:
         raise InvalidPairsError(
             f"The array has shape {tuple(array.shape)}; expected (n_samples, n_modalities, height, "
@@ -33,29 +33,29 @@ def wrapped(array: Any) -> Any:
     return array
 
 
-def checked_groups(groups: Any, n: int) -> npt.NDArray[Any] | None:
-    """One name a sample, or nothing."""
+def checked_groups(groups: GroupsLike, n: int) -> npt.NDArray[Any] | None:
+    """One name per sample, or None."""
     if groups is None:
         return None
     groups = plain_array(groups)
     names = np.asarray(groups, dtype=object if isinstance(groups, list | tuple) else None)
     if names.shape != (n,):
         raise InvalidPairsError(
-            f"groups has shape {names.shape}; expected ({n},), one patient a sample."
+            f"groups has shape {names.shape}; expected ({n},), one patient per sample."
         )
     return names if names.dtype != object else _of_one_kind(names)
 
 
 def _of_one_kind(names: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Text or whole numbers where all are, so that they sort and print as such."""
+    """As text or integers where all names are, so that they sort and print well."""
     for kind in (str, int):
         if all(isinstance(name, kind) and not isinstance(name, bool) for name in names):
             return names.astype(kind)
     return names
 
 
-def checked_spacing(spacing: Any, n: int) -> npt.NDArray[np.float64] | None:
-    """Row and column spacing of each sample, in mm, or nothing."""
+def checked_spacing(spacing: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float64] | None:
+    """Row and column spacing of each sample in mm, or None."""
     if spacing is None:
         return None
     values = np.asarray(plain_array(spacing), dtype=np.float64)
@@ -75,8 +75,8 @@ def checked_spacing(spacing: Any, n: int) -> npt.NDArray[np.float64] | None:
         ) from error
 
 
-def checked_units(ct_units: Any) -> str | None:
-    """Known units, or nothing."""
+def checked_units(ct_units: object) -> str | None:
+    """Known units, or None."""
     if ct_units not in (None, *CT_UNITS):
         raise InvalidPairsError(
             f"ct_units is {ct_units!r}; expected 'hu', 'uint8', or None where it is neither."
@@ -92,13 +92,13 @@ def checked_modalities(modalities: Sequence[str] | None, n_planes: int) -> tuple
     names = tuple(modalities) if not isinstance(modalities, str) else (modalities,)
     if len(set(names)) != n_planes or not all(isinstance(name, str) for name in names):
         raise InvalidPairsError(
-            f"modalities is {modalities!r}; expected {n_planes} different names, one a plane."
+            f"modalities is {modalities!r}; expected {n_planes} different names, one per plane."
         )
     return names
 
 
 def checked_frame(frame: Any, n: int) -> pd.DataFrame | None:
-    """One row a sample, or nothing."""
+    """One row per sample, or None."""
     if frame is None:
         return None
     if not isinstance(frame, pd.DataFrame) or len(frame) != n:
@@ -111,12 +111,12 @@ def checked_frame(frame: Any, n: int) -> pd.DataFrame | None:
 
 
 def joined(values: Sequence[Any]) -> Any:
-    """One particular of several sets, one after the other; None where they don't have it."""
+    """The entries of several sets, joined; None where they have none."""
     return None if values[0] is None else np.concatenate(values)
 
 
 def check_alike(parts: Sequence[Any], same_patients: bool) -> None:
-    """Refuse sets that can't stand in one: other planes, grids or units, equal patient names."""
+    """Refuse sets that can't be joined: other planes, grids or units, equal patient names."""
     if not parts:
         raise InvalidPairsError("Nothing to concatenate; expected at least one Pairs.")
     for name, what in (
@@ -140,7 +140,7 @@ def check_alike(parts: Sequence[Any], same_patients: bool) -> None:
         names = set(part.groups.astype(str))
         if shared := sorted(seen & names):
             raise InvalidPairsError(
-                f"{len(shared)} patient name(s) stand in two sets: "
+                f"{len(shared)} patient name(s) occur in two sets: "
                 f"{', '.join(shared[:_MOST_NAMED])}{', ...' * (len(shared) > _MOST_NAMED)}; "
                 "expected different names for different people. If they are the same people: "
                 "same_patients=True. If not, rename them with replace(groups=...)."

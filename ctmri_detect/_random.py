@@ -1,4 +1,4 @@
-"""Random numbers without touching the global generators of anybody."""
+"""Random numbers that leave the global generators alone."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
-from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ctmri_detect._types import RandomState
+
 _LOCK = RLock()  # the generators are the process's: two at a time would put back each other's
 
 
-def own_random_state(random_state: Any) -> np.random.RandomState:
+def own_random_state(random_state: RandomState) -> np.random.RandomState:
     """A RandomState, of which None makes a new one: numpy's global generator is left alone.
 
     Parameters
@@ -75,7 +76,7 @@ def _isolated_torch(seed: int) -> Iterator[None]:
 
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=devices):
-        torch.random.default_generator.manual_seed(seed)  # torch.manual_seed wakes CUDA up
+        torch.random.default_generator.manual_seed(seed)  # torch.manual_seed would start CUDA
         for index in devices:
             torch.cuda.default_generators[index].manual_seed(seed)
         yield

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+
+from sklearn.base import BaseEstimator
 
 
 @contextmanager
-def unchanged_on_failure(estimator: Any) -> Iterator[None]:
+def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
     """Give an estimator back the attributes that it had, where a fit fails or is interrupted."""
     before = vars(estimator).copy()
     try:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import StoredArray
 
 Rows = npt.NDArray[np.int64]
 
@@ -48,7 +49,7 @@ class Stacked:
         return out
 
 
-def read_rows(array: Any, rows: Rows) -> npt.NDArray[np.float32]:
+def read_rows(array: StoredArray, rows: Rows) -> npt.NDArray[np.float32]:
     """These rows of an array-like, as float32.
 
     Too large for float32 becomes infinity, which detectors refuse; too small becomes 0.

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import copy_context
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -41,8 +40,8 @@ def threads_allowed() -> int:
 def map_threads(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
     """``[function(item) for item in items]`` on as many threads as are allowed.
 
-    BLAS has one thread the while, on any number of threads: so the results are the same bit for
-    bit, and threads do not multiply. Called from a worker of its own, it uses that worker only.
+    BLAS has one thread meanwhile, so that the results do not depend on the number of threads, and
+    threads do not multiply. Called from a worker of its own, it uses that worker only.
 
     Parameters
     ----------
@@ -66,8 +65,7 @@ def map_threads(function: Callable[[_Item], _Result], items: Iterable[_Item]) ->
         if threads == 1:
             return [function(item) for item in items]
         with ThreadPoolExecutor(threads, initializer=_mark_worker) as pool:
-            # each call sees the caller's context, such as numpy.errstate
-            calls = [pool.submit(copy_context().run, function, item) for item in items]
+            calls = [pool.submit(function, item) for item in items]
             try:
                 return [call.result() for call in calls]
             finally:

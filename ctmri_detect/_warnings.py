@@ -1,4 +1,4 @@
-"""Warnings that point at the user's line, once a call of his, however deep they arise."""
+"""Warnings that point at the user's line, once per call."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _WARNED_AS_WORKER: set[type[Warning]] = set()
 
 
 def warn_user(message: str, category: type[Warning]) -> None:
-    """Warn at the innermost frame that is the user's, once a search.
+    """Warn at the user's innermost frame, once per search.
 
     scikit-learn's searches and cross-validations fit many times in one call, and show a warning
-    anew each time. They hold a local ``parallel`` (joblib's `Parallel`) as long as the call lasts:
+    each time. They hold a local ``parallel`` (joblib's `Parallel`) as long as the call lasts:
     what was said once under it is not said again. Workers, which don't see the call, say it once
     a process.
     """

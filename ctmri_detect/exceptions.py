@@ -1,7 +1,7 @@
 """The library's own errors and warnings.
 
 Every error is also the built-in kind that scikit-learn's users expect (`ValueError`), so that
-``except ValueError`` keeps working; the own classes let a program tell *whose* fault it was.
+``except ValueError`` keeps working.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class MissingModalityError(ValueError):
 
 
 class InjectionError(ValueError):
-    """An anomaly that was asked for can't be put into a slice so that it shows."""
+    """A requested anomaly can't be put into a slice so that it is visible."""
 
 
 class UntrustedModelError(ValueError):
@@ -40,11 +40,11 @@ class BrainNotFoundWarning(CtmriDetectWarning):
 
 
 class FewPatientsWarning(CtmriDetectWarning):
-    """Too few patients for held-out residuals; the thresholds may flatter."""
+    """Too few patients for held-out residuals; thresholds may flag too many new slices."""
 
 
 class PatientsUnknownWarning(CtmriDetectWarning):
-    """Nobody said which samples are of one patient; contiguous rows stand in."""
+    """The patients are unknown; contiguous rows are taken for patients."""
 
 
 class ThresholdWarning(CtmriDetectWarning):
@@ -52,7 +52,7 @@ class ThresholdWarning(CtmriDetectWarning):
 
 
 class TrainingDataWarning(CtmriDetectWarning):
-    """Samples are scored that the detector was fitted on; their scores flatter."""
+    """Samples are scored that the detector was fitted on; they look too normal."""
 
 
 class SkippedFilesWarning(CtmriDetectWarning):
@@ -76,7 +76,7 @@ class UnitsWarning(CtmriDetectWarning):
 
 
 class GeometryWarning(CtmriDetectWarning):
-    """Where a volume lies in the patient is in doubt, or CT and MRI hardly overlap."""
+    """The position of a volume is uncertain, or CT and MRI hardly overlap."""
 
 
 class PrivacyWarning(CtmriDetectWarning):

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from ctmri_detect.base import DETECTED, joined
-from ctmri_detect.pairs import Pairs
+from ctmri_detect._types import PairsLike
+from ctmri_detect.base import DETECTED, joined, regions_of
 from ctmri_detect.pipelines import walk
-from ctmri_detect.scoring import region_table
 
 
-def anomaly_map(estimator: Any, X: Any) -> npt.NDArray[np.float32]:
+def anomaly_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float32]:
     """Where each sample deviates, on the grid of `X`.
 
     Parameters
@@ -48,7 +47,7 @@ def anomaly_map(estimator: Any, X: Any) -> npt.NDArray[np.float32]:
     return _maps(estimator, X, "anomaly_map")
 
 
-def residual_map(estimator: Any, X: Any) -> npt.NDArray[np.float32]:
+def residual_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float32]:
     """The residuals ``(n_samples, n_modalities, height, width)`` on the grid of `X`.
 
     Takes what `anomaly_map` takes.
@@ -56,28 +55,40 @@ def residual_map(estimator: Any, X: Any) -> npt.NDArray[np.float32]:
     return _maps(estimator, X, "residual_map")
 
 
-def explain(estimator: Any, X: Any, *, threshold: float = 3.0, spacing: Any = None) -> Bunch:
+def explain(
+    estimator: BaseEstimator,
+    X: PairsLike,
+    *,
+    threshold: float = 3.0,
+    spacing: npt.ArrayLike | None = None,
+) -> Bunch:
     """Which modality deviates, where and in which direction, on the grid of `X`.
 
     Takes what `anomaly_map` takes, and `threshold` as the detector's own ``explain`` does.
 
     Parameters
     ----------
-    spacing : float or array (n_samples,), default=None
-        Millimetres a pixel of `X`, for the column `area_mm2`. None: what `Pairs` know.
+    spacing : float, (row, column) or array of shape (n_samples, 2), default=None
+        Distance of the pixels of `X` in mm, for the column `area_mm2`. None: what `Pairs` know.
 
     Returns
     -------
     Bunch
         `z_maps` (float32 ``(n, n_modalities, height, width)``) and `regions` (DataFrame).
     """
-    maps = _maps(estimator, X, "z_maps")
-    spacing = _pixel_side(X) if spacing is None else spacing
-    return Bunch(z_maps=maps, regions=region_table(maps, threshold=threshold, spacing=spacing))
+    route, detector = walk(estimator, X)
+    maps, names = route.back(detector.z_maps(route.X)), detector.modalities_
+    rows = np.arange(len(maps))
+    table = regions_of(maps, X, rows, threshold=threshold, modalities=names, spacing=spacing)
+    return Bunch(z_maps=maps, regions=table)
 
 
 def iter_detect(
-    estimator: Any, X: Any, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+    estimator: BaseEstimator,
+    X: PairsLike,
+    *,
+    include: Sequence[str] = DETECTED,
+    threshold: float = 3.0,
 ) -> Iterator[Bunch]:
     """Everything about each block of samples, maps on the grid of `X`, from one pass.
 
@@ -91,25 +102,27 @@ def iter_detect(
         grid of `X`.
     """
     route, detector = walk(estimator, X)
-    side, regions = _pixel_side(X), "regions" in include
-    asked = include
-    if regions:  # made below, from maps on the caller's grid
+    names, asked = detector.modalities_, include
+    if "regions" in include:  # made below, from maps on the caller's grid
         asked = [name for name in (*include, "z_maps") if name != "regions"]
     for block in detector.iter_detect(route.X, include=asked, threshold=threshold):
         rows = block.samples
         for name in {"anomaly_map", "z_maps"} & set(block):
             block[name] = route.back(block[name], rows)
-        if regions:
-            spacing = None if side is None else side[rows]
-            table = region_table(block.z_maps, threshold=threshold, spacing=spacing)
-            block.regions = table.assign(sample=rows[table["sample"]])
+        if "regions" in include:
+            maps = block.z_maps
+            block.regions = regions_of(maps, X, rows, threshold=threshold, modalities=names)
         if "z_maps" not in include:
             block.pop("z_maps", None)
         yield block
 
 
 def detect(
-    estimator: Any, X: Any, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+    estimator: BaseEstimator,
+    X: PairsLike,
+    *,
+    include: Sequence[str] = DETECTED,
+    threshold: float = 3.0,
 ) -> Bunch:
     """Everything about all samples, maps on the grid of `X`, from one pass.
 
@@ -130,13 +143,6 @@ def detect(
     return joined(blocks, include)
 
 
-def _maps(estimator: Any, X: Any, verb: str) -> npt.NDArray[np.float32]:
+def _maps(estimator: BaseEstimator, X: PairsLike, verb: str) -> npt.NDArray[np.float32]:
     route, detector = walk(estimator, X)
     return route.back(getattr(detector, verb)(route.X))
-
-
-def _pixel_side(X: Any) -> npt.NDArray[np.float64] | None:
-    """Side in mm of a square with the area of a pixel, for each sample; None: not known."""
-    if not isinstance(X, Pairs) or X.spacing is None:
-        return None
-    return np.sqrt(X.spacing.prod(axis=1))

@@ -1,4 +1,4 @@
-"""Pairs: samples together with what belongs to them, so that nothing gets lost on the way."""
+"""Pairs: samples with their patients, pixel spacing, units and names."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ctmri_detect._particulars import (
     wrapped,
 )
 from ctmri_detect._stored import Stacked, packed, positions, read_rows, unpacked
+from ctmri_detect._types import PairsLike, StoredArray
 
 __all__ = ["Pairs"]
 
@@ -27,10 +28,10 @@ _PARTICULARS = ("groups", "spacing", "ct_units", "modalities", "frame")
 
 
 class Pairs:
-    """CT-MRI pairs that know their patients, pixel size, units and names.
+    """CT-MRI pairs with their patients, pixel spacing, units and names.
 
-    An array-like view: it reads what it wraps only when values are asked for, so a memmap, zarr or
-    h5py array stays on disk. scikit-learn can split it: every part keeps its patients.
+    A lazy view of an array: values are read only when they are needed, so a memmap, zarr or h5py
+    array stays on disk. scikit-learn can split it, and each part keeps its patients.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class Pairs:
         Distance of the pixels in mm.
     ct_units : {"hu", "uint8"}, default=None
         Units of the CT, see `ctmri_detect.ct_units`; None where they are neither, as after a
-        window.
+        CT window.
     modalities : sequence of str, default=None
         Names of the planes. None: two planes are CT and MRI.
     frame : DataFrame of n_samples rows, default=None
@@ -63,17 +64,17 @@ class Pairs:
     Raises
     ------
     InvalidPairsError
-        Where a particular does not fit the array.
+        Where the patients, spacing, units, names or frame do not fit the array.
 
     Notes
     -----
     Along axis 0, a slice, a list, or an integer or boolean array, alone or with ``...``, gives
     `Pairs`. An integer gives one float32 array, and so does a loop over the pairs. Any other index
-    gives a plain float32 array. There is no arithmetic: take ``numpy.asarray(pairs)``.
+    gives a plain float32 array. For arithmetic, use ``numpy.asarray(pairs)``.
 
     ``GroupKFold`` and ``cv=5`` of scikit-learn don't look for patients in X: use the splitters of
-    `ctmri_detect.model_selection`. A step of somebody else's that returns an array loses the
-    patients, and `fit` warns then. Array API dispatch of scikit-learn refuses pairs.
+    `ctmri_detect.model_selection`. Another library's step that returns an array loses the
+    patients; `fit` then warns. Array API dispatch of scikit-learn refuses pairs.
 
     Pickling takes the chosen samples only. A memmap or an h5py array is not copied: it is opened
     again by its path.
@@ -88,9 +89,17 @@ class Pairs:
     ((2, 8, 8), (4, 8, 8), (2, 2, 4, 8))
     """
 
+    groups: npt.NDArray[Any] | None
+    spacing: npt.NDArray[np.float64] | None
+    ct_units: str | None
+    modalities: tuple[str, ...]
+    frame: pd.DataFrame | None
+    _array: StoredArray
+    _rows: npt.NDArray[np.int64]
+
     def __init__(
         self,
-        array: Any,
+        array: PairsLike,
         *,
         groups: npt.ArrayLike | None = None,
         spacing: npt.ArrayLike | None = None,
@@ -98,14 +107,13 @@ class Pairs:
         modalities: Sequence[str] | None = None,
         frame: pd.DataFrame | None = None,
     ) -> None:
-        known: Any = array if isinstance(array, Pairs) else None
-        if known is not None:  # what is not given is kept
-            groups = known.groups if groups is None else groups
-            spacing = known.spacing if spacing is None else spacing
-            ct_units = known.ct_units if ct_units is None else ct_units
-            modalities = known.modalities if modalities is None else modalities
-            frame = known.frame if frame is None else frame
-            self._array, self._rows = known._array, known._rows
+        if isinstance(array, Pairs):  # what is not given is kept
+            groups = array.groups if groups is None else groups
+            spacing = array.spacing if spacing is None else spacing
+            ct_units = array.ct_units if ct_units is None else ct_units
+            modalities = array.modalities if modalities is None else modalities
+            frame = array.frame if frame is None else frame
+            self._array, self._rows = array._array, array._rows
         else:
             self._array = wrapped(array)
             self._rows = np.arange(int(self._array.shape[0]))
@@ -141,9 +149,11 @@ class Pairs:
         for i in range(len(self)):
             yield read_rows(self._array, self._rows[i : i + 1])[0]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
         if copy is False:
-            raise ValueError("Pairs are read and converted as an array: copy=False can't be kept.")
+            raise ValueError("Pairs are converted when they are read: copy=False is impossible.")
         return np.asarray(read_rows(self._array, self._rows), dtype=dtype)
 
     def __getitem__(self, key: Any) -> Any:
@@ -169,14 +179,14 @@ class Pairs:
         return part
 
     def read(self, positions: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """The values at these positions, without what is known of them: float32 ``(n, ...)``.
+        """The values of these samples as a plain array: float32 ``(n, ...)``.
 
         The same as ``numpy.asarray(pairs[positions])``, in less time.
         """
         return read_rows(self._array, self._rows[np.asarray(positions)])
 
     def replace(self, **particulars: Any) -> Pairs:
-        """The same samples with other particulars; None takes one away.
+        """The same samples with other patients, spacing and so on; None removes an entry.
 
         Parameters
         ----------
@@ -196,7 +206,7 @@ class Pairs:
         return Pairs(self._bare(), **kept)
 
     def _bare(self) -> Pairs:
-        """The same samples and names of planes, nothing else known."""
+        """The same samples and names of planes, and nothing else."""
         bare = self._part(np.arange(len(self)))
         bare.groups = bare.spacing = bare.ct_units = bare.frame = None
         return bare
@@ -210,14 +220,14 @@ class Pairs:
         pairs : sequence of Pairs
             Of the same planes, grid and units.
         same_patients : bool, default=False
-            Whether a patient's name in two of them means the same person. By default that is an
-            error, because two hospitals count from 1. To keep them apart, rename first:
+            Whether equal names in two of them mean the same patient. By default that is an
+            error, because two hospitals may both call a patient "1". Rename them first:
             ``pairs.replace(groups=[f"a-{p}" for p in pairs.groups])``.
 
         Raises
         ------
         InvalidPairsError
-            Where they don't fit together. Particulars that only some have are an error, too.
+            Where they don't fit together, or where only some have patients, spacing or a frame.
 
         Examples
         --------

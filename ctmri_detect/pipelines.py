@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import PairsLike, PlanesLike, StoredArray
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.exceptions import InvalidPairsError
@@ -19,7 +21,7 @@ NO_THRESHOLD = "no threshold: too few healthy slices"
 """What is shown instead of a call where `has_threshold` says no."""
 
 
-def flat_steps(step: Any) -> list[Any]:
+def flat_steps(step: BaseEstimator | str | None) -> list[BaseEstimator]:
     """The transformers in order, without those that let everything through."""
     if step is None or step == "passthrough":
         return []
@@ -28,7 +30,7 @@ def flat_steps(step: Any) -> list[Any]:
     return [step]
 
 
-def last_step(estimator: Any) -> Any:
+def last_step(estimator: BaseEstimator) -> BaseEstimator:
     """The estimator at the end of a Pipeline or inside a fitted search object."""
     while True:
         if hasattr(estimator, "best_estimator_"):
@@ -39,7 +41,7 @@ def last_step(estimator: Any) -> Any:
             return estimator
 
 
-def unwrapped(estimator: Any) -> tuple[list[Any], BasePairedDetector]:
+def unwrapped(estimator: BaseEstimator) -> tuple[list[BaseEstimator], BasePairedDetector]:
     """The transformers, in order, and the detector of a fitted Pipeline or search object.
 
     Raises
@@ -88,17 +90,18 @@ class Route:
     ((3, 2, 16, 16), (3, 32, 32))
     """
 
-    def __init__(self, X: Any) -> None:
-        self.X = X if hasattr(X, "shape") else np.asarray(plain_array(X))
-        self._moves: list[tuple[Any, Any]] = []  # steps that move pixels, and what they were given
+    def __init__(self, X: PairsLike) -> None:
+        given = plain_array(X)
+        self.X: StoredArray = given if hasattr(given, "shape") else np.asarray(given)
+        self._moves: list[tuple[BaseEstimator, StoredArray]] = []  # and what they were given
 
-    def add(self, step: Any, after: Any) -> None:
+    def add(self, step: BaseEstimator, after: StoredArray) -> None:
         """Note that `step` made `after` of the present X."""
         if hasattr(step, "inverse_transform_map"):
             self._moves.append((step, self.X))
         self.X = after
 
-    def walk(self, steps: Iterable[Any]) -> Route:
+    def walk(self, steps: Iterable[BaseEstimator]) -> Self:
         """Transform X by fitted steps; returns self.
 
         Raises
@@ -112,14 +115,16 @@ class Route:
             self.add(step, after)
         return self
 
-    def back(self, maps: Any, samples: Any = None) -> npt.NDArray[np.float32]:
+    def back(
+        self, maps: PlanesLike, samples: Sequence[int] | npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.float32]:
         """Maps of these samples (None: all) on the grid of the caller's X."""
         for step, before in reversed(self._moves):
             maps = step.inverse_transform_map(maps, before if samples is None else before[samples])
         return np.asarray(maps)
 
 
-def walk(estimator: Any, X: Any) -> tuple[Route, BasePairedDetector]:
+def walk(estimator: BaseEstimator, X: PairsLike) -> tuple[Route, BasePairedDetector]:
     """The route of `X` through a fitted estimator's steps, and the detector at its end.
 
     Raises
@@ -134,7 +139,7 @@ def walk(estimator: Any, X: Any) -> tuple[Route, BasePairedDetector]:
     return Route(X).walk(steps), detector
 
 
-def _refuse_lost_grid(step: Any, before: tuple[int, ...], after: tuple[int, ...]) -> None:
+def _refuse_lost_grid(step: BaseEstimator, before: tuple[int, ...], after: tuple[int, ...]) -> None:
     checked = 1 if hasattr(step, "inverse_transform_map") else None
     if len(after) and before[:checked] != after[:checked]:
         raise InvalidPairsError(
@@ -145,7 +150,7 @@ def _refuse_lost_grid(step: Any, before: tuple[int, ...], after: tuple[int, ...]
         )
 
 
-def has_threshold(estimator: Any) -> bool:
+def has_threshold(estimator: BaseEstimator) -> bool:
     """Whether a decision below 0 means "called anomalous".
 
     Not so where a detector had too few held-out slices for a threshold: its `offset_` is ``-inf``.
@@ -153,7 +158,7 @@ def has_threshold(estimator: Any) -> bool:
     return not np.isneginf(getattr(last_step(estimator), "offset_", 0.0))
 
 
-def ranking_offset(detector: Any) -> float:
+def ranking_offset(detector: BaseEstimator) -> float:
     """`offset_`; where it is ``-inf``, the lowest held-out score, so that decisions are finite.
 
     Decisions counted from the second rank samples, and call none of them anomalous.
@@ -163,14 +168,14 @@ def ranking_offset(detector: Any) -> float:
     return float(detector.map_scoring_.calibration_scores_.min())
 
 
-def decisions(estimator: Any, X: Any) -> npt.NDArray[np.float64]:
+def decisions(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float64]:
     """`decision_function`, finite also where there is no threshold (see `ranking_offset`)."""
     if has_threshold(estimator):
         return np.asarray(estimator.decision_function(X), dtype=np.float64)
     return np.asarray(estimator.score_samples(X) - ranking_offset(last_step(estimator)))
 
 
-def ct_units_taken(estimator: Any) -> str | None:
+def ct_units_taken(estimator: BaseEstimator) -> str | None:
     """The units that an estimator's preprocessing takes; None where no step says it."""
     parameters = getattr(estimator, "best_estimator_", estimator).get_params()
     named = {str(v) for k, v in parameters.items() if k.split("__")[-1] in ("ct_units", "units")}

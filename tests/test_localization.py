@@ -242,5 +242,10 @@ def test_the_spacing_of_pairs_gives_areas_on_their_grid():
     assert set(found) == {"regions"}
     assert found.regions.equals(regions)
     assert "area_mm2" not in explain(pipe, lesions).regions
+    detector = atlas().fit(X, groups=range(24))
+    own = detector.explain(pairs).regions
+    assert own.equals(detector.detect(pairs).regions)
+    assert own.equals(explain(detector, pairs).regions)
+    assert_allclose(own["area_mm2"], own["area_px"] * spacing.prod(axis=1)[own["sample"]])
     told = explain(pipe, pairs, spacing=2.0).regions
     assert_allclose(told["area_mm2"], 4 * told["area_px"])

@@ -133,7 +133,7 @@ def test_an_array_that_can_not_travel_says_what_to_do():
 
 def test_sets_are_joined_where_they_fit():
     a, b = pairs()[:10], pairs()[10:]
-    with pytest.raises(InvalidPairsError, match=r"patient name\(s\) stand in two sets: p"):
+    with pytest.raises(InvalidPairsError, match=r"patient name\(s\) occur in two sets: p"):
         Pairs.concatenate([a, b])
     both = Pairs.concatenate([a, b], same_patients=True)
     check_same(both, np.arange(N))
@@ -277,7 +277,7 @@ def test_patients_named_twice_have_to_agree():
     fitted = AtlasDetector(map_scoring=SCORING).fit(X, groups=renamed)
     assert fitted.offset_ == plain.offset_
     for wrong in (np.arange(N), np.zeros(N), np.roll(NAMES, 1)):
-        with pytest.raises(InvalidPairsError, match=r"X and groups name patients that don't fit"):
+        with pytest.raises(InvalidPairsError, match=r"X and groups disagree about the patients"):
             AtlasDetector().fit(X, groups=wrong)
     with pytest.warns(PatientsUnknownWarning):
         AtlasDetector(map_scoring=SCORING).fit(X.replace(groups=None))

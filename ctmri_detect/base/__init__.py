@@ -1,6 +1,6 @@
 """The base classes of everything that takes pairs."""
 
-from ctmri_detect.base._detected import DETECTED, joined
+from ctmri_detect.base._detected import DETECTED, joined, regions_of
 from ctmri_detect.base.detector import BasePairedDetector
 from ctmri_detect.base.estimator import PairedTags
 from ctmri_detect.base.traits import Traits
@@ -13,4 +13,5 @@ __all__ = [
     "PairedTags",
     "Traits",
     "joined",
+    "regions_of",
 ]

@@ -1,4 +1,4 @@
-"""What `detect` returns: blocks of it, joined."""
+"""What `detect` returns: regions of a block, and blocks joined."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import Bunch
+
+from ctmri_detect._types import PairsLike
+from ctmri_detect.pairs import Pairs
+from ctmri_detect.scoring import region_table
 
 DETECTED = (
     "anomaly_score",
@@ -21,12 +26,37 @@ DETECTED = (
 
 
 def check_include(include: Sequence[str]) -> None:
-    """Refuse what names no entry of a block."""
+    """Refuse a name that is no entry."""
     wrong = [name for name in include if name not in DETECTED]
     if wrong or isinstance(include, str) or not include:
         raise ValueError(
             f"include is {include!r}; expected a list of some of {', '.join(DETECTED)}."
         )
+
+
+def regions_of(
+    z_maps: npt.NDArray[np.float32],
+    X: PairsLike,
+    rows: npt.NDArray[np.int64],
+    *,
+    threshold: float,
+    modalities: Sequence[str],
+    spacing: npt.ArrayLike | None = None,
+) -> pd.DataFrame:
+    """The region table of these rows of X; without `spacing`, what `Pairs` know is taken.
+
+    Examples
+    --------
+    >>> z = np.zeros((1, 2, 8, 8), np.float32); z[0, 1, 2:4, 2:4] = 5
+    >>> X = Pairs(np.zeros((3, 2, 8, 8)), spacing=(0.5, 2.0))
+    >>> table = regions_of(z, X, np.array([2]), threshold=3.0, modalities=X.modalities)
+    >>> table[["sample", "modality", "area_mm2"]].to_dict("records")
+    [{'sample': 2, 'modality': 'MRI', 'area_mm2': 4.0}]
+    """
+    if spacing is None and isinstance(X, Pairs) and X.spacing is not None:
+        spacing = X.spacing[rows]
+    table = region_table(z_maps, threshold=threshold, spacing=spacing, modalities=modalities)
+    return table.assign(sample=rows[table["sample"].to_numpy(dtype=int)])
 
 
 def joined(blocks: Iterable[Bunch], include: Sequence[str]) -> Bunch:
@@ -50,7 +80,7 @@ def joined(blocks: Iterable[Bunch], include: Sequence[str]) -> Bunch:
     return Bunch(**{name: _one(values) for name, values in parts.items()})
 
 
-def _one(values: list[Any]) -> Any:
+def _one(values: list[Any]) -> npt.NDArray[Any] | pd.DataFrame:
     if isinstance(values[0], pd.DataFrame):
         return pd.concat(values, ignore_index=True)
     return np.concatenate(values)

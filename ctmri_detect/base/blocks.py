@@ -1,33 +1,37 @@
-"""How a detector goes through samples: block by block, each block of one length."""
+"""Residuals of samples, block by block; all blocks have one length."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
 from threading import Lock
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._particulars import checked_modalities
 from ctmri_detect._threads import map_threads
+from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect.base.fingerprints import Fingerprints
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.scoring import MapScoring
+from ctmri_detect.scoring.calibration import Each, Finish
 from ctmri_detect.validation import PairReader, groups_of
 
 _NOT_FITTED = (
     "This %(name)s is not fitted yet, or was fitted by an earlier version of ctmri_detect. "
     "Call fit first."
 )
+_Made = TypeVar("_Made")
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 class Blockwise:
-    """The way from samples to what is made of their residuals."""
+    """Computes residuals block by block."""
 
     _block = 16  # samples scored at a time, the last block padded
 
@@ -40,7 +44,7 @@ class Blockwise:
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         raise NotImplementedError(f"{type(self).__name__} has to write _residual(X).")
 
-    def _check(self, X: Any, min_samples: int = 1) -> PairReader:
+    def _check(self, X: PairsLike, min_samples: int = 1) -> PairReader:
         raise NotImplementedError
 
     @property
@@ -48,8 +52,8 @@ class Blockwise:
         check_is_fitted(self, ["map_scoring_", "fingerprints_"], msg=_NOT_FITTED)
         return self.map_scoring_
 
-    def _ready(self, X: Any, groups: Any = None) -> PairReader:
-        """Samples that fit the detector, with the codes of patients that it was fitted on."""
+    def _ready(self, X: PairsLike, groups: GroupsLike = None) -> PairReader:
+        """X, checked against the fitted detector, with its patients as codes of the fit."""
         check_is_fitted(self, ["map_scoring_", "fingerprints_"], msg=_NOT_FITTED)
         reader = self._check(X)
         if reader.shape[2:] != self.image_shape_:
@@ -70,16 +74,16 @@ class Blockwise:
     def _residual_of(self, reader: PairReader) -> npt.NDArray[np.float32]:
         return np.concatenate(self._each(reader, lambda residual, _: residual))
 
-    def _scored(self, X: Any, finish: Any) -> npt.NDArray[Any]:
-        """Score block by block: the residuals of all of X never stand in memory."""
+    def _scored(self, X: PairsLike, finish: Finish[npt.NDArray[_Number]]) -> npt.NDArray[_Number]:
+        """Score block by block, because the residuals of all of X may not fit in memory."""
         return np.concatenate(self._each(self._ready(X), finish))
 
     @with_default_floats
-    def _each(self, reader: PairReader, finish: Callable[..., Any]) -> list[Any]:
+    def _each(self, reader: PairReader, finish: Finish[_Made]) -> list[_Made]:
         """What `finish` makes of residuals and samples, in blocks."""
-        reading = Lock()  # what X is read from need not bear two threads
+        reading = Lock()  # the source of X may not be thread-safe
 
-        def one(start: int) -> Any:
+        def one(start: int) -> _Made:
             rows = np.minimum(np.arange(start, start + self._block), len(reader) - 1)
             with reading:
                 block = reader[rows]
@@ -101,13 +105,12 @@ class Blockwise:
 
 
 class FitFromBefore:
-    """A detector as `scoring.calibration.held_out` wants it.
+    """A detector in the form that `scoring.calibration.held_out` needs.
 
-    Each fit starts from the detector as it was before, and so knows nothing of the patients of
-    other fits.
+    Each fit starts from the unfitted state, so it keeps nothing of other fits' patients.
     """
 
-    def __init__(self, detector: Any) -> None:
+    def __init__(self, detector: BaseEstimator) -> None:
         self.detector = detector
         self.before = vars(detector).copy()
 
@@ -117,17 +120,17 @@ class FitFromBefore:
         vars(self.detector).update(self.before)
         self.detector._fit(X)
 
-    def each(self, X: PairReader, finish: Callable[..., Any]) -> list[Any]:
+    def each(self, X: PairReader, finish: Finish[_Made]) -> list[_Made]:
         """What `finish` makes of residuals and samples, in blocks."""
         return self.detector._each(X, finish)
 
-    def frozen(self) -> Callable[..., list[Any]]:
+    def frozen(self) -> Each:
         """`each` of the model as it is now."""
         return deepcopy(self.detector)._each
 
 
 def _same_planes(given: tuple[str, ...], fitted: tuple[str, ...]) -> bool:
-    """As many, and of the same names where both were named."""
+    """Whether number and names of the planes agree; default names agree with any."""
     if len(given) != len(fitted):
         return False
     unnamed = checked_modalities(None, len(fitted))

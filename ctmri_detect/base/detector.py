@@ -1,8 +1,8 @@
-"""Base of the detectors: final public verbs; a method writes `_fit` and `_residual`, no more."""
+"""Base of the detectors; a detector writes `_fit` and `_residual` only."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from sklearn.base import OutlierMixin, clone
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
+from ctmri_detect._types import GroupsLike, LabelsLike, PairsLike
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.base.blocks import FitFromBefore
 from ctmri_detect.base.estimator import PairedEstimator
@@ -49,16 +50,16 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         raise NotImplementedError(f"{type(self).__name__} has to write _fit(X).")
 
     def _prepare(self, X: PairReader) -> None:
-        """Look at all training samples once a `fit`; may refuse and warn, and changes nothing.
+        """Check all training samples, once in each `fit`; may raise or warn, changes nothing.
 
-        ``X.groups`` are codes of the patients, None where nobody named them.
+        ``X.groups`` are codes of the patients, None where they are unknown.
         """
 
     def _default_map_scoring(self) -> MapScoring:
         return MapScoring()
 
     @final
-    def fit(self, X: Any, y: Any = None, *, groups: Any = None) -> Any:
+    def fit(self, X: PairsLike, y: LabelsLike = None, *, groups: GroupsLike = None) -> Self:
         """Learn normal anatomy from unlabelled pairs.
 
         Parameters
@@ -110,7 +111,9 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         return self
 
     @final
-    def fit_predict(self, X: Any, y: Any = None, *, groups: Any = None) -> npt.NDArray[np.int64]:
+    def fit_predict(
+        self, X: PairsLike, y: LabelsLike = None, *, groups: GroupsLike = None
+    ) -> npt.NDArray[np.int64]:
         """``fit(X, y, groups=groups).predict(X)``: int ``(n,)``, of all samples of X."""
         self.fit(X, y, groups=groups)
         scores = self._scores(self._ready(X, groups), notice=False)
@@ -132,14 +135,14 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         )
         self._take(scoring.fit_held_out(parts))
 
-    def _check(self, X: Any, min_samples: int = 1) -> PairReader:
+    def _check(self, X: PairsLike, min_samples: int = 1) -> PairReader:
         reader = check_pairs(X, min_samples=min_samples)
         if not self.traits.missing_modality:
             _refuse_missing(reader, type(self).__name__)
         return reader
 
 
-def _rows_to_learn_from(y: Any, n_samples: int) -> npt.NDArray[np.int64]:
+def _rows_to_learn_from(y: LabelsLike, n_samples: int) -> npt.NDArray[np.int64]:
     """Samples labelled +1, or all where the labels say nothing."""
     if y is None:
         return np.arange(n_samples)

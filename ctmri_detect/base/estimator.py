@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
@@ -14,14 +14,14 @@ from ctmri_detect.base.traits import Traits
 
 @dataclass(slots=True)
 class PairedTags(Tags):
-    """scikit-learn's tags, and what a user of pairs has to know of a detector."""
+    """scikit-learn's tags, and two more for pairs."""
 
-    missing_modality: bool = False  # scores samples of which one plane is missing
-    localizes: bool = True  # its map says where, not only whether
+    missing_modality: bool = False  # scores samples with a missing plane
+    localizes: bool = True  # its map shows where the anomaly is
 
 
 class PairedEstimator(CheckedParameters, BaseEstimator):
-    """Tags of pairs, and nested parameters that reach into a default."""
+    """Tags of pairs, and nested parameters of a default."""
 
     traits = Traits()
     _resolved: ClassVar[dict[str, str]] = {}  # parameter -> name of the method with its default
@@ -39,8 +39,8 @@ class PairedEstimator(CheckedParameters, BaseEstimator):
         paired.input_tags.allow_nan = True
         return paired
 
-    def set_params(self, **params: Any) -> Any:
-        """Set parameters; ``map_scoring__x`` reaches into the default where it is None."""
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; where ``map_scoring`` is None, ``map_scoring__x`` changes its default."""
         nested = {key: params.pop(key) for key in list(params) if "__" in key}
         super().set_params(**params)  # a default may depend on these
         for name, default in self._resolved.items():
@@ -50,10 +50,10 @@ class PairedEstimator(CheckedParameters, BaseEstimator):
 
 
 class PlainOutput:
-    """Mixin: `transform` gives arrays, and no library's tables, whatever scikit-learn is told."""
+    """Mixin: `transform` never gives a DataFrame, also where scikit-learn is set to."""
 
-    def set_output(self, *, transform: str | None = None) -> Any:
-        """Accept the default output; pairs fit in no table.
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Accept the default output only, because pairs do not fit in a table.
 
         Parameters
         ----------

@@ -1,15 +1,15 @@
-"""What a fitted detector keeps of its training samples, so that it knows them again."""
+"""Hashes by which a fitted detector recognises its training samples."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._types import StoredArray
 from ctmri_detect.validation import PairReader
 
 _BYTES = 8  # of a hash; 64 bits: with a million slices, two meet by chance once in 10 million fits
@@ -19,15 +19,15 @@ Hashes = npt.NDArray[np.uint64]
 class Fingerprints:
     """Salted hashes of training slices and of the names of their patients.
 
-    Neither slices nor names can be read from it. Whoever holds it can test whether a name that he
-    guesses, or a slice that he has, is among them.
+    Neither slices nor names can be read from it. But anyone who has it can test whether a given
+    name or slice is among them.
 
     Parameters
     ----------
     X : PairReader
         The training samples; `groups` are the codes of their patients.
     names : array of str (n,), default=None
-        Names of the patients; None where nobody named them.
+        Names of the patients; None where they are unknown.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class Fingerprints:
     """
 
     def __init__(self, X: PairReader, names: npt.NDArray[np.str_] | None = None) -> None:
-        self.salt = secrets.token_hex(16)  # not of numpy's generators: a seed must not repeat it
+        self.salt = secrets.token_hex(16)  # not from numpy: equal seeds must not give equal salts
         parts = [self._slices(block) for block in X.blocks()]
         self.slices = np.unique(np.concatenate(parts))
         self.patients, self.codes = np.empty(0, np.uint64), np.empty(0, np.int64)
@@ -49,11 +49,11 @@ class Fingerprints:
             order = np.argsort(hashes)
             self.patients, self.codes = hashes[order], X.groups[first][order]
 
-    def seen(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    def seen(self, X: StoredArray) -> npt.NDArray[np.bool_]:
         """Which slices are exactly equal to a training slice: bool ``(n,)``."""
         return np.isin(self._slices(X), self.slices)
 
-    def codes_of(self, names: Iterable[Any]) -> npt.NDArray[np.int64]:
+    def codes_of(self, names: Iterable[object]) -> npt.NDArray[np.int64]:
         """The codes of patients by their names, read as text; -1 for those not trained on."""
         asked = self._names(names)
         if not len(self.patients):
@@ -61,15 +61,16 @@ class Fingerprints:
         place = np.minimum(np.searchsorted(self.patients, asked), len(self.patients) - 1)
         return np.where(self.patients[place] == asked, self.codes[place], -1)
 
-    def _names(self, names: Iterable[Any]) -> Hashes:
+    def _names(self, names: Iterable[object]) -> Hashes:
         return self._hashes(str(name).encode("utf-8", "surrogatepass") for name in names)
 
-    def _slices(self, block: npt.NDArray[np.float32]) -> Hashes:
-        block = np.asarray(block, dtype=np.float32)
-        block = np.where(np.isnan(block), np.float32(np.nan), block + np.float32(0))  # -0 is 0
-        return self._hashes(np.ascontiguousarray(one).data for one in block)
+    def _slices(self, X: StoredArray) -> Hashes:
+        block = np.array(X, dtype=np.float32, order="C")
+        block += np.float32(0)  # -0 is 0
+        block[np.isnan(block)] = np.nan
+        return self._hashes(one.data for one in block)
 
-    def _hashes(self, values: Iterable[Any]) -> Hashes:
+    def _hashes(self, values: Iterable[bytes | memoryview]) -> Hashes:
         key = bytes.fromhex(self.salt)
         found = b"".join(blake2b(value, digest_size=_BYTES, key=key).digest() for value in values)
         return np.frombuffer(found, dtype=np.uint64).copy()

@@ -1,28 +1,32 @@
-"""What moves the threshold of a fitted detector, and what it remembers of its training samples."""
+"""Verbs that change the threshold, or recognise training samples, of a fitted detector."""
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, Self, TypeVar, final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
+from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect._warnings import inside_search, warn_user
 from ctmri_detect.base.blocks import Blockwise
 from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
 from ctmri_detect.scoring import MapScoring
+from ctmri_detect.scoring.calibration import Finish
 from ctmri_detect.scoring.thresholds import slices_needed
 from ctmri_detect.validation import PairReader, check_groups, groups_of
 
+_Made = TypeVar("_Made")
+
 
 class ThresholdVerbs(Blockwise):
-    """Other settings of the scoring and a threshold of one's own, without a new fit."""
+    """Other scoring settings, or your own threshold, without a new fit."""
 
     offset_: float
 
     @final
-    def rescore(self, **params: Any) -> Any:
+    def rescore(self, **params: Any) -> Self:
         """Change `MapScoring` settings of the fitted detector; the model is not fitted again.
 
         Parameters
@@ -39,12 +43,12 @@ class ThresholdVerbs(Blockwise):
         -----
         A new `false_positive_rate` alone uses all scores that the threshold rests on. Any other
         setting scores the slices of the reference bank again (at most 512), and the threshold
-        then rests on these: recalibrate again where the scans were your own.
+        then rests on these: recalibrate again if you had recalibrated before.
         """
         return self._take(clone(self._scoring).set_params(**params).fit_again(self._scoring))
 
     @final
-    def recalibrate(self, X: Any, groups: Any = None) -> Any:
+    def recalibrate(self, X: PairsLike, groups: GroupsLike = None) -> Self:
         """Set the threshold from your own healthy scans; the model is not fitted again.
 
         Use it where your scanner differs from that of the training data, and healthy scans are
@@ -99,7 +103,7 @@ class ThresholdVerbs(Blockwise):
         return self._take(scoring.with_threshold(scores, codes))
 
     @final
-    def seen_in_fit(self, X: Any) -> npt.NDArray[np.bool_]:
+    def seen_in_fit(self, X: PairsLike) -> npt.NDArray[np.bool_]:
         """Which samples are exactly equal to a slice of `fit`: bool ``(n_samples,)``.
 
         A copy that was changed in any pixel is not recognised.
@@ -114,29 +118,31 @@ class ThresholdVerbs(Blockwise):
             warn_of_training_data(self, sum(seen), len(reader))
         return scores
 
-    def _noticing(self, finish: Any, always: bool = False) -> tuple[Any, list[int]]:
+    def _noticing(
+        self, finish: Finish[_Made], always: bool = False
+    ) -> tuple[Finish[_Made], list[int]]:
         """`finish`, and a list that it fills with the numbers of training slices."""
         seen: list[int] = []
         if not (self.traits.trains or always):
             return finish, seen
 
-        def both(residual: npt.NDArray[np.float32], X: PairReader) -> Any:
+        def both(residual: npt.NDArray[np.float32], X: PairReader) -> _Made:
             seen.append(int(self.fingerprints_.seen(X.array).sum()))
             return finish(residual, X)
 
         return both, seen
 
-    def _take(self, scoring: MapScoring) -> Any:
+    def _take(self, scoring: MapScoring) -> Self:
         self.map_scoring_, self.offset_ = scoring, scoring.offset_
         return self
 
 
-def warn_of_training_data(detector: Any, seen: int, n: int) -> None:
-    """Say how many of the samples are training slices, at the user's line; not in a search."""
+def warn_of_training_data(detector: BaseEstimator, seen: int, n: int) -> None:
+    """Warn of training slices among the samples, except in a search."""
     if seen and not inside_search():
         warn_user(
             f"{seen} of the {n} samples are slices that {type(detector).__name__} was fitted on, "
-            "and their scores flatter. Score samples of other patients. seen_in_fit(X) says which "
-            "samples these are.",
+            "so their scores look too normal. Score samples of other patients. seen_in_fit(X) says "
+            "which samples these are.",
             TrainingDataWarning,
         )

@@ -1,4 +1,4 @@
-"""What an estimator of pairs says about itself, in one object."""
+"""Properties of an estimator of pairs, in one object."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Traits:
-    """What the base class and a user have to know of a detector.
+    """Properties of a detector that the base class and users rely on.
 
     Set as a class attribute ``traits``, or as a property where it depends on parameters.
 
@@ -19,11 +19,11 @@ class Traits:
     cheap : bool, default=False
         Whether fitting takes seconds, so that each quarter of the patients can be held out in turn.
     threadsafe : bool, default=False
-        Whether several threads may ask for residuals at once, and gain by it.
+        Whether several threads may compute residuals at once, and are faster.
     missing_modality : bool, default=False
-        Whether samples can be scored of which one plane is missing.
+        Whether samples with a missing plane can be scored.
     localizes : bool, default=True
-        Whether the map says where, and not only whether.
+        Whether the anomaly map shows where the anomaly is.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Self, final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
+from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags, PlainOutput
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
@@ -31,8 +32,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     back on the grid of `X`, NaN where they do not reach.
 
     A step that has to warn about samples writes ``_transform_block`` and ``_warn_of`` instead
-    of ``_transform``: a block names its own rows, the transform collects them over all blocks,
-    and one warning names rows of `X`.
+    of ``_transform``: each block returns the rows concerned, and one warning names them all.
     """
 
     traits = Traits(missing_modality=True)
@@ -77,7 +77,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
 
     @final
     @with_default_floats
-    def fit(self, X: Any, y: Any = None) -> Any:
+    def fit(self, X: PairsLike, y: LabelsLike = None) -> Self:
         """Check the parameters and learn what the step needs; `y` is ignored."""
         check_parameters(self)
         reader = check_pairs(X, n_planes=2)
@@ -88,7 +88,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
 
     @final
     @with_default_floats
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: PairsLike) -> Pairs | npt.NDArray[np.float32]:
         """Float32 pairs ``(n_samples, 2, height', width')``; `X` is left as it was.
 
         `Pairs` come back as `Pairs` in memory, with the same patients and the new spacing and

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,9 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._threads import threads_allowed
-from ctmri_detect.base._detected import DETECTED, check_include, joined
+from ctmri_detect._types import PairsLike
+from ctmri_detect.base._detected import DETECTED, check_include, joined, regions_of
 from ctmri_detect.base.threshold_verbs import ThresholdVerbs, warn_of_training_data
-from ctmri_detect.scoring import region_table
 
 
 class Verbs(ThresholdVerbs):
@@ -23,7 +23,7 @@ class Verbs(ThresholdVerbs):
     """
 
     @final
-    def residual_map(self, X: Any) -> npt.NDArray[np.float32]:
+    def residual_map(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """How far each plane deviates from what the detector expects.
 
         Returns
@@ -35,7 +35,7 @@ class Verbs(ThresholdVerbs):
         return self._residual_of(self._ready(X))
 
     @final
-    def anomaly_map(self, X: Any) -> npt.NDArray[np.float32]:
+    def anomaly_map(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """Where each sample deviates: float32 ``(n, height, width)``, high = anomalous.
 
         In standard deviations of what healthy slices leave; NaN where no plane was
@@ -44,7 +44,7 @@ class Verbs(ThresholdVerbs):
         return self._scored(X, self._scoring.anomaly_map)
 
     @final
-    def score_samples(self, X: Any) -> npt.NDArray[np.float64]:
+    def score_samples(self, X: PairsLike) -> npt.NDArray[np.float64]:
         """Minus the pooled evidence of each sample: float64 ``(n,)``, high = normal.
 
         Warns
@@ -52,12 +52,12 @@ class Verbs(ThresholdVerbs):
         TrainingDataWarning
             Here and wherever samples are scored, except in `fit_predict`: where some of X are
             training slices and the detector learns from residuals (``traits.trains``), because
-            their scores flatter. See `seen_in_fit`.
+            their scores look too normal. See `seen_in_fit`.
         """
         return self._scores(self._ready(X))
 
     @final
-    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
+    def decision_function(self, X: PairsLike) -> npt.NDArray[np.float64]:
         """``score_samples(X) - offset_``: float64 ``(n,)``, below 0 = anomalous.
 
         Infinite where `offset_` is ``-inf`` (too few held-out slices for a threshold):
@@ -66,12 +66,12 @@ class Verbs(ThresholdVerbs):
         return self.score_samples(X) - self.offset_
 
     @final
-    def predict(self, X: Any) -> npt.NDArray[np.int64]:
+    def predict(self, X: PairsLike) -> npt.NDArray[np.int64]:
         """+1 for normal, -1 for anomalous samples: int ``(n,)``."""
         return called(self.decision_function(X))
 
     @final
-    def p_values(self, X: Any) -> npt.NDArray[np.float64]:
+    def p_values(self, X: PairsLike) -> npt.NDArray[np.float64]:
         """How often a healthy slice scores as low: float64 ``(n,)``, small = anomalous.
 
         Conformal (see `scoring.conformal_p_values`): ``predict(X) == -1`` exactly where the
@@ -80,7 +80,7 @@ class Verbs(ThresholdVerbs):
         return self._scoring.threshold_.p_values(self.score_samples(X))
 
     @final
-    def z_maps(self, X: Any) -> npt.NDArray[np.float32]:
+    def z_maps(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """Signed z of each plane: float32 ``(n, n_planes, height, width)``, positive = brighter.
 
         The residual in standard deviations of what healthy slices leave there; NaN where nothing
@@ -90,7 +90,7 @@ class Verbs(ThresholdVerbs):
 
     @final
     def iter_detect(
-        self, X: Any, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+        self, X: PairsLike, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
     ) -> Iterator[Bunch]:
         """Everything about each block of samples, from one pass over X.
 
@@ -118,16 +118,24 @@ class Verbs(ThresholdVerbs):
         for start in range(0, len(reader), at_once):
             rows = np.arange(start, min(start + at_once, len(reader)))
             for judged in self._each(reader.take(rows), judge):
-                yield self._detected(judged, start, include, threshold)
+                found = self._detected(judged, start)
+                if "regions" in include:
+                    found.regions = regions_of(
+                        judged.z_maps,
+                        X,
+                        found.samples,
+                        threshold=threshold,
+                        modalities=self.modalities_,
+                    )
+                yield Bunch(**{name: found[name] for name in ("samples", *include)})
                 start += len(judged.z_maps)
         warn_of_training_data(self, sum(seen), len(reader))
 
-    def _detected(
-        self, judged: Bunch, start: int, include: Sequence[str], threshold: float
-    ) -> Bunch:
-        """One block of `iter_detect`, whose first sample is row `start`."""
+    def _detected(self, judged: Bunch, start: int) -> Bunch:
+        """One block of `iter_detect` without its regions; its first sample is row `start`."""
         scores = judged.score_samples
-        found = Bunch(
+        return Bunch(
+            samples=np.arange(start, start + len(scores)),
             anomaly_score=-scores,
             decision=scores - self.offset_,
             prediction=called(scores - self.offset_),
@@ -135,14 +143,11 @@ class Verbs(ThresholdVerbs):
             anomaly_map=judged.anomaly_map,
             z_maps=judged.z_maps,
         )
-        if "regions" in include:
-            regions = region_table(judged.z_maps, threshold=threshold, modalities=self.modalities_)
-            found.regions = regions.assign(sample=regions["sample"] + start)
-        samples = np.arange(start, start + len(scores))
-        return Bunch(samples=samples, **{name: found[name] for name in include})
 
     @final
-    def detect(self, X: Any, *, include: Sequence[str] = DETECTED, threshold: float = 3.0) -> Bunch:
+    def detect(
+        self, X: PairsLike, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+    ) -> Bunch:
         """Everything about all samples, from one pass over X.
 
         Parameters
@@ -170,7 +175,9 @@ class Verbs(ThresholdVerbs):
 
     @final
     @with_default_floats
-    def explain(self, X: Any, *, threshold: float = 3.0, spacing: Any = None) -> Bunch:
+    def explain(
+        self, X: PairsLike, *, threshold: float = 3.0, spacing: npt.ArrayLike | None = None
+    ) -> Bunch:
         """Which modality deviates, where, and in which direction.
 
         Parameters
@@ -178,8 +185,8 @@ class Verbs(ThresholdVerbs):
         X : array-like of shape (n_samples, n_planes, height, width)
         threshold : float, default=3.0
             Least absolute z of a region's pixels.
-        spacing : float or array (n_samples,), default=None
-            Millimetres a pixel; adds the column `area_mm2`.
+        spacing : float, (row, column) or array of shape (n_samples, 2), default=None
+            Distance of the pixels in mm, for the column `area_mm2`. None: what `Pairs` know.
 
         Returns
         -------
@@ -188,8 +195,13 @@ class Verbs(ThresholdVerbs):
             region, modality, sign, y, x, area_px, area_mm2, peak).
         """
         maps = self.z_maps(X)
-        regions = region_table(
-            maps, threshold=threshold, spacing=spacing, modalities=self.modalities_
+        regions = regions_of(
+            maps,
+            X,
+            np.arange(len(maps)),
+            threshold=threshold,
+            modalities=self.modalities_,
+            spacing=spacing,
         )
         return Bunch(z_maps=maps, regions=regions)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
@@ -54,7 +55,9 @@ def run(args: argparse.Namespace) -> None:
     _summary(table, pairs, args.out, len(top) - failed, called=called)
 
 
-def _score(model: Any, pairs: Bunch, most: int, *, quiet: bool) -> tuple[pd.DataFrame, Maps]:
+def _score(
+    model: BaseEstimator, pairs: Bunch, most: int, *, quiet: bool
+) -> tuple[pd.DataFrame, Maps]:
     """All pairs, most anomalous first, and the maps of as many as are to be drawn."""
     route, detector = walk(model, pairs.data)  # all at once: warnings name the right rows
     scores: list[npt.NDArray[np.float64]] = []

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import Bunch
 from tqdm.auto import tqdm
 
 from ctmri_detect.evaluation.gallery import typical_samples
@@ -70,11 +71,11 @@ class BenchmarkResult:
 
 def benchmark(
     detectors: dict[str, Any],
-    data: Any,
+    data: Bunch,
     *,
     cv: Any = None,
     seeds: Sequence[int] = (0,),
-    preprocessor: Any = None,
+    preprocessor: BaseEstimator | None = None,
     metrics: Mapping[str, Metric] | None = None,
     n_examples: int = 12,
     progress: bool = True,
@@ -202,7 +203,7 @@ def benchmark(
     )
 
 
-def _prepared(X: Pairs, preprocessor: Any) -> Route:
+def _prepared(X: Pairs, preprocessor: BaseEstimator) -> Route:
     """All pairs through the preprocessing that the detectors share, fitted once."""
     route = Route(X)
     for step in [] if preprocessor is None else flat_steps(clone(preprocessor)):

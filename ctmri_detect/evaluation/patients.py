@@ -10,13 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import GroupsLike, LabelsLike
 from ctmri_detect.validation import check_decision, check_groups, check_target
 
 POOLS = ("min", "lowest_share", "mean")
 
 
 def patient_scores(
-    decision: Any, groups: Any, pool: str = "min", *, share: float = 0.2
+    decision: npt.ArrayLike, groups: GroupsLike, pool: str = "min", *, share: float = 0.2
 ) -> pd.DataFrame:
     """One decision a patient, pooled from those of its slices.
 
@@ -77,7 +78,7 @@ def patient_scores(
     )
 
 
-def patient_target(y: Any, groups: Any) -> pd.DataFrame:
+def patient_target(y: LabelsLike, groups: GroupsLike) -> pd.DataFrame:
     """One label a patient: anomalous where one of its slices is.
 
     Parameters
@@ -115,7 +116,7 @@ def patient_target(y: Any, groups: Any) -> pd.DataFrame:
     return pd.DataFrame({"patient": names, "target": target, "n_anomalous": n_anomalous})
 
 
-def _patients(groups: Any, n: int) -> tuple[list[Any], list[npt.NDArray[np.intp]]]:
+def _patients(groups: GroupsLike, n: int) -> tuple[list[Any], list[npt.NDArray[np.intp]]]:
     """Names as they were given, and rows, of the patients."""
     codes = check_groups(groups, n)
     rows = [np.flatnonzero(codes == code) for code in np.unique(codes)]

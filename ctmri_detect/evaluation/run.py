@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
 
 from ctmri_detect.base import BasePairedDetector
@@ -48,7 +48,7 @@ class Run:
         self.error = ""
 
     def measure(
-        self, estimator: Any, seed: int, folds: list[Fold], tick: Callable[[int], object]
+        self, estimator: BaseEstimator, seed: int, folds: list[Fold], tick: Callable[[int], object]
     ) -> None:
         """Fit and score fold by fold; an error ends this run, not the benchmark."""
         index = 0
@@ -62,7 +62,9 @@ class Run:
             self.maps = {}
             tick(len(folds) - index)
 
-    def _fit_and_score(self, estimator: Any, train: Any, test: npt.NDArray[np.int64]) -> None:
+    def _fit_and_score(
+        self, estimator: BaseEstimator, train: Any, test: npt.NDArray[np.int64]
+    ) -> None:
         """One fold: everything about its test samples comes from one pass over them."""
         with PeakMemory() as memory:
             start = time.perf_counter()
@@ -74,7 +76,7 @@ class Run:
         costs = (fit_seconds, seconds, memory.increase_mb)
         self.costs.append(dict(zip(COSTS, costs, strict=True)))
 
-    def _score(self, estimator: Any, test: npt.NDArray[np.int64]) -> float:
+    def _score(self, estimator: BaseEstimator, test: npt.NDArray[np.int64]) -> float:
         """Decisions and maps of a fold's test samples; returns the seconds that it took."""
         start = time.perf_counter()
         X = self.prepared.X[test]
@@ -161,14 +163,14 @@ class Run:
         return frame.loc[kept, [*order, "decision", "has_threshold"]]
 
 
-def seeded_clone(estimator: Any, seed: int) -> Any:
+def seeded_clone(estimator: BaseEstimator, seed: int) -> Any:
     """An unfitted copy, every `random_state` in it set to `seed`."""
     copy = clone(estimator)
     names = [n for n in copy.get_params(deep=True) if n.split("__")[-1] == "random_state"]
     return copy.set_params(**dict.fromkeys(names, seed))
 
 
-def localizes(estimator: Any) -> bool:
+def localizes(estimator: BaseEstimator) -> bool:
     """Whether a fitted estimator ends in a detector whose maps say where."""
     detector = last_step(estimator)
     return isinstance(detector, BasePairedDetector) and detector.traits.localizes

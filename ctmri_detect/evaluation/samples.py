@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.utils import Bunch
 
 from ctmri_detect._arrays import plain_array
 from ctmri_detect.exceptions import InvalidPairsError
@@ -84,7 +85,7 @@ def check_seeds(seeds: Any) -> list[int]:
     return [int(seed) for seed in given]
 
 
-def read_samples(data: Any) -> Samples:
+def read_samples(data: Bunch) -> Samples:
     """Check a Bunch of data, target, masks, groups and frame."""
     if not hasattr(data, "data"):
         raise InvalidPairsError(
@@ -108,13 +109,13 @@ def read_samples(data: Any) -> Samples:
     return Samples(X, target, masks, groups, _sample_frame(data, target, groups))
 
 
-def _patients(data: Any) -> Any:
+def _patients(data: Bunch) -> Any:
     """Those that the pairs know, or `data.groups`; both have to agree."""
     known = groups_of(data.data, getattr(data, "groups", None))
     return _needed(data, "groups", "the patient of each sample") if known is None else known
 
 
-def _needed(data: Any, name: str, meaning: str) -> Any:
+def _needed(data: Bunch, name: str, meaning: str) -> Any:
     value = getattr(data, name, None)
     if value is None:
         raise InvalidPairsError(
@@ -125,7 +126,7 @@ def _needed(data: Any, name: str, meaning: str) -> Any:
 
 
 def _sample_frame(
-    data: Any, target: npt.NDArray[np.int64], groups: npt.NDArray[Any]
+    data: Bunch, target: npt.NDArray[np.int64], groups: npt.NDArray[Any]
 ) -> pd.DataFrame:
     n, given = len(target), getattr(data, "frame", None)
     given = pd.DataFrame(index=range(n)) if given is None else given.reset_index(drop=True)

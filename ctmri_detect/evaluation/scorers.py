@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from ctmri_detect._types import LabelsLike, PairsLike, PlanesLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.localization import anomaly_map
 from ctmri_detect.metrics import (
@@ -34,7 +36,7 @@ class ImageScorer:
     def __init__(self, metric: Callable[[Any, Any], float]) -> None:
         self.metric = metric
 
-    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+    def __call__(self, estimator: BaseEstimator, X: PairsLike, y: LabelsLike) -> float:
         """Score a fitted detector, Pipeline or search; `y` is +1 normal, -1 anomalous."""
         has = hasattr(estimator, "score_samples")
         return self.metric(y, (estimator.score_samples if has else estimator.decision_function)(X))
@@ -85,7 +87,14 @@ class PixelAveragePrecisionScorer:
         request.score.add_request(param="masks", alias=True)
         return request
 
-    def __call__(self, estimator: Any, X: Any, y: Any = None, *, masks: Any = None) -> float:
+    def __call__(
+        self,
+        estimator: BaseEstimator,
+        X: PairsLike,
+        y: LabelsLike = None,
+        *,
+        masks: PlanesLike | None = None,
+    ) -> float:
         """Score a fitted detector, Pipeline or search.
 
         Parameters

@@ -7,6 +7,8 @@ from importlib import metadata
 from numbers import Integral
 from typing import Any
 
+from sklearn.base import BaseEstimator
+
 from ctmri_detect import __version__
 from ctmri_detect.evaluation.samples import Fold, Samples
 
@@ -18,7 +20,7 @@ def run_settings(
     samples: Samples,
     folds: dict[int, list[Fold]],
     cv: Any,
-    preprocessor: Any,
+    preprocessor: BaseEstimator,
 ) -> dict[str, str]:
     """Name and value of all that is needed to repeat a benchmark."""
     n_folds = len(next(iter(folds.values())))

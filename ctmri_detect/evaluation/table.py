@@ -148,7 +148,7 @@ def format_table(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _cell(column: str, value: Any) -> str:
+def _cell(column: str, value: object) -> str:
     if isinstance(value, float):
         decimals = 0 if column.endswith("_mb") else 2 if column.endswith("_seconds") else 3
         return "-" if np.isnan(value) else f"{value:.{decimals}f}"

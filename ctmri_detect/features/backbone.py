@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import DEVICE, Constraints, SequenceOf, Such, check_parameters
+from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.base.estimator import PairedEstimator, PlainOutput
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
@@ -29,7 +30,7 @@ LEAST_SIDE = 32  # smaller images are enlarged: they would have too few cells
 _BATCH = 16
 
 
-def _is_module(value: Any) -> bool:
+def _is_module(value: object) -> bool:
     kinds = [(kind.__module__, kind.__name__) for kind in type(value).__mro__]
     return ("torch.nn.modules.module", "Module") in kinds  # torch need not be there
 
@@ -120,7 +121,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
 
     @with_default_floats
     @own_settings()
-    def fit(self, X: Any, y: Any = None) -> BackboneFeatures:
+    def fit(self, X: PairsLike, y: LabelsLike = None) -> BackboneFeatures:
         """Find black and white of each plane, and check the layers.
 
         Parameters
@@ -156,7 +157,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
         return self
 
     @with_default_floats
-    def transform(self, X: Any) -> npt.NDArray[np.float32]:
+    def transform(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """The features of all samples as one array, channels first.
 
         Parameters

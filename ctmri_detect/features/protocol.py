@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._parameters import HasMethods, Such
+from ctmri_detect._types import PairsLike
 from ctmri_detect.features.grid import FeatureGrid
 
 
@@ -36,7 +37,7 @@ class FeatureExtractor(Protocol):
     (3, 2, 8, 8, 1)
     """
 
-    def fit(self, X: Any) -> Any:
+    def fit(self, X: PairsLike) -> Any:
         """Learn what the features need, such as a scale; return self.
 
         Parameters

@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
+from ctmri_detect._types import RandomState
 from ctmri_detect.inspection.description import (
     modality_table,
     pairs_with_sizes,
@@ -38,7 +39,7 @@ def describe_pairs(
     *,
     patient: str | None = None,
     sequence: str | None = None,
-    random_state: Any = 0,
+    random_state: RandomState = 0,
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> Bunch:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import RandomState
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.inspection.pair_images import slice_pair, volume_pair
@@ -30,7 +31,7 @@ Floats = NDArray[np.float32]
 
 
 @with_default_floats
-def check_sample(folder: Path, pairs: pd.DataFrame, random_state: Any) -> Bunch | None:
+def check_sample(folder: Path, pairs: pd.DataFrame, random_state: RandomState) -> Bunch | None:
     """`check_pairing` on pairs spread evenly over the folder; None where there is no pair.
 
     Returns
@@ -63,7 +64,7 @@ def check_sample(folder: Path, pairs: pd.DataFrame, random_state: Any) -> Bunch 
     return _asked(np.stack(images), pd.DataFrame(facts), "mm" if volumes else "px", random_state)
 
 
-def _asked(X: Floats, facts: pd.DataFrame, unit: str, random_state: Any) -> Bunch:
+def _asked(X: Floats, facts: pd.DataFrame, unit: str, random_state: RandomState) -> Bunch:
     groups = facts["patient"].to_numpy() if facts["patient"].notna().all() else None
     result = check_pairing(X, groups=groups, random_state=random_state)
     table = facts[["ct", "mri", "place"]].assign(nmi=result.pairs["nmi"].to_numpy())

@@ -1,4 +1,4 @@
-"""What a reader would be pointed to: the peaks of a map, and which lesion each of them hits."""
+"""The peaks of a map, and which lesion each of them hits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ctmri_detect.metrics._maps import Heat, MaskedMaps
-from ctmri_detect.metrics._regions import NEIGHBOURS, label_lesions
+from ctmri_detect.metrics._maps import Heat, Mask, MaskedMaps
 
 Numbers = npt.NDArray[np.float64]
+NEIGHBOURS = np.ones((3, 3), dtype=int)  # corners count, as in the evaluation code of MVTec AD
 
 
 class Findings(NamedTuple):
@@ -19,6 +19,18 @@ class Findings(NamedTuple):
 
     lesions: Numbers  # the best peak in each lesion; -inf where it has none
     false: Numbers  # the height of each peak outside all lesions
+
+
+def label_lesions(mask: Mask) -> tuple[npt.NDArray[np.int32], int]:
+    """Numbers 1, 2, ... of the lesions, 0 elsewhere, and how many there are.
+
+    Examples
+    --------
+    >>> label_lesions(np.array([[True, False, False], [False, True, False]]))[1]
+    1
+    """
+    labels, n = ndimage.label(mask, structure=NEIGHBOURS)
+    return labels, int(n)
 
 
 def peaks(heat: Heat, min_distance: int) -> npt.NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""Masks and maps, read and checked sample by sample, so that they may lie on a disk."""
+"""Masks and maps, read and checked sample by sample, so that they may stay on disk."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import PlanesLike, StoredArray, is_stored
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_masks
 
 Mask = npt.NDArray[np.bool_]
 Heat = npt.NDArray[np.floating]
+Rows = StoredArray | list[npt.NDArray[np.generic]]
 
 
 class Maps:
@@ -26,9 +28,10 @@ class Maps:
     ([(4, 4), (2, 3)], dtype('float64'))
     """
 
-    def __init__(self, maps: Any) -> None:
+    def __init__(self, maps: PlanesLike) -> None:
         self._rows = _rows("maps", maps)
-        found = [np.dtype(r.dtype) for r in ([self._rows] if _is_array(maps) else self._rows)]
+        rows = self._rows if isinstance(self._rows, list) else [self._rows]
+        found = [np.dtype(row.dtype) for row in rows]
         strange = [str(dtype) for dtype in found if dtype.kind not in "fiub"]
         if strange:
             raise InvalidPairsError(
@@ -39,7 +42,7 @@ class Maps:
         self.dtype = np.dtype(np.float32 if small else np.float64)  # either holds all exactly
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return _length(self._rows)
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -66,7 +69,7 @@ class Maps:
 
 
 class MaskedMaps:
-    """Maps with the lesions that they should have found.
+    """Maps and the lesion masks that they are compared with.
 
     Examples
     --------
@@ -75,15 +78,15 @@ class MaskedMaps:
     [[2.0]]
     """
 
-    def __init__(self, masks: Any, maps: Any) -> None:
+    def __init__(self, masks: PlanesLike, maps: PlanesLike) -> None:
         self.maps = Maps(maps)
         self._masks = _rows("masks", masks)
         shape = None if isinstance(self._masks, list) else tuple(self._masks.shape)
-        if len(self._masks) != len(self.maps) or (
+        if _length(self._masks) != len(self.maps) or (
             shape is not None and self.maps.shape is not None and shape != self.maps.shape
         ):
             raise InvalidPairsError(
-                f"masks has shape {shape or f'({len(self._masks)}, ...)'}; expected "
+                f"masks has shape {shape or f'({_length(self._masks)}, ...)'}; expected "
                 f"{self.maps.shape or f'({len(self.maps)}, ...)'}, that of maps. Give one mask a "
                 "map, on the same grid."
             )
@@ -113,14 +116,14 @@ def missed_last(heat: Heat) -> Heat:
 
 
 def no_lesion() -> InvalidPairsError:
-    """The error where there is nothing to find."""
+    """The error for masks without a lesion pixel."""
     return InvalidPairsError(
         "masks holds no lesion pixel; the metric needs at least one. Give samples with lesions."
     )
 
 
 def no_healthy() -> InvalidPairsError:
-    """The error where there is nothing that a lesion could be told from."""
+    """The error for maps without a healthy pixel."""
     return InvalidPairsError(
         "maps observed no healthy pixel, so nothing can be ranked; expected numbers outside the "
         "lesions too. Check that the maps lie on the masks' grid."
@@ -147,15 +150,14 @@ def check_share(name: str, value: Any, *, zero: bool = False, one: bool = False)
     return share
 
 
-def _is_array(rows: Any) -> bool:
-    """Whether it is one array that numpy can slice: an ndarray, a memmap, zarr, h5py."""
-    return isinstance(getattr(rows, "dtype", None), np.dtype) and hasattr(rows, "shape")
+def _length(rows: Rows) -> int:
+    return len(rows) if isinstance(rows, list) else rows.shape[0]
 
 
-def _rows(name: str, rows: Any) -> Any:
+def _rows(name: str, rows: PlanesLike) -> Rows:
     """One array (n, height, width) as it is, anything else as a list of planes."""
     rows = rows if isinstance(rows, np.ma.MaskedArray) else plain_array(rows)
-    if _is_array(rows):
+    if is_stored(rows):
         if len(rows.shape) != 3:
             hint = f" A single plane: {name}[None]." if len(rows.shape) == 2 else ""
             raise InvalidPairsError(
@@ -172,7 +174,7 @@ def _rows(name: str, rows: Any) -> Any:
     for i, plane in enumerate(planes):
         if plane.ndim != 2:
             raise InvalidPairsError(
-                f"{name}[{i}] has shape {plane.shape}; expected (height, width). Give one plane a "
-                "sample; leave out samples without a mask."
+                f"{name}[{i}] has shape {plane.shape}; expected (height, width). Give one plane "
+                "per sample; leave out samples without a mask."
             )
     return planes

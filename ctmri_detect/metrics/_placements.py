@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from ctmri_detect._types import GroupsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_groups
 
@@ -21,7 +21,7 @@ class Placements:
 
     `anomalous[i]` counts the normal samples that score above anomalous sample i, `normal[j]` the
     anomalous ones that score below normal sample j. They are kept as counts, whose sums are exact,
-    so that equal methods differ by nothing, and not by rounding.
+    so that equal methods differ by exactly 0.
     """
 
     anomalous: Float
@@ -47,7 +47,7 @@ class Placements:
     def variance(self, codes: npt.NDArray[np.int64], anomalous: npt.NDArray[np.bool_]) -> float:
         """Of `area`, where samples of equal code are one patient (Obuchowski 1997).
 
-        With one sample a patient, this is DeLong's variance.
+        With one sample per patient, this is DeLong's variance.
         """
         n_odd, n_fine, n_patients = len(self.anomalous), len(self.normal), int(codes.max()) + 1
         odd = _deviations(self.anomalous, codes[anomalous], n_patients) / (n_odd * n_fine)
@@ -67,8 +67,8 @@ def _deviations(counts: Float, codes: npt.NDArray[np.int64], n_patients: int) ->
     return summed.astype(np.float64)
 
 
-def patients_of(groups: Any, anomalous: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Codes of the patients, every sample its own without `groups`; two of each kind at least."""
+def patients_of(groups: GroupsLike, anomalous: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Codes of the patients (without `groups`: of the samples); at least two of each kind."""
     n = len(anomalous)
     codes = np.arange(n) if groups is None else check_groups(groups, n)
     odd, fine = len(np.unique(codes[anomalous])), len(np.unique(codes[~anomalous]))

@@ -34,7 +34,7 @@ def exceeded_by(values: Values, share: float) -> float:
     Parameters
     ----------
     values : callable
-        Gives the numbers (all float32 or all float64, without NaN) afresh at each call, in
+        Each call gives the numbers (all float32 or all float64, without NaN) from the start, in
         blocks.
     share : float
         From 0 and below 1.

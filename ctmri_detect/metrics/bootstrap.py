@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._random import own_random_state
+from ctmri_detect._types import GroupsLike, LabelsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_groups
 
@@ -24,9 +25,9 @@ _FEWEST_PATIENTS = 3  # two patients make three different draws: no distribution
 
 @with_default_floats
 def patient_bootstrap(
-    y: Any,
+    y: LabelsLike,
     score: Any,
-    groups: Any,
+    groups: GroupsLike,
     metric: Metric,
     *,
     n_resamples: int = 2000,
@@ -154,7 +155,7 @@ def _check_settings(n_resamples: int, confidence_level: float) -> None:
         )
 
 
-def _samples_by_patient(y: Array, score: Array, groups: Any) -> list[npt.NDArray[np.intp]]:
+def _samples_by_patient(y: Array, score: Array, groups: GroupsLike) -> list[npt.NDArray[np.intp]]:
     """The rows of each patient, the patients in the order of their names."""
     if y.ndim == 0 or score.ndim == 0 or len(y) != len(score):
         raise InvalidPairsError(

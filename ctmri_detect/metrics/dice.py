@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import PlanesLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics._maps import Maps, MaskedMaps, check_share, no_healthy, no_lesion
 from ctmri_detect.metrics._quantile import exceeded_by
@@ -14,7 +15,7 @@ from ctmri_detect.metrics.levels import best_dice, rank_pixels
 
 
 @with_default_floats
-def anomaly_map_dice_score(masks: Any, maps: Any, threshold: float) -> float:
+def anomaly_map_dice_score(masks: PlanesLike, maps: PlanesLike, threshold: float) -> float:
     """Dice of the pixels above a threshold that was fixed beforehand.
 
     2 TP / (2 TP + FP + FN), counted over the pixels of all samples. False positives in normal
@@ -65,7 +66,7 @@ def anomaly_map_dice_score(masks: Any, maps: Any, threshold: float) -> float:
 
 
 @with_default_floats
-def anomaly_map_best_dice_score(masks: Any, maps: Any) -> float:
+def anomaly_map_best_dice_score(masks: PlanesLike, maps: PlanesLike) -> float:
     """The largest Dice that any threshold gives, over the pixels of all samples.
 
     The threshold is chosen with the masks, so this is an upper bound of
@@ -102,7 +103,7 @@ def anomaly_map_best_dice_score(masks: Any, maps: Any) -> float:
 
 
 @with_default_floats
-def anomaly_map_threshold(maps: Any, false_positive_rate: float = 0.05) -> float:
+def anomaly_map_threshold(maps: PlanesLike, false_positive_rate: float = 0.05) -> float:
     """The lowest map value that at most this share of the observed pixels lies above.
 
     Parameters
@@ -142,7 +143,9 @@ def anomaly_map_threshold(maps: Any, false_positive_rate: float = 0.05) -> float
 
 
 @with_default_floats
-def anomaly_map_dice_at_fpr_score(masks: Any, maps: Any, max_fpr: float = 0.05) -> float:
+def anomaly_map_dice_at_fpr_score(
+    masks: PlanesLike, maps: PlanesLike, max_fpr: float = 0.05
+) -> float:
     """Dice at the lowest threshold that at most `max_fpr` of the healthy pixels lie above.
 
     The healthy pixels are those of all given samples, normal and anomalous. Where lesions are much

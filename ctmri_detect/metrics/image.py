@@ -15,7 +15,9 @@ from ctmri_detect.metrics._quantile import allowed
 from ctmri_detect.validation import check_decision, check_target
 
 
-def _image_inputs(y_true: Any, decision: Any) -> tuple[npt.NDArray[np.bool_], npt.NDArray[Any]]:
+def _image_inputs(
+    y_true: npt.ArrayLike, decision: npt.ArrayLike
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[Any]]:
     decision = check_decision(decision)
     anomalous = check_target(y_true, len(decision)) == -1
     if anomalous.all() or not anomalous.any():
@@ -27,7 +29,7 @@ def _image_inputs(y_true: Any, decision: Any) -> tuple[npt.NDArray[np.bool_], np
 
 
 @with_default_floats
-def decision_roc_auc_score(y_true: Any, decision: Any) -> float:
+def decision_roc_auc_score(y_true: npt.ArrayLike, decision: npt.ArrayLike) -> float:
     """Area under the ROC curve: how often an anomalous sample scores below a normal one.
 
     Parameters
@@ -57,17 +59,15 @@ def decision_roc_auc_score(y_true: Any, decision: Any) -> float:
 
 
 @with_default_floats
-def decision_average_precision_score(y_true: Any, decision: Any) -> float:
+def decision_average_precision_score(y_true: npt.ArrayLike, decision: npt.ArrayLike) -> float:
     """Average precision with the anomaly as the positive class.
 
     scikit-learn's ``"average_precision"`` scorer takes the normal samples as the positive class.
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        +1 normal, -1 anomalous.
-    decision : array-like of shape (n,)
-        High = normal.
+    y_true, decision
+        As in `decision_roc_auc_score`.
 
     Returns
     -------
@@ -89,7 +89,9 @@ def decision_average_precision_score(y_true: Any, decision: Any) -> float:
 
 
 @with_default_floats
-def decision_sensitivity_score(y_true: Any, decision: Any, specificity: float = 0.95) -> float:
+def decision_sensitivity_score(
+    y_true: npt.ArrayLike, decision: npt.ArrayLike, specificity: float = 0.95
+) -> float:
     """Share of anomalous samples found while at most 1 - `specificity` of the normals are flagged.
 
     The figure for a clinic that can't accept many false alarms. The threshold is the best one on
@@ -98,10 +100,8 @@ def decision_sensitivity_score(y_true: Any, decision: Any, specificity: float = 
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        +1 normal, -1 anomalous.
-    decision : array-like of shape (n,)
-        High = normal.
+    y_true, decision
+        As in `decision_roc_auc_score`.
     specificity : float, default=0.95
         Least share of normal samples that are not flagged, above 0 and at most 1. A higher value
         makes the task harder.
@@ -136,7 +136,7 @@ def decision_sensitivity_score(y_true: Any, decision: Any, specificity: float = 
 
 
 @with_default_floats
-def decision_f1_max_score(y_true: Any, decision: Any) -> float:
+def decision_f1_max_score(y_true: npt.ArrayLike, decision: npt.ArrayLike) -> float:
     """The largest F1 over all thresholds, the anomaly as the positive class.
 
     The best threshold is chosen with the labels, so this is an upper bound of the F1 at a threshold
@@ -145,10 +145,8 @@ def decision_f1_max_score(y_true: Any, decision: Any) -> float:
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        +1 normal, -1 anomalous.
-    decision : array-like of shape (n,)
-        High = normal.
+    y_true, decision
+        As in `decision_roc_auc_score`.
 
     Returns
     -------

@@ -1,15 +1,15 @@
-"""Lesions found against false alarms a scan: what a reader would be shown."""
+"""Free-response ROC: lesions found against false positives per scan."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import GroupsLike, PlanesLike
 from ctmri_detect.metrics._candidates import find_lesions
 from ctmri_detect.metrics._maps import MaskedMaps, no_lesion
 from ctmri_detect.validation import check_groups
@@ -21,9 +21,9 @@ _RATES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)  # those of LUNA16
 
 @with_default_floats
 def anomaly_map_froc_curve(
-    masks: Any, maps: Any, groups: Any = None, *, min_distance: int = 5
+    masks: PlanesLike, maps: PlanesLike, groups: GroupsLike = None, *, min_distance: int = 5
 ) -> tuple[Numbers, Numbers, Numbers]:
-    """Free-response ROC curve: the share of lesions found against false positives a scan.
+    """Free-response ROC curve: the share of lesions found against false positives per scan.
 
     Candidates are the peaks of a map: pixels that no other exceeds within `min_distance` rows and
     columns, a plateau being one candidate at its centre. A lesion (a connected component of a
@@ -42,7 +42,7 @@ def anomaly_map_froc_curve(
     maps : float array (n, height, width), or list of planes
         High = anomalous; NaN = not observed, never a candidate. Memory grows with the candidates.
     groups : array-like of shape (n,), default=None
-        The scan, or the patient, of each sample: false positives are counted a scan. Without it,
+        The scan, or the patient, of each sample: false positives are counted per scan. Without it,
         each slice is a scan. A lesion that goes through several slices counts in each of them.
     min_distance : int, default=5
         Pixels, from 1. A higher value merges candidates: there are fewer false positives, but a
@@ -51,7 +51,7 @@ def anomaly_map_froc_curve(
     Returns
     -------
     false_positives : float array (n_thresholds,)
-        False positives a scan, normal scans included; it rises from 0.
+        False positives per scan, normal scans included; it rises from 0.
     sensitivity : float array (n_thresholds,)
         Share of lesions found, from 0 up to 1 where each has a peak.
     thresholds : float array (n_thresholds,)
@@ -98,15 +98,15 @@ def anomaly_map_froc_curve(
 
 @with_default_floats
 def anomaly_map_lesion_sensitivity_score(
-    masks: Any,
-    maps: Any,
-    groups: Any = None,
+    masks: PlanesLike,
+    maps: PlanesLike,
+    groups: GroupsLike = None,
     false_positives: Sequence[float] = _RATES,
     *,
     min_distance: int = 5,
     average: bool = True,
 ) -> float | Numbers:
-    """Share of lesions found at given numbers of false positives a scan, and their mean.
+    """Share of lesions found at given numbers of false positives per scan, and their mean.
 
     The mean over the seven rates is the score of the LUNA16 challenge. The sensitivity at a rate
     is the highest that any threshold gives without exceeding the rate. LUNA16 and MONAI draw a line
@@ -117,7 +117,7 @@ def anomaly_map_lesion_sensitivity_score(
     masks, maps, groups, min_distance
         As in `anomaly_map_froc_curve`.
     false_positives : sequence of float, default=(1/8, 1/4, 1/2, 1, 2, 4, 8)
-        False positives a scan, from 0.
+        False positives per scan, from 0.
     average : bool, default=True
         Whether to give the mean; otherwise the sensitivity at each rate.
 
@@ -155,8 +155,8 @@ def anomaly_map_lesion_sensitivity_score(
         rates = np.empty(0)
     if rates.ndim != 1 or not len(rates) or not (rates >= 0).all():
         raise ValueError(
-            f"false_positives is {false_positives!r}; expected numbers from 0, false positives a "
-            "scan. Give a sequence such as (0.5, 1, 2)."
+            f"false_positives is {false_positives!r}; expected numbers from 0, false positives "
+            "per scan. Give a sequence such as (0.5, 1, 2)."
         )
     reached, sensitivity, _ = anomaly_map_froc_curve(masks, maps, groups, min_distance=min_distance)
     place = np.searchsorted(reached, rates, side="right") - 1

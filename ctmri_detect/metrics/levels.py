@@ -1,4 +1,4 @@
-"""Where the lesion pixels stand among the healthy ones: all that pixel metrics need to know."""
+"""The ranks of lesion pixels among healthy ones, from which pixel metrics are computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recall within each anomalous image, while normal images stay all but free of findings."""
+"""Recall within each anomalous image, where normal images have almost no false positives."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import PlanesLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics._maps import Heat, MaskedMaps, missed_last, no_lesion
 
@@ -18,8 +19,8 @@ _BUFFER = 2**18  # normal pixels kept before the highest of them are chosen agai
 
 @with_default_floats
 def anomaly_map_aupimo_score(
-    masks: Any,
-    maps: Any,
+    masks: PlanesLike,
+    maps: PlanesLike,
     fpr_bounds: tuple[float, float] = (1e-5, 1e-4),
     *,
     average: bool = True,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import PlanesLike
 from ctmri_detect.metrics._maps import MaskedMaps, no_lesion
 from ctmri_detect.metrics.levels import area_under_roc, average_precision, rank_pixels
 
 
 @with_default_floats
-def anomaly_map_average_precision_score(masks: Any, maps: Any) -> float:
+def anomaly_map_average_precision_score(masks: PlanesLike, maps: PlanesLike) -> float:
     """Average precision of the pixels of all samples together.
 
     A lesion counts with its number of pixels. In `anomaly_map_aupro_score` all lesions count alike.
@@ -51,7 +50,7 @@ def anomaly_map_average_precision_score(masks: Any, maps: Any) -> float:
 
 
 @with_default_floats
-def anomaly_map_roc_auc_score(masks: Any, maps: Any) -> float:
+def anomaly_map_roc_auc_score(masks: PlanesLike, maps: PlanesLike) -> float:
     """Area under the ROC curve of the pixels: how often a lesion pixel outranks a healthy one.
 
     Lesions are small, so it is high for weak detectors too: 1 % of the healthy pixels may be as
@@ -86,7 +85,7 @@ def anomaly_map_roc_auc_score(masks: Any, maps: Any) -> float:
 
 
 @with_default_floats
-def masked_lesion_share(masks: Any, maps: Any) -> float:
+def masked_lesion_share(masks: PlanesLike, maps: PlanesLike) -> float:
     """Share of lesion pixels that the maps did not observe (NaN).
 
     No detector can find them: 1 minus this is the highest recall that any threshold reaches.

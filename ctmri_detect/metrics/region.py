@@ -1,20 +1,19 @@
-"""Overlap with each lesion, whatever its size."""
+"""Overlap with each lesion, independent of its size."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import PlanesLike
+from ctmri_detect.metrics._candidates import label_lesions
 from ctmri_detect.metrics._maps import Mask, MaskedMaps, check_share
-from ctmri_detect.metrics._regions import label_lesions
 from ctmri_detect.metrics.levels import area_under_roc, rank_pixels
 
 
 @with_default_floats
-def anomaly_map_aupro_score(masks: Any, maps: Any, max_fpr: float = 0.3) -> float:
+def anomaly_map_aupro_score(masks: PlanesLike, maps: PlanesLike, max_fpr: float = 0.3) -> float:
     """Area under the per-region overlap curve (AUPRO): all lesions count alike.
 
     At each threshold: the share of each lesion's pixels that are found, as a mean over lesions,
@@ -25,7 +24,7 @@ def anomaly_map_aupro_score(masks: Any, maps: Any, max_fpr: float = 0.3) -> floa
     function takes all of them.
 
     A false positive rate of .3 is far beyond what a reader would accept: most of the area lies
-    where no clinic would work. `anomaly_map_aupimo_score` asks the same where there are hardly any.
+    at rates that no clinic would use. `anomaly_map_aupimo_score` uses rates close to 0 instead.
 
     Parameters
     ----------

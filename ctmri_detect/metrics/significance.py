@@ -14,6 +14,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import GroupsLike
 from ctmri_detect.metrics._placements import Placements, patients_of
 from ctmri_detect.metrics.image import _image_inputs
 
@@ -22,10 +23,10 @@ _PAIR_COLUMNS = ["auroc_a", "auroc_b", "difference", "low", "high", "standard_er
 
 @with_default_floats
 def delong_test(
-    y_true: Any,
-    decision_a: Any,
-    decision_b: Any,
-    groups: Any = None,
+    y_true: npt.ArrayLike,
+    decision_a: npt.ArrayLike,
+    decision_b: npt.ArrayLike,
+    groups: GroupsLike = None,
     *,
     confidence_level: float = 0.95,
 ) -> Bunch:
@@ -51,7 +52,7 @@ def delong_test(
     decision_a, decision_b : array-like of shape (n,)
         High = normal, as `decision_function` gives it. Only their order counts.
     groups : array-like of shape (n,), default=None
-        The patient of each sample; None takes every sample for a patient of its own.
+        The patient of each sample; None takes each sample for another patient.
     confidence_level : float, default=0.95
         Of the interval; between 0 and 1, both excluded.
 
@@ -120,9 +121,9 @@ def _normal_test(difference: float, error: float, level: float) -> tuple[float, 
 
 @with_default_floats
 def pairwise_delong(
-    y_true: Any,
+    y_true: npt.ArrayLike,
     decisions: Mapping[str, Any],
-    groups: Any = None,
+    groups: GroupsLike = None,
     *,
     confidence_level: float = 0.95,
 ) -> pd.DataFrame:

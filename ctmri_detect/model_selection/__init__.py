@@ -1,4 +1,4 @@
-"""Splits that never part the slices of a patient, and train on normal samples."""
+"""Splits by patient that train on normal samples."""
 
 from ctmri_detect.model_selection.decisions import cross_val_decisions
 from ctmri_detect.model_selection.leak import check_no_leak

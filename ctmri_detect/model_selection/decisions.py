@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
+from ctmri_detect._types import GroupsLike, LabelsLike, PairsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.model_selection.splitters import NormalOnlyGroupKFold
 from ctmri_detect.pairs import Pairs
@@ -16,11 +17,11 @@ from ctmri_detect.validation import check_target, groups_of
 
 
 def cross_val_decisions(
-    model: Any,
-    X: Any,
-    y: Any = None,
+    model: BaseEstimator,
+    X: PairsLike,
+    y: LabelsLike = None,
     *,
-    groups: Any = None,
+    groups: GroupsLike = None,
     cv: Any = None,
     n_jobs: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -83,7 +84,7 @@ def cross_val_decisions(
     return decisions
 
 
-def _one_fold(model: Any, X: Pairs, y: npt.NDArray[np.int64], test: Pairs) -> Any:
+def _one_fold(model: BaseEstimator, X: Pairs, y: npt.NDArray[np.int64], test: Pairs) -> Any:
     normal = np.flatnonzero(y == 1)
     decision = np.asarray(model.fit(X[normal]).decision_function(test), dtype=np.float64)
     if not np.isfinite(decision).all():

@@ -8,17 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import GroupsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_groups
 
 _MOST_NAMED = 5
 
 
-def check_no_leak(train: Any, test: Any, groups: Any) -> None:
+def check_no_leak(train: Any, test: Any, groups: GroupsLike) -> None:
     """Raise where a patient is on both sides of a split.
 
     For splits that come from elsewhere, such as a list of files or a splitter by slice; those of
-    this package pass it by their making. It sees identifiers only: a patient under two names
+    this package always pass. It compares names only: a patient under two names
     passes (`inspection.describe_pairs` looks for equal images).
 
     Parameters
@@ -41,8 +42,8 @@ def check_no_leak(train: Any, test: Any, groups: Any) -> None:
     Traceback (most recent call last):
     ...
     ctmri_detect.exceptions.InvalidPairsError: 1 patient(s) on both sides of the split: a; \
-expected each on one side, or the test flatters. Split by patient: NormalOnlyGroupKFold, \
-LeaveOnePatientOut or train_validation_test_split.
+expected each on one side, or the test figures are too good. Split by patient: \
+NormalOnlyGroupKFold, LeaveOnePatientOut or train_validation_test_split.
     """
     names = np.asarray(plain_array(groups))
     codes = check_groups(names, len(names) if names.ndim else 0)
@@ -53,7 +54,7 @@ LeaveOnePatientOut or train_validation_test_split.
         more = f" and {len(shared) - len(named)} more" if len(shared) > len(named) else ""
         raise InvalidPairsError(
             f"{len(shared)} patient(s) on both sides of the split: {', '.join(named)}{more}; "
-            "expected each on one side, or the test flatters. Split by patient: "
+            "expected each on one side, or the test figures are too good. Split by patient: "
             "NormalOnlyGroupKFold, LeaveOnePatientOut or train_validation_test_split."
         )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._random import own_random_state
+from ctmri_detect._types import GroupsLike, LabelsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_groups, check_target
 
@@ -21,8 +21,8 @@ _SCARCE_NORMALS = (_TRAIN, _TEST, _VALIDATION)
 
 
 def train_validation_test_split(
-    groups: Any,
-    y: Any = None,
+    groups: GroupsLike,
+    y: LabelsLike = None,
     fractions: Sequence[float] = (0.70, 0.15, 0.15),
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[Rows, Rows, Rows]:
@@ -30,7 +30,7 @@ def train_validation_test_split(
 
     Whole patients are drawn, those with an anomaly apart from those without, so that each part
     has its share of both. Where patients of a kind are fewer than parts, anomalies go to test
-    first, then to validation; patients without one to parts that have nobody yet, then to training.
+    first, then to validation; patients without one to empty parts first, then to training.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def train_validation_test_split(
         +1 normal, -1 anomalous; None draws from all patients alike.
     fractions : three floats, default=(0.70, 0.15, 0.15)
         Shares of the *patients* for training, validation and test; they sum to 1. A part with 0 is
-        empty, any other holds a patient at least. Shares of the samples differ from them where
+        empty, any other holds at least one patient. Shares of the samples differ from them where
         patients have different numbers of slices.
     random_state : int, RandomState or None, default=None
         None takes fresh entropy; the global generator is left alone.

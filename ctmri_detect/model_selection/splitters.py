@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from copy import copy
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from ctmri_detect._parameters import (
     integer,
 )
 from ctmri_detect._random import own_random_state
+from ctmri_detect._types import GroupsLike, LabelsLike, PairsLike, RandomState
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_groups, check_target, groups_of
 
@@ -63,13 +64,15 @@ class NormalOnlyGroupKFold(CheckedParameters, GroupKFold):
     }
 
     def __init__(
-        self, n_splits: int = 5, *, shuffle: bool = False, random_state: Any = None
+        self, n_splits: int = 5, *, shuffle: bool = False, random_state: RandomState = None
     ) -> None:
         self.n_splits, self.shuffle, self.random_state = n_splits, shuffle, random_state
         check_parameters(self)  # here, as scikit-learn's splitters do
         super().__init__(n_splits, shuffle=bool(shuffle), random_state=random_state)
 
-    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Fold]:
+    def split(
+        self, X: PairsLike, y: LabelsLike = None, groups: GroupsLike = None
+    ) -> Iterator[Fold]:
         """Yield training and test rows.
 
         Parameters
@@ -102,7 +105,7 @@ class NormalOnlyGroupKFold(CheckedParameters, GroupKFold):
 
 
 class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
-    """One split a patient: tested on that one, trained on all others.
+    """One split per patient: tested on that one, trained on all others.
 
     The most training data that a split by patient leaves, for small data sets; as many fits as
     patients. A single patient may hold one kind of slice only, and then a metric of that split
@@ -113,7 +116,7 @@ class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
     ----------
     normal_only : bool, default=True
         Whether the training side keeps its normal samples only, as `NormalOnlyGroupKFold` does.
-        False keeps all, for methods that learn from anomalies or are to bear some.
+        False keeps all, for methods that learn from anomalies or tolerate some.
 
     Examples
     --------
@@ -131,7 +134,9 @@ class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
         self.normal_only = normal_only
         check_parameters(self)
 
-    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Fold]:
+    def split(
+        self, X: PairsLike, y: LabelsLike = None, groups: GroupsLike = None
+    ) -> Iterator[Fold]:
         """Yield training and test rows, the patients in the order of their names.
 
         Takes and raises what `NormalOnlyGroupKFold.split` does; a single patient is refused.
@@ -146,17 +151,21 @@ class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
         for train, test in super().split(np.zeros(len(codes)), None, codes):
             yield (_normal(train, target) if self.normal_only else train), test
 
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+    def get_n_splits(
+        self, X: PairsLike | None = None, y: LabelsLike = None, groups: GroupsLike = None
+    ) -> int:
         """The number of patients, as X (where it is `Pairs`) or `groups` name them."""
         return len(np.unique(_checked(X, None, groups)[0]))
 
 
-def _checked(X: Any, y: Any, groups: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _checked(
+    X: PairsLike | None, y: LabelsLike, groups: GroupsLike
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Codes of the patients and labels of the samples."""
     groups = groups_of(X, groups)
-    if X is None and groups is not None:
-        X = groups
-    n = len(X) if hasattr(X, "__len__") else X.shape[0] if hasattr(X, "shape") else 0
+    samples = groups if X is None else X
+    shape = getattr(samples, "shape", None)
+    n = shape[0] if shape else len(samples) if isinstance(samples, Sized) else 0
     if groups is None:
         raise InvalidPairsError(
             "groups is None; expected the patient of each sample, so that no patient stands "

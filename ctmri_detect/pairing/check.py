@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._random import own_random_state
+from ctmri_detect._types import GroupsLike, PairsLike, RandomState
 from ctmri_detect.imageops.mutual import UNSEEN, normalized_mutual_information
 from ctmri_detect.pairing.partners import (
     BLOCKS,
@@ -55,7 +55,9 @@ class Verdict:
 
 
 @with_default_floats
-def check_pairing(X: Any, *, groups: Any = None, random_state: Any = 0) -> Bunch:
+def check_pairing(
+    X: PairsLike, *, groups: GroupsLike = None, random_state: RandomState = 0
+) -> Bunch:
     """Test whether CT and MRI of each pair show the same head, and how well they lie on it.
 
     Equal file names and equal numbers of files do not make pairs. The test compares what the CT
@@ -155,7 +157,7 @@ def check_pairing(X: Any, *, groups: Any = None, random_state: Any = 0) -> Bunch
 
 @with_default_floats
 def pairing_verdict(
-    X: PairReader, codes: npt.NDArray[np.int64] | None, *, random_state: Any = 0
+    X: PairReader, codes: npt.NDArray[np.int64] | None, *, random_state: RandomState = 0
 ) -> Verdict:
     """The test alone, on at most 64 pairs of `X`; no other is read.
 

@@ -24,7 +24,7 @@ from ctmri_detect.persistence.trust import check_types, file_types, type_names, 
 __all__ = ["load", "save"]
 
 
-def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     """Write a fitted detector, Pipeline or search object to one file.
 
     The file is a zip archive of a manifest (JSON: versions, types), the estimator (skops) and
@@ -74,7 +74,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
             f"save got {type(estimator).__name__}; expected a fitted detector of ctmri_detect, or "
             "a Pipeline or search object around one."
         )
-    if not isinstance(estimator, BaseSearchCV):  # a search is a recipe before it is fitted
+    if not isinstance(estimator, BaseSearchCV):  # an unfitted search may be saved
         check_is_fitted(estimator)
     bare, networks = take_out(estimator)
     buffer = io.BytesIO()
@@ -93,10 +93,10 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None = None) -> Any:
     """Read what `save` wrote.
 
-    No pickle is ever loaded, and only types on a list of the library (`persistence.trust`): its own
-    estimators, those of scikit-learn, and the few of PyOD that its detectors use. So a file can't
-    run code of its own. But its numbers may be wrong on purpose (weights, thresholds, the nodes
-    of a tree, which scikit-learn doesn't check), so use models of people you trust.
+    No pickle is ever loaded, and only types on a list (`persistence.trust.TRUSTED_TYPES`) and the
+    estimators of this library and of scikit-learn. So a file can't run its own code. But its
+    numbers may be wrong on purpose (weights, thresholds, the nodes of a tree, which scikit-learn
+    doesn't check), so use models of people you trust.
 
     A file has a format version. A file of an earlier version raises an error that asks to fit
     again; the same is true of a later one, which asks for an upgrade. A file that was unpacked

@@ -69,7 +69,7 @@ def _check_kind(path: Path, start: bytes, is_zip: bool) -> None:
     if start.startswith(_PICKLES):
         raise UntrustedModelError(
             f"{path} looks like a pickle, which can run any code when it is loaded; expected a "
-            "model written by ctmri_detect.persistence.save. Save it anew with that."
+            "model written by ctmri_detect.persistence.save. Save it again with that."
         )
     state = "damaged or cut off" if start.startswith(b"PK") else "no model"
     raise ValueError(
@@ -110,7 +110,7 @@ def _read_manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
 
 
 def _check_inside(estimator: bytes, path: Path) -> None:
-    """The estimator is an archive too; where it is none, whoever reads its types says so."""
+    """The estimator is an archive too; if it is none, `file_types` raises later."""
     with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(estimator)) as archive:
         _check_sizes(archive, len(estimator), f"{ESTIMATOR} in {path}")
 

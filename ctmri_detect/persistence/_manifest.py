@@ -7,6 +7,8 @@ import warnings
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from sklearn.base import BaseEstimator
+
 import ctmri_detect
 from ctmri_detect.exceptions import ModelVersionWarning
 from ctmri_detect.persistence._networks import describe
@@ -16,7 +18,9 @@ FORMAT_VERSION = 2  # raise it whenever the fitted attributes of an estimator ch
 _PACKAGES = ("numpy", "scikit-learn", "torch", "pyod", "skops", "safetensors")
 
 
-def make_manifest(estimator: Any, types: list[str], networks: dict[str, Any]) -> dict[str, Any]:
+def make_manifest(
+    estimator: BaseEstimator, types: list[str], networks: dict[str, Any]
+) -> dict[str, Any]:
     """The manifest of an estimator about to be saved."""
     return {
         "format": FORMAT,

@@ -10,21 +10,24 @@ import importlib
 import inspect
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import UntrustedModelError
 from ctmri_detect.networks.device import available_device
 
+if TYPE_CHECKING:
+    from torch import nn
+
 _MODULE = re.compile(r"ctmri_detect\.networks(\.\w+)*")
 
 
-def config_of(network: Any) -> dict[str, Any]:
+def config_of(network: nn.Module) -> dict[str, Any]:
     """Keyword arguments of the network's constructor; none where it has no ``config``."""
     return dict(getattr(network, "config", {}))
 
 
-def check_network(network: Any, name: str) -> None:
+def check_network(network: nn.Module, name: str) -> None:
     """Refuse a network that could not be built again."""
     kind = type(network)
     if not _MODULE.fullmatch(kind.__module__):
@@ -42,7 +45,7 @@ def check_network(network: Any, name: str) -> None:
         ) from error
 
 
-def describe(network: Any) -> dict[str, Any]:
+def describe(network: nn.Module) -> dict[str, Any]:
     """What builds the network again, as the manifest has it."""
     torch = require("torch", extra="torch")
     tensors = list(network.state_dict().values())
@@ -59,14 +62,14 @@ def describe(network: Any) -> dict[str, Any]:
     }
 
 
-def weights_of(network: Any) -> bytes:
+def weights_of(network: nn.Module) -> bytes:
     """The weights in safetensors' form, which needs them on the CPU, contiguous and not shared."""
     safetensors = require("safetensors.torch", extra="save")
     state = network.state_dict().items()
     return safetensors.save({k: v.detach().cpu().contiguous().clone() for k, v in state})
 
 
-def build(entry: dict[str, Any], weights: bytes) -> Any:
+def build(entry: dict[str, Any], weights: bytes) -> nn.Module:
     """The network that a manifest describes, in evaluation mode, on a device that there is."""
     torch = require("torch", extra="torch")
     kind = _network_class(entry["class"])
@@ -82,7 +85,7 @@ def build(entry: dict[str, Any], weights: bytes) -> Any:
     return network.to(available_device(entry["device"])).eval()
 
 
-def _network_class(name: Any) -> Any:
+def _network_class(name: object) -> Any:
     module, _, class_name = str(name).rpartition(".")
     found = None
     if _MODULE.fullmatch(module):

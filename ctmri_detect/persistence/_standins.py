@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from ctmri_detect.networks.device import available_device
 from ctmri_detect.persistence._networks import build, check_network
@@ -38,7 +39,7 @@ class SavedFrame:
         return pd.DataFrame(dict(self.columns))
 
 
-def take_out(estimator: Any) -> tuple[Any, dict[str, Any]]:
+def take_out(estimator: BaseEstimator) -> tuple[Any, dict[str, Any]]:
     """A copy of the estimator with stand-ins, and its networks by the member they go to."""
     networks: dict[str, Any] = {}
     taken: dict[int, SavedNetwork] = {}
@@ -60,7 +61,7 @@ def take_out(estimator: Any) -> tuple[Any, dict[str, Any]]:
     return mapped(estimator, replace), networks
 
 
-def put_back(estimator: Any, described: dict[str, Any], weights: dict[str, bytes]) -> Any:
+def put_back(estimator: BaseEstimator, described: dict[str, Any], weights: dict[str, bytes]) -> Any:
     """The loaded estimator with networks and frames again, on a device that there is."""
     networks = {name: build(entry, weights[name]) for name, entry in described.items()}
 

@@ -53,6 +53,6 @@ def _changed(parts: dict[Any, Any], replace: Replace, done: dict[int, Any]) -> d
     return {key: part for key, part in after.items() if part is not parts[key]}
 
 
-def _is_walked(value: Any) -> bool:
+def _is_walked(value: object) -> bool:
     own = type(value).__module__.split(".")[0] in _WALKED or isinstance(value, BaseEstimator)
     return own and hasattr(value, "__dict__") and not isinstance(value, type)

@@ -14,6 +14,8 @@ from sklearn.base import BaseEstimator
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import CtmriDetectWarning, UntrustedModelError
 
+__all__ = ["TRUSTED_TYPES"]
+
 # packages with estimators; a file can't have any other imported
 _ESTIMATORS = re.compile(r"ctmri_detect\.(detectors|features|preprocessing|scoring)(\.\w+)*")
 
@@ -94,7 +96,7 @@ def file_types(data: bytes) -> list[str]:
     except (*_BROKEN, zipfile.BadZipFile) as error:
         raise UntrustedModelError(
             f"The estimator in the file can't be read ({type(error).__name__}: {error}). Don't "
-            "use this file, unless you know it to be damaged in copying: then copy it again."
+            "use this file, unless you know that it was damaged while copying: then copy it again."
         ) from error
 
 
@@ -137,7 +139,7 @@ def _name(kind: Any) -> str:
 
 
 def _is_ours(name: str) -> bool:
-    """Known, or an estimator class that is defined in the library under this very name."""
+    """Whether it is on the list, or an estimator class of the library with this name."""
     module, _, class_name = name.rpartition(".")
     if name in TRUSTED_TYPES:
         return True

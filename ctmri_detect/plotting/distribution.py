@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
+from sklearn.base import BaseEstimator
 
+from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.pipelines import NO_THRESHOLD, decisions, has_threshold
 from ctmri_detect.plotting.canvas import ANOMALOUS_COLOR, NORMAL_COLOR, new_axes
 from ctmri_detect.validation import check_decision, check_target
@@ -46,7 +48,12 @@ class ScoreDistributionDisplay:
     """
 
     def __init__(
-        self, decision: Any, target: Any, name: str | None = None, *, has_threshold: bool = True
+        self,
+        decision: npt.ArrayLike,
+        target: Any,
+        name: str | None = None,
+        *,
+        has_threshold: bool = True,
     ) -> None:
         self.decision = decision
         self.target = target
@@ -55,14 +62,14 @@ class ScoreDistributionDisplay:
 
     @classmethod
     def from_predictions(
-        cls, y_true: Any, decision: Any, *, name: str | None = None
+        cls, y_true: npt.ArrayLike, decision: npt.ArrayLike, *, name: str | None = None
     ) -> ScoreDistributionDisplay:
         """From labels (+1, -1) and decisions."""
         return cls(decision, y_true, name)
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, *, name: str | None = None
+        cls, estimator: BaseEstimator, X: PairsLike, y: LabelsLike, *, name: str | None = None
     ) -> ScoreDistributionDisplay:
         """Score `X` with a fitted detector or Pipeline; `y` is +1 normal, -1 anomalous."""
         known = has_threshold(estimator)

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
 
 from ctmri_detect._extras import require
+from ctmri_detect._types import StoredArray
 from ctmri_detect.localization import anomaly_map
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import ct_units_taken
@@ -73,8 +75,8 @@ class AnomalyMapDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
+        estimator: BaseEstimator,
+        X: StoredArray,
         sample: int = 0,
         *,
         mask: Any = None,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._types import StoredArray
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.plotting.canvas import (
     bare,
@@ -54,7 +55,9 @@ class PairDisplay:
         self.ct_units = ct_units
 
     @classmethod
-    def from_pairs(cls, X: Any, sample: int = 0, *, ct_units: str | None = None) -> PairDisplay:
+    def from_pairs(
+        cls, X: StoredArray, sample: int = 0, *, ct_units: str | None = None
+    ) -> PairDisplay:
         """The display of one of the pairs ``(n, 2, height, width)``; `Pairs` know their units."""
         if ct_units is None and isinstance(X, Pairs):
             ct_units = X.ct_units

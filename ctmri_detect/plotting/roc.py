@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_curve
 
+from ctmri_detect._types import PairsLike
 from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.pipelines import decisions
 from ctmri_detect.plotting.canvas import line_style, new_axes
@@ -47,13 +48,17 @@ class RocCurvesDisplay:
         self.aurocs = aurocs
 
     @classmethod
-    def from_predictions(cls, y_true: Any, decisions: Mapping[str, Any]) -> RocCurvesDisplay:
+    def from_predictions(
+        cls, y_true: npt.ArrayLike, decisions: Mapping[str, Any]
+    ) -> RocCurvesDisplay:
         """From labels (+1, -1) and the decisions (high = normal) of each detector."""
         runs = {name: [(y_true, d)] for name, d in decisions.items()}
         return cls._from_runs(runs)
 
     @classmethod
-    def from_estimators(cls, estimators: Mapping[str, Any], X: Any, y: Any) -> RocCurvesDisplay:
+    def from_estimators(
+        cls, estimators: Mapping[str, Any], X: PairsLike, y: npt.ArrayLike
+    ) -> RocCurvesDisplay:
         """Score `X` with fitted detectors; `y` is +1 normal, -1 anomalous."""
         scores = {name: decisions(each, X) for name, each in estimators.items()}
         return cls.from_predictions(y, scores)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
+from ctmri_detect._types import PairsLike
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_pairs
@@ -40,7 +41,7 @@ class GridStep(BasePairedTransformer):
 
     @final
     @with_default_floats
-    def inverse_transform_map(self, maps: ArrayLike, X: Any) -> NDArray[np.float32]:
+    def inverse_transform_map(self, maps: ArrayLike, X: PairsLike) -> NDArray[np.float32]:
         """Take maps from the grid of this step's output back to that of its input.
 
         Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import Constraints, OneOf, number
+from ctmri_detect._types import PairsLike
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.imageops.registration import Motion, alignment, motion_of, register
 from ctmri_detect.imageops.warp import warp_observed
@@ -109,7 +110,7 @@ class PairRegistrar(BasePairedTransformer):
         return out
 
     @with_default_floats
-    def estimate(self, X: Any) -> pd.DataFrame:
+    def estimate(self, X: PairsLike) -> pd.DataFrame:
         """The motion of each MRI, and whether `transform` would use it.
 
         Parameters

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_value, integer
+from ctmri_detect._types import PairsLike
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
@@ -31,8 +32,8 @@ Result = tuple[NDArray[np.float32], list[list[int]], Spacing]
 
 
 def transform_to(
-    pipe: Any,
-    X: Any,
+    pipe: BaseEstimator,
+    X: PairsLike,
     path: str | os.PathLike[str],
     *,
     batch_size: int = 64,
@@ -142,7 +143,7 @@ def _with_particulars(
     return pairs
 
 
-def _ready_steps(pipe: Any) -> list[Any]:
+def _ready_steps(pipe: BaseEstimator) -> list[Any]:
     steps = flat_steps(pipe)
     for step in steps:
         if isinstance(step, BasePairedTransformer):
@@ -158,7 +159,7 @@ def _ready_steps(pipe: Any) -> list[Any]:
 
 
 def _in_order(
-    steps: list[Any], reader: PairReader, X: Any, batch_size: int, n_jobs: int | None
+    steps: list[Any], reader: PairReader, X: PairsLike, batch_size: int, n_jobs: int | None
 ) -> Iterator[Result]:
     """Transformed batches, in order; never more in memory than the jobs can work on."""
     starts = range(0, len(reader), batch_size)

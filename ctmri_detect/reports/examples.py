@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.utils import Bunch
 
+from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.evaluation.gallery import worst_samples
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.pipelines import NO_THRESHOLD
@@ -39,14 +41,16 @@ class Example:
     verdicts: dict[str, str]
 
 
-def shown_detectors(result: Any) -> list[str]:
+def shown_detectors(result: BenchmarkResult) -> list[str]:
     """The best few detectors that have maps."""
     board = leaderboard(result.table)
     names = [str(n) for n in board["detector"] if result.maps.get(n)]
     return names[:MOST_DETECTORS]
 
 
-def typical_examples(result: Any, data: Any, n_examples: int | None = None) -> list[Example]:
+def typical_examples(
+    result: BenchmarkResult, data: Bunch, n_examples: int | None = None
+) -> list[Example]:
     """The samples chosen before scoring, with the maps of the best few detectors.
 
     A shorter list is taken evenly from the whole, so that it still holds kinds and normals.
@@ -58,7 +62,9 @@ def typical_examples(result: Any, data: Any, n_examples: int | None = None) -> l
     return [_example(result, data, result.examples[i], names) for i in places]
 
 
-def worst_examples(result: Any, data: Any, detector: str) -> tuple[list[Example], list[Example]]:
+def worst_examples(
+    result: BenchmarkResult, data: Bunch, detector: str
+) -> tuple[list[Example], list[Example]]:
     """The misses and false alarms of one detector, the worst first; both may be empty.
 
     Only samples on the wrong side of 0 count, and only those whose map was kept. Without a
@@ -77,13 +83,13 @@ def worst_examples(result: Any, data: Any, detector: str) -> tuple[list[Example]
     return sides[0], sides[1]
 
 
-def has_threshold(result: Any, detector: str) -> bool:
+def has_threshold(result: BenchmarkResult, detector: str) -> bool:
     """Whether every fold of the detector had enough healthy slices for a threshold."""
     rows = result.scores[result.scores["detector"] == detector]
     return bool(rows["has_threshold"].all())
 
 
-def flagged_shares(result: Any, detector: str) -> tuple[float, float]:
+def flagged_shares(result: BenchmarkResult, detector: str) -> tuple[float, float]:
     """Shares of normal and of anomalous samples that the detector calls anomalous."""
     rows = result.scores[result.scores["detector"] == detector]
     below = rows["decision"] < 0
@@ -95,7 +101,7 @@ def readable(kind: str) -> str:
     return kind.replace("_", " ")
 
 
-def _example(result: Any, data: Any, sample: int, names: list[str]) -> Example:
+def _example(result: BenchmarkResult, data: Bunch, sample: int, names: list[str]) -> Example:
     pair = np.asarray(data.data[sample])
     head = head_box(pair, shown_as(data))
     decisions, verdicts = {}, {}
@@ -125,7 +131,7 @@ def _verdict(scores: pd.DataFrame, row: pd.Series) -> str:
     return f"rank {rank} of {len(scores)}, 1 = most anomalous; {NO_THRESHOLD}"
 
 
-def shown_as(data: Any) -> str | None:
+def shown_as(data: Bunch) -> str | None:
     """The units of the CT, as the pairs know them, or else the Bunch."""
     known = getattr(data.data, "ct_units", None)
     return known if known is not None else getattr(data, "ct_units", None)

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.utils import Bunch
 
+from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.plotting.canvas import bare, new_axes, style
 from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
@@ -20,7 +22,7 @@ _ROWS = 10
 _DPI = 130
 
 
-def write_figures(result: Any, data: Any, folder: str | Path) -> list[Path]:
+def write_figures(result: BenchmarkResult, data: Bunch, folder: str | Path) -> list[Path]:
     """Write ``roc.png``, ``score_distributions.png`` and ``gallery.png``.
 
     Parameters
@@ -55,7 +57,7 @@ def write_figures(result: Any, data: Any, folder: str | Path) -> list[Path]:
     return paths
 
 
-def _distributions(result: Any) -> Any:
+def _distributions(result: BenchmarkResult) -> Any:
     measured = set(result.scores["detector"])
     names = [n for n in leaderboard(result.table)["detector"] if n in measured]
     rows = -(-len(names) // _COLUMNS)

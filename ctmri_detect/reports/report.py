@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import Bunch
 
+from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.evaluation.samples import ALL
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.html.page import write_page
@@ -32,8 +34,8 @@ from ctmri_detect.reports.tables import leaderboard_table, scale_stops, score_gr
 
 
 def write_report(
-    result: Any,
-    data: Any,
+    result: BenchmarkResult,
+    data: Bunch,
     path: str | Path,
     *,
     title: str = "Benchmark of anomaly detectors on CT-MRI pairs",
@@ -90,7 +92,7 @@ def write_report(
     )
 
 
-def _summary(result: Any) -> str:
+def _summary(result: BenchmarkResult) -> str:
     board = leaderboard(result.table)
     best = board.iloc[0]
     counts = result.table[result.table["kind"] == ALL].iloc[0]
@@ -109,7 +111,7 @@ def _errors(table: pd.DataFrame) -> list[tuple[str, str]]:
     return [(str(name), str(error)) for name, error in lines]
 
 
-def _roc(result: Any) -> dict[str, str]:
+def _roc(result: BenchmarkResult) -> dict[str, str]:
     if result.scores.empty:
         return {}
     display = RocCurvesDisplay.from_scores(result.scores)
@@ -119,7 +121,7 @@ def _roc(result: Any) -> dict[str, str]:
     }
 
 
-def _distributions(result: Any) -> list[dict[str, str]]:
+def _distributions(result: BenchmarkResult) -> list[dict[str, str]]:
     charts = []
     for name in leaderboard(result.table)["detector"]:
         if (result.scores["detector"] == name).any():
@@ -135,7 +137,7 @@ def _distributions(result: Any) -> list[dict[str, str]]:
     return charts
 
 
-def _gallery(result: Any, data: Any, n_examples: int | None) -> dict[str, Any]:
+def _gallery(result: BenchmarkResult, data: Bunch, n_examples: int | None) -> dict[str, Any]:
     units = shown_as(data)
     names = shown_detectors(result)
     missed, alarms = worst_examples(result, data, names[0]) if names else ([], [])

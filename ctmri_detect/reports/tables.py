@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.utils import Bunch
 
 from ctmri_detect._extras import require
+from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.evaluation.samples import ALL
 from ctmri_detect.evaluation.table import COLUMNS, METRICS, leaderboard
 from ctmri_detect.plotting.maps import COLORMAP
@@ -24,7 +26,7 @@ _HEADINGS = {
 _GRID_COLORMAP = "cividis"  # made for colour-blind readers (Nuñez et al. 2018)
 
 
-def leaderboard_table(result: Any, data: Any) -> dict[str, Any]:
+def leaderboard_table(result: BenchmarkResult, data: Bunch) -> dict[str, Any]:
     """Headings, rows of (detector, cells) and what chance would reach."""
     board = leaderboard(result.table)
     tops = {name: board[name].max() for name in METRICS}
@@ -50,7 +52,7 @@ def leaderboard_table(result: Any, data: Any) -> dict[str, Any]:
     return {"headings": headings, "n_metrics": len(METRICS), "rows": rows, "chance": chance}
 
 
-def score_grid(result: Any) -> dict[str, Any]:
+def score_grid(result: BenchmarkResult) -> dict[str, Any]:
     """Image AUROC by detector and kind, each cell with its colours."""
     table = result.table
     kinds = [k for k in table["kind"].unique() if k != ALL]
@@ -84,7 +86,7 @@ def _shaded(value: float) -> dict[str, str]:
     return {"text": f"{value:.2f}", "ground": matplotlib.colors.to_hex(color), "ink": ink}
 
 
-def _number(column: str, value: Any) -> str:
+def _number(column: str, value: float) -> str:
     if column == "n_seeds":
         return str(int(value))
     if np.isnan(value):

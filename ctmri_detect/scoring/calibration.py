@@ -1,15 +1,16 @@
-"""Slices that a model did not see, and what it leaves in them."""
+"""Slices that a model did not see, and their residuals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import GroupsLike
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.exceptions import FewPatientsWarning, PatientsUnknownWarning
 from ctmri_detect.imageops.similar import slice_descriptors
@@ -19,8 +20,15 @@ ENOUGH_PATIENTS = 8  # from here on a quarter is held out; below, each is left o
 HELD_OUT_EVERY = 4
 
 Residual = npt.NDArray[np.float32]
-Finish = Callable[[Residual, PairReader], Any]
-Each = Callable[[PairReader, Finish], list[Any]]
+_Made = TypeVar("_Made")
+Finish = Callable[[Residual, PairReader], _Made]
+
+
+class Each(Protocol):
+    """What ``finish(residual, X)`` makes of slices, block by block."""
+
+    def __call__(self, X: PairReader, finish: Finish[_Made], /) -> list[_Made]:
+        """One result for each block."""
 
 
 class Model(Protocol):
@@ -29,14 +37,14 @@ class Model(Protocol):
     def fit(self, X: PairReader) -> None:
         """Learn from these slices, and from nothing that an earlier call learned."""
 
-    def each(self, X: PairReader, finish: Finish) -> list[Any]:
+    def each(self, X: PairReader, finish: Finish[_Made]) -> list[_Made]:
         """What ``finish(residual, X)`` makes of slices, block by block."""
 
     def frozen(self) -> Each:
         """`each` of the model as it is now, which a later `fit` doesn't change."""
 
 
-def patient_codes(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
+def patient_codes(groups: GroupsLike, n_samples: int) -> npt.NDArray[np.int64]:
     """Patients as codes; without `groups`, up to eight contiguous blocks of rows and a warning.
 
     Examples
@@ -46,9 +54,9 @@ def patient_codes(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
     """
     if groups is None:
         warn_user(
-            "Nobody said which samples are of one patient. Contiguous blocks of rows stand in; "
-            "where the rows are shuffled, the threshold is far too strict. Give the patients with "
-            "the samples: fit(Pairs(X, groups=patients)), also in a Pipeline and in a search; or "
+            "The patients of the samples are unknown. Contiguous blocks of rows are taken for "
+            "patients; where the rows are shuffled, the threshold is far too strict. Give the "
+            "patients: fit(Pairs(X, groups=patients)), also in a Pipeline and in a search; or "
             "fit(X, groups=patients).",
             PatientsUnknownWarning,
         )
@@ -57,7 +65,8 @@ def patient_codes(groups: Any, n_samples: int) -> npt.NDArray[np.int64]:
     if len(np.unique(codes)) == 1:
         warn_user(
             "groups names one patient only, so no patient can be held out. Contiguous blocks of "
-            "rows stand in, and the threshold will flatter. Give pairs of more patients.",
+            "rows are taken for patients, and the threshold flags too many new slices. Give pairs "
+            "of more patients.",
             FewPatientsWarning,
         )
         return _contiguous(n_samples)
@@ -70,7 +79,7 @@ def _contiguous(n_samples: int) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Slices that one fit of a model did not see, and what it leaves in them.
+    """Slices that one fit of a model did not see, and their residuals.
 
     Parameters
     ----------
@@ -81,7 +90,7 @@ class HeldOut:
     residual : float32 array (m, n_planes, height, width)
         The residuals of these, the only ones that are kept.
     descriptors : float64 array (m, n_planes, 2, 24, 24)
-        What similar slices are found by (see `imageops.similar`).
+        By which similar slices are found (see `imageops.similar`).
     each : callable
         ``each(X, finish)``: what ``finish(residual, X)`` makes of slices, block by block.
     """
@@ -112,7 +121,7 @@ def held_out(
     From eight patients on, every fourth is held out; or, where `cross_fits`, each fourth of the
     patients (each half, from 32 patients on) is left out in turn and the model is fitted once
     more on all, so that every slice can be a reference. With fewer patients, each one is left out
-    in turn. A model that trains nothing holds nothing out.
+    in turn. For a model that does not train, nothing is held out.
 
     Parameters
     ----------
@@ -166,6 +175,6 @@ def _part(X: PairReader, bank: npt.NDArray[np.int64], each: Each) -> HeldOut:
 
 
 def describe(X: PairReader) -> npt.NDArray[np.float64]:
-    """What similar slices are found by, of each slice (see `imageops.similar`)."""
+    """Descriptors by which similar slices are found (see `imageops.similar`)."""
     nothing = np.empty((0, *X.shape[1:]), np.float32)
     return np.concatenate([slice_descriptors(block) for block in (nothing, *X.blocks())])

@@ -1,4 +1,4 @@
-"""From z-maps to evidence, and from evidence to one number a sample."""
+"""From z-maps to evidence, and from evidence to one number per sample."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from ctmri_detect.imageops.symmetry import mirror_contrast
 
 Array = npt.NDArray[np.float32]
 
+POOLING: dict[str, dict[str, float]] = {
+    "small": {"smoothing": 1.0, "clip": 6.0, "pool_fraction": 0.005},
+    "large": {"smoothing": 3.0, "clip": 3.0, "pool_fraction": 0.05},
+}
+"""For `rescore`: focus for small lesions (a few pixels), extent for large ones (a lobe)."""
+
 
 def observed(residual: Array) -> npt.NDArray[np.bool_]:
-    """Where the planes were observed; one mask a sample where that is all there is to know."""
+    """Where the planes were observed; one mask per sample where all planes agree."""
     seen = ~np.isnan(residual)
     alike = bool((seen[:, :1] == seen).all())
     return seen[:, :1] if alike else seen

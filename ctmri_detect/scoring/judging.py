@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._threads import map_threads
+from ctmri_detect._types import PairsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.smooth import smooth_observed
 from ctmri_detect.scoring.calibration import describe
@@ -22,6 +23,8 @@ from ctmri_detect.validation import PairReader, check_pairs
 
 _BLOCK = 16  # samples at a time; a score does not depend on the other samples
 Planes = npt.NDArray[np.float32]
+
+_Made = TypeVar("_Made")
 
 
 class Judging:
@@ -39,7 +42,7 @@ class Judging:
     fusion: Literal["mean", "max"]
     pool_fraction: float
 
-    def z_maps(self, residual: Planes, X: Any) -> Planes:
+    def z_maps(self, residual: Planes, X: PairsLike) -> Planes:
         """Signed, smoothed and clipped z of each plane.
 
         Returns
@@ -49,7 +52,7 @@ class Judging:
         """
         return np.concatenate(self._judged(residual, X, _signed))
 
-    def anomaly_map(self, residual: Planes, X: Any) -> Planes:
+    def anomaly_map(self, residual: Planes, X: PairsLike) -> Planes:
         """Root of the evidence, planes fused; in units of z.
 
         Returns
@@ -59,7 +62,7 @@ class Judging:
         """
         return np.concatenate(self._judged(residual, X, self._map))
 
-    def score_samples(self, residual: Planes, X: Any) -> npt.NDArray[np.float64]:
+    def score_samples(self, residual: Planes, X: PairsLike) -> npt.NDArray[np.float64]:
         """Minus the pooled evidence.
 
         Returns
@@ -69,7 +72,7 @@ class Judging:
         """
         return np.concatenate(self._judged(residual, X, self._score))
 
-    def judge(self, residual: Planes, X: Any) -> Bunch:
+    def judge(self, residual: Planes, X: PairsLike) -> Bunch:
         """Scores, anomaly maps and z-maps from one pass.
 
         Returns
@@ -78,18 +81,20 @@ class Judging:
             `score_samples`, `anomaly_map`, `z_maps`: what the methods of these names return.
         """
 
-        def finish(z: Planes) -> tuple[npt.NDArray[Any], ...]:
+        def finish(z: Planes) -> tuple[npt.NDArray[np.floating], ...]:
             evidence = fused_evidence(z, self.fusion)
             return -pool_top(evidence, self.pool_fraction), np.sqrt(evidence), _signed(z)
 
         joined = map(np.concatenate, zip(*self._judged(residual, X, finish), strict=True))
         return Bunch(**dict(zip(("score_samples", "anomaly_map", "z_maps"), joined, strict=True)))
 
-    def _judged(self, residual: Any, X: Any, finish: Callable[[Planes], Any]) -> list[Any]:
+    def _judged(
+        self, residual: npt.ArrayLike, X: PairsLike, finish: Callable[[Planes], _Made]
+    ) -> list[_Made]:
         check_is_fitted(self, "bank_")
         reader = X if isinstance(X, PairReader) else check_pairs(X)
-        residual = as_residual(residual, reader)
-        return self._gather(residual, describe(reader), reader.groups, finish)
+        planes = as_residual(residual, reader)
+        return self._gather(planes, describe(reader), reader.groups, finish)
 
     def _evidence(self, residual: Planes) -> Planes:
         tolerance = self.symmetry_tolerance if self.symmetry else None
@@ -102,14 +107,14 @@ class Judging:
     @with_default_floats
     def _gather(
         self,
-        residual: Planes,
+        residual: npt.NDArray[np.generic],
         descriptors: npt.NDArray[np.float64],
         codes: npt.NDArray[np.int64] | None,
-        finish: Callable[[Planes], Any],
-    ) -> list[Any]:
+        finish: Callable[[Planes], _Made],
+    ) -> list[_Made]:
         """What `finish` makes of the z-maps, block by block."""
 
-        def one(start: int) -> Any:
+        def one(start: int) -> _Made:
             block = np.asarray(residual[start : start + _BLOCK], dtype=np.float32)
             rows = np.minimum(np.arange(start, start + _BLOCK), len(residual) - 1)
             groups = None if codes is None else codes[rows]
@@ -130,12 +135,12 @@ def _signed(z: Planes) -> Planes:
     return z[:, 0]
 
 
-def as_residual(residual: Any, X: PairReader) -> npt.NDArray[Any]:
+def as_residual(residual: npt.ArrayLike, X: PairReader) -> npt.NDArray[np.generic]:
     """The residual as an array; refused where it doesn't fit X."""
-    residual = np.asarray(plain_array(residual))
-    if residual.shape != X.shape or residual.dtype.kind not in "fiub":
+    values = np.asarray(plain_array(residual))
+    if values.shape != X.shape or values.dtype.kind not in "fiub":
         raise InvalidPairsError(
-            f"residual has shape {residual.shape} and dtype {residual.dtype}; expected numbers of "
+            f"residual has shape {values.shape} and dtype {values.dtype}; expected numbers of "
             f"shape {X.shape}, that of X. Give the residual of each plane of each of these pairs."
         )
-    return residual
+    return values

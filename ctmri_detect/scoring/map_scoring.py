@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from ctmri_detect._parameters import (
     number,
 )
 from ctmri_detect._rollback import unchanged_on_failure
+from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect.scoring.calibration import HeldOut, describe
 from ctmri_detect.scoring.judging import Judging, as_residual
 from ctmri_detect.scoring.reference import Reference, ReferenceBank, bank_rows
@@ -149,7 +150,7 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         self.pool_fraction = pool_fraction
         self.false_positive_rate = false_positive_rate
 
-    def fit(self, residual: Planes, X: Any, groups: Any = None) -> MapScoring:
+    def fit(self, residual: Planes, X: PairsLike, groups: GroupsLike = None) -> MapScoring:
         """Learn what residuals healthy slices leave.
 
         Parameters
@@ -159,7 +160,7 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         X : array-like (n, n_planes, height, width)
             The samples they belong to; similar slices are found by them.
         groups : array (n,), default=None
-            Patient of each; None takes every sample for a patient of its own.
+            Patient of each; None takes each sample for another patient.
 
         Returns
         -------
@@ -172,20 +173,20 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         """
         check_parameters(self)
         reader = check_pairs(X)
-        residual = as_residual(residual, reader)
+        planes = as_residual(residual, reader)
         codes = check_groups(np.arange(len(reader)) if groups is None else groups, len(reader))
         bank = self.choose(reader.shape[1:])(len(reader))
         others = np.setdiff1d(np.arange(len(reader)), bank)
         known = PairReader(reader.array, reader.rows, codes)
-        kept = np.asarray(residual[bank], dtype=np.float32)
+        kept = np.asarray(planes[bank], dtype=np.float32)
         part = HeldOut(
             known, bank, kept, describe(known.take(bank)),
-            lambda X, finish: [finish(residual[others], X)],
+            lambda X, finish: [finish(np.asarray(planes[others], dtype=np.float32), X)],
         )  # fmt: skip
         return self.fit_held_out([part])
 
     def choose(self, shape: tuple[int, ...]) -> Callable[[int], npt.NDArray[np.int64]]:
-        """How many slices of this shape there are -> which of them the bank takes."""
+        """A function: number of slices of this shape -> rows that the bank takes."""
         return lambda n: bank_rows(n, shape, kinds=2 if self.symmetry else 1)
 
     def fit_held_out(self, parts: Sequence[HeldOut]) -> MapScoring:
@@ -222,7 +223,9 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
                 return self._take(fitted.threshold_.at_rate(rate))
             return self._take(Threshold(self._build(), rate, self.codes_))
 
-    def with_threshold(self, scores: npt.NDArray[np.float64], groups: Any) -> MapScoring:
+    def with_threshold(
+        self, scores: npt.NDArray[np.float64], groups: npt.NDArray[np.int64]
+    ) -> MapScoring:
         """A copy whose threshold rests on these scores, of slices of these patients."""
         return copy(self)._take(Threshold(scores, self.false_positive_rate, groups))
 

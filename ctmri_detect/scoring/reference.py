@@ -1,4 +1,4 @@
-"""What healthy slices leave at each place: a bounded bank and the z-score against it."""
+"""A bank of healthy slices' residuals, and the z-score against it at each place."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ReferenceBank:
 
     ``g`` is the pooled standard deviation of that kind of evidence. Evidence is
     counted from the bank's mean at that place, which two pseudo-slices stand for; they and the
-    floor keep places that few slices observed, or that hardly vary, from exploding.
+    floor bound z where few slices were observed or values hardly vary.
     """
 
     def __init__(self, reference: Reference, n_neighbors: int) -> None:
@@ -107,7 +107,7 @@ class ReferenceBank:
 
         The last digits of distances depend on how many descriptors there are: give blocks of one
         length, the last one padded, and as much evidence as there are real samples. `groups` are
-        the patients, coded as in `fit`; a code that `fit` did not see is nobody of the bank.
+        the patients, coded as in `fit`; a code that `fit` did not see is no patient of the bank.
         """
         if self.reference is None:
             return (evidence - self.center_) / self.pooled_sd_[:, :, None, None]
@@ -144,7 +144,7 @@ class ReferenceBank:
             own = groups[:, None] == self.groups_
         for i, j in np.argwhere(distance <= self.near_**2 * power):
             own[i] |= self.groups_ == self.groups_[j]
-        own &= ~own.all(axis=1, keepdims=True)  # a bank of one patient only: better than nothing
+        own &= ~own.all(axis=1, keepdims=True)  # a bank of this patient only: use it all
         weights = np.where(own, 0, 1).astype(np.float64)
         if self.reference == "similar":
             order = np.argsort(np.where(own, np.inf, distance), axis=1, kind="stable")
@@ -171,7 +171,7 @@ class ReferenceBank:
         """Smoothed sums of w, w e and w e^2 over the slices that a sample is compared with.
 
         Added slice by slice, for each sample by itself: a product of matrices would be no faster,
-        since few slices are kept, and its last digits would depend on the sample's company.
+        since few slices are kept, and its last digits would depend on the other samples.
         """
         rest = 2 * np.count_nonzero(kept) > len(kept)  # then fewer are to be taken from the total
         rows = np.flatnonzero(kept != rest)

@@ -1,4 +1,4 @@
-"""Regions that stand out in signed z-maps, as a table."""
+"""Conspicuous regions of signed z-maps, as a table."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from skimage.measure import label, regionprops
 
-from ctmri_detect._arrays import plain_array
-from ctmri_detect._particulars import checked_modalities
+from ctmri_detect._particulars import checked_modalities, checked_spacing
 
 COLUMNS = ["sample", "region", "modality", "sign", "y", "x", "area_px", "area_mm2", "peak"]
 
@@ -28,20 +27,20 @@ def region_table(
     Parameters
     ----------
     z_maps : float32 array (n, n_planes, height, width)
-        Signed; NaN counts as inconspicuous.
+        Signed; NaN counts as 0.
     threshold : float, default=3.0
         Least absolute z of a region's pixels; 3 is the customary bound of a z-map.
     min_area : int, default=4
         Smaller regions, in pixels, are left out.
-    spacing : float or array (n,), default=None
-        Millimetres a pixel, one for all or one a sample.
+    spacing : float, (row, column) or array of shape (n, 2), default=None
+        Distance of the pixels in mm.
     modalities : sequence of str, default=None
         Names of the planes. None: two planes are CT and MRI, others "plane 0" and so on.
 
     Returns
     -------
     DataFrame
-        One row a region: sample, region (1 is the sample's strongest), modality (such as
+        One row per region: sample, region (1 is the sample's strongest), modality (such as
         "MRI"), sign ("brighter" or "darker"), y and x (centroid, pixels), area_px, area_mm2
         (only where `spacing` is given), peak (signed z).
 
@@ -68,7 +67,8 @@ def region_table(
         ["sample", "peak"], key=lambda c: c if c.name == "sample" else -c.abs(), kind="stable"
     ).reset_index(drop=True)
     table.insert(1, "region", table.groupby("sample").cumcount() + 1)
-    if spacing is not None:
-        mm = np.broadcast_to(np.asarray(plain_array(spacing), dtype=float), (len(z_maps),))
-        table["area_mm2"] = table["area_px"] * mm[table["sample"].to_numpy(dtype=int)] ** 2
+    mm = checked_spacing(spacing, len(z_maps))
+    if mm is not None:
+        pixel = mm.prod(axis=1)[table["sample"].to_numpy(dtype=int)]
+        table["area_mm2"] = table["area_px"] * pixel
     return table[[c for c in COLUMNS if c in table]]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
+from ctmri_detect._types import GroupsLike
 from ctmri_detect.exceptions import InjectionError, InvalidPairsError
 from ctmri_detect.synthesis.kinds import WHOLE_SLICE_KINDS
 from ctmri_detect.validation import CT, MRI, PairReader, check_groups
@@ -34,7 +34,7 @@ class Partners:
         Where a kind needs patients and there are none.
     """
 
-    def __init__(self, X: PairReader, plan: Sequence[str], groups: Any) -> None:
+    def __init__(self, X: PairReader, plan: Sequence[str], groups: GroupsLike) -> None:
         self.X, self.plan = X, plan
         if not set(plan) & set(WHOLE_SLICE_KINDS):
             return

@@ -15,6 +15,7 @@ from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import OneOf, check_value
 from ctmri_detect._random import own_random_state
+from ctmri_detect._types import PairsLike
 from ctmri_detect.ct_units import CTUnits, check_ct_units
 from ctmri_detect.exceptions import InjectionError, InvalidPairsError
 from ctmri_detect.pairs import Pairs
@@ -31,7 +32,7 @@ __all__ = ["inject_anomalies"]
 
 @with_default_floats
 def inject_anomalies(
-    X: Any,
+    X: PairsLike,
     kinds: str | Sequence[str] = "default",
     *,
     severity: str = "moderate",
@@ -146,7 +147,7 @@ def inject_anomalies(
     return _as_given(out, X), masks, frame
 
 
-def _as_given(out: NDArray[np.float32], X: Any) -> Any:
+def _as_given(out: NDArray[np.float32], X: PairsLike) -> Any:
     """The new values as `Pairs` that know what `X` knows, where X are pairs."""
     if not isinstance(X, Pairs):
         return out
@@ -154,7 +155,7 @@ def _as_given(out: NDArray[np.float32], X: Any) -> Any:
     return Pairs(out, **{name: getattr(X, name) for name in known})
 
 
-def _units(X: Any, ct_units: str | None) -> str:
+def _units(X: PairsLike, ct_units: str | None) -> str:
     """The units that were named, or those that the pairs know."""
     known = X.ct_units if isinstance(X, Pairs) else None
     if ct_units is not None:
@@ -167,7 +168,7 @@ def _units(X: Any, ct_units: str | None) -> str:
     return ct_units or known or "hu"
 
 
-def _spacing_of(X: Any) -> Any:
+def _spacing_of(X: PairsLike) -> Any:
     """mm per pixel that the pairs know, one number each; 1 where they don't."""
     known = X.spacing if isinstance(X, Pairs) else None
     return 1.0 if known is None else np.sqrt(known.prod(axis=1))

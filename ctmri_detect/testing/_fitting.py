@@ -1,4 +1,4 @@
-"""Checks of what a fit learns, leaves alone and leaves behind."""
+"""Checks of what a fit learns and what it leaves unchanged."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any
 from unittest import SkipTest
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from ctmri_detect import persistence
+from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.scoring import MapScoring
@@ -26,7 +28,7 @@ from ctmri_detect.testing.heads import make_heads
 class Interrupted:
     """Pairs whose reading is interrupted once, after some blocks, as by Ctrl-C."""
 
-    def __init__(self, array: Any, reads: int) -> None:
+    def __init__(self, array: npt.NDArray[np.float32], reads: int) -> None:
         self.array, self.reads = array, reads
         self.shape, self.dtype = array.shape, array.dtype
 
@@ -40,7 +42,7 @@ class Interrupted:
         return self.array[key]
 
 
-def check_failed_fit(estimator: Any) -> None:
+def check_failed_fit(estimator: BasePairedDetector) -> None:
     """A fit that is interrupted leaves the detector as it was, fitted or not."""
     whole = Interrupted(train(), 10**6)
     detector = fit(estimator, whole, PATIENTS)
@@ -63,14 +65,14 @@ def check_failed_fit(estimator: Any) -> None:
     demand_error(lambda: fresh.predict(test()), NotFittedError, law)
 
 
-def check_second_fit(estimator: Any) -> None:
+def check_second_fit(estimator: BasePairedDetector) -> None:
     """A second fit equals a first one: nothing of the earlier fit is left."""
     used = fit(estimator, make_heads(10, seed=5), PATIENTS[:10]).fit(train(), groups=PATIENTS)
     law = "A second fit on other pairs equals the fit of a fresh detector."
     demand_close(used.anomaly_map(test()), fitted(estimator).anomaly_map(test()), law)
 
 
-def check_parameters_kept(estimator: Any) -> None:
+def check_parameters_kept(estimator: BasePairedDetector) -> None:
     """`fit` and the scoring leave the parameters as the user gave them."""
     given = MapScoring(symmetry=False)
     detector = clone(estimator).set_params(map_scoring=given)
@@ -90,12 +92,12 @@ def check_parameters_kept(estimator: Any) -> None:
     )
 
 
-def check_global_generators(estimator: Any) -> None:
+def check_global_generators(estimator: BasePairedDetector) -> None:
     """The global generators of numpy, Python and torch are left as they were."""
     torch = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 
-    def states() -> list[Any]:
-        found = [_numpy_state(), random.getstate()]
+    def states() -> list[object]:
+        found: list[object] = [_numpy_state(), random.getstate()]
         return [*found, torch.get_rng_state().tolist()] if torch else found
 
     before = states()
@@ -110,12 +112,12 @@ def _numpy_state() -> Any:
     return repr(state["state"]["key"].tolist()), state["state"]["pos"], state["has_gauss"]
 
 
-def check_pickle(estimator: Any) -> None:
+def check_pickle(estimator: BasePairedDetector) -> None:
     """Pickle gives equal maps and scores."""
     _same(pickle.loads(pickle.dumps(fitted(estimator))), estimator, "pickled")
 
 
-def check_save(estimator: Any) -> None:
+def check_save(estimator: BasePairedDetector) -> None:
     """`persistence.save` and `load` give equal maps and scores."""
     if not importlib.util.find_spec("skops"):
         raise SkipTest('persistence.save needs: pip install "ctmri_detect[save]"')
@@ -126,14 +128,14 @@ def check_save(estimator: Any) -> None:
     _same(loaded, estimator, "saved")
 
 
-def _same(copy: Any, estimator: Any, how: str) -> None:
+def _same(copy: BasePairedDetector, estimator: BasePairedDetector, how: str) -> None:
     detector = fitted(estimator)
     for verb in ("anomaly_map", "score_samples", "decision_function"):
         law = f"{verb} of a detector that was {how} and loaded is the same."
         demand_equal(getattr(copy, verb)(test()), getattr(detector, verb)(test()), law)
 
 
-def check_labels(estimator: Any) -> None:
+def check_labels(estimator: BasePairedDetector) -> None:
     """Samples labelled -1 do not train, and change nothing."""
     y = np.where(np.arange(24) < 20, 1, -1)
     wild = train().copy()
@@ -148,7 +150,7 @@ def check_labels(estimator: Any) -> None:
     demand_close(kept.score_samples(test()), only.score_samples(test()), law)
 
 
-def check_patients(estimator: Any) -> None:
+def check_patients(estimator: BasePairedDetector) -> None:
     """Patients count as said: in `groups` or by `Pairs`, under any names."""
     pairs, other = Pairs(train(), groups=PATIENTS), np.repeat(np.arange(6), 4)
     law = "Patients that Pairs know count as patients given by groups do."

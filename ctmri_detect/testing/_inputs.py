@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
+from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.localization import anomaly_map
 from ctmri_detect.pairs import Pairs
@@ -33,7 +33,7 @@ VERBS = (
 )
 
 
-def check_unfitted(estimator: Any) -> None:
+def check_unfitted(estimator: BasePairedDetector) -> None:
     """Each verb of an unfitted detector raises NotFittedError."""
     for verb in VERBS:
         ask = getattr(clone(estimator), verb)
@@ -41,7 +41,7 @@ def check_unfitted(estimator: Any) -> None:
         demand_error(partial(ask, test()), NotFittedError, law)
 
 
-def check_wrong_input(estimator: Any) -> None:
+def check_wrong_input(estimator: BasePairedDetector) -> None:
     """Another number of axes, another grid and infinity are refused, with a message that helps."""
     detector = fitted(estimator)
     infinite = test().copy()
@@ -59,7 +59,7 @@ def check_wrong_input(estimator: Any) -> None:
             demand(named in message, f"{law} The message names {named!r}. It is: {message}")
 
 
-def check_read_only_memmap(estimator: Any) -> None:
+def check_read_only_memmap(estimator: BasePairedDetector) -> None:
     """A read-only file is enough to fit and to score, and is left as it was."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pairs.npy"
@@ -72,14 +72,14 @@ def check_read_only_memmap(estimator: Any) -> None:
         del pairs, again  # an open file can't be removed everywhere
 
 
-def check_float64(estimator: Any) -> None:
+def check_float64(estimator: BasePairedDetector) -> None:
     """float64 and float32 give the same maps."""
     detector = fitted(estimator)
     wide, narrow = (detector.anomaly_map(test().astype(kind)) for kind in ("f8", "f4"))
     demand_close(wide, narrow, "float64 and float32 give the same maps.")
 
 
-def check_pipeline(estimator: Any) -> None:
+def check_pipeline(estimator: BasePairedDetector) -> None:
     """Maps through a Pipeline are the maps of its last step."""
     raw = Pairs(train() * np.float32(7) + np.float32(3), groups=PATIENTS)
     pipe = make_pipeline(MRIScaler(), clone(estimator)).fit(raw)

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
-def demand(holds: Any, message: str) -> None:
+def demand(holds: object, message: str) -> None:
     """Fail with the message unless it holds; unlike ``assert``, also under ``python -O``."""
     if not holds:
         raise AssertionError(message)
 
 
-def demand_equal(got: Any, expected: Any, law: str) -> None:
+def demand_equal(got: npt.ArrayLike, expected: npt.ArrayLike, law: str) -> None:
     """Both are the same, NaN for NaN."""
     _compare(got, expected, law, tolerance=0.0)
 
 
-def demand_close(got: Any, expected: Any, law: str) -> None:
+def demand_close(got: npt.ArrayLike, expected: npt.ArrayLike, law: str) -> None:
     """Both are the same but for rounding (1e-4, and 1e-4 of the expected value)."""
     _compare(got, expected, law, tolerance=1e-4)
 
 
 def demand_error(
-    call: Callable[[], Any], kinds: type[BaseException] | tuple[type[BaseException], ...], law: str
+    call: Callable[[], object],
+    kinds: type[BaseException] | tuple[type[BaseException], ...],
+    law: str,
 ) -> str:
     """The call raises one of these errors, whose message is returned."""
     wanted = kinds if isinstance(kinds, tuple) else (kinds,)
@@ -41,21 +43,21 @@ def demand_error(
     raise AssertionError(f"{law} It raised nothing; expected {names}.")
 
 
-def _compare(got: Any, expected: Any, law: str, tolerance: float) -> None:
-    got, expected = np.asarray(got), np.asarray(expected)
-    if got.shape != expected.shape:
-        raise AssertionError(f"{law} The shape is {got.shape}; expected {expected.shape}.")
-    if np.array_equal(got, expected, equal_nan=got.dtype.kind == "f"):
+def _compare(got: npt.ArrayLike, expected: npt.ArrayLike, law: str, tolerance: float) -> None:
+    ours, wanted = np.asarray(got), np.asarray(expected)
+    if ours.shape != wanted.shape:
+        raise AssertionError(f"{law} The shape is {ours.shape}; expected {wanted.shape}.")
+    if np.array_equal(ours, wanted, equal_nan=ours.dtype.kind == "f"):
         return
-    lost = np.isnan(got) != np.isnan(expected)
+    lost = np.isnan(got) != np.isnan(wanted)
     if lost.any():
         raise AssertionError(
-            f"{law} NaN stands in other places: {int(lost.sum())} of {lost.size} values differ."
+            f"{law} NaN is in other places: {int(lost.sum())} of {lost.size} values differ."
         )
     with np.errstate(invalid="ignore"):  # infinity minus infinity
-        off = np.abs(got.astype(np.float64) - expected.astype(np.float64))
-    off[got == expected] = 0.0
-    wrong = off > tolerance * (1 + np.abs(expected))
+        off = np.abs(ours.astype(np.float64) - wanted.astype(np.float64))
+    off[ours == wanted] = 0.0
+    wrong = off > tolerance * (1 + np.abs(wanted))
     if wrong.any():
         raise AssertionError(
             f"{law} {int(wrong.sum())} of {off.size} values differ, by up to "

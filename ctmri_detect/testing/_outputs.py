@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 
+from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.exceptions import MissingModalityError
 from ctmri_detect.testing._laws import demand, demand_close, demand_equal, demand_error
 from ctmri_detect.testing._samples import PATIENTS, fit, fitted, test, train
 from ctmri_detect.testing.heads import make_heads, plant
 
 
-def check_maps(estimator: Any) -> None:
+def check_maps(estimator: BasePairedDetector) -> None:
     """Maps have the shape of X, are float32, and are NaN exactly where nothing was observed."""
     detector, X = fitted(estimator), test()
     unseen = np.isnan(X)
     _check_map("residual_map", detector.residual_map(X), unseen)
     _check_map("z_maps", detector.z_maps(X), unseen)
     heat = detector.anomaly_map(X)
-    _check_map("anomaly_map", heat, unseen.all(axis=1))
+    _check_map("anomaly_map", heat, np.asarray(unseen.all(axis=1)))
     lowest = np.nanmin(heat)
     demand(lowest >= 0, f"anomaly_map has no negative value. The lowest is {lowest:.3g}.")
 
 
-def _check_map(verb: str, found: Any, unseen: Any) -> None:
+def _check_map(verb: str, found: npt.NDArray[np.float32], unseen: npt.NDArray[np.bool_]) -> None:
     demand(found.dtype == np.float32, f"{verb} returns float32. The dtype is {found.dtype}.")
     law = f"{verb} is NaN exactly where nothing was observed, and finite elsewhere."
     demand_equal(np.isnan(found), unseen, law)
@@ -32,7 +32,7 @@ def _check_map(verb: str, found: Any, unseen: Any) -> None:
     demand(not infinite, f"{law} {infinite} of {found.size} values are infinite.")
 
 
-def check_scores(estimator: Any) -> None:
+def check_scores(estimator: BasePairedDetector) -> None:
     """Scores are finite float64; decisions count from `offset_`; `predict` is their sign."""
     detector, X = fitted(estimator), test()
     scores, predicted = detector.score_samples(X), detector.predict(X)
@@ -52,7 +52,7 @@ def check_scores(estimator: Any) -> None:
     demand_equal(predicted, called, "predict is -1 exactly where the decision is below 0.")
 
 
-def check_p_values(estimator: Any) -> None:
+def check_p_values(estimator: BasePairedDetector) -> None:
     """p-values lie above 0 and up to 1, and `predict` follows them at the rate that was asked."""
     detector = fitted(estimator)
     wild = np.array([plant(pair, 1, amount=5.0, radius=6)[0] for pair in test()])
@@ -66,11 +66,11 @@ def check_p_values(estimator: Any) -> None:
     demand_equal(detector.predict(X) == -1, p <= rate, law)
 
 
-def check_detect(estimator: Any) -> None:
+def check_detect(estimator: BasePairedDetector) -> None:
     """`detect` and the blocks of `iter_detect` hold what each verb returns."""
     detector, X = fitted(estimator), np.concatenate([test()] * 4)
     found = detector.detect(X)
-    expected = {
+    expected: dict[str, npt.NDArray[np.generic]] = {
         "anomaly_score": -detector.score_samples(X),
         "decision": detector.decision_function(X),
         "prediction": detector.predict(X),
@@ -84,7 +84,7 @@ def check_detect(estimator: Any) -> None:
     demand_equal(rows, np.arange(len(X)), "iter_detect gives each row of X once, in order.")
 
 
-def check_order_and_batch(estimator: Any) -> None:
+def check_order_and_batch(estimator: BasePairedDetector) -> None:
     """A sample's maps and scores do not depend on the other samples in X, nor on their order."""
     detector = fitted(estimator)
     many = np.concatenate([test(), train()[:14]])
@@ -97,7 +97,7 @@ def check_order_and_batch(estimator: Any) -> None:
         demand_close(ask(many[3:4]), whole[3:4], law)
 
 
-def check_planted_lesion(estimator: Any) -> None:
+def check_planted_lesion(estimator: BasePairedDetector) -> None:
     """Where `traits.localizes`: a planted lesion is hotter than the rest and lowers the score."""
     if not estimator.traits.localizes:
         return
@@ -119,7 +119,7 @@ def check_planted_lesion(estimator: Any) -> None:
     )
 
 
-def check_missing_modality(estimator: Any) -> None:
+def check_missing_modality(estimator: BasePairedDetector) -> None:
     """A sample without one plane is scored or refused, as `traits.missing_modality` says."""
     detector = fitted(estimator)
     half = test().copy()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import clone
 
+from ctmri_detect._types import GroupsLike, PairsLike
+from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.testing.heads import Float, make_heads
 
 PATIENTS = np.repeat([f"p{i}" for i in range(8)], 3)
-_fitted: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_fitted: WeakKeyDictionary[BasePairedDetector, BasePairedDetector] = WeakKeyDictionary()
 
 
 @cache
@@ -28,14 +28,16 @@ def test() -> Float:
     return _read_only(make_heads(5, seed=2))
 
 
-def fit(estimator: Any, X: Any = None, groups: npt.NDArray[Any] | None = None) -> Any:
+def fit(
+    estimator: BasePairedDetector, X: PairsLike | None = None, groups: GroupsLike = None
+) -> BasePairedDetector:
     """A fitted clone; by default on the training pairs and their patients."""
     if X is None:
         X, groups = train(), PATIENTS
     return clone(estimator).fit(X, groups=groups)
 
 
-def fitted(estimator: Any) -> Any:
+def fitted(estimator: BasePairedDetector) -> BasePairedDetector:
     """A clone fitted on the training pairs; the same for each check of this object."""
     if estimator not in _fitted:
         _fitted[estimator] = fit(estimator)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
+from ctmri_detect._types import LabelsLike, PairsLike
+from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.testing._laws import demand, demand_close, demand_equal
@@ -16,25 +18,25 @@ from ctmri_detect.testing._samples import PATIENTS, fit, fitted, test, train
 from ctmri_detect.testing.heads import plant
 
 
-def _auroc(estimator: Any, X: Any, y: Any) -> float:
+def _auroc(estimator: BasePairedDetector, X: PairsLike, y: npt.ArrayLike) -> float:
     return decision_roc_auc_score(y, estimator.score_samples(X))
 
 
-def _mean_score(estimator: Any, X: Any, y: Any = None) -> float:
+def _mean_score(estimator: BasePairedDetector, X: PairsLike, y: LabelsLike = None) -> float:
     return float(estimator.score_samples(X).mean())
 
 
-def check_search(estimator: Any) -> None:
+def check_search(estimator: BasePairedDetector) -> None:
     """A search over a parameter of the scoring works, without labels and patients."""
     _check_search(estimator, known=False)
 
 
-def check_search_with_labels_and_patients(estimator: Any) -> None:
+def check_search_with_labels_and_patients(estimator: BasePairedDetector) -> None:
     """The same with both; the refit learns from normal samples only."""
     _check_search(estimator, known=True)
 
 
-def _check_search(estimator: Any, *, known: bool) -> None:
+def _check_search(estimator: BasePairedDetector, *, known: bool) -> None:
     y = np.where(np.arange(len(train())) % 5 == 0, -1, 1)
     X = train().copy()
     for i in np.flatnonzero(y == -1):
@@ -60,7 +62,7 @@ def _check_search(estimator: Any, *, known: bool) -> None:
     )
 
 
-def check_nested_parameters(estimator: Any) -> None:
+def check_nested_parameters(estimator: BasePairedDetector) -> None:
     """``map_scoring__x`` and ``training__x`` reach into the default where the parameter is None."""
     detector = clone(estimator).set_params(map_scoring=None, map_scoring__clip=3.0)
     got = getattr(detector.map_scoring, "clip", None)
@@ -76,7 +78,7 @@ def check_nested_parameters(estimator: Any) -> None:
         detector.fit(train()[:9], groups=PATIENTS[:9])
 
 
-def check_rescore(estimator: Any) -> None:
+def check_rescore(estimator: BasePairedDetector) -> None:
     """`rescore` changes the threshold or the scores, and not the model."""
     detector = fitted(estimator)
     copy = pickle.loads(pickle.dumps(detector)).rescore(false_positive_rate=0.5)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
 from unittest import SkipTest
 
 from sklearn.base import clone
@@ -12,7 +11,7 @@ from sklearn.base import clone
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.testing import _fitting, _inputs, _outputs, _settings
 
-Check = Callable[[Any], None]
+Check = Callable[[BasePairedDetector], None]
 _PREFIX = "check_"
 
 

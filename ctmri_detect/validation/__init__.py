@@ -1,6 +1,15 @@
 """The only definition of a valid input: pairs, labels, masks, groups."""
 
-from ctmri_detect.validation.form import MOST_PLANES, check_pairs, missing_planes
+from ctmri_detect.validation.form import (
+    CT,
+    MODALITIES,
+    MOST_PLANES,
+    MRI,
+    PLANES,
+    check_pairs,
+    listed,
+    missing_planes,
+)
 from ctmri_detect.validation.groups import check_groups, groups_of
 from ctmri_detect.validation.labels import (
     check_decision,
@@ -9,9 +18,7 @@ from ctmri_detect.validation.labels import (
     coding_of,
     is_target,
 )
-from ctmri_detect.validation.planes import CT, MODALITIES, MRI, PLANES
 from ctmri_detect.validation.reader import PairReader
-from ctmri_detect.validation.words import listed
 
 __all__ = [
     "CT",

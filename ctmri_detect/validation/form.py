@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import PairsLike, StoredArray, is_stored
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation.reader import BLOCK, PairReader
-from ctmri_detect.validation.words import listed
 
+CT = 0
+MRI = 1
+PLANES: dict[str, tuple[int, ...]] = {"ct": (CT,), "mri": (MRI,), "both": (CT, MRI)}
+"""Values of the parameter `planes`, and the planes that they mean."""
+MODALITIES = ("CT", "MRI")
 MOST_PLANES = 8
 _STACK = "Stack the planes: np.stack([ct, mri], axis=1)"
 
 
-def check_pairs(X: Any, *, min_samples: int = 1, n_planes: int | None = None) -> PairReader:
+def check_pairs(X: PairsLike, *, min_samples: int = 1, n_planes: int | None = None) -> PairReader:
     """Check samples and wrap them for reading in blocks.
 
     Parameters
@@ -47,39 +52,40 @@ def check_pairs(X: Any, *, min_samples: int = 1, n_planes: int | None = None) ->
     ctmri_detect.exceptions.InvalidPairsError: X has shape (8, 128, 128); expected \
 (n_samples, 2, height, width). Stack the planes: np.stack([ct, mri], axis=1).
     """
-    if not isinstance(X, PairReader):
-        X = X if isinstance(X, np.ma.MaskedArray) else plain_array(X)  # masked: block by block
-        if not all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__")):
-            X = _from_sequence(X, n_planes)
-    _check_form(X.array if isinstance(X, PairReader) else X, n_planes)
-    X = X if isinstance(X, PairReader) else PairReader(X)
-    if len(X) < min_samples:
+    array = X.array if isinstance(X, PairReader) else _as_array(X, n_planes)
+    _check_form(array, n_planes)
+    reader = X if isinstance(X, PairReader) else PairReader(array)
+    if len(reader) < min_samples:
         raise InvalidPairsError(
-            f"X has {len(X)} sample(s) (n_samples = {len(X)}), while a minimum of "
+            f"X has {len(reader)} sample(s) (n_samples = {len(reader)}), while a minimum of "
             f"{min_samples} is required. Give more pairs."
         )
-    X.missing = _check_values(X)
-    return X
+    reader.missing = _check_values(reader)
+    return reader
 
 
 def _shape(n_planes: int | None) -> str:
     return f"(n_samples, {'n_planes' if n_planes is None else n_planes}, height, width)"
 
 
-def _from_sequence(X: Any, n_planes: int | None) -> npt.NDArray[Any]:
+def _as_array(X: PairsLike, n_planes: int | None) -> StoredArray:
+    values = X if isinstance(X, np.ma.MaskedArray) else plain_array(X)  # masked: block by block
+    if is_stored(values):
+        return values
     shape = _shape(n_planes)
-    if X is None or np.isscalar(X) or not hasattr(X, "__len__"):
-        raise InvalidPairsError(f"X is {type(X).__name__}; expected an array {shape}. {_STACK}.")
-    shapes = {np.shape(x) for x in X}
+    if values is None or np.isscalar(values) or not hasattr(values, "__len__"):
+        kind = type(values).__name__
+        raise InvalidPairsError(f"X is {kind}; expected an array {shape}. {_STACK}.")
+    shapes = {np.shape(pair) for pair in values}
     if len(shapes) > 1:
         raise InvalidPairsError(
             f"X holds pairs of different shapes {sorted(shapes)}; expected one array {shape}. "
             "Resize them to one size first, for example with load_pairs(..., size=256)."
         )
-    return np.asarray(X)
+    return np.asarray(values)
 
 
-def _check_form(X: Any, n_planes: int | None) -> None:
+def _check_form(X: StoredArray, n_planes: int | None) -> None:
     shape, most = tuple(X.shape), n_planes or MOST_PLANES
     right = range(n_planes or 1, most + 1)
     if len(shape) != 4 or shape[1] not in right or 0 in shape[2:]:
@@ -130,3 +136,16 @@ def _check_values(X: PairReader) -> npt.NDArray[np.bool_]:
 def missing_planes(block: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Which planes hold no value at all: bool ``(n, n_planes)``."""
     return np.asarray(np.isnan(block).all(axis=(2, 3)))
+
+
+def listed(indices: Sequence[int] | npt.NDArray[np.integer], most: int = 10) -> str:
+    """Sample numbers as text; of many, the first ones and how many more.
+
+    Examples
+    --------
+    >>> listed(range(3)), listed(range(9), most=2)
+    ('0, 1, 2', '0, 1 and 7 more')
+    """
+    names = [str(int(i)) for i in indices[:most]]
+    more = len(indices) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")

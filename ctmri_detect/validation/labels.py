@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import LabelsLike, PlanesLike
 from ctmri_detect.exceptions import InvalidPairsError
 
 
-def check_target(y: Any, n_samples: int | None = None) -> npt.NDArray[np.int64]:
+def check_target(y: LabelsLike, n_samples: int | None = None) -> npt.NDArray[np.int64]:
     """Check labels coded +1 (normal) and -1 (anomalous).
 
     Raises
@@ -39,7 +39,7 @@ def check_target(y: Any, n_samples: int | None = None) -> npt.NDArray[np.int64]:
     return y.astype(np.int64)
 
 
-def is_target(y: Any) -> bool:
+def is_target(y: LabelsLike) -> bool:
     """Whether `y` is coded +1 and -1 throughout, as numbers; object arrays may hold them."""
     y = np.asarray(plain_array(y))
     if y.dtype.kind == "O":
@@ -48,7 +48,7 @@ def is_target(y: Any) -> bool:
     return y.dtype.kind in "iuf" and y.size > 0 and bool(np.isin(y, (-1, 1)).all())
 
 
-def coding_of(y: Any, most: int = 6) -> str:
+def coding_of(y: LabelsLike, most: int = 6) -> str:
     """The values that labels hold, a few of them, as a message shows them.
 
     Examples
@@ -62,7 +62,9 @@ def coding_of(y: Any, most: int = 6) -> str:
     return f"{', '.join(found[:most]) or 'nothing'}{more}"
 
 
-def check_decision(decision: Any, n_samples: int | None = None) -> npt.NDArray[np.float64]:
+def check_decision(
+    decision: npt.ArrayLike, n_samples: int | None = None
+) -> npt.NDArray[np.float64]:
     """Check scores of samples: one finite number each, high = normal.
 
     Raises
@@ -80,14 +82,16 @@ def check_decision(decision: Any, n_samples: int | None = None) -> npt.NDArray[n
     if not right or not np.isfinite(decision).all():
         raise InvalidPairsError(
             f"decision has shape {decision.shape}{' or holds NaN or infinity' * right}; expected "
-            f"one finite number a sample{f' ({n_samples})' if n_samples else ''}, high = normal, "
+            f"one finite number per sample{f' ({n_samples})' if n_samples else ''}, high = normal, "
             "as decision_function gives it. Where a detector's offset_ is -inf (too few slices for "
             "a threshold), take score_samples(X)."
         )
     return decision
 
 
-def check_masks(masks: Any, shape: tuple[int, int, int] | None = None) -> npt.NDArray[np.bool_]:
+def check_masks(
+    masks: PlanesLike, shape: tuple[int, int, int] | None = None
+) -> npt.NDArray[np.bool_]:
     """Check lesion masks: bool ``(n_samples, height, width)``, True = lesion."""
     masks = np.asarray(plain_array(masks))
     if masks.ndim != 3 or (shape is not None and masks.shape != shape):

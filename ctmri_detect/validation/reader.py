@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ctmri_detect._particulars import checked_modalities
 from ctmri_detect._stored import read_rows
+from ctmri_detect._types import StoredArray
 from ctmri_detect.pairs import Pairs
 
 BLOCK = 64  # samples read at a time when all of X is looked through
@@ -42,7 +43,10 @@ class PairReader:
     """
 
     def __init__(
-        self, array: Any, rows: npt.ArrayLike | None = None, groups: npt.ArrayLike | None = None
+        self,
+        array: StoredArray,
+        rows: npt.ArrayLike | None = None,
+        groups: npt.ArrayLike | None = None,
     ) -> None:
         self.array = array
         self.rows = np.arange(array.shape[0]) if rows is None else np.asarray(rows, dtype=int)
@@ -71,14 +75,16 @@ class PairReader:
 
     def __getitem__(self, key: Any) -> npt.NDArray[np.float32]:
         rows = np.atleast_1d(self.rows[key])
-        known = isinstance(self.array, Pairs)
-        return self.array.read(rows) if known else read_rows(self.array, rows)
+        array = self.array
+        return array.read(rows) if isinstance(array, Pairs) else read_rows(array, rows)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
         return np.asarray(self[:], dtype=dtype)
 
     def take(self, rows: npt.ArrayLike) -> PairReader:
-        """The samples in these rows of this reader and their patients, still unread."""
+        """These rows and their patients; nothing is read yet."""
         rows = np.asarray(rows)
         groups = None if self.groups is None else self.groups[rows]
         return PairReader(self.array, self.rows[rows], groups)

@@ -174,7 +174,7 @@ def test_partners_are_sought_in_other_patients_without_a_word(phantom):
     )
     assert_array_equal(known, named)
     assert not np.array_equal(known, unknown)
-    with pytest.raises(InvalidPairsError, match="patients that don't fit"):
+    with pytest.raises(InvalidPairsError, match="disagree about the patients"):
         check_pairing(phantom.data, groups=np.arange(len(bare)))
 
 

@@ -408,7 +408,7 @@ def test_patients_that_the_pairs_know_need_no_second_name(data):
     decisions = two.scores.groupby("detector")["decision"].apply(list)
     assert decisions["atlas"] == decisions["piped"]
     known.groups = np.roll(plain.groups, 1)
-    with pytest.raises(InvalidPairsError, match="patients that don't fit"):
+    with pytest.raises(InvalidPairsError, match="disagree about the patients"):
         run(detectors, known)
 
 
@@ -424,7 +424,7 @@ def test_every_detector_is_given_exactly_its_patients(data, wrap, routing):
 
 def test_a_strange_step_that_gives_arrays_loses_the_patients_and_says_so(data):
     lossy = make_pipeline(FunctionTransformer(np.asarray), AtlasDetector())
-    with pytest.warns(PatientsUnknownWarning, match="Nobody said"):
+    with pytest.warns(PatientsUnknownWarning, match="patients of the samples are unknown"):
         run({"lossy": lossy}, data)
 
 

@@ -76,7 +76,7 @@ def test_bounds_chance_and_the_mirror_image(metric):
         ([-1, -1, -1], [1.0, 2, 3], "All 3 labels are -1"),
         ([1, -1, 1], [1.0, np.nan, 3], "NaN or infinity"),
         ([1, -1, 1], [1.0, np.inf, 3], "NaN or infinity"),
-        ([1, -1, 1], [[1.0], [2], [3]], "one finite number a sample"),
+        ([1, -1, 1], [[1.0], [2], [3]], "one finite number per sample"),
         ([1, -1], [1.0, 2, 3], r"shape \(2,\); expected \(3,\)"),
     ],
     ids=["0/1", "bool", "all normal", "all anomalous", "NaN", "infinity", "2d", "length"],

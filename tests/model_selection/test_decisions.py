@@ -60,5 +60,5 @@ def test_what_gives_no_decisions_is_refused():
         cross_val_decisions(strict, pairs, Y, cv=3)
     with pytest.raises(InvalidPairsError, match=r"expected \+1"):
         cross_val_decisions(MODEL, pairs, (Y == -1).astype(int))
-    with pytest.raises(InvalidPairsError, match="don't fit"):
+    with pytest.raises(InvalidPairsError, match="disagree about the patients"):
         cross_val_decisions(MODEL, pairs, Y, groups=np.arange(N))

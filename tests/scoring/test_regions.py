@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -104,7 +105,13 @@ def test_area_in_millimetres_needs_and_follows_the_spacing():
     assert_array_equal(each["area_mm2"], each["area_px"] * np.where(each["sample"] == 0, 0.25, 4))
     assert one.drop(columns="area_mm2").equals(plain)
     with pytest.raises(ValueError):
-        region_table(several(), spacing=[0.5, 0.7])
+        region_table(several(), spacing=[0.5, 0.7, 1.0, 2.0])
+
+
+def test_pixels_need_not_be_square():
+    square = region_table(several(), spacing=[0.5, 7.0, 2.0])
+    oblong = region_table(several(), spacing=[[0.25, 1.0], [7.0, 7.0], [1.0, 4.0]])
+    pd.testing.assert_frame_equal(oblong, square)
 
 
 @pytest.mark.parametrize("spacing", [None, 0.5, [1.0, 1.0, 1.0]])

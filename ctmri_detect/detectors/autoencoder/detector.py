@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from ctmri_detect._parameters import (
     number,
 )
 from ctmri_detect._random import isolated_generators, own_random_state
+from ctmri_detect._types import RandomState
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.detectors.autoencoder.objectives import OBJECTIVES, RESIDUALS, Design
 from ctmri_detect.detectors.autoencoder.outputs import NetworkOutputs
@@ -179,7 +180,7 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
         map_scoring: MapScoring | None = None,
         device: str = "auto",
         engine: Literal["torch", "onnxruntime"] = "torch",
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.objective = objective
         self.predict_variance = predict_variance

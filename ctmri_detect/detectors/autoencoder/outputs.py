@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
+from ctmri_detect._types import PairsLike
 from ctmri_detect.base.estimator import PlainOutput
 from ctmri_detect.detectors.autoencoder.rebuilding import latent
 from ctmri_detect.validation import PairReader
@@ -23,7 +24,7 @@ class NetworkOutputs(PlainOutput):
     image_shape_: tuple[int, ...]
     _ready: Callable[..., PairReader]
 
-    def transform(self, X: Any) -> npt.NDArray[np.float32]:
+    def transform(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """Latent features, for detectors that follow in a Pipeline.
 
         Parameters

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from ctmri_detect.detectors.cross_modal.pixel_predictor import PixelPredictor
 from ctmri_detect.detectors.cross_modal.pixel_regressor import (
@@ -47,7 +47,7 @@ def _unet(_: Any, given: Settings) -> Predictor:
     return UNetPredictor(given.training, given.trim, given.device)
 
 
-def _regressor(regressor: Any, given: Settings) -> Predictor:
+def _regressor(regressor: BaseEstimator, given: Settings) -> Predictor:
     return PixelPredictor(RegressorPair(regressor, given.trim, 0), given.pixels_per_slice)
 
 
@@ -65,13 +65,13 @@ _REGRESSOR = Form(_regressor, _PIXEL, {})
 _OWN = Form(_own, _PIXEL, {})
 
 
-def form_of(predictor: Any) -> Form:
+def form_of(predictor: object) -> Form:
     """What a value of the parameter `predictor` stands for."""
     if isinstance(predictor, str):
         return NAMED.get(predictor, NAMED["pixel"])
     return _OWN if isinstance(predictor, Predictor) else _REGRESSOR
 
 
-def can_predict(value: Any) -> bool:
+def can_predict(value: object) -> bool:
     """Whether it is a predictor, or a regressor that can be made one."""
     return isinstance(value, Predictor) or is_regressor(value)

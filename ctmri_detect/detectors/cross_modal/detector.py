@@ -19,6 +19,7 @@ from ctmri_detect._parameters import (
     number,
 )
 from ctmri_detect._random import own_random_state
+from ctmri_detect._types import RandomState
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.detectors.cross_modal.alignment import registered
@@ -170,7 +171,7 @@ class CrossModalDetector(BasePairedDetector):
         training: Training | None = None,
         map_scoring: MapScoring | None = None,
         device: str = "auto",
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.evidence = evidence
         self.predictor = predictor

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from ctmri_detect._threads import map_threads
 from ctmri_detect.detectors.cross_modal.pixel_features import PairFeatures, Places
@@ -26,7 +26,7 @@ Drawn = list[list[Places]]  # by sample and plane, the pixels to learn from
 def fit_on_pixels(
     X: PairReader,
     view_sets: Sequence[ViewSet],
-    regressor: Any,
+    regressor: BaseEstimator,
     pixels_per_slice: int,
     rng: np.random.RandomState,
 ) -> list[list[Any]]:
@@ -97,7 +97,7 @@ def _draw(
     ]
 
 
-def _seeded(regressor: Any, drawn: Drawn, rng: np.random.RandomState) -> list[Any]:
+def _seeded(regressor: BaseEstimator, drawn: Drawn, rng: np.random.RandomState) -> list[Any]:
     """A regressor for each plane, with a seed of its own."""
     made = []
     for target in range(len(drawn[0])):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from ctmri_detect.base import Traits
 from ctmri_detect.detectors.cross_modal.pixel_features import PairFeatures, Places
@@ -35,7 +35,7 @@ class PixelPredictor(Predictor):
         For each view set, the fitted regressor of each plane.
     """
 
-    def __init__(self, regressor: Any, pixels_per_slice: int = 400) -> None:
+    def __init__(self, regressor: BaseEstimator, pixels_per_slice: int = 400) -> None:
         self.regressor = regressor
         self.pixels_per_slice = pixels_per_slice
 

@@ -111,7 +111,7 @@ def fit_regressors(jobs: Sequence[tuple[Any, Vector, Vector]]) -> list[Any]:
         return map_threads(lambda job: job[0].fit(*job[1:]), jobs)
 
 
-def is_regressor(value: Any) -> bool:
+def is_regressor(value: object) -> bool:
     """Whether it is a regressor, fitted or not: no classifier, clusterer or outlier detector."""
     methods = HasMethods(["fit", "predict", "get_params", "set_params"])
     if isinstance(value, type) or not methods.is_satisfied_by(value):
@@ -134,7 +134,7 @@ class RegressorPair(BaseEstimator):
 
     threadsafe = False  # nothing is known of somebody else's regressor
 
-    def __init__(self, regressor: Any, trim: float, random_state: int) -> None:
+    def __init__(self, regressor: BaseEstimator, trim: float, random_state: int) -> None:
         self.regressor = regressor
         self.trim = trim
         self.random_state = random_state

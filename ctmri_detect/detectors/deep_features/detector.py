@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from ctmri_detect._parameters import DEVICE, RANDOM_STATE, Constraints, OneOf, Such, integer
 from ctmri_detect._random import own_random_state
+from ctmri_detect._types import RandomState
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.detectors.deep_features.outlier import NAMES, is_outlier_estimator
 from ctmri_detect.detectors.deep_features.patches import Patches, PatchScorer
@@ -126,13 +127,13 @@ class DeepFeatureDetector(BasePairedDetector):
 
     def __init__(
         self,
-        detector: Any = "mahalanobis",
+        detector: BaseEstimator = "mahalanobis",
         features: FeatureExtractor | None = None,
         n_components: int = 128,
         patches_per_slice: int = 64,
         map_scoring: MapScoring | None = None,
         device: str = "auto",
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.detector = detector
         self.features = features

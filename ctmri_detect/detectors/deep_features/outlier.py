@@ -14,6 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 from ctmri_detect._extras import require
 from ctmri_detect._parameters import HasMethods
 from ctmri_detect._random import isolated_generators
+from ctmri_detect._types import LabelsLike
 
 NAMES = ("mahalanobis", "ocsvm", "iforest", "knn", "ecod")
 _COMPANY = 4  # rows that are scored alone and in company, to see whether it matters
@@ -40,7 +41,7 @@ class TailProbabilities(BaseEstimator):
     [-0.7, -3.9]
     """
 
-    def fit(self, X: Features, y: Any = None) -> TailProbabilities:
+    def fit(self, X: Features, y: LabelsLike = None) -> TailProbabilities:
         """Keep the sorted training values."""
         self.sorted_ = np.sort(X, axis=0)
         return self
@@ -67,7 +68,7 @@ class NeighbourDistance(BaseEstimator):
     array([-7.])
     """
 
-    def fit(self, X: Features, y: Any = None) -> NeighbourDistance:
+    def fit(self, X: Features, y: LabelsLike = None) -> NeighbourDistance:
         """Keep the training samples."""
         self.index_ = NearestNeighbors(n_neighbors=min(5, len(X)), algorithm="brute").fit(X)
         return self
@@ -78,7 +79,7 @@ class NeighbourDistance(BaseEstimator):
         return -distances[:, -1]
 
 
-def make_outlier(detector: Any, seed: int) -> Any:
+def make_outlier(detector: BaseEstimator, seed: int) -> Any:
     """An unfitted estimator: a named one, or a clone of the caller's.
 
     Parameters
@@ -120,18 +121,18 @@ def _wants_labels(fit: Any) -> bool:
     return labels is not None and labels.default is Parameter.empty
 
 
-def _scores_new_samples(estimator: Any) -> bool:
+def _scores_new_samples(estimator: BaseEstimator) -> bool:
     covariance = isinstance(estimator, EmpiricalCovariance)
     return covariance or _is_pyod(estimator) or hasattr(estimator, "score_samples")
 
 
-def fit_outlier(estimator: Any, features: Features, seed: int) -> Any:
+def fit_outlier(estimator: BaseEstimator, features: Features, seed: int) -> Any:
     """Fit in place, with the global generators left as they were: some of PyOD's seed them."""
     with isolated_generators(seed):
         return estimator.fit(features)
 
 
-def check_outlier(estimator: Any, features: Features) -> None:
+def check_outlier(estimator: BaseEstimator, features: Features) -> None:
     """Try out whether a fitted estimator scores each sample by itself.
 
     Raises
@@ -150,7 +151,7 @@ def check_outlier(estimator: Any, features: Features) -> None:
         )
 
 
-def abnormality(estimator: Any, features: Features) -> npt.NDArray[np.float64]:
+def abnormality(estimator: BaseEstimator, features: Features) -> npt.NDArray[np.float64]:
     """High = abnormal, whoever wrote the estimator: float64 ``(n,)``.
 
     PyOD's ``predict``, ``labels_``, ``threshold_`` and ``contamination`` are never read.
@@ -163,5 +164,5 @@ def abnormality(estimator: Any, features: Features) -> npt.NDArray[np.float64]:
     return np.asarray(scores, dtype=np.float64) * (1 if pyod else -1)
 
 
-def _is_pyod(estimator: Any) -> bool:
+def _is_pyod(estimator: BaseEstimator) -> bool:
     return any(kind.__module__ == "pyod.models.base" for kind in type(estimator).__mro__)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
@@ -36,7 +34,7 @@ class PatchScorer(BaseEstimator):
     random_state : int
     """
 
-    def __init__(self, detector: Any, n_components: int, random_state: int) -> None:
+    def __init__(self, detector: BaseEstimator, n_components: int, random_state: int) -> None:
         self.detector = detector
         self.n_components = n_components
         self.random_state = random_state
