@@ -9,7 +9,6 @@ from ctmri_detect import __version__
 from ctmri_detect.cli._messages import PROGRAM
 from ctmri_detect.cli._values import count, detector_names, positive, several
 from ctmri_detect.cli.detectors import DETECTORS
-from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.synthesis.kinds import SEVERITIES
 
 _DESCRIPTION = """\
@@ -213,7 +212,7 @@ def _add_data(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument(
         "--ct-units",
-        choices=("auto", *CT_UNITS),
+        choices=("auto", "hu", "uint8"),
         default="auto",
         help="Hounsfield units, or an exported brain window (0..255); default: by the files",
     )
