@@ -94,7 +94,7 @@ def _overlays(pairs: Bunch, top: pd.DataFrame, maps: Maps, folder: Path, *, quie
     """Draw the top pairs; returns how many failed, each told, none of them the end."""
     if top.empty:
         return 0
-    from ctmri_detect.plotting.overlay import OverlayWriter
+    from ctmri_detect.plotting import OverlayWriter
 
     writer = OverlayWriter(ct_units=pairs.ct_units)
     failed, hidden = 0, hide_progress(quiet=quiet)

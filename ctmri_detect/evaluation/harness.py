@@ -207,8 +207,9 @@ def _prepared(X: Pairs, preprocessor: Any) -> Route:
     route = Route(X)
     for step in [] if preprocessor is None else flat_steps(clone(preprocessor)):
         after = step.fit_transform(route.X)
-        check_pairs(after)
         route.add(step, Pairs(after, groups=X.groups, frame=X.frame))
+    if preprocessor is not None:
+        check_pairs(route.X)
     return route
 
 
