@@ -20,7 +20,7 @@ def read_pairs(
     """The pairs of the folder, slices or volumes, with the units that the user says they have.
 
     What can be refused without reading them all is refused first. `labelled`: labels and patients
-    are needed, as a benchmark does; `units`: those that a model takes, any where empty.
+    are needed, as a benchmark does; `units`: those that a model takes, an empty one allows any.
     """
     note(f"reading {args.folder}", quiet=args.quiet)
     found = early.look(args)

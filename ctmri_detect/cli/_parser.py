@@ -38,7 +38,7 @@ examples:
 """
 _INSPECT = r"""
 writes to --out:
-  inspection.html       what the folder holds, what is odd about it, sample pairs, histograms
+  inspection.html       what the folder holds, its problems, sample pairs, histograms
   dataset_summary.json  the figures of the page
   files.csv             one row a file
 
@@ -52,7 +52,7 @@ examples:
   ctmri-detect fit pairs/ --labels labels.csv --patient patient --detector atlas --out atlas.ctmri
 
 Pairs that the labels call anomalous are left out of training. --patient matters: without it
-contiguous files stand for patients, and the threshold may flatter.
+contiguous files stand for patients, and the threshold may be wrong.
 """
 _SCORE = """
 writes to --out:
@@ -100,7 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, short, epilog, add in (
         ("demo", "try everything on synthetic heads", _DEMO, _add_demo),
         ("fetch", "download a public data set", _FETCH, _add_fetch),
-        ("inspect", "look a folder of CT and MRI over", _INSPECT, _add_inspect),
+        ("inspect", "check a folder of CT and MRI", _INSPECT, _add_inspect),
         ("fit", "learn normal anatomy from a folder of pairs", _FIT, _add_fit),
         ("score", "score a folder of pairs with a fitted model", _SCORE, _add_score),
         ("benchmark", "compare detectors on labelled pairs", _BENCHMARK, _add_benchmark),

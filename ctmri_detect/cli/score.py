@@ -91,7 +91,7 @@ def _table(
 
 
 def _overlays(pairs: Bunch, top: pd.DataFrame, maps: Maps, folder: Path, *, quiet: bool) -> int:
-    """Draw the top pairs; returns how many failed, each told, none of them the end."""
+    """Draw the top pairs; returns how many failed; each failure is a warning."""
     if top.empty:
         return 0
     from ctmri_detect.plotting import OverlayWriter
@@ -104,7 +104,7 @@ def _overlays(pairs: Bunch, top: pd.DataFrame, maps: Maps, folder: Path, *, quie
         try:
             ct, mri = pairs.data[row.sample]
             writer.write(ct, mri, maps[row.sample], path, title=title)
-        except Exception as error:  # one picture less is no reason to lose the others
+        except Exception as error:  # the other pictures are still drawn
             failed += 1
             tell(f"warning: no overlay of {row.ct}: {one_line(error)}")
     return failed

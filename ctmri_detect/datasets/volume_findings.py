@@ -1,4 +1,4 @@
-"""What has to be said about a set of volumes: warnings, units, a description."""
+"""Warnings, units and the description of a set of volumes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def findings(
 def left_out(pair: VolumePair, empty: Counter[str], total: int) -> Skipped:
     """The entry for slices that were left out of a pair of volumes, by reason.
 
-    None where all of them were to be expected.
+    Empty where all of them were expected.
     """
     if not set(empty) - EXPECTED:
         return []

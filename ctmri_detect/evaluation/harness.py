@@ -143,7 +143,7 @@ def benchmark(
     Raises
     ------
     TypeError
-        Where `detectors` is no dict of estimators, or `metrics` none of functions.
+        Where `detectors` is no dict of estimators, or `metrics` no dict of functions.
     ValueError
         Where `seeds` is no sequence of different ints of 0 or more, `cv` an int below 2, or a
         metric has the name of another column.

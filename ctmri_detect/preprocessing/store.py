@@ -45,7 +45,7 @@ def transform_to(
     A `Pipeline` holds what each of its steps returns; here one batch at a time goes through
     all steps, so that memory does not grow with the number of pairs. The result is the same
     for any `batch_size` and `n_jobs`, since every step of this library treats each sample by
-    itself. A step from elsewhere has to do so too.
+    itself. Steps of other packages must do the same.
 
     Parameters
     ----------
