@@ -17,9 +17,8 @@ from ctmri_detect.exceptions import (
     UnpairedDataWarning,
 )
 from ctmri_detect.io.listing import first_reasons
-from ctmri_detect.io.volumes.cut import EXPECTED, VolumeSlices
+from ctmri_detect.io.volumes.cut import EXPECTED, VolumePair, VolumeSlices
 from ctmri_detect.io.volumes.dicom_headers import Skipped
-from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.places import LEAST_OVERLAP, say
 
 Used = list[tuple[VolumePair, VolumeSlices]]

@@ -26,9 +26,8 @@ from ctmri_detect.datasets.volume_findings import (
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import first_reasons
 from ctmri_detect.io.loaded import loaded
-from ctmri_detect.io.volumes.cut import Cut, cut_volumes
+from ctmri_detect.io.volumes.cut import Cut, VolumePair, cut_volumes
 from ctmri_detect.io.volumes.dicom_headers import Skipped
-from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.places import say
 from ctmri_detect.io.volumes.pseudonym import check_key
 from ctmri_detect.layouts.volume_pairs import Choice, Wanted, list_volume_pairs

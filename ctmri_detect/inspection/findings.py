@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from ctmri_detect.inspection import file_findings as files
+from ctmri_detect.inspection.description import count
 from ctmri_detect.inspection.file_findings import Finding, named
 from ctmri_detect.inspection.file_stats import FileStats
 from ctmri_detect.io.volumes.places import doubts, say
@@ -130,34 +131,25 @@ def _leaks(found: Bunch) -> Iterator[Finding]:
         ),
     ):
         if len(rows):
-            example = f"{rows['file'].iloc[0]} and {rows['other'].iloc[0]}"
-            yield (
-                "error",
-                f"{_images(len(rows))} twice {where} ({_kinds(rows)}), such as {example}. {cure}",
-            )
+            yield "error", f"{_stored_twice(rows, where)} {cure}"
 
 
 def _twice(found: Bunch) -> Iterator[Finding]:
     table = found.duplicates
     rows = table[(table["splits"] == "") & ~table["same_patient"].eq(False)]
     if len(rows):
-        example = f"{rows['file'].iloc[0]} and {rows['other'].iloc[0]}"
         known = rows["same_patient"].eq(True).all()
         where = "within one patient" if known else "within one split"
-        severity = "note" if known else "warning"
-        yield (
-            severity,
-            f"{_images(len(rows))} twice {where} ({_kinds(rows)}), such as {example}.",
-        )
+        yield "note" if known else "warning", _stored_twice(rows, where)
 
 
-def _images(n: int) -> str:
-    return f"{n} image{'s' * (n != 1)} stored"
-
-
-def _kinds(rows: pd.DataFrame) -> str:
-    counts = rows["kind"].value_counts()
-    return ", ".join(f"{counts[k]} {k}" for k in ("exact", "near") if k in counts)
+def _stored_twice(rows: pd.DataFrame, where: str) -> str:
+    counts, first = rows["kind"].value_counts(), rows.iloc[0]
+    kinds = ", ".join(f"{counts[k]} {k}" for k in ("exact", "near") if k in counts)
+    return (
+        f"{count(len(rows), 'image')} stored twice {where} ({kinds}), such as {first['file']} and "
+        f"{first['other']}."
+    )
 
 
 def _registration(found: Bunch) -> Iterator[Finding]:
