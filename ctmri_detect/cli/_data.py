@@ -20,7 +20,7 @@ def read_pairs(
     """The pairs of the folder, slices or volumes, with the units that the user says they have.
 
     What can be refused without reading them all is refused first. `labelled`: labels and patients
-    are needed, as a benchmark does; `units`: those that a model takes, any where empty.
+    are needed, as a benchmark does; `units`: those that a model takes, an empty one allows any.
     """
     note(f"reading {args.folder}", quiet=args.quiet)
     found = early.look(args)
@@ -29,7 +29,13 @@ def read_pairs(
     early.check_memory(args, found)
     early.check_units(args, found, units)
     if found.attrs["kind"] != "slices":
-        pairs = _read_volumes(args)
+        pairs = load_volume_pairs(
+            args.folder,
+            patient=args.patient,
+            sequence=args.sequence,
+            slice_spacing=args.slice_spacing,
+            size=args.image_size,
+        )
     else:
         pairs = load_pairs(
             args.folder,
@@ -43,16 +49,6 @@ def read_pairs(
         pairs.data = pairs.data.replace(ct_units=args.ct_units)
     early.refuse_units(pairs.ct_units, units)
     return pairs
-
-
-def _read_volumes(args: argparse.Namespace) -> Bunch:
-    return load_volume_pairs(
-        args.folder,
-        patient=args.patient,
-        sequence=args.sequence,
-        slice_spacing=args.slice_spacing,
-        size=args.image_size,
-    )
 
 
 def write_skipped(skipped: list[tuple[str, str]], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What can be refused before the images are read: after an hour it is no help."""
+"""Checks before the images are read, so that errors come early."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ctmri_detect.inspection.file_stats import read_file_stats
 from ctmri_detect.io.images import read_size
 from ctmri_detect.layouts.labels import labels_path, read_labels
 
-_SAMPLE = 9  # CT slices that are looked at; near the vertex one alone is a poor witness
+_SAMPLE = 9  # CT slices that are looked at; near the vertex one alone may mislead
 _COPIES = 3  # of the pairs in memory at once: as they were, masked, windowed
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -81,7 +81,7 @@ def check_units(args: argparse.Namespace, found: pd.DataFrame, expected: Iterabl
 
 
 def refuse_units(units: str | None, expected: Iterable[str], why: str = "") -> None:
-    """Refuse unknown units, and those that are not `expected`: any is, where that is empty."""
+    """Refuse unknown units, and those that are not `expected`: an empty one allows any."""
     if units is None:
         raise ValueError(
             "The CT are neither Hounsfield units nor 8-bit brain windows; expected one of them"

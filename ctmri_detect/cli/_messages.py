@@ -21,12 +21,12 @@ def say(text: str = "") -> None:
 
 
 def tell(text: str) -> None:
-    """A line beside the result, on stderr; a progress bar that is there stays whole."""
+    """A message on stderr, which does not break a progress bar."""
     tqdm.write(f"{PROGRAM}: {text}", file=sys.stderr)
 
 
 def note(text: str, *, quiet: bool) -> None:
-    """What is being done, for who watches a terminal."""
+    """A message about progress, on a terminal only."""
     if not quiet and sys.stderr.isatty():
         tell(text)
 

@@ -1,4 +1,4 @@
-"""Where results go: refused early, written aside, moved into place as a whole."""
+"""Where results go: checked first, written to a temporary folder, moved into place together."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from ctmri_detect import __version__
 from ctmri_detect.cli._messages import PROGRAM
 from ctmri_detect.cli._values import count, detector_names, positive, several
 from ctmri_detect.cli.detectors import DETECTORS
-from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.synthesis.kinds import SEVERITIES
 
 _DESCRIPTION = """\
@@ -39,7 +38,7 @@ examples:
 """
 _INSPECT = r"""
 writes to --out:
-  inspection.html       what the folder holds, what is odd about it, sample pairs, histograms
+  inspection.html       what the folder holds, its problems, sample pairs, histograms
   dataset_summary.json  the figures of the page
   files.csv             one row a file
 
@@ -53,7 +52,7 @@ examples:
   ctmri-detect fit pairs/ --labels labels.csv --patient patient --detector atlas --out atlas.ctmri
 
 Pairs that the labels call anomalous are left out of training. --patient matters: without it
-contiguous files stand for patients, and the threshold may flatter.
+contiguous files stand for patients, and the threshold may be wrong.
 """
 _SCORE = """
 writes to --out:
@@ -101,7 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, short, epilog, add in (
         ("demo", "try everything on synthetic heads", _DEMO, _add_demo),
         ("fetch", "download a public data set", _FETCH, _add_fetch),
-        ("inspect", "look a folder of CT and MRI over", _INSPECT, _add_inspect),
+        ("inspect", "check a folder of CT and MRI", _INSPECT, _add_inspect),
         ("fit", "learn normal anatomy from a folder of pairs", _FIT, _add_fit),
         ("score", "score a folder of pairs with a fitted model", _SCORE, _add_score),
         ("benchmark", "compare detectors on labelled pairs", _BENCHMARK, _add_benchmark),
@@ -213,7 +212,7 @@ def _add_data(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument(
         "--ct-units",
-        choices=("auto", *CT_UNITS),
+        choices=("auto", "hu", "uint8"),
         default="auto",
         help="Hounsfield units, or an exported brain window (0..255); default: by the files",
     )

@@ -10,7 +10,7 @@ from ctmri_detect.datasets.kaggle.store import acquire, data_folder, images_of
 
 
 def run(args: argparse.Namespace) -> None:
-    """Fetch, check, say what came. No image is read: that is for who uses them."""
+    """Fetch, check, say what came. No image is read."""
     folder = data_folder(args.out)
     there = folder.exists()
     manifest = acquire(

@@ -1,4 +1,4 @@
-"""``ctmri-detect inspect``: a folder of CT and MRI, looked over before any model does."""
+"""``ctmri-detect inspect``: a folder of CT and MRI, checked before a model is trained."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST = 7  # findings on the terminal; the page has all
 
 
 def run(args: argparse.Namespace) -> None:
-    """Describe, write, say the most important."""
+    """Describe the folder, write the page, show the most important findings."""
     for package in ("matplotlib", "jinja2"):  # said before the work, not after it
         require(package, extra="report")
     with results_folder(args.out, overwrite=args.overwrite) as folder:

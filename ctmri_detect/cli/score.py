@@ -94,20 +94,20 @@ def _table(
 
 
 def _overlays(pairs: Bunch, top: pd.DataFrame, maps: Maps, folder: Path, *, quiet: bool) -> int:
-    """Draw the top pairs; returns how many failed, each told, none of them the end."""
+    """Draw the top pairs; returns how many failed; each failure is a warning."""
     if top.empty:
         return 0
-    from ctmri_detect.plotting import overlay_png
+    from ctmri_detect.plotting import OverlayWriter
 
+    writer = OverlayWriter(ct_units=pairs.ct_units)
     failed, hidden = 0, hide_progress(quiet=quiet)
     for row in tqdm(list(top.itertuples()), desc="drawing", unit="pair", disable=hidden):
         path = folder / f"{row.rank:03d}_{_name(row)}.png"
         title = f"{row.rank}. {_name(row)}: anomaly score {row.anomaly_score:+.2f}"
         try:
             ct, mri = pairs.data[row.sample]
-            heat = maps[row.sample]
-            overlay_png(ct, mri, heat, path, title=title, ct_units=pairs.ct_units)
-        except Exception as error:  # one picture less is no reason to lose the others
+            writer.write(ct, mri, maps[row.sample], path, title=title)
+        except Exception as error:  # the other pictures are still drawn
             failed += 1
             tell(f"warning: no overlay of {row.ct}: {one_line(error)}")
     return failed

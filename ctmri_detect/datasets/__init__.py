@@ -1,4 +1,4 @@
-"""Phantoms, public sets and the user's own pairs, as Bunches; and what is odd about them."""
+"""Phantoms, public data sets and the user's own pairs, as Bunches."""
 
 from ctmri_detect._extras import lazy_package
 

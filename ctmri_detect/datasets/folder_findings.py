@@ -93,7 +93,7 @@ def _mixed_scales(frame: pd.DataFrame, scales: list[tuple[str, str]]) -> list[st
             )
             texts.append(
                 f"The {name.upper()} files mix scalings: {listed}. One value then means different "
-                "tissues; export them alike."
+                "tissues; export all of them in one way."
             )
     return texts
 

@@ -1,4 +1,4 @@
-"""What has to be said about a set of volumes: warnings, units, a description."""
+"""Warnings, units and the description of a set of volumes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from ctmri_detect.exceptions import (
     UnpairedDataWarning,
 )
 from ctmri_detect.io.listing import first_reasons
-from ctmri_detect.io.volumes.cut import EXPECTED, VolumeSlices
+from ctmri_detect.io.volumes.cut import EXPECTED, VolumePair, VolumeSlices
 from ctmri_detect.io.volumes.dicom_headers import Skipped
-from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.places import LEAST_OVERLAP, say
 
 Used = list[tuple[VolumePair, VolumeSlices]]
@@ -74,7 +73,7 @@ def findings(
 def left_out(pair: VolumePair, empty: Counter[str], total: int) -> Skipped:
     """The entry for slices that were left out of a pair of volumes, by reason.
 
-    None where all of them were to be expected.
+    Empty where all of them were expected.
     """
     if not set(empty) - EXPECTED:
         return []

@@ -26,9 +26,8 @@ from ctmri_detect.datasets.volume_findings import (
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import first_reasons
 from ctmri_detect.io.loaded import loaded
-from ctmri_detect.io.volumes.cut import Cut, cut_volumes
+from ctmri_detect.io.volumes.cut import Cut, VolumePair, cut_volumes
 from ctmri_detect.io.volumes.dicom_headers import Skipped
-from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.places import say
 from ctmri_detect.io.volumes.pseudonym import check_key
 from ctmri_detect.layouts.volume_pairs import Choice, Wanted, list_volume_pairs
@@ -65,7 +64,7 @@ def load_volume_pairs(
     which half is lesion and, of a lesion that fills half of no pixel, those that it covers most.
 
     **Orientation.** Row 0 is the front of the head, column 0 the patient's right, slice 0 the
-    lowest: as a radiologist's print. The slices are those of the CT, turned but not tilted;
+    lowest: as radiologists view them. The slices are those of the CT, turned but not tilted;
     the MRI is interpolated linearly at their pixels by the affines of both, smoothed first
     where the CT is coarser, NaN outside of its field of view.
 
@@ -80,7 +79,7 @@ def load_volume_pairs(
     When it fails: two scans of one patient share coordinates only where somebody registered
     them. DICOM says so by the frame of reference (a warning where it differs); other files
     don't: look at `check_pairing`. A warning tells where a NIfTI file places itself twice
-    (sform and qform), where one file of a pair says nothing of its place, and where the MRI
+    (sform and qform), where one file of a pair gives no position, and where the MRI
     shows less than half of the head. A patient with several examinations needs `ct_series` and
     `mri_series`. Enhanced multi-frame DICOM and Analyze 7.5 are not read.
 
@@ -97,8 +96,8 @@ def load_volume_pairs(
         DICOM series numbers, for all patients or by pseudonym. They also take series that are
         left out otherwise because they were derived from other images.
     slice_spacing : float, default=None
-        Distance of the slices, mm. Where larger than the CT's, all slices of a slab that thick
-        are averaged, which lowers noise as a thick scan would; where smaller, neighbours are
+        Distance of the slices, mm. Where larger than the CT's, all slices within that distance
+        are averaged, which lowers noise as thicker slices do; where smaller, neighbours are
         interpolated. None keeps the CT's slices.
     size : int or (int, int), default=None
         Height and width of the result. The image is scaled by one factor to fit and padded

@@ -39,9 +39,9 @@ def lesion_effects(
     decision is below 0, and each bin's lesions stand against *all* normal slices in the AUROC.
     Anomalous slices without a lesion (`whole_slice`, or no size) are left out.
 
-    The interval is Wilson's, of slices: it takes them for independent, so that it is too narrow
-    where a patient has several (compare n_lesions and n_patients). Factors may go together, as
-    small lesions of one kind that is also faint: `crossed` shows what each does at equal others.
+    The interval is Wilson's, of slices: it treats slices as independent, so it is too narrow
+    where a patient has several (compare n_lesions and n_patients). Factors may be
+    related (small lesions may also be faint): `crossed` shows each with the others held equal.
 
     Parameters
     ----------
@@ -52,15 +52,15 @@ def lesion_effects(
         One a row of `frame`, high = normal, 0 the threshold. For another threshold t, give
         ``decision - t``; also where a benchmark's `scores` say that `has_threshold` is False.
     size, place : str
-        Columns of `frame`. Numbers are put into bins; text is taken as it is, so that
-        ``place="kind"`` or a column "left"/"right" of your own work as well.
+        Columns of `frame`. Numbers are put into bins; text is taken as it is:
+        ``place="kind"`` works, and so does a column of your own with "left" and "right".
     contrast : str or sequence of str
         Columns; of several, the largest absolute value counts: the contrast in the plane that
         shows the lesion best.
     bins : int or dict of str to sequence of float, default=3
         How many bins of about equally many lesions; or edges, such as
         ``{"size": [0, 10, 20, 40]}``, the right one belonging to the bin; factors that are not
-        named get three bins. More bins say more of the form of an effect, with wider intervals.
+        named get three bins. More bins show the shape of an effect better, with wider intervals.
     crossed : bool, default=False
         False gives one row for all and one for each bin of each factor; True, each combination of
         bins that holds a lesion.

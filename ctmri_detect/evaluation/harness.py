@@ -144,7 +144,7 @@ def benchmark(
     Raises
     ------
     TypeError
-        Where `detectors` is no dict of estimators, or `metrics` none of functions.
+        Where `detectors` is no dict of estimators, or `metrics` no dict of functions.
     ValueError
         Where `seeds` is no sequence of different ints of 0 or more, `cv` an int below 2, or a
         metric has the name of another column.
@@ -208,8 +208,9 @@ def _prepared(X: Pairs, preprocessor: BaseEstimator) -> Route:
     route = Route(X)
     for step in [] if preprocessor is None else flat_steps(clone(preprocessor)):
         after = step.fit_transform(route.X)
-        check_pairs(after)
         route.add(step, Pairs(after, groups=X.groups, frame=X.frame))
+    if preprocessor is not None:
+        check_pairs(route.X)
     return route
 
 

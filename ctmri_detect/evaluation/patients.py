@@ -22,11 +22,11 @@ def patient_scores(
     """One decision a patient, pooled from those of its slices.
 
     A lesion shows in a few slices and the others are healthy, so the default is the lowest
-    decision: the most anomalous slice speaks for its patient. It has two weaknesses. The more
+    decision: the most anomalous slice stands for its patient. It has two weaknesses. The more
     slices a patient has, the lower is its minimum by chance alone; where the numbers differ
-    between normal and anomalous patients, this alone makes an AUROC. And one slice spoilt by an
-    artefact is enough to flag a patient. `"lowest_share"` softens both; `"mean"` is right only
-    where an anomaly concerns the whole head.
+    between normal and anomalous patients, this alone gives an AUROC above chance. And one slice
+    with an artefact is enough to flag a patient. `"lowest_share"` softens both; `"mean"` is right
+    only where an anomaly concerns the whole head.
 
     The offset of slices is not one of patients: 5 % of false positives by slice are far more by
     patient under `"min"`, so choose a threshold on patients that nothing was fitted on.
@@ -42,8 +42,8 @@ def patient_scores(
         What stands for a patient: the lowest decision; the mean of the lowest `share` of them;
         the mean of all.
     share : float, default=0.2
-        For ``"lowest_share"`` only: above 0 and at most 1, rounded up to whole slices. Raising it
-        forgives single spoilt slices, and overlooks small lesions.
+        For ``"lowest_share"`` only: above 0 and at most 1, rounded up to whole slices. A larger one
+        ignores single bad slices, and misses small lesions.
 
     Returns
     -------

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ctmri_detect._arrays import plain_array
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.model_selection import NormalOnlyGroupKFold, check_no_leak
 from ctmri_detect.pairs import Pairs
@@ -37,7 +36,6 @@ class Samples:
     X: Pairs
     target: npt.NDArray[np.int64]
     masks: npt.NDArray[np.bool_] | None
-    groups: npt.NDArray[Any]
     frame: pd.DataFrame
 
     def pixel_truth(self, sample: int) -> npt.NDArray[np.bool_] | None:
@@ -100,13 +98,12 @@ def read_samples(data: Bunch) -> Samples:
                 f"data.target holds no {label:+d}; a benchmark needs normal and anomalous samples. "
                 f"Add {name} ones."
             )
-    groups = np.asarray(plain_array(_patients(data)))
-    check_groups(groups, n)
-    X = Pairs(data.data, groups=groups)
+    X = Pairs(data.data, groups=_patients(data))
+    check_groups(X.groups, n)
     masks = getattr(data, "masks", None)
     if masks is not None:
         masks = check_masks(masks, (n, X.shape[2], X.shape[3]))
-    return Samples(X, target, masks, groups, _sample_frame(data, target, groups))
+    return Samples(X, target, masks, _sample_frame(data, target, X.groups))
 
 
 def _patients(data: Bunch) -> Any:
@@ -126,7 +123,7 @@ def _needed(data: Bunch, name: str, meaning: str) -> Any:
 
 
 def _sample_frame(
-    data: Bunch, target: npt.NDArray[np.int64], groups: npt.NDArray[Any]
+    data: Bunch, target: npt.NDArray[np.int64], groups: npt.NDArray[Any] | None
 ) -> pd.DataFrame:
     n, given = len(target), getattr(data, "frame", None)
     given = pd.DataFrame(index=range(n)) if given is None else given.reset_index(drop=True)
@@ -159,8 +156,8 @@ def make_folds(cv: Any, samples: Samples, seed: int) -> list[Fold]:
     n = len(samples.target)
     times = np.zeros(n, dtype=int)
     folds = []
-    for train, test in cv.split(np.zeros(n), samples.target, samples.groups):
-        check_no_leak(train, test, samples.groups)
+    for train, test in cv.split(np.zeros(n), samples.target, samples.X.groups):
+        check_no_leak(train, test, samples.X.groups)
         times[test] += 1
         folds.append((train[samples.target[train] == 1], np.asarray(test)))
     if not folds or times.max() > 1:

@@ -55,8 +55,8 @@ class PixelAveragePrecisionScorer:
     empty mask (whole slices: artefacts, exchanged planes) are left out. Use the instance
     `anomaly_map_average_precision_scorer`.
 
-    A split without any lesion pixel has no score, and neither has then the mean over splits: take
-    few splits, of many patients.
+    A split without any lesion pixel has no score, and then the mean over splits has none either:
+    take few splits, of many patients.
 
     Examples
     --------

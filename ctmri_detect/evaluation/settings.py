@@ -29,7 +29,7 @@ def run_settings(
     shape = " x ".join(map(str, samples.X.shape[2:]))
     settings = {
         "Samples": f"{len(samples.X)} pairs of {shape} pixels",
-        "Patients": str(len(set(samples.groups.tolist()))),
+        "Patients": str(samples.frame["patient"].nunique()),
         "Folds": f"{n_folds} ({splitter})",
         "Seeds": ", ".join(map(str, folds)),
         "Preprocessing": "none in common" if preprocessor is None else _text(preprocessor),

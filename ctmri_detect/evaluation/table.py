@@ -135,7 +135,7 @@ def format_table(table: pd.DataFrame) -> str:
     """
     shown = {}
     for name in table.columns:
-        text = [_cell(name, value) for value in table[name]]
+        text = [cell(name, value) for value in table[name]]
         if any(text):
             shown[str(name)] = text
     lines = []
@@ -148,7 +148,8 @@ def format_table(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _cell(column: str, value: object) -> str:
+def cell(column: str, value: object) -> str:
+    """One value of a table as text, with the decimals that `format_table` names."""
     if isinstance(value, float):
         decimals = 0 if column.endswith("_mb") else 2 if column.endswith("_seconds") else 3
         return "-" if np.isnan(value) else f"{value:.{decimals}f}"

@@ -1,4 +1,4 @@
-"""Look a folder over before anything is trained on it: tables and a page."""
+"""Check a folder before a model is trained on it: tables and an HTML page."""
 
 from ctmri_detect._extras import lazy_package
 

@@ -43,17 +43,17 @@ def describe_pairs(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> Bunch:
-    r"""Describe a folder of CT and MRI: what it holds, and what is odd about it.
+    r"""Describe a folder of CT and MRI: what it holds, and its problems.
 
     Every file is read once, one at a time, in any layout that `find_pairs` knows: slices and
     volumes in single files with their statistics; DICOM series are counted. Looks for damaged
-    files, images that are there twice (in training and in test, say), mixed sizes, types and
-    units, volumes whose place is in doubt, and asks `check_pairing` whether CT and MRI show the
-    same heads at all.
+    files, duplicate images (also across training and test), mixed sizes, types and units, and
+    volumes whose position is not certain. `check_pairing` tests whether CT and MRI show the same
+    heads.
 
     When it fails: copies that were cropped, turned, shifted or mirrored are not found as
     duplicates; text burned into images is not looked for; the units of a CT are a guess from its
-    values. Volumes count as one image each: a damaged slice inside one is not seen.
+    values. Volumes count as one image each: a damaged slice inside a volume is not found.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def describe_pairs(
     sequence : str, default=None
         The MRI sequence to pair, where a CT has several.
     random_state : int, RandomState or None, default=0
-        Of `check_pairing`.
+        For `check_pairing`.
     n_jobs : int, default=None
         Threads that read files; None is one, -1 is all cores. The result is the same.
     progress : bool, default=False

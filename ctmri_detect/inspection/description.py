@@ -121,7 +121,7 @@ def summary(found: Bunch, attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headline(found: Bunch, attributes: dict[str, Any]) -> str:
-    """What is there, and whether it can be used, in two sentences."""
+    """What the folder holds, and whether it can be used, in two sentences."""
     table = found.modalities
     what = {"slices": "image", "volumes": "volume", "dicom": "DICOM series"}[attributes["kind"]]
     there = " and ".join(
@@ -138,14 +138,14 @@ def _headline(found: Bunch, attributes: dict[str, Any]) -> str:
         first = f"{there or 'No image'}{who}"
         first += ", which are not pairs" if apart(found) else ""
     if attributes["kind"] == "dicom":
-        return f"{first}. Counted by their headers; load_volume_pairs reads them."
+        return f"{first}. Only headers were read; load_volume_pairs reads the images."
     grave = Counter(severity for severity, _ in found.findings)
     said = [count(grave[each], each) for each in ("error", "warning") if grave[each]]
     if grave["error"]:
-        return f"{first}. Not fit for training as it is: {' and '.join(said)}."
+        return f"{first}. Not ready for training: {' and '.join(said)}."
     if said:
-        return f"{first}. Usable, with care: {said[0]}."
-    return f"{first}. Nothing stands against using it."
+        return f"{first}. Usable, but with {said[0]}."
+    return f"{first}. No problem was found."
 
 
 def plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Images that are there twice: the same pixels, or nearly so."""
+"""Duplicate images: with equal pixels, or nearly equal ones."""
 
 from __future__ import annotations
 

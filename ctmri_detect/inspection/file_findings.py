@@ -1,4 +1,4 @@
-"""What is odd about the files of a folder, each for itself."""
+"""Problems of single files of a folder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ctmri_detect.io.scales import scale_of
 Finding = tuple[str, str]
 
 FEW_PATIENTS = 10
-"""Below it a held-out half has at most five heads: figures say more about them than a method."""
+"""With fewer, a held-out half has at most five heads: too few to judge a method."""
 FEW_PAIRS = 50
 BLANK = 0.98
 """Share of background from which a slice shows nothing: a head fills a quarter of a usual slice."""
 
 
 def named(names: Iterable[Any], most: int = 3) -> str:
-    """``"3 files (a, b, c)"`` without the brackets' rest where there are many.
+    """How many files there are, with the names of the first ones.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def named(names: Iterable[Any], most: int = 3) -> str:
 
 
 def apart(found: Bunch) -> bool:
-    """Whether the images say that CT and MRI are no pairs, whatever their names say."""
+    """Whether the pairing test says that CT and MRI are not pairs, whatever the file names say."""
     return found.pairing is not None and found.pairing.paired is False
 
 
@@ -49,14 +49,14 @@ def damage(found: Bunch) -> Iterator[Finding]:
 
 
 def inverted(found: Bunch) -> Iterator[Finding]:
-    """Images whose air is bright: the mask, and every scale, are wrong for them."""
+    """Images in which air is bright: masks and scales are wrong for them."""
     for modality, files in found.files.groupby("modality"):
         odd = files.loc[files["inverted"].eq(True).fillna(False), "file"]
         if len(odd):
             yield (
                 "error",
-                f"{len(odd)} of {len(files)} {modality} files are inverted, air bright and the "
-                f"head dark: {named(odd)}. Turn them round before use: 255 - x for 8-bit files.",
+                f"{len(odd)} of {len(files)} {modality} files are inverted (air is bright, the "
+                f"head is dark): {named(odd)}. Invert them before use: 255 - x for 8-bit files.",
             )
 
 
@@ -69,16 +69,16 @@ def sizes(found: Bunch) -> Iterator[Finding]:
         yield (
             "warning",
             f"{n} of {total} pairs have a CT and an MRI of different size, such as "
-            f"{found.pairs.loc[unequal, 'ct'].iloc[0]}. Files of one size are a sign that the "
-            "two were registered; these may not be.",
+            f"{found.pairs.loc[unequal, 'ct'].iloc[0]}. Registered pairs usually have one size, "
+            "so these may not be registered.",
         )
     for modality, row in found.modalities.iterrows():
         if len(row["shapes"]) > 1:
             most, count = next(iter(row["shapes"].items()))
             yield (
                 "note" if volumes else "warning",
-                f"{modality} files come in {len(row['shapes'])} sizes; the most frequent is "
-                f"{most} ({count} of {row['readable']}). Loading needs size=.",
+                f"{modality} files have {len(row['shapes'])} sizes; the most frequent is "
+                f"{most} ({count} of {row['readable']}). Pass size= to load them.",
             )
 
 
@@ -89,20 +89,23 @@ def types(found: Bunch) -> Iterator[Finding]:
             listed = ", ".join(f"{n} {d}" for d, n in row["dtypes"].items())
             yield (
                 "warning",
-                f"{modality} files hold different types of number ({listed}): their grey values "
+                f"{modality} files hold different number types ({listed}): their grey values "
                 "may not be on one scale.",
             )
         read = found.files[(found.files["modality"] == modality) & found.files["min"].notna()]
         scales = Counter(map(scale_of, read["dtype"], read["min"], read["max"]))
         if len(scales) > 1 and len(row["dtypes"]) == 1:
             listed = ", ".join(f"{n} {scale}" for scale, n in scales.most_common())
-            yield "warning", f"{modality} files mix scalings ({listed}): export them alike."
+            yield (
+                "warning",
+                f"{modality} files mix scalings ({listed}): export all of them in one way.",
+            )
     sequences = found.files.loc[found.files["modality"] == "MRI", "sequence"].value_counts()
     if len(sequences) > 1:
         listed = ", ".join(f"{n} {s}" for s, n in sequences.items())
         yield (
             "warning",
-            f"MRI of several sequences ({listed}): a model learns one; choose with sequence=.",
+            f"MRI of several sequences ({listed}): a model learns one; choose it with sequence=.",
         )
 
 
@@ -123,7 +126,7 @@ def units(found: Bunch, why: list[str]) -> Iterator[Finding]:
         yield (
             "note",
             "The CT are 8-bit pictures of a brain window, not Hounsfield units; differences "
-            "outside of that window are lost.",
+            "outside this window are lost.",
         )
 
 
@@ -136,8 +139,8 @@ def patients(found: Bunch) -> Iterator[Finding]:
     if unknown == len(patients):
         yield (
             "warning",
-            "The patients are not known: no split can keep a patient on one side, and results on "
-            "held-out slices are too good. Give them by patient= (--patient in the command line).",
+            "The patients are not known: one patient may be in training and in test, and then "
+            "results look too good. Name them with patient= (command line: --patient).",
         )
         return
     if unknown:
@@ -146,8 +149,8 @@ def patients(found: Bunch) -> Iterator[Finding]:
     if n < FEW_PATIENTS:
         yield (
             "warning",
-            f"Only {n} patient{'s' * (n != 1)}: results will say "
-            f"more about them than about a method; at least {FEW_PATIENTS} are needed.",
+            f"Only {n} patient{'s' * (n != 1)}: results "
+            f"depend on these few; at least {FEW_PATIENTS} are needed.",
         )
 
 
@@ -159,7 +162,7 @@ def counts(found: Bunch) -> Iterator[Finding]:
         things = "pair" if n_pairs == 1 else "pairs"
         yield (
             "warning",
-            f"Only {n_pairs} {things}: {FEW_PAIRS} or more make a model worth training.",
+            f"Only {n_pairs} {things}: train a model on {FEW_PAIRS} or more.",
         )
 
 
@@ -167,7 +170,7 @@ def blank(found: Bunch) -> Iterator[Finding]:
     """Slices that show nothing."""
     empty = found.files["blank"].fillna(0).astype(float) > BLANK
     if empty.any():
-        yield "warning", f"{named(found.files.loc[empty, 'file'])} show next to nothing."
+        yield "warning", f"{named(found.files.loc[empty, 'file'])} are nearly empty."
 
 
 def colour(found: Bunch) -> Iterator[Finding]:
@@ -177,8 +180,8 @@ def colour(found: Bunch) -> Iterator[Finding]:
     if coloured.any():
         yield (
             "warning",
-            f"{named(found.files.loc[coloured, 'file'])} hold colours: drawings, text or maps "
-            "on top of the anatomy? They are read as grey.",
+            f"{named(found.files.loc[coloured, 'file'])} hold colours (drawings, text or maps "
+            "over the anatomy?). They are read as grey.",
         )
     if (several & ~coloured).any():
         share = np.mean(several & ~coloured)

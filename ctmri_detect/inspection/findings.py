@@ -1,4 +1,4 @@
-"""What is odd about a folder of CT and MRI, in plain English."""
+"""Problems of a folder of CT and MRI, as sentences."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from ctmri_detect.inspection import file_findings as files
+from ctmri_detect.inspection.description import count
 from ctmri_detect.inspection.file_findings import Finding, named
 from ctmri_detect.inspection.file_stats import FileStats
 from ctmri_detect.io.volumes.places import doubts, say
@@ -50,7 +51,7 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
 
 
 def place_findings(pairs: pd.DataFrame, read: list[FileStats]) -> Iterator[Finding]:
-    """Volumes whose files leave in doubt where they lie."""
+    """Volumes whose position is not certain."""
     places = {stats.row["file"]: stats.place for stats in read}
     found: list[str] = []
     for row in pairs[pairs["status"] == "paired"].itertuples():
@@ -76,7 +77,7 @@ def _pairs_exist(found: Bunch) -> Iterator[Finding]:
     elif n_pairs == 0 and not found.files["format"].eq("dcm").all():
         yield (
             "error",
-            "CT and MRI are there, but no file of one belongs to a file of the other by its name.",
+            "There are CT and MRI, but by the file names no CT belongs to an MRI.",
         )
     if found.pairs.attrs["kind"] == "dicom":
         return  # the table of pairs lists folders, which hold the series that are counted
@@ -85,7 +86,7 @@ def _pairs_exist(found: Bunch) -> Iterator[Finding]:
     if n_pairs and alone.any() and not files.apart(found):
         names = left.loc[alone, "ct"].fillna(left.loc[alone, "mri"])
         reason = left.loc[alone, "status"].mode().iloc[0]
-        yield "warning", f"{named(names)} stay unused; the most frequent reason: {reason}."
+        yield "warning", f"{named(names)} are not used; the most frequent reason: {reason}."
     if (~alone).any():
         states = left.loc[~alone, "status"]
         yield "note", f"{len(states)} more entries of the folder are not used: {states.iloc[0]}."
@@ -98,9 +99,9 @@ def _pairing(found: Bunch) -> Iterator[Finding]:
     if files.apart(found):
         yield (
             "error",
-            "CT and MRI do not show the same heads: partners by name fit each other no better "
-            f"than strangers (p = {asked.p_value:.3g}). What differs between the two then means "
-            "nothing; use them as two separate collections.",
+            "CT and MRI do not show the same heads: a CT fits the MRI of its name no better "
+            f"than other MRI (p = {asked.p_value:.3g}). Differences between the two then mean "
+            "nothing; use them as two separate data sets.",
         )
     elif asked.paired is None:
         yield (
@@ -110,7 +111,7 @@ def _pairing(found: Bunch) -> Iterator[Finding]:
     else:
         yield (
             "note",
-            f"CT and MRI belong together: partners fit each other better than strangers do "
+            f"CT and MRI belong together: a CT fits its own MRI better than other MRI "
             f"(p = {asked.p_value:.3g}, {asked.n_compared} pairs compared).",
         )
 
@@ -121,44 +122,34 @@ def _leaks(found: Bunch) -> Iterator[Finding]:
         (
             table[table["splits"] != ""],
             "in different splits",
-            "Results on the test set are then too good; split again by patient.",
+            "Results on the test set then look too good; split again, by patient.",
         ),
         (
             table[table["same_patient"].eq(False) & (table["splits"] == "")],
             "under different patients",
-            "One head under two names makes every split by patient leak.",
+            "If one head has two names, no split by patient keeps it on one side.",
         ),
     ):
         if len(rows):
-            example = f"{rows['file'].iloc[0]} and {rows['other'].iloc[0]}"
-            yield (
-                "error",
-                f"{_images(len(rows))} there twice {where} ({_kinds(rows)}), such as {example}. "
-                f"{cure}",
-            )
+            yield "error", f"{_stored_twice(rows, where)} {cure}"
 
 
 def _twice(found: Bunch) -> Iterator[Finding]:
     table = found.duplicates
     rows = table[(table["splits"] == "") & ~table["same_patient"].eq(False)]
     if len(rows):
-        example = f"{rows['file'].iloc[0]} and {rows['other'].iloc[0]}"
         known = rows["same_patient"].eq(True).all()
         where = "within one patient" if known else "within one split"
-        severity = "note" if known else "warning"
-        yield (
-            severity,
-            f"{_images(len(rows))} there twice {where} ({_kinds(rows)}), such as {example}.",
-        )
+        yield "note" if known else "warning", _stored_twice(rows, where)
 
 
-def _images(n: int) -> str:
-    return f"{n} image{'s are' if n != 1 else ' is'}"
-
-
-def _kinds(rows: pd.DataFrame) -> str:
-    counts = rows["kind"].value_counts()
-    return ", ".join(f"{counts[k]} {k}" for k in ("exact", "near") if k in counts)
+def _stored_twice(rows: pd.DataFrame, where: str) -> str:
+    counts, first = rows["kind"].value_counts(), rows.iloc[0]
+    kinds = ", ".join(f"{counts[k]} {k}" for k in ("exact", "near") if k in counts)
+    return (
+        f"{count(len(rows), 'image')} stored twice {where} ({kinds}), such as {first['file']} and "
+        f"{first['other']}."
+    )
 
 
 def _registration(found: Bunch) -> Iterator[Finding]:
@@ -172,7 +163,7 @@ def _registration(found: Bunch) -> Iterator[Finding]:
         unit = {"px": "pixels"}.get(asked.shift_unit, asked.shift_unit)
         yield (
             "warning",
-            f"{len(bad)} of {len(asked.pairs)} {things} look badly registered, the worst "
-            f"{worst['ct']}: the MRI seems to lie {worst['shift']:.1f} {unit} off its CT. "
+            f"{len(bad)} of {len(asked.pairs)} {things} seem badly registered, the worst "
+            f"{worst['ct']}: its MRI seems shifted by {worst['shift']:.1f} {unit}. "
             "Look at them below before you trust a difference between the two.",
         )

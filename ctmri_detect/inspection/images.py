@@ -109,11 +109,11 @@ def _diverging(difference: Plane) -> panels.RGB:
 
 
 def moved_panel(ct: Plane, mri: Plane, units: Any, name: str) -> Panel:
-    """The MRI with the outline of the CT's head: where the two differ, they don't fit."""
+    """The MRI with the outline of the CT's head: where the two differ, they are not aligned."""
     known = units if isinstance(units, str) else None
     head = (grey(ct, *ct_range(ct, known)) > 0.15).astype(np.uint8)
     contours, _ = cv2.findContours(head, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    # the largest piece: the headrest is none of the head
+    # the largest piece: the headrest is not part of the head
     largest = sorted(contours, key=cv2.contourArea)[-1:]
     mask = cv2.drawContours(np.zeros(head.shape, np.uint8), largest, -1, 1, cv2.FILLED)
     image = panels.outlined(panels.to_display_size(_shade(grey(mri, *robust_range(mri)))), mask)

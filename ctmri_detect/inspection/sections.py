@@ -22,7 +22,7 @@ _CHART = (4.4, 3.0)
 
 
 def samples(found: Bunch, folder: Path) -> Part | None:
-    """Pairs with overlays; where CT and MRI are no pairs, a row of each; volumes from all sides."""
+    """Pairs with overlays; where CT and MRI are not pairs, a row of each; volumes in 3 planes."""
     kind = found.summary["kind"]
     files = found.files[(found.files["reason"] == "") & (found.files["blank"].astype(float) < 0.9)]
     of_kind = [images.is_volume(name) == (kind == "volumes") for name in files["file"]]
@@ -59,8 +59,8 @@ def samples(found: Bunch, folder: Path) -> Part | None:
 
 
 _OVERLAYS = (
-    "Pairs taken evenly from the whole. In the checkerboard the squares are from the CT and the "
-    "MRI in turn: the outlines of head and ventricles should go on from one square to the next. "
+    "Pairs taken evenly from the whole. In the checkerboard the squares show the CT and the "
+    "MRI in turn: the outlines of head and ventricles should continue from square to square. "
     "The difference is orange where the CT is brighter and blue where the MRI is, each on its own "
     "grey scale; bone and fluid differ in every pair, and a doubled outline is a sign of a shift."
 )
@@ -126,22 +126,22 @@ def histograms(found: Bunch) -> list[Part]:
 
 
 def registration(found: Bunch, folder: Path) -> Part | None:
-    """The shifts of `check_pairing`, and the pairs whose MRI lies off its CT."""
+    """The shifts of `check_pairing`, and the pairs whose MRI is shifted against its CT."""
     asked = found.pairing
     if asked is None or apart(found) or asked.pairs["shift"].isna().all():
         return None
     table, unit = asked.pairs, {"px": "pixels"}.get(asked.shift_unit, asked.shift_unit)
     bad = table[table["bad"]].sort_values("shift", ascending=False)
     text = (
-        f"For each of {len(table)} pairs, the shift that makes the MRI fit its CT best was looked "
-        f"for: the median is {table['shift'].median():.1f} {unit}, the largest "
-        f"{table['shift'].max():.1f}. {len(bad) or 'None'} lie{'s' * (len(bad) < 2)} further off "
-        "than 1.5 % of the image's side."
+        f"For each of {len(table)} pairs, the shift was estimated that makes the MRI fit its CT "
+        f"best: the median is {table['shift'].median():.1f} {unit}, the largest "
+        f"{table['shift'].max():.1f}. {len(bad) or 'None'} {'are' if len(bad) > 1 else 'is'} "
+        "shifted by more than 1.5 % of the image's side."
     )
     if len(bad):
         text += (
-            " Slices that hold little brain, or that changed between the two scans (an operation, "
-            "say), can be misjudged: look at the outlines."
+            " The estimate can be wrong in slices with little brain, or where the head changed "
+            "between the two scans (by surgery, for example): look at the outlines."
         )
     units = found.files.set_index("file")["units"]
     examples = [
@@ -165,7 +165,7 @@ def _moved_example(folder: Path, row: Any, ct_units: Any, unit: str) -> list[Par
     ]
     down = f"{abs(row.shift_y):.1f} {unit} {'down' if row.shift_y > 0 else 'up'}"
     side = f"{abs(row.shift_x):.1f} {unit} to the {'right' if row.shift_x > 0 else 'left'}"
-    said = f"The MRI seems to lie {down} and {side}."
+    said = f"The MRI seems shifted {down} and {side}."
     return [{"heading": _heading(row), "text": said, "panels": shown}]
 
 
@@ -196,7 +196,7 @@ def duplicates(found: Bunch, folder: Path) -> Part | None:
         caption += f" {len(table) - MOST_ROWS} more are not shown."
     text = (
         "Equal pixels, or the same slice in another window, size or compression. An image that is "
-        "in training and in test makes every figure look better than it is."
+        "in training and in test makes results look better than they are."
     )
     parts = {"headings": headings, "rows": rows, "caption": caption}
     return {"text": text, "table": parts, "examples": examples}

@@ -12,6 +12,7 @@ from pathlib import Path
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import is_folder
 from ctmri_detect.io.sequences import known_sequence
+from ctmri_detect.io.volumes.cut import VolumePair
 from ctmri_detect.io.volumes.dicom import read_series
 from ctmri_detect.io.volumes.dicom_files import files_below
 from ctmri_detect.io.volumes.dicom_headers import (
@@ -20,7 +21,6 @@ from ctmri_detect.io.volumes.dicom_headers import (
     holds_dicom,
     scan,
 )
-from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.volume_files import (
     VOLUME_SUFFIXES,
     is_volume,

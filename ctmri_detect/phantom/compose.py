@@ -45,7 +45,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Person:
-    """Everything about one subject that was drawn, but for lesions and noise."""
+    """Everything that was drawn for one subject, except lesions and noise."""
 
     subject: Subject
     scanner: physics.Scanner

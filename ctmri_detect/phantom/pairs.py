@@ -62,11 +62,11 @@ def make_phantom_pairs(
 
     Each subject is one smooth random warp of a template brain with its own ventricles, sulci,
     skull, scalp and harmless calcifications; all its slices are cut from that one head. A lesion
-    is a change of tissue, made before point spread and noise, so that it shows in each modality
-    as its HU, T1, T2 and proton density let it; bleeds and tumours push tissue aside in both. The
+    is a change of tissue, made before point spread and noise, so that its look in each modality
+    follows from HU, T1, T2 and proton density; bleeds and tumours push tissue aside in both. The
     images are raw: air and skull are in them.
 
-    It fails as a stand-in for patients: the gyri are those of an average brain, neck and face
+    It can't replace patients: the gyri are those of an average brain, neck and face
     are missing, a lesion lies in one slice only (`make_phantom_volumes` has it in all slices that
     it reaches). Use it to test code and to compare methods, never to claim clinical accuracy.
     Diffusion is not modelled. How close it comes is measured on the page ``docs/phantom.md``.
@@ -83,7 +83,7 @@ def make_phantom_pairs(
         mm between slices, which lie about MNI z = 24 mm. None spreads them evenly from z = -8 mm
         (midbrain) to 56 mm.
     kinds : "default", str or sequence of str, default="default"
-        Kinds of anomaly, given out in rotation; one name means that kind alone. "default" is
+        Kinds of anomaly, assigned in turn; one name means that kind alone. "default" is
         `ctmri_detect.synthesis.DEFAULT_KINDS`; all names are in
         `ctmri_detect.synthesis.anomaly_kinds`.
     anomalous_fraction : float, default=0.5
@@ -105,7 +105,7 @@ def make_phantom_pairs(
     n_jobs : int or None, default=None
         Processes, subjects shared among them; -1 is one a core. The bits stay the same.
     random_state : int, RandomState instance or None, default=None
-        Same seed, same bits. A subject depends on the seed and its place in the row only, not on
+        Same seed, same bits. A subject depends on the seed and its number only, not on
         how many others there are.
 
     Returns

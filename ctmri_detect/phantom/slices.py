@@ -49,7 +49,7 @@ def _ramp(distance: NDArray, width: float = _SOFT_EDGE) -> NDArray:
 def head_points(subject: Subject, z: float, size: int) -> NDArray[np.float32]:
     """Template coordinates (3, size, size) of the pixels of the scanner's plane `z`."""
     offset = (np.arange(size) - (size - 1) / 2) * (FIELD_OF_VIEW / size)
-    # as radiologists hang them: the face up, the patient's right on the left of the picture
+    # as radiologists view them: the face up, the patient's right on the left of the picture
     x, y = np.meshgrid(-offset, -offset)
     scanner = np.stack([x, y, np.full_like(x, z - TEMPLATE_CENTRE[2])])
     moved = scanner - subject.shift[:, None, None]

@@ -56,7 +56,7 @@ def make_phantom_volumes(
     slice_spacing : float, default=5.0
         mm between axial slices, from MNI z = -8 to 56 mm.
     kinds : "default", str or sequence of str, default="default"
-        Kinds of lesion, one a subject, given out in rotation; those that concern a whole slice
+        Kinds of lesion, one a subject, assigned in turn; those that concern a whole slice
         are not possible.
     anomalous_fraction : float, default=0.5
         Share of subjects with a lesion; exactly ``round(anomalous_fraction * n_subjects)``.

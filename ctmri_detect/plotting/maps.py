@@ -25,15 +25,15 @@ _OPAQUE_FROM = 4.0  # SD: from here on the map hides the CT
 class AnomalyMapDisplay:
     """An anomaly map over the CT, with the outline of the true lesion.
 
-    The colour scale is fixed: a scale that followed each map's own maximum would light up the
-    noise of a normal slice. Small values are transparent, so that the anatomy shows.
+    The colour scale is fixed: with a scale up to each map's own maximum, the noise of a
+    normal slice would look like a lesion. Small values are transparent, so that the anatomy shows.
 
     Parameters
     ----------
     anomaly_map : array of shape (height, width)
         High = anomalous, in standard deviations; NaN is transparent.
     ct : array of shape (height, width), default=None
-        Drawn beneath; None leaves the ground black.
+        Drawn beneath; None leaves the background black.
     mask : bool array of shape (height, width), default=None
         True = lesion; outlined.
     ct_units : {"hu", "uint8"} or None, default=None

@@ -28,7 +28,7 @@ class RocCurvesDisplay:
     curves : dict of str to (fpr, tpr)
         Arrays of equal length, from 0 to 1.
     aurocs : dict of str to float
-        Area under each; the legend is in this order of size.
+        Area under each; the legend is sorted by it.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the steps that move pixels share: the way back of a map."""
+"""Base of the steps that move pixels: it takes maps back to the grid of the input."""
 
 from __future__ import annotations
 

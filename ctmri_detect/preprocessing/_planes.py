@@ -1,4 +1,4 @@
-"""What the filters share: planes changed one by one, cut to what was observed."""
+"""Base of the filters: they change planes one by one, only where observed."""
 
 from __future__ import annotations
 

@@ -20,12 +20,12 @@ LEAST_PIXELS = 256
 class BiasFieldCorrector(BasePairedTransformer):
     """Divide the MRI by its bias field, estimated by N4 in each sample by itself.
 
-    Coils see what is near them brighter, so that the same tissue differs across the head. N4 looks
+    Tissue near a coil looks brighter, so that the same tissue differs across the head. N4 looks
     for the smooth factor whose removal makes the histogram sharpest. The field has the geometric
     mean 1 over the observed pixels, so brightness stays. The CT is left as it is.
 
-    When it fails: a large lesion, or the shading of a slice's true anatomy, is smooth too and
-    partly goes with the field. The model is a factor on raw values: put it before `MRIScaler`
+    When it fails: a large lesion, or anatomy that is as smooth as shading, is partly removed with
+    the field. The model is a factor on raw values: put it before `MRIScaler`
     (and after `BrainMask`, which keeps air and skull out). Pixels at 0 or below are not used.
     A plane with fewer than 256 observed pixels after shrinking stays as it is.
 

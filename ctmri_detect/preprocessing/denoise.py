@@ -26,14 +26,14 @@ class Denoiser(PlaneFilter):
     """Reduce the noise of each plane; how strongly depends on the noise in that plane.
 
     Non-local means averages pixels whose surroundings look alike and keeps thin structures
-    best; total variation prefers flat areas with sharp edges; the median removes single odd
+    best; total variation prefers flat areas with sharp edges; the median removes single outlying
     pixels. The noise is estimated in each plane by itself, so gain and offset don't
     matter. Pixels that were not observed stay so and count as a copy of the nearest observed
     one.
 
     When it fails: small lesions of low contrast look like noise to all of these methods; check on
     lesions of the size you look for. A plane that was smoothed or interpolated before has
-    correlated noise, which the estimate takes for less than it is.
+    correlated noise, which the estimate finds too low.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class HeadAligner(GridStep):
     CT, or from the MRI where the CT is missing. Both planes are warped by the same matrix,
     one factor for both axes; pixels that were not observed don't spread.
 
-    A sample's transform depends on that sample alone, so maps find their way back without
+    A sample's transform depends on that sample alone, so maps can be taken back without
     any state (`inverse_transform_map`).
 
     When it fails: put `BrainMask` before it; where a whole slice with its air counts as

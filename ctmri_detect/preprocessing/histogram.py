@@ -24,10 +24,10 @@ class HistogramStandardizer(BasePairedTransformer):
     becomes 0, the highest 1) and averaged. In transform each sample's own percentiles are
     mapped onto these averages, linearly in between; beyond the outer ones the map goes on
     with its mean slope, so that a lesion brighter than all else stays brighter. The map
-    rises throughout, and any gain above 0 and offset of the input changes nothing.
+    rises throughout, and the result does not depend on gain (above 0) and offset of the input.
 
     When it fails: a lesion, or a slice with much fluid, changes the percentiles, and the map
-    then bends healthy tissue to fit; it assumes that all samples hold about the same share of
+    then changes healthy tissue; it assumes that all samples hold about the same share of
     each tissue. Where slices range from skull base to vertex `MRIScaler` is the safer
     choice. Put `BrainMask` before it, or air sets half of the landmarks. The output is not
     clipped to 0..1.

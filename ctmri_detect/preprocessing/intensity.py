@@ -141,8 +141,8 @@ class MRIScaler(BasePairedTransformer):
     MRI has no absolute unit. By default (``method="iqr"``), in each sample the median of the
     observed pixels becomes 0.5 and a robust standard deviation (interquartile range / 1.349)
     becomes ``0.5 / clip``, so that the result lies in 0..1 as a windowed CT does, at a
-    similar contrast. Any change of brightness and positive contrast of the input changes
-    nothing.
+    similar contrast. The result does not depend on the brightness and (positive) contrast
+    of the input.
 
     The equation: ``0.5 + z / (2 clip)``, ``z = (x - median) / (IQR / 1.349)`` clipped to
     ``-clip .. clip``. A slice of which more than half has one and the same value uses its
@@ -156,12 +156,12 @@ class MRIScaler(BasePairedTransformer):
     ----------
     clip : float, default=5.0
         Largest distance from the middle that is kept, in (robust) standard deviations,
-        above 0. Lower values spend more of the range on brain and saturate fluid. Without
-        meaning for ``method="percentile"``.
+        above 0. Lower values give brain more of the range and clip fluid. Not used
+        for ``method="percentile"``.
     method : {"iqr", "zscore", "percentile"}, default="iqr"
         "iqr" as above. "zscore" takes mean and standard deviation instead, which a large
-        lesion moves more. "percentile" takes the percentiles to 0 and 1 and saturates what
-        lies beyond: a lesion brighter than the upper one is no longer told from it.
+        lesion moves more. "percentile" takes the percentiles to 0 and 1 and clips what
+        lies beyond: a lesion brighter than the upper percentile can't be seen there.
     percentiles : (float, float), default=(1, 99)
         For ``method="percentile"``; ``(0, 100)`` is minimum and maximum.
 

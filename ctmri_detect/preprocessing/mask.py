@@ -24,15 +24,15 @@ from ctmri_detect.imageops.brainmask import brain_mask, head_mask, mri_head_mask
 from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.validation import CT, MRI, check_masks, check_pairs, listed
 
-_NEARLY_ALL = 0.95  # share of samples without a brain that no choice of slices explains
+_NEARLY_ALL = 0.95  # share of samples without a brain above which the input must be wrong
 
 
 class BrainMask(BasePairedTransformer):
     """Set everything outside the brain to NaN, in both planes.
 
     The brain is the soft tissue that bone surrounds in the CT (see
-    `ctmri_detect.imageops.brainmask.brain_mask`). Skull and scalp would invite shortcuts: the
-    outline of the head alone says much about who was injured. Needs the raw CT, so it comes before
+    `ctmri_detect.imageops.brainmask.brain_mask`). Skull and scalp would allow shortcuts: the
+    outline of the head alone tells much about who was injured. Needs the raw CT, so it comes before
     `CTWindow`.
 
     Where no plausible brain is found (below the skull base), the head is kept, and where even
@@ -118,7 +118,7 @@ class BrainMask(BasePairedTransformer):
         self, ct: NDArray[np.float32], observed: NDArray[np.bool_]
     ) -> tuple[NDArray[np.bool_], bool]:
         units = cast(CTUnits, self.ct_units)
-        # in an image that is not what it should be, a brain is found by chance
+        # in such a wrong image a brain is found only by chance
         odd = is_inverted(ct) or (units == "hu" and is_eight_bit_window(ct))
         mask = np.zeros_like(observed) if odd else brain_mask(ct, units)
         if mask.any() and self.dilation:
@@ -193,7 +193,7 @@ def _refusal(samples: list[int], total: int, ct_units: str, source: str) -> str:
         cure = (
             f"ct_units is {ct_units!r}: check that the CT is in these units, that air is dark in "
             "it (else it is inverted: 255 - x), and that axis 1 of X is CT, MRI. `ctmri-detect "
-            "inspect` looks a folder over. Where brains were cut out before, set what lies "
+            "inspect` checks a folder. Where brains were cut out before, set what lies "
             "outside to NaN (apply_masks) and source='observed'."
         )
     return (

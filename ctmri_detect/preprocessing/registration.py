@@ -37,15 +37,15 @@ class PairRegistrar(BasePairedTransformer):
     place, for good. It works after `BrainMask` too, a little less exactly;
     benchmarks/registration.py has figures for both.
 
-    When it fails: a slice is a plane. A head that nodded or leant between the two scans, or
-    a slice at another level, is out-of-plane motion, which no motion in the plane can mend:
-    register the volumes for that. Nor are distortions of the MRI mended, nor motion beyond the
-    bounds. Pixels are taken as square. A slice with little in it, or CT and MRI of different
-    people, may be moved to a chance resemblance: look at `estimate`, and ask
+    When it fails: a slice is a plane. A head that was tilted between the two scans, or
+    a slice at another level, is out-of-plane motion, which no motion in the plane can correct:
+    register the volumes for that. Distortions of the MRI, and motion beyond the bounds, are
+    not corrected either. Pixels are taken as square. A nearly empty slice, or CT and MRI of
+    different people, may be aligned by chance: look at `estimate`, and run
     `ctmri_detect.datasets.check_pairing` first. On real 8-bit pairs (brain window, so that the
-    skull is one flat white) the search is less sure of itself than on phantoms: after a known
+    skull is one flat white) the search is less reliable than on phantoms: after a known
     extra motion its answer agreed with the first one to 1 pixel in 74 % of 95 pairs. The
-    default of `min_gain` was set on these, to leave out motions that the eye called wrong; 8
+    default of `min_gain` was set on these, to leave out motions that looked wrong; 8 pairs
     were moved. About 0.3 s a pair of 256 pixels; for many
     pairs use ``preprocessing.transform_to(..., n_jobs=-1)``, once.
 
@@ -58,7 +58,7 @@ class PairRegistrar(BasePairedTransformer):
         takes about twice the time and follows distortions and lesions more easily.
     max_shift : float, default=20.0
         Largest shift of the image's centre along either axis, pixels, above 0. Raising it
-        costs time quadratically and makes a chance resemblance more likely.
+        costs time quadratically and makes a wrong alignment more likely.
     max_rotation : float, default=10.0
         Largest rotation, degrees, above 0 and at most 45.
     max_stretch : float, default=0.1

@@ -66,9 +66,9 @@ class CropOrPad(GridStep):
     What is added is NaN, "not observed". Pixels are moved by whole numbers, so nothing is
     interpolated and maps come back exactly.
 
-    When it fails: what lies outside the cut is lost, and a sample of which nothing observed is
-    left is refused by the step that follows. Around the observed area, a few stray observed
-    pixels (a headrest) move the cut.
+    When it fails: what lies outside the cut is lost, and a sample without an observed pixel
+    left is refused by the step that follows. With ``centre="observed"`` a few stray pixels (a
+    headrest) move the cut.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def transform_to(
     A `Pipeline` holds what each of its steps returns; here one batch at a time goes through
     all steps, so that memory does not grow with the number of pairs. The result is the same
     for any `batch_size` and `n_jobs`, since every step of this library treats each sample by
-    itself. A step from elsewhere has to do so too.
+    itself. Steps of other packages must do the same.
 
     Parameters
     ----------
@@ -102,8 +102,7 @@ def transform_to(
     store = PairStore(path, overwrite=overwrite)
     steps = _ready_steps(pipe)
     reader = check_pairs(X, n_planes=2)
-    if isinstance(X, Pairs):
-        _check_units(steps, X.ct_units)
+    units = _units_after(steps, X.ct_units) if isinstance(X, Pairs) else None
     named: list[list[int]] = [[] for _ in steps]
     spacings: list[Any] = []
     results = _in_order(steps, reader, X, batch_size, n_jobs)
@@ -119,18 +118,15 @@ def transform_to(
             if known:
                 step._warn_of(known, len(reader))
     if isinstance(X, Pairs):
-        return _with_particulars(store.data(), X, steps, spacings, path)
+        return _with_particulars(store.data(), X, units, spacings, path)
     sidecar_of(path).unlink(missing_ok=True)  # of an older file of this name
     return store.data()
 
 
 def _with_particulars(
-    array: NDArray[np.float32], X: Pairs, steps: list[Any], spacings: list[Any], path: Any
+    array: NDArray[np.float32], X: Pairs, units: str | None, spacings: list[Any], path: Any
 ) -> Pairs:
     """The written pairs with what X knows, which is written beside them."""
-    units = X.ct_units
-    for step in steps:
-        units = step._units_after(units) if isinstance(step, BasePairedTransformer) else None
     pairs = Pairs(
         array,
         groups=X.groups,
@@ -203,8 +199,11 @@ def _through(steps: list[Any], start: int, block: NDArray[np.float32], spacing: 
     return np.asarray(block, dtype=np.float32), named, spacing
 
 
-def _check_units(steps: list[Any], units: str | None) -> None:
+def _units_after(steps: list[Any], units: str | None) -> str | None:
+    """The units of the CT after all steps; refuses units that a step does not take."""
     for step in steps:
-        if isinstance(step, BasePairedTransformer):
+        known = isinstance(step, BasePairedTransformer)
+        if known:
             step._check_units(units)
-            units = step._units_after(units)
+        units = step._units_after(units) if known else None
+    return units

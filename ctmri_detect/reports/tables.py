@@ -10,7 +10,7 @@ from sklearn.utils import Bunch
 from ctmri_detect._extras import require
 from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.evaluation.samples import ALL
-from ctmri_detect.evaluation.table import COLUMNS, METRICS, leaderboard
+from ctmri_detect.evaluation.table import COLUMNS, METRICS, cell, leaderboard
 from ctmri_detect.plotting.maps import COLORMAP
 from ctmri_detect.reports.examples import readable
 
@@ -36,7 +36,7 @@ def leaderboard_table(result: BenchmarkResult, data: Bunch) -> dict[str, Any]:
     for _, row in board.iterrows():
         cells = [
             {
-                "text": _number(name, row[name]),
+                "text": cell(name, row[name]),
                 "metric": name in tops,
                 "best": name in tops and row[name] == tops[name],
             }
@@ -84,15 +84,3 @@ def _shaded(value: float) -> dict[str, str]:
     luminance = np.dot(color[:3], [0.2126, 0.7152, 0.0722])
     ink = "#000000" if luminance > 0.42 else "#ffffff"
     return {"text": f"{value:.2f}", "ground": matplotlib.colors.to_hex(color), "ink": ink}
-
-
-def _number(column: str, value: float) -> str:
-    if column == "n_seeds":
-        return str(int(value))
-    if np.isnan(value):
-        return "-"
-    return f"{value:.0f}" if column == "peak_memory_mb" else _short(column, value)
-
-
-def _short(column: str, value: float) -> str:
-    return f"{value:.2f}" if column.endswith("_seconds") else f"{value:.3f}"

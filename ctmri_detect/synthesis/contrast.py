@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 __all__ = ["LEAST_CNR", "TRIES", "contrast_to_noise"]
 
 LEAST_CNR = 1.0
-"""Less than the noise's standard deviation in both planes is no anomaly that can be seen."""
+"""A smaller change, in standard deviations of the noise, can't be seen in a plane."""
 
 
 TRIES = 20
-"""Lesions drawn for a place before it is given up because none would be seen."""
+"""How many lesions are drawn before an error says that none would be visible."""
 
 
 def contrast_to_noise(

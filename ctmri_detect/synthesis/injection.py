@@ -48,12 +48,12 @@ def inject_anomalies(
 
     A lesion takes the place of tissue: its HU, T1, T2 and proton density say what it looks like
     in CT and MRI, on the levels of fluid, grey and white matter that are estimated from the pair
-    itself, under the pair's own noise. Bleeds and tumours push tissue aside in both planes. Whole
-    samples can be made to contradict each other (swapped or foreign MRI), or spoilt as scanners
-    spoil them. Anomalies lie where anatomy has them: blood outside the brain under the skull, an
-    infarct within one vascular territory, nothing in air.
+    itself, under the pair's own noise. Bleeds and tumours push tissue aside in both planes. The
+    two planes can also contradict each other (swapped or foreign MRI), or have artefacts as
+    scanners make them. Anomalies lie where anatomy has them: blood outside the brain under the
+    skull, an infarct within one vascular territory, nothing in air.
 
-    It fails where the estimates do: a slice with a large lesion of its own has no three tissues;
+    It fails where the estimates fail: a slice that has a large lesion does not show three tissues;
     an 8-bit CT is taken for the brain window (width 80 HU, level from the image). Territories
     and lesion shapes are schematic. Detection of injected lesions is easier to measure than that of
     real ones, and says less.
@@ -63,7 +63,7 @@ def inject_anomalies(
     X : array-like of shape (n_samples, 2, height, width)
         Healthy pairs, raw (before windowing and scaling); NaN = not observed. Not altered.
     kinds : "default", str or sequence of str, default="default"
-        Given out in rotation, row by row; `anomaly_kinds` lists all. A list of n names gives
+        Assigned in turn, row by row; `anomaly_kinds` lists all. A list of n names gives
         each sample its own.
     severity : {"mild", "moderate", "severe"}, default="moderate"
         Lesion diameter (6-12, 12-24, 20-40 mm) and share of tissue replaced; strength of artefacts.
@@ -162,8 +162,8 @@ def _units(X: PairsLike, ct_units: str | None) -> str:
         check_ct_units(ct_units, "ct_units")
     if None not in (known, ct_units) and known != ct_units:
         raise InvalidPairsError(
-            f"ct_units is {ct_units!r}, but the CT of X are in {known!r}. Leave ct_units away, or "
-            "mend X: X.replace(ct_units=...)."
+            f"ct_units is {ct_units!r}, but the CT of X are in {known!r}. Leave ct_units out, or "
+            "correct X: X.replace(ct_units=...)."
         )
     return ct_units or known or "hu"
 

@@ -153,7 +153,7 @@ DEFAULT_KINDS: tuple[str, ...] = (
     "calcification",
     "contradiction",
 )
-"""What ``kinds="default"`` means: the lesions that both research and the clinic care for."""
+"""What ``kinds="default"`` means: lesions that matter in research and in the clinic."""
 
 WHOLE_SLICE_KINDS: dict[str, str] = {
     "swapped_slice": "the MRI is that of another level of the same patient",

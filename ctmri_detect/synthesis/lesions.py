@@ -1,4 +1,4 @@
-"""Synthetic lesions as changes of tissue: drawn as a shape, put in before the scanner sees them.
+"""Synthetic lesions: changes of tissue in a drawn shape, made before the scanner is simulated.
 
 A lesion is a soft field of 0..1 and a tissue that takes the place of what was there. What it
 looks like in CT and MRI follows from HU, T1, T2 and proton density, not from painted contrast.

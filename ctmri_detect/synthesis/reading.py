@@ -44,7 +44,7 @@ _TYPICAL_BRAIN = 0.5 * (TISSUES["gm"].hu + TISSUES["wm"].hu)
 
 @dataclass(frozen=True)
 class Reading:
-    """What a healthy pair says about itself.
+    """What is estimated from a healthy pair.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Reading:
     noise : (float, float)
         Standard deviation of the noise of CT and MRI in their own units; NaN where missing.
     sequence : str
-        The MRI sequence, as given or as it seems.
+        The MRI sequence, as given or as estimated.
     """
 
     scene: Scene
@@ -117,7 +117,7 @@ def read_pair(
 def _plane(
     plane: NDArray[np.float32], sigma: float, core: NDArray[np.bool_]
 ) -> NDArray[np.float32] | None:
-    """The plane made smooth, or None where it is missing, or as good as missing."""
+    """The smoothed plane, or None where it is missing or nearly so."""
     if np.isfinite(plane[core]).mean() < 0.5:
         return None
     return masked_gaussian(plane, sigma)
@@ -172,9 +172,9 @@ def check_ct_values(X: PairReader, units: CTUnits) -> None:
 
 
 def likeliest_sequence(X: PairReader, units: CTUnits, spacings: list[float]) -> str | None:
-    """The sequence that most of some pairs of a set seem to have; None where none can be read.
+    """The most frequent sequence among some pairs of a set; None where none can be read.
 
-    One data set holds one sequence, and one slice can deceive: at most 15 are asked.
+    One data set holds one sequence, and one slice can mislead: up to 15 are read.
     """
     votes: Counter[str] = Counter()
     for row in np.unique(np.linspace(0, len(X) - 1, _VOTES).astype(int)):

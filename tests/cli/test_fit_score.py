@@ -175,16 +175,16 @@ def test_scores_regions_and_overlays_come_from_one_pass(healthy, tmp_path, monke
 
 
 def test_one_failed_overlay_loses_nothing_else(model, mixed, tmp_path, monkeypatch, capsys):
-    import ctmri_detect.plotting as plotting
+    from ctmri_detect.plotting import OverlayWriter
 
-    draw = plotting.overlay_png
+    draw = OverlayWriter.write
 
-    def sometimes(ct, mri, heat, path, **more):
+    def sometimes(writer, ct, mri, heat, path, **more):
         if path.name.startswith("002"):
             raise RuntimeError("no ink")
-        return draw(ct, mri, heat, path, **more)
+        return draw(writer, ct, mri, heat, path, **more)
 
-    monkeypatch.setattr(plotting, "overlay_png", sometimes, raising=False)
+    monkeypatch.setattr(OverlayWriter, "write", sometimes)
     assert score(model, mixed, tmp_path, "--top", "3") == 0
     said = capsys.readouterr()
     assert "no ink" in said.err
@@ -249,12 +249,10 @@ def test_a_hostile_model_is_bad_input(mixed, tmp_path, capsys):
 
 
 def test_overlays_show_the_map_of_the_library(model, mixed, tmp_path, monkeypatch):
-    import ctmri_detect.plotting as plotting
+    from ctmri_detect.plotting import OverlayWriter
 
     seen = []
-    monkeypatch.setattr(
-        plotting, "overlay_png", lambda *planes, **_: seen.append(planes), raising=False
-    )
+    monkeypatch.setattr(OverlayWriter, "write", lambda _, *planes, **__: seen.append(planes))
     assert score(model, mixed, tmp_path, "--top", "1") == 0
     ct, mri, heat, _ = seen[0]
     expected = anomaly_map(load(model), np.stack([ct, mri])[None])[0]

@@ -55,7 +55,7 @@ def test_an_inverted_ct_is_recognised(healthy, inverted, tmp_path, capsys):
     assert run("inspect", inverted, "--out", tmp_path / "out", "--quiet") == 0
     said = capsys.readouterr().out
     assert "error: 20 of 20 CT files are inverted" in said
-    assert "Not fit for training" in said
+    assert "Not ready for training" in said
     files = pd.read_csv(tmp_path / "out" / "files.csv")
     assert files.groupby("modality")["inverted"].mean().to_dict() == {"CT": 1.0, "MRI": 0.0}
     assert run("inspect", healthy, "--out", tmp_path / "right", "--quiet") == 0

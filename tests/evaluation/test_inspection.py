@@ -63,8 +63,8 @@ def test_the_page_is_whole_and_has_every_section(odd):
     folder, page = odd
     reader = read(page)
     found = describe_pairs(folder)
-    headings = ("Findings", "What is there", "Sample images", "Intensities", "Sizes",
-                "Do CT and MRI fit?", "Images that are there twice", "can't be used")  # fmt: skip
+    headings = ("Findings", "Overview", "Sample images", "Intensities", "Sizes",
+                "Do CT and MRI fit?", "Duplicate images", "can't be used")  # fmt: skip
     for heading in headings:
         assert heading in reader.text
     text = " ".join(reader.text.split())
@@ -75,7 +75,7 @@ def test_the_page_is_whole_and_has_every_section(odd):
     assert reader.tags.count("script") == 0
     assert reader.text.count("not a medical device") == 1
     moved = re.search(
-        r"p2_1\.png\s+The MRI seems to lie (\S+) pixels down and (\S+) pixels to the left", text
+        r"p2_1\.png\s+The MRI seems shifted (\S+) pixels down and (\S+) pixels to the left", text
     )
     assert moved
     assert [float(n) for n in moved.groups()] == pytest.approx([2, 2], abs=0.4)
@@ -119,7 +119,7 @@ def test_strangers_are_shown_apart(tmp_path):
 def test_a_sound_folder_makes_a_short_page(tmp_path):
     write_pairs(tmp_path / "x", n=12)
     reader = read(page_of(tmp_path / "x", tmp_path / "page.html"))
-    for absent in ("Images that are there twice", "can't be used", "Error"):
+    for absent in ("Duplicate images", "can't be used", "Error"):
         assert absent not in reader.text
     assert "All are 64 x 64" in reader.text
 

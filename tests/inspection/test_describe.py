@@ -125,7 +125,7 @@ def test_strangers_are_no_pairs(tmp_path):
     write(tmp_path / "MRI" / "p0_0.png", head(100, contrast=-1, size=64))
     again = describe_pairs(tmp_path)
     assert again.pairing.paired is False
-    for words in ("stay unused", "different size", "Only 12 pairs", "badly registered"):
+    for words in ("are not used", "different size", "Only 12 pairs", "badly registered"):
         assert not said(again, "warning", words)
     assert "not pairs" in found.summary["headline"]
 
@@ -191,7 +191,7 @@ def test_neighbours_ct_beside_mri_and_black_slices_are_no_duplicates(tmp_path):
         write(tmp_path / "CT" / f"{i}.png", black)
     found = describe_pairs(tmp_path)
     assert found.duplicates.empty
-    assert said(found, "warning", "show next to nothing", "CT/7.png")
+    assert said(found, "warning", "are nearly empty", "CT/7.png")
 
 
 def test_the_number_of_pairs_that_the_verdict_rests_on_is_told(tmp_path):
@@ -258,8 +258,8 @@ def test_mixed_sizes_types_and_colours_are_findings(tmp_path):
     write(tmp_path / "MRI" / "p1_1.png", red)
     found = describe_pairs(tmp_path)
     assert said(found, "warning", "1 of 6 pairs", "different size", "CT/p0_0.png")
-    assert said(found, "warning", "MRI files come in 2 sizes")
-    assert said(found, "warning", "different types of number", "uint16")
+    assert said(found, "warning", "MRI files have 2 sizes")
+    assert said(found, "warning", "different number types", "uint16")
     assert said(found, "warning", "1 file (MRI/p1_1.png)", "colours")
     assert said(found, "note", "hold only grey")
     order = [severity for severity, _ in found.findings]

@@ -162,8 +162,8 @@ def test_a_volume_that_lost_its_place_is_named(tmp_path, affine):
         warnings.simplefilter("always")
         pairs = load_volume_pairs(tmp_path)
     texts = [str(w.message) for w in caught if w.category is GeometryWarning]
-    assert "p1/mr.nii: its affine holds no place" in texts[0]
-    assert "middles are" in texts[0]
+    assert "p1/mr.nii: its affine gives no position" in texts[0]
+    assert "centres are" in texts[0]
     assert pairs.paired is None
     nifti(tmp_path / "p1" / "ct.nii", CT, affine)  # neither has one: nothing contradicts
     with warnings.catch_warnings():

@@ -60,10 +60,10 @@ def acquire(
     download_if_missing: bool = True,
     **download: Any,
 ) -> dict[str, Any]:
-    """Have the whole set in `folder`, and return its manifest.
+    """Make sure that the whole set is in `folder`, and return its manifest.
 
-    Work is done in a hidden folder beside `folder` and one rename ends it, so that what has
-    the name of the set is the set. One process works at a time, others wait for it.
+    The work is done in a hidden folder, which is renamed at the end, so that `folder` is never
+    a part of the set. One process works at a time, others wait for it.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def acquire(
     download_if_missing : bool, default=True
         False raises instead of using the network.
     **download
-        What `_kaggle_download.download` takes.
+        What `ctmri_detect.datasets.kaggle.download.download` takes.
 
     Raises
     ------

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.ct_values import AIR, ct_units_of
 from ctmri_detect.io.volumes.lesions import lesion_slices
-from ctmri_detect.io.volumes.pair import VolumePair
 from ctmri_detect.io.volumes.places import Overlap, doubts, place_of
 from ctmri_detect.io.volumes.resample import Plane, axial_slices, plane_grid, slabs
 from ctmri_detect.io.volumes.volume import Volume
@@ -23,6 +22,22 @@ _NO_HEAD, _NOTHING = "no head in the CT", "nothing observed"
 EXPECTED = {_NO_HEAD, _NOTHING}
 """Why slices are left out above and below the head, or outside of a mask: every scan has some."""
 _FOREGROUND = 0.1  # of the range of values: what counts as head where the units are unknown
+
+
+@dataclass(frozen=True)
+class VolumePair:
+    """A CT and an MRI volume of one patient, still on the disk."""
+
+    patient: str | None
+    ct: str
+    mri: str
+    sequence: str | None
+    read_ct: Callable[[], Volume]
+    read_mri: Callable[[], Volume]
+    read_mask: Callable[[], Volume] | None = None
+    read_lesion: Callable[[], Volume] | None = None
+    same_space: bool = True
+    burned_in: bool = False
 
 
 @dataclass(frozen=True)

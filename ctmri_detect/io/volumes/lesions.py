@@ -12,7 +12,7 @@ from ctmri_detect.imageops.coverage import mask_of_shares
 from ctmri_detect.io.volumes.resample import Plane, slabs
 from ctmri_detect.io.volumes.volume import Volume
 
-_TOUCH = 0.05  # of a voxel's or a slab's height: less is rounding of the two affines
+_TOUCH = 0.05  # of a voxel's or a slice's height: less is rounding of the two affines
 Real = NDArray[np.float64]
 
 
@@ -21,9 +21,9 @@ def lesion_slices(
 ) -> Iterator[NDArray[np.bool_]]:
     """The masks of the slices that `axial_slices` cuts, one at a time.
 
-    Each voxel of the lesion is a box that covers its share of the slabs and pixels that it
+    Each voxel of the lesion is a box that covers its share of the slices and pixels that it
     reaches, so none falls between two samples and no mask is empty where a voxel reaches into
-    the slab; see `mask_of_shares`. Boxes are taken along the CT's axes: of a segmentation drawn
+    the slice; see `mask_of_shares`. Boxes are taken along the CT's axes: of a segmentation drawn
     on a tilted grid the outline is off by a part of a voxel.
 
     Raises

@@ -1,4 +1,4 @@
-"""Whether two volumes can share coordinates, as far as their files tell."""
+"""Whether two volumes share coordinates, as far as their files say."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def doubts(places: dict[str, Place]) -> list[str]:
             bare, other = (name, first) if place.placeholder else (first, name)
             off = float(np.linalg.norm(place.centre - main.centre))
             found.append(
-                f"{bare}: its affine holds no place, only the size of a voxel, and that of {other} "
-                f"does (their middles are {off:.0f} mm apart)"
+                f"{bare}: its affine gives no position, only the size of a voxel; that of {other} "
+                f"does (their centres are {off:.0f} mm apart)"
             )
     return found
 
@@ -72,7 +72,7 @@ def say(found: list[str]) -> str:
     """
     return (
         f"{'; '.join(found[:3])}{'; ...' if len(found) > 3 else ''}. Equal coordinates may then be "
-        "different places: mend the headers, register the volumes, or look at check_pairing."
+        "different positions: correct the headers, register the volumes, or run check_pairing."
     )
 
 

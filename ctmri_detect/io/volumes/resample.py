@@ -75,7 +75,7 @@ def axial_slices(
 
     The MRI is interpolated linearly at the CT's voxels by the two affines, after a Gaussian
     where the CT's grid is the coarser one; NaN outside of its field of view. A wider
-    `slice_spacing` averages all slices in a slab; a narrower one interpolates.
+    `slice_spacing` averages all slices within it; a narrower one interpolates.
 
     Raises
     ------

@@ -22,8 +22,8 @@ def apply_artefact(
 
     The error is made where the scanner makes it: in k-space (motion, bursts), at the edge of the
     field of view (wrap-around) or in the projections (metal). The same artefact and pair give the
-    same bits. It fails as a stand-in where gaps hide the tissue that would have caused it: NaN is
-    taken for background, so that inside a brain mask ghosts of the scalp are missing.
+    same bits. It is not realistic where gaps hide the tissue that causes it: NaN is taken
+    for background, so that inside a brain mask ghosts of the scalp are missing.
 
     Parameters
     ----------

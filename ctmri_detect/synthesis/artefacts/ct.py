@@ -92,7 +92,7 @@ def metal_streak(
 
     The rays through the object are measured too low, the more so where they meet bone as well,
     and are noisier because few photons are left [1]_. What is smaller than a pixel of the
-    reconstruction's grid blooms to its size. Scatter and motion of the metal are not modelled.
+    reconstruction's grid looks as large as one. Scatter and motion of the metal are not modelled.
 
     Parameters
     ----------

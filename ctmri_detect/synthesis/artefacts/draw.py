@@ -50,7 +50,7 @@ class ArtefactKind:
 _TURN = (0.0, 2.0 * np.pi)
 
 # The directions of effect are in [1]_ and [2]_; all ranges are chosen, so that "mild" can just be
-# seen on a phantom slice, "moderate" would be remarked on and "severe" would be scanned again.
+# seen on a phantom slice, a reader would mention "moderate", and scan again after "severe".
 ARTEFACT_KINDS: dict[str, ArtefactKind] = {
     # motion_mm: amplitude of a periodic movement along the phase-encoding axis;
     # ghost_mm: distance of the first ghost, the number of periods in the scan times the pixel
