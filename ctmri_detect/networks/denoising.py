@@ -46,7 +46,6 @@ class DenoisingUNet(PairNetwork):
     ) -> None:
         super().__init__(predict_variance, n_planes)
         self.config |= {"noise": float(noise), "channels": [int(c) for c in channels]}
-        self.config["n_planes"] = int(n_planes)
         self.noise = float(noise)
         self.net = UNet(2 * n_planes, channels, n_planes * (2 if predict_variance else 1))
 

@@ -57,7 +57,14 @@ class PlaneNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pairs ``(n, n_planes, h, w)``, NaN allowed, to mean and log-variance."""
-        return moments(self.reconstruct(*self.inputs(x)), self.n_planes)
+        return self.moments(self.reconstruct(*self.inputs(x)))
+
+    def moments(self, out: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and bounded log-variance from the output of `reconstruct`; 0 without a variance."""
+        mean, log_variance = out[:, : self.n_planes], out[:, self.n_planes :]
+        if log_variance.shape[1] == 0:
+            return mean, torch.zeros_like(mean)
+        return mean, bounded(log_variance)
 
     def used(self, seen: Tensor) -> Tensor:
         """Where the loss compares, of where something was observed."""
@@ -91,7 +98,7 @@ class PairNetwork(PlaneNetwork):
 
     def __init__(self, predict_variance: bool = True, n_planes: int = 2) -> None:
         super().__init__(n_planes)
-        self.config["predict_variance"] = bool(predict_variance)
+        self.config |= {"predict_variance": bool(predict_variance), "n_planes": int(n_planes)}
 
     def encode(self, z: Tensor, seen: Tensor) -> Tensor:
         """Latent features ``(n, d)``."""
@@ -104,14 +111,6 @@ class PairNetwork(PlaneNetwork):
     def loss(self, out: tuple[Tensor, Tensor], target: Tensor, progress: float) -> Tensor:
         """That of `PlaneNetwork`; without predicted variance it stays with the squared error."""
         return super().loss(out, target, progress if self.config["predict_variance"] else 0.0)
-
-
-def moments(out: Tensor, n_planes: int = 2) -> tuple[Tensor, Tensor]:
-    """Mean and bounded log-variance, 0 without one, from the outputs of a network."""
-    mean, log_variance = out[:, :n_planes], out[:, n_planes:]
-    if log_variance.shape[1] == 0:
-        return mean, torch.zeros_like(mean)
-    return mean, bounded(log_variance)
 
 
 def _kept_planes(seen: Tensor) -> Tensor:

@@ -44,8 +44,8 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
     The `objective` keeps the network from rebuilding a lesion: a narrow bottleneck ("plain",
     "uncertainty", "variational"), or the removal of coarse noise ("denoising"). Where a variance is
     predicted, the network says how wrong it expects to be at each pixel, so that cortex and edges,
-    which no network rebuilds sharply, count for less. One network sees both planes, so each helps
-    to rebuild the other. A sample with one plane can be scored.
+    which no network rebuilds sharply, count for less. One network sees all planes (one or more), so
+    each helps to rebuild the others. Samples with missing planes can be scored.
 
     It works on lesions that are large or strong beside the blur of the reconstruction. It fails
     on small or faint lesions, on lesions that look like healthy tissue of that place, and with
@@ -218,7 +218,7 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
     def _prepare(self, X: PairReader) -> None:
         if self._fitted_before():
             with isolated_generators(0):  # only the new network's settings are looked at
-                asked = self._design.build(X.shape[2:])
+                asked = self._design.build(X.shape[1:])
             check_warm_start(self.network_, asked, len(np.unique(np.asarray(X.groups))))
 
     def _fit(self, X: PairReader) -> None:
@@ -232,7 +232,7 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
             before, self.network_ = self.history_, deepcopy(self.network_)
         else:
             with isolated_generators(seed):
-                self.network_ = self._design.build(X.shape[2:])
+                self.network_ = self._design.build(X.shape[1:])
             standardise(self.network_, X)
         fitted = self.network_
         history = fit_network(

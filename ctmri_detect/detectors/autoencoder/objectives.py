@@ -47,18 +47,18 @@ class Design:
             )
 
     @own_settings()
-    def build(self, image_shape: tuple[int, ...]) -> Any:
-        """The untrained network for planes of (height, width); needs torch."""
+    def build(self, shape: tuple[int, ...]) -> Any:
+        """The untrained network for samples of shape (n_planes, height, width); needs torch."""
         from ctmri_detect.networks.autoencoder import PairAutoencoder, VariationalAutoencoder
         from ctmri_detect.networks.denoising import DenoisingUNet
 
-        options: dict[str, Any] = {"predict_variance": self.variance}
+        n_planes, *image_shape = shape
+        options: dict[str, Any] = {"predict_variance": self.variance, "n_planes": n_planes}
         if self.channels is not None:
             options["channels"] = tuple(self.channels)
         if self.objective == "denoising":
             return DenoisingUNet(noise=self.noise, **options)
-        height, width = image_shape
-        options |= {"image_shape": (height, width), "latent_dim": self.latent_dim}
+        options |= {"image_shape": image_shape, "latent_dim": self.latent_dim}
         if self.objective == "variational":
             return VariationalAutoencoder(beta=self.beta, **options)
         return PairAutoencoder(**options)

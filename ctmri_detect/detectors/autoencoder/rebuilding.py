@@ -19,14 +19,14 @@ def rebuild(network: Any, X: Block, *, device: str, engine: str) -> tuple[Block,
     Parameters
     ----------
     network : PairNetwork
-    X : float32 array (n, 2, height, width)
+    X : float32 array (n, n_planes, height, width)
     device : str
         Where the network is.
     engine : {"torch", "onnxruntime"}
 
     Returns
     -------
-    mean, log_variance : float32 arrays (n, 2, height, width)
+    mean, log_variance : float32 arrays (n, n_planes, height, width)
     """
     if engine == "onnxruntime":
         from ctmri_detect.networks.onnx import onnx_session

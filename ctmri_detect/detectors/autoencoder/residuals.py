@@ -19,7 +19,7 @@ def residual(kind: str, X: Block, rebuilt: tuple[Block, Block], network: Any) ->
     ----------
     kind : {"standardised", "difference", "ssim"}
         As in `ConvAutoencoderDetector`.
-    X : float32 array (n, 2, height, width)
+    X : float32 array (n, n_planes, height, width)
     rebuilt : pair of arrays like X
         Mean and log-variance, from `rebuild`.
     network : PairNetwork
