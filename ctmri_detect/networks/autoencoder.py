@@ -102,8 +102,8 @@ class VariationalAutoencoder(PairAutoencoder):
 
     Training minimises the negative evidence lower bound per pixel; the divergence from the
     standard normal has the weight `beta`. In scoring, mean and variance of a pixel are those of
-    the mixture over 8 draws of the latent: the reconstruction probability [2]_. The draws belong
-    to the network, so that scores are the same every time.
+    the mixture over 8 draws of the latent: the reconstruction probability [2]_. The draws are
+    stored in the network, so that a score is the same every time.
 
     Parameters
     ----------

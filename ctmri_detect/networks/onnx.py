@@ -48,7 +48,7 @@ def onnx_bytes(network: PairNetwork, image_shape: tuple[int, ...]) -> bytes:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without torch's words about torchvision, which is not needed, and about its own insides."""
+    """Silence torch's messages about torchvision, which is not needed, and about deprecation."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

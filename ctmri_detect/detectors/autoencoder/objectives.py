@@ -14,7 +14,7 @@ RESIDUALS = ("standardised", "difference", "ssim")
 
 @dataclass(frozen=True)
 class Design:
-    """An objective with all that shapes its network; parameters of `ConvAutoencoderDetector`."""
+    """The parameters of `ConvAutoencoderDetector` that decide the network."""
 
     objective: str
     predict_variance: bool | None
@@ -30,15 +30,15 @@ class Design:
         return self.objective != "plain" if given is None else bool(given)
 
     def residual(self, chosen: str | None) -> str:
-        """The residual in use, where a detector's parameter is `chosen`."""
+        """The kind of residual for the parameter value `chosen`."""
         return chosen or ("standardised" if self.variance else "difference")
 
     def check(self, chosen: str | None) -> None:
-        """Raise a ValueError where the parameters, with that residual, don't go together."""
+        """Raise a ValueError where parameters or the residual `chosen` contradict each other."""
         if self.objective == "uncertainty" and not self.variance:
             raise ValueError(
-                'objective "uncertainty" is the bottleneck with predicted variance, but '
-                'predict_variance is False; take objective="plain".'
+                'objective is "uncertainty", which predicts a variance, but predict_variance is '
+                'False; take objective="plain".'
             )
         if chosen == "standardised" and not self.variance:
             raise ValueError(

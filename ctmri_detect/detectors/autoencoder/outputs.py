@@ -1,4 +1,4 @@
-"""What a fitted network gives besides scores: latent features, and itself as a file."""
+"""Latent features of a fitted network, and its export as a file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class NetworkOutputs(PlainOutput):
     _ready: Callable[..., PairReader]
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
-        """Latent features, for detectors that follow in a Pipeline.
+        """Latent features, for a next step in a Pipeline.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What a trained network makes of a block of pairs."""
+"""Run a trained network on a block of pairs."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def latent(network: Any, X: Block, *, device: str) -> Block:
 
 @own_settings()
 def _run(function: Callable[..., Any], X: Block, device: str) -> list[Block]:
-    """What a function of torch gives for a block."""
+    """Outputs of a torch function for a block, as numpy arrays."""
     import torch
 
     with torch.inference_mode():
-        x = torch.tensor(X, device=device)  # a copy is aligned, and sums repeatable
+        x = torch.tensor(X, device=device)  # a copy is aligned in memory: same sums each time
         return [part.cpu().numpy() for part in function(x)]

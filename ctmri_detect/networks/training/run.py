@@ -1,4 +1,4 @@
-"""One training, from data to history; imported late, because it loads torch."""
+"""One training, from data to history; imported late because it imports torch."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run(
         module.load_state_dict(begun["weights"])
         module.to(device).eval()
         return _frame(begun["history"])
-    # each process takes every so many-th batch
+    # the processes share the batches
     steps = training.max_epochs * -(-len(split[0]) // (training.batch_size * processes))
     callbacks = make_callbacks(training, steps, validates=split[1] is not None, saver=saver)
     done = 0 if begun is None else len(begun["history"])
@@ -136,7 +136,7 @@ def _fit(net: LossNet, dataset: Any, seed: int, own_generator: bool) -> None:
         net.fit(dataset)
         return
     if torch.device(net.where).type == "cuda":
-        torch.cuda.init()  # or its generators would not be seeded, and put back
+        torch.cuda.init()  # otherwise its generators are neither seeded nor restored
     with isolated_generators(seed):
         net.fit(dataset)
 
