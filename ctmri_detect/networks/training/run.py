@@ -128,8 +128,8 @@ def _fit(net: LossNet, dataset: Any, seed: int, own_generator: bool) -> None:
     if own_generator:
         if not isinstance(dataset, ArrayDataset) or hasattr(net, "accelerator"):
             raise ValueError(
-                "own_generator=True, but the data are no arrays, or there is an accelerator; "
-                "expected arrays on one device. Set own_generator=False."
+                "own_generator is True, which needs arrays and no accelerator; expected arrays on "
+                "one device. Set own_generator=False."
             )
         net.own_order = torch.Generator().manual_seed(seed)
         net.plain_batches = net.touches_no_global = True
