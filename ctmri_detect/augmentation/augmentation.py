@@ -23,17 +23,17 @@ from ctmri_detect.augmentation.variants import KNOTS, Draws, Exact, Floats, vary
 class Augmentation(CheckedParameters, BaseEstimator):
     """Change each training pair a little, differently every time.
 
-    With few patients, a network memorises their positions, contrasts and noise. Pairs that are
-    turned, bent, brightened or made noisy, as far as scanners and heads do it, teach the network
-    that such differences are normal. All randomness is in `draw`; `apply` is a pure function. 0
-    switches a part off; amplitudes are drawn uniformly between their limits.
+    With few patients, a network memorises their positions, contrasts and noise. Here pairs are
+    rotated, bent, brightened or made noisy, as much as scanners and heads differ; the network
+    learns that such differences are normal. All randomness is in `draw`; `apply` is a pure
+    function. 0 switches a part off; amplitudes are drawn uniformly between their limits.
 
     When it fails: the network learns that the changes are normal, so a detector misses anomalies
     that look like them (`elastic`: faint mass effect; `gamma`: a diffuse change of density).
     Strong settings need more epochs. `ConvAutoencoderDetector` after 30 epochs on 36 slices of
     64 x 64 (mean image AUROC of two phantoms and two seeds): .74 without, .77 with flips, .77 with
     the defaults, .72 with three times the defaults. Gamma acts between a plane's darkest and
-    brightest pixel: window the CT before.
+    brightest pixel: apply a window to the CT first.
 
     Parameters
     ----------
@@ -57,20 +57,20 @@ class Augmentation(CheckedParameters, BaseEstimator):
     gamma : float, default=0.1
         Exponents from ``1 / (1 + gamma)`` to ``1 + gamma``, one a plane; 0 to 10.
     modality_dropout : float, default=0
-        Probability that a pair loses one plane, 0 to 1. Only a pair that has both loses one. The
-        plane is NaN in input and target, so nothing is learnt about it. (`PairAutoencoder`
-        removes planes from its input only, and predicts them.)
+        Probability that a pair with both planes loses one, 0 to 1. The plane is NaN in input and
+        target, so nothing is learned about it. (`PairAutoencoder` removes planes only from its
+        input, and predicts them.)
     misregistration : float, default=0.5
-        Largest shift along each axis, in pixels, of the MRI against the CT, and the most that a
-        rotation on top of it moves the middle of a side; at least 0.
+        Largest shift of the MRI against the CT along each axis, pixels, at least 0. The MRI is
+        also rotated: this moves the middle of a side by at most as much.
 
     Notes
     -----
     Both planes are moved in the same way, except for the misregistration of the MRI, and each is
     resampled once: values and the mask of observed pixels linearly, then divided, so that NaN
-    doesn't spread. A plane without NaN gets none: beyond its border, its outermost pixels are
-    repeated. Filled pixels take part in all changes of intensity, so leave NaN where nothing was
-    observed. A pair that would lose all of a plane is not moved.
+    doesn't spread. A plane without NaN stays without NaN: its border pixels are repeated. Changes
+    of intensity also change filled pixels, so leave NaN where nothing was observed. A pair is not
+    moved if a plane would leave the image.
 
     Then follow gamma, ``lo + (hi - lo) ((x - lo) / (hi - lo)) ** g``, the bias field, ``lo + (x -
     lo) exp(b)`` with ``lo`` and ``hi`` the plane's least and largest value, and noise. The units
@@ -134,7 +134,7 @@ class Augmentation(CheckedParameters, BaseEstimator):
 
     @with_default_floats
     def draw(self, rng: np.random.Generator, n: int, shape: tuple[int, int]) -> Draws:
-        """Draw what happens to `n` pairs of `shape` (height, width); `rng` is the only source.
+        """Draw the changes of `n` pairs of `shape` (height, width), with `rng` alone.
 
         Raises
         ------
@@ -174,7 +174,7 @@ class Augmentation(CheckedParameters, BaseEstimator):
         X : float array (n, 2, height, width)
             NaN where nothing was observed.
         draws : Draws
-            Of as many pairs of this shape.
+            From `draw`, for the same number and shape of pairs.
 
         Returns
         -------
@@ -188,7 +188,7 @@ class Augmentation(CheckedParameters, BaseEstimator):
         if X.shape != draws.noise.shape:
             raise ValueError(
                 f"X has shape {X.shape}, but the draws are for {draws.noise.shape}; expected pairs "
-                "(n, 2, height, width), as many and of the shape that was given to draw."
+                "(n, 2, height, width) of the number and shape that were given to draw."
             )
         out = np.array(X, dtype=np.float32, order="C")
         for i, pair in enumerate(out):
@@ -201,7 +201,7 @@ AUGMENTATION = [OneOf("flip", "default"), Augmentation, None]
 
 
 def as_augmentation(value: Any) -> Augmentation | None:
-    """What a value of `Training`'s parameter `augmentation` stands for.
+    """The augmentation for a value of `Training`'s parameter `augmentation`.
 
     "default" is ``Augmentation()``, "flip" one that only flips, None is None.
 
@@ -217,5 +217,5 @@ def as_augmentation(value: Any) -> Augmentation | None:
 
 
 def no_augmentation() -> Augmentation:
-    """Every part switched off."""
+    """An `Augmentation` with every part switched off."""
     return Augmentation(**dict.fromkeys(Augmentation().get_params(), 0.0))

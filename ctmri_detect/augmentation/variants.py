@@ -1,4 +1,4 @@
-"""The draws for a training pair, and how they change it; nothing here is random."""
+"""The draws for a training pair, and how they are applied; nothing here is random."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Exact = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Draws:
-    """All that is random about one batch; row i belongs to sample i.
+    """All random numbers of one batch; row i belongs to sample i.
 
     ``draws[rows]`` are the draws of these samples. The geometry says where an output pixel comes
-    from in the (mirrored) image: bent by the spline, then turned and zoomed about the centre,
-    then shifted; in the MRI turned and shifted once more by the jitter.
+    from in the (mirrored) image: bent by the spline, then rotated and zoomed about the centre,
+    then shifted. The MRI is rotated and shifted once more by the jitter.
     """
 
     flip: npt.NDArray[np.bool_]  # (n,)
@@ -47,9 +47,9 @@ class Draws:
         return Draws(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def geometry(self) -> Draws:
-        """The same moves without changes of intensity and without dropout.
+        """The same geometry without changes of intensity and without dropout.
 
-        For a target that is not the input itself, and has to stay aligned with it.
+        For a target that differs from the input and has to stay aligned with it.
         """
         return replace(
             self,
@@ -61,7 +61,7 @@ class Draws:
 
 
 def vary(pair: Floats, one: Draws) -> None:
-    """Change a pair (2, height, width) in place, as its draws (``draws[i]``) say."""
+    """Apply the draws of one pair (``draws[i]``) to it, in place: (2, height, width)."""
     if one.flip:
         pair[...] = pair[..., ::-1].copy()
     _move(pair, one)
@@ -93,7 +93,7 @@ def _rotation(angle: float) -> Exact:
 
 
 def surface(coefficients: Exact, shape: tuple[int, int]) -> Floats:
-    """A cubic B-spline on a grid that spans the image; within its coefficients' range."""
+    """A cubic B-spline on a grid over the image; its values lie in the coefficients' range."""
     return np.asarray(_basis(shape[0]) @ coefficients.astype(np.float32) @ _basis(shape[1]).T)
 
 
@@ -118,7 +118,7 @@ def _move(pair: Floats, one: Draws) -> None:
     moved = pair.copy()
     for plane in (CT, MRI) if shared else (MRI,):
         moved[plane] = _resampled(pair[plane], source(one, pair.shape[1:], plane))
-    if (_has_planes(moved) == _has_planes(pair)).all():  # or it lies outside now
+    if (_has_planes(moved) == _has_planes(pair)).all():  # otherwise a plane has left the image
         pair[...] = moved
 
 
@@ -130,7 +130,7 @@ def _resampled(plane: Floats, grid: Floats) -> Floats:
     """A plane read at other places, linearly; values and mask apart, as `warp_observed` does."""
     seen = ~np.isnan(plane)
     x, y = grid
-    if seen.all():  # and stays so, for networks that know no NaN
+    if seen.all():  # no NaN is added, since some networks can't handle it
         return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE))
     parts = (np.where(seen, plane, np.float32(0)), seen.astype(np.float32))
     value, weight = (cv2.remap(part, x, y, cv2.INTER_LINEAR, None) for part in parts)

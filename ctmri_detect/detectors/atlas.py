@@ -1,4 +1,4 @@
-"""Intensities against healthy slices; nothing is trained."""
+"""Compare intensities with healthy slices; nothing is trained."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ctmri_detect.validation import PairReader
 class AtlasDetector(BasePairedDetector):
     """Compare each pixel with the same place in healthy slices like this one.
 
-    The residual is the difference to the mean of the training slices; all the rest is
-    `MapScoring`: z-scores against the most similar healthy slices, and the other hemisphere.
-    It fits in a second, and is the strong simple method that others have to beat.
+    The residual is the difference to the mean of the training slices. `MapScoring` does the
+    rest: z-scores against the most similar healthy slices, and a comparison with the other
+    hemisphere. A fit takes a second. It is a simple and strong baseline.
     ``AtlasDetector(map_scoring=MapScoring(reference="position", symmetry=False))`` is the
     classical per-position atlas z-score.
 
-    It fails on lesions that look like ordinary tissue in the wrong modality (each plane by
-    itself is normal), and on slices that are not aligned.
+    It fails where each plane looks normal by itself and only the combination of planes is
+    abnormal, and on slices that are not aligned.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Intensities of the training pairs, given to a network."""
+"""Set the intensity scale of a network from its training pairs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ctmri_detect.validation import PairReader
 
 
 def standardise(network: Any, X: PairReader) -> None:
-    """Give the network mean and standard deviation of each plane's observed pixels."""
+    """Store mean and standard deviation of each plane's observed pixels in the network."""
     import torch
 
-    scaler = StandardScaler()  # ignores NaN, and takes a constant plane as it is
+    scaler = StandardScaler()  # ignores NaN; a constant plane gets the scale 1
     with np.errstate(invalid="ignore"):  # 0 / 0 in a plane that no sample has
         for block in X.blocks():
             scaler.partial_fit(np.moveaxis(block, 1, -1).reshape(-1, X.shape[1]).astype(np.float64))

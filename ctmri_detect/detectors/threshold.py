@@ -1,4 +1,4 @@
-"""The dumbest baseline: how far a pixel is from its plane's median."""
+"""The simplest baseline: how far a pixel is from its plane's median."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ctmri_detect.validation import PairReader
 class ThresholdDetector(BasePairedDetector):
     """Bright and dark pixels are anomalies.
 
-    The baseline every method has to beat: on some lesions a plain threshold has beaten
-    autoencoders (Meissen et al. 2021). It knows no anatomy, so whatever is bright or dark in
-    healthy heads too, such as ventricles, counts against it.
+    Every method has to beat this baseline: on some lesions a plain threshold was better than
+    autoencoders (Meissen et al. 2021). It knows no anatomy: healthy structures that are bright
+    or dark, such as ventricles, count as anomalies too.
 
     Parameters
     ----------
     map_scoring : MapScoring, default=None
-        None compares with nothing: ``MapScoring(reference=None, symmetry=False)``.
+        None means no comparison with other slices: ``MapScoring(reference=None, symmetry=False)``.
 
     Attributes
     ----------

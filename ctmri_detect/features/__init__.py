@@ -1,4 +1,4 @@
-"""From pairs to grids of features."""
+"""Compute grids of features from pairs."""
 
 from ctmri_detect._extras import lazy_package
 

@@ -1,4 +1,4 @@
-"""Features of a frozen, pretrained network on a coarse grid."""
+"""Features of a pretrained network on a coarse grid; the network is not trained further."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from ctmri_detect.networks.torch_settings import own_settings
 from ctmri_detect.validation import check_pairs
 
 LAYERS = ("blocks.4", "blocks.10")  # of EfficientNet-Lite0: 40 channels, stride 8; 112, stride 16
-LEAST_SIDE = 32  # smaller images are enlarged: they would have too few cells
+LEAST_SIDE = 32  # smaller images are enlarged; otherwise they have too few cells
 _BATCH = 16
 
 
 def _is_module(value: object) -> bool:
     kinds = [(kind.__module__, kind.__name__) for kind in type(value).__mro__]
-    return ("torch.nn.modules.module", "Module") in kinds  # torch need not be there
+    return ("torch.nn.modules.module", "Module") in kinds  # works without torch
 
 
 class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEstimator):
-    """What layers of a trained network give for each plane.
+    """Outputs of layers of a trained network for each plane.
 
     By default EfficientNet-Lite0, pretrained on photographs (ImageNet) and never changed, turns
     each plane into a grid of 40 + 112 channels (strides 8 and 16, both on the grid of stride 8).
@@ -67,7 +67,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
     layers_ : tuple of str
         The layers in use.
     network_ : torch.nn.Module
-        The copy of `module` in use; not there for the default network, which is shared.
+        The copy of `module` in use; absent for the default network, which is shared.
     device_ : str
         The device in use.
     image_shape_ : (int, int)
@@ -75,11 +75,11 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
 
     Notes
     -----
-    Each plane is described by itself, so any number of planes will do. A plane is a grey image
+    Each plane is described by itself, so X may have any number of planes. A plane is a grey image
     ``(x - low) / (high - low)``, clipped to -0.5..1.5, repeated in three channels and mapped from
     0..1 to -1..1 as the default weights expect (TensorFlow's convention, mean 127 and scale 128
-    of 8-bit images). Pixels that were not observed take the value of the nearest observed one:
-    filled with black, the outline of the mask would be the strongest edge of all. Planes with a
+    of 8-bit images). Pixels that were not observed take the value of the nearest observed one,
+    because black pixels would make the outline of the mask the strongest edge. Planes with a
     side below 32 pixels are enlarged. The layer with the finest grid sets the cells; the others
     are interpolated linearly. A cell is seen where at least half of its pixels were observed.
 
@@ -122,7 +122,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
     @with_default_floats
     @own_settings()
     def fit(self, X: PairsLike, y: LabelsLike = None) -> BackboneFeatures:
-        """Find black and white of each plane, and check the layers.
+        """Find the grey range of each plane, and check the layers.
 
         Parameters
         ----------
@@ -182,7 +182,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
     @with_default_floats
     @own_settings()
     def grids(self, block: npt.NDArray[np.float32]) -> FeatureGrid:
-        """The features of one block of checked pairs; all of it runs at once.
+        """The features of one block of checked pairs, in one batch.
 
         Parameters
         ----------
@@ -197,7 +197,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
         Raises
         ------
         InvalidPairsError
-            Where the block has not as many planes as the training pairs.
+            Where the number of planes is not that of the training pairs.
         """
         check_is_fitted(self, "low_")
         if block.shape[1] != len(self.low_):

@@ -1,4 +1,4 @@
-"""Features of the cells of a grid, and the way from cells back to pixels."""
+"""Features of the cells of a grid, and maps of pixels from scores of cells."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-_REGISTERING = Lock()  # torch counts its hooks without one
+_REGISTERING = Lock()  # torch does not lock its counter of hooks
 _MOST_NAMES = 5  # that a message lists
 
 
@@ -20,7 +20,7 @@ def check_layers(network: nn.Module, layers: Sequence[str]) -> None:
     Raises
     ------
     ValueError
-        It lists the names that are most alike.
+        It lists the most similar names.
 
     Examples
     --------
@@ -44,9 +44,9 @@ class _AllRead(Exception):
 
 
 def layer_outputs(network: nn.Module, layers: Sequence[str], images: Tensor) -> list[Tensor]:
-    """What the layers give for some images. Layers after the last one of these don't run.
+    """Outputs of the layers for some images. Later layers don't run.
 
-    Several threads may ask one network at once.
+    Several threads may use one network at once.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What an object has to do to describe pairs for a detector."""
+"""The interface of a feature extractor for detectors."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ FEATURES = [
 
 
 def described(extractor: FeatureExtractor, block: npt.NDArray[np.float32]) -> FeatureGrid:
-    """The features of a block, where they fit the block.
+    """The features of a block, after a check that their shape fits the block.
 
     Raises
     ------
     TypeError
-        Where `grids` gives something else than a `FeatureGrid`.
+        Where `grids` returns no `FeatureGrid`.
     ValueError
         Where the numbers of samples or planes are not those of the block.
     """

@@ -1,4 +1,4 @@
-"""The pretrained network that is used where a user names none."""
+"""The default pretrained network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lay an image over its prediction: small rigid motions, by least squares."""
+"""Register an image to its prediction: small rigid motions, by least squares."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy import fft
 from ctmri_detect.imageops.comparison import LEAST, Array, Comparison, Mask, Real, compared
 from ctmri_detect.imageops.recalibrate import HUBER
 
-_ROUNDS, _STILL = 8, 0.02  # Gauss-Newton steps; they end below so many px and degrees
+_ROUNDS, _STILL = 8, 0.02  # most Gauss-Newton steps; smaller steps (px, degrees) end them
 
 Vector = NDArray[np.float64]
 
@@ -37,30 +37,30 @@ class Motion:
 def align_to_prediction(
     image: Real, mean: Real, variance: Real, seen: Mask, *, tolerance: float, min_gain: float = 0.03
 ) -> Motion:
-    """The small motion that lays an image over its prediction; the identity if little is gained.
+    """The small motion that registers an image to its prediction; the identity for a small gain.
 
     Whole shifts come first, by weighted correlation in the Fourier domain [1]_; then
-    Gauss-Newton steps for shift and angle [2]_ with Huber's weights [3]_. All on block means (a
-    shorter side of about 64), which is good for .1 pixel at 128 x 128.
+    Gauss-Newton steps for shift and angle [2]_ with Huber's weights [3]_. All of it uses block
+    means (a shorter side of about 64); the accuracy is .1 pixel at 128 x 128.
 
     It fails where the prediction varies along one direction only or repeats itself, and where
-    the motion exceeds `tolerance` or 5 degrees. A shift that the predictor has learned is none.
+    the motion exceeds `tolerance` or 5 degrees. A shift that all training pairs have is not seen.
 
     Parameters
     ----------
     image : array of shape (height, width)
-        NaN where not observed; any unit: gain (positive) and offset are fitted.
+        NaN where not observed. Any unit: a positive gain and an offset are fitted.
     mean, variance, seen : arrays of shape (height, width)
-        Its prediction, on the grid that it is to be moved to, and where that holds (bool). Pixels
-        without a finite mean and a finite positive variance take no part. May be block means
-        already, each of shape ``(height // side, width // side)`` with `comparison.block_side`.
+        Its prediction, and where it is valid (bool). Pixels without a finite mean and a finite
+        positive variance are left out. Block means are allowed, too: each of shape
+        ``(height // side, width // side)`` with `comparison.block_side`.
     tolerance : float
-        Largest shift along each axis, pixels (half a pixel more may come out); 0 searches
-        nothing. More finds more, and more that is not there.
+        Largest shift along each axis, pixels (the result may be half a pixel larger); 0 searches
+        nothing. A larger value finds larger shifts, and more false ones.
     min_gain : float, default=0.03
-        Relative drop of the cost below which the image stays; more leaves more alone. Chosen on
-        phantoms of development seeds (131, 132): above what well registered pairs gain by
-        chance, below what a motion of one pixel or one degree at 128 pixels gains.
+        Relative drop of the cost below which the image is not moved. Chosen on phantoms of
+        development seeds (131, 132): well registered pairs gain less by chance, and a motion of
+        one pixel or one degree at 128 pixels gains more.
 
     Returns
     -------
@@ -70,9 +70,9 @@ def align_to_prediction(
     -----
     T minimises ``C(T) = mean over x of min(|I(T^-1 x) - alpha - beta m(x)| / (s sqrt(v(x))), 3)^2``
     with a robust scale s. A step regresses ``I(T^-1 x)`` on ``alpha + beta (m(x) + grad m(x) .
-    d(x))`` and goes on by the small rigid displacement d. The gradient is the prediction's: noise
-    of the image neither biases it nor rewards warps that smooth. For that reason, too, image and
-    prediction are each warped by half of T for the gain ``1 - C(T) / C(identity)``.
+    d(x))`` and adds the small rigid displacement d. The gradient is that of the prediction, so
+    that noise of the image neither biases it nor favours warps that smooth. For the same reason,
+    image and prediction are each warped by half of T for the gain ``1 - C(T) / C(identity)``.
 
     References
     ----------
@@ -111,7 +111,7 @@ def _best_shift(both: Comparison, tolerance: float) -> Vector:
     first, second = [0, 0, 0, 1, 2, 1], [0, 1, 2, 0, 0, 1]
     shifts = np.arange(-reach, reach + 1)
     total, *sums = fft.irfft2(fixed[first] * moving[second], size)[:, shifts[:, None], shifts]
-    enough = total >= 0.6 * total.max()  # else a few pixels at the rim win
+    enough = total >= 0.6 * total.max()  # else a few pixels at the border decide
     v, vv, m, mm, mv = (part / np.where(enough, total, 1) for part in sums)
     power = np.where(enough, (vv - v * v) * (mm - m * m), 0)
     score = np.where(power > 1e-6, (mv - m * v) / np.sqrt(np.maximum(power, 1e-6)), 0)
@@ -140,7 +140,7 @@ def _refine(both: Comparison, pose: Vector, reach: float) -> Vector:
 
 
 def _solve(design: Array, weight: Array, value: Array) -> Array:
-    """Weighted least squares; a trace of a ridge, where the prediction leaves a motion open."""
+    """Weighted least squares with a small ridge, in case the motion is not determined."""
     scaled = design * weight
     normal = (scaled @ design.T).astype(np.float64)
     normal.flat[:: len(normal) + 1] += 1e-4 * normal.diagonal() + 1e-6

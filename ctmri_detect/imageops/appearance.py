@@ -1,4 +1,4 @@
-"""What the values of an image show: that it is inverted, an 8-bit window, or without skull."""
+"""Tell from its values whether an image is inverted, an 8-bit window, or without skull."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from ctmri_detect.ct_units import UINT8_TO_HU, CTUnits
 from ctmri_detect.imageops.brainmask import BONE_HU
 
-_LOOKED_AT = 128  # pixels a side that are enough for a look
-_NEAR = 0.1  # of the range of values: what is as bright as the brightest
+_LOOKED_AT = 128  # pixels a side that are read
+_NEAR = 0.1  # of the range of values: a smaller difference counts as equal
 _SATURATED = 240  # bone in an 8-bit brain window, blurred by JPEG and by resizing
 _BRIGHT = 55  # brain in such a window is 64 to 143 (20 to 45 HU); in HU it is 20 to 45
-_SOFT = (5.0, 80.0)  # HU: the median of a brain, however much fluid or blood is in it
-_NO_BONE = 0.02  # share of the head below which calcification is all there is
-_FILLED = (0.15, 0.95)  # share of the plane that a brain takes; more is a background that counts
+_SOFT = (5.0, 80.0)  # HU: the median of a brain, also with much fluid or blood
+_NO_BONE = 0.02  # share of the head; less is calcification, not skull
+_FILLED = (0.15, 0.95)  # share of the plane that a brain takes; more means a background above air
 
 
 def is_inverted(image: NDArray[Any]) -> bool:
@@ -86,7 +86,7 @@ def is_eight_bit_window(ct: NDArray[Any]) -> bool:
 
 
 def is_brain_alone(ct: NDArray[np.floating], head: NDArray[np.bool_], units: CTUnits) -> bool:
-    """Whether the head is soft tissue throughout, as where the skull was removed before.
+    """Whether the head is all soft tissue, as after removal of the skull.
 
     Parameters
     ----------
@@ -103,6 +103,6 @@ def is_brain_alone(ct: NDArray[np.floating], head: NDArray[np.bool_], units: CTU
 
 
 def middle_of(image: NDArray[Any]) -> NDArray[Any]:
-    """What was observed in the middle third of each axis."""
+    """Observed values in the middle third of each axis."""
     box = image[tuple(slice(n // 3, max(n // 3 + 1, 2 * n // 3)) for n in image.shape)]
     return box[np.isfinite(box)]

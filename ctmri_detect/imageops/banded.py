@@ -19,8 +19,8 @@ Operator = tuple[tuple[slice, slice, Planes, Planes], ...]
 def blurred(planes: Planes, sigma: float) -> Planes:
     """Gaussian of planes ``(..., height, width)``, reflected at the border; `sigma` in pixels.
 
-    For many planes and few sigmas: the matrices of a sigma are kept. A plane's result is the same
-    bit for bit in any company.
+    For many planes and few sigmas: the matrices of a sigma are cached. The result of a plane does
+    not depend on the other planes, to the last bit.
     """
     if sigma <= 0:
         return planes
@@ -32,8 +32,8 @@ def blurred(planes: Planes, sigma: float) -> Planes:
 def operator(size: int, sigma: float, kind: str = "gaussian") -> Operator:
     """Banded matrix of a filter along an axis, cut into blocks of rows.
 
-    A block's product is short, so that BLAS neither splits it between threads nor sums in
-    another order, and the cost grows with the band and not with `size`.
+    A block's product is so short that BLAS uses one thread and one order of summation. The cost
+    grows with the band, not with `size`.
     """
     order = 1 if kind == "slope" else 0
     matrix = ndimage.gaussian_filter1d(

@@ -12,18 +12,18 @@ from ctmri_detect.ct_units import UINT8_TO_HU, CTUnits, check_ct_units
 from ctmri_detect.imageops.morphology import components, enclosure, morph, px, restore, shrink
 
 BONE_HU = {"hu": 100.0, "uint8": 250 * UINT8_TO_HU}
-"""Bone begins here; in the 8-bit window it is what saturates (JPEG blurs 255 a little)."""
+"""Least value of bone; in the 8-bit window bone saturates (JPEG blurs 255 a little)."""
 
 SOFT_HU = {"hu": -15.0, "uint8": 1.5 * UINT8_TO_HU}
-"""Brain and fluid begin here; air and CSF both lie near 0 in the 8-bit window."""
+"""Least value of brain and fluid; air and CSF both lie near 0 in the 8-bit window."""
 
 AIR_HU = {"hu": -250.0, "uint8": 10 * UINT8_TO_HU}
-"""The head begins here. In the 8-bit window fat is black, so the head is bone and brain."""
+"""Least value of the head. In the 8-bit window fat is black: the head is bone and brain."""
 
 MIN_BONY = {"largest": 1.75, "other": 1.87, "huge": 1.4}
-"""How much bone a part must see and touch (each at most 1). Muscle below the skull base and
-the tongue reach 1.3 to 1.86, brain 1.88 to 2; a part that fills most of the head may reach
-less, since a bone flap may be missing."""
+"""Least sum of two shares of a part: directions in which it is enclosed by bone, and border that
+touches bone. Muscle below the skull base and the tongue reach 1.3 to 1.86, brain 1.88 to 2; a
+part that fills most of the head may reach less, since a bone flap may be missing."""
 
 MIN_BRAIN_SHARE = 0.07
 """Less brain than this share of the head is a spinal canal or a mistake."""
@@ -32,12 +32,11 @@ MIN_BRAIN_SHARE = 0.07
 def brain_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bool_]:
     """Find the brain in a CT slice as the soft tissue that bone surrounds.
 
-    A pixel lies inside the skull when bone is met in most of the directions one can look
-    from it, which tolerates foramina, burr holes and a missing bone flap where filling
-    holes does not. Of the soft tissue inside (after [1]_: 0 to 100 HU), narrow bridges
-    are cut, the large parts are kept, their holes are filled: calcification and blood
-    stay in, large saturated parts (skull base) go. A headrest lies outside the head and
-    does not count.
+    A pixel lies inside the skull if there is bone in most directions from it. Unlike filling
+    holes, this tolerates foramina, burr holes and a missing bone flap. Of the soft tissue inside
+    (after [1]_: 0 to 100 HU), narrow bridges are cut, the large parts are kept, and their holes
+    are filled. So calcification and blood belong to the mask; large saturated parts (skull base)
+    do not. A headrest lies outside the head and has no effect.
 
     When it fails: an 8-bit window hides what is inside a saturated area, so a haematoma
     over 80 HU that covers more than 3 % of the brain is taken for bone; a skull that
@@ -64,7 +63,6 @@ def brain_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bo
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.brainmask import brain_mask
     >>> y, x = np.mgrid[-1:1:128j, -1:1:128j]
     >>> r = np.hypot(y, x * 1.2)
@@ -90,7 +88,7 @@ def brain_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bo
 
 
 def head_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bool_]:
-    """Find the head in a CT slice: the largest thing above air, holes filled.
+    """Find the head in a CT slice: the largest object above air, holes filled.
 
     Thin parts (headrest, tubes) are removed by an opening. In the 8-bit window fat is as
     black as air, so the scalp is left out.
@@ -108,7 +106,6 @@ def head_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.boo
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.brainmask import head_mask
     >>> ct = np.full((64, 64), -1000.0)
     >>> ct[16:48, 16:48] = 30.0
@@ -122,8 +119,7 @@ def head_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.boo
 def mri_head_mask(mri: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Find the head in an MRI slice: Otsu's threshold [1]_, largest part, holes filled.
 
-    The threshold is halved, because fluid or fat far brighter than the rest would
-    otherwise set it above brain.
+    The threshold is halved. Otherwise bright fluid or fat could raise it above brain.
 
     Parameters
     ----------
@@ -141,7 +137,6 @@ def mri_head_mask(mri: NDArray[np.floating]) -> NDArray[np.bool_]:
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.brainmask import mri_head_mask
     >>> mri = np.zeros((64, 64))
     >>> mri[16:48, 16:48] = 100.0
@@ -162,7 +157,7 @@ def mri_head_mask(mri: NDArray[np.floating]) -> NDArray[np.bool_]:
 def _prepare(
     ct: NDArray[np.floating], units: CTUnits
 ) -> tuple[NDArray[np.float32], tuple[int, int]]:
-    """The slice in HU, gaps as air, at most `WORKING_SIZE` large; and its own shape."""
+    """The slice in HU with NaN as air, at most `WORKING_SIZE` large; and its own shape."""
     check_ct_units(units, "units")
     image = np.asarray(ct, dtype=np.float32)
     if units == "uint8":
@@ -184,7 +179,7 @@ def _head(image: NDArray[np.float32], level: float) -> NDArray[np.bool_]:
 def _large_parts(
     soft: NDArray[np.bool_], hu: NDArray[np.float32], radius: int
 ) -> NDArray[np.bool_]:
-    """Cut narrow bridges; keep the largest part and others of its kind; grow them back."""
+    """Cut narrow bridges; keep the largest part and large parts of similar HU; grow them back."""
     cores = morph(soft, cv2.MORPH_ERODE, radius)
     labels, areas = components(cores)
     if areas.max() == 0:
@@ -206,7 +201,7 @@ def _complete(
     inside: NDArray[np.bool_],
     radius: int,
 ) -> NDArray[np.bool_]:
-    """Close small gaps, fill holes, take large bony parts out again, smooth the edge."""
+    """Close small gaps, fill holes, remove large bony parts, smooth the edge."""
     area = brain.sum()
     closed = morph(brain, cv2.MORPH_CLOSE, radius) & (inside | bone)
     filled = ndimage.binary_fill_holes(closed | brain)
@@ -225,7 +220,7 @@ def _within_bone(
     enclosed: NDArray[np.float32],
     head_area: int,
 ) -> NDArray[np.bool_]:
-    """Keep the parts that look out onto bone and border on it; nothing if they are tiny."""
+    """Keep the parts that bone encloses and that touch bone; nothing if they are tiny."""
     near_bone = morph(bone, cv2.MORPH_DILATE, px(np.sqrt(head_area / np.pi), 0.04))
     labels, areas = components(brain)
     keep = []

@@ -1,4 +1,4 @@
-"""Image and prediction as means of square blocks of pixels: what `align` compares."""
+"""Image and prediction as means of square blocks of pixels, for `align`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Comparison:
 
 
 def compared(image: Real, mean: Real, variance: Real, seen: Mask) -> Comparison | None:
-    """None where there is nothing to compare."""
+    """Image and prediction in blocks; None where there is too little to compare."""
     step = block_side(image.shape)
     height, width = (n // step for n in image.shape)
     usable = seen & np.isfinite(mean) & np.isfinite(variance) & (variance > 0)
@@ -48,10 +48,10 @@ def compared(image: Real, mean: Real, variance: Real, seen: Mask) -> Comparison 
     value, target = (_robust_units(plane) for plane in blocks[:2])
     if value is None or target is None or min(height, width) < 3:
         return None
-    value = np.clip(value, np.nanmin(target) - 1, np.nanmax(target) + 1)  # no lesion is to win
+    value = np.clip(value, np.nanmin(target) - 1, np.nanmax(target) + 1)  # a lesion is clipped
     known, seen = np.isfinite(value), np.isfinite(target)
     noise = blocks[2] / np.median(blocks[2][seen])
-    weight = np.where(seen, 1 / np.maximum(noise, 0.01), 0)  # no pixel counts for very many
+    weight = np.where(seen, 1 / np.maximum(noise, 0.01), 0)  # limits the weight of a pixel
     by_y, by_x = np.gradient(target)
     y, x = np.ogrid[:height, :width]  # the centre is that of the full image, as in _matrix
     y, x = (np.radians(i - (n / step - 1) / 2) for i, n in zip((y, x), image.shape, strict=True))

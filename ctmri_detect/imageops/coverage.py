@@ -1,4 +1,4 @@
-"""Masks on a coarser grid; no lesion is lost."""
+"""Masks on a coarser grid, without loss of small lesions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ _EIGHT = np.ones((3, 3), dtype=int)  # corners touch
 
 
 def mask_of_shares(shares: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """The mask of pixels that a lesion covers in part, by the share that it covers of each.
+    """The mask of lesions, from the share of each pixel that they cover.
 
-    A pixel belongs to the mask where at least half of it is covered. A lesion (a connected area)
-    that covers half of no pixel keeps those of which it covers at least half as much as of
-    the pixel that it covers most: so a flat lesion keeps its outline in a thick slice, and a
-    small one is never lost.
+    A pixel belongs to the mask where at least half of it is covered. A small lesion (connected
+    area) may cover half of no pixel. It then keeps the pixels whose share is at least half of its
+    largest share: a flat lesion keeps its outline in a thick slice, and no lesion is lost.
 
-    When it fails: such a lesion is drawn larger than it is, by up to a pixel each way.
+    When it fails: such a lesion becomes larger than it is, by up to a pixel in each direction.
 
     Parameters
     ----------
@@ -31,11 +30,10 @@ def mask_of_shares(shares: NDArray[np.floating]) -> NDArray[np.bool_]:
     Returns
     -------
     bool ndarray of shape (height, width)
-        It has a pixel wherever `shares` has one above 0.
+        At least one pixel for each lesion.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.coverage import mask_of_shares
     >>> mask_of_shares(np.array([[1.0, 0.4, 0.0, 0.2, 0.15, 0.05]])).astype(int)
     array([[1, 0, 0, 1, 1, 0]])
@@ -66,7 +64,6 @@ def resize_mask(mask: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.bool_]
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.coverage import resize_mask
     >>> mask = np.zeros((8, 8), bool)
     >>> mask[1, 6] = True

@@ -1,4 +1,4 @@
-"""What the values of a CT say about its units."""
+"""Check and recognise the units of a CT from its values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect.ct_units import CT_RANGES
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.imageops.appearance import is_eight_bit_window
+from ctmri_detect.imageops.appearance import is_eight_bit_window, middle_of
 from ctmri_detect.validation import CT, listed
 
 _MOST_BEYOND = 0.01  # of the observed pixels: filters and resizing overshoot a little
@@ -50,7 +50,7 @@ def check_ct_values(X: NDArray[np.float32], units: str) -> None:
 
 
 AIR = -300.0
-"""HU: between lung or mixed air and any tissue of the head; below it is no head."""
+"""HU, between air and any tissue of the head."""
 
 _SHIFTS = (900, 1174)  # soft tissue (-100..150 HU) after adding 1000 or 1024
 _SOFT = (-150, 300)  # HU in the middle of a head, bleeding and calcification included
@@ -60,7 +60,7 @@ def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tupl
     """``"hu"``, ``"uint8"`` or None, and for None the reason in words.
 
     In Hounsfield units, the median of the middle third of the volume is that of soft tissue, and
-    there is either air around it or a background of 0 that somebody masked.
+    there is either air around the head or a masked background of 0.
 
     When it fails: a masked CT that was shifted and scaled so that brain lies between -150 and
     300 passes; a head at the edge of the volume does not.
@@ -80,7 +80,6 @@ def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tupl
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.ct_values import ct_units_of
     >>> head = np.full((9, 9, 9), -1000, dtype=np.float32)
     >>> head[1:8, 1:8, 1:8] = 35
@@ -111,7 +110,6 @@ def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tupl
 
 def _middle(values: NDArray[np.float32]) -> float:
     """Median of the middle third of each axis, without a constant background."""
-    box = values[tuple(slice(n // 3, max(n // 3 + 1, 2 * n // 3)) for n in values.shape)]
-    seen = box[np.isfinite(box)]
+    seen = middle_of(values)
     tissue = seen[seen > np.nanmin(values)]
     return float(np.median(tissue)) if tissue.size else float(np.nanmedian(values))

@@ -1,4 +1,4 @@
-"""A multi-scale filter bank that respects the mask."""
+"""A multi-scale filter bank that uses observed pixels only."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ Masks = npt.NDArray[np.bool_]
 
 
 def filter_bank(planes: Planes, seen: Masks, shares: Planes | None = None) -> Planes:
-    """Responses of planes, each by itself.
+    """Filter responses of each plane.
 
     The plane itself, Gaussians of .7, 1.5, 3 and 6 px, the gradient magnitude at .7 px in
     intensities a pixel, Laplacians of Gaussian of 1.5 and 3 px times sigma squared, and the
-    minimum and maximum over 7 x 7. The Gaussians are normalised convolutions; gradient and
-    Laplacians see the widest Gaussian where nothing was observed.
+    minimum and maximum over 7 x 7. The Gaussians are normalised convolutions. For gradient and
+    Laplacians, unobserved pixels take the value of the widest Gaussian.
 
     Parameters
     ----------
     planes : float32 array (..., height, width)
     seen : bool array (..., height, width)
-        Where they were observed; elsewhere their values are not looked at.
+        Where they were observed; other values are ignored.
     shares : float32 array (..., 4, height, width), default=None
-        ``mask_shares(seen)``, for masks that several calls or planes have in common: leading
-        axes are broadcast. None computes it.
+        ``mask_shares(seen)``, for masks that several calls or planes share; leading axes are
+        broadcast. None computes it.
 
     Returns
     -------
     float32 array (..., 10, height, width)
-        0 where not `seen`. A plane's responses are the same bit for bit in any company.
+        0 where not `seen`. The responses of a plane do not depend on the other planes.
 
     Notes
     -----
     The linear filters are separable, so each is a product ``A_h @ plane @ A_w.T`` with banded
-    matrices, reflected at the border. Gradient and Laplacian differ in kind: the gradient is
-    that of a sampled derivative of Gaussian, the Laplacian is the five-point one of the Gaussian.
+    matrices, reflected at the border. The gradient uses a sampled derivative of Gaussian, the
+    Laplacian the five-point Laplacian of the Gaussian.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def filter_bank(planes: Planes, seen: Masks, shares: Planes | None = None) -> Pl
     value[...] = np.where(seen, planes, np.float32(0))
     _gaussians(value, scales)
     scales /= shares
-    # unobserved pixels take the wide average, so that the mask's edge is no edge of the image
+    # unobserved pixels take the wide average, so that the mask adds no edge to the image
     filled = np.where(seen, value, scales[..., -1, :, :])
     first = 1 + len(SIGMAS)
     _gradient(filled, bank[..., first, :, :])
@@ -95,7 +95,7 @@ def mask_shares(seen: Masks) -> Planes:
 
 
 def geometry(seen: Masks) -> Planes:
-    """Where a pixel lies in the head.
+    """The place of each pixel in the head.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def geometry(seen: Masks) -> Planes:
     Returns
     -------
     float32 array (..., 4, height, width)
-        Distance to the brain's edge, height about the centre row, distance from the centre
+        Distance to the brain's edge, height relative to the centre row, distance from the centre
         column, and the brain's area, all as shares of the image.
 
     Examples

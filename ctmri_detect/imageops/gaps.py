@@ -1,4 +1,4 @@
-"""Gaps in a plane, filled by what was observed nearest to them."""
+"""Fill unobserved pixels with the nearest observed value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Place = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
 def nearest(there: NDArray[np.bool_]) -> Place:
-    """Row and column of the nearest True pixel, for each pixel; at least one is True.
+    """Row and column of the nearest True pixel, for each pixel. At least one has to be True.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def nearest(there: NDArray[np.bool_]) -> Place:
 
 
 def fill_nearest(plane: NDArray[np.float32], observed: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The plane with each gap filled by the nearest observed value; at least one was observed.
+    """The plane with nearest observed values in its gaps. At least one pixel has to be observed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where a head lies in its slice: centre, rotation and size, from that slice alone."""
+"""Position of a head in its slice: centre, rotation and size, from that slice alone."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ WORKING_SIZE = 96
 """The rotation is searched on a guide image of this size (pixels)."""
 
 DETAIL = 2.0
-"""Weight of the grey values beside the outline in the guide image. On 95 real pairs posed by
-their CT, the correlation of the MRI (which had no say) with its mirror image was .44 without
-turning, .48 with the outline alone, .51 with weight 1, .53 with 2 and 3; more costs overlap
-of the outlines."""
+"""Weight of the grey values relative to the outline in the guide image. On 95 real pairs aligned
+by their CT alone, the correlation of the MRI with its mirror image was .44 without rotation, .48
+with the outline alone, .51 with weight 1, .53 with 2 and 3; more lowers the overlap of the
+outlines."""
 
 UPRIGHT = 0.04
-"""What a turn of 30 degrees costs in the coarse search: decides where nearly round slices have
-no best angle. The angles of one patient's slices then lie 1.4 degrees from their median on
+"""Cost of a rotation by 30 degrees in the coarse search: it decides for nearly round slices, which
+have no best angle. The angles of one patient's slices then lie 1.4 degrees from their median on
 phantoms (1.7 at half the cost, with some wrong by 25) and 3.1 on 95 real slices."""
 
 
@@ -33,8 +33,7 @@ class HeadPose:
     y, x : float
         Centre of the box, in pixels of the slice; `x`, `y` lie on the midline.
     angle : float
-        Degrees by which the head is turned from upright, counter-clockwise as displayed
-        (y down).
+        Rotation of the head from upright, degrees, counter-clockwise as displayed (y down).
     extent : float
         The larger of height and width of the upright head, in pixels of the slice.
     """
@@ -57,8 +56,8 @@ class HeadPose:
         Returns
         -------
         ndarray of float64, shape (2, 3)
-            Maps (x, y, 1) of the slice to (x, y) of the box. One factor for both axes:
-            shapes stay. The midline falls on the centre column, (size - 1) / 2.
+            Maps (x, y, 1) of the slice to (x, y) of the box. Both axes have
+            one scale. The midline falls on the centre column, (size - 1) / 2.
 
         Examples
         --------
@@ -77,14 +76,13 @@ def estimate_pose(
 ) -> HeadPose:
     """Estimate the pose of a head from its mask and grey values.
 
-    The midline is the line about which the slice resembles its mirror image most: for
-    each angle the correlation with the mirrored slice is taken over all shifts at once
-    (a product of Fourier transforms along the rows), first in steps of 5 degrees, then
-    1, then a parabola, upright preferred among equals. Box and scale are the extents of
-    the mask in the upright frame.
+    The midline is the mirror axis of largest correlation between the slice and its mirror image.
+    For each angle, a product of Fourier transforms along the rows gives the correlation at all
+    shifts. The search goes in steps of 5 degrees, then 1, then by a parabola, and prefers upright
+    heads. Box and scale are the extents of the mask in the upright frame.
 
     When it fails: a round mask without inner structure has no best angle; a mask that
-    misses one side of the brain pulls the midline towards the other; a head turned by
+    misses one side of the brain shifts the midline to the other; a head rotated by
     more than `max_angle` is not found.
 
     Parameters
@@ -94,8 +92,8 @@ def estimate_pose(
     image : array of shape (height, width), default=None
         Grey values in any unit, NaN where unknown; None uses the mask alone.
     max_angle : float, default=30.0
-        Largest turn from upright that is searched, degrees. Must stay well below 90:
-        heads resemble their mirror image about the other axis too.
+        Largest rotation from upright that is searched, degrees. Keep it well below 90: heads
+        are nearly symmetric about the other axis too.
 
     Returns
     -------
@@ -114,7 +112,6 @@ def estimate_pose(
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.headpose import estimate_pose
     >>> y, x = np.mgrid[:100, :100]
     >>> pose = estimate_pose(np.hypot((y - 52) / 40, (x - 45) / 30) < 1)
@@ -136,7 +133,7 @@ def estimate_pose(
 def _box_matrix(
     centre: tuple[float, float], angle: float, scale: float, size: int
 ) -> NDArray[np.float64]:
-    """Turn clockwise by `angle` about `centre` (x, y), scale, put it in the box's middle."""
+    """Rotate clockwise by `angle` about `centre` (x, y), scale, move to the box's middle."""
     # OpenCV turns counter-clockwise for positive angles, as displayed
     matrix: NDArray[Any] = np.asarray(cv2.getRotationMatrix2D(centre, -angle, scale))
     matrix[:, 2] += (size - 1) / 2 - np.asarray(centre)
@@ -144,7 +141,7 @@ def _box_matrix(
 
 
 def _guide(mask: NDArray[np.bool_], image: NDArray[np.floating] | None) -> NDArray[np.float32]:
-    """1 in the mask, plus the grey values brought to -1..1 around their median."""
+    """1 in the mask, plus the grey values scaled to -1..1 around their median."""
     guide = mask.astype(np.float32)
     if image is None:
         return guide
@@ -169,7 +166,7 @@ def _best_axis(guide: NDArray[Any], max_angle: float) -> tuple[float, float]:
     k = int(np.argmax(scores))
     angle = float(fine[k])
     if 0 < k < len(fine) - 1:
-        angle += _vertex(scores[k - 1], scores[k], scores[k + 1])
+        angle += vertex(scores[k - 1], scores[k], scores[k + 1])
     angle = float(np.clip(angle, -max_angle, max_angle))
     return angle, _mirror(guide, angle)[1]
 
@@ -186,12 +183,12 @@ def _mirror(guide: NDArray[Any], angle: float) -> tuple[float, float]:
     k = int(np.argmax(overlap))
     shift = float(k)
     if 0 < k < len(overlap) - 1:
-        shift += _vertex(*overlap[k - 1 : k + 2])
+        shift += vertex(*overlap[k - 1 : k + 2])
     return float(overlap[k] / (turned**2).sum()), shift / 2 - middle
 
 
-def _vertex(left: float, middle: float, right: float) -> float:
-    """Position of a parabola's top from three equidistant points, in steps."""
+def vertex(left: float, middle: float, right: float) -> float:
+    """Position of the top of the parabola through three equidistant points, in steps."""
     curvature = left - 2 * middle + right
     return 0.0 if curvature >= 0 else float(0.5 * (left - right) / curvature)
 

@@ -1,4 +1,4 @@
-"""Binary morphology and lines of sight, on slices of a bounded size."""
+"""Binary morphology, and enclosure by bone, on slices of bounded size."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from skimage.morphology import disk
 
 WORKING_SIZE = 256
-"""Larger slices are analysed shrunk to this; the mask comes back on the caller's grid."""
+"""Larger slices are reduced to this size (pixels); the mask is enlarged again."""
 
 
 def enclosure(bone: NDArray[np.bool_], n_directions: int = 16) -> NDArray[np.float32]:
-    """Share of the directions in which bone is met when looking from each pixel.
+    """Share of directions from each pixel in which there is bone.
 
     Parameters
     ----------
@@ -25,11 +25,10 @@ def enclosure(bone: NDArray[np.bool_], n_directions: int = 16) -> NDArray[np.flo
     Returns
     -------
     ndarray of float32, shape (height, width)
-        1 where bone is met everywhere, 0 where nowhere.
+        From 0 (no direction) to 1 (all directions).
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.brainmask import enclosure
     >>> ring = np.zeros((41, 41), dtype=bool)
     >>> ring[5:36, 5:36] = True
@@ -80,7 +79,7 @@ def px(radius: float, share: float) -> int:
 
 
 def morph(mask: NDArray[np.bool_], operation: int, radius: int) -> NDArray[np.bool_]:
-    """Binary morphology with a disc; beyond the border lies background."""
+    """Binary morphology with a disc; pixels outside the image are background."""
     padded = cv2.copyMakeBorder(
         mask.astype(np.uint8), radius, radius, radius, radius, cv2.BORDER_CONSTANT, value=0
     )

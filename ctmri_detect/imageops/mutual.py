@@ -1,4 +1,4 @@
-"""Mutual information of two images: how much one tells about the other."""
+"""Normalised mutual information of two images."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def quantize(image: npt.ArrayLike, bins: int = 32) -> Codes:
     """Codes of an image's grey values: equal bins over its robust range.
 
     The range goes from the 0.5th to the 99.5th percentile of the observed pixels, so that a few
-    odd pixels don't squeeze the rest into one bin; what lies outside goes to the first and the
-    last bin. Where these percentiles are equal (more than 99 % of the pixels have one value), the
+    extreme pixels don't push the rest into one bin. Values outside go to the first and the last
+    bin. Where these percentiles are equal (more than 99 % of the pixels have one value), the
     range is that from the least to the largest value.
 
     Parameters
@@ -26,7 +26,7 @@ def quantize(image: npt.ArrayLike, bins: int = 32) -> Codes:
     image : array of any shape
         Real numbers, NaN where nothing was observed.
     bins : int, default=32
-        Number of grey levels, 2 to 255. More bins see finer contrast and need more pixels.
+        Number of grey levels, 2 to 255. More bins resolve finer contrast and need more pixels.
 
     Returns
     -------
@@ -66,11 +66,11 @@ def quantize(image: npt.ArrayLike, bins: int = 32) -> Codes:
 def normalized_mutual_information(a_codes: Codes, b_codes: Codes) -> float:
     """Normalised mutual information of two coded images, over pixels observed in both.
 
-    ``(H(a) + H(b)) / H(a, b)`` with the entropies H of the histograms: 1 where neither image
-    tells anything about the other, 2 where each follows from the other. It is the measure of
+    ``(H(a) + H(b)) / H(a, b)`` with the entropies H of the histograms: 1 for independent images,
+    2 where each image determines the other. It is the measure of
     `skimage.metrics.normalized_mutual_information`, on codes that are made once instead of
     grey values that are binned for each comparison. Pixels observed in one image only are left
-    out, so two values can be compared only where much the same pixels were observed.
+    out, so compare two values only where nearly the same pixels were observed.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def normalized_mutual_information(a_codes: Codes, b_codes: Codes) -> float:
     Returns
     -------
     float
-        1.0 to 2.0. A constant image tells nothing: 1.0, the lowest, also where both are constant.
+        1.0 to 2.0. With a constant image 1.0, the lowest value, also where both are constant.
         NaN where no pixel was observed in both.
 
     References
@@ -91,7 +91,7 @@ def normalized_mutual_information(a_codes: Codes, b_codes: Codes) -> float:
     Examples
     --------
     >>> a = quantize(np.arange(64.0).reshape(8, 8), bins=8)
-    >>> normalized_mutual_information(a, 7 - a)   # mirrored grey values: all is known
+    >>> normalized_mutual_information(a, 7 - a)   # inverted grey values: each determines the other
     2.0
     >>> normalized_mutual_information(a, np.zeros_like(a))
     1.0

@@ -1,4 +1,4 @@
-"""Robust linear recalibration of a prediction to the image at hand."""
+"""Robust linear recalibration of a prediction to one image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 HUBER = 1.345  # 95 % efficiency at the normal distribution (Huber 1981, Robust Statistics)
 _ROUNDS = 6  # one plain fit, then five reweighted ones; the weights have settled by then
-_SLOPE = (0.5, 2.0)  # beyond that the fit follows the lesion, not the scanner
+_SLOPE = (0.5, 2.0)  # outside, the fit follows a lesion instead of the scanner
 
 Vector = npt.NDArray[np.float32]
 
@@ -33,7 +33,7 @@ def recalibrate(observed: Vector, mean: Vector, variance: Vector) -> Vector:
     True
     """
     center_y, center_m = (float(part.mean(dtype=np.float64)) for part in (observed, mean))
-    # counted from their means, so that sums of squares lose no digits, and in standard deviations
+    # minus their means, so that sums of squares lose no digits, and in standard deviations
     unit: Vector = np.asarray(1 / np.sqrt(variance), dtype=np.float32)
     m: Vector = mean - np.float32(center_m)
     y: Vector = (observed - np.float32(center_y)) * unit
@@ -43,7 +43,7 @@ def recalibrate(observed: Vector, mean: Vector, variance: Vector) -> Vector:
     for round_ in range(_ROUNDS):
         if round_:  # the first fit takes all pixels: the offset it starts from does not matter
             weight = _huber(y - np.float32(slope) * x - np.float32(offset) * unit)
-            sums = np.einsum("kn,n->k", products, weight)  # no BLAS: alike on any number of threads
+            sums = np.einsum("kn,n->k", products, weight)  # no BLAS: no effect of threads
         by_m, by_y, square, product = (float(part / sums[0]) for part in sums[1:])
         spread = square - by_m**2
         slope = 1.0

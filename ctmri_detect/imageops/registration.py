@@ -1,4 +1,4 @@
-"""The motion that lays one plane over another, by mutual information (SimpleITK)."""
+"""Register one plane to another by mutual information (SimpleITK)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ctmri_detect.imageops.warp import warp_observed
 _BINS = 32
 _COARSE_BINS = 12  # few pixels fill few bins: more made the coarse search prefer small overlaps
 MIN_PIXELS = 256
-"""Fewest pixels that a plane has to show to be registered."""
+"""Fewest observed pixels of a plane that can be registered."""
 
 _COARSE = 32  # shorter side of the image of the exhaustive search, pixels
 _ANGLE_STEP = 10 / 3  # degrees, of the exhaustive search
@@ -25,7 +25,7 @@ _TAILS = (0.5, 99.5)  # percentiles of the grey values between which the bins li
 
 
 class Motion(NamedTuple):
-    """What an affine matrix does, about the centre of the image.
+    """Shift, rotation and stretch of an affine matrix about the centre of the image.
 
     Parameters
     ----------
@@ -60,7 +60,6 @@ def motion_of(matrix: NDArray[np.floating], shape: tuple[int, int]) -> Motion:
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.registration import motion_of
     >>> motion_of(np.array([[1.0, 0, 3], [0, 1, -2]]), (64, 64))[:2]
     (-2.0, 3.0)
@@ -85,26 +84,26 @@ def register(
     """The matrix that moves `moving` onto `fixed`, by Mattes' mutual information [1]_.
 
     An exhaustive search over shifts and angles on a coarse image (shorter side about 32
-    pixels) finds the basin; Powell's method [2]_, which needs no derivatives, goes on from
-    there on two finer images. Derivatives of mutual information are rough: ITK's regular-step
-    gradient descent stopped 1 pixel or more short in 4 to 38 % of 24 phantom pairs, by its
-    settings. All pixels are sampled on one thread: the same planes give the same matrix.
+    pixels) finds the start; Powell's method [2]_, which needs no derivatives, refines it on two
+    finer images. Derivatives of mutual information are rough: ITK's regular-step gradient descent
+    was wrong by 1 pixel or more in 4 to 38 % of 24 phantom pairs, depending on its settings. All
+    pixels are sampled on one thread: the same planes give the same matrix.
 
-    Pixels that are NaN take no part, nor do those that come to lie over one.
+    Pixels that are NaN in either plane are left out.
 
-    Fails where the planes share little structure, where the observed area says more than
-    the image, or where the motion lies outside the search; the caller has to judge the
-    result (`alignment`).
+    Fails where the planes share little structure, where the outline of the observed area
+    dominates, or where the motion lies outside the search; the caller has to judge the result
+    (`alignment`).
 
     Parameters
     ----------
     fixed, moving : arrays of shape (height, width)
         Any real dtype and unit, NaN where not observed; square pixels.
     transform : {"rigid", "affine"}, default="rigid"
-        "affine" goes on from the rigid result with stretch and shear.
+        "affine" adds stretch and shear to the rigid result.
     max_shift, max_rotation : float
-        Half-widths of the coarse search, in pixels along each axis and in degrees. The finer
-        steps may leave them a little.
+        Half-widths of the coarse search, in pixels along each axis and in degrees. The result
+        may be a little larger.
 
     Returns
     -------
@@ -161,8 +160,8 @@ def alignment(
     """Normalised mutual information before and after a motion, on the same pixels.
 
     Only pixels count that are observed in `fixed`, in `moving` and in the moved plane, and
-    both planes are smoothed a little first (1 pixel): otherwise a warp would be rewarded for
-    the noise that interpolation takes away, and for what it pushes out of the image.
+    both planes are first smoothed (1 pixel). Otherwise a warp would gain by the noise that
+    interpolation removes, and by pixels that leave the image.
 
     Parameters
     ----------

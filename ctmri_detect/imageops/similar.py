@@ -1,4 +1,4 @@
-"""A small picture of a slice, by which similar slices are found."""
+"""Small images of slices, to find similar slices."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-GRID = 24  # pixels a side; 24 x 24 keeps the ventricles and the outline, drops the noise
-MASK_WEIGHT = 0.5  # the outline counts half as much as what is in it
+GRID = 24  # pixels a side: shows ventricles and outline, without noise
+MASK_WEIGHT = 0.5  # of the outline relative to the intensities
 
 
 def slice_descriptors(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -52,7 +52,7 @@ def squared_distances(
     ----------
     descriptors, bank : float64 arrays (n, n_planes, 2, 24, 24), (m, n_planes, 2, 24, 24)
     scale : float64 array (n_planes,)
-        Spread of each plane's intensities, which makes the planes comparable.
+        Spread of each plane's intensities; the planes are divided by it.
 
     Returns
     -------

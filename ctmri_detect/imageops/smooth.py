@@ -1,4 +1,4 @@
-"""Gaussian smoothing that knows what was observed."""
+"""Gaussian smoothing of observed pixels."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Seen = npt.NDArray[np.bool_]
 def gaussian(image: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
     """OpenCV's Gaussian of one plane, reflected at the border; `sigma` in pixels.
 
-    Computed in double precision, because in single precision OpenCV's last digit depends on how
-    memory happens to be aligned.
+    Computed in double precision: in single precision, OpenCV's last digit depends on the memory
+    alignment.
     """
     if sigma <= 0:
         return image
@@ -58,7 +58,7 @@ def masked_gaussian(images: npt.NDArray[np.float32], sigma: float) -> npt.NDArra
     """Smooth planes over their observed pixels only.
 
     Values and mask are smoothed separately and divided (normalised convolution, Knutsson and
-    Westin 1993), so that NaN neither spreads nor pulls the border down.
+    Westin 1993), so that NaN does not spread and values near the border are not lowered.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def masked_gaussian(images: npt.NDArray[np.float32], sigma: float) -> npt.NDArra
     out = np.array(images, dtype=np.float32, order="C")
     if sigma <= 0:
         return out
-    weights: dict[bytes, npt.NDArray[np.float32]] = {}  # planes often have their mask in common
+    weights: dict[bytes, npt.NDArray[np.float32]] = {}  # planes often share a mask
     for plane in out.reshape(-1, *out.shape[-2:]):
         seen = ~np.isnan(plane)
         if seen.all():

@@ -1,4 +1,4 @@
-"""A spread that can be divided by, also where few slices were observed or nothing varies."""
+"""A standard deviation above 0, also with few slices or constant pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BLUR = 1.5  # pixels by which statistics of places are smoothed
 
 
 def shrink_towards_pooled(count: Any, power: Any, pooled: Any) -> None:
-    """Make a variance of sums of squares, in place, with two pseudo-slices added.
+    """Turn sums of squares into variances with two pseudo-slices, in place.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Left against right, tolerant to a few pixels."""
+"""Contrast of left and right that tolerates shifts of a few pixels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def mirror_contrast(images: npt.NDArray[np.float32], tolerance: int = 2) -> npt.
 
         D = max(S - max_disc(M), 0) - max(min_disc(M) - S, 0)
 
-    so an asymmetry that a shift of `tolerance` pixels explains counts as none. It is signed:
-    positive where the pixel is brighter than the other side. A lesion also leaves a ghost of the
-    opposite sign on the healthy side.
+    so an asymmetry that a shift of `tolerance` pixels explains gives 0. It is positive where the
+    pixel is brighter than the other side. A lesion also appears with opposite sign on the healthy
+    side.
 
     Parameters
     ----------

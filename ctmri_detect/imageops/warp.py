@@ -1,4 +1,4 @@
-"""Affine warps and resizing that know which pixels were observed."""
+"""Affine warps and resizing of images with unobserved pixels (NaN)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_WEIGHT = 0.5
-"""An output pixel counts as observed when at least this share of its footprint was."""
+"""Least observed share of an output pixel's footprint; with less the pixel is NaN."""
 
 
 def warp_observed(
@@ -17,16 +17,15 @@ def warp_observed(
     matrix: NDArray[np.floating],
     shape: tuple[int, int],
 ) -> NDArray[np.float32]:
-    """Warp an image whose NaN mean "not observed" by an affine matrix.
+    """Warp an image with unobserved pixels (NaN) by an affine matrix.
 
     Values and the mask of observed pixels are interpolated separately (linear) and
-    divided [1]_, so one NaN removes one pixel instead of its whole neighbourhood and the
-    values beside a gap are not pulled towards anything. Where the matrix shrinks the
-    image, both are smoothed first against aliasing (the width that
-    `skimage.transform.resize` uses).
+    divided [1]_, so one NaN removes one pixel, not its whole neighbourhood, and does not change
+    the values beside it. Where the matrix shrinks the image, both are first smoothed against
+    aliasing (with the width of `skimage.transform.resize`).
 
-    Fails quietly on isolated observed pixels when shrinking: they fall below the weight
-    of one half and become NaN.
+    When it shrinks, isolated observed pixels fall below the weight of one half and become NaN,
+    without a warning.
 
     Parameters
     ----------
@@ -49,7 +48,6 @@ def warp_observed(
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.warp import warp_observed
     >>> shift = np.array([[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]])
     >>> warp_observed(np.array([[1.0, np.nan, 3.0, 4.0]]), shift, (1, 4))
@@ -71,7 +69,7 @@ def unwarp_observed(
     matrix: NDArray[np.floating],
     shape: tuple[int, int],
 ) -> NDArray[np.float32]:
-    """Take an image back through the matrix that `warp_observed` took it forward by.
+    """Undo `warp_observed`: warp an image by the inverse matrix.
 
     Parameters
     ----------
@@ -89,7 +87,6 @@ def unwarp_observed(
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.warp import unwarp_observed, warp_observed
     >>> shift = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
     >>> there = warp_observed(np.array([[1.0, 2.0, 3.0, 4.0]]), shift, (1, 4))
@@ -101,7 +98,7 @@ def unwarp_observed(
 
 
 def resize_observed(image: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize an image whose NaN mean "not observed": area when shrinking, linear else.
+    """Resize an image with unobserved pixels (NaN): by area when shrinking, else linearly.
 
     Parameters
     ----------
@@ -116,7 +113,6 @@ def resize_observed(image: NDArray[np.floating], shape: tuple[int, int]) -> NDAr
 
     Examples
     --------
-    >>> import numpy as np
     >>> from ctmri_detect.imageops.warp import resize_observed
     >>> resize_observed(np.array([[1.0, 3.0, np.nan, np.nan]]), (1, 2))
     array([[ 2., nan]], dtype=float32)
@@ -144,7 +140,7 @@ def _split(image: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np
 def _warp_plane(
     plane: NDArray[Any], matrix: NDArray[np.floating], shape: tuple[int, int], sigma: float
 ) -> NDArray[Any]:
-    """Blur and warp one plane; one by one, since OpenCV rounds by the number of channels."""
+    """Blur and warp one plane; OpenCV's rounding depends on the number of planes at once."""
     if sigma > 0.05:
         plane = cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
     return cv2.warpAffine(

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ctmri_detect.networks.pair_network import PairNetwork, moments
+from ctmri_detect.networks.pair_network import PairNetwork
 
 LEAST_GRID = 2  # batch normalisation needs more than one pixel, also for a single sample
 CHANNELS = (32, 64, 128, 256)
@@ -27,8 +27,8 @@ DRAWS = 8  # of the latent distribution when scoring
 class PairAutoencoder(PairNetwork):
     """Encode a pair in a few numbers; predict mean and log-variance of each pixel from them.
 
-    Convolutions of stride 2 lead to a dense bottleneck, transposed convolutions back. Two of the
-    four input channels say what was observed.
+    Convolutions of stride 2 lead to a dense bottleneck, transposed convolutions back. Half of the
+    input channels are the masks of the planes: 1 where a pixel was observed, else 0.
 
     Parameters
     ----------
@@ -38,6 +38,7 @@ class PairAutoencoder(PairNetwork):
     channels : sequence of int, default=(32, 64, 128, 256)
         Channels after each halving.
     predict_variance : bool, default=True
+    n_planes : int, default=2
     """
 
     def __init__(
@@ -46,8 +47,9 @@ class PairAutoencoder(PairNetwork):
         latent_dim: int = 128,
         channels: Sequence[int] = CHANNELS,
         predict_variance: bool = True,
+        n_planes: int = 2,
     ) -> None:
-        super().__init__(predict_variance)
+        super().__init__(predict_variance, n_planes)
         self.config |= {
             "image_shape": [int(side) for side in image_shape],
             "latent_dim": int(latent_dim),
@@ -56,7 +58,7 @@ class PairAutoencoder(PairNetwork):
         factor = 2 ** len(channels)
         grid = tuple(max(LEAST_GRID, -(-side // factor)) for side in image_shape)
         self.padded_shape = tuple(side * factor for side in grid)
-        down = [_block(nn.Conv2d, a, b) for a, b in pairwise((4, *channels))]
+        down = [_block(nn.Conv2d, a, b) for a, b in pairwise((2 * n_planes, *channels))]
         cells = channels[-1] * grid[0] * grid[1]
         self.encoder = nn.Sequential(
             *down, nn.Flatten(), nn.Linear(cells, self._n_encoded(latent_dim), dtype=torch.float32)
@@ -67,7 +69,7 @@ class PairAutoencoder(PairNetwork):
             nn.Unflatten(1, (channels[-1], *grid)),
             nn.LeakyReLU(0.1),
             *up,
-            _conv(nn.ConvTranspose2d, channels[0], 4 if predict_variance else 2),
+            _conv(nn.ConvTranspose2d, channels[0], n_planes * (2 if predict_variance else 1)),
         )
 
     def _n_encoded(self, latent_dim: int) -> int:
@@ -100,12 +102,12 @@ class VariationalAutoencoder(PairAutoencoder):
 
     Training minimises the negative evidence lower bound per pixel; the divergence from the
     standard normal has the weight `beta`. In scoring, mean and variance of a pixel are those of
-    the mixture over 8 draws of the latent: the reconstruction probability [2]_. The draws belong
-    to the network, so that scores are the same every time.
+    the mixture over 8 draws of the latent: the reconstruction probability [2]_. The draws are
+    stored in the network, so that a score is the same every time.
 
     Parameters
     ----------
-    image_shape, latent_dim, channels, predict_variance
+    image_shape, latent_dim, channels, predict_variance, n_planes
         As of `PairAutoencoder`.
     beta : float, default=1.0
         Weight of the divergence.
@@ -120,8 +122,9 @@ class VariationalAutoencoder(PairAutoencoder):
         channels: Sequence[int] = CHANNELS,
         predict_variance: bool = True,
         beta: float = 1.0,
+        n_planes: int = 2,
     ) -> None:
-        super().__init__(image_shape, latent_dim, channels, predict_variance)
+        super().__init__(image_shape, latent_dim, channels, predict_variance, n_planes)
         self.config["beta"] = float(beta)
         self.beta = float(beta)
         half = torch.randn(DRAWS // 2, latent_dim, dtype=torch.float32)
@@ -143,8 +146,9 @@ class VariationalAutoencoder(PairAutoencoder):
         if self.training:
             latent = mean + spread * torch.randn_like(mean)
             divergence = 0.5 * (mean**2 + spread**2 - 1 - log_variance).sum(dim=1)
-            return (*moments(self.decode(latent, x.shape[-2:])), divergence)
-        draws = [moments(self.decode(mean + spread * noise, x.shape[-2:])) for noise in self.noise]
+            return (*self.moments(self.decode(latent, x.shape[-2:])), divergence)
+        latents = (mean + spread * noise for noise in self.noise)
+        draws = [self.moments(self.decode(latent, x.shape[-2:])) for latent in latents]
         means = torch.stack([m for m, _ in draws])
         variances = torch.stack([v for _, v in draws]).exp()
         variance = variances.mean(dim=0) + means.var(dim=0, unbiased=False)

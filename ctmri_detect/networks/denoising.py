@@ -1,4 +1,4 @@
-"""A U-Net that takes coarse noise away, and so learns what belongs into a healthy pair.
+"""A U-Net that removes coarse noise, and so learns what a healthy pair looks like.
 
 References
 ----------
@@ -21,11 +21,11 @@ NOISE_GRID = 16  # cells along each side on which the noise is drawn [1]_
 
 
 class DenoisingUNet(PairNetwork):
-    """Mean and log-variance of a clean pair, from one under coarse noise [1]_.
+    """Mean and log-variance of a clean pair, predicted from a pair with coarse noise [1]_.
 
     In training, Gaussian noise is drawn on a grid of 16 x 16 cells, enlarged to the image, moved
-    at random and added to each plane where it was observed: blobs of a lesion's size. Nothing is
-    added when scoring: what the network changes then, it takes for noise.
+    at random and added to each plane where it was observed; its blobs have the size of lesions. No
+    noise is added when scoring: the network then removes lesions as if they were noise.
 
     Parameters
     ----------
@@ -46,7 +46,6 @@ class DenoisingUNet(PairNetwork):
     ) -> None:
         super().__init__(predict_variance, n_planes)
         self.config |= {"noise": float(noise), "channels": [int(c) for c in channels]}
-        self.config["n_planes"] = int(n_planes)
         self.noise = float(noise)
         self.net = UNet(2 * n_planes, channels, n_planes * (2 if predict_variance else 1))
 

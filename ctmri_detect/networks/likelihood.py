@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-MSE_SHARE = 0.3  # of the training: squared error first, or the variance swallows what is hard
+MSE_SHARE = 0.3  # of the training: squared error first, so that hard pixels are learned too
 MSE_WEIGHT = 10.0
 BOUND = 5.0  # keeps the predicted SD between 0.08 and 12 SD of the intensities
 
@@ -20,9 +20,9 @@ def trimmed_likelihood(
 ) -> Tensor:
     """Ten times the squared error at first, then the Gaussian negative log-likelihood.
 
-    Of a batch, the share `trim` with the largest standardised errors is left out: what a
-    contaminated training set shows but seldom is not learned as normal (least trimmed squares,
-    Rousseeuw 1984, J. Am. Stat. Assoc. 79:871-880).
+    The share `trim` of a batch with the largest standardised errors is left out, so that rare
+    lesions in the training set are not learned as normal (least trimmed squares, Rousseeuw 1984,
+    J. Am. Stat. Assoc. 79:871-880).
 
     Parameters
     ----------

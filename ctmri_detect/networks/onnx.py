@@ -11,16 +11,16 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
 
 from ctmri_detect._extras import require
+from ctmri_detect.networks.pair_network import PairNetwork
 from ctmri_detect.networks.torch_settings import own_settings
 
-_SESSIONS: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()  # a session can't be pickled
+_SESSIONS: WeakKeyDictionary[PairNetwork, Any] = WeakKeyDictionary()  # a session can't be pickled
 
 
 @own_settings()
-def onnx_bytes(network: nn.Module, image_shape: tuple[int, ...]) -> bytes:
+def onnx_bytes(network: PairNetwork, image_shape: tuple[int, ...]) -> bytes:
     """A network of pairs as an ONNX model, for any number of pairs.
 
     Raises
@@ -31,7 +31,7 @@ def onnx_bytes(network: nn.Module, image_shape: tuple[int, ...]) -> bytes:
     require("onnx", extra="onnx")
     require("onnxscript", extra="onnx")
     copy = deepcopy(network).cpu().eval()
-    example = torch.zeros(2, 2, *image_shape, dtype=torch.float32)
+    example = torch.zeros(2, network.n_planes, *image_shape, dtype=torch.float32)
     with _quiet():
         program: Any = torch.onnx.export(
             copy,
@@ -48,7 +48,7 @@ def onnx_bytes(network: nn.Module, image_shape: tuple[int, ...]) -> bytes:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without torch's words about torchvision, which is not needed, and about its own insides."""
+    """Silence torch's messages about torchvision, which is not needed, and about deprecation."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -60,7 +60,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def onnx_session(network: nn.Module, image_shape: tuple[int, ...]) -> Any:
+def onnx_session(network: PairNetwork, image_shape: tuple[int, ...]) -> Any:
     """The session that runs a network on the CPU; made once for each network."""
     session = _SESSIONS.get(network)
     if session is None:

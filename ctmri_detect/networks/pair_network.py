@@ -1,4 +1,4 @@
-"""What networks of pairs have in common: units, masks, the loss."""
+"""Base classes of networks of pairs: units, masks, the loss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLANE_DROPOUT = 0.1  # how often a training sample loses one of its planes at th
 class PlaneNetwork(nn.Module):
     """Mean and log-variance of each pixel of each plane, in units of the training intensities.
 
-    A network writes ``reconstruct(z, seen)``. `z` holds the standardised planes, with 0 where
+    A subclass writes ``reconstruct(z, seen)``. `z` holds the standardised planes, with 0 where
     nothing was observed; `seen` is 1 where something was observed, else 0.
 
     Parameters
@@ -44,7 +44,7 @@ class PlaneNetwork(nn.Module):
         return (x - self.center) / self.scale
 
     def inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Standardised planes with 0 where nothing is shown, and where something is (0 or 1)."""
+        """Standardised planes, 0 where not observed or withheld; and the mask, 0 there, else 1."""
         z = self.standardise(x)
         seen = ~torch.isnan(z)
         if self.training and self.withholds_planes():
@@ -52,22 +52,26 @@ class PlaneNetwork(nn.Module):
         return torch.where(seen, z, 0.0), seen.to(z.dtype)
 
     def withholds_planes(self) -> bool:
-        """Whether training hides a plane now and then, so that a missing one is nothing new."""
+        """Whether some training samples lose a plane, so that the network can do without one."""
         return True
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pairs ``(n, n_planes, h, w)``, NaN allowed, to mean and log-variance."""
-        return moments(self.reconstruct(*self.inputs(x)), self.n_planes)
+        return self.moments(self.reconstruct(*self.inputs(x)))
+
+    def moments(self, out: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and bounded log-variance from the output of `reconstruct`; 0 without a variance."""
+        mean, log_variance = out[:, : self.n_planes], out[:, self.n_planes :]
+        if log_variance.shape[1] == 0:
+            return mean, torch.zeros_like(mean)
+        return mean, bounded(log_variance)
 
     def used(self, seen: Tensor) -> Tensor:
-        """Where the loss compares, of where something was observed."""
+        """Pixels that the loss compares, out of the observed ones."""
         return seen
 
     def loss(self, out: tuple[Tensor, Tensor], target: Tensor, progress: float) -> Tensor:
-        """10 x the squared error at first, then the Gaussian negative log-likelihood.
-
-        Over the observed pixels of `target`.
-        """
+        """`trimmed_likelihood` over the observed pixels of `target`."""
         mean, log_variance = out[0], out[1]
         z = self.standardise(target)
         used = self.used(~torch.isnan(z))
@@ -78,20 +82,19 @@ class PlaneNetwork(nn.Module):
 class PairNetwork(PlaneNetwork):
     """Rebuild a pair: mean and log-variance of each pixel.
 
-    A network writes ``reconstruct(z, seen)`` and ``encode(z, seen)``, see `PlaneNetwork`. One
-    plane is withheld from a tenth of the training samples, so that a missing modality is nothing
-    new.
+    A subclass writes ``reconstruct(z, seen)`` and ``encode(z, seen)``, see `PlaneNetwork`. A tenth
+    of the training samples lose one plane at the input, so that the network can do without one.
 
     Parameters
     ----------
     predict_variance : bool, default=True
-        Whether `reconstruct` gives log-variances, too.
+        Whether `reconstruct` also returns log-variances.
     n_planes : int, default=2
     """
 
     def __init__(self, predict_variance: bool = True, n_planes: int = 2) -> None:
         super().__init__(n_planes)
-        self.config["predict_variance"] = bool(predict_variance)
+        self.config |= {"predict_variance": bool(predict_variance), "n_planes": int(n_planes)}
 
     def encode(self, z: Tensor, seen: Tensor) -> Tensor:
         """Latent features ``(n, d)``."""
@@ -102,16 +105,8 @@ class PairNetwork(PlaneNetwork):
         return self.encode(*self.inputs(x))
 
     def loss(self, out: tuple[Tensor, Tensor], target: Tensor, progress: float) -> Tensor:
-        """That of `PlaneNetwork`; without predicted variance it stays with the squared error."""
+        """As in `PlaneNetwork`; without predicted variance always the squared error."""
         return super().loss(out, target, progress if self.config["predict_variance"] else 0.0)
-
-
-def moments(out: Tensor, n_planes: int = 2) -> tuple[Tensor, Tensor]:
-    """Mean and bounded log-variance, 0 without one, from the outputs of a network."""
-    mean, log_variance = out[:, :n_planes], out[:, n_planes:]
-    if log_variance.shape[1] == 0:
-        return mean, torch.zeros_like(mean)
-    return mean, bounded(log_variance)
 
 
 def _kept_planes(seen: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class PixelNetwork(nn.Module):
 
 @own_settings()
 def new_network(n_features: int, seed: int) -> PixelNetwork:
-    """A network with torch's default initial weights, the global generator left alone."""
+    """A network with torch's default initial weights; the global generator is not used."""
     with torch.device("meta"):
         network = PixelNetwork(n_features)
     network = network.to_empty(device="cpu")
@@ -63,7 +63,7 @@ Layers = list[npt.NDArray[np.float32]]
 def folded_layers(
     network: PixelNetwork, center: npt.NDArray[Any], scale: npt.NDArray[Any]
 ) -> Layers:
-    """The network for `predict_pixels`: several times as fast by numpy on one thread.
+    """The weights for `predict_pixels`: numpy on one thread is several times faster than torch.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def folded_layers(
 def predict_pixels(
     layers: Layers, features: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """What the network says of pixels.
+    """Mean and log-variance of pixels from the network.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Pickles of fitted networks that load on any machine."""
+"""Pickle fitted networks so that they load on any machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Torch's settings, kept apart from those of the user's program."""
+"""Run torch independently of the settings of the user's program."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ctmri_detect._extras import require
 def own_settings() -> Iterator[None]:
     """Use torch's default settings for a while, in this thread.
 
-    So a network gives the same results where the user's program is under ``torch.no_grad``,
-    ``torch.autocast`` or ``torch.set_default_device``. The default dtype belongs to the whole
+    So a network gives the same results inside the user's ``torch.no_grad``, ``torch.autocast`` or
+    ``torch.set_default_device``. The default dtype belongs to the whole
     process and is not changed: networks name their dtype, float32.
 
     Examples

@@ -59,7 +59,7 @@ class PairUNet(PlaneNetwork):
         self.nets = nn.ModuleList(UNet(n_inputs, channels, 2) for _ in range(n_planes))
 
     def withholds_planes(self) -> bool:
-        """Not of two: without the other one there is nothing to predict from."""
+        """Only with three or more planes: of two, one has to remain to predict from."""
         return self.n_planes > 2
 
     def reconstruct(self, z: Tensor, seen: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class PairUNet(PlaneNetwork):
         return torch.cat([out[:, k : k + 1] for k in range(2) for out in outputs], dim=1)
 
     def _inputs(self, z: Tensor, seen: Tensor, target: int) -> list[Tensor]:
-        """What the network of one target is shown."""
+        """Inputs of the network of one target."""
         own, others = slice(target, target + 1), self._others[target]
         mirrored, mirrored_seen = z.flip(-1), seen.flip(-1)
         shown = []
@@ -84,7 +84,7 @@ class PairUNet(PlaneNetwork):
         return shown
 
     def used(self, seen: Tensor) -> Tensor:
-        """Where a plane and, for predictions from the others, one of them was observed."""
+        """Where a plane was observed and, with "other" in `views`, another plane too."""
         if "other" not in self.views:
             return seen
         return seen & torch.stack([seen[:, others].any(dim=1) for others in self._others], dim=1)

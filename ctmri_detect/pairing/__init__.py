@@ -1,4 +1,4 @@
-"""Is this CT the partner of this MRI, and how far is it off?"""
+"""Do CT and MRI of a pair show the same head, and how far are they shifted?"""
 
 from ctmri_detect._extras import lazy_package
 

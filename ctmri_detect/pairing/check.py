@@ -1,4 +1,4 @@
-"""Are these really pairs? Asked of the images, not of the file names."""
+"""Test from the images whether CT and MRI of each pair show the same head."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from ctmri_detect.validation import (
 __all__ = ["Verdict", "check_pairing", "pairing_verdict"]
 
 SIDE = 64  # pixels a side at which partners are compared: small misregistration counts little
-LEAST_PIXELS = 200  # observed in both planes at that size; below, a histogram says nothing
+LEAST_PIXELS = 200  # observed in both planes at that size; fewer are too few for a histogram
 MOST_PAIRS = 64
 LEVEL = 0.01
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the test found: `check_pairing` explains the fields."""
+    """The result of the test; `check_pairing` explains the fields."""
 
     paired: bool | None
     p_value: float
@@ -58,30 +58,30 @@ class Verdict:
 def check_pairing(
     X: PairsLike, *, groups: GroupsLike = None, random_state: RandomState = 0
 ) -> Bunch:
-    """Test whether CT and MRI of each pair show the same head, and how well they lie on it.
+    """Test whether CT and MRI of the pairs show the same heads, and estimate their shifts.
 
-    Equal file names and equal numbers of files do not make pairs. The test compares what the CT
-    tells about its own MRI (normalised mutual information, NMI) with what it tells about the
-    MRI of others. Slices of one level resemble each other in all heads, so that heads of
-    *other* patients at the right level must not pass: the partner of a slice competes with
-    the *best* slice of a block of others, once for its CT and once for its MRI.
+    Files with equal names may still show different heads. The test compares the normalised mutual
+    information (NMI) of a CT and its own MRI with the NMI of the CT and the MRI of others. Slices
+    at one level look alike in all heads, and slices of *other* patients at the right level must
+    not pass as partners. So the partner of a slice is compared with the *best* slice of a block
+    of others, once for its CT and once for its MRI.
 
-    When it fails: pairs exchanged *within* a patient (all MRI one slice further) mostly look like
-    pairs, since they show the same head; look at `pairs.best`. Below five patients, and with one,
-    there are no whole patients to exchange: level and patient then count as one, and slices of
-    another patient at the same level can pass. So they can in a small set (eight pairs, each at a
-    level of its own): no rival is at the same level there. A set with some right and some wrong
-    pairs is called paired because of the right ones. Where images are badly registered (more than
-    about a tenth of the head) true pairs can fail.
+    When it fails: pairs exchanged *within* a patient (all MRI one slice further) mostly pass,
+    since they show the same head; look at `pairs.best`. With fewer than five patients, parts of
+    patients are exchanged instead of whole patients; then slices of another patient at the same
+    level can pass. So can they in a small set (eight pairs, each at its own level), where no
+    other slice has the same level. A set with some right and some wrong pairs is called paired
+    because of the right ones. With large shifts (more than about a tenth of the head), true pairs
+    can fail.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, 2, height, width)
         Raw or preprocessed pairs, NaN where nothing was observed. Read in blocks.
     groups : array-like of shape (n_samples,), default=None
-        Patient of each sample, where X are no `Pairs` that know it: partners are then sought in
-        other patients only. Without patients, eight contiguous blocks of rows stand for them,
-        which costs some power.
+        Patient of each sample; needed where X is not `Pairs` with patients. Partners are then
+        compared with slices of other patients only. Without patients, eight contiguous blocks of
+        rows are used as patients, which lowers the power of the test.
     random_state : int, RandomState or None, default=0
         Choice of pairs where there are more than 64, and of the shuffled partners.
 
@@ -89,16 +89,16 @@ def check_pairing(
     -------
     Bunch
         paired : True where ``p_value < 0.01``, else False; None (no verdict) where fewer than
-        eight pairs can be used. A sample with one plane missing or constant, or with fewer than
-        200 pixels observed in both planes on a grid of 64 x 64, can't.
+        eight pairs can be used. A sample can't be used if a plane is missing or constant, or if
+        fewer than 200 pixels are observed in both planes on a grid of 64 x 64.
         p_value : float, ``(1 + count) / (1 + 999)`` with the number of draws in which shuffled
         partners fit at least as well; NaN without a verdict.
-        statistic : float, mean NMI of the pairs less that of their best rivals, in standard
+        statistic : float, mean NMI of the pairs minus that of their best rivals, in standard
         deviations of the NMI of wrong partners; at or below 0 for wrong pairs; NaN without a
         verdict.
         shift : float array (n,), how far the MRI has to be moved to fit its CT best, in pixels
         of X, at most 1/16 of the larger side (16 at 256) a direction; NaN where a plane is
-        missing, holds too little, or no shift within that range stands out.
+        missing or has too few pixels, or no shift within that range is clearly the best.
         pairs : DataFrame with one row a sample: `nmi`, `nmi_others` (mean NMI with partners of
         others), `best` (row of X among those compared whose MRI fits this CT best), all missing
         where the pair was not compared, and `shift_y`, `shift_x` (where the MRI lies, relative
@@ -107,7 +107,7 @@ def check_pairing(
     Raises
     ------
     InvalidPairsError
-        Where X or groups are not as the contract says.
+        Where X or groups are invalid.
 
     References
     ----------
@@ -159,7 +159,7 @@ def check_pairing(
 def pairing_verdict(
     X: PairReader, codes: npt.NDArray[np.int64] | None, *, random_state: RandomState = 0
 ) -> Verdict:
-    """The test alone, on at most 64 pairs of `X`; no other is read.
+    """The test alone, on at most 64 pairs of `X`; the others are not read.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def _nmi(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> float:
 
 
 def _chosen(n: int, codes: npt.NDArray[np.int64] | None, rng: np.random.RandomState) -> Rows:
-    """At most 64 rows: whole stacks, evenly thinned, of patients drawn at random."""
+    """At most 64 rows: evenly spaced slices of patients drawn at random."""
     if n <= MOST_PAIRS:
         return np.arange(n)
     if codes is None:  # one row of each of 64 equal stretches

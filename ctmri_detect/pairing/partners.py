@@ -1,4 +1,4 @@
-"""True partners against the best of other patients: the test behind `check_pairing`."""
+"""The test of `check_pairing`: true partners against the best slices of other patients."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Rows = npt.NDArray[np.int64]
 
 
 def rivals(n: int, patients: npt.NDArray[np.int64] | None) -> tuple[Rows, npt.NDArray[np.bool_]]:
-    """Blocks of pairs, and which block may lend partners to which: bool (blocks, blocks).
+    """Block of each pair, and which blocks may exchange partners: bool (blocks, blocks).
 
-    Up to eight blocks of whole patients; of parts of patients where there are fewer than five;
-    of contiguous rows where the patients are not known. No patient gets a partner of its own.
+    Up to eight blocks of whole patients; of parts of patients where there are fewer than five; of
+    contiguous rows where the patients are not known. A patient gets no partner from itself.
     """
     if patients is None:
         blocks = min(BLOCKS, n) * np.arange(n) // n
@@ -45,15 +45,15 @@ def advantage_test(
 
     Both NaN where fewer than eight pairs have rivals to be compared with.
     """
-    # some slices tell much about everything (low entropy): neither as CT nor as MRI is that merit
+    # slices of low entropy have a high NMI with all others: subtract the means of row and column
     level = mean_of(nmi, axis=1)[:, None] + mean_of(nmi, axis=0)[None] - np.nanmean(nmi)
     excess = nmi - level
     wrong = np.where(rival[blocks][:, blocks], excess, np.nan)
     own = np.diag(excess)
-    # half of the draws seek among the MRI for each CT, half among the CT for each MRI; the mean of
-    # both would vary less than the pairs do, and wrong pairs would pass too often
+    # half of the draws compare MRI for each CT, half compare CT for each MRI; the mean of both
+    # would vary less than the pairs do, and wrong pairs would pass too often
     best = np.stack([_best_of(wrong, blocks), _best_of(wrong.T, blocks)])
-    known = np.isfinite(best).all(axis=(0, 2))  # the masks of others can lie apart from one's own
+    known = np.isfinite(best).all(axis=(0, 2))  # masks may not overlap
     if known.sum() < LEAST_PAIRS:
         return np.nan, np.nan
     rivals_mean = mean_of(np.where(rival[blocks], best, np.nan)[:, known], axis=None)
@@ -70,8 +70,8 @@ def advantage_test(
 def _exchanges(rival: npt.NDArray[np.bool_], rng: np.random.RandomState) -> Rows:
     """Which block each block gets its partners from: int (999, blocks).
 
-    Where every other block may lend: permutations, which make the test exact. Of few blocks the
-    unchanged order itself would be drawn too often: none may keep its own then.
+    Where all blocks may exchange: permutations, which make the test exact. With few blocks the
+    unchanged order would be drawn too often; then no block keeps its own partners.
     """
     count = len(rival)
     draws = np.empty((DRAWS, count), dtype=np.int64)
@@ -87,7 +87,7 @@ def _exchanges(rival: npt.NDArray[np.bool_], rng: np.random.RandomState) -> Rows
 
 
 def _best_of(wrong: Matrix, blocks: Rows) -> Matrix:
-    """Largest entry of each row in each block: (n, blocks); else the row's mean."""
+    """Largest entry of each row in each block: (n, blocks); the row's mean in empty ones."""
     seen = np.where(np.isnan(wrong), -np.inf, wrong)
     best = np.stack([seen[:, blocks == b].max(axis=1) for b in range(blocks.max() + 1)], axis=1)
     best = np.where(np.isfinite(best), best, np.nan)
@@ -95,7 +95,7 @@ def _best_of(wrong: Matrix, blocks: Rows) -> Matrix:
 
 
 def mean_of(values: Matrix, axis: int | None) -> Matrix:
-    """Mean over what is not NaN; NaN where nothing is."""
+    """Mean over finite values; NaN where there are none."""
     seen = np.isfinite(values)
     count = seen.sum(axis=axis)
     total = np.where(seen, values, 0).sum(axis=axis)

@@ -1,22 +1,23 @@
-"""How far CT and MRI of one pair lie apart."""
+"""The shift between CT and MRI of one pair."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect.imageops.headpose import vertex
 from ctmri_detect.imageops.mutual import UNSEEN, normalized_mutual_information, quantize
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.validation import CT, MRI
 
 MAX_SHIFT = 1 / 16  # of the larger side; a wider search finds other structures
-BINS = 16  # fewer than the usual 32: a brain at 64 x 64 fills no finer histogram
-WINDOW = (-20.0, 100.0)  # HU: soft tissue; linear bins from air to bone put the brain into one
+BINS = 16  # fewer than the usual 32: a brain at 64 x 64 has too few pixels for more
+WINDOW = (-20.0, 100.0)  # HU: soft tissue; bins from air to bone put all of the brain into one
 AIR = -100.0  # HU below which a CT must be in HU
 
 _COARSE, _FINE = 64, 128  # pixels of the larger side
 _LEAST_PIXELS = 400  # at the coarse size, observed in both planes
-_LEAST_GAIN = 0.002  # NMI of the best shift above the mean of all: below, nothing stands out
+_LEAST_GAIN = 0.002  # NMI of the best shift above the mean of all; less is not clearly the best
 
 Codes = npt.NDArray[np.uint8]
 
@@ -44,9 +45,9 @@ def coded_pair(pair: npt.NDArray[np.float32], side: int) -> Codes:
 
 
 def estimate_shift(pair: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Where the MRI lies, relative to the CT: the shift of most mutual information.
+    """Position of the MRI relative to the CT: the shift of largest mutual information.
 
-    Searched on a grid of 64 pixels, refined on one of 128, and between its pixels by a
+    It is searched on a grid of 64 pixels, refined on one of 128, and between pixels by a
     parabola. On phantoms of 256 pixels the median error is .3 to .8 pixels; it fails towards the
     top of the head, where outlines slope and errors reach 1.5.
 
@@ -58,8 +59,8 @@ def estimate_shift(pair: npt.NDArray[np.float32]) -> tuple[float, float]:
     -------
     (float, float)
         Down and to the right, pixels of `pair`; NaN where the planes share fewer than 400 pixels
-        (of 64 x 64), where no shift stands out, or where the best is at the border of the search
-        (1/16 of the larger side).
+        (of 64 x 64), where no shift is clearly the best, or where the best is at the border of
+        the search (1/16 of the larger side).
 
     Examples
     --------
@@ -107,20 +108,14 @@ def _climb(codes: Codes, start: npt.NDArray[np.int64]) -> npt.NDArray[np.float64
     middle = known[y, x]
     return np.array(
         [
-            y + _vertex(known[y - 1, x], middle, known[y + 1, x]),
-            x + _vertex(known[y, x - 1], middle, known[y, x + 1]),
+            y + vertex(known[y - 1, x], middle, known[y + 1, x]),
+            x + vertex(known[y, x - 1], middle, known[y, x + 1]),
         ]
     )
 
 
-def _vertex(before: float, middle: float, after: float) -> float:
-    """Place of the top of the parabola through three points, -0.5 to 0.5."""
-    bend = before - 2 * middle + after
-    return 0.0 if bend >= 0 else float(np.clip((before - after) / (2 * bend), -0.5, 0.5))
-
-
 def _shifted(codes: Codes, y: int, x: int) -> float:
-    """NMI of the CT with the MRI that lies `y` down and `x` to the right; the overlap only."""
+    """NMI of CT and MRI over their overlap, where the MRI lies `y` down and `x` to the right."""
     height, width = codes.shape[1:]
     ct = codes[CT, max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)]
     mri = codes[MRI, max(0, y) : height - max(0, -y), max(0, x) : width - max(0, -x)]

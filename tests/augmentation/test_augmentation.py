@@ -251,7 +251,7 @@ def test_no_sample_comes_out_empty():
     assert (~np.isnan(kept)).any(axis=(2, 3)).all()
 
 
-def test_apply_is_pure_and_a_sample_needs_no_company(X):
+def test_apply_is_pure_and_a_sample_does_not_depend_on_others(X):
     augmentation = Augmentation(**STRONG)
     draws = draw(augmentation)
     assert len(draws) == len(draws[:]) == 40

@@ -261,7 +261,7 @@ def test_one_seed_gives_one_map_and_another_seed_another(both):
 
 
 @pytest.mark.parametrize("rows", [[3], [3, 1], [5, 3, 0, 3]])
-def test_a_map_does_not_depend_on_its_company(both, rows):
+def test_a_map_does_not_depend_on_other_samples(both, rows):
     assert_allclose(
         both.anomaly_map(HEADS_TEST[rows]), both.anomaly_map(HEADS_TEST)[rows], rtol=1e-5, atol=1e-5
     )

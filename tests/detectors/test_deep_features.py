@@ -65,7 +65,7 @@ def test_high_is_abnormal_whoever_wrote_it(detector):
 
 
 @pytest.mark.parametrize("detector", ESTIMATORS, ids=str)
-def test_scores_repeat_and_do_not_depend_on_company(detector):
+def test_scores_repeat_and_do_not_depend_on_other_samples(detector):
     a, b = fitted(detector), fitted(detector)
     whole = abnormality(a, FAR)
     np.testing.assert_array_equal(whole, abnormality(b, FAR))
@@ -73,8 +73,8 @@ def test_scores_repeat_and_do_not_depend_on_company(detector):
 
 
 @pytest.mark.parametrize("detector", [ECOD(), COPOD()], ids=str)
-def test_scores_that_depend_on_company_are_refused(detector):
-    with pytest.raises(ValueError, match=r"in other company.*Take one of mahalanobis"):
+def test_scores_that_depend_on_other_samples_are_refused(detector):
+    with pytest.raises(ValueError, match=r"depend on the other samples.*Take one of mahalanobis"):
         check_outlier(fitted(detector), CLOUD)
 
 

@@ -1,4 +1,4 @@
-"""Laws of the dumbest baseline."""
+"""Laws of the simplest baseline."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_grids_are_finite_where_observed(features):
     assert not seen.all()
 
 
-def test_repeatable_and_a_sample_keeps_its_features_in_any_company(features):
+def test_repeatable_and_a_sample_does_not_depend_on_others(features):
     many = np.concatenate([HEADS] * 3)  # more than one block
     whole = features.transform(many)
     np.testing.assert_array_equal(whole, features.transform(many))

@@ -170,7 +170,7 @@ def test_a_mirrored_image_has_the_mirrored_bank(side, axis):
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("side", [*SIDES, (256, 256), (600, 30)], ids=str)
-def test_a_plane_has_the_same_bank_in_any_company_place_and_number_of_threads(side, threads):
+def test_a_bank_does_not_depend_on_other_planes_place_or_threads(side, threads):
     planes, seen = noise(3, *side)
     with threadpool_limits(1):
         expected = filter_bank(planes, seen)

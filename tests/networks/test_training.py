@@ -148,9 +148,9 @@ def test_patience_stops_on_other_patients_and_keeps_the_best():
 
 
 def test_patience_needs_two_patients():
-    with pytest.raises(ValueError, match="one patient only"):
+    with pytest.raises(ValueError, match="only one patient"):
         train(patience=2, groups=np.zeros(60))
-    with pytest.raises(ValueError, match="one patient only"):
+    with pytest.raises(ValueError, match="only one patient"):
         train((X[:1], Y[:1]), patience=2)
 
 

@@ -1,4 +1,4 @@
-"""Autoencoders: what they cannot rebuild is anomalous."""
+"""Autoencoders: pixels that they cannot rebuild are anomalous."""
 
 from ctmri_detect._extras import lazy_package
 

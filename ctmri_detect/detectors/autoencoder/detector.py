@@ -1,4 +1,4 @@
-"""Anomalies as what an autoencoder of healthy pairs does not rebuild."""
+"""Detect what an autoencoder that was trained on healthy pairs cannot rebuild."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
 
     The `objective` keeps the network from rebuilding a lesion: a narrow bottleneck ("plain",
     "uncertainty", "variational"), or the removal of coarse noise ("denoising"). Where a variance is
-    predicted, the network says how wrong it expects to be at each pixel, so that cortex and edges,
-    which no network rebuilds sharply, count for less. One network sees both planes, so each helps
-    to rebuild the other. A sample with one plane can be scored.
+    predicted, the network says how large an error it expects at each pixel. So cortex and edges,
+    which no network rebuilds sharply, count for less. One network sees all planes (one or more), so
+    each helps to rebuild the others. Samples with missing planes can be scored.
 
     It works on lesions that are large or strong beside the blur of the reconstruction. It fails
     on small or faint lesions, on lesions that look like healthy tissue of that place, and with
@@ -63,8 +63,8 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
         Predict a log-variance for each pixel, and standardise by it. None means False for "plain",
         True for the others.
     residual : {"standardised", "difference", "ssim"} or None, default=None
-        ``(x - m) / sd``; ``x - m`` in the units of X; or 1 - SSIM with the sign of the difference,
-        0 to 2. None means "standardised" with a predicted variance, else "difference".
+        ``(x - m) / sd``; ``x - m`` in the units of X; or 1 - SSIM (0 to 2) with the sign of
+        ``x - m``. None means "standardised" with a predicted variance, else "difference".
     latent_dim : int, default=128
         Numbers in the bottleneck, 1 or more; "denoising" has none.
     channels : sequence of int or None, default=None
@@ -112,7 +112,7 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
     -----
     ``z`` is the pair in units of the training intensities (mean 0, SD 1 of each plane); ``m, v``
     are the network's mean and variance. The loss is ``10 (z - m)^2`` for the first 30 % of the
-    steps, so that the variance can't explain away what is only difficult; then
+    steps, so that a large variance can't replace learning the difficult pixels; then
     ``((z - m)^2 / v + log v) / 2``, over the observed pixels. "variational" adds ``beta`` times the
     divergence of the latent distribution from the standard normal. A tenth of the training
     samples lose one plane at the input; the network predicts it from the other.
@@ -218,8 +218,8 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
 
     def _prepare(self, X: PairReader) -> None:
         if self._fitted_before():
-            with isolated_generators(0):  # only the new network's settings are looked at
-                asked = self._design.build(X.shape[2:])
+            with isolated_generators(0):  # only the settings of the new network are compared
+                asked = self._design.build(X.shape[1:])
             check_warm_start(self.network_, asked, len(np.unique(np.asarray(X.groups))))
 
     def _fit(self, X: PairReader) -> None:
@@ -233,7 +233,7 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
             before, self.network_ = self.history_, deepcopy(self.network_)
         else:
             with isolated_generators(seed):
-                self.network_ = self._design.build(X.shape[2:])
+                self.network_ = self._design.build(X.shape[1:])
             standardise(self.network_, X)
         fitted = self.network_
         history = fit_network(

@@ -14,7 +14,7 @@ RESIDUALS = ("standardised", "difference", "ssim")
 
 @dataclass(frozen=True)
 class Design:
-    """An objective with all that shapes its network; parameters of `ConvAutoencoderDetector`."""
+    """The parameters of `ConvAutoencoderDetector` that decide the network."""
 
     objective: str
     predict_variance: bool | None
@@ -30,15 +30,15 @@ class Design:
         return self.objective != "plain" if given is None else bool(given)
 
     def residual(self, chosen: str | None) -> str:
-        """The residual in use, where a detector's parameter is `chosen`."""
+        """The kind of residual for the parameter value `chosen`."""
         return chosen or ("standardised" if self.variance else "difference")
 
     def check(self, chosen: str | None) -> None:
-        """Raise a ValueError where the parameters, with that residual, don't go together."""
+        """Raise a ValueError where parameters or the residual `chosen` contradict each other."""
         if self.objective == "uncertainty" and not self.variance:
             raise ValueError(
-                'objective "uncertainty" is the bottleneck with predicted variance, but '
-                'predict_variance is False; take objective="plain".'
+                'objective is "uncertainty", which predicts a variance, but predict_variance is '
+                'False; take objective="plain".'
             )
         if chosen == "standardised" and not self.variance:
             raise ValueError(
@@ -47,18 +47,18 @@ class Design:
             )
 
     @own_settings()
-    def build(self, image_shape: tuple[int, ...]) -> Any:
-        """The untrained network for planes of (height, width); needs torch."""
+    def build(self, shape: tuple[int, ...]) -> Any:
+        """The untrained network for samples of shape (n_planes, height, width); needs torch."""
         from ctmri_detect.networks.autoencoder import PairAutoencoder, VariationalAutoencoder
         from ctmri_detect.networks.denoising import DenoisingUNet
 
-        options: dict[str, Any] = {"predict_variance": self.variance}
+        n_planes, *image_shape = shape
+        options: dict[str, Any] = {"predict_variance": self.variance, "n_planes": n_planes}
         if self.channels is not None:
             options["channels"] = tuple(self.channels)
         if self.objective == "denoising":
             return DenoisingUNet(noise=self.noise, **options)
-        height, width = image_shape
-        options |= {"image_shape": (height, width), "latent_dim": self.latent_dim}
+        options |= {"image_shape": image_shape, "latent_dim": self.latent_dim}
         if self.objective == "variational":
             return VariationalAutoencoder(beta=self.beta, **options)
         return PairAutoencoder(**options)

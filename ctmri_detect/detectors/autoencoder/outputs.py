@@ -1,4 +1,4 @@
-"""What a fitted network gives besides scores: latent features, and itself as a file."""
+"""Latent features of a fitted network, and its export as a file."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class NetworkOutputs(PlainOutput):
     _ready: Callable[..., PairReader]
 
     def transform(self, X: PairsLike) -> npt.NDArray[np.float32]:
-        """Latent features, for detectors that follow in a Pipeline.
+        """Latent features, for a next step in a Pipeline.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, 2, height, width)
+        X : array-like of shape (n_samples, n_planes, height, width)
 
         Returns
         -------
@@ -43,9 +43,9 @@ class NetworkOutputs(PlainOutput):
     def export_onnx(self, path: Any) -> None:
         """Write the network as an ONNX file, for use without torch.
 
-        Its input `pairs` is float32 ``(n, 2, height, width)`` with NaN where nothing was observed;
-        its outputs `rebuilt_mean` and `rebuilt_log_variance`, of the same shape, are in units of
-        the training intensities (mean 0, SD 1 of each plane).
+        The input `pairs` is float32 ``(n, n_planes, height, width)``, NaN where nothing was
+        observed. The outputs `rebuilt_mean` and `rebuilt_log_variance` have the same shape and
+        are in units of the training intensities (mean 0, SD 1 of each plane).
 
         Parameters
         ----------

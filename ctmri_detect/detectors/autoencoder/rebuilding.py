@@ -1,4 +1,4 @@
-"""What a trained network makes of a block of pairs."""
+"""Run a trained network on a block of pairs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def rebuild(network: Any, X: Block, *, device: str, engine: str) -> tuple[Block,
     Parameters
     ----------
     network : PairNetwork
-    X : float32 array (n, 2, height, width)
+    X : float32 array (n, n_planes, height, width)
     device : str
         Where the network is.
     engine : {"torch", "onnxruntime"}
 
     Returns
     -------
-    mean, log_variance : float32 arrays (n, 2, height, width)
+    mean, log_variance : float32 arrays (n, n_planes, height, width)
     """
     if engine == "onnxruntime":
         from ctmri_detect.networks.onnx import onnx_session
@@ -44,9 +44,9 @@ def latent(network: Any, X: Block, *, device: str) -> Block:
 
 @own_settings()
 def _run(function: Callable[..., Any], X: Block, device: str) -> list[Block]:
-    """What a function of torch gives for a block."""
+    """Outputs of a torch function for a block, as numpy arrays."""
     import torch
 
     with torch.inference_mode():
-        x = torch.tensor(X, device=device)  # a copy is aligned, and sums repeatable
+        x = torch.tensor(X, device=device)  # a copy is aligned in memory: same sums each time
         return [part.cpu().numpy() for part in function(x)]

@@ -1,4 +1,4 @@
-"""How far a pair deviates from what a network made of it."""
+"""How far a pair deviates from its reconstruction."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def residual(kind: str, X: Block, rebuilt: tuple[Block, Block], network: Any) ->
     ----------
     kind : {"standardised", "difference", "ssim"}
         As in `ConvAutoencoderDetector`.
-    X : float32 array (n, 2, height, width)
+    X : float32 array (n, n_planes, height, width)
     rebuilt : pair of arrays like X
         Mean and log-variance, from `rebuild`.
     network : PairNetwork
-        Knows mean and SD of the training intensities.
+        Holds mean and SD of the training intensities.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A `fit` that goes on with the network of the last one."""
+"""A `fit` that trains the network of the last fit further."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check_warm_start(network: Any, asked: Any, n_patients: int) -> None:
     Parameters
     ----------
     network, asked : PairNetwork
-        The fitted network, and a new one for today's parameters and pairs.
+        The fitted network, and a new one for the present parameters and pairs.
     n_patients : int
         Patients in the training pairs.
     """
@@ -28,12 +28,12 @@ def check_warm_start(network: Any, asked: Any, n_patients: int) -> None:
     if asked.config != network.config:
         raise ValueError(
             f"warm_start=True, but the fitted network has the settings {network.config}, and the "
-            f"parameters ask for {asked.config}; expected the same. Set warm_start=False."
+            f"parameters ask for {asked.config}; expected equal settings. Set warm_start=False."
         )
 
 
 def joined(before: pd.DataFrame | None, history: pd.DataFrame) -> pd.DataFrame:
-    """The history of a training that went on after `before`; epochs are counted on."""
+    """The history `before`, then `history` with its epochs numbered onwards."""
     if before is None:
         return history
     further = history.assign(epoch=history["epoch"] + len(before))

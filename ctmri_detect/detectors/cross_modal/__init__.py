@@ -1,4 +1,4 @@
-"""Each modality predicted from the others, and what may predict it."""
+"""Predict each modality from the others."""
 
 from ctmri_detect._extras import lazy_package
 

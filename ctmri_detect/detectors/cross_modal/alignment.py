@@ -1,4 +1,4 @@
-"""Each plane but the first moved to where its prediction from the others wants it."""
+"""Register each plane but the first to its prediction from the other planes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ctmri_detect.imageops.warp import warp_observed
 def registered(
     X: Block, predictor: Predictor, described: Any, tolerance: float
 ) -> tuple[Block, Any]:
-    """The block with its planes laid over their predictions, and its description.
+    """The block with its planes registered to their predictions, and its description.
 
-    The first plane (CT) stays. The others are moved one after the other, so that a plane is
-    predicted from planes that are in place already where there are more than two.
+    The first plane (CT) stays. The others are moved one after the other: with more than two
+    planes, a plane is predicted from planes that were moved before it.
     """
     for plane in range(1, X.shape[1]):
         moved = _moved(X, plane, *predictor.coarse(described, plane), tolerance)

@@ -1,4 +1,4 @@
-"""The one table from the parameter `predictor` to a `Predictor` and its defaults."""
+"""The `Predictor`, and its defaults, for each value of the parameter `predictor`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ctmri_detect.networks.training.settings import Training
 
 @dataclass(frozen=True)
 class Settings:
-    """What a detector passes on to the predictor that it makes."""
+    """Parameters of the detector that its predictor needs."""
 
     training: Training
     trim: float
@@ -31,7 +31,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Form:
-    """A way of predicting: how it is made, and the defaults that go with it."""
+    """How a predictor is made, and the defaults of the detector that go with it."""
 
     make: Callable[[Any, Settings], Predictor]
     training: dict[str, Any]
@@ -66,12 +66,12 @@ _OWN = Form(_own, _PIXEL, {})
 
 
 def form_of(predictor: object) -> Form:
-    """What a value of the parameter `predictor` stands for."""
+    """The form for a value of the parameter `predictor`."""
     if isinstance(predictor, str):
         return NAMED.get(predictor, NAMED["pixel"])
     return _OWN if isinstance(predictor, Predictor) else _REGRESSOR
 
 
 def can_predict(value: object) -> bool:
-    """Whether it is a predictor, or a regressor that can be made one."""
+    """Whether it is a predictor, or a regressor that a predictor can use."""
     return isinstance(value, Predictor) or is_regressor(value)

@@ -1,4 +1,4 @@
-"""Where CT and MRI disagree: each modality predicted from the others."""
+"""Predict each modality from the others, and score where prediction and image differ."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ _EVIDENCE = SequenceOf(
 class CrossModalDetector(BasePairedDetector):
     """Predict each modality from the others, and score the disagreement.
 
-    In a healthy head the MRI follows from the CT and the other way round, up to noise: the same
-    tissue makes both. A lesion breaks this rule: a fresh bleed is bright in CT and dark in T2, an
-    early infarct is bright in T2 and nearly invisible in CT. Each plane is predicted with mean and
-    variance, and the residual is the standardised difference. An MRI that lies a few pixels off
-    its CT is first moved to where its prediction fits best.
+    In a healthy head the MRI can be predicted from the CT, and the CT from the MRI, up to noise:
+    both show the same tissue. A lesion breaks this rule: a fresh bleed is bright in CT and dark
+    in T2, an early infarct is bright in T2 and nearly invisible in CT. Each plane is predicted
+    with mean and variance, and the residual is the standardised difference. An MRI that is
+    shifted by a few pixels against its CT is first registered to its prediction.
 
     Some lesions change both modalities as a normal tissue would: oedema is dark in CT and bright
     in T2, as fluid is. The other modality predicts them well. So the deviation from the mean of
-    healthy slices at that place is added (*within*), and the mirrored hemisphere may join the
-    prediction (*symmetry*).
+    healthy slices at that place is added (*within*), and the prediction may also use the mirrored
+    hemisphere (*symmetry*).
 
-    When it fails: where the pairs are no pairs (`fit` looks at up to 64 of them and warns, see
-    `datasets.check_pairing`), where they are off by more than `tolerance`, on slices that are not
-    head-aligned (symmetry), and on lesions that look like normal tissue of that place in both
+    When it fails: where CT and MRI show different heads (`fit` tests up to 64 pairs and warns, see
+    `datasets.check_pairing`), where they are shifted by more than `tolerance`, on slices that are
+    not head-aligned (symmetry), and on lesions that look like normal tissue of that place in both
     modalities. With ``evidence=("mismatch",)`` it refuses samples that lack a modality.
 
     Parameters
@@ -64,21 +64,21 @@ class CrossModalDetector(BasePairedDetector):
         What the residual is made of: prediction from the other modality; prediction from the
         mirrored hemisphere (of the same modality, and with "mismatch" from both together);
         deviation from the healthy mean at that place. Each can be used alone. Symmetry takes time,
-        leaves a ghost of a lesion on the healthy side, and gained nothing in docs/results.md.
+        also marks the healthy side opposite a lesion, and gained nothing in docs/results.md.
     predictor : {"pixel", "unet"}, regressor or Predictor, default="pixel"
         "pixel": a small network on a filter bank; a fit takes seconds. "unet": a U-Net for each
-        plane; minutes (a GPU helps), and somewhat more accurate. A scikit-learn regressor takes
-        the place of the small network. A `detectors.cross_modal.Predictor` of your own is cloned
-        and takes the place of everything; `trim`, `pixels_per_slice`, `training` and `device` are
-        not used then.
+        plane; minutes (a GPU helps), and somewhat more accurate. A scikit-learn regressor
+        replaces the small network. A `detectors.cross_modal.Predictor` of your own is cloned and
+        replaces the whole prediction; `trim`, `pixels_per_slice`, `training` and `device` are then
+        not used.
     tolerance : int, default=4
-        Pixels by which the MRI may lie beside the CT when scoring; it is then also turned by up to
-        5 degrees. 0 takes pairs as they are, and is faster.
+        Largest shift of the MRI against the CT that scoring corrects, pixels; rotations of up to
+        5 degrees are corrected too. 0 corrects nothing, and is faster.
     trim : float, default=0.02
         Share of the worst predicted pixels that training leaves out, 0 to below 0.5, because most
-        training sets hold some lesions. More costs a little accuracy on clean data.
+        training sets contain some lesions. A larger share makes clean data a little less accurate.
     pixels_per_slice : int, default=400
-        Pixels of each training slice that the pixel form sees; more cost time, little else.
+        Pixels of each training slice that the pixel form learns from; more take more time.
     training : Training, default=None
         Settings of the optimisation; None means ``Training(max_epochs=8, batch_size=2048,
         lr=5e-3)`` for "pixel", and ``Training(max_epochs=60, batch_size=16, lr=3e-3,
@@ -118,8 +118,8 @@ class CrossModalDetector(BasePairedDetector):
     kinds in use are added with weights .5 (mismatch), .5 (symmetry) and .3 (within), over the root
     of the sum of squared weights.
 
-    With more than two planes each is predicted from all others; the registration leaves the first
-    where it is; training withholds one plane from a tenth of the samples, as if it was missing.
+    With more than two planes, each is predicted from all others. The registration does not move
+    the first plane. A tenth of the training samples lose one plane, as if it were missing.
 
     References
     ----------
@@ -185,7 +185,7 @@ class CrossModalDetector(BasePairedDetector):
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Those of the predictor; a missing plane needs evidence from one plane alone, too."""
+        """Those of the predictor; missing planes also need evidence within one plane."""
         good = _EVIDENCE.is_satisfied_by(self.evidence)  # `fit` refuses anything else
         chosen = tuple(self.evidence) if good else ()
         own = self._new_predictor().traits
@@ -219,7 +219,7 @@ class CrossModalDetector(BasePairedDetector):
         if verdict.paired is False:
             warn_user(
                 f"CT and MRI do not seem to show the same heads (p = {verdict.p_value:.2g} in "
-                f"{len(verdict.rows)} pairs), and then neither predicts the other. See "
+                f"{len(verdict.rows)} pairs); then neither can predict the other. See "
                 "datasets.check_pairing(X, groups=groups). Match the files, register the pairs, or "
                 "take evidence=('within',) or another detector, such as AtlasDetector.",
                 UnpairedDataWarning,

@@ -1,4 +1,4 @@
-"""What the pixel form of a prediction sees of each pixel: filters of the planes, and the place."""
+"""Features of each pixel for the pixel form: filters of the planes, and the place in the head."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class PairFeatures:
         self.X, self._seen = X, ~np.isnan(X)
         self._banks: list[Block | None] = [None] * X.shape[1]
         self._shares: list[Block | None] = [None] * X.shape[1]
-        self._last: Any = None  # what was asked for last: sample, plane, views, pixels, features
+        self._last: Any = None  # the last request: sample, plane, views, pixels, features
         self.place = geometry(np.asarray(self._seen.any(axis=1)))
 
     def bank(self, plane: int) -> Block:
-        """Filter responses ``(n, filters, height, width)`` of one plane, when asked for."""
+        """Filter responses ``(n, filters, height, width)`` of one plane, computed once."""
         bank = self._banks[plane]
         if bank is None:
             shares = self._shares_of(plane)
@@ -52,10 +52,10 @@ class PairFeatures:
         return bank
 
     def _shares_of(self, plane: int) -> Block:
-        """`mask_shares` of a plane, from those of another where masks are alike."""
+        """`mask_shares` of a plane; taken from another plane where the masks are equal."""
         seen = self._seen[:, plane]
         for other, known in enumerate(self._shares):
-            if known is not None:  # masks are often alike: the rule after BrainMask
+            if known is not None:  # masks are often equal, as after BrainMask
                 unlike = (seen != self._seen[:, other]).any(axis=(1, 2))
                 shares = known.copy()
                 shares[unlike] = mask_shares(seen[unlike])
@@ -63,7 +63,7 @@ class PairFeatures:
         return mask_shares(seen)
 
     def moved(self, X: Block) -> PairFeatures:
-        """Features of the same block after some planes were moved; what stayed is kept."""
+        """Features of the same block after some planes were moved; the others are reused."""
         changed = (X.view(np.int32) != self.X.view(np.int32)).any(axis=(2, 3))
         new = object.__new__(PairFeatures)
         new.X, new._seen, new._last = X, ~np.isnan(X), None
@@ -99,7 +99,7 @@ class PairFeatures:
         return out.T
 
     def _planes(self, n: int, target: int, with_others: bool) -> list[Block]:
-        """The place, and what is known of the other planes."""
+        """The place, and the features of the other planes."""
         planes = [self.place[n]]
         if with_others:
             rest = others(target, self.X.shape[1])
@@ -109,7 +109,7 @@ class PairFeatures:
         return planes
 
     def _known_columns(self, n: int, target: int, views: ViewSet, places: Places) -> Block:
-        """The first rows, where the call before asked for the same pixels from fewer views."""
+        """The first rows, if the last call asked for the same pixels from fewer views."""
         if self._last is not None:
             *asked, before, out = self._last
             alike = asked == [n, target, views[: len(asked[2])]] and np.array_equal(before, places)
@@ -120,12 +120,12 @@ class PairFeatures:
     def block_means(
         self, n: int, target: int, able: npt.NDArray[np.bool_], side: int
     ) -> tuple[Block, Places]:
-        """Features as of ``views=("other",)``, meaned over the pixels `able` of square blocks.
+        """Means over square blocks of the features of ``views=("other",)``, at the pixels `able`.
 
         Returns
         -------
         features : float32 array (n_blocks, n_features)
-            Of the blocks of which at least half is able.
+            Of the blocks in which at least half of the pixels is `able`.
         places : int array (n_blocks,)
             Flat indices of these blocks.
         """

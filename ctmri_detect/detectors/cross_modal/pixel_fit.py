@@ -1,4 +1,4 @@
-"""The fit of the pixel form: pixels are drawn first, then described, then learned from."""
+"""The fit of the pixel form: draw pixels, compute their features, fit regressors."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def fit_on_pixels(
 
     X is read once for each view set. The pixels of a view set are drawn from `rng` over all of
     X before those of the next one, as if each was fitted alone; the last ones are drawn
-    while the slices are described. With more than two planes, a tenth of the samples lose one
-    plane at the input, so that a missing one is nothing new.
+    while the features are computed. With more than two planes, a tenth of the samples lose one
+    plane at the input, so that the regressors also learn from samples with a missing plane.
     """
     withheld = _withheld(len(X), X.shape[1], rng)
     chosen: list[Drawn] = []
@@ -75,7 +75,7 @@ def _withheld(n: int, n_planes: int, rng: np.random.RandomState) -> npt.NDArray[
 
 
 def _blocks(X: PairReader, withheld: npt.NDArray[np.int64]) -> Iterator[tuple[Block, Block]]:
-    """Blocks of X, and what their predictions see."""
+    """Blocks of X, and the same blocks without the withheld planes."""
     first = 0
     for block in X.blocks():
         lost = withheld[first : first + len(block)]

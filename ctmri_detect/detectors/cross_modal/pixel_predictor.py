@@ -1,4 +1,4 @@
-"""Predict each plane pixel by pixel, from a filter bank of what the prediction may see."""
+"""Predict each plane pixel by pixel, from filter responses of the planes that it may use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PixelPredictor(Predictor):
     regressor : PixelRegressor or RegressorPair
         Cloned for each plane and view set.
     pixels_per_slice : int, default=400
-        Pixels of each training slice that a regressor sees.
+        Pixels of each training slice that a regressor learns from.
 
     Attributes
     ----------
@@ -56,13 +56,13 @@ class PixelPredictor(Predictor):
         return self
 
     def describe(self, block: Block, before: PairFeatures | None = None) -> PairFeatures:
-        """The filter banks of a block; those of planes that did not move are taken over."""
+        """The filter banks of a block; those of planes that did not move are reused."""
         return PairFeatures(block) if before is None else before.moved(block)
 
     def predict(self, block: PairFeatures) -> list[Prediction]:
         """Mean and variance of every plane, ``(n, planes, height, width)``, by view set.
 
-        Sample by sample through all view sets, which so share what they see of a pixel.
+        All view sets of a sample come one after the other, so that they share features.
         """
         answers = [np.full((2, *block.X.shape), np.nan, np.float32) for _ in self.view_sets_]
         for target in range(block.X.shape[1]):
@@ -88,7 +88,7 @@ class PixelPredictor(Predictor):
     def coarse(self, block: PairFeatures, plane: int) -> Prediction:
         """One plane's mean and variance from the mean features of square blocks of pixels.
 
-        Near the block means of `predict`, in a share of the time; from the other planes.
+        From the other planes. Close to the block means of `predict`, and much faster.
         """
         X, side = block.X, block_side(block.X.shape[2:])
         shape = (len(X), X.shape[2] // side, X.shape[3] // side)

@@ -1,4 +1,4 @@
-"""From the features of a pixel to mean and variance of its intensity."""
+"""Regressors from the features of a pixel to mean and variance of its intensity."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ctmri_detect.networks.training.settings import Training
 if TYPE_CHECKING:
     from torch import Tensor
 
-_LEAST_VARIANCE = 1e-6  # of the target's: a regressor that reproduces its training is no oracle
+_LEAST_VARIANCE = 1e-6  # of the target's: training errors can be 0, errors on new pixels are not
 _SHARED = ("callbacks", "verbose", "log_dir", "checkpoint_dir", "compile")
 
 Vector = npt.NDArray[np.float32]
@@ -58,7 +58,7 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
         self.random_state = random_state
 
     def fits_in_threads(self) -> bool:
-        """Whether several may be fitted at once: callbacks, files, screen and GPU are shared."""
+        """Whether several can be fitted at once: they must share no callback, file or GPU."""
         shared = any(getattr(self.training, name) for name in _SHARED)
         return not shared and resolve_device(self.device) == "cpu"
 
@@ -73,7 +73,7 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
         self.network_ = new_network(features.shape[1], self.random_state)
         inputs = self.scaler_.transform(features).astype(np.float32)
         training = copy(self.training)
-        training.precision, training.accelerator = "float32", None  # which small layers don't repay
+        training.precision, training.accelerator = "float32", None  # no gain for small layers
         with one_thread():
             self.history_ = fit_network(
                 self.network_,
@@ -104,7 +104,7 @@ class PixelRegressor(PortableNetwork, BaseEstimator):
 
 
 def fit_regressors(jobs: Sequence[tuple[Any, Vector, Vector]]) -> list[Any]:
-    """Each regressor fitted to its features and values; small networks in threads."""
+    """Fit each regressor to its features and values; small networks in threads."""
     if not all(regressor.fits_in_threads() for regressor, _, _ in jobs):
         return [regressor.fit(features, values) for regressor, features, values in jobs]
     with one_thread():  # and so has each worker
@@ -121,7 +121,7 @@ def is_regressor(value: object) -> bool:
 
 
 class RegressorPair(BaseEstimator):
-    """The same from any scikit-learn regressor: one for the mean, one for the log-variance.
+    """Two clones of any scikit-learn regressor: one for the mean, one for the log-variance.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class RegressorPair(BaseEstimator):
     random_state : int
     """
 
-    threadsafe = False  # nothing is known of somebody else's regressor
+    threadsafe = False  # unknown for other people's regressors
 
     def __init__(self, regressor: BaseEstimator, trim: float, random_state: int) -> None:
         self.regressor = regressor
@@ -140,7 +140,7 @@ class RegressorPair(BaseEstimator):
         self.random_state = random_state
 
     def fits_in_threads(self) -> bool:
-        """Never: nothing is known of somebody else's regressor."""
+        """Never: it is unknown whether other people's regressors may."""
         return False
 
     def _clone(self) -> Any:
@@ -150,7 +150,7 @@ class RegressorPair(BaseEstimator):
 
     def fit(self, features: Vector, target: Vector) -> RegressorPair:
         """Fit on pixels: features ``(n, n_features)``, intensities ``(n,)``."""
-        with isolated_generators(self.random_state):  # of which an SVR draws, for one
+        with isolated_generators(self.random_state):  # some regressors, such as SVR, use them
             return self._fit(features, target)
 
     def _fit(self, features: Vector, target: Vector) -> RegressorPair:
@@ -171,7 +171,7 @@ class RegressorPair(BaseEstimator):
 
     def predict(self, features: Vector) -> tuple[Vector, Vector]:
         """Mean and variance ``(n,)`` of each pixel's intensity."""
-        if not len(features):  # which few regressors take
+        if not len(features):  # most regressors refuse it
             return np.empty(0, np.float32), np.empty(0, np.float32)
         variance = self.factor_ * np.exp(self.log_variance_.predict(features))
         mean = np.asarray(self.mean_.predict(features), dtype=np.float32)
@@ -198,8 +198,8 @@ def _loss(output: tuple[Tensor, Tensor], target: Tensor, progress: float, trim: 
 def one_thread() -> Iterator[None]:
     """Let torch use one thread for a while.
 
-    The layers are so small that a second thread gains nothing, and where anything else runs on
-    the machine, waiting for it made them thirty times slower.
+    The layers are so small that a second thread gains nothing. On a busy machine, waiting for
+    the second thread made them thirty times slower.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""What `CrossModalDetector` asks of a predictor."""
+"""The interface of a predictor for `CrossModalDetector`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Prediction = tuple[Block, Block]  # mean and variance; NaN where nothing is pred
 
 
 class Predictor(BaseEstimator):
-    """Base of what predicts each plane of a sample from what else is known of the head.
+    """Base class: predict each plane of a sample from the other planes or its mirror image.
 
     Write `fit` and `predict`, and give an instance to ``CrossModalDetector(predictor=...)``. It is
     an estimator of scikit-learn: the constructor only stores its parameters, and the detector
-    clones it before each fit. One predictor answers for all of its view sets, so that it can
-    compute once what they share.
+    clones it before each fit. One predictor predicts for all view sets, so that shared work is
+    done once.
 
-    A view set says what the prediction of a plane may see. ``("other",)``: the other planes at
+    A view set says what the prediction of a plane may use. ``("other",)``: the other planes at
     every pixel. ``("mirror",)``: the plane's own image, mirrored left to right.
     ``("other", "mirror")``: both. The prediction of a pixel must never use that pixel of that
     plane, because a lesion would then predict itself.
@@ -31,7 +31,7 @@ class Predictor(BaseEstimator):
     Attributes
     ----------
     traits : Traits
-        `cheap`: whether a fit takes seconds, so that the detector can afford five of them.
+        `cheap`: whether a fit takes seconds; the detector then fits five times.
         `threadsafe`: whether several threads may call `predict` at once. `missing_modality`:
         whether `predict` takes blocks in which a sample lacks a whole plane; if not, the detector
         refuses such samples. All are False unless the class says otherwise.
@@ -77,7 +77,7 @@ class Predictor(BaseEstimator):
             ``X.blocks()`` gives float32 arrays of up to 64 samples, ``numpy.asarray(X)`` all of
             it, ``X.groups`` the patient of each sample. NaN where nothing was observed.
         view_sets : sequence of tuple of {"other", "mirror"}
-            At least one; `predict` answers for each of them, in this order.
+            At least one; `predict` returns a prediction for each, in this order.
         rng : numpy.random.RandomState
             The source of all random numbers.
 
@@ -93,7 +93,7 @@ class Predictor(BaseEstimator):
         Parameters
         ----------
         block : float32 array (n, planes, height, width)
-            Or whatever `describe` made of it.
+            Or the result of `describe`.
 
         Returns
         -------
@@ -104,7 +104,7 @@ class Predictor(BaseEstimator):
         raise NotImplementedError(f"{type(self).__name__} has to write predict(block).")
 
     def describe(self, block: Block, before: Any = None) -> Any:
-        """What `predict` and `coarse` are given: the block itself.
+        """The argument of `predict` and `coarse`: by default the block itself.
 
         Override it where `coarse` and `predict` share work. `before` is what this method
         returned for the same block before some of its planes were moved, or None.

@@ -1,4 +1,4 @@
-"""From predictions to one residual: recalibrated, in standard deviations, weighted."""
+"""Combine predictions into one residual: recalibrate, standardise, weight."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class ViewUNets(PortableNetwork, BaseEstimator):
         import torch
 
         with torch.inference_mode():
-            # a copy is aligned, and sums repeatable
+            # a copy is aligned in memory: same sums each time
             out = self.network_(torch.tensor(X, device=self.device_))
         mean, log_variance = (part.float().cpu().numpy() for part in out)
         scale = self.network_.scale.cpu().numpy()

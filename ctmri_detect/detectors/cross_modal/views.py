@@ -1,4 +1,4 @@
-"""What a prediction of a plane may see, and where it can be made."""
+"""What the prediction of a plane may use, and where it can be made."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VIEWS: dict[str, ViewSet] = {"mismatch": ("other",), "symmetry": ("mirror",)}
 
 
 def view_sets_of(evidence: Iterable[str]) -> dict[str, ViewSet]:
-    """By kind of evidence, what its prediction sees; without kinds that need no prediction.
+    """The view set of each kind of evidence; without kinds that need no prediction.
 
     Examples
     --------
@@ -44,13 +44,13 @@ def predictable(
     X : float32 array (n, planes, height, width)
     views : sequence of {"other", "mirror"}
     inputs : float32 array of the same shape, default=None
-        What predictions see, where that is less than `X`.
+        What predictions may use, where that is less than `X`.
 
     Returns
     -------
     bool array of the shape of `X`
-        True where the pixel itself was observed, and with "other" also one of the other planes;
-        with "mirror" alone the mirrored pixel.
+        True where the pixel itself was observed, and another plane ("other") or the mirrored
+        pixel ("mirror" alone).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Outlier detection among deep features of patches."""
+"""Outlier detection on deep features of patches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BLOCK = 16
 
 
 class DeepFeatureDetector(BasePairedDetector):
-    """Any outlier detector among deep features of patches.
+    """Any outlier detector on deep features of patches.
 
     `features` describe each patch of a plane by a vector: by default, a network pretrained on
     photographs gives 152 numbers for each 8 x 8 pixels (`BackboneFeatures`). An outlier detector
@@ -51,8 +51,8 @@ class DeepFeatureDetector(BasePairedDetector):
         Any object with `fit` and `grids`, see `features.FeatureExtractor`. A clone of it is
         fitted. None means ``BackboneFeatures(device=device)``.
     n_components : int, default=128
-        Most principal components of the patches, whitened, that the detector sees. Fewer are
-        faster and find less.
+        Largest number of whitened principal components that the detector uses. Fewer are faster
+        and find less.
     patches_per_slice : int, default=64
         Random patches of each plane of a training slice that the detector is fitted on; in all
         at most 6000 a plane.
@@ -69,8 +69,8 @@ class DeepFeatureDetector(BasePairedDetector):
     features_ : feature extractor
         The fitted features. The default network itself is not stored; its package is read again.
     scorers_ : list of PatchScorer
-        Whitening and fitted detector (``outlier_``) of each plane (or of the one group that
-        describes all planes); None for a plane that no training sample has.
+        Whitening and fitted detector (``outlier_``) of each plane, or one for all planes
+        together; None for a plane that no training sample has.
     device_ : str
         The device in use.
     map_scoring_ : MapScoring
@@ -168,7 +168,7 @@ class DeepFeatureDetector(BasePairedDetector):
         ]
 
     def _draw(self, X: PairReader, rng: np.random.RandomState) -> list[Patches]:
-        """Random observed patches of each group, about as many of every slice."""
+        """Random observed patches of each group, about the same number from every slice."""
         slices = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_PATCHES)).astype(int))
         each = min(self.patches_per_slice, MOST_PATCHES // len(slices))
         drawn: list[list[Patches]] = []

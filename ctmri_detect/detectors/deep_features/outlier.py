@@ -1,4 +1,4 @@
-"""Outlier detectors of PyOD and scikit-learn behind one sign."""
+"""Outlier detectors of PyOD and scikit-learn with one sign."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ctmri_detect._random import isolated_generators
 from ctmri_detect._types import LabelsLike
 
 NAMES = ("mahalanobis", "ocsvm", "iforest", "knn", "ecod")
-_COMPANY = 4  # rows that are scored alone and in company, to see whether it matters
+_TRIED = 4  # rows that are scored one by one and together; the scores have to agree
 
 Features = npt.NDArray[np.float64]
 
@@ -25,9 +25,9 @@ Features = npt.NDArray[np.float64]
 class TailProbabilities(BaseEstimator):
     """ECOD: how far out in the tails of the training values, summed over the features.
 
-    PyOD's ECOD ranks new rows together with the training rows and with one another, so that a
-    score depends on its company. Here the tails are those of the training rows alone. As in
-    PyOD, the score is ``sum_j max(-log left_j, -log right_j)``.
+    PyOD's ECOD ranks new rows together with the training rows and with one another, so that the
+    score of a row depends on the other rows. Here the tails are those of the training rows alone.
+    As in PyOD, the score is ``sum_j max(-log left_j, -log right_j)``.
 
     References
     ----------
@@ -60,7 +60,7 @@ class TailProbabilities(BaseEstimator):
 class NeighbourDistance(BaseEstimator):
     """Distance to the fifth nearest training sample, by brute force.
 
-    PyOD's KNN insists on a ball tree, which in a hundred dimensions visits every leaf.
+    PyOD's KNN always uses a ball tree, which is slow in a hundred dimensions.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def is_outlier_estimator(value: Any) -> bool:
 def _wants_labels(fit: Any) -> bool:
     try:
         labels = signature(fit).parameters.get("y")
-    except ValueError:  # compiled, and says nothing
+    except ValueError:  # compiled, without a signature
         return False
     return labels is not None and labels.default is Parameter.empty
 
@@ -127,32 +127,32 @@ def _scores_new_samples(estimator: BaseEstimator) -> bool:
 
 
 def fit_outlier(estimator: BaseEstimator, features: Features, seed: int) -> Any:
-    """Fit in place, with the global generators left as they were: some of PyOD's seed them."""
+    """Fit in place. Some detectors of PyOD seed the global generators; they are restored."""
     with isolated_generators(seed):
         return estimator.fit(features)
 
 
 def check_outlier(estimator: BaseEstimator, features: Features) -> None:
-    """Try out whether a fitted estimator scores each sample by itself.
+    """Test whether a fitted estimator scores each sample by itself.
 
     Raises
     ------
     ValueError
-        Where a score changes with the company or from call to call.
+        Where a score depends on the other samples, or changes from call to call.
     """
-    rows = features[:_COMPANY]
+    rows = features[:_TRIED]
     alone = np.concatenate([abnormality(estimator, row[None]) for row in rows])
     together = abnormality(estimator, rows)
     if not np.allclose(alone, together, rtol=1e-4, atol=1e-6 * max(1.0, np.abs(together).max())):
         raise ValueError(
-            f"{type(estimator).__name__} scores a sample differently in other company or from "
-            "call to call, so its scores mean nothing by themselves; expected an estimator that "
-            f"compares with the training samples alone. Take one of {', '.join(NAMES)}."
+            f"The scores of {type(estimator).__name__} depend on the other samples or change from "
+            "call to call; expected an estimator that compares each sample with the training "
+            f"samples alone. Take one of {', '.join(NAMES)}."
         )
 
 
 def abnormality(estimator: BaseEstimator, features: Features) -> npt.NDArray[np.float64]:
-    """High = abnormal, whoever wrote the estimator: float64 ``(n,)``.
+    """Scores with high = abnormal for every estimator: float64 ``(n,)``.
 
     PyOD's ``predict``, ``labels_``, ``threshold_`` and ``contamination`` are never read.
     """
@@ -160,7 +160,7 @@ def abnormality(estimator: BaseEstimator, features: Features) -> npt.NDArray[np.
         return np.sqrt(estimator.mahalanobis(features))
     pyod = _is_pyod(estimator)
     scores = estimator.decision_function(features) if pyod else estimator.score_samples(features)
-    # The one place where signs meet: PyOD has high = abnormal, scikit-learn high = normal.
+    # The only place that handles both signs: PyOD has high = abnormal, scikit-learn high = normal.
     return np.asarray(scores, dtype=np.float64) * (1 if pyod else -1)
 
 

@@ -1,4 +1,4 @@
-"""Patch features: whitened, scored, and brought to one scale."""
+"""Whiten patch features, score them, and bring the scores to one scale."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ctmri_detect.detectors.deep_features.outlier import (
     make_outlier,
 )
 
-_LEAST_VARIANCE = 1e-6  # of the first component's: what is below is rounding
-_LEAST_REMAINDER = 1e-3  # of a channel's variance: below, the logarithm would show rounding
+_LEAST_VARIANCE = 1e-6  # of the first component's; less is rounding error
+_LEAST_REMAINDER = 1e-3  # of a channel's variance; less is rounding error
 _SPREAD_QUANTILE = 0.84  # of a normal distribution, one standard deviation above the median
 
 Patches = npt.NDArray[np.float32]
@@ -63,7 +63,7 @@ class PatchScorer(BaseEstimator):
         return self.scaler_.transform(patches.astype(np.float64))
 
     def _features(self, patches: Patches) -> npt.NDArray[np.float64]:
-        """Whitened components, and what they leave of the patch: normal patches leave little."""
+        """Whitened components, and the log of the variance that they do not explain."""
         scaled = self._scaled(patches)
         remainder = self.remainder_.transform(self._log_remainder(scaled))
         return np.hstack([self.pca_.transform(scaled), remainder])
@@ -76,7 +76,7 @@ class PatchScorer(BaseEstimator):
 
 def _whitening(scaled: npt.NDArray[np.float64], n_components: int) -> PCA:
     most = min(n_components, *scaled.shape)
-    with np.errstate(invalid="ignore"):  # the share explained, where nothing varies at all
+    with np.errstate(invalid="ignore"):  # 0 / 0 in the explained share of constant patches
         pca = PCA(most, whiten=True, svd_solver="full").fit(scaled)
         strong = pca.explained_variance_ > _LEAST_VARIANCE * pca.explained_variance_[0]
         kept = max(1, int(strong.sum()))

@@ -20,7 +20,7 @@ class AcceleratedNet(AccelerateMixin, LossNet):
     def seed(self, seed: int) -> None:
         """With several processes, give the order of samples a generator of its own.
 
-        accelerate would make one that can't be stored in a checkpoint.
+        The one of accelerate can't be stored in a checkpoint.
         """
         super().seed(seed)
         if self.accelerator.num_processes > 1:
@@ -38,7 +38,7 @@ class AcceleratedNet(AccelerateMixin, LossNet):
         return super().infer(x.to(self.where), **fit_params)
 
     def validation_step(self, batch: Any, **fit_params: Any) -> Any:
-        """One loss for all processes, whose batch statistics differ a little."""
+        """The mean loss of all processes; their batch statistics differ a little."""
         step = super().validation_step(batch, **fit_params)
         losses: Any = self.accelerator.gather(step["loss"].detach().reshape(1))
         return {**step, "loss": torch.as_tensor(losses).mean()}

@@ -1,4 +1,4 @@
-"""Arrays as data sets and batches of torch."""
+"""Data sets and batches of torch from arrays."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ArrayDataset(Dataset[Any]):
     def __init__(self, inputs: Any, targets: Any = None) -> None:
         if targets is not None and len(targets) != len(inputs):
             raise ValueError(
-                f"There are {len(inputs)} inputs and {len(targets)} targets; expected as many of "
-                "both."
+                f"There are {len(inputs)} inputs and {len(targets)} targets; expected equal "
+                "numbers."
             )
         self.inputs = _resident(inputs)
         self.targets = None if targets is None else _resident(targets)
@@ -37,7 +37,7 @@ class ArrayDataset(Dataset[Any]):
 
 
 def _resident(values: Any) -> Any:
-    """An array in memory as a tensor of the same memory: faster to pick rows from."""
+    """An array in memory as a tensor that shares its memory; rows are read faster from it."""
     plain = type(values) is np.ndarray and values.dtype == np.float32 and values.flags.writeable
     return torch.from_numpy(values) if plain and min(values.strides, default=0) >= 0 else values
 

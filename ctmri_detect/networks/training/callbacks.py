@@ -23,7 +23,7 @@ from ctmri_detect.networks.training.state import State, collect, restore
 class KeepBest(EarlyStopping):
     """`EarlyStopping` that puts the best weights back into the network itself.
 
-    skorch's own keeps the weights of the wrapper that is trained: compiled, or on several devices.
+    `EarlyStopping` keeps the weights of the compiled or distributed wrapper instead.
     """
 
     def __init__(self, patience: int) -> None:
@@ -78,7 +78,7 @@ class SaveEpochs(Callback):
             self.begun = None
 
     def on_epoch_end(self, net: LossNet, **kwargs: Any) -> None:
-        """Write all that is needed to continue; Ctrl-C while writing is no early stopping."""
+        """Write the state; Ctrl-C while writing ends the training with KeyboardInterrupt."""
         try:
             self.save(net, finished=False)
         except KeyboardInterrupt:
@@ -98,7 +98,7 @@ class SaveEpochs(Callback):
             if not self.warned:
                 warnings.warn(
                     f"No checkpoint could be written to {self.checkpoints.folder} ({error}); "
-                    "training goes on without. The last complete checkpoint is still there. "
+                    "training goes on without it. The last complete checkpoint is kept. "
                     "Make room on the disk, or set another checkpoint_dir.",
                     CheckpointWarning,
                     stacklevel=2,

@@ -36,7 +36,7 @@ class Checkpoints:
         self.identity = identity
 
     def prepare(self) -> None:
-        """Make the folder, describe the training in it, and clear away what was cut off."""
+        """Make the folder, describe the training in it, and delete unfinished files."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for rest in self.folder.glob(".*.tmp"):
@@ -84,7 +84,7 @@ class Checkpoints:
 
 def serialised(value: Any) -> memoryview:
     """The bytes that `torch.save` makes of a value."""
-    buffer = io.BytesIO()  # in memory first: torch makes an obscure error of a full disk
+    buffer = io.BytesIO()  # in memory first: torch gives an unclear error when the disk is full
     torch.save(value, buffer)
     return buffer.getbuffer()
 

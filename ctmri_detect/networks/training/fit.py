@@ -53,7 +53,7 @@ def fit_network(
     groups : array-like (n,), default=None
         Patient of each sample; None takes ``data.groups`` where the data have it.
     own_generator : bool, default=False
-        Don't touch the global generators at all, so that several networks can be trained in
+        Don't use the global generators, so that several networks can be trained in
         threads. Only for arrays, and modules that draw no random numbers. The order of the
         samples is the same.
 
@@ -98,7 +98,7 @@ def fit_network(
 
 
 def _with_plain_numbers(training: Training) -> Training:
-    """The same settings in Python's own numbers: torch refuses numpy's in places."""
+    """The same settings as plain Python numbers: some functions of torch refuse numpy's."""
     plain = copy(training)
     for name, value in vars(training).items():
         if isinstance(value, np.generic):

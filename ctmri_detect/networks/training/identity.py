@@ -1,4 +1,4 @@
-"""The identity of a training: two with equal identities end with equal weights."""
+"""The identity of a training: trainings with equal identities give equal weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ctmri_detect.networks.training.batches import ArrayDataset
 from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.networks.training.split import Split
 
-# settings that change the result; the others only say what is shown or kept
+# settings that change the result; the others only change what is shown or stored
 _SETTINGS = (
     "max_epochs",
     "batch_size",
@@ -44,7 +44,7 @@ def identify(
     seed: int,
     processes: int = 1,
 ) -> Identity:
-    """All that decides the result of a training, as plain JSON; arrays are read once."""
+    """Everything that the result of a training depends on, as plain JSON; arrays are read once."""
     augmentation = as_augmentation(training.augmentation)
     settings = {name: getattr(training, name) for name in _SETTINGS}
     settings["augmentation"] = None if augmentation is None else augmentation.get_params()
@@ -77,7 +77,7 @@ def name_of(identity: Identity) -> str:
 
 
 def _of_network(module: nn.Module) -> dict[str, Any]:
-    """Class, shapes and initial parameters; buffers follow from the data, or from training."""
+    """Class, shapes and initial parameters; buffers come from the data or from training."""
     return {
         "class": f"{type(module).__module__}.{type(module).__qualname__}",
         "config": {key: repr(value) for key, value in getattr(module, "config", {}).items()},

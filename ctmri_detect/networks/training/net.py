@@ -20,7 +20,7 @@ from ctmri_detect.networks.training.varied import augmented, mirrored
 class LossNet(NeuralNet):
     """A `NeuralNet` whose loss depends on the progress of the training."""
 
-    where: str = "cpu"  # the device; skorch's own is None where accelerate places things
+    where: str = "cpu"  # the device; skorch's `device` is None with accelerate
     total_steps: int = 1
     bfloat16: bool = False
     channels_last: bool = False
@@ -80,7 +80,7 @@ class LossNet(NeuralNet):
         if self.channels_last and x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)
         kind = torch.device(self.where).type
-        # no cache: within an autocast of the user's it would keep the weights of an earlier step
+        # no cache: inside the user's autocast it would keep the weights of an earlier step
         with torch.autocast(kind, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False):
             out = super().infer(x, **fit_params)
         return _float32(out)
@@ -99,11 +99,11 @@ class LossNet(NeuralNet):
 
     def initialize_criterion(self) -> Any:
         """The criterion is a plain function; there is nothing to initialise."""
-        self.criterion_ = noop  # no module: accelerate could not share out one without parameters
+        self.criterion_ = noop  # no module: accelerate can't distribute one without parameters
         return self
 
     def run_single_epoch(self, *args: Any, **kwargs: Any) -> None:
-        """Remember Ctrl-C: skorch takes it for early stopping, and says nothing."""
+        """Remember Ctrl-C: skorch treats it as early stopping without a message."""
         try:
             super().run_single_epoch(*args, **kwargs)
         except KeyboardInterrupt:

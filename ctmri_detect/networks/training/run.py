@@ -1,4 +1,4 @@
-"""One training, from data to history; imported late, because it loads torch."""
+"""One training, from data to history; imported late because it imports torch."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run(
         module.load_state_dict(begun["weights"])
         module.to(device).eval()
         return _frame(begun["history"])
-    # each process takes every so many-th batch
+    # the processes share the batches
     steps = training.max_epochs * -(-len(split[0]) // (training.batch_size * processes))
     callbacks = make_callbacks(training, steps, validates=split[1] is not None, saver=saver)
     done = 0 if begun is None else len(begun["history"])
@@ -128,15 +128,15 @@ def _fit(net: LossNet, dataset: Any, seed: int, own_generator: bool) -> None:
     if own_generator:
         if not isinstance(dataset, ArrayDataset) or hasattr(net, "accelerator"):
             raise ValueError(
-                "own_generator=True, but the data are no arrays, or there is an accelerator; "
-                "expected arrays on one device. Set own_generator=False."
+                "own_generator is True, which needs arrays and no accelerator; expected arrays on "
+                "one device. Set own_generator=False."
             )
         net.own_order = torch.Generator().manual_seed(seed)
         net.plain_batches = net.touches_no_global = True
         net.fit(dataset)
         return
     if torch.device(net.where).type == "cuda":
-        torch.cuda.init()  # or its generators would not be seeded, and put back
+        torch.cuda.init()  # otherwise its generators are neither seeded nor restored
     with isolated_generators(seed):
         net.fit(dataset)
 

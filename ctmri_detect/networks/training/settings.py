@@ -58,8 +58,8 @@ class Training(CheckedParameters, BaseEstimator):
     optimizer : {"adamw", "adam", "sgd"}, default="adamw"
         The update rule ("sgd" with Nesterov momentum .9).
     schedule : {"onecycle"} or None, default="onecycle"
-        "onecycle" raises the rate over the first 30 % of the steps and lowers it after; None keeps
-        it constant.
+        "onecycle" raises the rate over the first 30 % of the steps, then lowers it; None keeps it
+        constant.
     patience : int or None, default=None
         Training stops after so many epochs without a better validation loss, and keeps the best
         weights. None trains all epochs, and keeps the last weights.
@@ -91,7 +91,7 @@ class Training(CheckedParameters, BaseEstimator):
         Folder for TensorBoard; each training is a run of its own in it.
     checkpoint_dir : str or None, default=None
         Folder for checkpoints. Each training has a folder in it, with its state after the last
-        epoch, and at the end ``weights.pt``. Arrays are read once more, to recognise them later.
+        epoch, and at the end ``weights.pt``. The data are read once more for their checksum.
     resume : bool, default=False
         Continue from the checkpoint of the same training (seed, settings, network, data, patients)
         where there is one. The weights at the end are the same as without the interruption; a
@@ -176,7 +176,7 @@ class Training(CheckedParameters, BaseEstimator):
             )
 
     def set_params(self, **params: Any) -> Training:
-        """Set parameters; ``augmentation__x`` reaches into what a name or None stands for."""
+        """Set parameters; ``augmentation__x`` works for a name and for None, too."""
         chosen = params.get("augmentation", self.augmentation)
         nested = any(key.startswith("augmentation__") for key in params)
         if nested and not isinstance(chosen, Augmentation):
@@ -186,7 +186,7 @@ class Training(CheckedParameters, BaseEstimator):
 
 
 def check_training(training: Training | None, random_state: Any) -> None:
-    """Raise a ValueError that names the first setting of a detector's training out of its range."""
+    """Raise a ValueError for the first setting of a training that is out of its range."""
     check_value("training", training, [Training, None])
     if training is None:
         return

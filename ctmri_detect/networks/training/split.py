@@ -1,4 +1,4 @@
-"""Which samples train a network, and which are kept for validation."""
+"""Split samples into training and validation, by patient."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def split_patients(n: int, groups: npt.ArrayLike | None, fraction: float | None)
     count = int(codes.max()) + 1
     if count < 2:
         raise ValueError(
-            f"validation_fraction is {fraction}, but the data hold one patient only, so none can "
-            "be kept for validation; expected at least two. Set patience=None and "
+            f"validation_fraction is {fraction}, but there is only one patient, and validation "
+            "needs another one; expected at least two. Set patience=None and "
             "validation_fraction=None, or give samples of more patients."
         )
     chosen = min(count - 1, max(1, round(fraction * count)))

@@ -1,4 +1,4 @@
-"""All that a training needs to continue, as tensors and plain values."""
+"""The state that a training needs to continue, as tensors and plain values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STOPPING = ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights
 
 
 def collect(net: LossNet) -> State:
-    """The state between two epochs; nothing in it needs a pickle of objects."""
+    """The state between two epochs; it can be stored without pickle."""
     return {
         "weights": dict(net.module.state_dict()),
         "optimizer": plain(net.optimizer_.state_dict()),
@@ -29,7 +29,7 @@ def collect(net: LossNet) -> State:
 
 
 def restore(net: LossNet, state: State) -> None:
-    """Put `net`, whose training has just begun, where `collect` found it."""
+    """Give `net`, whose training has just begun, the state that `collect` returned."""
     net.module.load_state_dict(state["weights"])
     net.optimizer_.load_state_dict(state["optimizer"])
     for name, callback in net.callbacks_:

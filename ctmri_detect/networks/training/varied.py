@@ -1,4 +1,4 @@
-"""Training batches, mirrored or augmented."""
+"""Mirror or augment training batches."""
 
 from __future__ import annotations
 
