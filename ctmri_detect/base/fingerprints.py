@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from hashlib import blake2b
+from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,9 @@ class Fingerprints:
         return self._hashes(one.data for one in block)
 
     def _hashes(self, values: Iterable[bytes | memoryview]) -> Hashes:
-        key = bytes.fromhex(self.salt)
-        found = b"".join(blake2b(value, digest_size=_BYTES, key=key).digest() for value in values)
+        found = b""
+        for value in values:
+            salted = sha256(bytes.fromhex(self.salt))
+            salted.update(value)
+            found += salted.digest()[:_BYTES]
         return np.frombuffer(found, dtype=np.uint64).copy()
