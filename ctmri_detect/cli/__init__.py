@@ -14,7 +14,7 @@ from ctmri_detect.cli._parser import build_parser
 
 __all__ = ["main"]
 
-_TOO_LITTLE = "The memory doesn't suffice. Take a smaller --image-size or --size, or fewer pairs."
+_TOO_LITTLE = "There is not enough memory. Take a smaller --image-size or --size, or fewer pairs."
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 

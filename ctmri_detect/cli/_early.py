@@ -108,7 +108,7 @@ def _units_of_some(folder: str, found: pd.DataFrame) -> tuple[set[str | None], s
 
 
 def check_memory(args: argparse.Namespace, found: pd.DataFrame) -> None:
-    """Refuse slices that can't all be in memory; how many a volume gives is not known yet."""
+    """Refuse slices that don't fit into memory; of volumes their number is not known yet."""
     files = found.loc[found["status"] == "paired", "ct"].tolist()
     if found.attrs["kind"] != "slices" or not files:
         return
@@ -121,7 +121,7 @@ def check_memory(args: argparse.Namespace, found: pd.DataFrame) -> None:
 
 
 def refuse_too_many(n: int, height: int, width: int) -> None:
-    """Refuse `n` pairs of this size, where the memory can't suffice."""
+    """Refuse `n` pairs of this size, where the memory is not enough."""
     needed, free = _COPIES * n * 2 * height * width * 4, free_memory()
     if free is not None and needed > free:
         raise ValueError(

@@ -10,21 +10,21 @@ from ctmri_detect.cli.detectors import DETECTORS
 def count(text: str) -> int:
     """A whole number of 0 or more."""
     if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
 
 
 def positive(text: str) -> int:
     """A whole number above 0."""
     if count(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
 def several(text: str) -> int:
     """A whole number of 2 or more."""
     if count(text) < 2:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 2 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 2 or more")
     return int(text)
 
 

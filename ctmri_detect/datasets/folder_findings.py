@@ -75,7 +75,7 @@ def _unknown_units(frame: pd.DataFrame, read: Collected) -> list[str]:
         return []
     kinds = Counter(units or "neither" for units, _ in read.units)
     listed = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
-    text = f"The units of the CT can't be told ({listed} of {len(frame)}); ct_units is None."
+    text = f"The units of the CT are not clear ({listed} of {len(frame)}); ct_units is None."
     for row, (units, why) in enumerate(read.units):
         if units is None:
             return [f"{text} {frame['ct'].iloc[row]}: {why}."]

@@ -127,7 +127,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
         ("HeaderSize = 99999999", "HeaderSize"),
         ("ElementDataFile = ct.mha", "not one file beside"),  # the header as voxels
         ("CompressedData = True", "voxels can't be read"),  # what happens to be in memory
-        ("Offset = 1e300 0 0", "numbers beyond any scan"),
+        ("Offset = 1e300 0 0", "numbers too large for any scan"),
     ],
 )
 def test_a_metaimage_header_that_lies(line, reason, tmp_path):

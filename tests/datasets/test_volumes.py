@@ -126,7 +126,7 @@ def test_spacing_and_size_move_nothing(tmp_path, spacing, size):
     np.testing.assert_allclose(place, [BALL[[2, 1, 0]] * [1, -1, -1]] * 2, atol=1.2)
 
 
-def test_a_slab_is_the_mean_of_its_slices(tmp_path):
+def test_a_wide_slice_is_the_mean_of_its_slices(tmp_path):
     _case(tmp_path, "p1")
     values = np.random.default_rng(0).normal(30, 40, (64, 80, 20)) - 1000 * (
         np.arange(64) < 8
@@ -136,7 +136,7 @@ def test_a_slab_is_the_mean_of_its_slices(tmp_path):
     slabs = load_volume_pairs(tmp_path, slice_spacing=8, skip_empty=False).data
     np.testing.assert_allclose(slabs, native.reshape(10, 2, 2, 80, 64).mean(axis=1), rtol=1e-4)
     wide = load_volume_pairs(tmp_path, slice_spacing=12, skip_empty=False).data
-    assert len(wide) == 6  # 80 mm hold six slabs of 12 mm, in the middle
+    assert len(wide) == 6  # 80 mm hold six slices of 12 mm, in the middle
     expected = (native[1] + native[2] + native[3]) / 3
     np.testing.assert_allclose(wide[0], expected, rtol=1e-4, atol=1e-2)
 
@@ -289,7 +289,7 @@ HOSTILE = {
     "truncated": "cut off or damaged",
     "text": "not a NIfTI file",
     "empty file": "not a NIfTI file",
-    "no orientation": "left and right can't be told",
+    "no orientation": "left and right are not known",
     "singular": "singular",
     "nan affine": "NaN or infinity",
     "four": r"shape \(64, 80, 20, 3\); expected one volume",
@@ -485,7 +485,7 @@ def test_a_flat_lesion_keeps_its_outline_and_a_thick_one_the_half_of_it(tmp_path
     shape, affine = _grid(spacing=(1.0, 1.0, 1.0))
     values = np.zeros(shape)
     values[40:60, 60:90, 21] = 1  # 20 x 30 x 1 mm
-    values[70:90, 60:90, 42:48] = 1  # reaches 3 mm into each of two slabs
+    values[70:90, 60:90, 42:48] = 1  # reaches 3 mm into each of two slices
     values[66:70, 60:90, 42:44] = 1  # and with an edge 2 mm into one of them
     _save(tmp_path / "p1" / "lesion.nii.gz", values, affine, np.uint8)
     pairs = load_volume_pairs(tmp_path, slice_spacing=5, skip_empty=False)

@@ -309,7 +309,7 @@ HOSTILE = {
     ),
     "frames": ({"change": _set(NumberOfFrames=3)}, "enhanced multi-frame"),
     "report": ({"change": _set(Modality="SR")}, "neither CT nor MR"),
-    "no place": ({"change": lambda d, k: _without(d, "ImagePositionPatient")}, "place in the"),
+    "no place": ({"change": lambda d, k: _without(d, "ImagePositionPatient")}, "position in the"),
     "no spacing": ({"change": lambda d, k: _without(d, "PixelSpacing")}, "spacing is missing"),
     "colour": ({"change": _set(SamplesPerPixel=3)}, "a colour image"),
 }

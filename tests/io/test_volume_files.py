@@ -216,7 +216,7 @@ def cut(path):
 
 
 BROKEN = {
-    "analyze.hdr": (analyze, "Analyze 7.5, which says nothing of left and right"),
+    "analyze.hdr": (analyze, "Analyze 7.5, which does not store left and right"),
     "alone.hdr": (
         lambda p: (header_and_image(p, MRI), p.with_suffix(".img").unlink()), r"\.img is missing"
     ),

@@ -13,7 +13,7 @@ from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.ct_values import AIR, ct_units_of
 from ctmri_detect.io.volumes.lesions import lesion_slices
 from ctmri_detect.io.volumes.places import Overlap, doubts, place_of
-from ctmri_detect.io.volumes.resample import Plane, axial_slices, plane_grid, slabs
+from ctmri_detect.io.volumes.resample import Plane, axial_slices, plane_grid, slice_ranges
 from ctmri_detect.io.volumes.volume import Volume
 
 _MIN_AREA = 1000.0
@@ -107,7 +107,7 @@ def cut_volumes(volumes: VolumePair, cut: Cut) -> VolumeSlices:
             lesions = lesion_slices(ct, lesion, slice_spacing=cut.slice_spacing, plane=plane)
         except DataLoadingError as error:
             raise DataLoadingError(f"lesion: {error}") from None
-    ends = slabs(len(ct.values), ct.spacing[0], cut.slice_spacing)
+    ends = slice_ranges(len(ct.values), ct.spacing[0], cut.slice_spacing)
     heights = [float((low + high) / 2 * ct.spacing[0]) for low, high in ends]
     both = zip(heights, planes, lesions, strict=False)
     overlap = Overlap()

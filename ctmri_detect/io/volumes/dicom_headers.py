@@ -213,7 +213,7 @@ def _problem(header: Any) -> str:
     if "LOCALIZER" in kinds:
         return "localizer"
     if header.get("ImagePositionPatient") is None or header.get("ImageOrientationPatient") is None:
-        return "says nothing of its place in the patient"
+        return "has no position in the patient"
     if int(header.get("SamplesPerPixel") or 1) != 1:
         return "a colour image"
     return DERIVED if kinds[:1] == ["DERIVED"] else ""

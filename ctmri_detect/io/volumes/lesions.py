@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.coverage import mask_of_shares
-from ctmri_detect.io.volumes.resample import Plane, slabs
+from ctmri_detect.io.volumes.resample import Plane, slice_ranges
 from ctmri_detect.io.volumes.volume import Volume
 
 _TOUCH = 0.05  # of a voxel's or a slice's height: less is rounding of the two affines
@@ -39,7 +39,7 @@ def lesion_slices(
     if len(centres) and not inside.all(axis=1).any():
         raise DataLoadingError("lies outside of the CT; do the two share coordinates?")
     volume = abs(float(np.linalg.det(matrix[:3, :3]))) / float(np.prod(2 * half))
-    bounds = slabs(len(ct.values), ct.spacing[0], slice_spacing)
+    bounds = slice_ranges(len(ct.values), ct.spacing[0], slice_spacing)
     shape = (ct.values.shape[1], ct.values.shape[2])
     return _masks(centres, half, volume, bounds, plane, shape)
 

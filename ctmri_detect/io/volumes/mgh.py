@@ -39,7 +39,7 @@ def read_mgh(path: Path) -> Volume:
         if len(shape) > 3 and max(shape[3:]) > 1:
             raise DataLoadingError(f"has shape {shape}; expected one volume, not a series of them")
         if not placed:
-            raise DataLoadingError("says nothing of its orientation (goodRASFlag is 0)")
+            raise DataLoadingError("has no orientation (goodRASFlag is 0)")
         check_grid(shape[:3], affine)
         check_packing(shape, path.stat().st_size)
         dtype = image.get_data_dtype()

@@ -151,8 +151,8 @@ def _open(path: Path, files: ExitStack) -> tuple[Any, IO[bytes], int]:
         raise DataLoadingError(f"holds {dtype}; expected real numbers")
     if not header["qform_code"] and not header["sform_code"]:
         raise DataLoadingError(
-            "says nothing of its orientation (qform_code and sform_code are 0), so that left "
-            "and right can't be told; set the affine with nibabel if you know it"
+            "has no orientation (qform_code and sform_code are 0), so that left and right are "
+            "not known; set the affine with nibabel if you know it"
         )
     return image, file, path.stat().st_size
 
@@ -169,7 +169,7 @@ def _kind(nibabel: Any, head: bytes) -> Any:
         return nibabel.Nifti2Pair
     if int.from_bytes(head[:4], "little") == 348 or int.from_bytes(head[:4], "big") == 348:
         raise DataLoadingError(
-            "is Analyze 7.5, which says nothing of left and right; convert it to NIfTI with a "
+            "is Analyze 7.5, which does not store left and right; convert it to NIfTI with a "
             "program that knows how it was stored"
         )
     raise DataLoadingError("not a NIfTI file (its first bytes are another format's)")

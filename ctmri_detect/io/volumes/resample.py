@@ -89,21 +89,16 @@ def axial_slices(
         if not same:
             raise DataLoadingError("the mask lies on another grid than the CT")
     sampler = Sampler(mri, ct)
-    for low, high in slabs(len(ct.values), ct.spacing[0], slice_spacing):
+    for low, high in slice_ranges(len(ct.values), ct.spacing[0], slice_spacing):
         ct_parts, mri_parts = _parts(low, high, len(ct.values))
-        ct_slices = [ct.values[int(z)] for z, _ in ct_parts]
-        mri_slices = [sampler.at(z) for z, _ in mri_parts]
-        if mask is not None:
-            ct_slices = [_inside(s, mask, z) for s, (z, _) in zip(ct_slices, ct_parts, strict=True)]
-            mri_slices = [
-                _inside(s, mask, z) for s, (z, _) in zip(mri_slices, mri_parts, strict=True)
-            ]
+        ct_slices = [_inside(ct.values[int(z)], mask, z) for z, _ in ct_parts]
+        mri_slices = [_inside(sampler.at(z), mask, z) for z, _ in mri_parts]
         yield np.stack(
             [plane.fit(_mean(ct_slices, ct_parts)), plane.fit(_mean(mri_slices, mri_parts))]
         )
 
 
-def slabs(n: int, native: float, wanted: float | None) -> list[tuple[float, float]]:
+def slice_ranges(n: int, native: float, wanted: float | None) -> list[tuple[float, float]]:
     """Where each output slice begins and ends, in indices of the CT's `n` slices.
 
     Slice k reaches from k - 0.5 to k + 0.5.
@@ -122,14 +117,14 @@ def _parts(low: float, high: float, n: int) -> tuple[Weighted, Weighted]:
     Places are indices of CT slices; the CT's are whole numbers.
     """
     if high - low > 1:
-        parts = _slab(low, high, n)
+        parts = _weights(low, high, n)
         return parts, parts
     z = min(max((low + high) / 2, 0.0), n - 1.0)
     k, part = int(z), z - int(z)
     return [(k, 1 - part), (k + 1, part)] if part > 0 else [(k, 1.0)], [(z, 1.0)]
 
 
-def _slab(low: float, high: float, n: int) -> Weighted:
+def _weights(low: float, high: float, n: int) -> Weighted:
     """The slices between two places, weighted by how much of each lies there."""
     parts = []
     for k in range(max(0, int(low + 0.5)), min(n - 1, int(high + 0.5)) + 1):
@@ -153,7 +148,9 @@ def _mean(slices: list[NDArray[np.float32]], parts: Weighted) -> NDArray[np.floa
     return np.where(enough, total / np.where(enough, observed, 1), _NAN)
 
 
-def _inside(image: NDArray[np.float32], mask: Volume, place: float) -> NDArray[np.float32]:
+def _inside(image: NDArray[np.float32], mask: Volume | None, place: float) -> NDArray[np.float32]:
+    if mask is None:
+        return image
     return np.where(mask.values[round(place)] > 0, image, _NAN)
 
 

@@ -82,7 +82,7 @@ def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: 
     Raises
     ------
     DataLoadingError
-        With a short reason, where it is no volume or its place can't be told.
+        With a short reason, where it is no volume or its position is not known.
     """
     check_grid(values.shape, affine)
     orientations = require("nibabel.orientations", extra="volumes")
@@ -110,12 +110,13 @@ def check_grid(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
         raise DataLoadingError(f"claims shape {shape}, more than {MAX_VOXELS} voxels")
     if not (np.abs(affine) < _FAR).all():  # NaN compares as False
         raise DataLoadingError(
-            "its affine holds NaN or infinity, or numbers beyond any scan: its place is unknown"
+            "its affine holds NaN or infinity, or numbers too large for any scan: its position is "
+            "unknown"
         )
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     # relative to the box of the three steps, so that thin slices are no reason
     if steps.min() <= 0 or abs(np.linalg.det(affine[:3, :3] / steps)) < 1e-3:
-        raise DataLoadingError("its affine is singular: its place is unknown")
+        raise DataLoadingError("its affine is singular: its position is unknown")
     if steps.min() < _STEPS[0] or steps.max() > _STEPS[1]:
         size = " x ".join(f"{step:.3g}" for step in steps)
         raise DataLoadingError(
