@@ -18,7 +18,6 @@ from ctmri_detect._extras import require
 from ctmri_detect.exceptions import UntrustedModelError
 from ctmri_detect.persistence._archive import read_archive, write_archive
 from ctmri_detect.persistence._manifest import make_manifest, warn_of_versions
-from ctmri_detect.persistence._skops import import_skops
 from ctmri_detect.persistence._standins import put_back, take_out
 from ctmri_detect.persistence.trust import check_types, file_types, type_names, warn_of_strangers
 
@@ -69,7 +68,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     >>> np.array_equal(again.score_samples(X), detector.score_samples(X))
     True
     """
-    skops = import_skops()
+    skops = require("skops.io", extra="save")
     if not isinstance(estimator, BaseEstimator):
         raise TypeError(
             f"save got {type(estimator).__name__}; expected a fitted detector of ctmri_detect, or "
@@ -141,7 +140,7 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
     --------
     See `save`.
     """
-    skops = import_skops()
+    skops = require("skops.io", extra="save")
     names = type_names(trusted)
     manifest, estimator, weights = read_archive(Path(path))
     if manifest["networks"]:

@@ -11,8 +11,8 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from ctmri_detect._extras import require
 from ctmri_detect.exceptions import CtmriDetectWarning, UntrustedModelError
-from ctmri_detect.persistence._skops import import_skops
 
 __all__ = ["TRUSTED_TYPES"]
 
@@ -90,7 +90,7 @@ _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError,
 
 def file_types(data: bytes) -> list[str]:
     """Types in a skops file that skops doesn't trust by itself; nothing is built or imported."""
-    skops = import_skops()
+    skops = require("skops.io", extra="save")
     try:
         return list(skops.get_untrusted_types(data=data))
     except (*_BROKEN, zipfile.BadZipFile) as error:
