@@ -51,7 +51,7 @@ STAGES = {  # what is timed, by the name under which it is called
     "moving the MRI": CROSS_MODAL + "alignment.warp_observed",
     "recalibration": CROSS_MODAL + "residual.recalibrate",
     "rest of the residual": CROSS_MODAL + "detector.CrossModalDetector._residual",
-    "smoothing": SCORING + "evidence.smooth_observed",
+    "smoothing": SCORING + "evidence.masked_gaussian",
     "mirror contrast": SCORING + "evidence.mirror_contrast",
     "similar slices": SCORING + "reference.ReferenceBank.weights",
     "reference sums": SCORING + "reference.ReferenceBank._sums",

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.imageops.smooth import smooth_observed
+from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.imageops.symmetry import mirror_contrast
 
 Array = npt.NDArray[np.float32]
@@ -41,7 +41,7 @@ def kinds_of_evidence(residual: Array, smoothing: float, symmetry_tolerance: int
     -------
     float32 array (n, kinds, n_planes, height, width)
     """
-    smooth = smooth_observed(residual, observed(residual), smoothing)
+    smooth = masked_gaussian(residual, smoothing, observed(residual))
     if symmetry_tolerance is None:
         return smooth[:, None]
     return np.stack([smooth, mirror_contrast(smooth, symmetry_tolerance)], axis=1)

@@ -15,7 +15,7 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._threads import map_threads
 from ctmri_detect._types import PairsLike
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.imageops.smooth import smooth_observed
+from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.scoring.calibration import describe
 from ctmri_detect.scoring.evidence import fused_evidence, kinds_of_evidence, observed, pool_top
 from ctmri_detect.scoring.reference import ReferenceBank
@@ -119,7 +119,7 @@ class Judging:
             rows = np.minimum(np.arange(start, start + _BLOCK), len(residual) - 1)
             groups = None if codes is None else codes[rows]
             z = self.bank_.standardise(self._evidence(block), descriptors[rows], groups)
-            z = smooth_observed(z, observed(block)[:, None], self.smoothing)
+            z = masked_gaussian(z, self.smoothing, observed(block)[:, None])
             return finish(np.clip(z, -float(self.clip), float(self.clip), out=z))
 
         return map_threads(one, range(0, len(residual), _BLOCK))

@@ -80,8 +80,9 @@ def check_decision(
     decision = np.asarray(plain_array(decision), dtype=np.float64)
     right = decision.ndim == 1 and n_samples in (None, len(decision))
     if not right or not np.isfinite(decision).all():
+        found = "holds NaN or infinity" if right else f"has shape {decision.shape}"
         raise InvalidPairsError(
-            f"decision has shape {decision.shape}{' or holds NaN or infinity' * right}; expected "
+            f"decision {found}; expected "
             f"one finite number per sample{f' ({n_samples})' if n_samples else ''}, high = normal, "
             "as decision_function gives it. Where a detector's offset_ is -inf (too few slices for "
             "a threshold), take score_samples(X)."

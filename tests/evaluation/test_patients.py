@@ -88,7 +88,7 @@ def test_pooling_finds_patients_whose_lesion_is_in_one_slice():
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"decision": [np.nan, 1, 1]}, "holds NaN or infinity; expected one finite number a s"),
+        ({"decision": [np.nan, 1, 1]}, "holds NaN or infinity; expected one finite number per"),
         ({"decision": [np.inf, 1, 1]}, "holds NaN or infinity"),
         ({"decision": np.zeros((3, 1))}, r"decision has shape \(3, 1\)"),
         ({"decision": [1.0]}, r"groups has shape \(3,\); expected \(1,\)"),
