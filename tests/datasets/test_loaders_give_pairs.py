@@ -126,21 +126,23 @@ def test_what_a_loader_knows_goes_through_the_steps_to_disk_and_back(phantom, tm
 @pytest.mark.filterwarnings("ignore::ctmri_detect.exceptions.CtmriDetectWarning")
 def test_the_ten_lines_of_the_readme_work_as_written(phantom, tmp_path, monkeypatch):
     (lines,) = re.findall(r"## Ten lines\n\n```python\n(.*?)```", README.read_text("utf-8"), re.S)
-    normal = np.flatnonzero(phantom.target == 1)
-    for plane, name in enumerate(("CT", "MRI")):
-        (tmp_path / "pairs" / name).mkdir(parents=True)
-        for row in normal:
-            file = f"p{phantom.groups[row][-1]}_{row}.npy"
-            np.save(tmp_path / "pairs" / name / file, phantom.data[int(row)][plane])
+    normal, odd = (np.flatnonzero(phantom.target == label) for label in (1, -1))
+    folders = [("pairs", normal), ("new-pairs", odd[:3])]
+    for folder, rows in folders:
+        for plane, name in enumerate(("CT", "MRI")):
+            (tmp_path / folder / name).mkdir(parents=True)
+            for row in rows:
+                file = f"p{phantom.groups[row][-1]}_{row}.npy"
+                np.save(tmp_path / folder / name / file, phantom.data[int(row)][plane])
     monkeypatch.chdir(tmp_path)
     found: dict = {}
     exec(lines, found)
     codes = found["model"][-1].map_scoring_.codes_
     assert set(found["data"].groups) == {f"p{i}" for i in range(9)}
     assert len(np.unique(codes)) == 9
-    assert found["scores"].shape == (len(normal),)
-    assert found["heat"].shape == (len(normal), 64, 64)
-    assert os.listdir(tmp_path) == ["pairs"]
+    assert found["scores"].shape == (3,)
+    assert found["heat"].shape == (3, 64, 64)
+    assert sorted(os.listdir(tmp_path)) == ["new-pairs", "pairs"]
 
 
 @KNOWN
