@@ -39,7 +39,8 @@ class Pairs:
         Anything with shape, dtype and indexing along axis 0: numpy, memmap, zarr, h5py. Lists,
         masked arrays and torch tensors become numpy arrays.
     groups : array-like of shape (n_samples,), default=None
-        Patient of each sample; None where they are not known.
+        Patient of each sample; None where they are not known. One name means one person, also
+        between the pairs of a fit and those that are scored.
     spacing : float, (row, column) or array of shape (n_samples, 2), default=None
         Distance of the pixels in mm.
     ct_units : {"hu", "uint8"}, default=None
@@ -52,14 +53,9 @@ class Pairs:
 
     Attributes
     ----------
-    shape : tuple of int
-    dtype : numpy.dtype
-        Always float32: values are converted as they are read.
-    groups : ndarray of shape (n_samples,) or None
-    spacing : float64 ndarray of shape (n_samples, 2) or None
-    ct_units : str or None
-    modalities : tuple of str
-    frame : DataFrame or None
+    groups, spacing, ct_units, modalities, frame
+        As given; arrays ``(n_samples,)`` and float64 ``(n_samples, 2)``, str, tuple, DataFrame.
+        None where not known.
 
     Raises
     ------
@@ -76,8 +72,7 @@ class Pairs:
     `ctmri_detect.model_selection`. Another library's step that returns an array loses the
     patients; `fit` then warns. Array API dispatch of scikit-learn refuses pairs.
 
-    Pickling takes the chosen samples only. A memmap or an h5py array is not copied: it is opened
-    again by its path.
+    Pickling takes the chosen samples only. A memmap or an h5py array is reopened by its path.
 
     Examples
     --------
@@ -173,16 +168,12 @@ class Pairs:
         part.groups = None if self.groups is None else self.groups[rows]
         part.spacing = None if self.spacing is None else self.spacing[rows]
         part.ct_units, part.modalities = self.ct_units, self.modalities
-        part.frame = None
-        if self.frame is not None:
-            part.frame = self.frame.iloc[rows].reset_index(drop=True)
+        frame = self.frame
+        part.frame = None if frame is None else frame.iloc[rows].reset_index(drop=True)
         return part
 
     def read(self, positions: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """The values of these samples as a plain array: float32 ``(n, ...)``.
-
-        The same as ``numpy.asarray(pairs[positions])``, in less time.
-        """
+        """``numpy.asarray(pairs[positions])`` in less time: float32 ``(n, ...)``."""
         return read_rows(self._array, self._rows[np.asarray(positions)])
 
     def replace(self, **particulars: Any) -> Pairs:
@@ -253,6 +244,5 @@ class Pairs:
         return state | packed(self._array, self._rows)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for name in _PARTICULARS:
-            setattr(self, name, state[name])
+        self.__dict__.update({name: state[name] for name in _PARTICULARS})
         self._array, self._rows = unpacked(state)
