@@ -96,7 +96,7 @@ def test_what_makes_and_measures_does_not_mind_strict_floats():
         explain(pipe, phantom.data)
         datasets.check_pairing(phantom.data)
         seen = np.isfinite(maps).all(axis=0)
-        tiny, masks = np.where(seen, np.float64(1e-40) * maps, np.nan), phantom.masks & seen
+        tiny, masks = np.where(seen, 1e-40 * maps.astype(np.float64), np.nan), phantom.masks & seen
         for score in ("roc_auc", "average_precision", "aupro", "best_dice", "dice_at_fpr"):
             assert 0 <= getattr(metrics, f"anomaly_map_{score}_score")(masks, tiny) <= 1
         table = np.random.default_rng(0).random((12, 4)).cumsum(axis=1)
