@@ -47,14 +47,17 @@ class Blockwise:
     def _check(self, X: PairsLike, min_samples: int = 1) -> PairReader:
         raise NotImplementedError
 
+    def _check_fitted(self) -> None:
+        check_is_fitted(self, ["map_scoring_", "fingerprints_"], msg=_NOT_FITTED)
+
     @property
     def _scoring(self) -> MapScoring:
-        check_is_fitted(self, ["map_scoring_", "fingerprints_"], msg=_NOT_FITTED)
+        self._check_fitted()
         return self.map_scoring_
 
     def _ready(self, X: PairsLike, groups: GroupsLike = None) -> PairReader:
         """X, checked against the fitted detector, with its patients as codes of the fit."""
-        check_is_fitted(self, ["map_scoring_", "fingerprints_"], msg=_NOT_FITTED)
+        self._check_fitted()
         reader = self._check(X)
         if reader.shape[2:] != self.image_shape_:
             raise InvalidPairsError(
