@@ -43,7 +43,7 @@ from ctmri_detect.preprocessing import make_preprocessor
 
 OBJECTIVES = ("denoising", "uncertainty", "variational", "plain")
 STAGES = {
-    "absolute residual": {"reference": None, "symmetry": False, "smoothing": 0},
+    "absolute residual": {"reference": None, "symmetry": False, "smoothing": 0, "scales": 0},
     "smoothed": {"reference": None, "symmetry": False},
     "smoothed, reference": {"symmetry": False},
     "smoothed, reference, symmetry": {},

@@ -37,7 +37,10 @@ def ablations() -> dict[str, object]:
         "no reference": MapScoring(reference=None),
         "reference by position": MapScoring(reference="position"),
         "no symmetry": MapScoring(symmetry=False),
-        "no smoothing": MapScoring(smoothing=0),
+        "no smoothing": MapScoring(smoothing=0, scales=0),
+        "one scale, 2 px": MapScoring(scales=2.0),
+        "one scale, 2 px before and after": MapScoring(smoothing=2.0, scales=2.0),
+        "symmetry required": MapScoring(symmetry="required"),
         "planes fused by maximum": MapScoring(fusion="max"),
     }
     rows: dict[str, object] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,10 +12,11 @@ from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.imageops.symmetry import mirror_contrast
 
 Array = npt.NDArray[np.float32]
+Symmetry = Literal[True, False, "required"]
 
 POOLING: dict[str, dict[str, float]] = {
-    "small": {"smoothing": 1.0, "clip": 6.0, "pool_fraction": 0.005},
-    "large": {"smoothing": 3.0, "clip": 3.0, "pool_fraction": 0.05},
+    "small": {"smoothing": 1.0, "scales": 1.0, "clip": 9.0, "pool_fraction": 0.005},
+    "large": {"smoothing": 3.0, "scales": 3.0, "clip": 4.5, "pool_fraction": 0.05},
 }
 """For `rescore`: focus for small lesions (a few pixels), extent for large ones (a lobe)."""
 
@@ -47,25 +49,62 @@ def kinds_of_evidence(residual: Array, smoothing: float, symmetry_tolerance: int
     return np.stack([smooth, mirror_contrast(smooth, symmetry_tolerance)], axis=1)
 
 
-def fused_evidence(z: Array, fusion: Literal["mean", "max"]) -> Array:
+def over_scales(z: Sequence[Array]) -> Array:
+    """Signed geometric mean of z-maps that were smoothed by different amounts.
+
+    Noise and thin edges stand out at fine scales alone, the surroundings of a lesion at coarse
+    scales alone: what counts has to show at all of them, with one sign.
+
+    Parameters
+    ----------
+    z : sequence of float32 arrays (...)
+        One a scale, all of one shape.
+
+    Returns
+    -------
+    float32 array (...)
+        0 where the scales disagree about the sign, NaN where a scale is NaN.
+
+    Examples
+    --------
+    >>> fine, coarse = np.float32([4.0, 3.0, -9.0]), np.float32([1.0, -2.0, -1.0])
+    >>> over_scales([fine, coarse]).tolist()
+    [2.0, 0.0, -3.0]
+    """
+    if len(z) == 1:
+        return z[0]
+    size = np.abs(z[0])
+    agree = np.ones(size.shape, dtype=bool)
+    for other in z[1:]:
+        size *= np.abs(other)
+        agree &= z[0] * other >= 0
+    size **= np.float32(1 / len(z))
+    return np.where(agree | np.isnan(size), np.copysign(size, z[0]), np.float32(0))
+
+
+def fused_evidence(z: Array, fusion: Literal["mean", "max"], symmetry: Symmetry = True) -> Array:
     """Evidence of each pixel, the planes fused.
 
     Parameters
     ----------
     z : float32 array (n, kinds, n_planes, height, width)
-        Z-maps of the residual, and of its mirror contrast where there are two kinds. The contrast
-        only confirms: where it has the residual's sign.
+        Z-maps of the residual, and of its mirror contrast where there are two kinds.
     fusion : {"mean", "max"}
         Over the planes observed at a pixel.
+    symmetry : {True, "required"}
+        Whether what the mirror contrast does not confirm, by having the residual's sign, counts
+        half or not at all.
 
     Returns
     -------
     float32 array (n, height, width)
-        ``(z^2 + max(z s, 0)) / 2``, or ``z^2`` with one kind; NaN where nothing was observed.
+        ``(z^2 + max(z s, 0)) / 2``; ``max(z s, 0)`` where symmetry is required; ``z^2`` with one
+        kind. NaN where nothing was observed.
     """
     evidence = z[:, 0] ** 2
     if z.shape[1] == 2:
-        evidence = (evidence + np.maximum(z[:, 0] * z[:, 1], 0)) / 2
+        confirmed = np.maximum(z[:, 0] * z[:, 1], 0)
+        evidence = confirmed if symmetry == "required" else (evidence + confirmed) / 2
     if fusion == "max":
         return np.fmax.reduce(evidence, axis=1)
     seen = ~np.isnan(evidence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -17,10 +17,18 @@ from ctmri_detect._types import PairsLike
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.scoring.calibration import describe
-from ctmri_detect.scoring.evidence import fused_evidence, kinds_of_evidence, observed, pool_top
+from ctmri_detect.scoring.evidence import (
+    Symmetry,
+    fused_evidence,
+    kinds_of_evidence,
+    observed,
+    over_scales,
+    pool_top,
+)
 from ctmri_detect.scoring.reference import ReferenceBank
 from ctmri_detect.validation import PairReader, check_pairs
 
+_ENOUGH = 64  # healthy slices, for the spread of smoothed z
 _BLOCK = 16  # samples at a time; a score does not depend on the other samples
 Planes = npt.NDArray[np.float32]
 
@@ -35,9 +43,11 @@ class Judging:
     """
 
     bank_: ReferenceBank
-    symmetry: bool
+    sd_: Planes
+    symmetry: Symmetry
     symmetry_tolerance: int
     smoothing: float
+    scales: float | Sequence[float]
     clip: float
     fusion: Literal["mean", "max"]
     pool_fraction: float
@@ -82,7 +92,7 @@ class Judging:
         """
 
         def finish(z: Planes) -> tuple[npt.NDArray[np.floating], ...]:
-            evidence = fused_evidence(z, self.fusion)
+            evidence = self._fused(z)
             return -pool_top(evidence, self.pool_fraction), np.sqrt(evidence), _signed(z)
 
         joined = map(np.concatenate, zip(*self._judged(residual, X, finish), strict=True))
@@ -104,7 +114,6 @@ class Judging:
         blocks = np.split(residual, range(_BLOCK, len(residual), _BLOCK))
         return np.concatenate(map_threads(self._evidence, blocks))
 
-    @with_default_floats
     def _gather(
         self,
         residual: npt.NDArray[np.generic],
@@ -114,21 +123,73 @@ class Judging:
     ) -> list[_Made]:
         """What `finish` makes of the z-maps, block by block."""
 
+        def smooth(z: Planes, seen: npt.NDArray[np.bool_]) -> _Made:
+            clip = np.float32(self.clip)
+            scaled = [z / sd for z, sd in zip(self._blurred(z, seen), self.sd_, strict=True)]
+            return finish(over_scales([np.clip(z, -clip, clip, out=z) for z in scaled]))
+
+        return self._against_bank(residual, descriptors, codes, smooth)
+
+    @with_default_floats
+    def _against_bank(
+        self,
+        residual: npt.NDArray[np.generic],
+        descriptors: npt.NDArray[np.float64],
+        codes: npt.NDArray[np.int64] | None,
+        finish: Callable[[Planes, npt.NDArray[np.bool_]], _Made],
+    ) -> list[_Made]:
+        """What `finish` makes of the bank's z and of where it was observed, block by block."""
+
         def one(start: int) -> _Made:
             block = np.asarray(residual[start : start + _BLOCK], dtype=np.float32)
             rows = np.minimum(np.arange(start, start + _BLOCK), len(residual) - 1)
             groups = None if codes is None else codes[rows]
             z = self.bank_.standardise(self._evidence(block), descriptors[rows], groups)
-            z = masked_gaussian(z, self.smoothing, observed(block)[:, None])
-            return finish(np.clip(z, -float(self.clip), float(self.clip), out=z))
+            return finish(z, observed(block)[:, None])
 
         return map_threads(one, range(0, len(residual), _BLOCK))
 
+    def _blurred(self, z: Planes, seen: npt.NDArray[np.bool_]) -> list[Planes]:
+        return [masked_gaussian(z, float(scale), seen) for scale in np.atleast_1d(self.scales)]
+
+    def _spread(
+        self,
+        residual: Planes,
+        descriptors: npt.NDArray[np.float64],
+        codes: npt.NDArray[np.int64],
+    ) -> Planes:
+        """How far smoothed z spreads in healthy slices, for each scale, kind and plane.
+
+        The median over slices, evenly spaced ones, of the root mean square within each: a few
+        slices with lesions among them change little.
+
+        Returns
+        -------
+        float32 array (n_scales, 1, kinds, n_planes, 1, 1)
+            1 where nothing varies.
+        """
+
+        def mean_square(z: Planes, seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+            blurred = np.stack(self._blurred(z, seen))
+            count = np.sum(~np.isnan(blurred), axis=(4, 5))
+            power = np.nansum(np.square(blurred), axis=(4, 5), dtype=np.float64)
+            return np.divide(power, count, out=np.full(power.shape, np.nan), where=count > 0)
+
+        rows = np.unique(np.linspace(0, len(residual) - 1, _ENOUGH).round().astype(np.int64))
+        parts = self._against_bank(residual[rows], descriptors[rows], codes[rows], mean_square)
+        each = np.sqrt(np.concatenate(parts, axis=1))  # scales, slices, kinds, planes
+        each = np.where(np.isnan(each).all(axis=1, keepdims=True), 1, each)  # a plane never seen
+        sd = np.nanmedian(each, axis=1).astype(np.float32)
+        return np.where(sd > 1e-6, sd, np.float32(1))[:, None, ..., None, None]
+
     def _map(self, z: Planes) -> Planes:
-        return np.sqrt(fused_evidence(z, self.fusion))
+        return np.sqrt(self._fused(z))
 
     def _score(self, z: Planes) -> npt.NDArray[np.float64]:
-        return -pool_top(fused_evidence(z, self.fusion), self.pool_fraction)
+        return -pool_top(self._fused(z), self.pool_fraction)
+
+    def _fused(self, z: Planes) -> Planes:
+        return fused_evidence(z, self.fusion, self.symmetry)
 
 
 def _signed(z: Planes) -> Planes:

@@ -17,6 +17,7 @@ from ctmri_detect._parameters import (
     CheckedParameters,
     Constraints,
     OneOf,
+    SequenceOf,
     check_parameters,
     integer,
     number,
@@ -24,6 +25,7 @@ from ctmri_detect._parameters import (
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect.scoring.calibration import HeldOut, describe
+from ctmri_detect.scoring.evidence import Symmetry
 from ctmri_detect.scoring.judging import Judging, as_residual
 from ctmri_detect.scoring.reference import Reference, ReferenceBank, bank_rows
 from ctmri_detect.scoring.thresholds import Threshold
@@ -48,21 +50,25 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         that is nearly identical to this one are left out of its reference (see Notes).
     n_neighbors : int, default=30
         Slices in a similar reference; more are steadier and less specific.
-    symmetry : bool, default=True
+    symmetry : {True, False, "required"}, default=True
         Also compare with the mirrored hemisphere. X must be head-aligned
-        (`make_preprocessor` does that). What both comparisons show counts fully, what the
-        reference alone shows (a bilateral or a midline lesion) counts half.
+        (`make_preprocessor` does that). What both comparisons show counts fully. What the
+        reference alone shows (a bilateral or a midline lesion) counts half; not at all where
+        symmetry is "required".
     symmetry_tolerance : int, default=2
         Pixels by which the hemispheres may differ in position.
-    smoothing : float, default=2.0
+    smoothing : float, default=1.5
         Standard deviation in pixels of the Gaussian that smooths the signed residuals before
-        they are compared, and the z-maps after; raising it helps large lesions and costs small
-        ones.
-    clip : float, default=6.0
+        they are compared. Raising it makes scores steadier and maps coarser.
+    scales : float or sequence of float, default=(0.7, 3.0)
+        Standard deviations in pixels of the Gaussians that smooth the z-maps. Of several, what
+        counts is their geometric mean: an anomaly has to show at all of them. A fine scale keeps
+        the outline of a lesion, a coarse one the noise away.
+    clip : float, default=9.0
         Bound of the absolute z, so that one pixel never decides; infinity for none.
     fusion : {"mean", "max"}, default="mean"
         How the evidence of the planes is joined, pixel by pixel, over the planes observed.
-    pool_fraction : float, default=0.01
+    pool_fraction : float, default=0.005
         Share of the observed pixels, the most anomalous ones, whose mean is the score of a
         sample. Raise it for large lesions.
     false_positive_rate : float, default=0.05
@@ -86,10 +92,17 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
 
     Notes
     -----
-    With the signed z-map ``z`` of plane p, and ``s`` the z-map of its mirror contrast (see
-    `imageops.symmetry`), both smoothed and clipped, the evidence of a pixel is::
+    Let ``q`` be the z of the smoothed residual of plane p against its reference. At each scale it
+    is smoothed again, divided by its standard deviation in healthy slices ``sd``, and clipped. Of
+    K scales remains the signed geometric mean, where all have one sign (elsewhere 0)::
 
-        e = fuse_p (z^2 + max(z s, 0)) / 2        (without symmetry: fuse_p z^2)
+        z = sign * (product_k |clip(gaussian_k(q) / sd_k)|)^(1/K)
+
+    With ``s`` the same of the mirror contrast (see `imageops.symmetry`), the evidence of a pixel
+    is::
+
+        e = fuse_p (z^2 + max(z s, 0)) / 2        (without symmetry: fuse_p z^2;
+                                                   symmetry required: fuse_p max(z s, 0))
 
     The contrast alone would leave a ghost of the opposite sign on the healthy side; times z,
     which is near 0 there, hardly any is left. The anomaly map is ``sqrt(e)``, the score minus the
@@ -119,9 +132,10 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
     _parameter_constraints: ClassVar[Constraints] = {
         "reference": [OneOf("similar", "position"), None],
         "n_neighbors": [integer(1)],
-        "symmetry": BOOLEAN,
+        "symmetry": [*BOOLEAN, OneOf("required")],
         "symmetry_tolerance": [integer(0)],
         "smoothing": [number(0)],
+        "scales": [number(0), SequenceOf("a sequence of numbers of at least 0", number(0))],
         "clip": [number(above=0, most=np.inf)],
         "fusion": [OneOf("mean", "max")],
         "pool_fraction": [number(above=0, most=1)],
@@ -132,12 +146,13 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         self,
         reference: Reference = "similar",
         n_neighbors: int = 30,
-        symmetry: bool = True,
+        symmetry: Symmetry = True,
         symmetry_tolerance: int = 2,
-        smoothing: float = 2.0,
-        clip: float = 6.0,
+        smoothing: float = 1.5,
+        scales: float | Sequence[float] = (0.7, 3.0),
+        clip: float = 9.0,
         fusion: Literal["mean", "max"] = "mean",
-        pool_fraction: float = 0.01,
+        pool_fraction: float = 0.005,
         false_positive_rate: float = 0.05,
     ) -> None:
         self.reference = reference
@@ -145,6 +160,7 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         self.symmetry = symmetry
         self.symmetry_tolerance = symmetry_tolerance
         self.smoothing = smoothing
+        self.scales = scales
         self.clip = clip
         self.fusion = fusion
         self.pool_fraction = pool_fraction
@@ -219,7 +235,7 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
             self.codes_ = fitted.codes_
             rate, before = self.false_positive_rate, fitted.get_params()
             if self.get_params() == before | {"false_positive_rate": rate}:
-                self.bank_ = fitted.bank_
+                self.bank_, self.sd_ = fitted.bank_, fitted.sd_
                 return self._take(fitted.threshold_.at_rate(rate))
             return self._take(Threshold(self._build(), rate, self.codes_))
 
@@ -241,4 +257,5 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         self.bank_ = ReferenceBank(self.reference, self.n_neighbors)
         self.bank_.fit(self._evidence_of(self.residual_), self.descriptors_, self.codes_)
         kept = self.residual_, self.descriptors_, self.codes_
+        self.sd_ = self._spread(*kept)
         return np.concatenate(self._gather(*kept, self._score))

@@ -64,7 +64,7 @@ def test_training_on_one_modality_alone_and_scoring_it():
     half[::2, 1] = np.nan
     half[1::2, 0] = np.nan  # unpaired: no sample has both
     test[:, 1] = np.nan
-    scoring = MapScoring(reference="position", symmetry=False, smoothing=1, clip=50)
+    scoring = MapScoring(reference="position", symmetry=False, smoothing=1, scales=1, clip=50)
     detector = AtlasDetector(scoring).fit(half)
     assert_allclose(detector.mean_[0], AtlasDetector().fit(X[::2]).mean_[0], atol=1e-6)
     assert np.isfinite(detector.score_samples(test)).all()
@@ -73,7 +73,9 @@ def test_training_on_one_modality_alone_and_scoring_it():
 
 
 def test_the_classical_atlas_is_a_setting():
-    classical = AtlasDetector(MapScoring(reference="position", symmetry=False, smoothing=0, clip=9))
+    classical = AtlasDetector(
+        MapScoring(reference="position", symmetry=False, smoothing=0, scales=0, clip=9)
+    )
     whole, test = make_heads(40, mask=False), make_heads(4, seed=3, mask=False)
     z = classical.fit(whole).explain(test).z_maps
     plain = (test - whole.mean(axis=0)) / whole.std(axis=0)

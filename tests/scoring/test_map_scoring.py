@@ -27,7 +27,8 @@ REFERENCES = ["similar", "position", None]
 SETTINGS = [
     {},
     {"reference": "position", "symmetry": False},
-    {"reference": None, "smoothing": 0.0, "fusion": "max"},
+    {"reference": None, "smoothing": 0.0, "scales": 0.0, "fusion": "max"},
+    {"scales": 2.0, "symmetry": "required"},
     {"n_neighbors": 4, "symmetry_tolerance": 0, "pool_fraction": 0.2},
     {"clip": 2.0, "false_positive_rate": 0.3},
 ]
@@ -159,13 +160,56 @@ def test_a_score_does_not_depend_on_its_company(n):
     assert_array_equal(scoring.score_samples(R[:n], X[:n]), scoring.score_samples(R, X)[:n])
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.8, 2.0])
-def test_residuals_are_smoothed_before_the_comparison_and_z_maps_after(smoothing):
-    scoring = fitted(reference=None, symmetry=False, smoothing=smoothing, clip=3.0)
+def rescaled(smoothing, scale, clip):
+    """What one scale makes of the residuals, without a reference."""
     smooth = masked_gaussian(R, smoothing)
     unit = np.sqrt(np.nanmean(smooth.astype(np.float64) ** 2, axis=(0, 2, 3)))
-    z = masked_gaussian(smooth / unit[:, None, None], smoothing)
-    assert_allclose(scoring.z_maps(R, X), np.clip(z, -3, 3), rtol=1e-3, atol=1e-4)
+    z = masked_gaussian(smooth / unit[:, None, None], scale)
+    each = np.sqrt(np.nanmean(z.astype(np.float64) ** 2, axis=(2, 3)))
+    return np.clip(z / np.median(each, axis=0)[:, None, None], -clip, clip)
+
+
+@pytest.mark.parametrize(("smoothing", "scale"), [(0.0, 0.0), (0.8, 1.2), (2.0, 0.5)])
+def test_residuals_are_smoothed_before_the_comparison_and_z_maps_after(smoothing, scale):
+    settings = {"reference": None, "symmetry": False, "smoothing": smoothing, "clip": 3.0}
+    expected = rescaled(smoothing, scale, 3.0)
+    for scales in (scale, [scale], (scale, scale), np.array([scale] * 3)):
+        z = MapScoring(scales=scales, **settings).fit(R, X, PATIENT).z_maps(R, X)
+        assert_allclose(z, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_of_several_scales_remains_the_signed_geometric_mean():
+    scales = (0.7, 1.5, 3.0)
+    scoring = MapScoring(None, symmetry=False, scales=scales, clip=4.0).fit(R, X, PATIENT)
+    each = np.stack([rescaled(1.5, scale, 4.0) for scale in scales])
+    alike = (each > 0).all(axis=0) | (each < 0).all(axis=0) | np.isnan(each[0])
+    expected = np.where(alike, np.cbrt(each.prod(axis=0)), 0)
+    assert 0.2 < alike.mean() < 0.98
+    assert_allclose(scoring.z_maps(R, X), expected, rtol=1e-3, atol=1e-3)
+    turned = MapScoring(None, symmetry=False, scales=scales[::-1], clip=4.0).fit(R, X, PATIENT)
+    assert_allclose(turned.anomaly_map(R, X), scoring.anomaly_map(R, X), rtol=1e-4, atol=1e-4)
+
+
+def test_a_few_slices_with_lesions_hardly_change_the_unit_of_the_map():
+    sick = R.copy()
+    sick[PATIENT == 5] += 3 * DISC
+    settings = {"reference": None, "symmetry": False, "smoothing": 0.0, "clip": np.inf}
+    plain, spoilt = (MapScoring(**settings).fit(r, X, PATIENT) for r in (R, sick))
+    ratio = spoilt.sd_ * spoilt.bank_.pooled_sd_[:, :, None, None] / plain.sd_
+    expected = np.broadcast_to(plain.bank_.pooled_sd_[:, :, None, None], ratio.shape)
+    assert_allclose(ratio, expected, rtol=0.1)
+
+
+def test_where_symmetry_is_required_only_what_both_comparisons_show_counts():
+    one, both = with_lesion([0], 0.5), with_lesion([0], 0.5, DISC | MIRRORED)
+    seen, power = {}, {}
+    for symmetry in (True, "required"):
+        scoring = fitted(symmetry=symmetry)
+        alone, mirrored = (scoring.anomaly_map(r, X[:1])[0][DISC] ** 2 for r in (one, both))
+        seen[symmetry], power[symmetry] = alone.mean(), mirrored.mean()
+    assert seen["required"] > 0.9 * seen[True]  # a lesion on one side stays
+    assert power[True] > 0.4 * seen[True]  # a bilateral one counts half ...
+    assert power["required"] < 0.1 * seen["required"]  # ... or not at all
 
 
 # references ---------------------------------------------------------------------------------
@@ -177,8 +221,14 @@ def test_a_patient_is_never_the_own_reference(name, symmetry):
     sick = PATIENT == 3
     residual = R.copy()
     residual[sick] += 0.2 * DISC
-    settings = {"reference": name, "symmetry": symmetry, "n_neighbors": 8, "smoothing": 1.4}
-    settings |= {"clip": 6.0, "pool_fraction": 0.01}
+    settings = {
+        "reference": name,
+        "symmetry": symmetry,
+        "n_neighbors": 8,
+        "smoothing": 1.4,
+        "scales": 1.4,
+    }
+    settings |= {"clip": 9.0, "pool_fraction": 0.01}
     known = MapScoring(**settings).fit(residual, X, PATIENT).calibration_scores_
     unknown = MapScoring(**settings).fit(residual, X).calibration_scores_
     healthy = MapScoring(**settings).fit(R[~sick], X[~sick], PATIENT[~sick])

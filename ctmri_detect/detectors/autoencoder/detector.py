@@ -83,8 +83,7 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
         augmentation="flip")``. "denoising" needs 400 to 1000 steps (slices x epochs / batch size):
         with fewer it finds little, with many more it learns to copy.
     map_scoring : MapScoring, default=None
-        None means `MapScoring()`, and ``MapScoring(smoothing=1.5, fusion="max")`` for "denoising"
-        (chosen on seed 120).
+        None means `MapScoring()`.
     device : str, default="auto"
         Where the network is trained and run: "auto" (CUDA where it is), "cpu", "cuda".
     engine : {"torch", "onnxruntime"}, default="torch"
@@ -198,11 +197,6 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
 
     def _default_training(self) -> Training:
         return Training(max_epochs=30, batch_size=8, lr=2e-3, augmentation="flip")
-
-    def _default_map_scoring(self) -> MapScoring:
-        if self.objective == "denoising":
-            return MapScoring(smoothing=1.5, fusion="max")
-        return MapScoring()
 
     @property
     def _design(self) -> Design:

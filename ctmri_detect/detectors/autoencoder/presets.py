@@ -47,5 +47,5 @@ def autoencoder_preset(name: str) -> dict[str, Any]:
         "training": Training(
             max_epochs=50, batch_size=16, lr=1e-4, optimizer="adam", schedule=None
         ),
-        "map_scoring": MapScoring(reference=None, symmetry=False, smoothing=0),
+        "map_scoring": MapScoring(reference=None, symmetry=False, smoothing=0, scales=0),
     }

@@ -59,7 +59,7 @@ _PIXEL = {"max_epochs": 8, "batch_size": 2048, "lr": 5e-3, "schedule": "onecycle
 _UNET = {"max_epochs": 60, "batch_size": 16, "lr": 3e-3, "augmentation": "flip"}
 NAMED = {
     "pixel": Form(_pixel, _PIXEL, {}),
-    "unet": Form(_unet, _UNET, {"smoothing": 1.5, "symmetry": False}),
+    "unet": Form(_unet, _UNET, {"symmetry": False}),
 }
 _REGRESSOR = Form(_regressor, _PIXEL, {})
 _OWN = Form(_own, _PIXEL, {})

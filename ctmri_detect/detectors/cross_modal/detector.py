@@ -84,8 +84,8 @@ class CrossModalDetector(BasePairedDetector):
         lr=5e-3)`` for "pixel", and ``Training(max_epochs=60, batch_size=16, lr=3e-3,
         augmentation="flip")`` for "unet".
     map_scoring : MapScoring, default=None
-        None means `MapScoring()`, and ``MapScoring(smoothing=1.5, symmetry=False)`` for "unet",
-        whose residuals are smoother (both chosen on seeds 120 and 121).
+        None means `MapScoring()`, and ``MapScoring(symmetry=False)`` for "unet" (chosen on seeds
+        120 and 121).
         ``rescore(**scoring.POOLING["small"])`` and ``["large"]`` are for lesions whose size is
         known.
     device : str, default="auto"
