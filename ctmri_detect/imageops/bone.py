@@ -93,5 +93,5 @@ def _near(part: NDArray[np.bool_], gap: float, share: float) -> bool:
     """Whether a bony part lies as near to the skull as parts of its size and shape may."""
     if gap < BESIDE and share < SMALL_SHARE:
         return True
-    spread = np.linalg.eigvalsh(np.cov(np.nonzero(part)) + np.eye(2) / 12)
+    spread = np.linalg.eigvalsh(np.cov(np.nonzero(part), bias=True) + np.eye(2) / 12)
     return gap < RIDGE_GAP and bool(spread[1] >= LONG**2 * spread[0])

@@ -41,14 +41,17 @@ def brain_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bo
     A pixel lies inside the skull if there is bone in most directions from it. Unlike filling
     holes, this tolerates foramina, burr holes and a missing bone flap. Of the soft tissue inside
     (after [1]_: 0 to 100 HU), narrow bridges are cut, the large parts are kept, and their holes
-    are filled. So calcification and blood belong to the mask; large saturated parts (skull base)
-    do not. A headrest lies outside the head and has no effect.
+    are filled. Then the mask grows by one pixel, to the inner table of the skull: thin blood
+    beside bone shares its pixels with it. In HU a pixel that is more than half bone stays
+    outside. Small calcifications and blood belong to the mask; bone of the skull base (petrous
+    ridge, clinoid processes) does not. A headrest lies outside the head and has no effect.
 
-    When it fails: an 8-bit window hides what is inside a saturated area, so a haematoma
-    over 80 HU that covers more than 3 % of the brain is taken for bone; a skull that
-    lacks more than about a quarter of its circumference; a slice whose skull was
-    removed before (use `head_mask` there). Slices below the skull base have no brain
-    and give an empty mask.
+    When it fails: an 8-bit window hides what is inside a saturated area. So a haematoma over
+    80 HU that covers more than 3 % of the brain is taken for bone, and near the skull base a
+    calcification beside the skull, or a long bleed over 80 HU. Other failures: a skull that
+    lacks more than about a quarter of its circumference; a slice whose skull was removed before
+    (use `head_mask` there). Most slices below the skull base give an empty mask; muscle between
+    jaw and skull base is sometimes taken for brain.
 
     Parameters
     ----------
@@ -186,7 +189,7 @@ def _brain(hu: NDArray[np.float32], head: NDArray[np.bool_], units: CTUnits) -> 
     """The brain in the head's own box."""
     radius = float(np.sqrt(head.sum() / np.pi))
     bone = head & (hu >= BONE_HU[units])
-    enclosed = coarse_enclosure(bone)
+    enclosed = coarse_enclosure(bone, max(1, round(radius / 40)))
     inside = head & ~bone & (enclosed >= 0.75)
     soft = inside & (cv2.GaussianBlur(hu, (0, 0), 1.0) >= SOFT_HU[units])
     brain = large_parts(soft, hu, px(radius, 0.04))

@@ -18,12 +18,12 @@ RIM_HU = 300.0
 FINE = 60
 """Least radius of the head, in pixels, at which a saturated pixel belongs to the rim."""
 
-MIN_BONY = {"largest": 1.75, "other": 1.87, "huge": 1.4}
+MIN_BONY = {"part": 1.87, "huge": 1.4}
 """Least sum of two shares of a part: directions in which it is enclosed by bone, and border that
-touches bone. Muscle below the skull base and the tongue reach 1.3 to 1.86, brain 1.88 to 2; a
+touches bone. Throat, tongue and muscle below the skull base reach 1.2 to 1.87, brain 1.88 to 2; a
 part that fills most of the head may reach less, since a bone flap may be missing."""
 
-MIN_BRAIN_SHARE = 0.07
+MIN_BRAIN_SHARE = 0.065
 """Less brain than this share of the head is a spinal canal or a mistake."""
 
 
@@ -68,8 +68,7 @@ def within_bone(
         part = labels == k
         rim = morph(part, cv2.MORPH_DILATE, 1) & ~part
         touching = (rim & near_bone).sum() / max(1, rim.sum())
-        kind = "largest" if areas[k] == areas.max() else "other"
-        kind = "huge" if areas[k] >= 0.4 * head_area else kind
+        kind = "huge" if areas[k] >= 0.4 * head_area else "part"
         if enclosed[part].mean() + touching >= MIN_BONY[kind]:
             keep.append(int(k))
     kept = chosen(labels, keep, len(areas))

@@ -56,15 +56,16 @@ def enclosure(bone: NDArray[np.bool_], n_directions: int = 16) -> NDArray[np.flo
     return (seen / (2 * (n_directions // 2))).astype(np.float32)
 
 
-def coarse_enclosure(bone: NDArray[np.bool_], step: int = 4) -> NDArray[np.float32]:
+def coarse_enclosure(bone: NDArray[np.bool_], step: int = 2) -> NDArray[np.float32]:
     """`enclosure` on a grid that is `step` times coarser, enlarged again.
 
-    A coarse pixel is bone where one of its pixels is. So thin bone stays closed.
+    A coarse pixel is bone where one of its pixels is. So thin bone stays closed; the coarser the
+    grid, the more gaps close too (at 4 mm, throat and jaw pass for a skull).
 
     Parameters
     ----------
     bone : bool array of shape (height, width)
-    step : int, default=4
+    step : int, default=2
         Size of a coarse pixel, in pixels.
 
     Returns
