@@ -23,22 +23,27 @@ MIN_BONY = {"part": 1.87, "huge": 1.4}
 touches bone. Throat, tongue and muscle below the skull base reach 1.2 to 1.87, brain 1.88 to 2; a
 part that fills most of the head may reach less, since a bone flap may be missing."""
 
+MAX_SPREAD = 1.6
+"""Greatest standard deviation of a part, in those of the largest part: muscle with fat between it
+has 2 and more, temporal lobes 0.5 to 1.1."""
+
 MIN_BRAIN_SHARE = 0.065
 """Less brain than this share of the head is a spinal canal or a mistake."""
 
 
 def large_parts(soft: NDArray[np.bool_], hu: NDArray[np.float32], radius: int) -> NDArray[np.bool_]:
-    """Cut narrow bridges; keep the largest part and large parts of similar HU; grow them back."""
+    """Cut narrow bridges; keep the largest part and large ones like it; grow them back."""
     cores = morph(soft, cv2.MORPH_ERODE, radius)
     labels, areas = components(cores)
     if areas.max() == 0:
         return np.zeros_like(soft)
-    median = float(np.median(hu[labels == areas.argmax()]))
-    keep = [
-        int(k)
-        for k in np.flatnonzero(areas >= 0.05 * areas.max())
-        if abs(float(np.median(hu[labels == k])) - median) < 12.0
-    ]
+    main = hu[labels == areas.argmax()]
+    keep = []
+    for k in np.flatnonzero(areas >= 0.05 * areas.max()):
+        part = hu[labels == k]
+        alike = abs(float(np.median(part)) - float(np.median(main))) < 12.0
+        if alike and part.std() <= MAX_SPREAD * main.std():
+            keep.append(int(k))
     grown = morph(chosen(labels, keep, len(areas)), cv2.MORPH_DILATE, radius + 1)
     return grown & soft
 
