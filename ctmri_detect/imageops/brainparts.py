@@ -23,7 +23,7 @@ MIN_BONY = {"part": 1.87, "huge": 1.4}
 touches bone. Throat, tongue and muscle below the skull base reach 1.2 to 1.87, brain 1.88 to 2; a
 part that fills most of the head may reach less, since a bone flap may be missing."""
 
-MAX_SPREAD = 1.6
+MAX_SPREAD = 1.8
 """Greatest standard deviation of a part, in those of the largest part: muscle with fat between it
 has 2 and more, temporal lobes 0.5 to 1.1."""
 
