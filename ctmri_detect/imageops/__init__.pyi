@@ -1,7 +1,9 @@
 from . import align as align
 from . import appearance as appearance
 from . import banded as banded
+from . import bone as bone
 from . import brainmask as brainmask
+from . import brainparts as brainparts
 from . import comparison as comparison
 from . import coverage as coverage
 from . import ct_values as ct_values

@@ -5,11 +5,25 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from ctmri_detect.ct_units import UINT8_TO_HU, CTUnits, check_ct_units
-from ctmri_detect.imageops.morphology import components, enclosure, morph, px, restore, shrink
+from ctmri_detect.imageops.bone import skull_parts
+from ctmri_detect.imageops.brainparts import (
+    complete,
+    large_parts,
+    to_inner_table,
+    within_bone,
+)
+from ctmri_detect.imageops.morphology import (
+    coarse_enclosure,
+    components,
+    fill_holes,
+    morph,
+    px,
+    restore,
+    shrink,
+)
 
 BONE_HU = {"hu": 100.0, "uint8": 250 * UINT8_TO_HU}
 """Least value of bone; in the 8-bit window bone saturates (JPEG blurs 255 a little)."""
@@ -20,14 +34,6 @@ SOFT_HU = {"hu": -15.0, "uint8": 1.5 * UINT8_TO_HU}
 AIR_HU = {"hu": -250.0, "uint8": 10 * UINT8_TO_HU}
 """Least value of the head. In the 8-bit window fat is black: the head is bone and brain."""
 
-MIN_BONY = {"largest": 1.75, "other": 1.87, "huge": 1.4}
-"""Least sum of two shares of a part: directions in which it is enclosed by bone, and border that
-touches bone. Muscle below the skull base and the tongue reach 1.3 to 1.86, brain 1.88 to 2; a
-part that fills most of the head may reach less, since a bone flap may be missing."""
-
-MIN_BRAIN_SHARE = 0.07
-"""Less brain than this share of the head is a spinal canal or a mistake."""
-
 
 def brain_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bool_]:
     """Find the brain in a CT slice as the soft tissue that bone surrounds.
@@ -35,14 +41,17 @@ def brain_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bo
     A pixel lies inside the skull if there is bone in most directions from it. Unlike filling
     holes, this tolerates foramina, burr holes and a missing bone flap. Of the soft tissue inside
     (after [1]_: 0 to 100 HU), narrow bridges are cut, the large parts are kept, and their holes
-    are filled. So calcification and blood belong to the mask; large saturated parts (skull base)
-    do not. A headrest lies outside the head and has no effect.
+    are filled. Then the mask grows by one pixel, to the inner table of the skull: thin blood
+    beside bone shares its pixels with it. In HU a pixel that is more than half bone stays
+    outside. Small calcifications and blood belong to the mask; bone of the skull base (petrous
+    ridge, clinoid processes) does not. A headrest lies outside the head and has no effect.
 
-    When it fails: an 8-bit window hides what is inside a saturated area, so a haematoma
-    over 80 HU that covers more than 3 % of the brain is taken for bone; a skull that
-    lacks more than about a quarter of its circumference; a slice whose skull was
-    removed before (use `head_mask` there). Slices below the skull base have no brain
-    and give an empty mask.
+    When it fails: an 8-bit window hides what is inside a saturated area. So a haematoma over
+    80 HU that covers more than 3 % of the brain is taken for bone, and near the skull base a
+    calcification beside the skull, or a long bleed over 80 HU. Other failures: a skull that
+    lacks more than about a quarter of its circumference; a slice whose skull was removed before
+    (use `head_mask` there). Most slices below the skull base give an empty mask; muscle between
+    jaw and skull base is sometimes taken for brain.
 
     Parameters
     ----------
@@ -75,16 +84,10 @@ def brain_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bo
     head = _head(hu, AIR_HU[units])
     if not head.any():
         return np.zeros(shape, dtype=bool)
-    radius = np.sqrt(head.sum() / np.pi)
-    bone = head & (hu >= BONE_HU[units])
-    enclosed = enclosure(bone)
-    inside = head & ~bone & (enclosed >= 0.75)
-    soft = inside & (cv2.GaussianBlur(hu, (0, 0), 1.0) >= SOFT_HU[units])
-    brain = _large_parts(soft, hu, px(radius, 0.04))
-    if brain.any():
-        brain = _complete(brain, bone, inside, px(radius, 0.05))
-        brain = _within_bone(brain, bone, enclosed, int(head.sum()))
-    return restore(brain, shape)
+    box = _box(head)
+    whole = np.zeros(head.shape, dtype=bool)
+    whole[box] = _brain(np.ascontiguousarray(hu[box]), np.ascontiguousarray(head[box]), units)
+    return restore(whole, shape)
 
 
 def head_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bool_]:
@@ -169,68 +172,31 @@ def _prepare(
 def _head(image: NDArray[np.float32], level: float) -> NDArray[np.bool_]:
     size = max(image.shape)
     closed = morph(image > level, cv2.MORPH_CLOSE, px(size, 0.012))  # thin bone, air cells
-    opened = morph(ndimage.binary_fill_holes(closed), cv2.MORPH_OPEN, px(size, 0.012))
+    opened = morph(fill_holes(closed), cv2.MORPH_OPEN, px(size, 0.012))
     labels, areas = components(opened)
     if areas.max() == 0:
         return np.zeros(image.shape, dtype=bool)
-    return ndimage.binary_fill_holes(labels == areas.argmax())
+    return fill_holes(labels == areas.argmax())
 
 
-def _large_parts(
-    soft: NDArray[np.bool_], hu: NDArray[np.float32], radius: int
-) -> NDArray[np.bool_]:
-    """Cut narrow bridges; keep the largest part and large parts of similar HU; grow them back."""
-    cores = morph(soft, cv2.MORPH_ERODE, radius)
-    labels, areas = components(cores)
-    if areas.max() == 0:
-        return np.zeros_like(soft)
-    largest = int(areas.argmax())
-    median = float(np.median(hu[labels == largest]))
-    keep = [
-        k
-        for k in np.flatnonzero(areas >= 0.05 * areas.max())
-        if abs(float(np.median(hu[labels == k])) - median) < 12.0
-    ]
-    grown = morph(np.isin(labels, keep), cv2.MORPH_DILATE, radius + 1)
-    return grown & soft
+def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns that the mask reaches."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _complete(
-    brain: NDArray[np.bool_],
-    bone: NDArray[np.bool_],
-    inside: NDArray[np.bool_],
-    radius: int,
-) -> NDArray[np.bool_]:
-    """Close small gaps, fill holes, remove large bony parts, smooth the edge."""
-    area = brain.sum()
-    closed = morph(brain, cv2.MORPH_CLOSE, radius) & (inside | bone)
-    filled = ndimage.binary_fill_holes(closed | brain)
-    # bone that belongs to the skull or is large goes; small islands are calcification
-    labels, areas = components(bone)
-    skull = np.isin(labels, np.flatnonzero(areas > 0.03 * area))
-    filled &= ~skull
-    smooth = morph(filled, cv2.MORPH_OPEN, max(1, radius // 2))
-    labels, areas = components(smooth)
-    return np.isin(labels, np.flatnonzero((areas >= 0.05 * areas.max()) & (areas > 0)))
-
-
-def _within_bone(
-    brain: NDArray[np.bool_],
-    bone: NDArray[np.bool_],
-    enclosed: NDArray[np.float32],
-    head_area: int,
-) -> NDArray[np.bool_]:
-    """Keep the parts that bone encloses and that touch bone; nothing if they are tiny."""
-    near_bone = morph(bone, cv2.MORPH_DILATE, px(np.sqrt(head_area / np.pi), 0.04))
-    labels, areas = components(brain)
-    keep = []
-    for k in np.flatnonzero(areas):
-        part = labels == k
-        rim = morph(part, cv2.MORPH_DILATE, 1) & ~part
-        touching = (rim & near_bone).sum() / max(1, rim.sum())
-        kind = "largest" if areas[k] == areas.max() else "other"
-        kind = "huge" if areas[k] >= 0.4 * head_area else kind
-        if enclosed[part].mean() + touching >= MIN_BONY[kind]:
-            keep.append(k)
-    kept = np.isin(labels, keep)
-    return kept & (kept.sum() >= MIN_BRAIN_SHARE * head_area)
+def _brain(hu: NDArray[np.float32], head: NDArray[np.bool_], units: CTUnits) -> NDArray[np.bool_]:
+    """The brain in the head's own box."""
+    radius = float(np.sqrt(head.sum() / np.pi))
+    bone = head & (hu >= BONE_HU[units])
+    enclosed = coarse_enclosure(bone, max(1, round(radius / 40)))
+    inside = head & ~bone & (enclosed >= 0.75)
+    soft = inside & (cv2.GaussianBlur(hu, (0, 0), 1.0) >= SOFT_HU[units])
+    brain = large_parts(soft, hu, px(radius, 0.04))
+    if brain.any():
+        air = head & ~brain & (hu < AIR_HU[units])
+        skull, base = skull_parts(bone, hu, air, int(head.sum()), int(brain.sum()), units)
+        brain = complete(brain, skull | base, inside | bone, px(radius, 0.05))
+        brain = within_bone(brain, bone, enclosed, int(head.sum()))
+        brain = to_inner_table(brain, hu, radius, units) & ~base
+    return brain

@@ -8,7 +8,7 @@ import pytest
 from real_data import DATA
 
 from ctmri_detect.imageops.brainmask import brain_mask, head_mask, mri_head_mask
-from ctmri_detect.imageops.morphology import enclosure
+from ctmri_detect.imageops.morphology import coarse_enclosure, enclosure, fill_holes
 
 
 def _ellipse(size, semi, centre=(0.0, 0.0)):
@@ -121,6 +121,100 @@ def test_enclosure_is_bounded_and_turns_with_the_bone():
     assert share.min() >= 0
     assert share.max() <= 1
     np.testing.assert_allclose(enclosure(np.rot90(bone)), np.rot90(share), atol=0.13)
+
+
+def _soft(size=256):
+    """A head whose edges are blurred as a scanner blurs them; its brain, and its vault."""
+    brain = _ellipse(size, (0.62, 0.50))
+    vault = _ellipse(size, (0.72, 0.60)) & ~brain
+    ct = np.full((size, size), -1000.0)
+    ct[_ellipse(size, (0.76, 0.64))] = -80
+    ct[vault] = 1000
+    ct[brain] = 32
+    return ct, brain, vault
+
+
+def _scan(ct, units="hu", noise=3.0):
+    blurred = cv2.GaussianBlur(ct, (0, 0), 0.5 * ct.shape[0] / 256)
+    seen = blurred + np.random.default_rng(0).normal(0, noise, ct.shape)
+    return seen if units == "hu" else _window(seen)
+
+
+@pytest.mark.parametrize("units", ["hu", "uint8"])
+def test_a_thin_layer_of_blood_along_the_inner_table_lies_inside(units):
+    ct, brain, vault = _soft()
+    inner = _ellipse(256, (0.62 - 5 / 256, 0.50 - 5 / 256))  # 2.5 pixels
+    layer = brain & ~inner & (np.mgrid[:256, :256][1] > 128)
+    ct[layer] = 60
+    mask = brain_mask(_scan(ct, units), units)
+    assert mask[layer].mean() > 0.97
+    solid = cv2.erode(vault.astype(np.uint8), np.ones((3, 3))).astype(bool)
+    assert not (mask & solid).any()
+
+
+@pytest.mark.parametrize("units", ["hu", "uint8"])
+def test_bone_of_the_skull_base_is_outside_and_a_small_calcification_inside(units):
+    ct, _, _ = _soft()
+    y, x = np.mgrid[-1:1:256j, -1:1:256j]
+    spur = (np.abs(y - 0.1 - 0.4 * x) < 0.03) & (x > 0.25) & (x < 0.52)  # joined to the vault
+    ridge = (np.abs(y - 0.1 + 0.4 * x) < 0.025) & (x < -0.26) & (x > -0.44)  # not joined
+    calcified = _ellipse(256, (0.025, 0.025), (0.0, 0.05))
+    sinus = _ellipse(256, (0.12, 0.2), (-0.5, 0.0))
+    ct[_ellipse(256, (0.16, 0.24), (-0.5, 0.0)) | spur | ridge] = 900
+    ct[calcified] = 300
+    ct[sinus] = -1000
+    mask = brain_mask(_scan(ct, units), units)
+    for bone in (spur, ridge, sinus):
+        assert mask[bone].mean() < 0.05
+    assert mask[calcified].all()
+
+
+def test_no_brain_below_the_skull_base():
+    """A spinal canal in a vertebra, muscle, a jaw in front."""
+    ct = np.where(_ellipse(256, (0.75, 0.62)), 55.0, -1000.0)
+    ct[_ellipse(256, (0.2, 0.24), (0.2, 0.0))] = 700
+    ct[_ellipse(256, (0.09, 0.1), (0.2, 0.0))] = 30
+    jaw = _ellipse(256, (0.5, 0.45), (-0.25, 0.0)) & ~_ellipse(256, (0.42, 0.37), (-0.25, 0.0))
+    ct[jaw & (np.mgrid[-1:1:256j, -1:1:256j][0] < -0.2)] = 1000
+    for units in ("hu", "uint8"):
+        assert not brain_mask(_scan(ct, units), units).any()
+
+
+@pytest.mark.parametrize("units", ["hu", "uint8"])
+def test_the_frame_around_the_head_does_not_matter(units):
+    ct, _, _ = _soft(192)
+    seen = _scan(ct, units)
+    air = -1000.0 if units == "hu" else 0.0
+    padded = np.pad(seen, ((13, 7), (20, 31)), constant_values=air)
+    np.testing.assert_array_equal(brain_mask(padded, units)[13:-7, 20:-31], brain_mask(seen, units))
+
+
+@pytest.mark.parametrize("units", ["hu", "uint8"])
+@pytest.mark.parametrize("size", [128, 512])
+def test_the_mask_scales_with_the_resolution(units, size):
+    ct, _, _ = _soft(512)
+    fine = cv2.GaussianBlur(ct, (0, 0), 1.4)
+    masks = []
+    for each in (256, size):
+        seen = cv2.resize(fine, (each, each), interpolation=cv2.INTER_AREA)
+        mask = brain_mask(_window(seen) if units == "uint8" else seen, units)
+        masks.append(cv2.resize(mask.astype(np.uint8), (512, 512), interpolation=0) > 0)
+    assert _dice(*masks) > 0.97
+
+
+def test_coarse_enclosure_agrees_with_the_fine_one():
+    ring = _ellipse(200, (0.7, 0.6)) & ~_ellipse(200, (0.62, 0.52))
+    ring[:, 90:110][:100] = False
+    fine, coarse = enclosure(ring), coarse_enclosure(ring)
+    assert coarse.shape == ring.shape
+    assert ((fine >= 0.75) == (coarse >= 0.75)).mean() > 0.97
+
+
+def test_holes_are_what_the_edge_does_not_reach():
+    ring = _ellipse(64, (0.7, 0.6)) & ~_ellipse(64, (0.5, 0.4))
+    np.testing.assert_array_equal(fill_holes(ring), _ellipse(64, (0.7, 0.6)))
+    ring[:, :32][30:34] = False
+    np.testing.assert_array_equal(fill_holes(ring), ring)
 
 
 def test_real_slices_have_a_plausible_brain():
