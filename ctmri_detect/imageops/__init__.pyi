@@ -14,6 +14,7 @@ from . import position as position
 from . import recalibrate as recalibrate
 from . import registration as registration
 from . import similar as similar
+from . import skullbase as skullbase
 from . import smooth as smooth
 from . import steady as steady
 from . import symmetry as symmetry
