@@ -96,17 +96,15 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         `Pairs` come back as `Pairs` in memory, with the same patients and the new spacing and
         units; anything else as an array.
         """
-        return self._transform_all(X, may_leave_out=False)
+        return self._transformed(X, may_leave_out=False)
 
     def fit_transform(self, X: PairsLike, y: LabelsLike = None) -> Pairs | npt.NDArray[np.float32]:
         """``fit(X).transform(X)``; `y` is ignored. A step that leaves out samples does it here."""
-        return self.fit(X)._transform_all(X, may_leave_out=True)
+        return self.fit(X)._transformed(X, may_leave_out=True)
 
     @final
     @with_default_floats
-    def _transform_all(
-        self, X: PairsLike, *, may_leave_out: bool
-    ) -> Pairs | npt.NDArray[np.float32]:
+    def _transformed(self, X: PairsLike, *, may_leave_out: bool) -> Pairs | npt.NDArray[np.float32]:
         self._check_ready()
         reader = check_pairs(X, n_planes=2)
         self._check_use(X, may_leave_out=may_leave_out)

@@ -162,6 +162,14 @@ def test_a_warning_after_dropping_names_rows_of_what_was_given(tmp_path):
             assert len(run()) == 2
 
 
+def test_a_later_step_names_the_rows_that_were_given_too(tmp_path):
+    array = np.asarray(_pairs(["base", "middle", "middle", "middle"]))
+    array[2, 0] = np.nan  # without CT: stays, and the second mask names it
+    steps = make_pipeline(BrainMask(below_skull_base="drop"), BrainMask(source="ct"))
+    with pytest.warns(BrainNotFoundWarning, match=r"1 of 4 samples \(2\)"):
+        assert len(transform_to(steps, Pairs(array), tmp_path / "x.npy")) == 3
+
+
 @pytest.mark.filterwarnings("ignore::ctmri_detect.exceptions.BrainNotFoundWarning")
 def test_columns_stay_through_indexing_joining_and_later_steps(X):
     marked = BrainMask(below_skull_base="mark").fit_transform(X)
