@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Self, final
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
+from ctmri_detect._threads import map_threads
 from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags, PlainOutput
 from ctmri_detect.base.traits import Traits
@@ -33,10 +35,13 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
 
     A step that has to warn about samples writes ``_transform_block`` and ``_warn_of`` instead
     of ``_transform``: each block returns the rows concerned, and one warning names them all.
+
+    Blocks are shared between threads where ``traits.threadsafe`` is True. It is False unless a
+    step says so: then one thread transforms one block after the other.
     """
 
     traits = Traits(missing_modality=True)
-    _block = 64  # samples transformed at a time
+    _block = 8  # samples transformed at a time, by each thread
 
     def __sklearn_tags__(self) -> PairedTags:
         tags = super().__sklearn_tags__()
@@ -98,24 +103,8 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         reader = check_pairs(X, n_planes=2)
         known = X if isinstance(X, Pairs) else None
         self._check_units(None if known is None else known.ct_units)
-        out = np.empty(0, np.float32)
         spacing = None if known is None or known.spacing is None else known.spacing.copy()
-        named: list[int] = []
-        for start in range(0, len(reader), self._block):
-            block = reader[start : start + self._block]
-            if spacing is not None:
-                here = slice(start, start + len(block))
-                spacing[here] = self._spacing_after(spacing[here], block)
-            try:
-                part, rows = self._transform_block(block)
-            except InvalidPairsError as error:
-                if not start:
-                    raise
-                raise InvalidPairsError(f"Counting from row {start} of X as 0: {error}") from error
-            if start == 0:  # only now is the output's grid known
-                out = np.empty((len(reader), *part.shape[1:]), np.float32)
-            out[start : start + len(part)] = part
-            named.extend(start + row for row in rows)
+        out, named = self._transform_all(reader, spacing)
         if named:
             self._warn_of(named, len(reader))
         if known is None:
@@ -128,6 +117,52 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
             modalities=known.modalities,
             frame=known.frame,
         )
+
+    def _transform_all(
+        self, reader: PairReader, spacing: npt.NDArray[np.float64] | None, told: int = 64
+    ) -> tuple[npt.NDArray[np.float32], list[int]]:
+        """All samples transformed, and the rows that a warning has to name.
+
+        `spacing` is changed in place. An error names all samples concerned among `told`.
+        """
+        lock = Lock()  # the source of X may not be thread-safe
+        whole: list[npt.NDArray[np.float32]] = []  # the grid is known after the first block
+
+        def one(start: int) -> list[int]:
+            here = slice(start, start + self._block)
+            with lock:
+                block = reader[here]
+            if spacing is not None:
+                spacing[here] = self._spacing_after(spacing[here], block)
+            try:
+                part, rows = self._transform_block(block)
+            except InvalidPairsError as error:
+                first = start - start % told
+                with lock:
+                    block = reader[first : first + told]
+                raise self._told(block, first, error) from error
+            with lock:
+                if not whole:
+                    whole.append(np.empty((len(reader), *part.shape[1:]), np.float32))
+            whole[0][here] = part
+            return [start + row for row in rows]
+
+        starts = range(0, len(reader), self._block)
+        safe = self.traits.threadsafe
+        named = map_threads(one, starts) if safe else [one(start) for start in starts]
+        return whole[0], [row for rows in named for row in rows]
+
+    def _told(
+        self, X: npt.NDArray[np.float32], first: int, error: InvalidPairsError
+    ) -> InvalidPairsError:
+        """What the step says about these samples together, of which some gave `error`."""
+        try:
+            self._transform_block(X)
+        except InvalidPairsError as about_all:
+            error = about_all
+        if not first:
+            return error
+        return InvalidPairsError(f"Counting from row {first} of X as 0: {error}")
 
     def _check_units(self, ct_units: str | None) -> None:
         """Refuse pairs that are known to be in other units than the step takes."""

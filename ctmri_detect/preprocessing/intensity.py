@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect._parameters import Constraints, OneOf, SequenceOf, Such, number, percentiles
-from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.ct_units import IS_CT_UNITS
 from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.validation import CT, MRI
@@ -83,6 +83,7 @@ class CTWindow(BasePairedTransformer):
     array([[0.  , 0.14, 0.4 , 0.82]], dtype=float32)
     """
 
+    traits = Traits(threadsafe=True, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
         "level": [number()],
         "width": [number(above=0)],
@@ -124,15 +125,18 @@ class CTWindow(BasePairedTransformer):
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         check_ct_values(X, self.units)
         out = X.astype(np.float32)
-        windows = self._windows()
-        shown = [
-            np.clip((X[:, CT] - np.float32(level - width / 2)) / np.float32(width), 0, 1)
-            for level, width in windows
-        ]
-        out[:, CT] = sum(shown[1:], start=shown[0])
-        if len(shown) > 1:
-            out[:, CT] /= np.float32(len(shown))
+        ct, windows = out[:, CT], self._windows()
+        ct[...] = sum(_shown(X[:, CT], *window) for window in windows)
+        if len(windows) > 1:
+            ct /= np.float32(len(windows))
         return out
+
+
+def _shown(ct: NDArray[np.float32], level: float, width: float) -> NDArray[np.float32]:
+    """From 0 to 1 through one window."""
+    shown = ct - np.float32(level - width / 2)
+    shown /= np.float32(width)
+    return np.clip(shown, 0, 1, out=shown)
 
 
 class MRIScaler(BasePairedTransformer):
@@ -182,6 +186,7 @@ class MRIScaler(BasePairedTransformer):
     True
     """
 
+    traits = Traits(threadsafe=True, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
         "clip": [number(above=0)],
         "method": [OneOf("iqr", "zscore", "percentile")],

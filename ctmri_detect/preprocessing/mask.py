@@ -12,7 +12,7 @@ from skimage.morphology import disk
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import Constraints, OneOf, integer
 from ctmri_detect._warnings import warn_user
-from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.ct_units import IS_CT_UNITS, CTUnits
 from ctmri_detect.exceptions import (
     BrainNotFoundError,
@@ -72,6 +72,7 @@ class BrainMask(BasePairedTransformer):
     (True, 30.0)
     """
 
+    traits = Traits(threadsafe=True, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
         "ct_units": [IS_CT_UNITS],
         "dilation": [integer(0)],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import Constraints, OneOf, number
 from ctmri_detect._types import PairsLike
-from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.imageops.registration import Motion, alignment, motion_of, register
 from ctmri_detect.imageops.warp import warp_observed
 from ctmri_detect.validation import CT, MRI, check_pairs
@@ -79,6 +79,7 @@ class PairRegistrar(BasePairedTransformer):
     [[-3.0, 2.0]]
     """
 
+    traits = Traits(threadsafe=True, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
         "motion": [OneOf("rigid", "affine")],
         "max_shift": [number(above=0)],

@@ -179,15 +179,14 @@ def _in_order(
 def _through(steps: list[Any], start: int, block: NDArray[np.float32], spacing: Spacing) -> Result:
     """One batch through all steps; for each step the rows of X that it has to name."""
     named: list[list[int]] = []
+    spacing = None if spacing is None else spacing.copy()
     try:
         for k, step in enumerate(steps):
             rows: Any = ()
             if isinstance(step, BasePairedTransformer):
                 if k:  # X itself was checked as a whole
                     check_pairs(block)
-                if spacing is not None:
-                    spacing = step._spacing_after(spacing, block)
-                block, rows = step._transform_block(block)
+                block, rows = step._transform_all(PairReader(block), spacing, told=len(block))
             else:
                 before, block = np.shape(block), step.transform(block)
                 spacing = spacing if np.shape(block) == before else None
