@@ -41,7 +41,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     """
 
     traits = Traits(missing_modality=True)
-    _block = 8  # samples transformed at a time, by each thread
+    _block = 4  # samples transformed at a time, by each thread
 
     def __sklearn_tags__(self) -> PairedTags:
         tags = super().__sklearn_tags__()

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ctmri_detect.imageops.percentiles import percentiles_of
+
 WORKING_SIZE = 96
 """The rotation is searched on a guide image of this size (pixels)."""
 
@@ -162,7 +164,7 @@ def _guide(mask: NDArray[np.bool_], image: NDArray[np.floating] | None) -> NDArr
     values = image[known]
     if not values.size:
         return guide
-    low, middle, high = np.percentile(values, [5, 50, 95])
+    low, middle, high = percentiles_of(values, [5, 50, 95])
     if high > low:
         grey = np.clip((values - middle) / (high - low), -1, 1)
         guide[known] = 1 + np.float32(DETAIL) * grey.astype(np.float32)

@@ -64,6 +64,7 @@ class BiasFieldCorrector(BasePairedTransformer):
     """
 
     traits = Traits(threadsafe=True, missing_modality=True)
+    _block = 1  # each takes long
     _parameter_constraints: ClassVar[Constraints] = {
         "shrink": [integer(1)],
         "levels": [integer(1)],

@@ -11,6 +11,7 @@ from ctmri_detect._parameters import Constraints, OneOf, SequenceOf, Such, numbe
 from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.ct_units import IS_CT_UNITS
 from ctmri_detect.imageops.ct_values import check_ct_values
+from ctmri_detect.imageops.percentiles import percentiles_of
 from ctmri_detect.validation import CT, MRI
 
 CT_WINDOWS = {
@@ -209,20 +210,20 @@ class MRIScaler(BasePairedTransformer):
     def _scale(self, plane: NDArray[np.float32]) -> None:
         """Scale one plane in place."""
         observed = np.isfinite(plane)
-        values = plane[observed].astype(np.float64)
+        values = plane[observed]
         if values.size == 0:
             return
         middle, spread, reach = self._middle_and_spread(values)
         z = (values - middle) / spread if spread > 0 else np.zeros_like(values)
         plane[observed] = 0.5 + np.clip(z, -reach, reach) / (2 * reach)
 
-    def _middle_and_spread(self, values: NDArray[np.float64]) -> tuple[float, float, float]:
+    def _middle_and_spread(self, values: NDArray[np.float32]) -> tuple[float, float, float]:
         """What becomes 0.5, the unit, and how many units reach to 0 and 1."""
         if self.method == "zscore":
-            return values.mean(), values.std(), self.clip
+            return values.mean(dtype=np.float64), values.std(dtype=np.float64), self.clip
         if self.method == "percentile":
-            low, high = np.percentile(values, self.percentiles)
+            low, high = percentiles_of(values, self.percentiles)
             if high > low:
                 return (low + high) / 2, (high - low) / 2, 1.0
-        low, middle, high = np.percentile(values, [25, 50, 75])
-        return middle, (high - low) / IQR_PER_SD or values.std(), self.clip
+        low, middle, high = percentiles_of(values, [25, 50, 75])
+        return middle, (high - low) / IQR_PER_SD or values.std(dtype=np.float64), self.clip
