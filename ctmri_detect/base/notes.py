@@ -41,6 +41,17 @@ class Block(NamedTuple):
     kept: npt.NDArray[np.bool_] | None = None
 
 
+def joined_blocks(parts: Sequence[Block]) -> Block:
+    """What was said of the samples block by block, as one; all parts share their values."""
+    first = parts[0]
+    return Block(
+        first.values,
+        [row for part in parts for row in part.named],
+        {name: np.concatenate([part.columns[name] for part in parts]) for name in first.columns},
+        None if first.kept is None else np.concatenate([p.kept for p in parts]),
+    )
+
+
 class Notes:
     """What steps say of the samples, block by block: columns, and which samples are left.
 

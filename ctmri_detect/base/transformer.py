@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Self, final
 
 import numpy as np
@@ -12,9 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
+from ctmri_detect._threads import map_threads
 from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags, PlainOutput
-from ctmri_detect.base.notes import Block, Notes
+from ctmri_detect.base.notes import Block, Notes, joined_blocks
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
@@ -35,10 +37,13 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     of ``_transform``: each block returns the rows concerned, and one warning names them all.
     `Block` can also hold columns for the frame of `Pairs`, and which samples stay. A step that
     uses these refuses in ``_check_use`` what they don't work with.
+
+    Blocks are shared between threads where ``traits.threadsafe`` is True. It is False unless a
+    step says so: then one thread transforms one block after the other.
     """
 
     traits = Traits(missing_modality=True)
-    _block = 64  # samples transformed at a time
+    _block = 4  # samples transformed at a time, by each thread
 
     def __sklearn_tags__(self) -> PairedTags:
         tags = super().__sklearn_tags__()
@@ -110,31 +115,12 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         self._check_use(X, may_leave_out=may_leave_out)
         known = X if isinstance(X, Pairs) else None
         self._check_units(None if known is None else known.ct_units)
-        out = np.empty(0, np.float32)
         spacing = None if known is None or known.spacing is None else known.spacing.copy()
-        named: list[int] = []
-        parts: list[Notes] = []
-        for start in range(0, len(reader), self._block):
-            block = reader[start : start + self._block]
-            if spacing is not None:
-                here = slice(start, start + len(block))
-                spacing[here] = self._spacing_after(spacing[here], block)
-            try:
-                made = self._transform_block(block)
-            except InvalidPairsError as error:
-                if not start:
-                    raise
-                raise InvalidPairsError(f"Counting from row {start} of X as 0: {error}") from error
-            if start == 0:  # only now is the output's grid known
-                out = np.empty((len(reader), *made.values.shape[1:]), np.float32)
-            out[start : start + len(block)] = made.values
-            named.extend(start + row for row in made.named)
-            parts.append(Notes(np.arange(start, start + len(block))).after(made))
-        if named:
-            self._warn_of(named, len(reader))
-        notes = Notes.joined(parts, len(reader))
-        if notes.leaves_out:
-            out = out[notes.rows]
+        made = self._transform_all(reader, spacing)
+        if made.named:
+            self._warn_of(list(made.named), len(reader))
+        notes = Notes.joined([Notes(np.arange(len(reader))).after(made)], len(reader))
+        out = made.values[notes.rows] if notes.leaves_out else made.values
         if known is None:
             return out
         left = notes.of(known)
@@ -146,6 +132,51 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
             modalities=known.modalities,
             frame=left.frame,
         )
+
+    def _transform_all(
+        self, reader: PairReader, spacing: npt.NDArray[np.float64] | None, told: int = 64
+    ) -> Block:
+        """All samples transformed, as one block.
+
+        `spacing` is changed in place. An error names all samples concerned among `told`.
+        """
+        lock = Lock()  # the source of X may not be thread-safe
+        whole: list[npt.NDArray[np.float32]] = []  # the grid is known after the first block
+
+        def one(start: int) -> Block:
+            here = slice(start, start + self._block)
+            with lock:
+                block = reader[here]
+            if spacing is not None:
+                spacing[here] = self._spacing_after(spacing[here], block)
+            try:
+                part = self._transform_block(block)
+            except InvalidPairsError as error:
+                first = start - start % told
+                with lock:
+                    block = reader[first : first + told]
+                raise self._told(block, first, error) from error
+            with lock:
+                if not whole:
+                    whole.append(np.empty((len(reader), *part.values.shape[1:]), np.float32))
+            whole[0][here] = part.values
+            return part._replace(values=whole[0], named=[start + row for row in part.named])
+
+        starts = range(0, len(reader), self._block)
+        safe = self.traits.threadsafe
+        return joined_blocks(map_threads(one, starts) if safe else [one(s) for s in starts])
+
+    def _told(
+        self, X: npt.NDArray[np.float32], first: int, error: InvalidPairsError
+    ) -> InvalidPairsError:
+        """What the step says about these samples together, of which some gave `error`."""
+        try:
+            self._transform_block(X)
+        except InvalidPairsError as about_all:
+            error = about_all
+        if not first:
+            return error
+        return InvalidPairsError(f"Counting from row {first} of X as 0: {error}")
 
     def _check_units(self, ct_units: str | None) -> None:
         """Refuse pairs that are known to be in other units than the step takes."""

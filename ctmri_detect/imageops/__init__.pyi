@@ -10,6 +10,7 @@ from . import gaps as gaps
 from . import headpose as headpose
 from . import morphology as morphology
 from . import mutual as mutual
+from . import percentiles as percentiles
 from . import position as position
 from . import recalibrate as recalibrate
 from . import registration as registration

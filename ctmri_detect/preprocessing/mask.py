@@ -12,7 +12,7 @@ from skimage.morphology import disk
 from ctmri_detect._parameters import Constraints, OneOf, integer
 from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect._warnings import warn_user
-from ctmri_detect.base import BasePairedTransformer, Block
+from ctmri_detect.base import BasePairedTransformer, Block, Traits
 from ctmri_detect.ct_units import IS_CT_UNITS, CTUnits
 from ctmri_detect.exceptions import (
     BrainNotFoundError,
@@ -103,6 +103,7 @@ class BrainMask(BasePairedTransformer):
     1
     """
 
+    traits = Traits(threadsafe=True, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
         "ct_units": [IS_CT_UNITS],
         "dilation": [integer(0)],

@@ -188,6 +188,7 @@ def _through(steps: list[Any], start: int, block: NDArray[np.float32], spacing: 
     """One batch through all steps; for each step the rows of X that it has to name."""
     named: list[list[int]] = [[] for _ in steps]
     notes = Notes(np.arange(start, start + len(block)))
+    spacing = None if spacing is None else spacing.copy()
     try:
         for k, step in enumerate(steps):
             if not len(notes.rows):  # all were left out
@@ -195,9 +196,7 @@ def _through(steps: list[Any], start: int, block: NDArray[np.float32], spacing: 
             if isinstance(step, BasePairedTransformer):
                 if k:  # X itself was checked as a whole
                     check_pairs(block)
-                if spacing is not None:
-                    spacing = step._spacing_after(spacing, block)
-                made = step._transform_block(block)
+                made = step._transform_all(PairReader(block), spacing, told=len(block))
                 named[k] = [int(notes.rows[row]) for row in made.named]
                 notes, block = notes.after(made), made.values
                 if made.kept is not None:
