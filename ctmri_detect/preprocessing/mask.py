@@ -78,8 +78,7 @@ class BrainMask(BasePairedTransformer):
         (NaN without CT). "drop": these slices are left out by `fit_transform` and `transform_to`,
         and the column `input_row` gives the row of X that each sample was. `transform` raises an
         error then, because a Pipeline that scores has to return one score for each row.
-        "mark" and "drop" need `Pairs` and a CT, and take a fifth more time: 4 ms a pair of 256
-        pixels.
+        "mark" and "drop" need `Pairs` and a CT, and take some ms a pair, for the head's mask.
 
     Examples
     --------
