@@ -133,6 +133,7 @@ def check_alike(parts: Sequence[Any], same_patients: bool) -> None:
                 f"The sets differ in {name}: {found}{' (whether they have them)' * known}; "
                 "expected the same in all. Bring them to one form first, or set it with replace()."
             )
+    _check_columns([part.frame for part in parts])
     if same_patients or parts[0].groups is None:
         return
     seen: set[str] = set()
@@ -146,3 +147,14 @@ def check_alike(parts: Sequence[Any], same_patients: bool) -> None:
                 "same_patients=True. If not, rename them with replace(groups=...)."
             )
         seen |= names
+
+
+def _check_columns(frames: Sequence[pd.DataFrame | None]) -> None:
+    """Refuse frames of which only some have a column of True and False: no value means neither."""
+    columns = [set() if f is None else {*f.select_dtypes(bool)} for f in frames]
+    if lacking := sorted(set.union(*columns) - set.intersection(*columns), key=str):
+        raise InvalidPairsError(
+            f"Only some of the sets have {', '.join(map(str, lacking))} in their frame; expected "
+            "this column of True and False in all or in none. Prepare all sets in one way, or take "
+            "it out: pairs.replace(frame=pairs.frame.drop(columns=...))."
+        )

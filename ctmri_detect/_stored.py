@@ -49,18 +49,18 @@ class Stacked:
         return out
 
 
-def read_rows(array: StoredArray, rows: Rows) -> npt.NDArray[np.float32]:
-    """These rows of an array-like, as float32.
+def read_rows(array: StoredArray, rows: Rows, *, copy: bool = True) -> npt.NDArray[np.float32]:
+    """These rows of an array-like, as float32; without `copy` perhaps as a view, to be read only.
 
     Too large for float32 becomes infinity, which detectors refuse; too small becomes 0.
     """
     ordered, inverse = np.unique(rows, return_inverse=True)  # h5py wants increasing rows
-    whole = len(ordered) == array.shape[0] and isinstance(array, np.ndarray)
+    chosen: Any = ordered
+    if isinstance(array, np.ndarray) and len(ordered) and np.ptp(ordered) == len(ordered) - 1:
+        chosen = slice(int(ordered[0]), int(ordered[-1]) + 1)  # a view
     with np.errstate(over="ignore", under="ignore"):
-        if whole:
-            block = np.array(plain_array(array), dtype=np.float32)
-        else:
-            block = np.asarray(plain_array(array[ordered]), dtype=np.float32)
+        convert = np.array if copy and chosen is not ordered else np.asarray
+        block = convert(plain_array(array[chosen]), dtype=np.float32)
     return block if np.array_equal(ordered, rows) else block[inverse]
 
 

@@ -172,9 +172,12 @@ class Pairs:
         part.frame = None if frame is None else frame.iloc[rows].reset_index(drop=True)
         return part
 
-    def read(self, positions: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """``numpy.asarray(pairs[positions])`` in less time: float32 ``(n, ...)``."""
-        return read_rows(self._array, self._rows[np.asarray(positions)])
+    def read(self, positions: npt.ArrayLike, *, copy: bool = True) -> npt.NDArray[np.float32]:
+        """``numpy.asarray(pairs[positions])`` in less time: float32 ``(n, ...)``.
+
+        Without `copy`, the values may be those of the array itself: do not write into them.
+        """
+        return read_rows(self._array, self._rows[np.asarray(positions)], copy=copy)
 
     def replace(self, **particulars: Any) -> Pairs:
         """The same samples with other patients, spacing and so on; None removes an entry.

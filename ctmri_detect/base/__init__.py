@@ -3,6 +3,7 @@
 from ctmri_detect.base._detected import DETECTED, joined, regions_of
 from ctmri_detect.base.detector import BasePairedDetector
 from ctmri_detect.base.estimator import PairedTags
+from ctmri_detect.base.notes import Block, Notes
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.base.transformer import BasePairedTransformer
 
@@ -10,6 +11,8 @@ __all__ = [
     "DETECTED",
     "BasePairedDetector",
     "BasePairedTransformer",
+    "Block",
+    "Notes",
     "PairedTags",
     "Traits",
     "joined",

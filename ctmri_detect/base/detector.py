@@ -23,11 +23,13 @@ from ctmri_detect.scoring.calibration import held_out, patient_codes
 from ctmri_detect.validation import (
     PairReader,
     check_groups,
+    check_left_out,
     check_pairs,
     check_target,
     coding_of,
     groups_of,
     is_target,
+    were_left_out,
 )
 
 
@@ -98,6 +100,7 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         check_parameters(self)
         with unchanged_on_failure(self):
             reader = self._check(X, min_samples=2)
+            check_left_out(X, y=y, groups=groups)
             keep = _rows_to_learn_from(y, len(reader))
             names, known = groups_of(X, groups), None
             if names is not None:
@@ -114,7 +117,21 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
     def fit_predict(
         self, X: PairsLike, y: LabelsLike = None, *, groups: GroupsLike = None
     ) -> npt.NDArray[np.int64]:
-        """``fit(X, y, groups=groups).predict(X)``: int ``(n,)``, of all samples of X."""
+        """``fit(X, y, groups=groups).predict(X)``: int ``(n,)``, of all samples of X.
+
+        Raises
+        ------
+        InvalidPairsError
+            As `fit`, and where samples were left out of X before: in a Pipeline the predictions
+            would not fit the rows that it was given.
+        """
+        if were_left_out(X):
+            raise InvalidPairsError(
+                "Samples were left out of X (its frame has the column input_row), so that "
+                "fit_predict of a Pipeline would return fewer predictions than it got rows; "
+                "expected all samples. Call fit(X) and then predict(X), or "
+                "below_skull_base='mark' instead of 'drop'."
+            )
         self.fit(X, y, groups=groups)
         scores = self._scores(self._ready(X, groups), notice=False)
         return called(scores - self.offset_)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Traits:
-    """Properties of a detector that the base class and users rely on.
+    """Properties of a detector or a preprocessing step that the base class and users rely on.
 
     Set as a class attribute ``traits``, or as a property where it depends on parameters.
 
@@ -19,7 +19,8 @@ class Traits:
     cheap : bool, default=False
         Whether fitting takes seconds, so that each quarter of the patients can be held out in turn.
     threadsafe : bool, default=False
-        Whether several threads may compute residuals at once, and are faster.
+        Whether several threads may compute residuals, or transform samples, at once, and are
+        faster.
     missing_modality : bool, default=False
         Whether samples with a missing plane can be scored.
     localizes : bool, default=True

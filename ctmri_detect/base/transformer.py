@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from threading import Lock
 from typing import Self, final
 
 import numpy as np
@@ -13,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
+from ctmri_detect._threads import map_threads
 from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags, PlainOutput
+from ctmri_detect.base.notes import Block, Notes, joined_blocks
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
@@ -33,10 +35,15 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
 
     A step that has to warn about samples writes ``_transform_block`` and ``_warn_of`` instead
     of ``_transform``: each block returns the rows concerned, and one warning names them all.
+    `Block` can also hold columns for the frame of `Pairs`, and which samples stay. A step that
+    uses these refuses in ``_check_use`` what they don't work with.
+
+    Blocks are shared between threads where ``traits.threadsafe`` is True. It is False unless a
+    step says so: then one thread transforms one block after the other.
     """
 
     traits = Traits(missing_modality=True)
-    _block = 64  # samples transformed at a time
+    _block = 4  # samples transformed at a time, by each thread
 
     def __sklearn_tags__(self) -> PairedTags:
         tags = super().__sklearn_tags__()
@@ -54,14 +61,15 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     def _transform(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         raise NotImplementedError(f"{type(self).__name__} has to write _transform(X).")
 
-    def _transform_block(
-        self, X: npt.NDArray[np.float32]
-    ) -> tuple[npt.NDArray[np.float32], Sequence[int]]:
-        """One block transformed, and the rows of it that a warning has to name."""
-        return self._transform(X), ()
+    def _transform_block(self, X: npt.NDArray[np.float32]) -> Block:
+        """One block transformed, the rows of it that a warning has to name, and more."""
+        return Block(self._transform(X))
 
     def _warn_of(self, rows: list[int], total: int) -> None:
         """One warning about these rows of X, after all blocks; an error where they are too many."""
+
+    def _check_use(self, X: PairsLike, *, may_leave_out: bool) -> None:
+        """Refuse X, or a call that has to give as many samples as it takes."""
 
     @final
     def _check_ready(self) -> None:
@@ -87,47 +95,88 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         return self
 
     @final
-    @with_default_floats
     def transform(self, X: PairsLike) -> Pairs | npt.NDArray[np.float32]:
         """Float32 pairs ``(n_samples, 2, height', width')``; `X` is left as it was.
 
         `Pairs` come back as `Pairs` in memory, with the same patients and the new spacing and
         units; anything else as an array.
         """
+        return self._transformed(X, may_leave_out=False)
+
+    def fit_transform(self, X: PairsLike, y: LabelsLike = None) -> Pairs | npt.NDArray[np.float32]:
+        """``fit(X).transform(X)``; `y` is ignored. A step that leaves out samples does it here."""
+        return self.fit(X)._transformed(X, may_leave_out=True)
+
+    @final
+    @with_default_floats
+    def _transformed(self, X: PairsLike, *, may_leave_out: bool) -> Pairs | npt.NDArray[np.float32]:
         self._check_ready()
         reader = check_pairs(X, n_planes=2)
+        self._check_use(X, may_leave_out=may_leave_out)
         known = X if isinstance(X, Pairs) else None
         self._check_units(None if known is None else known.ct_units)
-        out = np.empty(0, np.float32)
         spacing = None if known is None or known.spacing is None else known.spacing.copy()
-        named: list[int] = []
-        for start in range(0, len(reader), self._block):
-            block = reader[start : start + self._block]
-            if spacing is not None:
-                here = slice(start, start + len(block))
-                spacing[here] = self._spacing_after(spacing[here], block)
-            try:
-                part, rows = self._transform_block(block)
-            except InvalidPairsError as error:
-                if not start:
-                    raise
-                raise InvalidPairsError(f"Counting from row {start} of X as 0: {error}") from error
-            if start == 0:  # only now is the output's grid known
-                out = np.empty((len(reader), *part.shape[1:]), np.float32)
-            out[start : start + len(part)] = part
-            named.extend(start + row for row in rows)
-        if named:
-            self._warn_of(named, len(reader))
+        made = self._transform_all(reader, spacing)
+        if made.named:
+            self._warn_of(list(made.named), len(reader))
+        notes = Notes.joined([Notes(np.arange(len(reader))).after(made)], len(reader))
+        out = made.values[notes.rows] if notes.leaves_out else made.values
         if known is None:
             return out
+        left = notes.of(known)
         return Pairs(
             out,
-            groups=known.groups,
-            spacing=spacing,
+            groups=left.groups,
+            spacing=None if spacing is None else spacing[notes.rows],
             ct_units=self._units_after(known.ct_units),
             modalities=known.modalities,
-            frame=known.frame,
+            frame=left.frame,
         )
+
+    def _transform_all(
+        self, reader: PairReader, spacing: npt.NDArray[np.float64] | None, told: int = 64
+    ) -> Block:
+        """All samples transformed, as one block.
+
+        `spacing` is changed in place. An error names all samples concerned among `told`.
+        """
+        lock = Lock()  # the source of X may not be thread-safe
+        whole: list[npt.NDArray[np.float32]] = []  # the grid is known after the first block
+
+        def one(start: int) -> Block:
+            here = slice(start, start + self._block)
+            with lock:
+                block = reader[here]
+            if spacing is not None:
+                spacing[here] = self._spacing_after(spacing[here], block)
+            try:
+                part = self._transform_block(block)
+            except InvalidPairsError as error:
+                first = start - start % told
+                with lock:
+                    block = reader[first : first + told]
+                raise self._told(block, first, error) from error
+            with lock:
+                if not whole:
+                    whole.append(np.empty((len(reader), *part.values.shape[1:]), np.float32))
+            whole[0][here] = part.values
+            return part._replace(values=whole[0], named=[start + row for row in part.named])
+
+        starts = range(0, len(reader), self._block)
+        safe = self.traits.threadsafe
+        return joined_blocks(map_threads(one, starts) if safe else [one(s) for s in starts])
+
+    def _told(
+        self, X: npt.NDArray[np.float32], first: int, error: InvalidPairsError
+    ) -> InvalidPairsError:
+        """What the step says about these samples together, of which some gave `error`."""
+        try:
+            self._transform_block(X)
+        except InvalidPairsError as about_all:
+            error = about_all
+        if not first:
+            return error
+        return InvalidPairsError(f"Counting from row {first} of X as 0: {error}")
 
     def _check_units(self, ct_units: str | None) -> None:
         """Refuse pairs that are known to be in other units than the step takes."""

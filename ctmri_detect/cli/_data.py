@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,8 +11,14 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from ctmri_detect.cli import _early as early
-from ctmri_detect.cli._messages import note
+from ctmri_detect.cli._messages import note, tell
 from ctmri_detect.datasets import load_pairs, load_volume_pairs
+from ctmri_detect.exceptions import BrainNotFoundWarning
+from ctmri_detect.pairs import Pairs
+from ctmri_detect.preprocessing import BrainMask
+
+MARKS = ("brain_share", "below_skull_base")
+"""Columns of the frame that say which pairs lie below the skull base."""
 
 
 def read_pairs(
@@ -48,7 +55,39 @@ def read_pairs(
         pairs.ct_units = args.ct_units
         pairs.data = pairs.data.replace(ct_units=args.ct_units)
     early.refuse_units(pairs.ct_units, units)
+    if args.below_skull_base != "keep":
+        _mark(pairs)
+    if args.below_skull_base == "drop":
+        _drop(pairs)
     return pairs
+
+
+def _mark(pairs: Bunch) -> None:
+    """Give the frame the columns `brain_share` and `below_skull_base`."""
+    step = BrainMask(ct_units=pairs.ct_units, below_skull_base="mark")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BrainNotFoundWarning)  # these are marked
+        marked = Pairs(step.fit_transform(pairs.data)).frame
+    assert marked is not None
+    pairs.frame = pairs.frame.reset_index(drop=True).join(marked[list(MARKS)])
+
+
+def _drop(pairs: Bunch) -> None:
+    """Leave out the marked pairs, with their labels; they count as skipped."""
+    below = pairs.frame["below_skull_base"].to_numpy()
+    if below.all():
+        raise ValueError(
+            f"All {len(below)} pairs lie below the skull base, so none is left; expected pairs "
+            "that show brain. Look at them with 'ctmri-detect inspect', or keep them: "
+            "--below-skull-base keep."
+        )
+    names = pairs.frame["ct"][below].astype(str)
+    pairs.skipped = [*pairs.skipped, *((name, "below the skull base") for name in names)]
+    for name in ("data", "target", "groups", "masks"):
+        if pairs.get(name) is not None:
+            pairs[name] = pairs[name][~below]
+    pairs.frame = pairs.frame[~below].reset_index(drop=True)
+    tell(f"left out {below.sum()} of {len(below)} pairs: they lie below the skull base")
 
 
 def write_skipped(skipped: list[tuple[str, str]], folder: Path) -> None:

@@ -161,7 +161,7 @@ def _add_fit(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--out", metavar="MODEL", required=True, help="the file to write")
     sub.add_argument("--detector", metavar="NAME", choices=DETECTORS, default="cross-modal",
                      help=f"one of {', '.join(DETECTORS)}; default: %(default)s")  # fmt: skip
-    _add_data(sub)
+    _add_data(sub, "keep", "drop")
     _add_size(sub)
     _add_seed(sub)
 
@@ -173,7 +173,7 @@ def _add_score(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--top", metavar="N", type=count, default=10, help="overlays to draw; default: %(default)s"
     )
-    _add_data(sub)
+    _add_data(sub, "keep", "mark", "drop")
 
 
 def _add_benchmark(sub: argparse.ArgumentParser) -> None:
@@ -193,12 +193,12 @@ def _add_benchmark(sub: argparse.ArgumentParser) -> None:
                      help=f"some of {', '.join(DETECTORS)}; default: all")  # fmt: skip
     sub.add_argument("--folds", metavar="N", type=several, default=2,
                      help="parts by patient, each tested once; default: %(default)s")  # fmt: skip
-    _add_data(sub)
+    _add_data(sub, "keep", "drop")
     _add_size(sub)
     _add_seed(sub)
 
 
-def _add_data(sub: argparse.ArgumentParser) -> None:
+def _add_data(sub: argparse.ArgumentParser, *below_skull_base: str) -> None:
     sub.add_argument(
         "--patient",
         metavar="REGEX|COLUMN",
@@ -218,6 +218,14 @@ def _add_data(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument(
         "--image-size", metavar="N", type=positive, help="resize all pairs to N x N pixels first"
+    )
+    sub.add_argument(
+        "--below-skull-base",
+        choices=below_skull_base,
+        default="keep",
+        help="pairs of skull base, face and neck: keep them"
+        + ", mark them in scores.csv" * ("mark" in below_skull_base)
+        + ", or drop them; default: %(default)s",
     )
     sub.add_argument("--sequence", metavar="NAME", help="the MRI sequence to use, such as t2")
     sub.add_argument("--slice-spacing", metavar="MM", type=float,

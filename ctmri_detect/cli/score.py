@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 from tqdm import tqdm
 
 from ctmri_detect._extras import require
-from ctmri_detect.cli._data import read_pairs, write_skipped
+from ctmri_detect.cli._data import MARKS, read_pairs, write_skipped
 from ctmri_detect.cli._messages import hide_progress, one_line, say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder
 from ctmri_detect.io.volumes.volume_files import is_volume
@@ -81,7 +81,8 @@ def _table(
 ) -> pd.DataFrame:
     """One row a pair, most anomalous first; `called`: whether there is a threshold."""
     strongest = pd.concat(regions).set_index("sample")[["modality", "sign"]]
-    table = pairs.frame[["ct", "mri", "patient", "slice"]].reset_index(drop=True)
+    known = ["ct", "mri", "patient", "slice", *(m for m in MARKS if m in pairs.frame)]
+    table = pairs.frame[known].reset_index(drop=True)
     table["anomaly_score"] = -decision
     table["anomalous"] = np.where((table["anomaly_score"] > 0) & called, "yes", "no")
     table = table.join(strongest.rename(columns={"sign": "direction"}))

@@ -26,6 +26,7 @@ from ctmri_detect.evaluation.samples import (
 )
 from ctmri_detect.evaluation.settings import run_settings
 from ctmri_detect.evaluation.table import COLUMNS, COSTS, COUNTS, columns_with
+from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import Route, flat_steps
 from ctmri_detect.validation import check_pairs
@@ -208,6 +209,13 @@ def _prepared(X: Pairs, preprocessor: BaseEstimator) -> Route:
     route = Route(X)
     for step in [] if preprocessor is None else flat_steps(clone(preprocessor)):
         after = step.fit_transform(route.X)
+        if len(after) != len(X):
+            raise InvalidPairsError(
+                f"{type(step).__name__} leaves {len(after)} of {len(X)} samples, and a benchmark "
+                "measures all of data; expected a preprocessor that keeps them. Leave samples out "
+                "of data first: mark them (below_skull_base='mark'), and choose the same rows of "
+                "data, target, masks, groups and frame."
+            )
         route.add(step, Pairs(after, groups=X.groups, frame=X.frame))
     if preprocessor is not None:
         check_pairs(route.X)

@@ -12,10 +12,12 @@ from . import gaps as gaps
 from . import headpose as headpose
 from . import morphology as morphology
 from . import mutual as mutual
+from . import percentiles as percentiles
 from . import position as position
 from . import recalibrate as recalibrate
 from . import registration as registration
 from . import similar as similar
+from . import skullbase as skullbase
 from . import smooth as smooth
 from . import steady as steady
 from . import symmetry as symmetry

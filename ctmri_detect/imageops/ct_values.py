@@ -25,14 +25,14 @@ def check_ct_values(X: NDArray[np.float32], units: str) -> None:
     """
     low, high = CT_RANGES[units]
     beyond, prepared = [], []
-    for i, plane in enumerate(X[:, CT]):
-        seen = plane[np.isfinite(plane)]
-        if not seen.size:
-            continue
-        if ((seen < low - _ROUNDED) | (seen > high + _ROUNDED)).mean() > _MOST_BEYOND:
+    for i, plane in enumerate(X[:, CT]):  # comparisons with NaN are False
+        far = np.count_nonzero((plane < low - _ROUNDED) | (plane > high + _ROUNDED))
+        if far and far > _MOST_BEYOND * np.isfinite(plane).sum():
             beyond.append(i)
-        elif seen.min() >= 0 and seen.max() <= 1 and ((seen > 0) & (seen < 1)).mean() > 0.01:
-            prepared.append(i)
+        elif not far and not (plane < 0).any() and not (plane > 1).any():
+            between = np.count_nonzero((plane > 0) & (plane < 1))
+            if between > 0.01 * np.isfinite(plane).sum():
+                prepared.append(i)
     if beyond:
         worst = X[beyond[0], CT]
         raise InvalidPairsError(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from ctmri_detect.imageops.percentiles import percentiles_of
 
 WORKING_SIZE = 96
 """The rotation is searched on a guide image of this size (pixels)."""
@@ -77,9 +80,9 @@ def estimate_pose(
     """Estimate the pose of a head from its mask and grey values.
 
     The midline is the mirror axis of largest correlation between the slice and its mirror image.
-    For each angle, a product of Fourier transforms along the rows gives the correlation at all
-    shifts. The search goes in steps of 5 degrees, then 1, then by a parabola, and prefers upright
-    heads. Box and scale are the extents of the mask in the upright frame.
+    For each angle, the products of all pairs of columns give the correlation at all shifts. The
+    search goes in steps of 5 degrees, then 1, then by a parabola, and prefers upright heads. Box
+    and scale are the extents of the mask in the upright frame.
 
     When it fails: a round mask without inner structure has no best angle; a mask that
     misses one side of the brain shifts the midline to the other; a head rotated by
@@ -118,16 +121,27 @@ def estimate_pose(
     >>> round(pose.y), round(pose.x), abs(round(pose.angle))
     (52, 45, 0)
     """
-    rows, columns = np.nonzero(mask)
-    if rows.size == 0:
+    outline = _outline(mask)
+    if outline.size == 0:
         raise ValueError("The mask is empty; expected at least one pixel of head.")
-    centre = (float(columns.mean()), float(rows.mean()))
-    spread = float(np.hypot(rows - centre[1], columns - centre[0]).max()) + 1.0
+    centre = (_mean_place(mask.sum(axis=0)), _mean_place(mask.sum(axis=1)))
+    spread = float(np.hypot(outline[1] - centre[1], outline[0] - centre[0]).max()) + 1.0
     guide: NDArray[Any] = _guide(mask, image)
     to_work = _box_matrix(centre, 0.0, (WORKING_SIZE / 2 - 2) / spread, WORKING_SIZE)
     guide = cv2.warpAffine(guide, to_work, (WORKING_SIZE, WORKING_SIZE), flags=cv2.INTER_AREA)
     angle, offset = _best_axis(guide, max_angle)
-    return _box(rows, columns, centre, angle, offset * spread / (WORKING_SIZE / 2 - 2))
+    return _box(outline, centre, angle, offset * spread / (WORKING_SIZE / 2 - 2))
+
+
+def _mean_place(counts: NDArray[np.integer]) -> float:
+    return float(counts @ np.arange(len(counts))) / float(counts.sum())
+
+
+def _outline(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Columns and rows of the first and last pixel of each row, ``(2, n)``."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    first, last = mask.argmax(axis=1), mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
+    return np.stack([np.concatenate([first[rows], last[rows]]), np.tile(rows, 2)])
 
 
 def _box_matrix(
@@ -136,7 +150,8 @@ def _box_matrix(
     """Rotate clockwise by `angle` about `centre` (x, y), scale, move to the box's middle."""
     # OpenCV turns counter-clockwise for positive angles, as displayed
     matrix: NDArray[Any] = np.asarray(cv2.getRotationMatrix2D(centre, -angle, scale))
-    matrix[:, 2] += (size - 1) / 2 - np.asarray(centre)
+    matrix[0, 2] += (size - 1) / 2 - centre[0]
+    matrix[1, 2] += (size - 1) / 2 - centre[1]
     return matrix
 
 
@@ -146,45 +161,61 @@ def _guide(mask: NDArray[np.bool_], image: NDArray[np.floating] | None) -> NDArr
     if image is None:
         return guide
     known = mask & np.isfinite(image)
-    if not known.any():
+    values = image[known]
+    if not values.size:
         return guide
-    low, middle, high = np.percentile(image[known], [5, 50, 95])
-    if high <= low:
-        return guide
-    grey = np.clip((image[known] - middle) / (high - low), -1, 1)
-    guide[known] += np.float32(DETAIL) * grey.astype(np.float32)
+    low, middle, high = percentiles_of(values, [5, 50, 95])
+    if high > low:
+        grey = np.clip((values - middle) / (high - low), -1, 1)
+        guide[known] = 1 + np.float32(DETAIL) * grey.astype(np.float32)
     return guide
 
 
 def _best_axis(guide: NDArray[Any], max_angle: float) -> tuple[float, float]:
     """Angle (degrees) and offset (pixels, along x) of the best mirror axis."""
-    coarse = np.arange(-max_angle, max_angle + 0.5, 5.0)
-    upright = UPRIGHT * (coarse / 30.0) ** 2  # only here: it must not bias the fine search
-    best = coarse[int(np.argmax([_mirror(guide, a)[0] for a in coarse] - upright))]
-    fine = best + np.arange(-5.0, 5.5, 1.0)
-    scores = [_mirror(guide, a)[0] for a in fine]
+    coarse = np.arange(-max_angle, max_angle + 0.5, 5.0).tolist()
+    found = dict(zip(coarse, _overlaps(guide, coarse), strict=True))
+    upright = UPRIGHT * (np.array(coarse) / 30.0) ** 2  # not below: it would bias the angle
+    best = coarse[int(np.argmax([found[a].max() for a in coarse] - upright))]
+    fine = (best + np.arange(-5.0, 5.5, 1.0)).tolist()
+    new = [a for a in fine if a not in found]
+    found |= zip(new, _overlaps(guide, new), strict=True)
+    scores = [float(found[a].max()) for a in fine]
     k = int(np.argmax(scores))
-    angle = float(fine[k])
+    angle = fine[k]
     if 0 < k < len(fine) - 1:
-        angle += vertex(scores[k - 1], scores[k], scores[k + 1])
+        angle += vertex(*scores[k - 1 : k + 2])
     angle = float(np.clip(angle, -max_angle, max_angle))
-    return angle, _mirror(guide, angle)[1]
-
-
-def _mirror(guide: NDArray[Any], angle: float) -> tuple[float, float]:
-    """Correlation with the mirror image after undoing `angle`; offset of that axis."""
-    size = guide.shape[0]
-    middle = (size - 1) / 2
-    turn = _box_matrix((middle, middle), angle, 1.0, size)
-    turned = cv2.warpAffine(guide, turn, (size, size), flags=cv2.INTER_LINEAR)
-    spectrum = np.fft.rfft(turned, n=2 * size, axis=1)
-    # sum over y and x of f(y, x) f(y, s - x): mirrored about x = s / 2
-    overlap = np.fft.irfft((spectrum**2).sum(axis=0), n=2 * size)
+    overlap = _overlaps(guide, [angle])[0]
     k = int(np.argmax(overlap))
     shift = float(k)
     if 0 < k < len(overlap) - 1:
-        shift += vertex(*overlap[k - 1 : k + 2])
-    return float(overlap[k] / (turned**2).sum()), shift / 2 - middle
+        shift += vertex(*overlap[k - 1 : k + 2].tolist())
+    return angle, shift / 2 - (len(guide) - 1) / 2
+
+
+def _overlaps(guide: NDArray[Any], angles: list[float]) -> NDArray[np.float32]:
+    """Correlation with the mirror image about ``x = s / 2`` after undoing each angle.
+
+    ``(n_angles, 2 * size)``: for each ``s`` the sum of ``f(y, x) f(y, s - x)``, divided by that of
+    ``f(y, x) ** 2``.
+    """
+    n, size = len(angles), len(guide)
+    turned = np.empty((n, size, size), np.float32)
+    for out, angle in zip(turned, angles, strict=True):
+        cv2.warpAffine(guide, _turn(angle, size), (size, size), dst=out, flags=cv2.INTER_LINEAR)
+    products = turned.transpose(0, 2, 1) @ turned
+    sheared = np.zeros((n, size * (2 * size + 1)), np.float32)  # row i moves i places to the right
+    sheared.reshape(n, size, -1)[:, :, :size] = products
+    rows = sheared[:, : 2 * size * size].reshape(n, size, -1)
+    sums = np.ones(size, np.float32) @ rows
+    return np.asarray(sums / products.trace(axis1=1, axis2=2)[:, None])
+
+
+@lru_cache(maxsize=128)  # whole angles come again and again
+def _turn(angle: float, size: int) -> NDArray[np.float64]:
+    middle = (size - 1) / 2
+    return _box_matrix((middle, middle), angle, 1.0, size)
 
 
 def vertex(left: float, middle: float, right: float) -> float:
@@ -194,15 +225,11 @@ def vertex(left: float, middle: float, right: float) -> float:
 
 
 def _box(
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    centre: tuple[float, float],
-    angle: float,
-    offset: float,
+    outline: NDArray[np.intp], centre: tuple[float, float], angle: float, offset: float
 ) -> HeadPose:
     """The pose whose box holds all of the mask, with the midline in its middle."""
     turn = _box_matrix(centre, angle, 1.0, 1)
-    x, y = turn[:, :2] @ np.stack([columns, rows]) + turn[:, 2:]
+    x, y = turn[:, :2] @ outline + turn[:, 2:]
     half_width = float(np.abs(x - offset).max()) + 0.5
     height = float(y.max() - y.min()) + 1.0
     back = cv2.invertAffineTransform(turn)

@@ -57,6 +57,8 @@ def warp_observed(
     matrix = np.asarray(matrix, dtype=np.float64)
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     sigma = max(0.0, (1.0 / scale - 1.0) / 2.0)
+    if (weight == weight[0]).all():  # planes often share a mask, as after BrainMask
+        weight = weight[:1]
     values, weight = (
         np.stack([_warp_plane(plane, matrix, shape, sigma) for plane in part])
         for part in (values, weight)

@@ -3,12 +3,12 @@ from .bias import BiasFieldCorrector as BiasFieldCorrector
 from .contrast import CLAHE as CLAHE
 from .denoise import Denoiser as Denoiser
 from .geometry import HeadAligner as HeadAligner
+from .given_masks import apply_masks as apply_masks
 from .histogram import HistogramStandardizer as HistogramStandardizer
 from .intensity import CT_WINDOWS as CT_WINDOWS
 from .intensity import CTWindow as CTWindow
 from .intensity import MRIScaler as MRIScaler
 from .mask import BrainMask as BrainMask
-from .mask import apply_masks as apply_masks
 from .pipeline import make_preprocessor as make_preprocessor
 from .registration import PairRegistrar as PairRegistrar
 from .resize import CropOrPad as CropOrPad

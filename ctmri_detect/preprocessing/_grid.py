@@ -11,7 +11,7 @@ from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._types import PairsLike
-from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import check_pairs
 
@@ -23,6 +23,8 @@ class GridStep(BasePairedTransformer):
     which takes maps of one sample ``(height, width)`` or ``(channels, height, width)`` back
     to the grid of that sample's input.
     """
+
+    traits = Traits(threadsafe=True, missing_modality=True)
 
     def _grid(self) -> tuple[int, int]:
         raise NotImplementedError(f"{type(self).__name__} has to write _grid().")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.validation import PLANES
 
 Plane = NDArray[np.float32]
@@ -18,6 +18,7 @@ Observed = NDArray[np.bool_]
 class PlaneFilter(BasePairedTransformer):
     """A step that changes each plane by itself, those of the modalities that `planes` names."""
 
+    traits = Traits(threadsafe=True, missing_modality=True)
     planes: str
 
     def _change(self, plane: Plane, observed: Observed) -> Plane:

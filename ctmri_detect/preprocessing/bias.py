@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect._extras import require
 from ctmri_detect._parameters import Constraints, integer
-from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.preprocessing._planes import filter_observed
 from ctmri_detect.validation import MRI
 
@@ -63,6 +63,8 @@ class BiasFieldCorrector(BasePairedTransformer):
     True
     """
 
+    traits = Traits(threadsafe=True, missing_modality=True)
+    _block = 1  # each takes long
     _parameter_constraints: ClassVar[Constraints] = {
         "shrink": [integer(1)],
         "levels": [integer(1)],

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect._parameters import Constraints, OneOf, percentiles
-from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.validation import CT, MODALITIES, PLANES, PairReader
 
@@ -62,6 +62,7 @@ class HistogramStandardizer(BasePairedTransformer):
     [0.2, 0.2]
     """
 
+    traits = Traits(threadsafe=True, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
         "planes": [OneOf(*PLANES)],
         "percentiles": [percentiles("at least two rising numbers from 0 to 100")],

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect._parameters import Constraints, OneOf, SequenceOf, Such, number, percentiles
-from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.ct_units import IS_CT_UNITS
 from ctmri_detect.imageops.ct_values import check_ct_values
+from ctmri_detect.imageops.percentiles import percentiles_of
 from ctmri_detect.validation import CT, MRI
 
 CT_WINDOWS = {
@@ -83,6 +84,7 @@ class CTWindow(BasePairedTransformer):
     array([[0.  , 0.14, 0.4 , 0.82]], dtype=float32)
     """
 
+    traits = Traits(threadsafe=True, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
         "level": [number()],
         "width": [number(above=0)],
@@ -124,15 +126,18 @@ class CTWindow(BasePairedTransformer):
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         check_ct_values(X, self.units)
         out = X.astype(np.float32)
-        windows = self._windows()
-        shown = [
-            np.clip((X[:, CT] - np.float32(level - width / 2)) / np.float32(width), 0, 1)
-            for level, width in windows
-        ]
-        out[:, CT] = sum(shown[1:], start=shown[0])
-        if len(shown) > 1:
-            out[:, CT] /= np.float32(len(shown))
+        ct, windows = out[:, CT], self._windows()
+        ct[...] = sum(_shown(X[:, CT], *window) for window in windows)
+        if len(windows) > 1:
+            ct /= np.float32(len(windows))
         return out
+
+
+def _shown(ct: NDArray[np.float32], level: float, width: float) -> NDArray[np.float32]:
+    """From 0 to 1 through one window."""
+    shown = ct - np.float32(level - width / 2)
+    shown /= np.float32(width)
+    return np.clip(shown, 0, 1, out=shown)
 
 
 class MRIScaler(BasePairedTransformer):
@@ -182,6 +187,7 @@ class MRIScaler(BasePairedTransformer):
     True
     """
 
+    traits = Traits(threadsafe=True, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
         "clip": [number(above=0)],
         "method": [OneOf("iqr", "zscore", "percentile")],
@@ -204,20 +210,20 @@ class MRIScaler(BasePairedTransformer):
     def _scale(self, plane: NDArray[np.float32]) -> None:
         """Scale one plane in place."""
         observed = np.isfinite(plane)
-        values = plane[observed].astype(np.float64)
+        values = plane[observed]
         if values.size == 0:
             return
         middle, spread, reach = self._middle_and_spread(values)
         z = (values - middle) / spread if spread > 0 else np.zeros_like(values)
         plane[observed] = 0.5 + np.clip(z, -reach, reach) / (2 * reach)
 
-    def _middle_and_spread(self, values: NDArray[np.float64]) -> tuple[float, float, float]:
+    def _middle_and_spread(self, values: NDArray[np.float32]) -> tuple[float, float, float]:
         """What becomes 0.5, the unit, and how many units reach to 0 and 1."""
         if self.method == "zscore":
-            return values.mean(), values.std(), self.clip
+            return values.mean(dtype=np.float64), values.std(dtype=np.float64), self.clip
         if self.method == "percentile":
-            low, high = np.percentile(values, self.percentiles)
+            low, high = percentiles_of(values, self.percentiles)
             if high > low:
                 return (low + high) / 2, (high - low) / 2, 1.0
-        low, middle, high = np.percentile(values, [25, 50, 75])
-        return middle, (high - low) / IQR_PER_SD or values.std(), self.clip
+        low, middle, high = percentiles_of(values, [25, 50, 75])
+        return middle, (high - low) / IQR_PER_SD or values.std(dtype=np.float64), self.clip

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import ClassVar, NamedTuple, cast
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from skimage.morphology import disk
 
-from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import Constraints, OneOf, integer
+from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect._warnings import warn_user
-from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.base import BasePairedTransformer, Block, Traits
 from ctmri_detect.ct_units import IS_CT_UNITS, CTUnits
 from ctmri_detect.exceptions import (
     BrainNotFoundError,
@@ -22,9 +22,21 @@ from ctmri_detect.exceptions import (
 from ctmri_detect.imageops.appearance import is_brain_alone, is_eight_bit_window, is_inverted
 from ctmri_detect.imageops.brainmask import brain_mask, head_mask, mri_head_mask
 from ctmri_detect.imageops.ct_values import check_ct_values
-from ctmri_detect.validation import CT, MRI, check_masks, check_pairs, listed
+from ctmri_detect.imageops.skullbase import brain_share, is_below_skull_base
+from ctmri_detect.pairs import Pairs
+from ctmri_detect.preprocessing._skull_base import DROP_AND_LABELS, IS_CHOICE, check_use
+from ctmri_detect.validation import CT, MRI, listed
 
 _NEARLY_ALL = 0.95  # share of samples without a brain above which the input must be wrong
+
+
+class _Found(NamedTuple):
+    """The mask of a pair, and what it says of the slice."""
+
+    mask: NDArray[np.bool_]
+    found: bool  # whether it is what `source` asks for
+    share: float = float("nan")  # of the head that is brain; NaN where the CT does not say it
+    below: bool = False  # whether the slice lies below the skull base
 
 
 class BrainMask(BasePairedTransformer):
@@ -58,6 +70,15 @@ class BrainMask(BasePairedTransformer):
         "mri": that plane only; a sample without it keeps all that was observed, and is named
         in the warning. The MRI gives the head, skull and all. "observed": nothing is
         searched, and a pixel stays where it was observed in either plane.
+    below_skull_base : {"keep", "mark", "drop"}, default="keep"
+        What to do with slices that hold little brain: skull base, face and neck (see
+        `ctmri_detect.imageops.skullbase.is_below_skull_base`), and all where no brain is found.
+        "keep": nothing. "mark": the frame of the `Pairs` gets two columns. `below_skull_base` is
+        True for these slices. `brain_share` is the share of the head that is brain, from 0 to 1
+        (NaN without CT). "drop": these slices are left out by `fit_transform` and `transform_to`,
+        and the column `input_row` gives the row of X that each sample was. `transform` raises an
+        error then, because a Pipeline that scores has to return one score for each row.
+        "mark" and "drop" need `Pairs` and a CT, and take some ms a pair, for the head's mask.
 
     Examples
     --------
@@ -70,119 +91,118 @@ class BrainMask(BasePairedTransformer):
     >>> masked = BrainMask().fit_transform(X)
     >>> bool(np.isnan(masked[0, 1, 0, 0])), float(masked[0, 0, 32, 32])
     (True, 30.0)
+
+    Marked slices can be left out together with their labels:
+
+    >>> from ctmri_detect import Pairs
+    >>> marked = BrainMask(below_skull_base="mark").fit_transform(Pairs(X))
+    >>> marked.frame.round(2).to_dict("list")
+    {'brain_share': [0.64], 'below_skull_base': [False]}
+    >>> len(marked[~marked.frame["below_skull_base"]])
+    1
     """
 
+    traits = Traits(threadsafe=True, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
         "ct_units": [IS_CT_UNITS],
         "dilation": [integer(0)],
         "source": [OneOf("auto", "ct", "mri", "observed")],
+        "below_skull_base": [IS_CHOICE],
     }
 
-    def __init__(self, ct_units: str = "hu", dilation: int = 0, source: str = "auto") -> None:
+    def __init__(
+        self,
+        ct_units: str = "hu",
+        dilation: int = 0,
+        source: str = "auto",
+        below_skull_base: str = "keep",
+    ) -> None:
         self.ct_units = ct_units
         self.dilation = dilation
         self.source = source
+        self.below_skull_base = below_skull_base
 
     def _units_taken(self) -> str | None:
         return self.ct_units if self.source in ("auto", "ct") else None
 
-    def _transform_block(self, X: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[int]]:
+    def fit_transform(self, X: PairsLike, y: LabelsLike = None) -> Pairs | NDArray[np.float32]:
+        """``fit(X).transform(X)``; here and in `transform_to` slices are dropped.
+
+        Raises
+        ------
+        InvalidPairsError
+            Where slices are dropped and `y` is given: the labels would no longer fit.
+        """
+        if self.below_skull_base == "drop" and y is not None:
+            raise InvalidPairsError(DROP_AND_LABELS)
+        return super().fit_transform(X)
+
+    def _check_use(self, X: PairsLike, *, may_leave_out: bool) -> None:
+        check_use(self.below_skull_base, self.source, X, may_leave_out=may_leave_out)
+
+    def _transform_block(self, X: NDArray[np.float32]) -> Block:
         if self.source in ("auto", "ct"):
             check_ct_values(X, self.ct_units)
         out = X.astype(np.float32)
-        without_brain = []
-        for i, pair in enumerate(out):
-            mask, found = self._mask(pair)
-            pair[:, ~mask] = np.nan
-            if not found:
-                without_brain.append(i)
-        return out, without_brain
+        found = [self._mask(pair) for pair in out]
+        for pair, known in zip(out, found, strict=True):
+            pair[:, ~known.mask] = np.nan
+        named = [i for i, known in enumerate(found) if not known.found]
+        if self.below_skull_base == "keep":
+            return Block(out, named)
+        below = np.array([known.below or not known.found for known in found])
+        share = np.array([known.share for known in found])
+        columns = {"brain_share": share, "below_skull_base": below}
+        return Block(out, named, columns, ~below if self.below_skull_base == "drop" else None)
 
     def _warn_of(self, rows: list[int], total: int) -> None:
         if total > 1 and len(rows) >= _NEARLY_ALL * total:
             raise BrainNotFoundError(_refusal(rows, total, self.ct_units, self.source))
-        warn_user(_message(rows, total), BrainNotFoundWarning)
+        warn_user(_message(rows, total, self.below_skull_base), BrainNotFoundWarning)
 
-    def _mask(self, pair: NDArray[np.float32]) -> tuple[NDArray[np.bool_], bool]:
-        """The mask of one pair, and whether it is what `source` asks for."""
+    def _mask(self, pair: NDArray[np.float32]) -> _Found:
         observed: NDArray[np.bool_] = np.asarray(np.isfinite(pair).any(axis=0))
         if self.source == "observed":
-            return observed, True
+            return _Found(observed, True)
         has_ct = bool(np.isfinite(pair[CT]).any())
         if self.source == "mri" or (self.source == "auto" and not has_ct):
             mask: NDArray[np.bool_] = mri_head_mask(pair[MRI])
-            return (mask, True) if (mask & observed).any() else (observed, False)
+            return _Found(mask, True) if (mask & observed).any() else _Found(observed, False)
         return self._mask_of_ct(pair[CT], observed)
 
-    def _mask_of_ct(
-        self, ct: NDArray[np.float32], observed: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.bool_], bool]:
+    def _mask_of_ct(self, ct: NDArray[np.float32], observed: NDArray[np.bool_]) -> _Found:
         units = cast(CTUnits, self.ct_units)
         # in such a wrong image a brain is found only by chance
         odd = is_inverted(ct) or (units == "hu" and is_eight_bit_window(ct))
-        mask = np.zeros_like(observed) if odd else brain_mask(ct, units)
-        if mask.any() and self.dilation:
-            mask = cv2.dilate(mask.astype(np.uint8), disk(self.dilation)).astype(bool)
+        brain = np.zeros_like(observed) if odd else brain_mask(ct, units)
+        mask = brain
+        if brain.any() and self.dilation:
+            mask = cv2.dilate(brain.astype(np.uint8), disk(self.dilation)).astype(bool)
         if (mask & observed).any():
-            return mask, True
+            if self.below_skull_base == "keep":
+                return _Found(mask, True)
+            head = head_mask(ct, units)
+            below = is_below_skull_base(brain, head, units)
+            return _Found(mask, True, brain_share(brain, head), below)
         mask = head_mask(ct, units)
         if not (mask & observed).any():
-            return observed, False
-        return mask, not odd and is_brain_alone(ct, mask, units)
+            return _Found(observed, False)
+        alone = not odd and is_brain_alone(ct, mask, units)
+        return _Found(mask, alone, float(alone))
 
 
-@with_default_floats
-def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
-    """Set everything outside given masks to NaN, in both planes.
-
-    For brain masks that come with the data or from a segmentation tool. A Pipeline hands its
-    steps nothing but X, so masks are set before it; not-observed pixels then go with X through
-    all steps. Tell `BrainMask` to keep these masks:
-    ``make_preprocessor().set_params(brainmask__source="observed")``.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, 2, height, width)
-    masks : bool array-like of shape (n_samples, height, width)
-        True = brain, to be kept.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_samples, 2, height, width)
-        A copy; X is left as it was.
-
-    Raises
-    ------
-    InvalidPairsError
-        Where the shapes don't fit, or a mask keeps nothing that was observed.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from ctmri_detect.preprocessing import apply_masks
-    >>> masks = np.zeros((1, 4, 4), bool)
-    >>> masks[0, 1:3, 1:3] = True
-    >>> int(np.isfinite(apply_masks(np.ones((1, 2, 4, 4)), masks)[0, 0]).sum())
-    4
-    """
-    reader = check_pairs(X, n_planes=2)
-    masks = check_masks(masks, (len(reader), reader.shape[2], reader.shape[3]))
-    out = np.array(reader, dtype=np.float32)
-    out[np.broadcast_to(~masks[:, np.newaxis], out.shape)] = np.nan
-    empty = np.flatnonzero(np.isnan(out).all(axis=(1, 2, 3)))
-    if len(empty):
-        raise InvalidPairsError(
-            f"The masks keep nothing that was observed in {len(empty)} samples "
-            f"({listed(empty.tolist())}); expected True over the brain. Check that masks and X "
-            "lie on one grid, or leave these samples out."
-        )
-    return out
+_CURE = {
+    "keep": "is kept there instead. Slices below the skull base can be marked or left out: "
+    "BrainMask(below_skull_base='mark' or 'drop'), or the same of make_preprocessor.",
+    "mark": "is kept there instead. The column below_skull_base of the frame is True there.",
+    "drop": "would be kept there instead, so they are left out (below_skull_base='drop').",
+}
 
 
-def _message(samples: list[int], total: int) -> str:
+def _message(samples: list[int], total: int, below_skull_base: str) -> str:
     return (
         f"No brain found in {len(samples)} of {total} samples ({listed(samples, 20)}); the head, "
-        "or all that was observed, is kept there instead. Leave out slices below the skull base."
+        f"or all that was observed, {_CURE[below_skull_base]}"
     )
 
 

@@ -6,12 +6,15 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from ctmri_detect._parameters import check_value, integer
 from ctmri_detect.ct_units import check_ct_units
+from ctmri_detect.preprocessing._skull_base import IS_CHOICE
 from ctmri_detect.preprocessing.geometry import HeadAligner
 from ctmri_detect.preprocessing.intensity import CTWindow, MRIScaler
 from ctmri_detect.preprocessing.mask import BrainMask
 
 
-def make_preprocessor(ct_units: str = "hu", size: int = 128) -> Pipeline:
+def make_preprocessor(
+    ct_units: str = "hu", size: int = 128, below_skull_base: str = "keep"
+) -> Pipeline:
     """The recommended Pipeline: brain mask, CT window, head upright in a box, MRI scaled.
 
     The mask comes first because it needs raw bone; the window comes before the warp
@@ -24,6 +27,8 @@ def make_preprocessor(ct_units: str = "hu", size: int = 128) -> Pipeline:
         Units of the CT, see `ctmri_detect.ct_units`. Loaders say which in their `ct_units`.
     size : int, default=128
         Height and width of the common box, pixels.
+    below_skull_base : {"keep", "mark", "drop"}, default="keep"
+        What to do with slices that hold little brain, see `BrainMask`.
 
     Returns
     -------
@@ -50,6 +55,6 @@ def make_preprocessor(ct_units: str = "hu", size: int = 128) -> Pipeline:
     """
     check_ct_units(ct_units, "ct_units")
     check_value("size", size, [integer(8)])
-    return make_pipeline(
-        BrainMask(ct_units=ct_units), CTWindow(units=ct_units), HeadAligner(size=size), MRIScaler()
-    )
+    check_value("below_skull_base", below_skull_base, [IS_CHOICE])
+    mask = BrainMask(ct_units=ct_units, below_skull_base=below_skull_base)
+    return make_pipeline(mask, CTWindow(units=ct_units), HeadAligner(size=size), MRIScaler())

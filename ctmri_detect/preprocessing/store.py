@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_value, integer
 from ctmri_detect._types import PairsLike
-from ctmri_detect.base import BasePairedTransformer
+from ctmri_detect.base import BasePairedTransformer, Notes
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import flat_steps
@@ -28,7 +28,7 @@ from ctmri_detect.validation import PairReader, check_pairs
 __all__ = ["PairWriter", "transform_to"]
 
 Spacing = NDArray[np.float64] | None
-Result = tuple[NDArray[np.float32], list[list[int]], Spacing]
+Result = tuple[NDArray[np.float32], list[list[int]], Spacing, Notes]
 
 
 def transform_to(
@@ -71,7 +71,8 @@ def transform_to(
     -------
     numpy.memmap of float32, shape (n_samples, 2, height', width')
         Read-only; ready for ``detector.fit``. Where X are `Pairs`: `Pairs` over it, and what they
-        know stands in a file beside it, from which `open_pairs` brings it back.
+        know stands in a file beside it, from which `open_pairs` brings it back. Samples that a
+        step leaves out (``BrainMask(below_skull_base="drop")``) are not written.
 
     Raises
     ------
@@ -100,25 +101,31 @@ def transform_to(
     """
     check_value("batch_size", batch_size, [integer(1)])
     store = PairStore(path, overwrite=overwrite)
-    steps = _ready_steps(pipe)
+    steps = _ready_steps(pipe, X)
     reader = check_pairs(X, n_planes=2)
     units = _units_after(steps, X.ct_units) if isinstance(X, Pairs) else None
     named: list[list[int]] = [[] for _ in steps]
     spacings: list[Any] = []
+    parts: list[Notes] = []
     results = _in_order(steps, reader, X, batch_size, n_jobs)
     bar = tqdm(total=len(reader), unit="pair", disable=None if progress else True)
     with store, bar:
-        for block, rows, spacing_of_block in results:
-            store.append(block)
+        for start, (block, rows, spacing_of_block, notes) in zip(
+            range(0, len(reader), batch_size), results, strict=True
+        ):
+            if len(block):
+                store.append(block)
             spacings.append(spacing_of_block)
-            bar.update(len(block))
+            parts.append(notes)
+            bar.update(min(batch_size, len(reader) - start))
             for known, new in zip(named, rows, strict=True):
                 known.extend(new)
         for step, known in zip(steps, named, strict=True):
             if known:
                 step._warn_of(known, len(reader))
+        notes = Notes.joined(parts, len(reader))
     if isinstance(X, Pairs):
-        return _with_particulars(store.data(), X, units, spacings, path)
+        return _with_particulars(store.data(), notes.of(X), units, spacings, path)
     sidecar_of(path).unlink(missing_ok=True)  # of an older file of this name
     return store.data()
 
@@ -139,11 +146,12 @@ def _with_particulars(
     return pairs
 
 
-def _ready_steps(pipe: BaseEstimator) -> list[Any]:
+def _ready_steps(pipe: BaseEstimator, X: PairsLike) -> list[Any]:
     steps = flat_steps(pipe)
     for step in steps:
         if isinstance(step, BasePairedTransformer):
             step._check_ready()
+            step._check_use(X, may_leave_out=True)
         elif not hasattr(step, "transform"):
             raise TypeError(
                 f"{type(step).__name__} has no transform; expected a transformer or a Pipeline of "
@@ -178,25 +186,30 @@ def _in_order(
 @with_default_floats
 def _through(steps: list[Any], start: int, block: NDArray[np.float32], spacing: Spacing) -> Result:
     """One batch through all steps; for each step the rows of X that it has to name."""
-    named: list[list[int]] = []
+    named: list[list[int]] = [[] for _ in steps]
+    notes = Notes(np.arange(start, start + len(block)))
+    spacing = None if spacing is None else spacing.copy()
     try:
         for k, step in enumerate(steps):
-            rows: Any = ()
+            if not len(notes.rows):  # all were left out
+                break
             if isinstance(step, BasePairedTransformer):
                 if k:  # X itself was checked as a whole
                     check_pairs(block)
-                if spacing is not None:
-                    spacing = step._spacing_after(spacing, block)
-                block, rows = step._transform_block(block)
+                made = step._transform_all(PairReader(block), spacing, told=len(block))
+                named[k] = [int(notes.rows[row]) for row in made.named]
+                notes, block = notes.after(made), made.values
+                if made.kept is not None:
+                    block = block[made.kept]
+                    spacing = None if spacing is None else spacing[made.kept]
             else:
                 before, block = np.shape(block), step.transform(block)
                 spacing = spacing if np.shape(block) == before else None
-            named.append([start + int(row) for row in rows])
     except InvalidPairsError as error:
         raise InvalidPairsError(
             f"{type(step).__name__}, counting from row {start} of X as 0: {error}"
         ) from error
-    return np.asarray(block, dtype=np.float32), named, spacing
+    return np.asarray(block, dtype=np.float32), named, spacing, notes
 
 
 def _units_after(steps: list[Any], units: str | None) -> str | None:

@@ -18,10 +18,12 @@ from ctmri_detect.validation.labels import (
     coding_of,
     is_target,
 )
+from ctmri_detect.validation.left_out import INPUT_ROW, check_left_out, were_left_out
 from ctmri_detect.validation.reader import PairReader
 
 __all__ = [
     "CT",
+    "INPUT_ROW",
     "MODALITIES",
     "MOST_PLANES",
     "MRI",
@@ -29,6 +31,7 @@ __all__ = [
     "PairReader",
     "check_decision",
     "check_groups",
+    "check_left_out",
     "check_masks",
     "check_pairs",
     "check_target",
@@ -37,4 +40,5 @@ __all__ = [
     "is_target",
     "listed",
     "missing_planes",
+    "were_left_out",
 ]

@@ -115,7 +115,7 @@ def _cure(shape: tuple[int, ...], n_planes: int | None, right: range) -> str:
 def _check_values(X: PairReader) -> npt.NDArray[np.bool_]:
     """Refuse infinity and samples without a value; which planes of each sample are missing."""
     missing = np.zeros((len(X), X.shape[1]), dtype=bool)
-    for start, block in zip(range(0, len(X), BLOCK), X.blocks(BLOCK), strict=True):
+    for start, block in zip(range(0, len(X), BLOCK), X.blocks(BLOCK, copy=False), strict=True):
         infinite = np.isinf(block).any(axis=(1, 2, 3))
         if infinite.any():
             raise InvalidPairsError(

@@ -74,9 +74,13 @@ class PairReader:
         return len(self.rows)
 
     def __getitem__(self, key: Any) -> npt.NDArray[np.float32]:
-        rows = np.atleast_1d(self.rows[key])
-        array = self.array
-        return array.read(rows) if isinstance(array, Pairs) else read_rows(array, rows)
+        return self._read(key, copy=True)
+
+    def _read(self, key: Any, copy: bool) -> npt.NDArray[np.float32]:
+        rows, array = np.atleast_1d(self.rows[key]), self.array
+        if isinstance(array, Pairs):
+            return array.read(rows, copy=copy)
+        return read_rows(array, rows, copy=copy)
 
     def __array__(
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
@@ -89,7 +93,10 @@ class PairReader:
         groups = None if self.groups is None else self.groups[rows]
         return PairReader(self.array, self.rows[rows], groups)
 
-    def blocks(self, size: int = BLOCK) -> Iterator[npt.NDArray[np.float32]]:
-        """Float32 blocks of at most `size` samples, in order."""
+    def blocks(self, size: int = BLOCK, *, copy: bool = True) -> Iterator[npt.NDArray[np.float32]]:
+        """Float32 blocks of at most `size` samples, in order.
+
+        Without `copy`, blocks may be views of the array: do not write into them.
+        """
         for start in range(0, len(self), size):
-            yield self[start : start + size]
+            yield self._read(slice(start, start + size), copy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 
 import cv2
@@ -326,3 +327,51 @@ def test_no_person_of_a_dicom_folder_reaches_a_model_a_table_or_a_picture(tmp_pa
     for name, text in texts.items():
         for secret in (*people, "Doe_Jane"):
             assert secret not in text, (name, secret)
+
+
+@pytest.fixture(scope="module")
+def with_skull_base(mixed, tmp_path_factory):
+    """`mixed` with two pairs whose brain is a small disc at the back of the head."""
+    folder = tmp_path_factory.mktemp("base") / "set"
+    shutil.copytree(mixed, folder)
+    for path in sorted((folder / "CT").iterdir())[:2]:
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        y, x = np.mgrid[-1 : 1 : image.shape[0] * 1j, -1 : 1 : image.shape[1] * 1j]
+        head, r = np.hypot(y, x) < 0.9, np.hypot(y - 0.4, x)
+        ct = np.select([r < 0.3, r < 0.4, head], [110, 255, 140], 0)
+        cv2.imwrite(str(path), ct.astype("u1"))
+    return folder
+
+
+def test_pairs_below_the_skull_base_are_marked_or_listed_as_skipped(
+    with_skull_base, model, tmp_path
+):
+    labels = ("--labels", "labels.csv", "--top", "1", *QUIET)
+    tables = {}
+    for what in ("keep", "mark", "drop"):
+        out = tmp_path / what
+        assert score(model, with_skull_base, out, *labels, "--below-skull-base", what) == 0
+        tables[what] = pd.read_csv(out / "scores.csv")
+    kept, marked, dropped = (tables[what].set_index("ct") for what in tables)
+    assert "below_skull_base" not in kept
+    below = marked["below_skull_base"]
+    assert below.sum() == 2
+    assert set(marked.index[below]) == set(sorted(kept.index)[:2])
+    pd.testing.assert_frame_equal(marked[kept.columns], kept)
+    pd.testing.assert_series_equal(dropped["label"], kept.loc[dropped.index, "label"])
+    assert set(dropped.index) == set(marked.index[~below])
+    assert dropped["rank"].tolist() == list(range(1, len(dropped) + 1))
+    skipped = pd.read_csv(tmp_path / "drop" / "skipped.csv")
+    assert set(skipped["file"][skipped["reason"] == "below the skull base"]) == set(
+        marked.index[below]
+    )
+
+
+def test_fit_leaves_out_pairs_below_the_skull_base(with_skull_base, tmp_path, capsys):
+    fitted = []
+    for what in ("keep", "drop"):
+        out = tmp_path / f"{what}.ctmri"
+        assert fit(with_skull_base, out, *QUIET, "--below-skull-base", what) == 0
+        fitted.append(load(out)[-1].n_samples_fit_)
+    assert fitted[0] - fitted[1] == 2
+    assert "left out 2 of" in capsys.readouterr().err
