@@ -132,10 +132,10 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
             here = slice(start, start + self._block)
             with lock:
                 block = reader[here]
-            if spacing is not None:
-                spacing[here] = self._spacing_after(spacing[here], block)
             try:
-                part, rows = self._transform_block(block)
+                part, rows, after = self._transform_spaced(
+                    block, None if spacing is None else spacing[here]
+                )
             except InvalidPairsError as error:
                 first = start - start % told
                 with lock:
@@ -145,12 +145,21 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
                 if not whole:
                     whole.append(np.empty((len(reader), *part.shape[1:]), np.float32))
             whole[0][here] = part
+            if spacing is not None:
+                spacing[here] = after
             return [start + row for row in rows]
 
         starts = range(0, len(reader), self._block)
         safe = self.traits.threadsafe
         named = map_threads(one, starts) if safe else [one(start) for start in starts]
         return whole[0], [row for rows in named for row in rows]
+
+    def _transform_spaced(
+        self, X: npt.NDArray[np.float32], spacing: npt.NDArray[np.float64] | None
+    ) -> tuple[npt.NDArray[np.float32], Sequence[int], npt.NDArray[np.float64] | None]:
+        """`_transform_block`, and the spacing after it, for steps that find both at once."""
+        part, rows = self._transform_block(X)
+        return part, rows, None if spacing is None else self._spacing_after(spacing, X)
 
     def _told(
         self, X: npt.NDArray[np.float32], first: int, error: InvalidPairsError
