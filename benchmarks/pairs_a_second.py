@@ -41,7 +41,7 @@ from ctmri_detect.evaluation.memory import PeakMemory
 from ctmri_detect.persistence import load, save
 from ctmri_detect.preprocessing import make_preprocessor
 
-DETECTORS = {"atlas": AtlasDetector, "cross-modal": CrossModalDetector}
+DETECTORS = {"atlas": AtlasDetector(), "cross-modal": CrossModalDetector(random_state=0)}
 HERE = Path(__file__).resolve().parents[1]
 PACKAGES = ("numpy", "scipy", "scikit-learn", "opencv-python-headless", "torch")
 WARM = 8  # pairs that are not timed
@@ -66,7 +66,7 @@ def fit(folder: Path, models: Path) -> None:
     X = make_preprocessor("hu").fit_transform(Pairs(np.load(folder / "fit.npy"), ct_units="hu"))
     for name, detector in DETECTORS.items():
         groups = np.arange(len(X)) // 8
-        save(detector(random_state=0).fit(X, groups=groups), models / f"{name}.ctmri")
+        save(detector.fit(X, groups=groups), models / f"{name}.ctmri")
 
 
 def measure(folder: Path, models: Path) -> dict[str, float]:
@@ -80,7 +80,6 @@ def measure(folder: Path, models: Path) -> dict[str, float]:
     for name, detector in detectors.items():
         detector.decision_function(prepared[:WARM])
         found[f"score, {name}"], _ = rate(lambda d=detector: d.decision_function(prepared))
-    del raw, prepared
     for name, detector in detectors.items():
         with PeakMemory() as memory:
             found[f"files to scores, {name}"], _ = rate(

@@ -173,10 +173,7 @@ class Pairs:
         return part
 
     def read(self, positions: npt.ArrayLike, *, copy: bool = True) -> npt.NDArray[np.float32]:
-        """``numpy.asarray(pairs[positions])`` in less time: float32 ``(n, ...)``.
-
-        Without `copy`, the values may be those of the array itself: do not write into them.
-        """
+        """``numpy.asarray(pairs[positions])`` in less time; without `copy`, for reading only."""
         return read_rows(self._array, self._rows[np.asarray(positions)], copy=copy)
 
     def replace(self, **particulars: Any) -> Pairs:

@@ -147,10 +147,9 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
             here = slice(start, start + self._block)
             with lock:
                 block = reader[here]
-            if spacing is not None:
-                spacing[here] = self._spacing_after(spacing[here], block)
             try:
-                part = self._transform_block(block)
+                before = None if spacing is None else spacing[here]
+                part, after = self._transform_spaced(block, before)
             except InvalidPairsError as error:
                 first = start - start % told
                 with lock:
@@ -160,11 +159,20 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
                 if not whole:
                     whole.append(np.empty((len(reader), *part.values.shape[1:]), np.float32))
             whole[0][here] = part.values
+            if spacing is not None:
+                spacing[here] = after
             return part._replace(values=whole[0], named=[start + row for row in part.named])
 
         starts = range(0, len(reader), self._block)
         safe = self.traits.threadsafe
         return joined_blocks(map_threads(one, starts) if safe else [one(s) for s in starts])
+
+    def _transform_spaced(
+        self, X: npt.NDArray[np.float32], spacing: npt.NDArray[np.float64] | None
+    ) -> tuple[Block, npt.NDArray[np.float64] | None]:
+        """`_transform_block`, and the spacing after it, for steps that find both at once."""
+        part = self._transform_block(X)
+        return part, None if spacing is None else self._spacing_after(spacing, X)
 
     def _told(
         self, X: npt.NDArray[np.float32], first: int, error: InvalidPairsError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.imageops.headpose import vertex
+from ctmri_detect.imageops.mirror_axis import vertex
 from ctmri_detect.imageops.mutual import UNSEEN, normalized_mutual_information, quantize
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.validation import CT, MRI

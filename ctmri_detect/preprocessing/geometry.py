@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-from threading import Lock
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect._parameters import Constraints, integer, number
+from ctmri_detect.base import Block
 from ctmri_detect.imageops.headpose import HeadPose, estimate_pose
 from ctmri_detect.imageops.warp import unwarp_observed, warp_observed
 from ctmri_detect.preprocessing._grid import GridStep
 from ctmri_detect.validation import CT, MRI
-
-MOST_POSES = 4096
-"""Poses remembered; each takes about 300 bytes."""
-_POSES: dict[bytes, HeadPose] = {}
-_LOCK = Lock()
 
 
 class HeadAligner(GridStep):
@@ -74,15 +68,21 @@ class HeadAligner(GridStep):
         return (self.size, self.size)
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.stack([warp_observed(pair, self._matrix(pair), self._grid()) for pair in X])
+        return self._transform_spaced(X, None)[0].values
+
+    def _transform_spaced(
+        self, X: NDArray[np.float32], spacing: NDArray[np.float64] | None
+    ) -> tuple[Block, NDArray[np.float64] | None]:
+        matrices = [self._matrix(pair) for pair in X]
+        if spacing is not None:  # each matrix is a turn and one scale
+            spacing = (
+                spacing / np.sqrt(np.abs(np.linalg.det(np.array(matrices)[:, :, :2])))[:, None]
+            )
+        warped = (warp_observed(*each, self._grid()) for each in zip(X, matrices, strict=True))
+        return Block(np.stack(list(warped))), spacing
 
     def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
         return unwarp_observed(image, self._matrix(pair), (pair.shape[1], pair.shape[2]))
-
-    def _scale(self, pair: NDArray[np.float32]) -> tuple[float, float]:
-        linear = self._matrix(pair)[:, :2]  # a turn and one scale
-        scale = float(np.sqrt(abs(np.linalg.det(linear))))
-        return scale, scale
 
     def _matrix(self, pair: NDArray[np.float32]) -> NDArray[np.float64]:
         return head_pose(pair).matrix(self.size, self.fill)
@@ -90,9 +90,6 @@ class HeadAligner(GridStep):
 
 def head_pose(pair: NDArray[np.floating]) -> HeadPose:
     """The pose of one pair: of what was observed in either plane, by the CT where it is.
-
-    The poses of the last few thousand pairs are remembered by their bits, since a pair is turned
-    upright when it is scored and again when each of its maps is taken back.
 
     Parameters
     ----------
@@ -113,19 +110,4 @@ def head_pose(pair: NDArray[np.floating]) -> HeadPose:
     (20, 25)
     """
     seen = np.isfinite(pair)
-    image = np.ascontiguousarray(pair[CT] if seen[CT].any() else pair[MRI])
-    mask = seen[CT] | seen[MRI]
-    key = sha256(image.data)
-    key.update(np.packbits(mask).data)
-    key.update(repr((image.shape, image.dtype.str)).encode())
-    digest = key.digest()
-    with _LOCK:
-        known = _POSES.get(digest)
-    if known is not None:
-        return known
-    pose = estimate_pose(mask, image)
-    with _LOCK:
-        _POSES[digest] = pose
-        if len(_POSES) > MOST_POSES:
-            del _POSES[next(iter(_POSES))]
-    return pose
+    return estimate_pose(seen[CT] | seen[MRI], pair[CT] if seen[CT].any() else pair[MRI])

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from ctmri_detect import Pairs
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.warp import warp_observed
-from ctmri_detect.preprocessing import HeadAligner, geometry
+from ctmri_detect.preprocessing import HeadAligner
 from ctmri_detect.preprocessing.geometry import head_pose
 
 SIZE = 160
@@ -103,17 +104,21 @@ def test_bad_parameters_are_refused_in_fit(step, X):
         step.fit(X)
 
 
-def test_poses_are_remembered_by_their_bits_and_not_without_bound(monkeypatch):
-    monkeypatch.setattr(geometry, "_POSES", {})
-    monkeypatch.setattr(geometry, "MOST_POSES", 3)
+def test_the_spacing_is_that_of_the_box(X):
+    spacing = np.array([[0.5, 0.5], [0.4, 0.4], [1.0, 2.0]])
+    boxed = HeadAligner(size=64).transform(Pairs(X, spacing=spacing))
+    scales = [head_pose(pair).matrix(64, 0.9) for pair in X]
+    scales = [np.hypot(matrix[0, 0], matrix[0, 1]) for matrix in scales]
+    np.testing.assert_allclose(boxed.spacing, spacing / np.array(scales)[:, None])
+
+
+def test_a_pose_does_not_depend_on_poses_before():
     pairs = np.full((5, 2, 40, 40), np.nan)
     for i, pair in enumerate(pairs):
         pair[:, 5 + i : 20 + i, 10:25] = 1.0
     centres = [head_pose(pair).y for pair in pairs]
     assert centres == pytest.approx(np.arange(5) + centres[0], abs=0.1)
-    assert len(geometry._POSES) == 3
-    assert head_pose(pairs[4].copy()) is head_pose(pairs[4])
-    assert head_pose(pairs[4].reshape(2, 20, 80)) is not head_pose(pairs[4])
+    assert head_pose(pairs[4].copy()) == head_pose(pairs[4])
     pairs[4, :, 9:30] = np.nan
     pairs[4, :, 30:39, 10:25] = 1.0
     assert head_pose(pairs[4]).y > 30
