@@ -19,6 +19,7 @@ from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.scoring.calibration import describe
 from ctmri_detect.scoring.evidence import fused_evidence, kinds_of_evidence, observed, pool_top
 from ctmri_detect.scoring.reference import ReferenceBank
+from ctmri_detect.scoring.summary_bank import SummaryBank
 from ctmri_detect.validation import PairReader, check_pairs
 
 _BLOCK = 16  # samples at a time; a score does not depend on the other samples
@@ -34,7 +35,7 @@ class Judging:
     sample's own patient is its reference.
     """
 
-    bank_: ReferenceBank
+    bank_: ReferenceBank | SummaryBank
     symmetry: bool
     symmetry_tolerance: int
     smoothing: float
