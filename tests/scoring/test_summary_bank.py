@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ctmri_detect import AtlasDetector, MapScoring
 from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
+from ctmri_detect.imageops.similar import squared_distances
 from ctmri_detect.persistence import load, save
 from ctmri_detect.scoring.reference import ReferenceBank
 from ctmri_detect.scoring.summary_bank import GROUP_SLICES, LEAST_PATIENTS, GroupedBank
@@ -74,16 +75,22 @@ def test_no_slice_of_its_own_patient_is_a_reference_while_slices_are_there(refer
     assert not weights[GROUPS[:, None] == GROUPS].any()
 
 
-def test_the_nearest_groups_are_found_without_the_own_patient():
-    """Were its own slices in the mean descriptors, an odd patient would be near their group."""
-    odd = DESCRIPTORS.copy()
-    odd[GROUPS == 3] += 50
-    bank = GroupedBank("similar", 12).fit(EVIDENCE, odd, GROUPS)
-    known = bank.weights(odd, GROUPS)[GROUPS == 3]
-    others = np.flatnonzero(GROUPS != 3)
-    near = odd[others].mean(axis=(1, 2, 3, 4))
-    for weights in known > 0:  # the nearest of the others are those with the highest values
-        assert near[weights[others]].mean() > near.mean()
+def test_the_nearest_group_is_found_without_the_own_patient():
+    bank = grouped(n_neighbors=1)
+    chosen = bank.weights(DESCRIPTORS, GROUPS) > 0
+    with_own = 0
+    for i, patient in enumerate(GROUPS):
+        others = bank.members_ & (patient != GROUPS)
+        near = [nearest(DESCRIPTORS[i], members, bank) for members in (others, bank.members_)]
+        assert_array_equal(chosen[i], others[near[0]])
+        with_own += near[0] != near[1]
+    assert with_own > 0  # it makes a difference
+
+
+def nearest(descriptor, members, bank):
+    """The group whose mean descriptor is nearest."""
+    means = np.stack([DESCRIPTORS[rows].mean(axis=0) for rows in members])
+    return squared_distances(descriptor[None], means, bank.descriptor_scale_)[0].argmin()
 
 
 @pytest.mark.parametrize("reference", ["similar", "position"])
