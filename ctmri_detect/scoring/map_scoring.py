@@ -68,10 +68,12 @@ class MapScoring(Fitting):
         on. False: a quarter of the patients is held out, and the model is fitted once, on the
         others. True: each quarter (each half, from 32 patients on) is left out in turn, and a last
         fit learns from all. That takes five fits (three) instead of one. Then every slice can be a
-        reference, and no patient is lost to the model. It is worth its time where healthy slices
-        are few. "auto": True where a fit takes seconds (``traits.cheap``), else False. It has no
-        effect with fewer patients (each is left out in turn), where nothing is trained
-        (``traits.trains`` is False), and in `MapScoring.fit`. It can't change without a new fit.
+        reference, and no patient is lost to the model. But the fits that leave patients out learn
+        from fewer slices, in fewer steps: a network needs enough epochs. Measure whether it is
+        worth its time (docs/results.md); it may be where healthy slices are few.
+        "auto": True where a fit takes seconds (``traits.cheap``), else False. It has no effect
+        with fewer patients (each is left out in turn), where nothing is trained (``traits.trains``
+        is False), and in `MapScoring.fit`. It can't change without a new fit.
     bank : {"slices", "summary"}, default="slices"
         What a fitted detector keeps of the reference slices. "slices": their residuals. "summary":
         only statistics over groups of similar slices, each number over slices of at least five

@@ -5,7 +5,8 @@ over slices of at least five patients, and the mean of the group's small images 
 pixels). No image of one patient is kept. This is no formal guarantee such as differential
 privacy: who knows all slices of a group but one patient's can compute that patient's share. Where
 the patients are not named in `fit`, rows stand for patients, and five of these may be one
-patient. Hashes of training slices and names, and the model itself, are not changed by it.
+patient. Besides, a detector keeps the score of each held-out slice, hashes of training slices and
+of names, and its model, which may hold more (a nearest-neighbour model holds features of slices).
 """
 
 from __future__ import annotations
