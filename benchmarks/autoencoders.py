@@ -101,22 +101,34 @@ def report(path: Path, figure: Path | None) -> None:
     plt.savefig(figure, dpi=110)
 
 
-def kaggle(archive: Path, labels: Path) -> Iterator[dict[str, Any]]:
-    """Rows of the real CT: all slices, and those of which brain is at least half of the head."""
+Slices = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def real_ct(archive: Path, labels: Path) -> Slices:
+    """CT slices with a label, their labels (-1: haemorrhage) and their patients."""
     with tempfile.TemporaryDirectory() as home:
         data = fetch_kaggle_ct_mri(home, from_archive=archive)
     known = pd.read_csv(labels).set_index("file")
     files = data.frame["ct"].dropna().str.removeprefix("Dataset/")
     found = known.reindex(files).set_index(files.index).dropna()
     X = np.asarray(data.data[found.index.to_numpy()])
-    target = np.where(found["label"] == "hemorrhage", -1, 1)
-    patients = found["patient"].to_numpy()
+    return X, np.where(found["label"] == "hemorrhage", -1, 1), found["patient"].to_numpy()
+
+
+def heads_and_brains(X: np.ndarray) -> Slices:
+    """Masks of the heads, areas of the brains, and which slices are brain for a good part."""
     heads = np.stack([head_mask(ct, "uint8") for ct in X[:, 0]])
     area = np.array([brain_mask(ct, "uint8").sum() for ct in X[:, 0]], dtype=float)
+    return heads, area, area >= LEAST_BRAIN * heads.sum(axis=(1, 2))
+
+
+def kaggle(archive: Path, labels: Path) -> Iterator[dict[str, Any]]:
+    """Rows of the real CT: all slices, and those of which brain is at least half of the head."""
+    X, target, patients = real_ct(archive, labels)
+    heads, area, brainy = heads_and_brains(X)
     outline = np.stack([heads, np.full(heads.shape, np.nan)], axis=1).astype(np.float32)
     networks = {name: ConvAutoencoderDetector(name) for name in OBJECTIVES}
     plain: dict[str, Any] = {"threshold": ThresholdDetector(), "atlas": AtlasDetector()}
-    brainy = area >= LEAST_BRAIN * heads.sum(axis=(1, 2))
     for slices, kept in (("all", np.full(len(X), True)), ("brain", brainy)):
         sample = X[kept], target[kept], patients[kept]
         chosen = {**plain, **(networks if slices == "brain" else {})}

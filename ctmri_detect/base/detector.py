@@ -148,7 +148,7 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
             reader,
             scoring.choose(reader.shape[1:]),
             trains=self.traits.trains,
-            cross_fits=self.traits.cheap,
+            cross_fits=scoring.cross_fits(self.traits.cheap),
         )
         self._take(scoring.fit_held_out(parts))
 

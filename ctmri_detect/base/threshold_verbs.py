@@ -123,7 +123,8 @@ class ThresholdVerbs(Blockwise):
     ) -> tuple[Finish[_Made], list[int]]:
         """`finish`, and a list that it fills with the numbers of training slices."""
         seen: list[int] = []
-        if not (self.traits.trains or always):
+        summary = self._scoring.bank == "summary"  # then a slice is part of its own reference
+        if not (self.traits.trains or summary or always):
             return finish, seen
 
         def both(residual: npt.NDArray[np.float32], X: PairReader) -> _Made:

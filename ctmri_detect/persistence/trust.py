@@ -30,6 +30,7 @@ TRUSTED_TYPES = frozenset(
         "ctmri_detect.persistence._standins.SavedNetwork",
         "ctmri_detect.base.fingerprints.Fingerprints",
         "ctmri_detect.scoring.reference.ReferenceBank",
+        "ctmri_detect.scoring.summary_bank.SummaryBank",
         "ctmri_detect.scoring.thresholds.Threshold",
         # scorers of a search
         "ctmri_detect.evaluation.scorers.ImageScorer",

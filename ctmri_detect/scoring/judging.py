@@ -26,6 +26,7 @@ from ctmri_detect.scoring.evidence import (
     pool_top,
 )
 from ctmri_detect.scoring.reference import ReferenceBank
+from ctmri_detect.scoring.summary_bank import SummaryBank
 from ctmri_detect.validation import PairReader, check_pairs
 
 _ENOUGH = 64  # healthy slices, for the spread of smoothed z
@@ -42,7 +43,7 @@ class Judging:
     sample's own patient is its reference.
     """
 
-    bank_: ReferenceBank
+    bank_: ReferenceBank | SummaryBank
     sd_: Planes
     symmetry: Symmetry
     symmetry_tolerance: int

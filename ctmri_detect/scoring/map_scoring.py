@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
-from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import (
     BOOLEAN,
-    CheckedParameters,
     Constraints,
     OneOf,
     SequenceOf,
@@ -22,19 +17,19 @@ from ctmri_detect._parameters import (
     integer,
     number,
 )
-from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect.scoring.calibration import HeldOut, describe
 from ctmri_detect.scoring.evidence import Symmetry
-from ctmri_detect.scoring.judging import Judging, as_residual
-from ctmri_detect.scoring.reference import Reference, ReferenceBank, bank_rows
-from ctmri_detect.scoring.thresholds import Threshold
+from ctmri_detect.scoring.fitting import Fitting
+from ctmri_detect.scoring.judging import as_residual
+from ctmri_detect.scoring.reference import bank_rows
+from ctmri_detect.scoring.z_score import Reference
 from ctmri_detect.validation import PairReader, check_groups, check_pairs
 
 Planes = npt.NDArray[np.float32]
 
 
-class MapScoring(Judging, CheckedParameters, BaseEstimator):
+class MapScoring(Fitting):
     """Turn a detector's residuals into signed z-maps, an anomaly map and a score.
 
     A residual means little by itself: cortex, skull edges and ventricles leave large residuals
@@ -74,11 +69,30 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
     false_positive_rate : float, default=0.05
         Share of healthy slices that `predict` may flag; sets `offset_`. It needs at least
         ``1 / false_positive_rate - 1`` held-out slices (5 %: 19).
+    cross_fit : bool or "auto", default="auto"
+        How a detector gets residuals of patients that its model did not see, from eight patients
+        on. False: a quarter of the patients is held out, and the model is fitted once, on the
+        others. True: each quarter (each half, from 32 patients on) is left out in turn, and a last
+        fit learns from all. That takes five fits (three) instead of one. Then every slice can be a
+        reference, and no patient is lost to the model. But the fits that leave patients out learn
+        from fewer slices, in fewer steps: a network needs enough epochs. Measure whether it is
+        worth its time (docs/results.md); it may be where healthy slices are few.
+        "auto": True where a fit takes seconds (``traits.cheap``), else False. It has no effect
+        with fewer patients (each is left out in turn), where nothing is trained (``traits.trains``
+        is False), and in `MapScoring.fit`. It can't change without a new fit.
+    bank : {"slices", "summary"}, default="slices"
+        What a fitted detector keeps of the reference slices. "slices": their residuals. "summary":
+        only statistics over groups of similar slices, each number over slices of at least five
+        patients. The file is smaller and holds no residual image of one patient (see
+        `scoring.summary_bank`). Then only `false_positive_rate` can change without a new
+        fit, and a reference slice that is scored again can't be compared with other patients only,
+        so it looks too normal. It needs slices of five patients or more. "slices" can
+        become "summary" later, by ``rescore(bank="summary")``.
 
     Attributes
     ----------
-    bank_ : ReferenceBank
-        At most 512 reference slices, and at most 256 MiB.
+    bank_ : ReferenceBank or SummaryBank
+        At most 512 reference slices, and at most 256 MiB; or their statistics.
     threshold_ : Threshold
         Of the scores of healthy slices; it gives `offset_` and p-values.
     calibration_scores_ : ndarray of shape (n_calibration,)
@@ -140,6 +154,8 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         "fusion": [OneOf("mean", "max")],
         "pool_fraction": [number(above=0, most=1)],
         "false_positive_rate": [number(0, below=1)],
+        "cross_fit": [OneOf("auto"), *BOOLEAN],
+        "bank": [OneOf("slices", "summary")],
     }
 
     def __init__(
@@ -154,6 +170,8 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         fusion: Literal["mean", "max"] = "mean",
         pool_fraction: float = 0.005,
         false_positive_rate: float = 0.05,
+        cross_fit: bool | Literal["auto"] = "auto",
+        bank: Literal["slices", "summary"] = "slices",
     ) -> None:
         self.reference = reference
         self.n_neighbors = n_neighbors
@@ -165,6 +183,8 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
         self.fusion = fusion
         self.pool_fraction = pool_fraction
         self.false_positive_rate = false_positive_rate
+        self.cross_fit = cross_fit
+        self.bank = bank
 
     def fit(self, residual: Planes, X: PairsLike, groups: GroupsLike = None) -> MapScoring:
         """Learn what residuals healthy slices leave.
@@ -204,58 +224,3 @@ class MapScoring(Judging, CheckedParameters, BaseEstimator):
     def choose(self, shape: tuple[int, ...]) -> Callable[[int], npt.NDArray[np.int64]]:
         """A function: number of slices of this shape -> rows that the bank takes."""
         return lambda n: bank_rows(n, shape, kinds=2 if self.symmetry else 1)
-
-    def fit_held_out(self, parts: Sequence[HeldOut]) -> MapScoring:
-        """Learn from what `calibration.held_out` gives; all slices of it set the threshold.
-
-        The residuals of slices that are no references are made and scored block by block.
-        """
-        with unchanged_on_failure(self):
-            self.residual_ = np.concatenate([part.residual for part in parts])
-            self.descriptors_ = np.concatenate([part.descriptors for part in parts])
-            self.codes_ = np.concatenate([part.X.take(part.bank).groups for part in parts])
-            scores, groups = [self._build()], [self.codes_]
-            for part in parts:
-                if len(others := part.others):
-                    scores.extend(part.each(others, self.score_samples))
-                    groups.append(np.asarray(others.groups))
-            found = np.concatenate(scores), self.false_positive_rate, np.concatenate(groups)
-            return self._take(Threshold(*found))
-
-    def fit_again(self, fitted: MapScoring) -> MapScoring:
-        """Fit on the slices that another, fitted MapScoring kept; no residual is needed.
-
-        Where only the false-positive rate differs, all scores stay. Otherwise the slices of the
-        bank are scored again, and the threshold rests on these.
-        """
-        check_is_fitted(fitted, "threshold_")
-        check_parameters(self)
-        with unchanged_on_failure(self):
-            self.residual_, self.descriptors_ = fitted.residual_, fitted.descriptors_
-            self.codes_ = fitted.codes_
-            rate, before = self.false_positive_rate, fitted.get_params()
-            if self.get_params() == before | {"false_positive_rate": rate}:
-                self.bank_, self.sd_ = fitted.bank_, fitted.sd_
-                return self._take(fitted.threshold_.at_rate(rate))
-            return self._take(Threshold(self._build(), rate, self.codes_))
-
-    def with_threshold(
-        self, scores: npt.NDArray[np.float64], groups: npt.NDArray[np.int64]
-    ) -> MapScoring:
-        """A copy whose threshold rests on these scores, of slices of these patients."""
-        return copy(self)._take(Threshold(scores, self.false_positive_rate, groups))
-
-    def _take(self, threshold: Threshold) -> MapScoring:
-        self.threshold_, self.offset_ = threshold, threshold.offset
-        self.calibration_scores_ = threshold.scores
-        self.calibration_groups_ = threshold.groups
-        return self
-
-    @with_default_floats
-    def _build(self) -> npt.NDArray[np.float64]:
-        """Build the bank from the kept slices, under the present parameters; their scores."""
-        self.bank_ = ReferenceBank(self.reference, self.n_neighbors)
-        self.bank_.fit(self._evidence_of(self.residual_), self.descriptors_, self.codes_)
-        kept = self.residual_, self.descriptors_, self.codes_
-        self.sd_ = self._spread(*kept)
-        return np.concatenate(self._gather(*kept, self._score))

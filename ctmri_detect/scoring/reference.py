@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.imageops.banded import Planes, blurred
 from ctmri_detect.imageops.similar import squared_distances
-from ctmri_detect.imageops.steady import BLUR, FLOOR, shrink_towards_pooled
+from ctmri_detect.scoring.z_score import Reference, ZScore
 
 BANK_SLICES = 512  # at most so many reference slices ...
 BANK_BYTES = 256 * 2**20  # ... and at most so much memory for them
@@ -18,8 +18,6 @@ _NEAR = 0.05  # relative distance up to which two slices are of one patient. In 
 # .01, other slices of a patient from .10, slices of two patients from .15
 _EQUAL = 1e-5  # the same for copies, where even different patients' slices are that near
 _COLUMNS = 4096  # pixels handled at a time, so that temporaries stay in the cache
-
-Reference = Literal["similar", "position"] | None
 
 
 def bank_rows(n: int, shape: tuple[int, ...], kinds: int = 2) -> npt.NDArray[np.int64]:
@@ -35,7 +33,7 @@ def bank_rows(n: int, shape: tuple[int, ...], kinds: int = 2) -> npt.NDArray[np.
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
 
 
-class ReferenceBank:
+class ReferenceBank(ZScore):
     """Evidence of healthy slices, and the z-score of new evidence against similar ones.
 
     Parameters
@@ -87,46 +85,19 @@ class ReferenceBank:
         self.values_ = values
         self.center_ = np.zeros(evidence.shape[1:], np.float32)
         self.center_[self._boxed] = center
-        self.total_ = (
-            count,
-            self.values_.sum(axis=0, dtype=np.float64),
-            sum(np.square(row, dtype=np.float64) for row in self.values_),
-        )
+        self._add_up()
         pixels = np.maximum(count.sum(axis=(-2, -1), dtype=np.float64), 1)
         power = self.total_[2].sum(axis=(-2, -1)) / pixels
         self.pooled_sd_ = np.vectorize(_positive)(np.sqrt(power)).astype(np.float32)
         return self
 
-    def standardise(
-        self,
-        evidence: npt.NDArray[np.float32],
-        descriptors: npt.NDArray[np.float64],
-        groups: npt.NDArray[np.int64] | None = None,
-    ) -> npt.NDArray[np.float32]:
-        """Z-scores of evidence ``(n, kinds, n_planes, h, w)``, NaN where it is NaN.
-
-        The last digits of distances depend on how many descriptors there are: give blocks of one
-        length, the last one padded, and as much evidence as there are real samples. `groups` are
-        the patients, coded as in `fit`; a code that `fit` did not see is no patient of the bank.
-        """
-        if self.reference is None:
-            return (evidence - self.center_) / self.pooled_sd_[:, :, None, None]
-        weights = self.weights(descriptors, groups)[: len(evidence)]
-        pairs = zip(evidence, weights > 0, strict=True)
-        return np.stack([self._standardise_one(one, kept) for one, kept in pairs])
-
-    def _standardise_one(self, evidence: Planes, kept: npt.NDArray[np.bool_]) -> Planes:
-        """Sample by sample, so that all of it stays in the cache; in place, as in the notes."""
-        pooled = self.pooled_sd_[:, :, None, None]
-        count, mean, spread = self._sums(kept, evidence.shape)
-        shrink_towards_pooled(count, spread, pooled)
-        mean /= count
-        spread -= mean**2
-        np.maximum(spread, (np.float32(FLOOR) * pooled) ** 2, out=spread)
-        z = evidence - self.center_
-        z -= mean
-        z /= np.sqrt(spread, out=spread)
-        return np.asarray(z)
+    def _add_up(self) -> None:
+        """Sums over all slices, from which those of few slices can be taken."""
+        self.total_ = (
+            self.seen_.sum(axis=0, dtype=np.float32),
+            self.values_.sum(axis=0, dtype=np.float64),
+            sum(np.square(row, dtype=np.float64) for row in self.values_),
+        )
 
     def weights(
         self, descriptors: npt.NDArray[np.float64], groups: npt.NDArray[np.int64] | None = None
@@ -137,6 +108,23 @@ class ReferenceBank:
         that is nearly the same. Where that leaves none, the whole bank.
         """
         distance = squared_distances(descriptors, self.descriptors_, self.descriptor_scale_)
+        own = self.own(descriptors, groups, distance)
+        weights = np.where(own, 0, 1).astype(np.float64)
+        if self.reference == "similar":
+            order = np.argsort(np.where(own, np.inf, distance), axis=1, kind="stable")
+            np.put_along_axis(weights, order[:, self.n_neighbors :], 0, axis=1)
+        return weights
+
+    def own(
+        self,
+        descriptors: npt.NDArray[np.float64],
+        groups: npt.NDArray[np.int64] | None,
+        distance: npt.NDArray[np.float64],
+    ) -> npt.NDArray[np.bool_]:
+        """Which bank slices may be of each sample's own patient: ``(n, m)``; none where all may.
+
+        `distance` are the squared distances of the descriptors.
+        """
         power = squared_distances(descriptors, self._nothing, self.descriptor_scale_)
         if groups is None:
             own = np.zeros(distance.shape, dtype=bool)
@@ -144,12 +132,7 @@ class ReferenceBank:
             own = groups[:, None] == self.groups_
         for i, j in np.argwhere(distance <= self.near_**2 * power):
             own[i] |= self.groups_ == self.groups_[j]
-        own &= ~own.all(axis=1, keepdims=True)  # a bank of this patient only: use it all
-        weights = np.where(own, 0, 1).astype(np.float64)
-        if self.reference == "similar":
-            order = np.argsort(np.where(own, np.inf, distance), axis=1, kind="stable")
-            np.put_along_axis(weights, order[:, self.n_neighbors :], 0, axis=1)
-        return weights
+        return own & ~own.all(axis=1, keepdims=True)
 
     @property
     def _nothing(self) -> npt.NDArray[np.float64]:
@@ -167,8 +150,8 @@ class ReferenceBank:
         nearest = np.sqrt(distance.min(axis=1) / np.maximum(power[:, 0], 1e-12))
         return float(np.clip(np.quantile(nearest, 0.01) / 2, _EQUAL, _NEAR))
 
-    def _sums(self, kept: npt.NDArray[np.bool_], shape: tuple[int, ...]) -> list[Planes]:
-        """Smoothed sums of w, w e and w e^2 over the slices that a sample is compared with.
+    def _sums(self, kept: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[Any]]:
+        """Sums over the slices that a sample is compared with.
 
         Added slice by slice, for each sample by itself: a product of matrices would be no faster,
         since few slices are kept, and its last digits would depend on the other samples.
@@ -184,17 +167,9 @@ class ReferenceBank:
             np.add.reduce(chosen, axis=0, out=first[part])
             np.add.reduce(np.square(chosen, out=chosen), axis=0, out=second[part])
         count = np.add.reduce(seen[rows].view(np.uint8), axis=0, dtype=np.uint16)
-        planes = [np.zeros(shape[-3:], np.float32), *np.zeros((2, *shape), np.float32)]
-        for plane, part, total in zip(planes, (count, first, second), self.total_, strict=True):
+        for part, total in zip((count, first, second), self.total_, strict=True):
             part = part.reshape(total.shape)
-            plane[self._boxed] = total - part if rest else part
-        return [blurred(plane, BLUR) for plane in planes]
-
-    @property
-    def _boxed(self) -> tuple[Any, ...]:
-        """Index of the box's pixels in planes."""
-        top, bottom, left, right = self.box_
-        return (..., slice(top, bottom), slice(left, right))
+            yield total - part if rest else part
 
 
 def _box(seen: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:

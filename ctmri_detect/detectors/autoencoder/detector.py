@@ -76,8 +76,9 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
     beta : float, default=1.0
         Weight of the divergence of "variational".
     warm_start : bool, default=False
-        Train the fitted network further, and add to `history_`. Needs eight patients or more, and
-        the same `groups` as before; otherwise the network has seen the held-out patients.
+        Train the fitted network further, and add to `history_`. Needs eight patients or more,
+        the same `groups` as before, and no ``MapScoring(cross_fit=True)``; otherwise the network
+        has seen the held-out patients.
     training : Training, default=None
         Settings of the training; None means ``Training(max_epochs=30, batch_size=8, lr=2e-3,
         augmentation="flip")``. "denoising" needs 400 to 1000 steps (slices x epochs / batch size):
@@ -214,7 +215,8 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
         if self._fitted_before():
             with isolated_generators(0):  # only the settings of the new network are compared
                 asked = self._design.build(X.shape[1:])
-            check_warm_start(self.network_, asked, len(np.unique(np.asarray(X.groups))))
+            n_patients = len(np.unique(np.asarray(X.groups)))
+            check_warm_start(self.network_, asked, n_patients, self.map_scoring, self.map_scoring_)
 
     def _fit(self, X: PairReader) -> None:
         require("torch", extra="torch")

@@ -1,0 +1,129 @@
+"""From held-out residuals to a fitted bank and threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import CheckedParameters, check_parameters
+from ctmri_detect._rollback import unchanged_on_failure
+from ctmri_detect.scoring.calibration import HeldOut
+from ctmri_detect.scoring.judging import Judging, Planes
+from ctmri_detect.scoring.reference import ReferenceBank
+from ctmri_detect.scoring.summary_bank import GroupedBank
+from ctmri_detect.scoring.thresholds import Threshold
+from ctmri_detect.scoring.z_score import Reference
+
+_KEPT = {"residual_", "descriptors_", "codes_"}  # of the reference slices, for another bank
+
+
+class Fitting(Judging, CheckedParameters, BaseEstimator):
+    """How a `MapScoring` is fitted on held-out slices, and again on those that it kept."""
+
+    reference: Reference
+    n_neighbors: int
+    false_positive_rate: float
+    cross_fit: bool | Literal["auto"]
+    bank: Literal["slices", "summary"]
+    residual_: Planes
+    descriptors_: npt.NDArray[np.float64]
+    codes_: npt.NDArray[np.int64]
+
+    def cross_fits(self, cheap: bool) -> bool:
+        """Whether a detector leaves out each part of the patients in turn; `cheap`: its trait."""
+        return cheap if isinstance(self.cross_fit, str) else bool(self.cross_fit)
+
+    def fit_held_out(self, parts: Sequence[HeldOut]) -> Self:
+        """Learn from what `calibration.held_out` gives; all slices of it set the threshold.
+
+        The residuals of slices that are no references are made and scored block by block.
+        """
+        with unchanged_on_failure(self):
+            self.residual_ = np.concatenate([part.residual for part in parts])
+            self.descriptors_ = np.concatenate([part.descriptors for part in parts])
+            self.codes_ = np.concatenate([part.X.take(part.bank).groups for part in parts])
+            scores, groups = [self._build()], [self.codes_]
+            for part in parts:
+                if len(others := part.others):
+                    scores.extend(part.each(others, self.score_samples))
+                    groups.append(np.asarray(others.groups))
+            found = np.concatenate(scores), self.false_positive_rate, np.concatenate(groups)
+            return self._keep(Threshold(*found))
+
+    def fit_again(self, fitted: Fitting) -> Self:
+        """Fit on the slices that another, fitted MapScoring kept; no residual is needed.
+
+        Where only the false-positive rate differs, all scores stay. Otherwise the slices of the
+        bank are scored again, and the threshold rests on these.
+
+        Raises
+        ------
+        ValueError
+            For another `cross_fit`, and for anything but another `false_positive_rate` where the
+            other MapScoring keeps a summary: both need a new fit of the detector.
+        """
+        check_is_fitted(fitted, "threshold_")
+        check_parameters(self)
+        with unchanged_on_failure(self):
+            rate, before = self.false_positive_rate, fitted.get_params()
+            now = self.get_params().items()
+            changed = {name for name, value in now if not np.array_equal(value, before[name])}
+            _refuse_what_needs_a_fit(changed, fitted)
+            for name in _KEPT & vars(fitted).keys():
+                setattr(self, name, getattr(fitted, name))
+            if changed <= {"false_positive_rate"}:
+                self.bank_, self.sd_ = fitted.bank_, fitted.sd_
+                return self._take(fitted.threshold_.at_rate(rate))
+            return self._keep(Threshold(self._build(), rate, self.codes_))
+
+    def with_threshold(
+        self, scores: npt.NDArray[np.float64], groups: npt.NDArray[np.int64]
+    ) -> Self:
+        """A copy whose threshold rests on these scores, of slices of these patients."""
+        return copy(self)._take(Threshold(scores, self.false_positive_rate, groups))
+
+    def _keep(self, threshold: Threshold) -> Self:
+        """Take the threshold, and keep no more of the slices than `bank` says."""
+        if isinstance(self.bank_, GroupedBank):
+            self.bank_ = self.bank_.summary()
+            for name in _KEPT:
+                delattr(self, name)
+        return self._take(threshold)
+
+    def _take(self, threshold: Threshold) -> Self:
+        self.threshold_, self.offset_ = threshold, threshold.offset
+        self.calibration_scores_ = threshold.scores
+        self.calibration_groups_ = threshold.groups
+        return self
+
+    @with_default_floats
+    def _build(self) -> npt.NDArray[np.float64]:
+        """Build the bank from the kept slices, under the present parameters; their scores."""
+        kind = ReferenceBank if self.bank == "slices" else GroupedBank
+        self.bank_ = kind(self.reference, self.n_neighbors)
+        self.bank_.fit(self._evidence_of(self.residual_), self.descriptors_, self.codes_)
+        kept = self.residual_, self.descriptors_, self.codes_
+        self.sd_ = self._spread(*kept)
+        return np.concatenate(self._gather(*kept, self._score))
+
+
+def _refuse_what_needs_a_fit(changed: set[str], fitted: Fitting) -> None:
+    if "cross_fit" in changed:
+        raise ValueError(
+            "cross_fit can't change without a new fit: it says which patients each fit of the "
+            "model leaves out. Set it in the detector's map_scoring, and call fit again."
+        )
+    needy = sorted(changed - {"false_positive_rate"})
+    if fitted.bank == "summary" and needy:
+        raise ValueError(
+            f"{', '.join(needy)} can't change without a new fit: with bank='summary' no slices are "
+            "kept that could be scored again; only false_positive_rate can change. Fit with "
+            "MapScoring(bank='slices'), choose the settings, then rescore(bank='summary')."
+        )
