@@ -30,7 +30,7 @@ class AtlasDetector(BasePairedDetector):
     ----------
     map_scoring : MapScoring, default=None
         None means ``MapScoring(fusion="max")``: a lesion is often odd in one plane only (chosen
-        on seeds 110 to 112).
+        on seeds 110 to 112; on three real patients the mean was better by .03).
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ from typing import Any
 
 PRIOR = 2.0  # pseudo-slices with the pooled variance of their plane
 FLOOR = 0.3  # least standard deviation, as a share of the pooled one
-BLUR = 2.5  # pixels by which statistics of places are smoothed
+BLUR = 1.5  # pixels by which statistics of places are smoothed
 
 
 def shrink_towards_pooled(count: Any, power: Any, pooled: Any) -> None:

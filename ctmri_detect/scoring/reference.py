@@ -44,7 +44,7 @@ class ReferenceBank(ZScore):
     Notes
     -----
     With weights ``w_j`` = 1 for the reference slices of a sample, else 0, and sums smoothed by
-    a Gaussian of 2.5 px, at each pixel over the slices observed there::
+    a Gaussian of 1.5 px, at each pixel over the slices observed there::
 
         mean = sum w e / (sum w + 2)
         var  = (sum w e^2 + 2 g^2) / (sum w + 2) - mean^2
