@@ -32,20 +32,22 @@ from ctmri_detect.synthesis import anomaly_kinds
 
 def ablations() -> dict[str, object]:
     """Each stage of `MapScoring` left out in turn (`cross_modal.py` has the other ablation)."""
-    scorings = {
-        "all stages (default)": MapScoring(),
-        "no reference": MapScoring(reference=None),
-        "reference by position": MapScoring(reference="position"),
-        "no symmetry": MapScoring(symmetry=False),
-        "no smoothing": MapScoring(smoothing=0, scales=0),
-        "one scale, 2 px": MapScoring(scales=2.0),
-        "one scale, 2 px before and after": MapScoring(smoothing=2.0, scales=2.0),
-        "symmetry required": MapScoring(symmetry="required"),
-        "planes fused by maximum": MapScoring(fusion="max"),
+    changes: dict[str, dict[str, object]] = {
+        "all stages (default)": {},
+        "no reference": {"reference": None},
+        "reference by position": {"reference": "position"},
+        "no symmetry": {"symmetry": False},
+        "symmetry required": {"symmetry": "required"},
+        "no smoothing": {"smoothing": 0, "scales": 0},
+        "one scale, 2 px before and after": {"smoothing": 2.0, "scales": 2.0},
+        "planes fused by mean": {"fusion": "mean"},
+        "statistics instead of slices": {"bank": "summary"},
     }
     rows: dict[str, object] = {}
-    for name, scoring in scorings.items():
-        rows[f"atlas: {name}"] = AtlasDetector(map_scoring=scoring)
+    for name, change in changes.items():
+        rows[f"atlas: {name}"] = AtlasDetector().set_params(
+            **{f"map_scoring__{key}": value for key, value in change.items()}
+        )
     return rows
 
 
