@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ctmri_detect import AtlasDetector, MapScoring
+from ctmri_detect import AtlasDetector
 from ctmri_detect.cli.detectors import DETECTORS, make_detector
 from ctmri_detect.datasets import make_phantom_pairs
 from ctmri_detect.evaluation import benchmark
