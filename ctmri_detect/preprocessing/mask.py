@@ -94,7 +94,7 @@ class BrainMask(BasePairedTransformer):
         without_brain = []
         for i, pair in enumerate(out):
             mask, found = self._mask(pair)
-            pair[:, ~mask] = np.nan
+            np.copyto(pair, np.nan, where=~mask)
             if not found:
                 without_brain.append(i)
         return out, without_brain
