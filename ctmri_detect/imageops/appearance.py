@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect.ct_units import UINT8_TO_HU, CTUnits
 from ctmri_detect.imageops.brainmask import BONE_HU
+from ctmri_detect.imageops.percentiles import percentiles_of
 
 _LOOKED_AT = 128  # pixels a side that are read
 _NEAR = 0.1  # of the range of values: a smaller difference counts as equal
@@ -50,7 +51,7 @@ def is_inverted(image: NDArray[Any]) -> bool:
     middle = middle_of(small)
     if not rim.size or not middle.size:
         return False
-    low, high = np.percentile(seen, [1, 99])
+    low, high = percentiles_of(seen, [1, 99])
     near = _NEAR * (high - low)
     # a quarter of the rim may be head, where the image was cut close
     edge = float(np.percentile(rim, 25))

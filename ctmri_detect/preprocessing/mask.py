@@ -146,7 +146,7 @@ class BrainMask(BasePairedTransformer):
         out = X.astype(np.float32)
         found = [self._mask(pair) for pair in out]
         for pair, known in zip(out, found, strict=True):
-            pair[:, ~known.mask] = np.nan
+            np.copyto(pair, np.nan, where=~known.mask)
         named = [i for i, known in enumerate(found) if not known.found]
         if self.below_skull_base == "keep":
             return Block(out, named)
