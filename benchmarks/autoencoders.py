@@ -47,6 +47,7 @@ STAGES = {
     "smoothed": {"reference": None, "symmetry": False},
     "smoothed, reference": {"symmetry": False},
     "smoothed, reference, symmetry": {},
+    "smoothed, reference, symmetry required": {"symmetry": "required"},
 }
 LEAST_BRAIN = 0.5  # of the head's area; below lie the skull base, the face and the neck
 DEFAULT = "smoothed, reference, symmetry"
@@ -128,7 +129,9 @@ def kaggle(archive: Path, labels: Path) -> Iterator[dict[str, Any]]:
     heads, area, brainy = heads_and_brains(X)
     outline = np.stack([heads, np.full(heads.shape, np.nan)], axis=1).astype(np.float32)
     networks = {name: ConvAutoencoderDetector(name) for name in OBJECTIVES}
+    required = AtlasDetector().set_params(map_scoring__symmetry="required")
     plain: dict[str, Any] = {"threshold": ThresholdDetector(), "atlas": AtlasDetector()}
+    plain["atlas, symmetry required"] = required
     for slices, kept in (("all", np.full(len(X), True)), ("brain", brainy)):
         sample = X[kept], target[kept], patients[kept]
         chosen = {**plain, **(networks if slices == "brain" else {})}

@@ -135,9 +135,11 @@ def run(seed: int, what: str, n_jobs: int | None) -> Iterator[dict[str, Any]]:
     for shift, turn in [(0, 0), *((s, 0) for s in SHIFTS), *((0, t) for t in TURNS)]:
         there = Test(part, moved(np.asarray(data.data[few]), shift, turn, rng))
         yield there.row("misregistration", default, shift=shift, turn=turn, **curve)
-    yield test.row(
-        "default, without MapScoring's symmetry", default.rescore(symmetry=False), **common
-    )
+    for name, symmetry in (
+        ("without MapScoring's symmetry", False),
+        ("symmetry required", "required"),
+    ):
+        yield test.row(f"default, {name}", default.rescore(symmetry=symmetry), **common)
     for evidence in (ALL, ("mismatch", "symmetry"), ("mismatch",), ("symmetry",), ("within",)):
         detector, seconds = fitted(train, groups, seed, evidence=evidence)
         yield test.row(NAMES[evidence], detector, fit_seconds=seconds, **common)
