@@ -149,6 +149,7 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
             scoring.choose(reader.shape[1:]),
             trains=self.traits.trains,
             cross_fits=scoring.cross_fits(self.traits.cheap),
+            cheap=self.traits.cheap,
         )
         self._take(scoring.fit_held_out(parts))
 

@@ -115,12 +115,14 @@ def held_out(
     *,
     trains: bool,
     cross_fits: bool = False,
+    cheap: bool = False,
 ) -> list[HeldOut]:
     """Fit a model, and give the slices that it did not see.
 
     From eight patients on, every fourth is held out; or, where `cross_fits`, each fourth of the
-    patients (each half, from 32 patients on) is left out in turn and the model is fitted once
-    more on all, so that every slice can be a reference. With fewer patients, each one is left out
+    patients is left out in turn and the model is fitted once more on all, so that every slice can
+    be a reference. Where the model is `cheap` to fit, two halves are enough from 32 patients on:
+    such a model is hardly better with more of them. With fewer patients, each one is left out
     in turn. For a model that does not train, nothing is held out.
 
     Parameters
@@ -137,7 +139,7 @@ def held_out(
         One for each fit that left patients out.
     """
     assert X.groups is not None
-    fold = _folds(X.groups, trains, cross_fits)
+    fold = _folds(X.groups, trains, cross_fits, cheap)
     rows = np.flatnonzero(fold >= 0)
     bank = rows[choose(len(rows))]
     numbers = np.unique(fold[rows])
@@ -154,7 +156,9 @@ def held_out(
     return found
 
 
-def _folds(codes: npt.NDArray[np.int64], trains: bool, cross_fits: bool) -> npt.NDArray[np.int64]:
+def _folds(
+    codes: npt.NDArray[np.int64], trains: bool, cross_fits: bool, cheap: bool
+) -> npt.NDArray[np.int64]:
     """With which fit each sample is held out; -1 for those that never are."""
     order = np.unique(codes, return_inverse=True)[1]
     n_patients = order.max() + 1
@@ -163,7 +167,7 @@ def _folds(codes: npt.NDArray[np.int64], trains: bool, cross_fits: bool) -> npt.
     if n_patients < ENOUGH_PATIENTS:
         return order
     if cross_fits:
-        return order % (2 if n_patients >= 4 * ENOUGH_PATIENTS else HELD_OUT_EVERY)
+        return order % (2 if cheap and n_patients >= 4 * ENOUGH_PATIENTS else HELD_OUT_EVERY)
     return np.where(order % HELD_OUT_EVERY == HELD_OUT_EVERY - 1, 0, -1)
 
 

@@ -72,13 +72,12 @@ class MapScoring(Fitting):
     cross_fit : bool or "auto", default="auto"
         How a detector gets residuals of patients that its model did not see, from eight patients
         on. False: a quarter of the patients is held out, and the model is fitted once, on the
-        others. True: each quarter (each half, from 32 patients on) is left out in turn, and a last
-        fit learns from all. That takes five fits (three) instead of one. Then every slice can be a
-        reference, and no patient is lost to the model. But the fits that leave patients out learn
-        from fewer slices, in fewer steps than the last one. So a network's threshold can be far
-        too strict (46 % of healthy slices flagged instead of 5 % by "denoising" after 10 epochs):
-        call `recalibrate` with healthy scans of other patients. The order of scores may gain
-        where healthy slices are few.
+        others. True: each quarter is left out in turn, and a last fit learns from all: five fits
+        instead of one. (Where a fit takes seconds: each half, from 32 patients on.) Then every
+        slice can be a reference, and no patient is lost to the model. But the fits that leave
+        patients out learn from fewer slices, in fewer steps than the last one. So a network's
+        threshold can be too strict; `recalibrate` with healthy scans of other patients mends it.
+        The order of scores may gain where healthy slices are few.
         "auto": True where a fit takes seconds (``traits.cheap``), else False. It has no effect
         with fewer patients (each is left out in turn), where nothing is trained (``traits.trains``
         is False), and in `MapScoring.fit`. It can't change without a new fit.
