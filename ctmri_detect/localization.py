@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base import DETECTED, joined, regions_of
 from ctmri_detect.pipelines import walk
+from ctmri_detect.scoring import CONSPICUOUS
 
 
 def anomaly_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float32]:
@@ -59,7 +60,7 @@ def explain(
     estimator: BaseEstimator,
     X: PairsLike,
     *,
-    threshold: float = 3.0,
+    threshold: float = CONSPICUOUS,
     spacing: npt.ArrayLike | None = None,
 ) -> Bunch:
     """Which modality deviates, where and in which direction, on the grid of `X`.
@@ -88,7 +89,7 @@ def iter_detect(
     X: PairsLike,
     *,
     include: Sequence[str] = DETECTED,
-    threshold: float = 3.0,
+    threshold: float = CONSPICUOUS,
 ) -> Iterator[Bunch]:
     """Everything about each block of samples, maps on the grid of `X`, from one pass.
 
@@ -122,7 +123,7 @@ def detect(
     X: PairsLike,
     *,
     include: Sequence[str] = DETECTED,
-    threshold: float = 3.0,
+    threshold: float = CONSPICUOUS,
 ) -> Bunch:
     """Everything about all samples, maps on the grid of `X`, from one pass.
 

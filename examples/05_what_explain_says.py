@@ -27,11 +27,10 @@ for kind in ("haematoma", "infarct_early"):
         1, 1, size=96, kinds=kind, anomalous_fraction=1.0, severity="severe", random_state=106
     )
     said = explain(model, new.data)
-    regions = said.regions.nlargest(3, "peak")
+    regions = said.regions.head(3)  # strongest first
     print(f"\n{kind}: the three strongest regions")
-    print(
-        regions[["modality", "sign", "y", "x", "area_mm2", "peak"]].round(1).to_string(index=False)
-    )
+    columns = ["modality", "sign", "y", "x", "area_mm2", "peak"]
+    print(regions[columns].round(1).to_string(index=False) if len(regions) else "none")
 
     # how much of the true lesion each modality marks
     z, lesion = said.z_maps[0], new.masks[0]
@@ -42,6 +41,6 @@ for kind in ("haematoma", "infarct_early"):
 # What to make of it
 # ------------------
 # The bleed is listed in both modalities, with opposite signs: bright in CT, dark in T2-weighted
-# MRI. The early infarct is faint in this slice. Its mean z is below 3, the default threshold of a
+# MRI. The early infarct is faint in this slice. Its mean z is below 4.5, the default threshold of a
 # region, so no region lies on it. ``explain(model, X, threshold=2)`` lists fainter regions, and
 # more false ones.

@@ -14,6 +14,7 @@ from ctmri_detect._threads import threads_allowed
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base._detected import DETECTED, check_include, joined, regions_of
 from ctmri_detect.base.threshold_verbs import ThresholdVerbs, warn_of_training_data
+from ctmri_detect.scoring import CONSPICUOUS
 
 
 class Verbs(ThresholdVerbs):
@@ -90,7 +91,7 @@ class Verbs(ThresholdVerbs):
 
     @final
     def iter_detect(
-        self, X: PairsLike, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+        self, X: PairsLike, *, include: Sequence[str] = DETECTED, threshold: float = CONSPICUOUS
     ) -> Iterator[Bunch]:
         """Everything about each block of samples, from one pass over X.
 
@@ -102,7 +103,7 @@ class Verbs(ThresholdVerbs):
         X : array-like of shape (n_samples, n_planes, height, width)
         include : sequence of str, default=all
             Which entries to yield; `samples` is always there. Leaving out `regions` saves time.
-        threshold : float, default=3.0
+        threshold : float, default=4.5
             Least absolute z of a region's pixels.
 
         Yields
@@ -146,7 +147,7 @@ class Verbs(ThresholdVerbs):
 
     @final
     def detect(
-        self, X: PairsLike, *, include: Sequence[str] = DETECTED, threshold: float = 3.0
+        self, X: PairsLike, *, include: Sequence[str] = DETECTED, threshold: float = CONSPICUOUS
     ) -> Bunch:
         """Everything about all samples, from one pass over X.
 
@@ -155,7 +156,7 @@ class Verbs(ThresholdVerbs):
         X : array-like of shape (n_samples, n_planes, height, width)
         include : sequence of str, default=all
             Which of `iter_detect`'s entries; maps of many samples take much memory.
-        threshold : float, default=3.0
+        threshold : float, default=4.5
             Least absolute z of a region's pixels.
 
         Returns
@@ -176,14 +177,14 @@ class Verbs(ThresholdVerbs):
     @final
     @with_default_floats
     def explain(
-        self, X: PairsLike, *, threshold: float = 3.0, spacing: npt.ArrayLike | None = None
+        self, X: PairsLike, *, threshold: float = CONSPICUOUS, spacing: npt.ArrayLike | None = None
     ) -> Bunch:
         """Which modality deviates, where, and in which direction.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
-        threshold : float, default=3.0
+        threshold : float, default=4.5
             Least absolute z of a region's pixels.
         spacing : float, (row, column) or array of shape (n_samples, 2), default=None
             Distance of the pixels in mm, for the column `area_mm2`. None: what `Pairs` know.

@@ -16,10 +16,10 @@ from ctmri_detect.pipelines import ct_units_taken
 from ctmri_detect.plotting.canvas import bare, check_plane, ct_range, grey, new_axes
 from ctmri_detect.validation import CT, MODALITIES
 
-VMIN, VMAX = 0.0, 6.0  # SD: MapScoring clips at 6
+VMIN, VMAX = 0.0, 9.0  # SD: MapScoring clips at 9
 COLORMAP = "inferno"  # perceptually uniform, in order of lightness for every kind of vision
 OUTLINE = "#00E5FF"  # no colour of inferno comes near it
-_OPAQUE_FROM = 4.0  # SD: from here on the map hides the CT
+_OPAQUE_FROM = 6.0  # SD: from here on the map hides the CT
 
 
 class AnomalyMapDisplay:
@@ -38,8 +38,8 @@ class AnomalyMapDisplay:
         True = lesion; outlined.
     ct_units : {"hu", "uint8"} or None, default=None
         As in `PairDisplay`.
-    vmin, vmax : float, default=0.0 and 6.0
-        Ends of the colour scale, the same for all maps; 6 is where `MapScoring` clips.
+    vmin, vmax : float, default=0.0 and 9.0
+        Ends of the colour scale, the same for all maps; 9 is where `MapScoring` clips.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class AnomalyMapDisplay:
     --------
     >>> display = AnomalyMapDisplay(np.zeros((32, 32))).plot()
     >>> display.im_.norm.vmin, display.im_.norm.vmax
-    (0.0, 6.0)
+    (0.0, 9.0)
     """
 
     def __init__(

@@ -45,7 +45,7 @@ def overlay_png(
         True lesion, outlined.
     ct_units : {"hu", "uint8"} or None, default=None
         As in `PairDisplay`.
-    vmin, vmax : float, default=0.0 and 6.0
+    vmin, vmax : float, default=0.0 and 9.0
         Ends of the colour scale, the same for all samples.
 
     Returns

@@ -46,19 +46,19 @@ def test_no_pyplot_and_no_lasting_settings(tmp_path):
 def test_a_normal_and_an_anomalous_map_share_one_scale():
     faint, strong = np.full((8, 8), 0.5), np.full((8, 8), 40.0)
     norms = [AnomalyMapDisplay(m).plot().im_.norm for m in (faint, strong)]
-    assert [(n.vmin, n.vmax) for n in norms] == [(0.0, 6.0)] * 2
+    assert [(n.vmin, n.vmax) for n in norms] == [(0.0, 9.0)] * 2
     assert heat_rgb(faint).max() < 80
-    assert np.array_equal(heat_rgb(strong), heat_rgb(np.full((8, 8), 6.0)))
+    assert np.array_equal(heat_rgb(strong), heat_rgb(np.full((8, 8), 9.0)))
 
 
 def test_brightness_grows_with_the_map_and_nan_is_black():
-    light = heat_rgb(np.linspace(0, 6, 50)[None]).astype(int) @ [2126, 7152, 722]
+    light = heat_rgb(np.linspace(0, 9, 50)[None]).astype(int) @ [2126, 7152, 722]
     assert (np.diff(light[0]) > 0).all()
     assert not heat_rgb(np.full((2, 2), np.nan)).any()
 
 
 def test_the_map_hides_the_ct_only_where_it_is_high():
-    plane = np.array([[np.nan, 0.0], [2.0, 6.0]])
+    plane = np.array([[np.nan, 0.0], [3.0, 9.0]])
     alpha = AnomalyMapDisplay(plane, np.zeros((2, 2))).plot().im_.get_alpha()
     assert alpha.tolist() == [[0, 0], [0.5, 1]]
 

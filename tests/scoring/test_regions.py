@@ -18,12 +18,12 @@ def blank(n=3):
 
 def several():
     z = blank()
-    z[0, 0, 2:5, 3:7] = 4.0
-    z[0, 0, 3, 4] = 5.5
+    z[0, 0, 2:5, 3:7] = 5.0
+    z[0, 0, 3, 4] = 6.5
     z[0, 1, 10:14, 15:17] = -8.0
-    z[2, 1, 1:3, 1:3] = 3.0
-    z[2, 0, 15:19, 20:24] = -3.5
-    z[2, 0, 0:2, 0:2] = 3.2
+    z[2, 1, 1:3, 1:3] = 4.5
+    z[2, 0, 15:19, 20:24] = -5.5
+    z[2, 0, 0:2, 0:2] = 5.2
     return z
 
 
@@ -32,10 +32,10 @@ def test_each_region_says_which_where_how_large_and_how_strong():
     assert list(table.columns) == COLUMNS
     assert [tuple(row) for row in table.itertuples(index=False)] == [
         (0, 1, "MRI", "darker", 11.5, 15.5, 8, -8.0),
-        (0, 2, "CT", "brighter", 3.0, 4.5, 12, 5.5),
-        (2, 1, "CT", "darker", 16.5, 21.5, 16, -3.5),
-        (2, 2, "CT", "brighter", 0.5, 0.5, 4, np.float32(3.2)),
-        (2, 3, "MRI", "brighter", 1.5, 1.5, 4, 3.0),
+        (0, 2, "CT", "brighter", 3.0, 4.5, 12, 6.5),
+        (2, 1, "CT", "darker", 16.5, 21.5, 16, -5.5),
+        (2, 2, "CT", "brighter", 0.5, 0.5, 4, np.float32(5.2)),
+        (2, 3, "MRI", "brighter", 1.5, 1.5, 4, 4.5),
     ]
 
 
@@ -71,7 +71,7 @@ def test_swapped_planes_swap_the_modalities():
 
 def test_bright_and_dark_neighbours_are_two_regions():
     z = blank(1)
-    z[0, 0, 4:8, 4:8], z[0, 0, 4:8, 8:12] = 5, -4
+    z[0, 0, 4:8, 4:8], z[0, 0, 4:8, 8:12] = 6, -5
     assert region_table(z)[["sign", "area_px"]].to_numpy().tolist() == [
         ["brighter", 16],
         ["darker", 16],
@@ -83,7 +83,15 @@ def test_the_threshold_and_the_least_area_are_inclusive():
     z[0, 0, 4:6, 4:6] = 3
     assert len(region_table(z, threshold=3.0, min_area=4)) == 1
     assert len(region_table(z, threshold=3.01)) == 0
-    assert len(region_table(z, min_area=5)) == 0
+    assert len(region_table(z, threshold=3.0, min_area=5)) == 0
+
+
+def test_a_table_without_regions_has_the_types_of_one_with_them():
+    types = region_table(several(), spacing=0.5).dtypes
+    empty = region_table(blank(), spacing=0.5)
+    assert len(empty) == 0
+    assert empty.dtypes.equals(types)
+    assert empty.nlargest(2, "peak").empty
 
 
 def test_what_was_not_observed_is_inconspicuous():
