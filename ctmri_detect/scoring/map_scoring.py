@@ -52,10 +52,10 @@ class MapScoring(Fitting):
         symmetry is "required".
     symmetry_tolerance : int, default=2
         Pixels by which the hemispheres may differ in position.
-    smoothing : float, default=1.5
+    smoothing : float, default=2.0
         Standard deviation in pixels of the Gaussian that smooths the signed residuals before
         they are compared. Raising it makes scores steadier and maps coarser.
-    scales : float or sequence of float, default=(0.7, 3.0)
+    scales : float or sequence of float, default=(0.7, 2.0)
         Standard deviations in pixels of the Gaussians that smooth the z-maps. Of several, what
         counts is their geometric mean: an anomaly has to show at all of them. A fine scale keeps
         the outline of a lesion, a coarse one the noise away.
@@ -165,8 +165,8 @@ class MapScoring(Fitting):
         n_neighbors: int = 30,
         symmetry: Symmetry = True,
         symmetry_tolerance: int = 2,
-        smoothing: float = 1.5,
-        scales: float | Sequence[float] = (0.7, 3.0),
+        smoothing: float = 2.0,
+        scales: float | Sequence[float] = (0.7, 2.0),
         clip: float = 9.0,
         fusion: Literal["mean", "max"] = "mean",
         pool_fraction: float = 0.005,

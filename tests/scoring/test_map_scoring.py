@@ -181,7 +181,7 @@ def test_residuals_are_smoothed_before_the_comparison_and_z_maps_after(smoothing
 def test_of_several_scales_remains_the_signed_geometric_mean():
     scales = (0.7, 1.5, 3.0)
     scoring = MapScoring(None, symmetry=False, scales=scales, clip=4.0).fit(R, X, PATIENT)
-    each = np.stack([rescaled(1.5, scale, 4.0) for scale in scales])
+    each = np.stack([rescaled(2.0, scale, 4.0) for scale in scales])
     alike = (each > 0).all(axis=0) | (each < 0).all(axis=0) | np.isnan(each[0])
     expected = np.where(alike, np.cbrt(each.prod(axis=0)), 0)
     assert 0.2 < alike.mean() < 0.98
