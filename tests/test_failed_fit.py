@@ -84,5 +84,5 @@ def test_a_scoring_that_fails_changes_nothing():
     before = scoring.score_samples(X, X)
     with pytest.raises(ValueError, match="clip"):
         scoring.set_params(clip=-1).fit(OTHER, OTHER, PATIENTS)
-    scoring.set_params(clip=6.0)
+    scoring.set_params(clip=SCORING.clip)
     np.testing.assert_array_equal(scoring.score_samples(X, X), before)

@@ -57,7 +57,7 @@ class DeepFeatureDetector(BasePairedDetector):
         Random patches of each plane of a training slice that the detector is fitted on; in all
         at most 6000 a plane.
     map_scoring : MapScoring, default=None
-        None means `MapScoring()`.
+        None means ``MapScoring(scales=2.0)``: finer than its cells are, there is nothing.
     device : str, default="auto"
         Where the default features run: "auto" (CUDA where it is), "cpu", "cuda". Features that
         are given have a device of their own.
@@ -142,6 +142,9 @@ class DeepFeatureDetector(BasePairedDetector):
         self.map_scoring = map_scoring
         self.device = device
         self.random_state = random_state
+
+    def _default_map_scoring(self) -> MapScoring:
+        return MapScoring(scales=2.0)
 
     def _default_features(self) -> BackboneFeatures:
         return BackboneFeatures(device=self.device)
