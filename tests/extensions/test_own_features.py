@@ -54,7 +54,7 @@ def with_lesion(X):
 TRAIN, TEST = pictures(40), pictures(6)
 MODEL = DeepFeatureDetector(
     features=CellMoments(),
-    map_scoring=MapScoring(symmetry=False, scales=2.0, false_positive_rate=0.2),
+    map_scoring=MapScoring(symmetry=False, pool_fraction=0.05, false_positive_rate=0.2),
     random_state=0,
 )
 

@@ -13,7 +13,7 @@ from ctmri_detect import (
 from ctmri_detect.networks.training.settings import Training
 
 BRIEF = Training(max_epochs=2, batch_size=16, lr=2e-3)
-SMALL = {"patches_per_slice": 8, "n_components": 8, "random_state": 0}
+SMALL = {"patches_per_slice": 16, "n_components": 8, "random_state": 0}
 
 DETECTORS = {
     "threshold": ThresholdDetector(),
