@@ -36,6 +36,14 @@ def window(ct: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), dtype=np.float32)
 
 
+def reached(ct: NDArray[np.floating], units: str) -> NDArray[np.bool_]:
+    """Where maps of a Pipeline have values; in older commits, where the mask is."""
+    try:
+        return brain_mask(ct, units, to_inner_table=True)
+    except TypeError:
+        return brain_mask(ct, units)
+
+
 def measure(seed: int, severity: str, n_subjects: int, units: str) -> dict[str, object]:
     """One row: shares of lesion pixels inside by kind, of bone inside, and milliseconds."""
     data = make_phantom_pairs(
@@ -53,23 +61,27 @@ def measure(seed: int, severity: str, n_subjects: int, units: str) -> dict[str, 
     start = time.process_time()
     brains = [brain_mask(slice_, units) for slice_ in shown]
     milliseconds = (time.process_time() - start) / len(ct) * 1000
+    reach = [reached(slice_, units) for slice_ in shown]
     counts = pd.DataFrame(
         {
             "kind": data.frame["kind"].to_numpy(),
             "lesion": data.masks.sum(axis=(1, 2)),
             "inside": [int((m & b).sum()) for m, b in zip(data.masks, brains, strict=True)],
+            "reached": [int((m & b).sum()) for m, b in zip(data.masks, reach, strict=True)],
         }
     )
     sums = counts[counts["lesion"] > 0].groupby("kind").sum()
-    bone = sum(int((b & (slice_ > BONE)).sum()) for b, slice_ in zip(brains, ct, strict=True))
+    bone = sum(int((b & (slice_ > BONE)).sum()) for b, slice_ in zip(reach, ct, strict=True))
     return {
         "seed": seed,
         "severity": severity,
         "units": units,
         "n": len(ct),
         "lesion_inside": round(float(sums["inside"].sum() / sums["lesion"].sum()), 4),
+        "lesion_reached": round(float(sums["reached"].sum() / sums["lesion"].sum()), 4),
+        **{f"reached {k}": round(float(r["reached"] / r["lesion"]), 4) for k, r in sums.iterrows()},
         **{f"inside {k}": round(float(r["inside"] / r["lesion"]), 4) for k, r in sums.iterrows()},
-        "bone_share_of_mask": round(bone / max(1, sum(int(b.sum()) for b in brains)), 5),
+        "bone_share_of_reach": round(bone / max(1, sum(int(b.sum()) for b in reach)), 5),
         "empty_masks": sum(not b.any() for b in brains),
         "ms": round(milliseconds, 2),
     }

@@ -11,8 +11,8 @@ from ctmri_detect.ct_units import UINT8_TO_HU, CTUnits, check_ct_units
 from ctmri_detect.imageops.bone import skull_parts
 from ctmri_detect.imageops.brainparts import (
     complete,
+    grown_to_inner_table,
     large_parts,
-    to_inner_table,
     within_bone,
 )
 from ctmri_detect.imageops.morphology import (
@@ -35,15 +35,15 @@ AIR_HU = {"hu": -250.0, "uint8": 10 * UINT8_TO_HU}
 """Least value of the head. In the 8-bit window fat is black: the head is bone and brain."""
 
 
-def brain_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bool_]:
+def brain_mask(
+    ct: NDArray[np.floating], units: CTUnits = "hu", *, to_inner_table: bool = False
+) -> NDArray[np.bool_]:
     """Find the brain in a CT slice as the soft tissue that bone surrounds.
 
     A pixel lies inside the skull if there is bone in most directions from it. Unlike filling
     holes, this tolerates foramina, burr holes and a missing bone flap. Of the soft tissue inside
     (after [1]_: 0 to 100 HU), narrow bridges are cut, the large parts are kept, and their holes
-    are filled. Then the mask grows by one pixel, to the inner table of the skull: thin blood
-    beside bone shares its pixels with it. In HU a pixel that is more than half bone stays
-    outside. Small calcifications and blood belong to the mask; bone of the skull base (petrous
+    are filled. Small calcifications and blood belong to the mask; bone of the skull base (petrous
     ridge, clinoid processes) does not. A headrest lies outside the head and has no effect.
 
     When it fails: an 8-bit window hides what is inside a saturated area. So a haematoma over
@@ -59,6 +59,10 @@ def brain_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bo
         NaN counts as air.
     units : {"hu", "uint8"}, default="hu"
         See `ctmri_detect.ct_units`.
+    to_inner_table : bool, default=False
+        Grow the mask by one pixel, to the inner table of the skull. Pixels there are partly bone,
+        so their values mean little, but thin blood along the skull reaches into them. In HU a pixel
+        that is more than half bone stays outside.
 
     Returns
     -------
@@ -86,7 +90,8 @@ def brain_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bo
         return np.zeros(shape, dtype=bool)
     box = _box(head)
     whole = np.zeros(head.shape, dtype=bool)
-    whole[box] = _brain(np.ascontiguousarray(hu[box]), np.ascontiguousarray(head[box]), units)
+    within = np.ascontiguousarray(hu[box]), np.ascontiguousarray(head[box])
+    whole[box] = _brain(*within, units, to_inner_table)
     return restore(whole, shape)
 
 
@@ -185,7 +190,9 @@ def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _brain(hu: NDArray[np.float32], head: NDArray[np.bool_], units: CTUnits) -> NDArray[np.bool_]:
+def _brain(
+    hu: NDArray[np.float32], head: NDArray[np.bool_], units: CTUnits, to_inner_table: bool
+) -> NDArray[np.bool_]:
     """The brain in the head's own box."""
     radius = float(np.sqrt(head.sum() / np.pi))
     bone = head & (hu >= BONE_HU[units])
@@ -198,5 +205,6 @@ def _brain(hu: NDArray[np.float32], head: NDArray[np.bool_], units: CTUnits) -> 
         skull, base = skull_parts(bone, hu, air, int(head.sum()), int(brain.sum()), units)
         brain = complete(brain, skull | base, inside | bone, px(radius, 0.05))
         brain = within_bone(brain, bone, enclosed, int(head.sum()))
-        brain = to_inner_table(brain, hu, radius, units) & ~base
+        grown = grown_to_inner_table(brain, hu, radius, units) if to_inner_table else brain
+        brain = grown & ~base
     return brain

@@ -80,14 +80,13 @@ def within_bone(
     return kept & (kept.sum() >= MIN_BRAIN_SHARE * head_area)
 
 
-def to_inner_table(
+def grown_to_inner_table(
     brain: NDArray[np.bool_], hu: NDArray[np.float32], head_radius: float, units: CTUnits
 ) -> NDArray[np.bool_]:
     """Grow the brain by one pixel, in HU up to half the height of the bone beside it.
 
     Fluid and blood along the skull share their pixels with bone, which lifts them above
-    `BONE_HU`. At half the height a pixel is half bone. `RIM_HU` bounds it: nearer to bone,
-    healthy slices differ so much that more false alarms come than lesions.
+    `BONE_HU`. At half the height a pixel is half bone; `RIM_HU` bounds it.
     """
     rim = morph(brain, cv2.MORPH_DILATE, 1)
     if units == "uint8":

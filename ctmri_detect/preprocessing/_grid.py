@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import final
 
 import numpy as np
@@ -66,19 +67,29 @@ class GridStep(BasePairedTransformer):
             Where maps and X don't belong together.
         """
         check_parameters(self)
-        maps = np.asarray(plain_array(maps))
-        reader = check_pairs(X, n_planes=2)
-        grid = self._grid()
-        if maps.ndim not in (3, 4) or len(maps) != len(reader) or maps.shape[-2:] != grid:
-            raise InvalidPairsError(
-                f"maps has shape {maps.shape}; expected ({len(reader)}, {grid[0]}, {grid[1]}), "
-                "with or without channels on axis 1: one map for each sample of X, on the grid "
-                "that transform gives. Pass the input of this step as X."
-            )
-        out = np.empty(maps.shape[:-2] + reader.shape[2:], dtype=np.float32)
-        start = 0
-        for block in reader.blocks():
-            for i, pair in enumerate(block, start):
-                out[i] = self._back(maps[i], pair)
-            start += len(block)
-        return out
+        return each_back(maps, X, self._grid(), self._back)
+
+
+def each_back(
+    maps: ArrayLike,
+    X: PairsLike,
+    grid: tuple[int, int] | None,
+    back: Callable[[NDArray[np.floating], NDArray[np.float32]], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """``back(map, pair)`` for each sample; maps that are not of `grid` (None: of X) are refused."""
+    maps = np.asarray(plain_array(maps))
+    reader = check_pairs(X, n_planes=2)
+    height, width = reader.shape[2:] if grid is None else grid
+    if maps.ndim not in (3, 4) or len(maps) != len(reader) or maps.shape[-2:] != (height, width):
+        raise InvalidPairsError(
+            f"maps has shape {maps.shape}; expected ({len(reader)}, {height}, {width}), "
+            "with or without channels on axis 1: one map for each sample of X, on the grid "
+            "that transform gives. Pass the input of this step as X."
+        )
+    out = np.empty(maps.shape[:-2] + reader.shape[2:], dtype=np.float32)
+    start = 0
+    for block in reader.blocks():
+        for i, pair in enumerate(block, start):
+            out[i] = back(maps[i], pair)
+        start += len(block)
+    return out

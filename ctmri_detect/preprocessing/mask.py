@@ -6,10 +6,11 @@ from typing import ClassVar, NamedTuple, cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from skimage.morphology import disk
 
-from ctmri_detect._parameters import Constraints, OneOf, integer
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import Constraints, OneOf, check_parameters, integer
 from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.base import BasePairedTransformer, Block, Traits
@@ -24,8 +25,11 @@ from ctmri_detect.imageops.brainmask import brain_mask, head_mask, mri_head_mask
 from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.imageops.skullbase import brain_share, is_below_skull_base
 from ctmri_detect.pairs import Pairs
+from ctmri_detect.preprocessing._grid import each_back
+from ctmri_detect.preprocessing._no_brain import no_brain_in_most, no_brain_in_some
+from ctmri_detect.preprocessing._reach import reaching
 from ctmri_detect.preprocessing._skull_base import DROP_AND_LABELS, IS_CHOICE, check_use
-from ctmri_detect.validation import CT, MRI, listed
+from ctmri_detect.validation import CT, MRI
 
 _NEARLY_ALL = 0.95  # share of samples without a brain above which the input must be wrong
 
@@ -46,6 +50,11 @@ class BrainMask(BasePairedTransformer):
     `ctmri_detect.imageops.brainmask.brain_mask`). Skull and scalp would allow shortcuts: the
     outline of the head alone tells much about who was injured. Needs the raw CT, so it comes before
     `CTWindow`.
+
+    The rim of the brain shares its pixels with bone, and its values would disturb what detectors
+    learn and compare. So the mask leaves it out, and `inverse_transform_map` extends maps over it,
+    to the inner table of the skull, by their nearest values. So thin blood along the skull is
+    marked in the maps of a Pipeline.
 
     Where no plausible brain is found (below the skull base), the head is kept, and where even
     that is empty, all that was observed; one warning names these samples. Where the skull was
@@ -155,10 +164,50 @@ class BrainMask(BasePairedTransformer):
         columns = {"brain_share": share, "below_skull_base": below}
         return Block(out, named, columns, ~below if self.below_skull_base == "drop" else None)
 
+    @with_default_floats
+    def inverse_transform_map(self, maps: ArrayLike, X: PairsLike) -> NDArray[np.float32]:
+        """Extend maps to the inner table of the skull, where the mask was found in the CT.
+
+        Parameters
+        ----------
+        maps : array of shape (n_samples, height, width) or (n_samples, channels, ...)
+            NaN where there is none.
+        X : array-like of shape (n_samples, 2, height, width)
+            This step's input.
+
+        Returns
+        -------
+        ndarray of float32 of the shape of `maps`
+            NaN outside the skull. A channel that is NaN all over stays so.
+
+        Raises
+        ------
+        InvalidPairsError
+            Where maps and X don't belong together.
+        """
+        check_parameters(self)
+        return each_back(maps, X, None, self._reaching)
+
+    def _reaching(
+        self, image: NDArray[np.floating], pair: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        seen = np.isfinite(pair[CT])
+        if self.source not in ("auto", "ct") or self.dilation or not seen.any():
+            return np.asarray(image, dtype=np.float32)
+        units = cast(CTUnits, self.ct_units)
+        if self._odd(pair[CT]):
+            return np.asarray(image, dtype=np.float32)
+        mask = brain_mask(pair[CT], units, to_inner_table=True)  # empty where no brain is found
+        return reaching(image, mask & (seen | np.isfinite(pair[MRI])))
+
+    def _odd(self, ct: NDArray[np.float32]) -> bool:
+        """Whether it is such a wrong image that a brain is found only by chance."""
+        return is_inverted(ct) or (self.ct_units == "hu" and is_eight_bit_window(ct))
+
     def _warn_of(self, rows: list[int], total: int) -> None:
         if total > 1 and len(rows) >= _NEARLY_ALL * total:
-            raise BrainNotFoundError(_refusal(rows, total, self.ct_units, self.source))
-        warn_user(_message(rows, total, self.below_skull_base), BrainNotFoundWarning)
+            raise BrainNotFoundError(no_brain_in_most(rows, total, self.ct_units, self.source))
+        warn_user(no_brain_in_some(rows, total, self.below_skull_base), BrainNotFoundWarning)
 
     def _mask(self, pair: NDArray[np.float32]) -> _Found:
         observed: NDArray[np.bool_] = np.asarray(np.isfinite(pair).any(axis=0))
@@ -172,8 +221,7 @@ class BrainMask(BasePairedTransformer):
 
     def _mask_of_ct(self, ct: NDArray[np.float32], observed: NDArray[np.bool_]) -> _Found:
         units = cast(CTUnits, self.ct_units)
-        # in such a wrong image a brain is found only by chance
-        odd = is_inverted(ct) or (units == "hu" and is_eight_bit_window(ct))
+        odd = self._odd(ct)
         brain = np.zeros_like(observed) if odd else brain_mask(ct, units)
         mask = brain
         if brain.any() and self.dilation:
@@ -189,34 +237,3 @@ class BrainMask(BasePairedTransformer):
             return _Found(observed, False)
         alone = not odd and is_brain_alone(ct, mask, units)
         return _Found(mask, alone, float(alone))
-
-
-_CURE = {
-    "keep": "is kept there instead. Slices below the skull base can be marked or left out: "
-    "BrainMask(below_skull_base='mark' or 'drop'), or the same of make_preprocessor.",
-    "mark": "is kept there instead. The column below_skull_base of the frame is True there.",
-    "drop": "would be kept there instead, so they are left out (below_skull_base='drop').",
-}
-
-
-def _message(samples: list[int], total: int, below_skull_base: str) -> str:
-    return (
-        f"No brain found in {len(samples)} of {total} samples ({listed(samples, 20)}); the head, "
-        f"or all that was observed, {_CURE[below_skull_base]}"
-    )
-
-
-def _refusal(samples: list[int], total: int, ct_units: str, source: str) -> str:
-    if source == "mri":
-        cure = "Check that axis 1 of X is CT, MRI, and that the MRI shows heads."
-    else:
-        cure = (
-            f"ct_units is {ct_units!r}: check that the CT is in these units, that air is dark in "
-            "it (else it is inverted: 255 - x), and that axis 1 of X is CT, MRI. `ctmri-detect "
-            "inspect` checks a folder. Where brains were cut out before, set what lies "
-            "outside to NaN (apply_masks) and source='observed'."
-        )
-    return (
-        f"No brain found in {len(samples)} of {total} samples ({listed(samples)}); expected one in "
-        f"most. {cure}"
-    )

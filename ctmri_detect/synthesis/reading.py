@@ -131,7 +131,6 @@ def _brain(pair: NDArray[np.float32], units: CTUnits, spacing: float) -> NDArray
         return np.asarray(ndimage.binary_fill_holes(seen))
     if ct.size:
         mask = np.asarray(brain_mask(pair[CT], units))
-        mask &= ~(pair[CT] >= bone_level(units))  # its rim is partly bone: no lesion grows there
     else:
         head = ndimage.distance_transform_edt(mri_head_mask(pair[MRI]))
         mask = np.asarray(np.greater(spacing * head, _SKULL_AND_SCALP))

@@ -141,13 +141,17 @@ def _scan(ct, units="hu", noise=3.0):
 
 
 @pytest.mark.parametrize("units", ["hu", "uint8"])
-def test_a_thin_layer_of_blood_along_the_inner_table_lies_inside(units):
+def test_grown_to_the_inner_table_it_holds_a_thin_layer_of_blood(units):
     ct, brain, vault = _soft()
     inner = _ellipse(256, (0.62 - 5 / 256, 0.50 - 5 / 256))  # 2.5 pixels
     layer = brain & ~inner & (np.mgrid[:256, :256][1] > 128)
     ct[layer] = 60
-    mask = brain_mask(_scan(ct, units), units)
+    scan = _scan(ct, units)
+    plain, mask = brain_mask(scan, units), brain_mask(scan, units, to_inner_table=True)
     assert mask[layer].mean() > 0.97
+    assert plain[layer].mean() < mask[layer].mean()
+    assert mask[plain].all()
+    assert not (mask & ~cv2.dilate(plain.astype(np.uint8), np.ones((3, 3))).astype(bool)).any()
     solid = cv2.erode(vault.astype(np.uint8), np.ones((3, 3))).astype(bool)
     assert not (mask & solid).any()
 
