@@ -63,7 +63,8 @@ def rows(name: str, seed: int) -> Iterator[dict[str, Any]]:
         for what, setting in SETTINGS.items():
             scoring = MapScoring(**{**own, **setting}).fit_again(detector.map_scoring_)
             found = scoring.judge(residual, X)
-            maps = step["headaligner"].inverse_transform_map(found.anomaly_map, before)
+            boxed = step["headaligner"].inverse_transform_map(found.anomaly_map, before)
+            maps = step["brainmask"].inverse_transform_map(boxed, data.data)
             yield {
                 "detector": name,
                 "seed": seed,
