@@ -103,7 +103,7 @@ def draw(table: pd.DataFrame, figure: Path) -> None:
             for version, line in (("before", "--"), ("after", "-")):
                 if version not in table.loc[detector].index:
                     continue
-                values = table.loc[(detector, version), column].sort_index()
+                values = table.sort_index().loc[(detector, version), column]
                 axis.plot(range(len(values)), values, line, color=f"C{k}", marker="o",
                           label=f"{detector}, {version}")  # fmt: skip
         axis.set(xlabel="diameter of the lesion, mm", title=title, ylim=(0, 1))
