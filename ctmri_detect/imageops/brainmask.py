@@ -62,7 +62,7 @@ def brain_mask(
     to_inner_table : bool, default=False
         Grow the mask by one pixel, to the inner table of the skull. Pixels there are partly bone,
         so their values mean little, but thin blood along the skull reaches into them. In HU a pixel
-        that is more than half bone stays outside.
+        that is more than half bone, or above 300 HU, stays outside.
 
     Returns
     -------

@@ -18,10 +18,10 @@ RIM = BRAIN & ~cv2.erode(BRAIN.astype(np.uint8), np.ones((3, 3))).astype(bool)
 
 
 def pairs(n=1, seed=0):
-    """Heads whose skull blurs into the rim of the brain, 1.6 pixels."""
+    """Heads whose skull blurs into the rim of the brain, which stays below 300 HU."""
     rng = np.random.default_rng(seed)
     skull = (np.hypot(Y / 0.74, X_ / 0.62) < 1) & ~BRAIN
-    ct = cv2.GaussianBlur(np.select([BRAIN, skull], [32.0, 1000.0], -1000.0), (0, 0), 0.6)
+    ct = cv2.GaussianBlur(np.select([BRAIN, skull], [32.0, 900.0], -1000.0), (0, 0), 0.6)
     mri = np.where(BRAIN, 100.0, 2.0)
     return np.stack([ct, mri]) + rng.normal(0, 2, (n, 2, 160, 160))
 
