@@ -1,4 +1,4 @@
-"""A small network that predicts one pixel's mean and log-variance from its features."""
+"""A small network that predicts mean and log-variance of a pixel's values from its features."""
 
 from __future__ import annotations
 
@@ -16,37 +16,38 @@ _CHUNK = 2048  # pixels at a time: their activations stay in the cache
 
 
 class PixelNetwork(nn.Module):
-    """Two hidden layers; mean and log-variance of one standardised intensity.
+    """Two hidden layers; mean and log-variance of standardised values.
 
     Parameters
     ----------
     n_features : int
     width : int, default=64
         Units of each hidden layer.
+    n_values : int, default=1
     """
 
-    def __init__(self, n_features: int, width: int = 64) -> None:
+    def __init__(self, n_features: int, width: int = 64, n_values: int = 1) -> None:
         super().__init__()
-        self.config = {"n_features": n_features, "width": width}
+        self.config = {"n_features": n_features, "width": width, "n_values": n_values}
         self.layers = nn.Sequential(
             nn.Linear(n_features, width, dtype=torch.float32),
             nn.Hardswish(),  # as good as SiLU here, and without an exponential
             nn.Linear(width, width, dtype=torch.float32),
             nn.Hardswish(),
-            nn.Linear(width, 2, dtype=torch.float32),
+            nn.Linear(width, 2 * n_values, dtype=torch.float32),
         )
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """``(n, n_features)`` to mean and log-variance, each ``(n,)``."""
-        mean, log_variance = self.layers(features).unbind(dim=1)
+        """``(n, n_features)`` to mean and log-variance, each ``(n, n_values)``."""
+        mean, log_variance = self.layers(features).chunk(2, dim=1)
         return mean, log_variance.clamp(-10, 10)  # never a variance of zero or infinity
 
 
 @own_settings()
-def new_network(n_features: int, seed: int) -> PixelNetwork:
+def new_network(n_features: int, seed: int, width: int = 64, n_values: int = 1) -> PixelNetwork:
     """A network with torch's default initial weights; the global generator is not used."""
     with torch.device("meta"):
-        network = PixelNetwork(n_features)
+        network = PixelNetwork(n_features, width, n_values)
     network = network.to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
     for layer in network.layers:
@@ -93,7 +94,7 @@ def folded_layers(
 def predict_pixels(
     layers: Layers, features: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Mean and log-variance of pixels from the network.
+    """Mean and log-variance of each pixel's values from the network.
 
     Parameters
     ----------
@@ -104,10 +105,10 @@ def predict_pixels(
 
     Returns
     -------
-    mean, log_variance : float32 arrays (n,)
+    mean, log_variance : float32 arrays (n_values, n)
     """
     columns = features.T
-    out = np.empty((2, len(features)), np.float32)
+    out = np.empty((len(layers[-1]), len(features)), np.float32)
     for start in range(0, len(features), _CHUNK):
         part = slice(start, start + _CHUNK)
         x = _with_ones(columns[:, part])
@@ -120,7 +121,8 @@ def predict_pixels(
             u *= gate  # a sixth of Hardswish
             x = y
         np.matmul(layers[-1], x, out=out[:, part])
-    return out[0], np.clip(out[1], -10, 10)
+    mean, log_variance = np.split(out, 2)
+    return mean, np.clip(log_variance, -10, 10)
 
 
 def _with_ones(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -8,15 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.imageops.similar import squared_distances
+from ctmri_detect.scoring.neighbours import Neighbours, positive
 from ctmri_detect.scoring.z_score import Reference, ZScore
 
 BANK_SLICES = 512  # at most so many reference slices ...
 BANK_BYTES = 256 * 2**20  # ... and at most so much memory for them
-_NEAR = 0.05  # relative distance up to which two slices are of one patient. In the development
-# phantom and real pairs (benchmarks/near_slices.py), copies in 8 bits or scaled by 1 % lie within
-# .01, other slices of a patient from .10, slices of two patients from .15
-_EQUAL = 1e-5  # the same for copies, where even different patients' slices are that near
 _COLUMNS = 4096  # pixels handled at a time, so that temporaries stay in the cache
 
 
@@ -33,7 +29,7 @@ def bank_rows(n: int, shape: tuple[int, ...], kinds: int = 2) -> npt.NDArray[np.
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
 
 
-class ReferenceBank(ZScore):
+class ReferenceBank(Neighbours, ZScore):
     """Evidence of healthy slices, and the z-score of new evidence against similar ones.
 
     Parameters
@@ -66,12 +62,7 @@ class ReferenceBank(ZScore):
         groups: npt.NDArray[np.int64],
     ) -> ReferenceBank:
         """Keep evidence ``(m, kinds, n_planes, h, w)``, descriptors and patients of slices."""
-        self.groups_ = np.asarray(groups)
-        self.descriptors_ = descriptors
-        image, mask = self.descriptors_[:, :, 0], self.descriptors_[:, :, 1]
-        spread = [image[:, p][mask[:, p] > 0] for p in range(image.shape[1])]
-        self.descriptor_scale_ = np.array([_positive(s.std() if s.size else 0.0) for s in spread])
-        self.near_ = self._nearness()
+        self.know(descriptors, groups)
         seen = ~np.isnan(evidence[:, 0])
         self.box_ = _box(seen)
         self.seen_ = np.ascontiguousarray(seen[self._boxed])
@@ -88,8 +79,13 @@ class ReferenceBank(ZScore):
         self._add_up()
         pixels = np.maximum(count.sum(axis=(-2, -1), dtype=np.float64), 1)
         power = self.total_[2].sum(axis=(-2, -1)) / pixels
-        self.pooled_sd_ = np.vectorize(_positive)(np.sqrt(power)).astype(np.float32)
+        self.pooled_sd_ = np.vectorize(positive)(np.sqrt(power)).astype(np.float32)
         return self
+
+    @property
+    def n_nearest(self) -> int | None:
+        """`n_neighbors` of a similar reference; all slices otherwise."""
+        return self.n_neighbors if self.reference == "similar" else None
 
     def _add_up(self) -> None:
         """Sums over all slices, from which those of few slices can be taken."""
@@ -98,57 +94,6 @@ class ReferenceBank(ZScore):
             self.values_.sum(axis=0, dtype=np.float64),
             sum(np.square(row, dtype=np.float64) for row in self.values_),
         )
-
-    def weights(
-        self, descriptors: npt.NDArray[np.float64], groups: npt.NDArray[np.int64] | None = None
-    ) -> npt.NDArray[np.float64]:
-        """Which bank slices each sample is compared with: 1 or 0, ``(n, m)``.
-
-        None of the sample's own patient, as `groups` say it, and none of a patient with a slice
-        that is nearly the same. Where that leaves none, the whole bank.
-        """
-        distance = squared_distances(descriptors, self.descriptors_, self.descriptor_scale_)
-        own = self.own(descriptors, groups, distance)
-        weights = np.where(own, 0, 1).astype(np.float64)
-        if self.reference == "similar":
-            order = np.argsort(np.where(own, np.inf, distance), axis=1, kind="stable")
-            np.put_along_axis(weights, order[:, self.n_neighbors :], 0, axis=1)
-        return weights
-
-    def own(
-        self,
-        descriptors: npt.NDArray[np.float64],
-        groups: npt.NDArray[np.int64] | None,
-        distance: npt.NDArray[np.float64],
-    ) -> npt.NDArray[np.bool_]:
-        """Which bank slices may be of each sample's own patient: ``(n, m)``; none where all may.
-
-        `distance` are the squared distances of the descriptors.
-        """
-        power = squared_distances(descriptors, self._nothing, self.descriptor_scale_)
-        if groups is None:
-            own = np.zeros(distance.shape, dtype=bool)
-        else:
-            own = groups[:, None] == self.groups_
-        for i, j in np.argwhere(distance <= self.near_**2 * power):
-            own[i] |= self.groups_ == self.groups_[j]
-        return own & ~own.all(axis=1, keepdims=True)
-
-    @property
-    def _nothing(self) -> npt.NDArray[np.float64]:
-        return np.zeros_like(self.descriptors_[:1])
-
-    def _nearness(self) -> float:
-        """The relative distance up to which a slice is taken for the patient's of a bank slice.
-
-        Half of what few of the bank's slices are nearer to another patient's: where different
-        heads are that alike, nearness says nothing.
-        """
-        distance = squared_distances(self.descriptors_, self.descriptors_, self.descriptor_scale_)
-        power = squared_distances(self.descriptors_, self._nothing, self.descriptor_scale_)
-        distance[self.groups_[:, None] == self.groups_] = np.inf
-        nearest = np.sqrt(distance.min(axis=1) / np.maximum(power[:, 0], 1e-12))
-        return float(np.clip(np.quantile(nearest, 0.01) / 2, _EQUAL, _NEAR))
 
     def _sums(self, kept: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[Any]]:
         """Sums over the slices that a sample is compared with.
@@ -176,8 +121,3 @@ def _box(seen: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """First and behind the last row, and the same of the columns, that any slice was seen at."""
     y, x = (np.flatnonzero(seen.any(axis=axes)) for axes in ((0, 1, 3), (0, 1, 2)))
     return (int(y[0]), int(y[-1]) + 1, int(x[0]), int(x[-1]) + 1) if len(y) else (0, 0, 0, 0)
-
-
-def _positive(value: float) -> float:
-    """A usable divisor: the value, or 1 where nothing varies at all."""
-    return float(value) if value > 1e-6 else 1.0

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from ctmri_detect.detectors.cross_modal.pixel_features import PairFeatures, n_features
 from ctmri_detect.detectors.cross_modal.pixel_predictor import PixelPredictor
-from ctmri_detect.detectors.cross_modal.pixel_regressor import RegressorPair
+from ctmri_detect.detectors.cross_modal.regressor_pair import RegressorPair
 from ctmri_detect.imageops.comparison import block_side
 from ctmri_detect.imageops.filters import filter_bank, geometry
 from ctmri_detect.imageops.position import position_statistics

@@ -9,13 +9,10 @@ from typing import Any
 from sklearn.base import BaseEstimator, clone
 
 from ctmri_detect.detectors.cross_modal.pixel_predictor import PixelPredictor
-from ctmri_detect.detectors.cross_modal.pixel_regressor import (
-    PixelRegressor,
-    RegressorPair,
-    is_regressor,
-)
 from ctmri_detect.detectors.cross_modal.predictor import Predictor
+from ctmri_detect.detectors.cross_modal.regressor_pair import RegressorPair, is_regressor
 from ctmri_detect.detectors.cross_modal.unet_predictor import UNetPredictor
+from ctmri_detect.networks.regression import NetworkRegressor
 from ctmri_detect.networks.training.settings import Training
 
 
@@ -39,7 +36,7 @@ class Form:
 
 
 def _pixel(_: Any, given: Settings) -> Predictor:
-    regressor = PixelRegressor(given.training, given.trim, given.device, 0)
+    regressor = NetworkRegressor(given.training, given.trim, given.device, 0)
     return PixelPredictor(regressor, given.pixels_per_slice)
 
 

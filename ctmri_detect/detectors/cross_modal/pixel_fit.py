@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator, clone
 
 from ctmri_detect._threads import map_threads
 from ctmri_detect.detectors.cross_modal.pixel_features import PairFeatures, Places
-from ctmri_detect.detectors.cross_modal.pixel_regressor import fit_regressors
 from ctmri_detect.detectors.cross_modal.views import Block, ViewSet, predictable
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.networks.regression import fit_regressors
 from ctmri_detect.validation import PairReader
 
 _BLOCK = 16  # samples that are described at a time

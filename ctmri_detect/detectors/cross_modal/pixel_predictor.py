@@ -23,7 +23,7 @@ class PixelPredictor(Predictor):
 
     Parameters
     ----------
-    regressor : PixelRegressor or RegressorPair
+    regressor : NetworkRegressor or RegressorPair
         Cloned for each plane and view set.
     pixels_per_slice : int, default=400
         Pixels of each training slice that a regressor learns from.
