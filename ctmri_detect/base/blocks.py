@@ -44,6 +44,15 @@ class Blockwise:
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         raise NotImplementedError(f"{type(self).__name__} has to write _residual(X).")
 
+    def _residual_of_patients(
+        self, X: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None
+    ) -> npt.NDArray[np.float32]:
+        """`_residual`, for a detector that compares with slices of other patients.
+
+        `codes` are those of the fit's patients, None where the patients of X are not known.
+        """
+        return self._residual(X)
+
     def _check(self, X: PairsLike, min_samples: int = 1) -> PairReader:
         raise NotImplementedError
 
@@ -90,19 +99,22 @@ class Blockwise:
             rows = np.minimum(np.arange(start, start + self._block), len(reader) - 1)
             with reading:
                 block = reader[rows]
-            residual, real = self._residual_block(block), min(self._block, len(reader) - start)
-            codes = None if reader.groups is None else reader.groups[rows[:real]]
-            return finish(residual[:real], PairReader(block[:real], groups=codes))
+            codes = None if reader.groups is None else reader.groups[rows]
+            residual, real = self._residual_block(block, codes), len(reader) - start
+            known = None if codes is None else codes[:real]
+            return finish(residual[:real], PairReader(block[:real], groups=known))
 
         starts = range(0, len(reader), self._block)
         return (
             map_threads(one, starts) if self.traits.threadsafe else [one(start) for start in starts]
         )
 
-    def _residual_block(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _residual_block(
+        self, block: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None
+    ) -> npt.NDArray[np.float32]:
         """Residuals of a block of the one fixed length."""
         with np.errstate(over="ignore"):  # too large for float32 becomes infinity, then 0
-            residual = np.asarray(self._residual(block), dtype=np.float32)
+            residual = np.asarray(self._residual_of_patients(block, codes), dtype=np.float32)
         residual = np.nan_to_num(residual, posinf=0.0, neginf=0.0)
         return np.where(np.isnan(block), np.float32(np.nan), residual)
 

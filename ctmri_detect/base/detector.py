@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar, Self, final
 
 import numpy as np
@@ -59,6 +60,10 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
 
     def _default_map_scoring(self) -> MapScoring:
         return MapScoring()
+
+    def _sharing(self, X: PairReader) -> AbstractContextManager[None]:
+        """Around all fits of one `fit`: sets what they share, and drops it at the end."""
+        return nullcontext()
 
     @final
     def fit(self, X: PairsLike, y: LabelsLike = None, *, groups: GroupsLike = None) -> Self:
@@ -143,15 +148,16 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         given = self.map_scoring
         scoring = self._default_map_scoring() if given is None else clone(given)
         self._prepare(PairReader(reader.array, reader.rows, groups))
-        parts = held_out(
-            FitFromBefore(self),
-            reader,
-            scoring.choose(reader.shape[1:]),
-            trains=self.traits.trains,
-            cross_fits=scoring.cross_fits(self.traits.cheap),
-            cheap=self.traits.cheap,
-        )
-        self._take(scoring.fit_held_out(parts))
+        with self._sharing(reader):
+            parts = held_out(
+                FitFromBefore(self),
+                reader,
+                scoring.choose(reader.shape[1:]),
+                trains=self.traits.trains,
+                cross_fits=scoring.cross_fits(self.traits.cheap),
+                cheap=self.traits.cheap,
+            )
+            self._take(scoring.fit_held_out(parts))
 
     def _check(self, X: PairsLike, min_samples: int = 1) -> PairReader:
         reader = check_pairs(X, min_samples=min_samples)

@@ -23,7 +23,7 @@ class FeatureGrid:
     ----------
     values : float array (n_samples, n_groups, grid height, grid width, n_features)
         One group for each plane of the block, in the same order; or one group that describes
-        all planes together. Values of unseen cells are ignored.
+        all planes together. Values of unseen cells are ignored. Kept as float16 or float32.
     seen : bool array (n_samples, n_groups, grid height, grid width)
         Whether a cell was observed.
     stride : float
@@ -68,7 +68,9 @@ class FeatureGrid:
                 f"{wrong.sum()} seen cells hold NaN or infinity; expected finite features. Set "
                 "seen to False where a cell has no description."
             )
-        object.__setattr__(self, "values", values.astype(np.float32, copy=False))
+        if values.dtype != np.float16:
+            values = values.astype(np.float32, copy=False)
+        object.__setattr__(self, "values", values)
         object.__setattr__(self, "seen", seen)
 
     def centres(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -111,6 +113,26 @@ class FeatureGrid:
         )
         maps = np.einsum("yi,nij,xj->nyx", rows, nearest_filled(cells), columns, optimize=True)
         return maps.reshape(*scores.shape[:2], *image_shape).astype(np.float32)
+
+
+def pooled(grid: FeatureGrid) -> FeatureGrid:
+    """One cell for the whole image: mean and standard deviation of each feature over seen cells.
+
+    Examples
+    --------
+    >>> pooled(FeatureGrid(np.ones((1, 2, 4, 4, 3)), np.ones((1, 2, 4, 4), bool), 8)).values.shape
+    (1, 2, 1, 1, 6)
+    """
+    height, width = grid.seen.shape[2:]
+    seen = grid.seen[..., None]
+    values = np.where(seen, grid.values, 0).astype(np.float64)
+    count = np.maximum(seen.sum(axis=(2, 3)), 1)
+    mean = values.sum(axis=(2, 3)) / count
+    square = np.square(values).sum(axis=(2, 3)) / count
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
+    found = np.concatenate([mean, spread], axis=-1)[:, :, None, None]
+    whole = np.asarray(grid.seen.any(axis=(2, 3)))[:, :, None, None]
+    return FeatureGrid(found, whole, grid.stride * max(height, width))
 
 
 def _linear(side: int, centres: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -61,6 +61,13 @@ class FeatureExtractor(Protocol):
         """
 
 
+class Grids(Protocol):
+    """Gives features: a fitted `FeatureExtractor`, or a store of computed features."""
+
+    def grids(self, block: npt.NDArray[np.float32]) -> FeatureGrid:
+        """The features of a block."""
+
+
 _METHODS = HasMethods(["fit", "grids", "get_params", "set_params"])
 
 FEATURES = [
@@ -74,7 +81,7 @@ FEATURES = [
 """What a parameter `features` may be."""
 
 
-def described(extractor: FeatureExtractor, block: npt.NDArray[np.float32]) -> FeatureGrid:
+def described(extractor: Grids, block: npt.NDArray[np.float32]) -> FeatureGrid:
     """The features of a block, after a check that their shape fits the block.
 
     Raises

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 
 from ctmri_detect._parameters import DEVICE, RANDOM_STATE, Constraints, OneOf, Such, integer
 from ctmri_detect._random import own_random_state
 from ctmri_detect._types import RandomState
-from ctmri_detect.base import BasePairedDetector, Traits
+from ctmri_detect.base import Traits
+from ctmri_detect.detectors.deep_features.described import CONDITIONING, FeatureGridDetector
 from ctmri_detect.detectors.deep_features.outlier import NAMES, is_outlier_estimator
 from ctmri_detect.detectors.deep_features.patches import Patches, PatchScorer
-from ctmri_detect.features.backbone import BackboneFeatures
-from ctmri_detect.features.protocol import FEATURES, FeatureExtractor, described
+from ctmri_detect.features.grid import FeatureGrid, pooled
+from ctmri_detect.features.protocol import FEATURES, FeatureExtractor
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.validation import PairReader
 
@@ -23,7 +24,7 @@ MOST_PATCHES = 6000  # of each plane that the outlier detector is fitted on
 _BLOCK = 16
 
 
-class DeepFeatureDetector(BasePairedDetector):
+class DeepFeatureDetector(FeatureGridDetector):
     """Any outlier detector on deep features of patches.
 
     `features` describe each patch of a plane by a vector: by default, a network pretrained on
@@ -103,11 +104,6 @@ class DeepFeatureDetector(BasePairedDetector):
     (3, 16, 16)
     """
 
-    traits = Traits(missing_modality=True)
-    _resolved: ClassVar[dict[str, str]] = {
-        **BasePairedDetector._resolved,
-        "features": "_default_features",
-    }
     _parameter_constraints: ClassVar[Constraints] = {
         "detector": [
             OneOf(*NAMES),
@@ -118,6 +114,8 @@ class DeepFeatureDetector(BasePairedDetector):
             ),
         ],
         "features": FEATURES,
+        "conditioning": CONDITIONING,
+        "level": [OneOf("patch", "image")],
         "n_components": [integer(1)],
         "patches_per_slice": [integer(1)],
         "map_scoring": [MapScoring, None],
@@ -129,6 +127,8 @@ class DeepFeatureDetector(BasePairedDetector):
         self,
         detector: BaseEstimator = "mahalanobis",
         features: FeatureExtractor | None = None,
+        conditioning: Any = None,
+        level: Literal["patch", "image"] = "patch",
         n_components: int = 128,
         patches_per_slice: int = 64,
         map_scoring: MapScoring | None = None,
@@ -137,32 +137,27 @@ class DeepFeatureDetector(BasePairedDetector):
     ) -> None:
         self.detector = detector
         self.features = features
+        self.conditioning = conditioning
+        self.level = level
         self.n_components = n_components
         self.patches_per_slice = patches_per_slice
         self.map_scoring = map_scoring
         self.device = device
         self.random_state = random_state
 
+    @property
+    def traits(self) -> Traits:  # type: ignore[override]
+        """Of an image as a whole no place is known."""
+        return Traits(cheap=True, missing_modality=True, localizes=self.level == "patch")
+
     def _default_map_scoring(self) -> MapScoring:
+        if self.level == "image":
+            return MapScoring(reference=None, symmetry=False, smoothing=0.0, scales=0.0)
         return MapScoring(scales=2.0)
-
-    def _default_features(self) -> BackboneFeatures:
-        return BackboneFeatures(device=self.device)
-
-    def _check_parameters(self) -> None:
-        own = getattr(self.features, "device", None)
-        if self.features is not None and self.device not in ("auto", own):
-            raise ValueError(
-                f"DeepFeatureDetector's device is {self.device!r}, and features are given. Set "
-                "the device of the features instead: "
-                f"set_params(device='auto', features__device={self.device!r})."
-            )
 
     def _fit(self, X: PairReader) -> None:
         rng = own_random_state(self.random_state)
-        features = self._default_features() if self.features is None else clone(self.features)
-        self.features_ = features.fit(X)
-        self.device_ = getattr(self.features_, "device_", "cpu")
+        self._fit_features(X, rng)
         self.scorers_ = [
             PatchScorer(self.detector, self.n_components, rng.randint(2**31 - 1)).fit(patches)
             if len(patches) > 1
@@ -175,8 +170,9 @@ class DeepFeatureDetector(BasePairedDetector):
         slices = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_PATCHES)).astype(int))
         each = min(self.patches_per_slice, MOST_PATCHES // len(slices))
         drawn: list[list[Patches]] = []
-        for block in X.take(slices).blocks(_BLOCK):
-            grid = described(self.features_, block)
+        for part in np.array_split(slices, range(_BLOCK, len(slices), _BLOCK)):
+            block = X.take(part)
+            grid = self._of_level(self._grid(np.asarray(block), block.groups))
             drawn = drawn or [[] for _ in range(grid.seen.shape[1])]
             for values, seen in zip(grid.values, grid.seen, strict=True):
                 for patches, group, cells in zip(drawn, values, seen, strict=True):
@@ -185,12 +181,16 @@ class DeepFeatureDetector(BasePairedDetector):
                     patches.append(group[there[:, 0], there[:, 1]])
         return [np.concatenate(patches) for patches in drawn]
 
-    def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        grid = described(self.features_, X)
+    def _of_level(self, grid: FeatureGrid) -> FeatureGrid:
+        return pooled(grid) if self.level == "image" else grid
+
+    def _residual_of_grid(
+        self, grid: FeatureGrid, X: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        grid = self._of_level(grid)
         scores = np.zeros(grid.seen.shape)
         for group, scorer in enumerate(self.scorers_):
             seen = grid.seen[:, group]
             if scorer is not None and seen.any():
                 scores[:, group][seen] = scorer.score(grid.values[:, group][seen])
-        maps = grid.spread(scores, X.shape[2:])
-        return maps if maps.shape == X.shape else np.repeat(maps, X.shape[1], axis=1)
+        return grid.spread(scores, X.shape[2:])

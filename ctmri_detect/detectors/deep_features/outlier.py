@@ -17,6 +17,7 @@ from ctmri_detect._random import isolated_generators
 from ctmri_detect._types import LabelsLike
 
 NAMES = ("mahalanobis", "ocsvm", "iforest", "knn", "ecod")
+_GAMMA = 0.06  # of the kernel, divided by the number of features
 _TRIED = 4  # rows that are scored one by one and together; the scores have to agree
 
 Features = npt.NDArray[np.float64]
@@ -79,7 +80,7 @@ class NeighbourDistance(BaseEstimator):
         return -distances[:, -1]
 
 
-def make_outlier(detector: BaseEstimator, seed: int) -> Any:
+def make_outlier(detector: BaseEstimator, seed: int, n_features: int) -> Any:
     """An unfitted estimator: a named one, or a clone of the caller's.
 
     Parameters
@@ -87,7 +88,10 @@ def make_outlier(detector: BaseEstimator, seed: int) -> Any:
     detector : {"mahalanobis", "ocsvm", "iforest", "knn", "ecod"} or estimator
     seed : int
         For an estimator whose ``random_state`` is None.
-
+    n_features : int
+        Of the features that it is to be fitted on. The kernel of "ocsvm" is made wide with it:
+        ``gamma = .06 / n_features``. With scikit-learn's usual 1 / n_features, all far outliers
+        look alike (on development phantoms: AUROC .938 against .950).
     """
     if not isinstance(detector, str):
         estimator = clone(detector)
@@ -101,7 +105,7 @@ def make_outlier(detector: BaseEstimator, seed: int) -> Any:
     if detector == "knn":
         return NeighbourDistance()
     if detector == "ocsvm":
-        return require("pyod.models.ocsvm", extra="deep").OCSVM(nu=0.1)
+        return require("pyod.models.ocsvm", extra="deep").OCSVM(nu=0.1, gamma=_GAMMA / n_features)
     return require("pyod.models.iforest", extra="deep").IForest(random_state=seed)
 
 

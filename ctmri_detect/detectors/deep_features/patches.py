@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from ctmri_detect.detectors.deep_features.outlier import (
@@ -14,8 +13,8 @@ from ctmri_detect.detectors.deep_features.outlier import (
     fit_outlier,
     make_outlier,
 )
+from ctmri_detect.features.conditioning.projection import whitening
 
-_LEAST_VARIANCE = 1e-6  # of the first component's; less is rounding error
 _LEAST_REMAINDER = 1e-3  # of a channel's variance; less is rounding error
 _SPREAD_QUANTILE = 0.84  # of a normal distribution, one standard deviation above the median
 
@@ -42,10 +41,10 @@ class PatchScorer(BaseEstimator):
     def fit(self, patches: Patches) -> PatchScorer:
         """Learn from normal patches ``(n, channels)``, two or more."""
         self.scaler_ = StandardScaler().fit(patches.astype(np.float64))
-        self.pca_ = _whitening(self._scaled(patches), self.n_components)
+        self.pca_ = whitening(self._scaled(patches), self.n_components)
         self.remainder_ = StandardScaler().fit(self._log_remainder(self._scaled(patches)))
         features = self._features(patches)
-        self.outlier_ = make_outlier(self.detector, self.random_state)
+        self.outlier_ = make_outlier(self.detector, self.random_state, features.shape[1])
         fit_outlier(self.outlier_, features, self.random_state)
         if not isinstance(self.detector, str):
             check_outlier(self.outlier_, features)
@@ -72,12 +71,3 @@ class PatchScorer(BaseEstimator):
         kept = (scaled - self.pca_.mean_) @ self.pca_.components_.T
         squared = (scaled**2).sum(axis=1) - (kept**2).sum(axis=1)
         return np.log(np.maximum(squared, _LEAST_REMAINDER * scaled.shape[1]))[:, None]
-
-
-def _whitening(scaled: npt.NDArray[np.float64], n_components: int) -> PCA:
-    most = min(n_components, *scaled.shape)
-    with np.errstate(invalid="ignore"):  # 0 / 0 in the explained share of constant patches
-        pca = PCA(most, whiten=True, svd_solver="full").fit(scaled)
-        strong = pca.explained_variance_ > _LEAST_VARIANCE * pca.explained_variance_[0]
-        kept = max(1, int(strong.sum()))
-        return pca if kept == most else PCA(kept, whiten=True, svd_solver="full").fit(scaled)

@@ -1,0 +1,112 @@
+"""What detectors on grids of features share: features, conditioning, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+
+from ctmri_detect._parameters import HasMethods, Such
+from ctmri_detect.base import BasePairedDetector, Traits
+from ctmri_detect.features.backbone import BackboneFeatures
+from ctmri_detect.features.cache import CachedFeatures
+from ctmri_detect.features.conditioning.conditioning import FeatureConditioning
+from ctmri_detect.features.grid import FeatureGrid
+from ctmri_detect.features.protocol import FeatureExtractor, described
+from ctmri_detect.validation import PairReader
+
+_METHODS = HasMethods(["fit", "transform", "get_params", "set_params"])
+
+CONDITIONING = [
+    Such(
+        "a FeatureConditioning, or False for none",
+        lambda value: (
+            value is False or (not isinstance(value, type) and _METHODS.is_satisfied_by(value))
+        ),
+    ),
+    None,
+]
+"""What a parameter `conditioning` may be."""
+
+
+class FeatureGridDetector(BasePairedDetector):
+    """Base of detectors that look at features of cells.
+
+    Such a detector writes ``_learn(X, rng)`` and ``_residual_of_grid(grid, image_shape)``.
+    """
+
+    traits = Traits(cheap=True, missing_modality=True)
+    _resolved: ClassVar[dict[str, str]] = {
+        **BasePairedDetector._resolved,
+        "features": "_default_features",
+        "conditioning": "_default_conditioning",
+    }
+
+    features: FeatureExtractor | None
+    conditioning: Any
+    device: str
+    _computed: CachedFeatures  # while `fit` runs
+
+    def _default_features(self) -> BackboneFeatures:
+        return BackboneFeatures(device=self.device)
+
+    def _default_conditioning(self) -> FeatureConditioning:
+        return FeatureConditioning()
+
+    def _check_parameters(self) -> None:
+        own = getattr(self.features, "device", None)
+        if self.features is not None and self.device not in ("auto", own):
+            raise ValueError(
+                f"{type(self).__name__}'s device is {self.device!r}, and features are given. Set "
+                "the device of the features instead: "
+                f"set_params(device='auto', features__device={self.device!r})."
+            )
+
+    def _new_features(self) -> Any:
+        return self._default_features() if self.features is None else clone(self.features)
+
+    @contextmanager
+    def _sharing(self, X: PairReader) -> Iterator[None]:
+        """Compute features once for all fits, where they learn nothing of single patients."""
+        features = self._new_features()
+        if not getattr(features, "traits", Traits()).trains:
+            self._computed = CachedFeatures(features.fit(X))
+        try:
+            yield
+        finally:
+            self.__dict__.pop("_computed", None)
+
+    def _fit_features(self, X: PairReader, rng: np.random.RandomState) -> None:
+        computed = vars(self).get("_computed")
+        self.features_ = self._new_features().fit(X) if computed is None else computed.features
+        self.device_ = getattr(self.features_, "device_", "cpu")
+        self.conditioning_: Any = None
+        if self.conditioning is not False:
+            given = self.conditioning
+            step = self._default_conditioning() if given is None else clone(given)
+            if "random_state" in step.get_params() and step.random_state is None:
+                step.set_params(random_state=rng.randint(2**31 - 1))
+            self.conditioning_ = step.fit(computed or self.features_, X, X.groups)
+
+    def _grid(self, X: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None) -> FeatureGrid:
+        """The features of a block, conditioned where a conditioning is set."""
+        grid = described(vars(self).get("_computed") or self.features_, X)
+        return grid if self.conditioning_ is None else self.conditioning_.transform(grid, X, codes)
+
+    def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return self._residual_of_patients(X, None)
+
+    def _residual_of_patients(
+        self, X: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None
+    ) -> npt.NDArray[np.float32]:
+        maps = self._residual_of_grid(self._grid(X, codes), X)
+        return maps if maps.shape == X.shape else np.repeat(maps, X.shape[1], axis=1)
+
+    def _residual_of_grid(
+        self, grid: FeatureGrid, X: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        raise NotImplementedError

@@ -1,0 +1,249 @@
+"""What the other planes, similar slices and the place do not explain of a cell's features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+
+from ctmri_detect._parameters import (
+    RANDOM_STATE,
+    CheckedParameters,
+    Constraints,
+    OneOf,
+    SequenceOf,
+    check_parameters,
+    integer,
+    number,
+)
+from ctmri_detect._random import own_random_state
+from ctmri_detect._types import GroupsLike, PairsLike, RandomState
+from ctmri_detect.features.conditioning.inputs import INPUTS, DescribedSlice, described_slice
+from ctmri_detect.features.conditioning.learning import (
+    DescribedSlices,
+    components_of,
+    fit_projections,
+    fit_regressors_of_cells,
+)
+from ctmri_detect.features.conditioning.similar import SimilarSlices
+from ctmri_detect.features.grid import FeatureGrid
+from ctmri_detect.features.protocol import Grids, described
+from ctmri_detect.imageops.similar import slice_descriptors
+from ctmri_detect.imageops.smooth import masked_gaussian
+from ctmri_detect.networks.training.settings import Training, check_training
+from ctmri_detect.validation import PairReader, check_groups, check_pairs, groups_of
+
+MOST_SLICES = 512  # evenly spaced ones, that the conditioning learns from and keeps
+
+
+class FeatureConditioning(CheckedParameters, BaseEstimator):
+    """Take away what is to be expected of the features of a cell; what remains is the unusual.
+
+    Most of what varies in deep features of healthy heads is anatomy: a ventricle has other
+    features than cortex. So a one-class detector on the features finds rare anatomy rather than
+    lesions. This step predicts each plane's features in a cell, with their variance, from the
+    other planes' features there, from what similar slices have there (never slices of the own
+    patient), and from the place in the head. What remains, standardised and smoothed, is given
+    to the detector.
+
+    One fit copes with missing planes: in training a quarter of the cells lose the other planes.
+    Where a plane is missing, the variance that is predicted is larger.
+
+    It works where slices are head-aligned (`make_preprocessor`) and CT and MRI are registered to
+    about a cell. It fails where few patients are there to learn from (some twenty are needed),
+    and removes a lesion from the features where both planes show it as a normal tissue would be.
+
+    Parameters
+    ----------
+    inputs : sequence of {"planes", "similar", "place"}, default=("planes", "similar", "place")
+        From what the features are predicted. Empty: the components are only centred and
+        smoothed.
+    n_components : int, default=48
+        Whitened principal components of a plane's features that predict other planes.
+    n_predicted : int, default=24
+        The first so many components of a plane are predicted, and remain. More find subtler
+        lesions and more noise.
+    n_neighbors : int, default=30
+        Similar slices whose mean is an input.
+    smoothing : float, default=0.8
+        Standard deviation in cells of the Gaussian that smooths what remains. More is steadier
+        and coarser.
+    n_cells : int, default=100000
+        Cells of each plane that the prediction learns from; time grows in proportion.
+    training : Training, default=None
+        None means ``Training(max_epochs=8, batch_size=1024, lr=3e-3)``.
+    random_state : int, RandomState or None, default=None
+        Choice of cells, initial weights, order of batches.
+
+    Attributes
+    ----------
+    projections_ : list of Projection or None
+        For each group of features, its components; None for a plane that was never seen.
+    similar_ : SimilarSlices
+        Components of at most 512 training slices, float16, and their descriptors.
+    regressors_ : list of NetworkRegressor or None
+        For each group; None where nothing is predicted.
+
+    Notes
+    -----
+    With ``z`` the components of a cell, and mean ``m`` and variance ``v`` that a network of two
+    hidden layers of 128 predicts from the inputs (Gaussian negative log-likelihood, preceded by
+    ten times the squared error for 30 % of the steps)::
+
+        r = (z - m) / sqrt(v);    r = smooth(r - median of the slice)
+
+    The recipe and its settings come from experiments on development phantoms, see docs/trials.md.
+
+    References
+    ----------
+    Likelihood: Nix and Weigend (1994), Estimating the mean and variance of the target probability
+    distribution, ICNN. Features that depend on position: Defard et al. (2021), PaDiM, ICPR.
+
+    Examples
+    --------
+    >>> from ctmri_detect.features import FilterBankFeatures
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 32, 32)).astype(np.float32)
+    >>> features = FilterBankFeatures().fit(X)
+    >>> conditioning = FeatureConditioning(random_state=0).fit(features, X, groups=range(20))
+    >>> conditioning.transform(features.grids(X[:2]), X[:2]).values.shape
+    (2, 2, 8, 8, 10)
+    """
+
+    _parameter_constraints: ClassVar[Constraints] = {
+        "inputs": [SequenceOf("a sequence of 'planes', 'similar', 'place'", OneOf(*INPUTS), 0)],
+        "n_components": [integer(1)],
+        "n_predicted": [integer(1)],
+        "n_neighbors": [integer(1)],
+        "smoothing": [number(0)],
+        "n_cells": [integer(1)],
+        "training": [Training, None],
+        "random_state": RANDOM_STATE,
+    }
+
+    def __init__(
+        self,
+        inputs: Sequence[str] = INPUTS,
+        n_components: int = 48,
+        n_predicted: int = 24,
+        n_neighbors: int = 30,
+        smoothing: float = 0.8,
+        n_cells: int = 100_000,
+        training: Training | None = None,
+        random_state: RandomState = None,
+    ) -> None:
+        self.inputs = inputs
+        self.n_components = n_components
+        self.n_predicted = n_predicted
+        self.n_neighbors = n_neighbors
+        self.smoothing = smoothing
+        self.n_cells = n_cells
+        self.training = training
+        self.random_state = random_state
+
+    def _check_parameters(self) -> None:
+        check_training(self.training, self.random_state)
+
+    def fit(self, features: Grids, X: PairsLike, groups: GroupsLike = None) -> FeatureConditioning:
+        """Learn what is to be expected.
+
+        Parameters
+        ----------
+        features : fitted feature extractor
+            Or anything else with `grids`.
+        X : array-like of shape (n_samples, n_planes, height, width)
+            Healthy samples; at most 512 of them, evenly spaced, are used.
+        groups : array-like of shape (n_samples,), default=None
+            Patient of each; not needed where X are `Pairs` that know them. None takes each sample
+            for another patient.
+
+        Returns
+        -------
+        self
+        """
+        check_parameters(self)
+        reader = _with_patients(X, groups)
+        rows = np.linspace(0, len(reader) - 1, min(len(reader), MOST_SLICES)).round().astype(int)
+        reader = reader.take(np.unique(rows))
+        rng = own_random_state(self.random_state)
+        self.projections_ = fit_projections(features, reader, self.n_components, rng)
+        parts = [
+            components_of(self.projections_, described(features, b)) for b in reader.blocks(16)
+        ]
+        components, seen = (np.concatenate(part) for part in zip(*parts, strict=True))
+        descriptors = np.concatenate([slice_descriptors(b) for b in reader.blocks(16)])
+        assert reader.groups is not None
+        kept = np.ascontiguousarray(components[..., : self.n_predicted])
+        self.similar_ = SimilarSlices(self.n_neighbors).fit(kept, seen, descriptors, reader.groups)
+        training = self.training or Training(max_epochs=8, batch_size=1024, lr=3e-3)
+        self.regressors_ = fit_regressors_of_cells(
+            DescribedSlices(components, seen, self.similar_),
+            self.inputs,
+            self.n_cells,
+            training,
+            rng,
+        )
+        return self
+
+    def transform(
+        self,
+        grid: FeatureGrid,
+        X: npt.NDArray[np.float32],
+        groups: npt.NDArray[np.int64] | None = None,
+    ) -> FeatureGrid:
+        """What is not to be expected of the features of a block.
+
+        Parameters
+        ----------
+        grid : FeatureGrid
+            Of these samples, from the features that were given to `fit`.
+        X : float32 array (n_samples, n_planes, height, width)
+            The samples; similar slices are found by them.
+        groups : int array (n_samples,), default=None
+            Codes of their patients, as in `fit`.
+
+        Returns
+        -------
+        FeatureGrid
+            ``(n_samples, n_groups, gh, gw, n_predicted)`` in standard deviations; fewer features
+            where the grid has fewer.
+        """
+        components, seen = components_of(self.projections_, grid)
+        similar = self.similar_.means(slice_descriptors(X), groups)
+        n, n_groups, height, width = seen.shape
+        width_out = similar.shape[-1]
+        rest = np.full((n, n_groups, width_out, height * width), np.nan, np.float32)
+        for i in range(n):
+            one = described_slice(components[i], seen[i], similar[i])
+            for target in range(n_groups):
+                cells = np.flatnonzero(seen[i, target])
+                if len(cells):
+                    found = self._remainder(one, target, cells)
+                    rest[i, target][:, cells] = (found - np.median(found, axis=0)).T
+        rest = masked_gaussian(
+            rest.reshape(n, n_groups, width_out, height, width), self.smoothing, seen[:, :, None]
+        )
+        values = np.nan_to_num(np.moveaxis(rest, 2, -1))
+        return FeatureGrid(values, seen, grid.stride)
+
+    def _remainder(
+        self, one: DescribedSlice, target: int, cells: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        z = one.components[target, cells, : self.n_predicted]
+        regressor = self.regressors_[target]
+        if regressor is None:
+            return z
+        mean, variance = regressor.predict(one.inputs(target, cells, self.inputs))
+        return np.asarray((z - mean) / np.sqrt(variance))
+
+
+def _with_patients(X: PairsLike, groups: GroupsLike) -> PairReader:
+    """X with the codes of its patients."""
+    if isinstance(X, PairReader) and X.groups is not None:
+        return X
+    reader, names = check_pairs(X), groups_of(X, groups)
+    n = len(reader)
+    codes = np.arange(n) if names is None else check_groups(names, n)
+    return PairReader(reader.array, reader.rows, codes)
