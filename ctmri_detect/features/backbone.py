@@ -12,21 +12,27 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._floats import with_default_floats
-from ctmri_detect._parameters import DEVICE, Constraints, SequenceOf, Such, check_parameters
+from ctmri_detect._parameters import (
+    DEVICE,
+    Constraints,
+    SequenceOf,
+    Such,
+    check_parameters,
+    integer,
+)
 from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.base.estimator import PairedEstimator, PlainOutput
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.features.grid import FeatureGrid
-from ctmri_detect.features.planes import enlarged, grey_range, nearest_filled, observed_cells
+from ctmri_detect.features.planes import grey_range, observed_cells
 from ctmri_detect.features.weights import load_backbone
 from ctmri_detect.networks.device import available_device, resolve_device
 from ctmri_detect.networks.portable import PortableNetwork
 from ctmri_detect.networks.torch_settings import own_settings
 from ctmri_detect.validation import check_pairs
 
-LAYERS = ("blocks.4", "blocks.10")  # of EfficientNet-Lite0: 40 channels, stride 8; 112, stride 16
-LEAST_SIDE = 32  # smaller images are enlarged; otherwise they have too few cells
+LAYERS = ("stem", "blocks.0", "blocks.2", "blocks.4")  # 32, 16, 24, 40 channels; stride 2 to 8
 _BATCH = 16
 
 
@@ -38,12 +44,12 @@ def _is_module(value: object) -> bool:
 class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEstimator):
     """Outputs of layers of a trained network for each plane.
 
-    By default EfficientNet-Lite0, pretrained on photographs (ImageNet) and never changed, turns
-    each plane into a grid of 40 + 112 channels (strides 8 and 16, both on the grid of stride 8).
-    Its weights come in an installed package, so nothing is downloaded.
+    By default the first layers of EfficientNet-Lite0, pretrained on photographs (ImageNet) and
+    never changed, turn each plane, enlarged twice, into 32 + 16 + 24 + 40 = 112 numbers for each
+    cell of 4 x 4 pixels. Its weights come in an installed package, so nothing is downloaded.
 
-    It fails where an anomaly is smaller than about half a cell. The default network knows nothing
-    of medicine: a detector has to learn which of its channels matter.
+    It fails where an anomaly is much smaller than a cell. The default network knows nothing of
+    medicine: a detector has to learn which of its channels matter.
 
     Parameters
     ----------
@@ -55,8 +61,14 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
     layers : sequence of str, default=None
         Names of layers as in ``module.named_modules()``, each of which gives a tensor
         ``(n, channels, height, width)``. Layers after the last one don't run. None means
-        ``("blocks.4", "blocks.10")`` of EfficientNet-Lite0; a module of one's own needs names.
-        More layers describe a cell better and cost time and memory in the detector.
+        ``("stem", "blocks.0", "blocks.2", "blocks.4")`` of EfficientNet-Lite0; a module of
+        one's own needs names. More layers cost time and memory in the detector.
+    enlargement : int, default=2
+        How many times each plane is enlarged (bilinear) before the network sees it. The time
+        grows with its square; 1 leaves the plane as it is.
+    cell : int or None, default=None
+        Side of a cell in pixels of the plane. None means the stride of the coarsest layer divided
+        by `enlargement`: 4 for the default layers. Smaller cells cost memory.
     device : str, default="auto"
         Where the network runs: "auto" (CUDA where it is), "cpu", "cuda".
 
@@ -79,15 +91,19 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
     ``(x - low) / (high - low)``, clipped to -0.5..1.5, repeated in three channels and mapped from
     0..1 to -1..1 as the default weights expect (TensorFlow's convention, mean 127 and scale 128
     of 8-bit images). Pixels that were not observed take the value of the nearest observed one,
-    because black pixels would make the outline of the mask the strongest edge. Planes with a
-    side below 32 pixels are enlarged. The layer with the finest grid sets the cells; the others
-    are interpolated linearly. A cell is seen where at least half of its pixels were observed.
+    because black pixels would make the outline of the mask the strongest edge. Planes with a side
+    below 32 pixels are enlarged to 32 at least. Layers on a finer grid than the cells are averaged
+    over each cell, coarser ones interpolated linearly. A cell is seen where at least half of its
+    pixels were observed. The network does not run for a plane that is missing.
+
+    `fit` learns the grey range and nothing else of the patients, so ``traits.trains`` is False: a
+    detector computes the features of a fit once, however many patients it holds out.
 
     References
     ----------
     Tan and Le (2019), EfficientNet: rethinking model scaling for convolutional neural networks,
     ICML. Roth et al. (2022), Towards total recall in industrial anomaly detection, CVPR, for
-    patch features of two depths.
+    patch features of several depths.
 
     Examples
     --------
@@ -95,21 +111,30 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
     >>> X[0, 1] = np.nan
     >>> grid = BackboneFeatures(device="cpu").fit(X).grids(X)
     >>> grid.values.shape, grid.stride, bool(grid.seen[0, 1].any())
-    ((3, 2, 12, 8, 152), 8.0, False)
+    ((3, 2, 24, 16, 112), 4, False)
     """
 
-    traits = Traits(missing_modality=True)
+    traits = Traits(trains=False, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
         "module": [Such("a torch.nn.Module (an instance)", _is_module), None],
         "layers": [SequenceOf("a list of names of layers", str), None],
+        "enlargement": [integer(1)],
+        "cell": [integer(1), None],
         "device": DEVICE,
     }
 
     def __init__(
-        self, module: Any = None, layers: Sequence[str] | None = None, device: str = "auto"
+        self,
+        module: Any = None,
+        layers: Sequence[str] | None = None,
+        enlargement: int = 2,
+        cell: int | None = None,
+        device: str = "auto",
     ) -> None:
         self.module = module
         self.layers = layers
+        self.enlargement = enlargement
+        self.cell = cell
         self.device = device
 
     def _check_parameters(self) -> None:
@@ -138,8 +163,8 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
         ImportError
             Without torch or the package with the weights.
         ValueError
-            Where the network has no such layer, the weights are not the published ones, or the
-            device is unknown.
+            Where the network has no such layer, the device is unknown, or the weights are not the
+            published ones.
         """
         check_parameters(self)
         from ctmri_detect.features.layers import check_layers
@@ -182,7 +207,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
     @with_default_floats
     @own_settings()
     def grids(self, block: npt.NDArray[np.float32]) -> FeatureGrid:
-        """The features of one block of checked pairs, in one batch.
+        """The features of one block of checked pairs.
 
         Parameters
         ----------
@@ -191,55 +216,35 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
         Returns
         -------
         FeatureGrid
-            One group for each plane, and the channels of all layers as features. With the
-            default layers the stride is 8 (less where planes have to be enlarged).
+            One group for each plane, and the channels of all layers as features; 0 where a whole
+            plane is missing. The stride is `cell`.
 
         Raises
         ------
         InvalidPairsError
             Where the number of planes is not that of the training pairs.
         """
+        from ctmri_detect.features.cells import describe_cells
+
         check_is_fitted(self, "low_")
         if block.shape[1] != len(self.low_):
             raise InvalidPairsError(
                 f"The block has {block.shape[1]} plane(s); expected {len(self.low_)}, as in fit."
             )
-        planes = enlarged(block, LEAST_SIDE)
-        values, stride = self._run(self._as_images(planes))
-        seen = observed_cells(planes, stride)
-        values = values.reshape(*block.shape[:2], *values.shape[1:])
-        rows, columns = seen.shape[2:]
-        scale = planes.shape[-1] / block.shape[-1]
-        return FeatureGrid(values[:, :, :rows, :columns], seen, stride / scale)
-
-    def _as_images(self, planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Grey images ``(n, h, w)`` from -1 (black) to 1, their sides a multiple of 16 or 32."""
-        multiple = 16 if self.module is None else 32
-        flat = planes.reshape(-1, *planes.shape[2:])
-        low, high = (np.tile(v, len(planes))[:, None, None] for v in (self.low_, self.high_))
-        grey = np.clip((nearest_filled(flat) - low) / (high - low), -0.5, 1.5)
-        pad = [(0, -side % multiple) for side in flat.shape[1:]]
-        return np.pad(2 * grey - 1, [(0, 0), *pad], mode="edge").astype(np.float32)
-
-    def _run(self, images: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
-        """Outputs of the layers ``(n, gh, gw, channels)``, and the side of a cell."""
-        import torch
-        from torch.nn import functional
-
-        from ctmri_detect.features.layers import layer_outputs
-
-        device = available_device(self.device_)
-        network = load_backbone(device) if self.module is None else self.network_
-        given = torch.from_numpy(images).to(device)[:, None].expand(-1, 3, -1, -1)
-        with torch.inference_mode():
-            outputs = layer_outputs(
-                network, self.layers_, given.contiguous(memory_format=torch.channels_last)
-            )
-            stride = max(1, round(images.shape[1] / max(out.shape[2] for out in outputs)))
-            size = tuple(-(-side // stride) for side in images.shape[1:])
-            resized = [
-                out if out.shape[2:] == size else functional.interpolate(out, size, mode="bilinear")
-                for out in outputs
-            ]
-            values = torch.cat(resized, dim=1).float().permute(0, 2, 3, 1)
-            return values.cpu().numpy(), stride
+        there = np.asarray(~np.isnan(block).all(axis=(2, 3)))
+        there[0, 0] |= not there.any()  # one plane tells the number of channels
+        which, device = np.nonzero(there)[1], available_device(self.device_)
+        described, cell = describe_cells(
+            load_backbone(device) if self.module is None else self.network_,
+            self.layers_,
+            block[there],
+            grey_range=(self.low_[which], self.high_[which]),
+            channels=1 if self.module is None else 3,
+            enlargement=self.enlargement,
+            cell=self.cell,
+            device=device,
+        )
+        seen = observed_cells(block, cell)
+        values = np.zeros((*seen.shape, described.shape[-1]), np.float16)
+        values[there] = described[:, : seen.shape[2], : seen.shape[3]]
+        return FeatureGrid(values, seen, cell)

@@ -13,7 +13,6 @@ from ctmri_detect.features.grid import FeatureGrid
 from ctmri_detect.features.protocol import Grids, described
 
 MOST_BYTES = 2**30
-_BATCH = 16  # samples at a time, the last batch padded: equal bits in any company
 
 _Sample = tuple[npt.NDArray[Any], npt.NDArray[np.bool_], float]
 
@@ -54,11 +53,10 @@ class CachedFeatures:
         keys = [hashlib.blake2b(np.ascontiguousarray(one).tobytes()).digest() for one in block]
         found = {key: self._known[key] for key in keys if key in self._known}
         first = {key: i for i, key in reversed(list(enumerate(keys))) if key not in found}
-        rows = np.array(sorted(first.values()), dtype=int)
-        for start in range(0, len(rows), _BATCH):
-            batch = rows[start : start + _BATCH]
-            grid = described(self.features, block[np.resize(batch, _BATCH)])
-            for i, row in enumerate(batch):
+        rows = sorted(first.values())
+        if rows:
+            grid = described(self.features, block[rows])
+            for i, row in enumerate(rows):
                 sample = grid.values[i].copy(), grid.seen[i].copy(), grid.stride
                 found[keys[row]] = sample
                 self._keep(keys[row], sample)

@@ -1,4 +1,4 @@
-"""Planes prepared for a network or a filter: enlarged, filled, and counted in cells."""
+"""Planes prepared for a network or a filter: filled, and summed over cells."""
 
 from __future__ import annotations
 
@@ -7,23 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect.imageops.gaps import fill_nearest
+from ctmri_detect.imageops.gaps import nearest
 from ctmri_detect.validation import PairReader
 
 OBSERVED_SHARE = 0.5  # a cell is seen where at least this share of its pixels was observed
 _PIXELS_KEPT = 200_000  # at most, for the percentiles
-
-
-def enlarged(planes: npt.NDArray[np.float32], least_side: int) -> npt.NDArray[np.float32]:
-    """Planes ``(..., h, w)`` with each pixel repeated until no side is shorter than `least_side`.
-
-    Examples
-    --------
-    >>> enlarged(np.zeros((8, 20), np.float32), 32).shape
-    (32, 80)
-    """
-    k = -(-least_side // min(planes.shape[-2:]))
-    return planes if k <= 1 else planes.repeat(k, axis=-2).repeat(k, axis=-1)
 
 
 def nearest_filled(planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -36,25 +24,87 @@ def nearest_filled(planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
     >>> nearest_filled(np.array([[[np.nan, 1, np.nan, np.nan, 4]]], np.float32)).tolist()
     [[[1.0, 1.0, 1.0, 4.0, 4.0]]]
     """
-    out = np.zeros_like(planes)
-    for plane, filled in zip(planes, out, strict=True):
-        if (seen := ~np.isnan(plane)).any():
-            filled[...] = fill_nearest(plane, seen)
+    out, gaps = planes.copy(), np.isnan(planes)
+    before, place = None, None
+    for plane, gap in zip(out, gaps, strict=True):
+        if gap.all():
+            plane[...] = 0
+        elif gap.any():
+            if before is None or not np.array_equal(gap, before):  # planes of a pair often agree
+                before, place = gap, nearest(~gap)
+            plane[...] = plane[place]
     return out
 
 
-def observed_cells(planes: npt.NDArray[np.float32], stride: int) -> npt.NDArray[np.bool_]:
+def grey_images(
+    planes: npt.NDArray[np.float32],
+    low: npt.NDArray[np.float64],
+    high: npt.NDArray[np.float64],
+    multiple: int,
+) -> npt.NDArray[np.float32]:
+    """Planes as a network of photographs expects them, from -1 (black) to 1 (white).
+
+    Parameters
+    ----------
+    planes : float array (n, height, width)
+        NaN takes the nearest value.
+    low, high : float arrays (n,)
+        What becomes black and white in each. Values beyond are clipped at -2 and 2.
+    multiple : int
+        The last row and column are repeated until the sides are multiples of it.
+
+    Returns
+    -------
+    float32 array (n, height, width)
+
+    Examples
+    --------
+    >>> grey_images(np.arange(3.0).reshape(1, 1, 3), np.zeros(1), np.full(1, 2), 2).tolist()
+    [[[-1.0, 0.0, 1.0, 1.0], [-1.0, 0.0, 1.0, 1.0]]]
+    """
+    low, high = low[:, None, None], high[:, None, None]
+    grey = np.clip((nearest_filled(planes) - low) / (high - low), -0.5, 1.5)
+    pad = [(0, -side % multiple) for side in planes.shape[1:]]
+    return np.pad((2 * grey - 1).astype(np.float32), [(0, 0), *pad], mode="edge")
+
+
+def cell_sums(planes: npt.NDArray[Any], cell: int) -> npt.NDArray[np.float32]:
+    """Sums over the pixels of each cell; pixels of a cell beyond the image count as 0.
+
+    Parameters
+    ----------
+    planes : array (..., height, width)
+    cell : int
+        Side of a cell in pixels.
+
+    Returns
+    -------
+    float32 array (..., ceil(height / cell), ceil(width / cell))
+
+    Examples
+    --------
+    >>> cell_sums(np.ones((8, 11)), 4)
+    array([[16., 16., 12.],
+           [16., 16., 12.]], dtype=float32)
+    """
+    sums = planes.astype(np.float32, copy=False)
+    for axis in (-2, -1):
+        sums = np.add.reduceat(sums, np.arange(0, planes.shape[axis], cell), axis=axis)
+    return sums
+
+
+def observed_cells(planes: npt.NDArray[np.float32], cell: int) -> npt.NDArray[np.bool_]:
     """Cells in which at least half of the pixels were observed.
 
     Parameters
     ----------
     planes : float array (..., height, width)
-    stride : int
+    cell : int
         Side of a cell in pixels. Pixels of a cell beyond the image count as not observed.
 
     Returns
     -------
-    bool array (..., ceil(height / stride), ceil(width / stride))
+    bool array (..., ceil(height / cell), ceil(width / cell))
 
     Examples
     --------
@@ -62,12 +112,7 @@ def observed_cells(planes: npt.NDArray[np.float32], stride: int) -> npt.NDArray[
     array([[ True,  True,  True],
            [ True,  True,  True]])
     """
-    *before, height, width = planes.shape
-    rows, columns = -(-height // stride), -(-width // stride)
-    seen = np.zeros((*before, rows * stride, columns * stride), np.float32)
-    seen[..., :height, :width] = ~np.isnan(planes)
-    cells = seen.reshape(*before, rows, stride, columns, stride).mean(axis=(-3, -1))
-    return cells >= OBSERVED_SHARE
+    return np.asarray(cell_sums(~np.isnan(planes), cell) >= OBSERVED_SHARE * cell**2)
 
 
 def grey_range(X: PairReader) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -21,6 +21,11 @@ class FeatureExtractor(Protocol):
 
     Features of a sample must not depend on the other samples of the block.
 
+    An extractor that learns nothing of a patient (a scale at most) may say so by a class attribute
+    or property: ``traits = Traits(trains=False)``, of `ctmri_detect.base`. Its features of training
+    samples are those that it would give of new ones, so a detector computes the features of a fit
+    once, however many patients it holds out in turn. Without `traits`, it is taken to learn.
+
     Examples
     --------
     >>> from sklearn.base import BaseEstimator
@@ -79,6 +84,18 @@ FEATURES = [
     None,
 ]
 """What a parameter `features` may be."""
+
+
+def trains(extractor: FeatureExtractor) -> bool:
+    """Whether an extractor learns of patients in `fit`; True where it does not say.
+
+    Examples
+    --------
+    >>> from ctmri_detect.features import BackboneFeatures
+    >>> trains(BackboneFeatures())
+    False
+    """
+    return bool(getattr(getattr(extractor, "traits", None), "trains", True))
 
 
 def described(extractor: Grids, block: npt.NDArray[np.float32]) -> FeatureGrid:

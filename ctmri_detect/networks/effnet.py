@@ -25,11 +25,37 @@ class SamePaddingConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(n, c, h, w)`` to ``(n, c', ceil(h / stride), ceil(w / stride))``."""
-        padding: list[int] = []
-        for size, kernel, stride in zip(x.shape[:1:-1], self.kernel_size, self.stride, strict=True):
-            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-            padding += [total // 2, total - total // 2]
-        return super().forward(F.pad(x, padding))
+        return self.convolved(x, self.weight)
+
+    def convolved(self, x: Tensor, weight: Tensor) -> Tensor:
+        """The convolution with these weights."""
+        totals = [
+            max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            for size, kernel, stride in zip(x.shape[2:], self.kernel_size, self.stride, strict=True)
+        ]
+        padding = [total // 2 for total in totals]
+        if any(total % 2 for total in totals):  # a copy of the input
+            (top, left), (rows, columns) = padding, totals
+            x = F.pad(x, (left, columns - left, top, rows - top))
+            padding = [0, 0]
+        return F.conv2d(x, weight, self.bias, self.stride, padding, groups=self.groups)
+
+
+class ActivatedConv(SamePaddingConv):
+    """`SamePaddingConv`, then ReLU6."""
+
+    def convolved(self, x: Tensor, weight: Tensor) -> Tensor:
+        """The convolution with these weights, cut off below 0 and above 6."""
+        return F.relu6(super().convolved(x, weight), inplace=True)
+
+
+class Stem(ActivatedConv):
+    """The first convolution. A grey image ``(n, 1, h, w)`` counts as three equal channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(n, 1 or 3, h, w)`` to 32 channels at stride 2, from 0 to 6."""
+        grey = x.shape[1] == 1
+        return self.convolved(x, self.weight.sum(1, keepdim=True) if grey else self.weight)
 
 
 class InvertedBottleneck(nn.Module):
@@ -38,22 +64,23 @@ class InvertedBottleneck(nn.Module):
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         wide = c_in * expansion
-        self.expand = SamePaddingConv(c_in, wide, 1) if expansion > 1 else None
-        self.depthwise = SamePaddingConv(wide, wide, kernel, stride, groups=wide)
+        self.expand = ActivatedConv(c_in, wide, 1) if expansion > 1 else None
+        self.depthwise = ActivatedConv(wide, wide, kernel, stride, groups=wide)
         self.project = SamePaddingConv(wide, c_out, 1)
         self.shortcut = stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
         """One block."""
-        wide = x if self.expand is None else F.relu6(self.expand(x))
-        out: Tensor = self.project(F.relu6(self.depthwise(wide)))
-        return x + out if self.shortcut else out
+        wide = x if self.expand is None else self.expand(x)
+        out: Tensor = self.project(self.depthwise(wide))
+        return out.add_(x) if self.shortcut else out
 
 
 class EfficientNetLite0(nn.Module):
     """The first eleven blocks of EfficientNet-Lite0, for inference.
 
-    Batch normalisation has no layers here: `folded` multiplies it into the convolutions.
+    Batch normalisation has no layers here: `folded` multiplies it into the convolutions. ReLU6 has
+    none either: ``stem`` gives what comes after it.
 
     References
     ----------
@@ -64,7 +91,7 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = SamePaddingConv(3, STEM, 3, stride=2)
+        self.stem = Stem(3, STEM, 3, stride=2)
         blocks, channels = [], STEM
         for repeats, kernel, stride, expansion, c_out in STAGES:
             for i in range(repeats):
@@ -74,8 +101,8 @@ class EfficientNetLite0(nn.Module):
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(n, 3, h, w)`` in -1..1 to 112 channels at stride 16."""
-        x = F.relu6(self.stem(x))
+        """Images ``(n, 1 or 3, h, w)`` in -1..1 to 112 channels at stride 16."""
+        x = self.stem(x)
         for block in self.blocks:
             x = block(x)
         return x

@@ -37,17 +37,19 @@ def own_network():
     return network.train()
 
 
-def features(*layers, module=None):
-    return BackboneFeatures(module or own_network(), layers, device="cpu")
+def features(*layers, module=None, enlargement=1):
+    return BackboneFeatures(module or own_network(), layers, enlargement, device="cpu")
 
 
-def test_it_runs_as_far_as_the_deepest_layer_and_the_finest_sets_the_cells():
+@pytest.mark.parametrize("enlargement", [1, 2])
+def test_it_runs_as_far_as_the_deepest_layer_and_the_coarsest_sets_the_cells(enlargement):
     for layers, stride, channels in [
         (("fine",), 2, 5),
         (("coarse",), 4, 7),
-        (("coarse", "fine"), 2, 12),
+        (("coarse", "fine"), 4, 12),
     ]:
-        grid = features(*layers).fit(HEADS).grids(HEADS[:2])
+        grid = features(*layers, enlargement=enlargement).fit(HEADS).grids(HEADS[:2])
+        stride //= enlargement
         cells = 64 // stride
         assert (grid.stride, grid.values.shape) == (stride, (2, 2, cells, cells, channels))
 
@@ -63,6 +65,42 @@ def test_the_features_are_the_layers_outputs_in_evaluation_mode():
         expected = network.coarse(network.fine(images)).permute(0, 2, 3, 1).numpy()
     found = fitted.grids(X).values.reshape(expected.shape)
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_the_network_is_given_the_enlarged_planes():
+    X = np.random.default_rng(0).uniform(size=(1, 1, 64, 64)).astype(np.float32)
+    plain, wide = (features("fine", enlargement=k).fit(X) for k in (1, 2))
+    twice = torch.nn.functional.interpolate(torch.from_numpy(X), scale_factor=2, mode="bilinear")
+    plain.low_, plain.high_ = wide.low_, wide.high_
+    np.testing.assert_allclose(
+        wide.grids(X).values, plain.grids(twice.numpy()).values, rtol=1e-3, atol=1e-3
+    )
+
+
+class Counting(torch.nn.Module):
+    """Counts the images that it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.n = torch.nn.Conv2d(3, 4, 3, padding=1), 0
+
+    def forward(self, x):
+        """Convolve."""
+        self.n += len(x)
+        return self.conv(x)
+
+
+def test_missing_planes_cost_nothing_and_are_0():
+    X = HEADS.copy()
+    X[1, 0] = X[3] = np.nan
+    fitted = features("conv", module=Counting()).fit(HEADS)
+    grid = fitted.grids(X)
+    assert fitted.network_.n == 12 - 3
+    assert not grid.values[[1, 3, 3], [0, 0, 1]].any()
+    np.testing.assert_array_equal(grid.values[2], fitted.grids(HEADS).values[2])
+    none = fitted.grids(np.full_like(X, np.nan))
+    assert none.values.shape == grid.values.shape
+    assert not none.seen.any()
 
 
 def test_the_users_module_is_left_as_it_is():
@@ -124,7 +162,7 @@ class Flat(torch.nn.Module):
 
 @pytest.mark.parametrize(
     ("layer", "said"),
-    [("idle", "'idle' did not run; expected"), ("flat", r"'flat' gives \(2, 12288\); expected")],
+    [("idle", "'idle' did not run; expected"), ("flat", r"'flat' gives \(1, 12288\); expected")],
 )
 def test_a_layer_without_a_grid_is_refused(layer, said):
     fitted = features(layer, module=Flat()).fit(HEADS)

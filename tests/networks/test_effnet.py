@@ -34,7 +34,14 @@ def test_folding_equals_batch_normalisation():
     )
     names = ("running_mean", "running_var", "weight", "bias")
     expected = functional.batch_norm(stem, *(weights[f"_bn0.{n}"] for n in names), eps=1e-3)
-    torch.testing.assert_close(network.stem(x), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(network.stem(x), expected.clamp(0, 6), rtol=1e-4, atol=1e-4)
+
+
+def test_a_grey_image_counts_as_three_equal_channels():
+    network, grey = load_backbone("cpu"), torch.linspace(-1, 1, 64).expand(2, 1, 64, 64)
+    with torch.inference_mode():
+        found, expected = network(grey), network(grey.expand(-1, 3, -1, -1))
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def _random_weights(generator):

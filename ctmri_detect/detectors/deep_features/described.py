@@ -16,7 +16,7 @@ from ctmri_detect.features.backbone import BackboneFeatures
 from ctmri_detect.features.cache import CachedFeatures
 from ctmri_detect.features.conditioning.conditioning import FeatureConditioning
 from ctmri_detect.features.grid import FeatureGrid
-from ctmri_detect.features.protocol import FeatureExtractor, described
+from ctmri_detect.features.protocol import FeatureExtractor, described, trains
 from ctmri_detect.validation import PairReader
 
 _METHODS = HasMethods(["fit", "transform", "get_params", "set_params"])
@@ -73,7 +73,7 @@ class FeatureGridDetector(BasePairedDetector):
     def _sharing(self, X: PairReader) -> Iterator[None]:
         """Compute features once for all fits, where they learn nothing of single patients."""
         features = self._new_features()
-        if not getattr(features, "traits", Traits()).trains:
+        if not trains(features):
             self._computed = CachedFeatures(features.fit(X))
         try:
             yield
