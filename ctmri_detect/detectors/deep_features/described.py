@@ -36,7 +36,7 @@ CONDITIONING = [
 class FeatureGridDetector(BasePairedDetector):
     """Base of detectors that look at features of cells.
 
-    Such a detector writes ``_learn(X, rng)`` and ``_residual_of_grid(grid, image_shape)``.
+    Such a detector writes ``_fit(X)``, which calls `_fit_features`, and ``_residual_of_grid``.
     """
 
     traits = Traits(cheap=True, missing_modality=True)
@@ -103,10 +103,13 @@ class FeatureGridDetector(BasePairedDetector):
     def _residual_of_patients(
         self, X: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None
     ) -> npt.NDArray[np.float32]:
-        maps = self._residual_of_grid(self._grid(X, codes), X)
+        maps = self._residual_of_grid(self._grid(X, codes), X, codes)
         return maps if maps.shape == X.shape else np.repeat(maps, X.shape[1], axis=1)
 
     def _residual_of_grid(
-        self, grid: FeatureGrid, X: npt.NDArray[np.float32]
+        self,
+        grid: FeatureGrid,
+        X: npt.NDArray[np.float32],
+        codes: npt.NDArray[np.int64] | None,
     ) -> npt.NDArray[np.float32]:
         raise NotImplementedError

@@ -185,7 +185,10 @@ class DeepFeatureDetector(FeatureGridDetector):
         return pooled(grid) if self.level == "image" else grid
 
     def _residual_of_grid(
-        self, grid: FeatureGrid, X: npt.NDArray[np.float32]
+        self,
+        grid: FeatureGrid,
+        X: npt.NDArray[np.float32],
+        codes: npt.NDArray[np.int64] | None,
     ) -> npt.NDArray[np.float32]:
         grid = self._of_level(grid)
         scores = np.zeros(grid.seen.shape)

@@ -1,0 +1,5 @@
+"""Detectors that remember patches of healthy slices."""
+
+from ctmri_detect._extras import lazy_package
+
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)
