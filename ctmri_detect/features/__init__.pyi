@@ -1,3 +1,4 @@
 from .backbone import BackboneFeatures as BackboneFeatures
+from .filters import FilterBankFeatures as FilterBankFeatures
 from .grid import FeatureGrid as FeatureGrid
 from .protocol import FeatureExtractor as FeatureExtractor
