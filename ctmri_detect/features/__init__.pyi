@@ -1,4 +1,5 @@
 from .backbone import BackboneFeatures as BackboneFeatures
 from .filters import FilterBankFeatures as FilterBankFeatures
 from .grid import FeatureGrid as FeatureGrid
+from .latent import LatentFeatures as LatentFeatures
 from .protocol import FeatureExtractor as FeatureExtractor
