@@ -1,5 +1,6 @@
 from .backbone import BackboneFeatures as BackboneFeatures
 from .filters import FilterBankFeatures as FilterBankFeatures
 from .grid import FeatureGrid as FeatureGrid
+from .joint import JointFeatures as JointFeatures
 from .latent import LatentFeatures as LatentFeatures
 from .protocol import FeatureExtractor as FeatureExtractor
