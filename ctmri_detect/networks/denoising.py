@@ -57,9 +57,9 @@ class DenoisingUNet(PairNetwork):
         return out
 
     def encode(self, z: Tensor, seen: Tensor) -> Tensor:
-        """Mean of the deepest features: ``(n, channels[-1])``."""
+        """The deepest features: ``(n, channels[-1], rows, columns)``."""
         deepest: Tensor = self.net.encode(torch.cat([z, seen], dim=1))[-1]
-        return deepest.mean(dim=(2, 3))
+        return deepest
 
 
 def coarse_noise(like: Tensor) -> Tensor:

@@ -97,12 +97,17 @@ class PairNetwork(PlaneNetwork):
         self.config |= {"predict_variance": bool(predict_variance), "n_planes": int(n_planes)}
 
     def encode(self, z: Tensor, seen: Tensor) -> Tensor:
-        """Latent features ``(n, d)``."""
+        """Latent features ``(n, d)``, or on a grid over the image ``(n, d, rows, columns)``."""
         raise NotImplementedError(f"{type(self).__name__} has to write encode(z, seen).")
 
-    def latent(self, x: Tensor) -> Tensor:
-        """Latent features of pairs: ``(n, d)``."""
+    def encode_pairs(self, x: Tensor) -> Tensor:
+        """`encode` of pairs ``(n, n_planes, h, w)``, NaN allowed."""
         return self.encode(*self.inputs(x))
+
+    def latent(self, x: Tensor) -> Tensor:
+        """Latent features of pairs, averaged over a grid: ``(n, d)``."""
+        encoded = self.encode_pairs(x)
+        return encoded if encoded.ndim == 2 else encoded.mean(dim=(2, 3))
 
     def loss(self, out: tuple[Tensor, Tensor], target: Tensor, progress: float) -> Tensor:
         """As in `PlaneNetwork`; without predicted variance always the squared error."""

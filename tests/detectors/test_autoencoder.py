@@ -153,6 +153,17 @@ def test_latent_features_feed_any_detector(objective):
     assert pipe.score_samples(TRAIN).shape == (32,)
 
 
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_codes_are_the_bottleneck_or_a_grid_whose_mean_it_is(objective):
+    detector = clone(SMALL).set_params(objective=objective, training__max_epochs=1)
+    detector.fit(TRAIN, groups=PATIENTS)
+    codes, features = detector.encode(TRAIN), detector.transform(TRAIN)
+    if objective == "denoising":
+        assert codes.shape == (32, 16, 16, 16)
+        codes = codes.mean(axis=(2, 3))
+    np.testing.assert_allclose(codes, features, rtol=1e-4, atol=1e-5)
+
+
 def test_ssim_is_blind_to_nothing_and_signed():
     detector = clone(SMALL).set_params(residual="ssim").fit(TRAIN, groups=PATIENTS)
     odd, disc = plant(TRAIN[0], 1, amount=0.8, at=(16, 9))

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base.estimator import PlainOutput
-from ctmri_detect.detectors.autoencoder.rebuilding import latent
+from ctmri_detect.detectors.autoencoder.rebuilding import encoded, latent
 from ctmri_detect.validation import PairReader
 
 
@@ -39,6 +39,23 @@ class NetworkOutputs(PlainOutput):
         """
         blocks = self._ready(X).blocks()
         return np.concatenate([latent(self.network_, x, device=self.device_) for x in blocks])
+
+    def encode(self, X: PairsLike) -> npt.NDArray[np.float32]:
+        """What the encoder says about each sample, for `features.LatentFeatures`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_planes, height, width)
+
+        Returns
+        -------
+        float32 array
+            The bottleneck ``(n_samples, latent_dim)`` (the mean, for "variational"). For
+            "denoising" the deepest features ``(n_samples, channels[-1], rows, columns)``, one
+            cell for each ``2 ** (len(channels) - 1)`` pixels; `transform` gives their mean.
+        """
+        blocks = self._ready(X).blocks()
+        return np.concatenate([encoded(self.network_, x, device=self.device_) for x in blocks])
 
     def export_onnx(self, path: Any) -> None:
         """Write the network as an ONNX file, for use without torch.

@@ -42,6 +42,11 @@ def latent(network: Any, X: Block, *, device: str) -> Block:
     return _run(lambda x: (network.latent(x),), X, device)[0]
 
 
+def encoded(network: Any, X: Block, *, device: str) -> Block:
+    """What the encoder gives of a block: ``(n, d)`` or ``(n, d, rows, columns)``."""
+    return _run(lambda x: (network.encode_pairs(x),), X, device)[0]
+
+
 @own_settings()
 def _run(function: Callable[..., Any], X: Block, device: str) -> list[Block]:
     """Outputs of a torch function for a block, as numpy arrays."""

@@ -1,0 +1,193 @@
+"""Codes of an encoder as features."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._parameters import Constraints, HasMethods, Such, check_parameters
+from ctmri_detect._types import LabelsLike, PairsLike
+from ctmri_detect.base.estimator import PairedEstimator
+from ctmri_detect.base.traits import Traits
+from ctmri_detect.features.grid import FeatureGrid
+from ctmri_detect.validation import PairReader, check_pairs
+
+_METHODS = HasMethods(["encode", "fit", "get_params", "set_params"])
+
+
+def _is_encoder(value: object) -> bool:
+    return not isinstance(value, type) and _METHODS.is_satisfied_by(value)
+
+
+class LatentFeatures(PairedEstimator):
+    """Codes that a trained encoder gives of each sample, such as the bottleneck of an autoencoder.
+
+    All planes of a sample are described together. A detector on these features asks how unusual a
+    code is among the codes of healthy samples, not how badly it is rebuilt.
+
+    It works where the encoder was trained on many samples like these. It fails on lesions that the
+    encoder leaves out of its code, because they are small or because it never saw one. A code of
+    the whole sample says that something is unusual, and not where.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Anything with ``encode(X)``, for samples ``(n, n_planes, height, width)`` with NaN where
+        nothing was observed, such as `ConvAutoencoderDetector`. It gives one code a sample,
+        ``(n, d)``, or a grid of codes over the image, ``(n, d, rows, columns)``.
+
+        `fit` fits a clone of it on the samples that it gets. Inside scikit-learn's
+        ``FrozenEstimator`` it is used as it is. Then its training patients must be others than
+        those of `fit`: their codes are too normal, so the threshold would be too strict, and
+        nothing can notice it.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The encoder in use.
+    image_shape_ : (int, int)
+        Height and width of the training pairs.
+
+    Notes
+    -----
+    ``traits.trains`` is False for a frozen encoder and True for any other, whose codes of training
+    samples are not those of new ones: a detector then holds patients out of its training, too.
+
+    A grid of codes covers the image with square cells, the last of which may reach beyond it. A
+    cell is seen where any plane observed a pixel of it.
+
+    Examples
+    --------
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from ctmri_detect import ConvAutoencoderDetector
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 16, 16)).astype(np.float32)
+    >>> encoder = ConvAutoencoderDetector("plain", latent_dim=8, channels=(4, 8), random_state=0)
+    >>> encoder = encoder.set_params(training__max_epochs=2).fit(X, groups=np.arange(20) // 4)
+    >>> features = LatentFeatures(FrozenEstimator(encoder)).fit(X)
+    >>> grid = features.grids(X[:3])
+    >>> grid.values.shape, grid.stride, features.traits.trains
+    ((3, 1, 1, 1, 8), 16, False)
+    """
+
+    _parameter_constraints: ClassVar[Constraints] = {
+        "estimator": [
+            Such(
+                "an estimator (an instance) with encode, fit, get_params and set_params, such as "
+                "ConvAutoencoderDetector() or FrozenEstimator of a fitted one",
+                _is_encoder,
+            )
+        ]
+    }
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    @property
+    def traits(self) -> Traits:  # type: ignore[override]
+        """Whether `fit` trains; missing planes as far as the encoder takes them."""
+        own = getattr(self.estimator, "traits", None)
+        return Traits(
+            trains=not isinstance(self.estimator, FrozenEstimator),
+            missing_modality=bool(getattr(own, "missing_modality", False)),
+        )
+
+    @with_default_floats
+    def fit(self, X: PairsLike, y: LabelsLike = None) -> LatentFeatures:
+        """Fit a clone of the encoder unless it is frozen, and try it on one sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_planes, height, width)
+            Patients go to the encoder where X knows them.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            Where the codes are not as `grids` expects them.
+        """
+        check_parameters(self)
+        reader = check_pairs(X)
+        encoder = clone(self.estimator)  # a frozen one stays the same object
+        if not isinstance(encoder, FrozenEstimator):
+            groups = X.groups if isinstance(X, PairReader) else None
+            named = groups is not None and has_fit_parameter(encoder, "groups")
+            encoder = encoder.fit(X, groups=groups) if named else encoder.fit(X)
+        self.estimator_, self.image_shape_ = encoder, reader.shape[2:]
+        self.grids(reader[:1])
+        return self
+
+    @with_default_floats
+    def grids(self, block: npt.NDArray[np.float32]) -> FeatureGrid:
+        """The codes of one block of checked pairs.
+
+        Parameters
+        ----------
+        block : float32 array (n_samples, n_planes, height, width)
+
+        Returns
+        -------
+        FeatureGrid
+            One group that describes all planes together. A code of the whole sample lies on a
+            grid of one cell, whose stride covers the image.
+
+        Raises
+        ------
+        ValueError
+            Where `encode` does not give finite numbers ``(n, d)`` or ``(n, d, rows, columns)`` for
+            n samples, or its cells are no squares.
+        """
+        check_is_fitted(self, "estimator_")
+        name = type(getattr(self.estimator_, "estimator", self.estimator_)).__name__
+        codes = _checked(np.asarray(self.estimator_.encode(block)), len(block), name)
+        stride = _stride(block.shape[2:], codes.shape[2:], name)
+        seen = np.asarray((~np.isnan(block)).any(axis=1))
+        for axis, n_cells in zip((1, 2), codes.shape[2:], strict=True):
+            first = (np.arange(n_cells) * stride).astype(int)
+            seen = np.logical_or.reduceat(seen, first, axis=axis)
+        return FeatureGrid(np.moveaxis(codes, 1, -1)[:, None], seen[:, None], stride)
+
+
+def _checked(codes: npt.NDArray[Any], n_samples: int, name: str) -> npt.NDArray[np.float32]:
+    """Codes as float32 ``(n, d, rows, columns)``."""
+    shape = codes.shape
+    if codes.dtype.kind not in "fiu" or codes.ndim not in (2, 4) or shape[0] != n_samples:
+        raise ValueError(
+            f"{name}.encode gives {codes.dtype} of shape {shape}; expected numbers (n, d) or "
+            f"(n, d, rows, columns) for the n = {n_samples} sample(s) that it was given."
+        )
+    if 0 in shape[1:]:
+        raise ValueError(f"{name}.encode gives shape {shape}; expected one number or more a cell.")
+    bad = ~np.isfinite(codes).reshape(n_samples, -1).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{name}.encode gives NaN or infinity for {bad.sum()} of {n_samples} sample(s); "
+            "expected finite numbers. NaN in X means that nothing was observed there; encode has "
+            "to put numbers in its place."
+        )
+    codes = codes if codes.ndim == 4 else codes[:, :, None, None]
+    return codes.astype(np.float32, copy=False)
+
+
+def _stride(image: tuple[int, ...], grid: tuple[int, ...], name: str) -> float:
+    """Side of a cell in pixels; a whole number where one fits."""
+    least = max(side / cells for side, cells in zip(image, grid, strict=True))
+    for stride in (int(np.ceil(least)), float(least)):
+        begun = [stride * (n - 1) < side for side, n in zip(image, grid, strict=True)]
+        if all(begun) and stride >= 1:
+            return stride
+    raise ValueError(
+        f"{name}.encode gives {' x '.join(map(str, grid))} cells for images of "
+        f"{' x '.join(map(str, image))} pixels; expected square cells of a pixel or more that "
+        "cover the image. Pool or pad the codes."
+    )
