@@ -15,6 +15,7 @@ from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.scoring.calibration import Finish
 from ctmri_detect.scoring.thresholds import slices_needed
+from ctmri_detect.scoring.withheld import without_planes
 from ctmri_detect.validation import PairReader, check_groups, groups_of
 
 _Made = TypeVar("_Made")
@@ -97,10 +98,15 @@ class ThresholdVerbs(Blockwise):
             )
         names = groups_of(X, groups)
         codes = np.arange(len(reader)) if names is None else check_groups(names, len(reader))
-        score, seen = self._noticing(scoring.score_samples, always=True)
-        scores = np.concatenate(self._each(reader, score))
+        pool, seen = self._noticing(scoring.pooled, always=True)
+        pooled, owners = self._each(reader, pool), [codes]
         warn_of_training_data(self, sum(seen), len(reader))
-        return self._take(scoring.with_threshold(scores, codes))
+        choices = scoring.withhold(reader.with_groups(codes))
+        for planes, rows in choices if self.traits.missing_modality else []:
+            pooled += self._each(without_planes(reader.take(rows), planes), scoring.pooled)
+            owners.append(codes[rows])
+        scores, shown = map(np.concatenate, zip(*pooled, strict=True))
+        return self._take(scoring.with_threshold(scores, shown, np.concatenate(owners)))
 
     @final
     def seen_in_fit(self, X: PairsLike) -> npt.NDArray[np.bool_]:
@@ -111,12 +117,15 @@ class ThresholdVerbs(Blockwise):
         known = self._ready(X)
         return np.concatenate([self.fingerprints_.seen(block) for block in known.blocks()])
 
-    def _scores(self, reader: PairReader, notice: bool = True) -> npt.NDArray[np.float64]:
-        score, seen = self._noticing(self._scoring.score_samples)
-        scores = np.concatenate(self._each(reader, score))
+    def _numbers(
+        self, reader: PairReader, finish: Finish[npt.NDArray[np.float64]], notice: bool = True
+    ) -> npt.NDArray[np.float64]:
+        """One number a sample; `notice` training slices among them."""
+        number, seen = self._noticing(finish)
+        found = np.concatenate(self._each(reader, number))
         if notice:
             warn_of_training_data(self, sum(seen), len(reader))
-        return scores
+        return found
 
     def _noticing(
         self, finish: Finish[_Made], always: bool = False

@@ -55,7 +55,7 @@ class Verbs(ThresholdVerbs):
             training slices and the detector learns from residuals (``traits.trains``), because
             their scores look too normal. See `seen_in_fit`.
         """
-        return self._scores(self._ready(X))
+        return self._numbers(self._ready(X), self._scoring.score_samples)
 
     @final
     def decision_function(self, X: PairsLike) -> npt.NDArray[np.float64]:
@@ -78,7 +78,7 @@ class Verbs(ThresholdVerbs):
         Conformal (see `scoring.conformal_p_values`): ``predict(X) == -1`` exactly where the
         p-value is at most the `false_positive_rate`. None is below 1 / (held-out slices + 1).
         """
-        return self._scoring.threshold_.p_values(self.score_samples(X))
+        return self._numbers(self._ready(X), self._scoring.p_values)
 
     @final
     def z_maps(self, X: PairsLike) -> npt.NDArray[np.float32]:
@@ -140,7 +140,7 @@ class Verbs(ThresholdVerbs):
             anomaly_score=-scores,
             decision=scores - self.offset_,
             prediction=called(scores - self.offset_),
-            p_value=self._scoring.threshold_.p_values(scores),
+            p_value=judged.p_values,
             anomaly_map=judged.anomaly_map,
             z_maps=judged.z_maps,
         )

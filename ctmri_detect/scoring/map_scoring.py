@@ -23,8 +23,9 @@ from ctmri_detect.scoring.evidence import Symmetry
 from ctmri_detect.scoring.fitting import Fitting
 from ctmri_detect.scoring.judging import as_residual
 from ctmri_detect.scoring.reference import bank_rows
+from ctmri_detect.scoring.withheld import Withheld
 from ctmri_detect.scoring.z_score import Reference
-from ctmri_detect.validation import PairReader, check_groups, check_pairs
+from ctmri_detect.validation import check_groups, check_pairs, missing_planes
 
 Planes = npt.NDArray[np.float32]
 
@@ -214,11 +215,19 @@ class MapScoring(Fitting):
         codes = check_groups(np.arange(len(reader)) if groups is None else groups, len(reader))
         bank = self.choose(reader.shape[1:])(len(reader))
         others = np.setdiff1d(np.arange(len(reader)), bank)
-        known = PairReader(reader.array, reader.rows, codes)
+        known = reader.with_groups(codes)
+        known.missing = missing_planes(np.asarray(planes, dtype=np.float32))
         kept = np.asarray(planes[bank], dtype=np.float32)
         part = HeldOut(
             known, bank, kept, describe(known.take(bank)),
             lambda X, finish: [finish(np.asarray(planes[others], dtype=np.float32), X)],
+            [
+                Withheld(
+                    seen, np.asarray(planes[rows][:, seen], dtype=np.float32),
+                    describe(known.take(rows))[:, seen], codes[rows],
+                )
+                for seen, rows in self.withhold(known)
+            ],
         )  # fmt: skip
         return self.fit_held_out([part])
 
