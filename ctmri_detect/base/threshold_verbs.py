@@ -42,9 +42,11 @@ class ThresholdVerbs(Blockwise):
 
         Notes
         -----
-        A new `false_positive_rate` alone uses all scores that the threshold rests on. Any other
-        setting scores the slices of the reference bank again (at most 512), and the threshold
-        then rests on these: recalibrate again if you had recalibrated before.
+        A new `false_positive_rate` alone uses all scores that the threshold rests on, and changes
+        no score but those of samples with missing planes, which follow their threshold. Any other
+        setting scores the slices of the reference bank again (at most 512), and those from which
+        planes were withheld (at most 200 of each pattern); the thresholds then rest on these:
+        recalibrate again if you had recalibrated before.
         """
         return self._take(clone(self._scoring).set_params(**params).fit_again(self._scoring))
 
@@ -66,13 +68,16 @@ class ThresholdVerbs(Blockwise):
         Returns
         -------
         self
-            With a new `offset_`. Maps and scores stay as they are.
+            With a new `offset_`. Maps and scores of complete samples stay as they are. Each
+            pattern of observed planes gets its threshold from the samples that have these planes;
+            a pattern with too few of them keeps its threshold: scans of the CT alone change
+            nothing for the MRI.
 
         Raises
         ------
         InvalidPairsError
-            Where X has too few samples for the false-positive rate, or does not fit the detector.
-            The detector stays as it was.
+            Where X has too few samples of any one pattern of observed planes for the
+            false-positive rate, or does not fit the detector. The detector stays as it was.
 
         Warns
         -----

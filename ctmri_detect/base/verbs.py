@@ -48,6 +48,9 @@ class Verbs(ThresholdVerbs):
     def score_samples(self, X: PairsLike) -> npt.NDArray[np.float64]:
         """Minus the pooled evidence of each sample: float64 ``(n,)``, high = normal.
 
+        Where planes are missing, it is brought to the scale of complete samples: a median and a
+        threshold of healthy slices lie at the same score, whichever planes were observed.
+
         Warns
         -----
         TrainingDataWarning
@@ -76,7 +79,8 @@ class Verbs(ThresholdVerbs):
         """How often a healthy slice scores as low: float64 ``(n,)``, small = anomalous.
 
         Conformal (see `scoring.conformal_p_values`): ``predict(X) == -1`` exactly where the
-        p-value is at most the `false_positive_rate`. None is below 1 / (held-out slices + 1).
+        p-value is at most the `false_positive_rate`. None is below 1 / (held-out slices + 1). A
+        sample with missing planes is compared with healthy slices that have the same planes.
         """
         return self._numbers(self._ready(X), self._scoring.p_values)
 
