@@ -81,7 +81,7 @@ class Blockwise:
             )
         names = groups_of(X, groups)
         codes = None if names is None else self.fingerprints_.codes_of(np.asarray(names).tolist())
-        return PairReader(reader.array, reader.rows, codes)
+        return reader.with_groups(codes)
 
     def _residual_of(self, reader: PairReader) -> npt.NDArray[np.float32]:
         return np.concatenate(self._each(reader, lambda residual, _: residual))

@@ -113,7 +113,7 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
                 names = np.asarray(plain_array(names)).astype(str)[keep]
             codes = patient_codes(known, len(keep))
             one = known is not None and len(np.unique(known)) == 1  # codes are of blocks then
-            learned = PairReader(reader.array, reader.rows[keep], codes)
+            learned = reader.take(keep).with_groups(codes)
             self._fit_all(learned, known)
             self.fingerprints_ = Fingerprints(learned, None if one else names)
         return self
@@ -138,7 +138,8 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
                 "below_skull_base='mark' instead of 'drop'."
             )
         self.fit(X, y, groups=groups)
-        scores = self._scores(self._ready(X, groups), notice=False)
+        score = self._scoring.score_samples
+        scores = self._numbers(self._ready(X, groups), score, notice=False)
         return called(scores - self.offset_)
 
     def _fit_all(self, reader: PairReader, groups: npt.NDArray[np.int64] | None) -> None:
@@ -147,7 +148,7 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         self.n_samples_fit_ = len(reader)
         given = self.map_scoring
         scoring = self._default_map_scoring() if given is None else clone(given)
-        self._prepare(PairReader(reader.array, reader.rows, groups))
+        self._prepare(reader.with_groups(groups))
         with self._sharing(reader):
             parts = held_out(
                 FitFromBefore(self),
@@ -156,6 +157,7 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
                 trains=self.traits.trains,
                 cross_fits=scoring.cross_fits(self.traits.cheap),
                 cheap=self.traits.cheap,
+                withhold=scoring.withhold if self.traits.missing_modality else None,
             )
             self._take(scoring.fit_held_out(parts))
 

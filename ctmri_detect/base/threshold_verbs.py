@@ -15,6 +15,7 @@ from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.scoring.calibration import Finish
 from ctmri_detect.scoring.thresholds import slices_needed
+from ctmri_detect.scoring.withheld import without_planes
 from ctmri_detect.validation import PairReader, check_groups, groups_of
 
 _Made = TypeVar("_Made")
@@ -41,9 +42,11 @@ class ThresholdVerbs(Blockwise):
 
         Notes
         -----
-        A new `false_positive_rate` alone uses all scores that the threshold rests on. Any other
-        setting scores the slices of the reference bank again (at most 512), and the threshold
-        then rests on these: recalibrate again if you had recalibrated before.
+        A new `false_positive_rate` alone uses all scores that the threshold rests on, and changes
+        no score but those of samples with missing planes, which follow their threshold. Any other
+        setting scores the slices of the reference bank again (at most 512), and those from which
+        planes were withheld (at most 200 of each pattern); the thresholds then rest on these:
+        recalibrate again if you had recalibrated before.
         """
         return self._take(clone(self._scoring).set_params(**params).fit_again(self._scoring))
 
@@ -65,13 +68,16 @@ class ThresholdVerbs(Blockwise):
         Returns
         -------
         self
-            With a new `offset_`. Maps and scores stay as they are.
+            With a new `offset_`. Maps and scores of complete samples stay as they are. Each
+            pattern of observed planes gets its threshold from the samples that have these planes;
+            a pattern with too few of them keeps its threshold: scans of the CT alone change
+            nothing for the MRI.
 
         Raises
         ------
         InvalidPairsError
-            Where X has too few samples for the false-positive rate, or does not fit the detector.
-            The detector stays as it was.
+            Where X has too few samples of any one pattern of observed planes for the
+            false-positive rate, or does not fit the detector. The detector stays as it was.
 
         Warns
         -----
@@ -97,10 +103,15 @@ class ThresholdVerbs(Blockwise):
             )
         names = groups_of(X, groups)
         codes = np.arange(len(reader)) if names is None else check_groups(names, len(reader))
-        score, seen = self._noticing(scoring.score_samples, always=True)
-        scores = np.concatenate(self._each(reader, score))
+        pool, seen = self._noticing(scoring.pooled, always=True)
+        pooled, owners = self._each(reader, pool), [codes]
         warn_of_training_data(self, sum(seen), len(reader))
-        return self._take(scoring.with_threshold(scores, codes))
+        choices = scoring.withhold(reader.with_groups(codes))
+        for planes, rows in choices if self.traits.missing_modality else []:
+            pooled += self._each(without_planes(reader.take(rows), planes), scoring.pooled)
+            owners.append(codes[rows])
+        scores, shown = map(np.concatenate, zip(*pooled, strict=True))
+        return self._take(scoring.with_threshold(scores, shown, np.concatenate(owners)))
 
     @final
     def seen_in_fit(self, X: PairsLike) -> npt.NDArray[np.bool_]:
@@ -111,12 +122,15 @@ class ThresholdVerbs(Blockwise):
         known = self._ready(X)
         return np.concatenate([self.fingerprints_.seen(block) for block in known.blocks()])
 
-    def _scores(self, reader: PairReader, notice: bool = True) -> npt.NDArray[np.float64]:
-        score, seen = self._noticing(self._scoring.score_samples)
-        scores = np.concatenate(self._each(reader, score))
+    def _numbers(
+        self, reader: PairReader, finish: Finish[npt.NDArray[np.float64]], notice: bool = True
+    ) -> npt.NDArray[np.float64]:
+        """One number a sample; `notice` training slices among them."""
+        number, seen = self._noticing(finish)
+        found = np.concatenate(self._each(reader, number))
         if notice:
             warn_of_training_data(self, sum(seen), len(reader))
-        return scores
+        return found
 
     def _noticing(
         self, finish: Finish[_Made], always: bool = False

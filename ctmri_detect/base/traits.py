@@ -22,7 +22,8 @@ class Traits:
         Whether several threads may compute residuals, or transform samples, at once, and are
         faster.
     missing_modality : bool, default=False
-        Whether samples with a missing plane can be scored.
+        Whether samples with a missing plane can be scored. Then the fit also scores held-out
+        slices with planes withheld, so that the CT alone has a threshold of its own.
     localizes : bool, default=True
         Whether the anomaly map shows where the anomaly is.
 

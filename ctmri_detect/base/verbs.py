@@ -48,6 +48,9 @@ class Verbs(ThresholdVerbs):
     def score_samples(self, X: PairsLike) -> npt.NDArray[np.float64]:
         """Minus the pooled evidence of each sample: float64 ``(n,)``, high = normal.
 
+        Where planes are missing, it is brought to the scale of complete samples: a median and a
+        threshold of healthy slices lie at the same score, whichever planes were observed.
+
         Warns
         -----
         TrainingDataWarning
@@ -55,7 +58,7 @@ class Verbs(ThresholdVerbs):
             training slices and the detector learns from residuals (``traits.trains``), because
             their scores look too normal. See `seen_in_fit`.
         """
-        return self._scores(self._ready(X))
+        return self._numbers(self._ready(X), self._scoring.score_samples)
 
     @final
     def decision_function(self, X: PairsLike) -> npt.NDArray[np.float64]:
@@ -76,9 +79,10 @@ class Verbs(ThresholdVerbs):
         """How often a healthy slice scores as low: float64 ``(n,)``, small = anomalous.
 
         Conformal (see `scoring.conformal_p_values`): ``predict(X) == -1`` exactly where the
-        p-value is at most the `false_positive_rate`. None is below 1 / (held-out slices + 1).
+        p-value is at most the `false_positive_rate`. None is below 1 / (held-out slices + 1). A
+        sample with missing planes is compared with healthy slices that have the same planes.
         """
-        return self._scoring.threshold_.p_values(self.score_samples(X))
+        return self._numbers(self._ready(X), self._scoring.p_values)
 
     @final
     def z_maps(self, X: PairsLike) -> npt.NDArray[np.float32]:
@@ -140,7 +144,7 @@ class Verbs(ThresholdVerbs):
             anomaly_score=-scores,
             decision=scores - self.offset_,
             prediction=called(scores - self.offset_),
-            p_value=self._scoring.threshold_.p_values(scores),
+            p_value=judged.p_values,
             anomaly_map=judged.anomaly_map,
             z_maps=judged.z_maps,
         )

@@ -29,9 +29,11 @@ TRUSTED_TYPES = frozenset(
         "ctmri_detect.persistence._standins.SavedFrame",
         "ctmri_detect.persistence._standins.SavedNetwork",
         "ctmri_detect.base.fingerprints.Fingerprints",
+        "ctmri_detect.scoring.patterns.PatternThresholds",
         "ctmri_detect.scoring.reference.ReferenceBank",
         "ctmri_detect.scoring.summary_bank.SummaryBank",
         "ctmri_detect.scoring.thresholds.Threshold",
+        "ctmri_detect.scoring.withheld.Withheld",
         # scorers of a search
         "ctmri_detect.evaluation.scorers.ImageScorer",
         "ctmri_detect.evaluation.scorers.PixelAveragePrecisionScorer",

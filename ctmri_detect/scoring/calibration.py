@@ -14,6 +14,7 @@ from ctmri_detect._types import GroupsLike
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.exceptions import FewPatientsWarning, PatientsUnknownWarning
 from ctmri_detect.imageops.similar import slice_descriptors
+from ctmri_detect.scoring.withheld import Choice, Withheld, parts_of, without_planes
 from ctmri_detect.validation import PairReader, check_groups
 
 ENOUGH_PATIENTS = 8  # from here on a quarter is held out; below, each is left out in turn
@@ -93,6 +94,8 @@ class HeldOut:
         By which similar slices are found (see `imageops.similar`).
     each : callable
         ``each(X, finish)``: what ``finish(residual, X)`` makes of slices, block by block.
+    withheld : list of Withheld
+        The residuals of some of the slices when planes are withheld from them.
     """
 
     X: PairReader
@@ -100,6 +103,7 @@ class HeldOut:
     residual: Residual
     descriptors: npt.NDArray[np.float64]
     each: Each
+    withheld: list[Withheld]
 
     @property
     def others(self) -> PairReader:
@@ -116,6 +120,7 @@ def held_out(
     trains: bool,
     cross_fits: bool = False,
     cheap: bool = False,
+    withhold: Callable[[PairReader], list[Choice]] | None = None,
 ) -> list[HeldOut]:
     """Fit a model, and give the slices that it did not see.
 
@@ -132,6 +137,8 @@ def held_out(
         With the codes of its patients in `groups`.
     choose : callable
         How many slices are held out -> which of them, counted in the order of X, are references.
+    withhold : callable, default=None
+        The slices that are held out -> from which of them planes are withheld.
 
     Returns
     -------
@@ -142,6 +149,8 @@ def held_out(
     fold = _folds(X.groups, trains, cross_fits, cheap)
     rows = np.flatnonzero(fold >= 0)
     bank = rows[choose(len(rows))]
+    chosen = [] if withhold is None else withhold(X.take(rows))
+    choices = [Choice(seen, rows[part]) for seen, part in chosen]
     numbers = np.unique(fold[rows])
     again = len(numbers) > 1  # the model that stays is fitted on all
     found = []
@@ -150,7 +159,8 @@ def held_out(
         left = np.flatnonzero(fold != number)
         model.fit(X.take(left) if len(left) else X)
         each = model.frozen() if again and len(bank) < len(rows) else model.each
-        found.append(_part(X.take(here), np.flatnonzero(np.isin(here, bank)), each))
+        rows_of_bank = np.flatnonzero(np.isin(here, bank))
+        found.append(_part(X.take(here), rows_of_bank, each, list(parts_of(choices, here))))
     if again:
         model.fit(X)
     return found
@@ -171,11 +181,19 @@ def _folds(
     return np.where(order % HELD_OUT_EVERY == HELD_OUT_EVERY - 1, 0, -1)
 
 
-def _part(X: PairReader, bank: npt.NDArray[np.int64], each: Each) -> HeldOut:
+def _part(X: PairReader, bank: npt.NDArray[np.int64], each: Each, choices: list[Choice]) -> HeldOut:
     kept = each(X.take(bank), lambda residual, X: (residual, describe(X))) if len(bank) else []
     residual = [np.empty((0, *X.shape[1:]), np.float32), *(part for part, _ in kept)]
     descriptors = [describe(X.take(np.arange(0))), *(part for _, part in kept)]
-    return HeldOut(X, bank, np.concatenate(residual), np.concatenate(descriptors), each)
+    withheld = [_without(X.take(rows), seen, each) for seen, rows in choices]
+    return HeldOut(X, bank, np.concatenate(residual), np.concatenate(descriptors), each, withheld)
+
+
+def _without(X: PairReader, seen: npt.NDArray[np.bool_], each: Each) -> Withheld:
+    """The residuals of slices of which the model sees these planes alone."""
+    kept = each(without_planes(X, seen), lambda r, X: (r[:, seen], describe(X)[:, seen]))
+    residual, descriptors = map(np.concatenate, zip(*kept, strict=True))
+    return Withheld(seen, residual, descriptors, np.asarray(X.groups))
 
 
 def describe(X: PairReader) -> npt.NDArray[np.float64]:

@@ -15,13 +15,16 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import CheckedParameters, check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect.scoring.calibration import HeldOut
-from ctmri_detect.scoring.judging import Judging, Planes
+from ctmri_detect.scoring.judging import Judging, Planes, Scored
+from ctmri_detect.scoring.patterns import PatternThresholds
 from ctmri_detect.scoring.reference import ReferenceBank
 from ctmri_detect.scoring.summary_bank import GroupedBank
 from ctmri_detect.scoring.thresholds import Threshold
+from ctmri_detect.scoring.withheld import Choice, Withheld, slices_to_withhold_from
 from ctmri_detect.scoring.z_score import Reference
+from ctmri_detect.validation import PairReader, missing_planes
 
-_KEPT = {"residual_", "descriptors_", "codes_"}  # of the reference slices, for another bank
+_KEPT = {"residual_", "descriptors_", "codes_", "withheld_"}  # of slices, for another bank
 
 
 class Fitting(Judging, CheckedParameters, BaseEstimator):
@@ -35,10 +38,16 @@ class Fitting(Judging, CheckedParameters, BaseEstimator):
     residual_: Planes
     descriptors_: npt.NDArray[np.float64]
     codes_: npt.NDArray[np.int64]
+    withheld_: list[Withheld]
+    threshold_: Threshold
 
     def cross_fits(self, cheap: bool) -> bool:
         """Whether a detector leaves out each part of the patients in turn; `cheap`: its trait."""
         return cheap if isinstance(self.cross_fit, str) else bool(self.cross_fit)
+
+    def withhold(self, X: PairReader) -> list[Choice]:
+        """From which of these held-out slices planes are withheld, to calibrate each pattern."""
+        return slices_to_withhold_from(X, self.false_positive_rate)
 
     def fit_held_out(self, parts: Sequence[HeldOut]) -> Self:
         """Learn from what `calibration.held_out` gives; all slices of it set the threshold.
@@ -49,13 +58,13 @@ class Fitting(Judging, CheckedParameters, BaseEstimator):
             self.residual_ = np.concatenate([part.residual for part in parts])
             self.descriptors_ = np.concatenate([part.descriptors for part in parts])
             self.codes_ = np.concatenate([part.X.take(part.bank).groups for part in parts])
-            scores, groups = [self._build()], [self.codes_]
+            self.withheld_ = [one for part in parts for one in part.withheld]
+            pooled, groups = self._build()
             for part in parts:
                 if len(others := part.others):
-                    scores.extend(part.each(others, self.score_samples))
+                    pooled.extend(part.each(others, self.pooled))
                     groups.append(np.asarray(others.groups))
-            found = np.concatenate(scores), self.false_positive_rate, np.concatenate(groups)
-            return self._keep(Threshold(*found))
+            return self._keep(pooled, groups)
 
     def fit_again(self, fitted: Fitting) -> Self:
         """Fit on the slices that another, fitted MapScoring kept; no residual is needed.
@@ -80,38 +89,55 @@ class Fitting(Judging, CheckedParameters, BaseEstimator):
                 setattr(self, name, getattr(fitted, name))
             if changed <= {"false_positive_rate"}:
                 self.bank_, self.sd_ = fitted.bank_, fitted.sd_
-                return self._take(fitted.threshold_.at_rate(rate))
-            return self._keep(Threshold(self._build(), rate, self.codes_))
+                return self._take(fitted.patterns_.at_rate(rate))
+            return self._keep(*self._build())
 
     def with_threshold(
-        self, scores: npt.NDArray[np.float64], groups: npt.NDArray[np.int64]
+        self,
+        scores: npt.NDArray[np.float64],
+        seen: npt.NDArray[np.bool_],
+        groups: npt.NDArray[np.int64],
     ) -> Self:
-        """A copy whose threshold rests on these scores, of slices of these patients."""
-        return copy(self)._take(Threshold(scores, self.false_positive_rate, groups))
+        """A copy whose thresholds rest on these scores of `pooled`, of slices of these patients.
 
-    def _keep(self, threshold: Threshold) -> Self:
-        """Take the threshold, and keep no more of the slices than `bank` says."""
+        Patterns of planes with too few of them keep their scores.
+        """
+        return copy(self)._take(self.patterns_.with_own(scores, seen, groups))
+
+    def _keep(self, pooled: Sequence[Scored], groups: Sequence[npt.NDArray[np.int64]]) -> Self:
+        """Take thresholds of these scores, and keep no more of the slices than `bank` says."""
         if isinstance(self.bank_, GroupedBank):
             self.bank_ = self.bank_.summary()
             for name in _KEPT:
                 delattr(self, name)
-        return self._take(threshold)
+        scores, seen = map(np.concatenate, zip(*pooled, strict=True))
+        rate = self.false_positive_rate
+        return self._take(PatternThresholds(scores, seen, np.concatenate(groups), rate))
 
-    def _take(self, threshold: Threshold) -> Self:
-        self.threshold_, self.offset_ = threshold, threshold.offset
+    def _take(self, patterns: PatternThresholds) -> Self:
+        threshold = patterns.threshold
+        self.patterns_, self.threshold_, self.offset_ = patterns, threshold, threshold.offset
         self.calibration_scores_ = threshold.scores
         self.calibration_groups_ = threshold.groups
         return self
 
     @with_default_floats
-    def _build(self) -> npt.NDArray[np.float64]:
-        """Build the bank from the kept slices, under the present parameters; their scores."""
+    def _build(self) -> tuple[list[Scored], list[npt.NDArray[np.int64]]]:
+        """Build the bank from the kept slices, under the present parameters.
+
+        Returns scores and patients of these slices, and of those from which planes were withheld.
+        """
         kind = ReferenceBank if self.bank == "slices" else GroupedBank
         self.bank_ = kind(self.reference, self.n_neighbors)
         self.bank_.fit(self._evidence_of(self.residual_), self.descriptors_, self.codes_)
         kept = self.residual_, self.descriptors_, self.codes_
         self.sd_ = self._spread(*kept)
-        return np.concatenate(self._gather(*kept, self._score))
+        parts = [kept, *(one.whole() for one in self.withheld_)]
+        pooled = [
+            Scored(np.concatenate(self._gather(*part, self._score)), ~missing_planes(part[0]))
+            for part in parts
+        ]
+        return pooled, [part[2] for part in parts]
 
 
 def _refuse_what_needs_a_fit(changed: set[str], fitted: Fitting) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,15 +25,23 @@ from ctmri_detect.scoring.evidence import (
     over_scales,
     pool_top,
 )
+from ctmri_detect.scoring.patterns import PatternThresholds
 from ctmri_detect.scoring.reference import ReferenceBank
 from ctmri_detect.scoring.summary_bank import SummaryBank
-from ctmri_detect.validation import PairReader, check_pairs
+from ctmri_detect.validation import PairReader, check_pairs, missing_planes
 
 _ENOUGH = 64  # healthy slices, for the spread of smoothed z
 _BLOCK = 16  # samples at a time; a score does not depend on the other samples
 Planes = npt.NDArray[np.float32]
 
 _Made = TypeVar("_Made")
+
+
+class Scored(NamedTuple):
+    """Scores as they are pooled, float64 (n,), and which planes were seen, bool (n, n_planes)."""
+
+    scores: npt.NDArray[np.float64]
+    seen: npt.NDArray[np.bool_]
 
 
 class Judging:
@@ -45,6 +53,7 @@ class Judging:
 
     bank_: ReferenceBank | SummaryBank
     sd_: Planes
+    patterns_: PatternThresholds
     symmetry: Symmetry
     symmetry_tolerance: int
     smoothing: float
@@ -74,14 +83,28 @@ class Judging:
         return np.concatenate(self._judged(residual, X, self._map))
 
     def score_samples(self, residual: Planes, X: PairsLike) -> npt.NDArray[np.float64]:
-        """Minus the pooled evidence.
+        """Minus the pooled evidence; where planes are missing, on the scale of complete samples.
 
         Returns
         -------
         float64 array (n,)
-            From ``-clip**2`` to 0, high = normal.
+            High = normal; from ``-clip**2`` to 0 where no plane is missing.
         """
-        return np.concatenate(self._judged(residual, X, self._score))
+        return self._scaled_and_p(self.pooled(residual, X))[0]
+
+    def p_values(self, residual: Planes, X: PairsLike) -> npt.NDArray[np.float64]:
+        """How often a healthy slice with the same planes scores as low.
+
+        Returns
+        -------
+        float64 array (n,)
+            Above 0 and up to 1, small = anomalous.
+        """
+        return self._scaled_and_p(self.pooled(residual, X))[1]
+
+    def pooled(self, residual: Planes, X: PairsLike) -> Scored:
+        """Minus the pooled evidence of each sample as it is, and which planes it has."""
+        return _pooled(np.concatenate(self._judged(residual, X, self._score)), residual)
 
     def judge(self, residual: Planes, X: PairsLike) -> Bunch:
         """Scores, anomaly maps and z-maps from one pass.
@@ -89,15 +112,22 @@ class Judging:
         Returns
         -------
         Bunch
-            `score_samples`, `anomaly_map`, `z_maps`: what the methods of these names return.
+            `score_samples`, `p_values`, `anomaly_map`, `z_maps`: what the methods of these names
+            return.
         """
 
         def finish(z: Planes) -> tuple[npt.NDArray[np.floating], ...]:
             evidence = self._fused(z)
             return -pool_top(evidence, self.pool_fraction), np.sqrt(evidence), _signed(z)
 
-        joined = map(np.concatenate, zip(*self._judged(residual, X, finish), strict=True))
-        return Bunch(**dict(zip(("score_samples", "anomaly_map", "z_maps"), joined, strict=True)))
+        blocks = self._judged(residual, X, finish)
+        scores, heat, z = map(np.concatenate, zip(*blocks, strict=True))
+        scaled, p = self._scaled_and_p(_pooled(scores, residual))
+        return Bunch(score_samples=scaled, p_values=p, anomaly_map=heat, z_maps=z)
+
+    def _scaled_and_p(self, pooled: Scored) -> tuple[npt.NDArray[np.float64], ...]:
+        scaled = self.patterns_.scaled(*pooled)
+        return scaled, self.patterns_.p_values(scaled, pooled.seen)
 
     def _judged(
         self, residual: npt.ArrayLike, X: PairsLike, finish: Callable[[Planes], _Made]
@@ -191,6 +221,10 @@ class Judging:
 
     def _fused(self, z: Planes) -> Planes:
         return fused_evidence(z, self.fusion, self.symmetry)
+
+
+def _pooled(scores: npt.NDArray[np.float64], residual: npt.ArrayLike) -> Scored:
+    return Scored(scores, ~missing_planes(np.asarray(plain_array(residual))))
 
 
 def _signed(z: Planes) -> Planes:

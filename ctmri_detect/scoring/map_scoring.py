@@ -23,8 +23,9 @@ from ctmri_detect.scoring.evidence import Symmetry
 from ctmri_detect.scoring.fitting import Fitting
 from ctmri_detect.scoring.judging import as_residual
 from ctmri_detect.scoring.reference import bank_rows
+from ctmri_detect.scoring.withheld import Withheld
 from ctmri_detect.scoring.z_score import Reference
-from ctmri_detect.validation import PairReader, check_groups, check_pairs
+from ctmri_detect.validation import check_groups, check_pairs, missing_planes
 
 Planes = npt.NDArray[np.float32]
 
@@ -68,7 +69,8 @@ class MapScoring(Fitting):
         sample. Raise it for large lesions.
     false_positive_rate : float, default=0.05
         Share of healthy slices that `predict` may flag; sets `offset_`. It needs at least
-        ``1 / false_positive_rate - 1`` held-out slices (5 %: 19).
+        ``1 / false_positive_rate - 1`` held-out slices (5 %: 19) of each pattern of observed
+        planes.
     cross_fit : bool or "auto", default="auto"
         How a detector gets residuals of patients that its model did not see, from eight patients
         on. False: a quarter of the patients is held out, and the model is fitted once, on the
@@ -94,16 +96,19 @@ class MapScoring(Fitting):
     ----------
     bank_ : ReferenceBank or SummaryBank
         At most 512 reference slices, and at most 256 MiB; or their statistics.
+    patterns_ : PatternThresholds
+        Of the scores of healthy slices with all planes, with the CT alone, and so on (see Notes).
     threshold_ : Threshold
-        Of the scores of healthy slices; it gives `offset_` and p-values.
+        That of all planes; it gives `offset_`.
     calibration_scores_ : ndarray of shape (n_calibration,)
-        Scores of all held-out slices, those of the bank first. Each slice is compared with other
-        patients' reference slices only.
+        Scores of all held-out slices with all planes, those of the bank first. Each slice is
+        compared with other patients' reference slices only.
     calibration_groups_ : int ndarray of shape (n_calibration,)
         Patient of each, as a code.
     offset_ : float
         The conformal threshold (see `scoring.conformal_offset`) of `calibration_scores_`. It is
-        ``-inf`` where there are too few of them: nothing is flagged then.
+        ``-inf`` where there are too few of them: nothing is flagged then. Scores of samples with
+        missing planes are brought to its scale, so that it is right for them, too.
 
     Notes
     -----
@@ -123,6 +128,14 @@ class MapScoring(Fitting):
     which is near 0 there, hardly any is left. The anomaly map is ``sqrt(e)``, the score minus the
     mean of the top `pool_fraction` of ``e``; `z_maps` returns ``z``. Defaults were chosen on
     development phantoms (seeds of their own), none on real labels.
+
+    The CT alone leaves other scores than CT and MRI together. So planes are withheld from held-out
+    slices, and each pattern of observed planes has a threshold of its own: each plane alone, all
+    but one, and those that occur often enough in X. Scores of the others are shifted and stretched
+    until thresholds and medians agree with those of complete samples
+    (`scoring.patterns.PatternThresholds`). Maps are not. A pattern with too few slices takes the
+    threshold of the nearest one. `MapScoring.fit` itself withholds planes of the residuals: right
+    where the residual of a plane does not depend on the other planes.
 
     A slice is compared with other patients only where it is known whose it is: where X are `Pairs`
     that name a patient of the fit, and where the slice is in the bank or a copy of one that is
@@ -214,11 +227,19 @@ class MapScoring(Fitting):
         codes = check_groups(np.arange(len(reader)) if groups is None else groups, len(reader))
         bank = self.choose(reader.shape[1:])(len(reader))
         others = np.setdiff1d(np.arange(len(reader)), bank)
-        known = PairReader(reader.array, reader.rows, codes)
+        known = reader.with_groups(codes)
+        known.missing = missing_planes(np.asarray(planes, dtype=np.float32))
         kept = np.asarray(planes[bank], dtype=np.float32)
         part = HeldOut(
             known, bank, kept, describe(known.take(bank)),
             lambda X, finish: [finish(np.asarray(planes[others], dtype=np.float32), X)],
+            [
+                Withheld(
+                    seen, np.asarray(planes[rows][:, seen], dtype=np.float32),
+                    describe(known.take(rows))[:, seen], codes[rows],
+                )
+                for seen, rows in self.withhold(known)
+            ],
         )  # fmt: skip
         return self.fit_held_out([part])
 

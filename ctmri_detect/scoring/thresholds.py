@@ -83,6 +83,18 @@ def slices_needed(false_positive_rate: float) -> int:
     return ceil(1 / false_positive_rate - _ROUNDING) - 1 if false_positive_rate > 0 else 0
 
 
+def conformal_rank(n: int, false_positive_rate: float) -> int:
+    """Rank of the threshold among n scores, 1 for the lowest; 0 where n is too small for the rate.
+
+    Examples
+    --------
+    >>> conformal_rank(39, 0.05), conformal_rank(18, 0.05)
+    (2, 0)
+    """
+    # p-values (k / (n + 1)) are compared with the rate as they are, rounding included
+    return int((np.arange(1, n + 1) / (n + 1) <= false_positive_rate).sum())
+
+
 def conformal_offset(scores: npt.NDArray[np.float64], false_positive_rate: float) -> float:
     """The threshold below which at most this share of new healthy slices falls.
 
@@ -122,8 +134,7 @@ def conformal_offset(scores: npt.NDArray[np.float64], false_positive_rate: float
     1.0
     """
     n = len(scores)
-    # p-values (k / (n + 1)) are compared with the rate as they are, rounding included
-    rank = int((np.arange(1, n + 1) / (n + 1) <= false_positive_rate).sum())
+    rank = conformal_rank(n, false_positive_rate)
     if rank:
         return float(np.partition(scores, rank - 1)[rank - 1])
     if false_positive_rate > 0:

@@ -134,6 +134,9 @@ def check_missing_modality(estimator: BasePairedDetector) -> None:
     demand_equal(np.isnan(heat[2]), np.isnan(half[2, 0]), law)
     finite = np.isfinite(detector.score_samples(half)).all()
     demand(finite, "A sample with a missing plane has a finite score, because traits say so.")
+    p, rate = detector.p_values(half), detector.map_scoring_.false_positive_rate
+    law = f"Where a plane is missing, predict is -1 exactly where the p-value is at most {rate}."
+    demand_equal(detector.predict(half) == -1, p <= rate, law)
     law = "A missing plane of one sample does not change the maps of the others."
     whole = detector.anomaly_map(test())
     demand_close(np.delete(heat, 2, axis=0), np.delete(whole, 2, axis=0), law)

@@ -88,10 +88,18 @@ class PairReader:
         return np.asarray(self[:], dtype=dtype)
 
     def take(self, rows: npt.ArrayLike) -> PairReader:
-        """These rows and their patients; nothing is read yet."""
+        """These rows, their patients and missing planes; nothing is read yet."""
         rows = np.asarray(rows)
         groups = None if self.groups is None else self.groups[rows]
-        return PairReader(self.array, self.rows[rows], groups)
+        taken = PairReader(self.array, self.rows[rows], groups)
+        taken.missing = None if self.missing is None else self.missing[rows]
+        return taken
+
+    def with_groups(self, groups: npt.ArrayLike | None) -> PairReader:
+        """The same samples, of these patients."""
+        same = PairReader(self.array, self.rows, groups)
+        same.missing = self.missing
+        return same
 
     def blocks(self, size: int = BLOCK, *, copy: bool = True) -> Iterator[npt.NDArray[np.float32]]:
         """Float32 blocks of at most `size` samples, in order.

@@ -11,11 +11,11 @@ from sklearn.neighbors import NearestNeighbors
 
 pytest.importorskip("torch")
 
-from ctmri_detect import PatchMemoryDetector  # noqa: E402
-from ctmri_detect.detectors.patch_memory import Reservoir, greedy_coreset  # noqa: E402
-from ctmri_detect.detectors.patch_memory.banks import PatchBank, SliceBank  # noqa: E402
-from ctmri_detect.features import FilterBankFeatures, JointFeatures  # noqa: E402
-from ctmri_detect.imageops.similar import slice_descriptors  # noqa: E402
+from ctmri_detect import PatchMemoryDetector
+from ctmri_detect.detectors.patch_memory import Reservoir, greedy_coreset
+from ctmri_detect.detectors.patch_memory.banks import PatchBank, SliceBank
+from ctmri_detect.features import FilterBankFeatures, JointFeatures
+from ctmri_detect.imageops.similar import slice_descriptors
 
 RNG = np.random.default_rng(0)
 SEED = np.random.RandomState

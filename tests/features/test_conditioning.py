@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator
 
 pytest.importorskip("torch")
 
-from ctmri_detect import Pairs  # noqa: E402
-from ctmri_detect.features import FeatureConditioning, FeatureGrid  # noqa: E402
-from ctmri_detect.networks.training.settings import Training  # noqa: E402
+from ctmri_detect import Pairs
+from ctmri_detect.features import FeatureConditioning, FeatureGrid
+from ctmri_detect.networks.training.settings import Training
 
 SIDE = 48
 BRIEF = Training(max_epochs=15, batch_size=256, lr=5e-3)
