@@ -53,17 +53,18 @@ def test_what_the_other_plane_explains_is_gone_and_what_contradicts_it_stands_ou
     _, plain = conditioned({"inputs": (), "smoothing": 0}, X)
     _, rest = conditioned({"inputs": ("planes",), "smoothing": 0}, X)
     seen = rest.seen[:, 0]
-    for grid, correlated in ((plain, True), (rest, False)):
-        a, b = (grid.values[:, plane][seen] for plane in (0, 1))
-        strongest = np.abs(np.corrcoef(a.T, b.T)[:2, 2:]).max()
-        assert (strongest > 0.9) == correlated
-        assert_allclose(a.std(axis=0), 1, atol=0.3)
+    given = plain.values[:, 0][seen]
+    for grid, most in ((plain, 1), (rest, 0.2)):
+        b = grid.values[:, 1][seen]
+        strongest = np.abs(np.corrcoef(given.T, b.T)[:2, 2:]).max()
+        assert most - 0.2 < strongest < most
+        assert_allclose(b.std(axis=0), 1, atol=0.3)
     odd = X.copy()
     odd[0, 1, 20:24, 20:24] *= -1  # an ordinary grey at the wrong place
     odd[0, 1, 20:24, 20:24] += 0.7
     step, _ = conditioned({"inputs": ("planes",), "smoothing": 0}, X)
     found = np.abs(step.transform(CellMeans().grids(odd), odd).values[0, 1]).max(axis=-1)
-    assert np.unravel_index(found.argmax(), found.shape) == (5, 5)
+    assert np.unravel_index(found.argmax(), found.shape) in ((5, 5), (5, 6))  # or its neighbour
     assert found[5, 5] > 3 * np.abs(plain.values).max()
 
 

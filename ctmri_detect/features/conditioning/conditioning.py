@@ -113,7 +113,9 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[Constraints] = {
-        "inputs": [SequenceOf("a sequence of 'planes', 'similar', 'place'", OneOf(*INPUTS), 0)],
+        "inputs": [
+            SequenceOf("a sequence of 'planes', 'similar', 'place'", OneOf(*INPUTS), least=0)
+        ],
         "n_components": [integer(1)],
         "n_predicted": [integer(1)],
         "n_neighbors": [integer(1)],
