@@ -45,8 +45,8 @@ class Remembered(BackboneFeatures):
         new = [i for i, key in enumerate(keys) if key not in _KNOWN]
         if new:
             grid = super().grids(block[new])
-            for place, i in enumerate(new):
-                _KNOWN[keys[i]] = grid.values[place], grid.seen[place], grid.stride
+            for i, values, seen in zip(new, grid.values, grid.seen, strict=True):
+                _KNOWN[keys[i]] = values, seen, grid.stride
         values, seen, strides = zip(*(_KNOWN[key] for key in keys), strict=True)
         return FeatureGrid(np.stack(values), np.stack(seen), strides[0])
 
