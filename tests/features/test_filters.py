@@ -36,6 +36,14 @@ def test_a_cell_holds_the_means_of_its_observed_pixels(cell):
         np.testing.assert_array_equal(grid.seen[:, :, i, j], seen.mean(axis=(-2, -1)) >= 0.5)
 
 
+def test_a_cell_is_seen_where_half_of_it_was_observed():
+    X = np.where(np.random.default_rng(0).random((4, 2, 16, 20)) > 0.5, 1, np.nan)
+    grid = FilterBankFeatures().fit(X).grids(X.astype(np.float32))
+    share = (~np.isnan(X)).reshape(4, 2, 4, 4, 5, 4).mean(axis=(3, 5))
+    assert (share == 0.5).any()
+    np.testing.assert_array_equal(grid.seen, share >= 0.5)
+
+
 def test_units_of_a_plane_are_those_of_the_features():
     grid, scaled = features().grids(HEADS), features().grids(HEADS * np.float32(3))
     np.testing.assert_allclose(scaled.values, 3 * grid.values, rtol=1e-3, atol=1e-4)
