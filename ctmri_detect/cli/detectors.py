@@ -16,8 +16,11 @@ DETECTORS: dict[str, Callable[[], Any]] = {
     "atlas": lambda: ctmri_detect.AtlasDetector(),
     "autoencoder": lambda: ctmri_detect.ConvAutoencoderDetector(),
     "cross-modal": lambda: ctmri_detect.CrossModalDetector(),
+    "deep-mahalanobis": lambda: ctmri_detect.DeepFeatureDetector(detector="mahalanobis"),
+    "deep-knn": lambda: ctmri_detect.DeepFeatureDetector(detector="knn"),
     "deep-ocsvm": lambda: ctmri_detect.DeepFeatureDetector(detector="ocsvm"),
     "deep-iforest": lambda: ctmri_detect.DeepFeatureDetector(detector="iforest"),
+    "patch-memory": lambda: ctmri_detect.PatchMemoryDetector(),
 }
 
 

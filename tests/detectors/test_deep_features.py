@@ -36,7 +36,8 @@ from ctmri_detect.detectors.deep_features.outlier import (  # noqa: E402
     make_outlier,
 )
 from ctmri_detect.detectors.deep_features.patches import PatchScorer  # noqa: E402
-from ctmri_detect.features import BackboneFeatures  # noqa: E402
+from ctmri_detect.features import BackboneFeatures, FeatureConditioning  # noqa: E402
+from ctmri_detect.networks.training.settings import Training  # noqa: E402
 
 RNG = np.random.default_rng(0)
 CLOUD = RNG.normal(size=(300, 4))
@@ -52,7 +53,7 @@ ESTIMATORS = [
 
 
 def fitted(detector, seed=0):
-    return fit_outlier(make_outlier(detector, seed), CLOUD, seed)
+    return fit_outlier(make_outlier(detector, seed, CLOUD.shape[1]), CLOUD, seed)
 
 
 @pytest.mark.parametrize("detector", ESTIMATORS, ids=str)
@@ -126,9 +127,9 @@ def test_a_detector_that_reseeds_does_no_harm():
 
 def test_the_callers_estimator_is_cloned_and_seeded():
     mine = IsolationForest()
-    assert make_outlier(mine, 7).random_state == 7
+    assert make_outlier(mine, 7, 4).random_state == 7
     assert mine.random_state is None
-    assert make_outlier(IsolationForest(random_state=3), 7).random_state == 3
+    assert make_outlier(IsolationForest(random_state=3), 7, 4).random_state == 3
 
 
 def test_tails_agree_with_pyods_ecod_on_the_training_rows():
@@ -158,11 +159,14 @@ def test_patch_scores_do_not_depend_on_the_units_of_the_channels():
 
 TRAIN = make_heads(24, seed=1)
 PATIENTS = np.repeat(np.arange(8), 3)
+QUICK = FeatureConditioning(n_cells=4000, training=Training(max_epochs=2, batch_size=500, lr=3e-3))
 
 
-@pytest.mark.parametrize("detector", NAMES)
-def test_a_bright_lesion_is_found(detector):
-    model = DeepFeatureDetector(detector, n_components=64, device="cpu", random_state=0)
+@pytest.mark.parametrize(
+    ("detector", "conditioning"), [*((name, QUICK) for name in NAMES), ("mahalanobis", False)]
+)
+def test_a_bright_lesion_is_found(detector, conditioning):
+    model = DeepFeatureDetector(detector, conditioning=conditioning, device="cpu", random_state=0)
     model.fit(make_heads(48, size=64, seed=1), groups=np.repeat(np.arange(16), 3))
     test = make_heads(16, size=64, seed=3)
     odd = np.stack([plant(p, 1, amount=0.8, at=(32, 20), radius=7)[0] for p in test[:8]])
@@ -170,8 +174,40 @@ def test_a_bright_lesion_is_found(detector):
     assert roc_auc_score(np.arange(16) < 8, -scores) > 0.9
 
 
-def test_planes_are_scored_each_by_itself():
-    model = DeepFeatureDetector(device="cpu", random_state=0).fit(TRAIN, groups=PATIENTS)
+@pytest.mark.parametrize("detector", ["mahalanobis", "knn"])
+def test_a_whole_image_is_scored_by_its_pooled_features(detector):
+    model = DeepFeatureDetector(
+        detector, conditioning=QUICK, level="image", device="cpu", random_state=0
+    )
+    assert not model.traits.localizes
+    model.fit(make_heads(48, size=64, seed=1), groups=np.repeat(np.arange(16), 3))
+    test = make_heads(16, size=64, seed=3)
+    odd = np.stack([plant(p, 1, amount=0.8, at=(32, 20), radius=7)[0] for p in test[:8]])
+    scores = model.score_samples(np.concatenate([odd, test[8:]]))
+    assert roc_auc_score(np.arange(16) < 8, -scores) > 0.8
+    residual = model.residual_map(test[:1])
+    assert np.nanstd(residual, axis=(2, 3)).max() < 1e-5
+
+
+def test_features_of_a_fit_are_computed_once_however_many_folds_there_are(monkeypatch):
+    computed = []
+    grids = BackboneFeatures.grids
+
+    def counted(self, block):
+        computed.append(len(block))
+        return grids(self, block)
+
+    monkeypatch.setattr(BackboneFeatures, "grids", counted)
+    model = DeepFeatureDetector(conditioning=QUICK, device="cpu", random_state=0)
+    model.fit(TRAIN, groups=PATIENTS)  # five fits
+    withheld = sum(computed) - len(TRAIN)  # slices with one plane, for their own threshold
+    assert 0 <= withheld <= 2 * len(TRAIN)
+    assert not hasattr(model, "_computed")
+
+
+def test_without_conditioning_planes_are_scored_each_by_itself():
+    model = DeepFeatureDetector(conditioning=False, device="cpu", random_state=0)
+    model.fit(TRAIN, groups=PATIENTS)
     half = TRAIN[:3].copy()
     half[:, 0] = np.nan
     np.testing.assert_allclose(
@@ -182,14 +218,16 @@ def test_planes_are_scored_each_by_itself():
 def test_a_modality_that_no_one_has_is_no_obstacle():
     X = TRAIN.copy()
     X[:, 1] = np.nan
-    model = DeepFeatureDetector(device="cpu", random_state=0).fit(X, groups=PATIENTS)
+    model = DeepFeatureDetector(conditioning=QUICK, device="cpu", random_state=0)
+    model.fit(X, groups=PATIENTS)
     assert model.scorers_[1] is None
     assert np.isfinite(model.score_samples(X[:3])).all()
     model.score_samples(TRAIN[:3])  # a plane never seen in training says nothing
 
 
 def test_the_same_seed_gives_the_same_maps():
-    model = DeepFeatureDetector("iforest", patches_per_slice=4, device="cpu", random_state=0)
+    settings = {"patches_per_slice": 4, "device": "cpu", "random_state": 0}
+    model = DeepFeatureDetector("iforest", conditioning=QUICK, **settings)
     maps = [clone(model).fit(TRAIN).residual_map(TRAIN[:2]) for _ in range(2)]
     np.testing.assert_array_equal(*maps)
     other = clone(model).set_params(random_state=1).fit(TRAIN).residual_map(TRAIN[:2])
@@ -197,7 +235,8 @@ def test_the_same_seed_gives_the_same_maps():
 
 
 def test_parameters_of_the_default_features_are_reached():
-    model = DeepFeatureDetector(n_components=4, patches_per_slice=4, device="cpu", random_state=0)
+    settings = {"n_components": 4, "patches_per_slice": 4, "device": "cpu", "random_state": 0}
+    model = DeepFeatureDetector(conditioning=False, **settings)
     model.set_params(features__layers=("blocks.2",)).fit(TRAIN, groups=PATIENTS)
     assert model.features_.layers_ == ("blocks.2",)
     assert model.features_.device_ == model.device_ == "cpu"
@@ -205,7 +244,8 @@ def test_parameters_of_the_default_features_are_reached():
 
 def test_the_callers_features_are_cloned():
     mine = BackboneFeatures(device="cpu")
-    model = DeepFeatureDetector(features=mine, n_components=4, patches_per_slice=4, random_state=0)
+    settings = {"n_components": 4, "patches_per_slice": 4, "random_state": 0}
+    model = DeepFeatureDetector(features=mine, conditioning=QUICK, **settings)
     default = clone(model).set_params(features=None, device="cpu")
     maps = [each.fit(TRAIN, groups=PATIENTS).residual_map(TRAIN[:2]) for each in (model, default)]
     np.testing.assert_array_equal(*maps)
@@ -213,7 +253,8 @@ def test_the_callers_features_are_cloned():
 
 
 def test_parameters_of_the_estimator_are_reached():
-    model = DeepFeatureDetector(OneClassSVM()).set_params(detector__nu=0.3, device="cpu")
+    model = DeepFeatureDetector(OneClassSVM(), conditioning=QUICK)
+    model.set_params(detector__nu=0.3, conditioning__smoothing=0.5, device="cpu")
     assert model.fit(TRAIN).scorers_[0].outlier_.nu == 0.3
 
 

@@ -8,12 +8,17 @@ from ctmri_detect import (
     CrossModalDetector,
     DeepFeatureDetector,
     MapScoring,
+    PatchMemoryDetector,
     ThresholdDetector,
 )
+from ctmri_detect.features import FeatureConditioning, FilterBankFeatures
 from ctmri_detect.networks.training.settings import Training
 
 BRIEF = Training(max_epochs=2, batch_size=16, lr=2e-3)
 SMALL = {"patches_per_slice": 16, "n_components": 8, "random_state": 0}
+CONDITIONING = FeatureConditioning(
+    n_cells=2000, training=Training(max_epochs=1, batch_size=500, lr=3e-3)
+)
 
 DETECTORS = {
     "threshold": ThresholdDetector(),
@@ -23,6 +28,9 @@ DETECTORS = {
         channels=(4, 8), latent_dim=8, training=BRIEF, device="cpu", random_state=0
     ),
     "cross-modal": CrossModalDetector(pixels_per_slice=64, device="cpu", random_state=0),
-    "deep-ocsvm": DeepFeatureDetector(detector="ocsvm", **SMALL),
-    "deep-iforest": DeepFeatureDetector(detector="iforest", **SMALL),
+    "deep-ocsvm": DeepFeatureDetector(detector="ocsvm", conditioning=CONDITIONING, **SMALL),
+    "deep-iforest": DeepFeatureDetector(detector="iforest", conditioning=False, **SMALL),
+    "patch-memory": PatchMemoryDetector(
+        FilterBankFeatures(), conditioning=CONDITIONING, random_state=0
+    ),
 }
