@@ -185,15 +185,15 @@ def _part(X: PairReader, bank: npt.NDArray[np.int64], each: Each, choices: list[
     kept = each(X.take(bank), lambda residual, X: (residual, describe(X))) if len(bank) else []
     residual = [np.empty((0, *X.shape[1:]), np.float32), *(part for part, _ in kept)]
     descriptors = [describe(X.take(np.arange(0))), *(part for _, part in kept)]
-    withheld = [_without(X.take(rows), seen, each) for seen, rows in choices]
+    withheld = [asked_without(X.take(rows), seen, each) for seen, rows in choices]
     return HeldOut(X, bank, np.concatenate(residual), np.concatenate(descriptors), each, withheld)
 
 
-def _without(X: PairReader, seen: npt.NDArray[np.bool_], each: Each) -> Withheld:
-    """The residuals of slices of which the model sees these planes alone."""
+def asked_without(X: PairReader, seen: npt.NDArray[np.bool_], each: Each) -> Withheld:
+    """The residuals of slices of which a model sees these planes alone."""
     kept = each(without_planes(X, seen), lambda r, X: (r[:, seen], describe(X)[:, seen]))
     residual, descriptors = map(np.concatenate, zip(*kept, strict=True))
-    return Withheld(seen, residual, descriptors, np.asarray(X.groups))
+    return Withheld(seen, residual, descriptors.astype(np.float32), np.asarray(X.groups))
 
 
 def describe(X: PairReader) -> npt.NDArray[np.float64]:

@@ -18,12 +18,11 @@ from ctmri_detect._parameters import (
     number,
 )
 from ctmri_detect._types import GroupsLike, PairsLike
-from ctmri_detect.scoring.calibration import HeldOut, describe
+from ctmri_detect.scoring.calibration import Each, HeldOut, asked_without, describe
 from ctmri_detect.scoring.evidence import Symmetry
 from ctmri_detect.scoring.fitting import Fitting
 from ctmri_detect.scoring.judging import as_residual
 from ctmri_detect.scoring.reference import bank_rows
-from ctmri_detect.scoring.withheld import Withheld
 from ctmri_detect.scoring.z_score import Reference
 from ctmri_detect.validation import check_groups, check_pairs, missing_planes
 
@@ -230,17 +229,16 @@ class MapScoring(Fitting):
         known = reader.with_groups(codes)
         known.missing = missing_planes(np.asarray(planes, dtype=np.float32))
         kept = np.asarray(planes[bank], dtype=np.float32)
-        part = HeldOut(
-            known, bank, kept, describe(known.take(bank)),
-            lambda X, finish: [finish(np.asarray(planes[others], dtype=np.float32), X)],
-            [
-                Withheld(
-                    seen, np.asarray(planes[rows][:, seen], dtype=np.float32),
-                    describe(known.take(rows))[:, seen], codes[rows],
-                )
-                for seen, rows in self.withhold(known)
-            ],
-        )  # fmt: skip
+
+        def given(rows: npt.NDArray[np.int64]) -> Each:
+            return lambda X, finish: [finish(np.asarray(planes[rows], dtype=np.float32), X)]
+
+        withheld = [
+            asked_without(known.take(rows), seen, given(rows))
+            for seen, rows in self.withhold(known)
+        ]
+        described = describe(known.take(bank))
+        part = HeldOut(known, bank, kept, described, given(others), withheld)
         return self.fit_held_out([part])
 
     def choose(self, shape: tuple[int, ...]) -> Callable[[int], npt.NDArray[np.int64]]:

@@ -42,15 +42,15 @@ class Withheld(NamedTuple):
         The planes that stay.
     residual : float32 array (m, n_seen, height, width)
         Residuals of these planes, by a model that did not see the patients, nor the other planes.
-    descriptors : float64 array (m, n_seen, 2, 24, 24)
-        By which similar slices are found.
+    descriptors : float32 array (m, n_seen, 2, 24, 24)
+        By which similar slices are found; their values are float32.
     groups : int array (m,)
         Patient of each, as a code.
     """
 
     seen: Seen
     residual: npt.NDArray[np.float32]
-    descriptors: npt.NDArray[np.float64]
+    descriptors: npt.NDArray[np.float32]
     groups: npt.NDArray[np.int64]
 
     def whole(

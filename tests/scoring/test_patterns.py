@@ -11,10 +11,17 @@ import pytest
 from heads import make_heads, plant
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ctmri_detect import AtlasDetector, CrossModalDetector, MapScoring, ThresholdDetector, Training
+from ctmri_detect import (
+    AtlasDetector,
+    CrossModalDetector,
+    MapScoring,
+    Pairs,
+    ThresholdDetector,
+    Training,
+)
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.exceptions import InvalidPairsError, ThresholdWarning
-from ctmri_detect.scoring import withheld
+from ctmri_detect.scoring import conformal_p_values, reference, withheld
 from ctmri_detect.scoring.patterns import PatternThresholds
 from ctmri_detect.scoring.withheld import slices_to_withhold_from, withheld_patterns
 from ctmri_detect.validation import check_pairs
@@ -208,6 +215,19 @@ def test_planes_are_withheld_from_slices_whose_patients_the_model_did_not_see(n)
         assert not set(owners[learned]) & {owners[row] for row, *_ in judged}
         asked |= set(judged)
     assert asked == {(row, *seen) for row in range(n) for seen in PATTERNS}
+
+
+@pytest.mark.parametrize("seen", PATTERNS)
+def test_each_is_compared_with_other_patients_only(seen, monkeypatch):
+    """An untrained detector scores slices of the fit as it did for the threshold."""
+    monkeypatch.setattr(reference, "BANK_SLICES", 30)  # the others are not known by their looks
+    detector, half = atlas(), showing(X, seen)
+    patterns = detector.map_scoring_.patterns_
+    here = (patterns.seen == seen).all(axis=1)
+    known = np.sort(patterns.scaled(patterns.scores[here], patterns.seen[here]))
+    assert_array_equal(known, np.sort(detector.score_samples(Pairs(half, groups=OWNERS))))
+    assert not np.array_equal(known, np.sort(detector.score_samples(half)))
+    assert_array_equal(np.sort(patterns.groups[here]), np.sort(OWNERS))
 
 
 def test_nothing_is_withheld_where_all_planes_are_needed_or_there_is_one():
@@ -419,5 +439,7 @@ def test_the_thresholds_of_all_patterns_become_one_digit_for_digit(rate):
         if rank:
             assert np.sort(scaled[here])[rank - 1] == offset
         assert (scaled[here] < offset).sum() <= max(rank - 1, 0)
+        p = thresholds.p_values(scaled, seen)[here]
+        assert_array_equal(p, conformal_p_values(scores[here], scores[here]))  # of its own kind
     again = thresholds.at_rate(0.2).at_rate(rate)
     assert_array_equal(again.scaled(scores, seen), scaled)
