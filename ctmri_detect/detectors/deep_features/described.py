@@ -39,7 +39,6 @@ class FeatureGridDetector(BasePairedDetector):
     Such a detector writes ``_fit(X)``, which calls `_fit_features`, and ``_residual_of_grid``.
     """
 
-    traits = Traits(cheap=True, missing_modality=True)
     _resolved: ClassVar[dict[str, str]] = {
         **BasePairedDetector._resolved,
         "features": "_default_features",
@@ -50,6 +49,13 @@ class FeatureGridDetector(BasePairedDetector):
     conditioning: Any
     device: str
     _computed: CachedFeatures  # while `fit` runs
+
+    @property
+    def traits(self) -> Traits:  # type: ignore[override]
+        """Cheap where the features learn nothing of single patients."""
+        given = self._default_features() if self.features is None else self.features
+        missing = getattr(getattr(given, "traits", None), "missing_modality", True)
+        return Traits(cheap=not trains(given), missing_modality=bool(missing))
 
     def _default_features(self) -> BackboneFeatures:
         return BackboneFeatures(device=self.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -27,18 +28,16 @@ _BLOCK = 16
 class DeepFeatureDetector(FeatureGridDetector):
     """Any outlier detector on deep features of patches.
 
-    `features` describe each patch of a plane by a vector: by default, a network pretrained on
-    photographs gives 152 numbers for each 8 x 8 pixels (`BackboneFeatures`). An outlier detector
-    of PyOD or scikit-learn learns which vectors are normal. Only that detector is trained, so a
-    fit takes seconds. With the default features, the choice of detector hardly matters.
+    `features` describe each patch of a plane by a vector: by default, shallow layers of a network
+    pretrained on photographs give 112 numbers for each 4 x 4 pixels (`BackboneFeatures`). From
+    these, what the other modality, similar slices and the place explain is taken away
+    (`conditioning`, see `features.FeatureConditioning`). An outlier detector of PyOD or
+    scikit-learn learns how what remains is spread in healthy slices. Its choice hardly matters;
+    the conditioning does: docs/results.md shows each part by itself.
 
-    The default features show edges and texture. So it fails on smooth, faint lesions (early
-    infarcts), and on lesions smaller than a patch. On synthetic pairs (four development phantoms,
-    100 training slices) it reached a mean image AUROC of .65 ("mahalanobis"), .66 ("knn"), .63
-    ("iforest", "ecod") and .62 ("ocsvm") where `AtlasDetector` reached .78: take it for
-    comparison, and for lesions with a texture of their own. Tried there and left out: subtracting
-    the features of the mirrored hemisphere (.10 worse), means over neighbouring patches and the
-    place of the patch (no difference), images enlarged twice (.03 better for six times the time).
+    It fails on lesions smaller than a patch, and on what both modalities show as normal tissue of
+    that place. It needs head-aligned slices and some twenty patients or more, and is slower than
+    `CrossModalDetector`, which finds more on synthetic pairs.
 
     Parameters
     ----------
@@ -51,6 +50,13 @@ class DeepFeatureDetector(FeatureGridDetector):
     features : feature extractor, default=None
         Any object with `fit` and `grids`, see `features.FeatureExtractor`. A clone of it is
         fitted. None means ``BackboneFeatures(device=device)``.
+    conditioning : FeatureConditioning or False, default=None
+        What is taken away from the features first. None means `FeatureConditioning()`; False
+        nothing, and nothing but the detector is trained then. Without it,
+        ``features=JointFeatures(BackboneFeatures())`` finds more than planes by themselves.
+    level : {"patch", "image"}, default="patch"
+        "patch" scores each patch. "image" scores a slice by mean and standard deviation of its
+        patches' features: it says nothing of the place, and finds less.
     n_components : int, default=128
         Largest number of whitened principal components that the detector uses. Fewer are faster
         and find less.
@@ -58,7 +64,9 @@ class DeepFeatureDetector(FeatureGridDetector):
         Random patches of each plane of a training slice that the detector is fitted on; in all
         at most 6000 a plane.
     map_scoring : MapScoring, default=None
-        None means ``MapScoring(scales=2.0)``: finer than its cells are, there is nothing.
+        None means ``MapScoring(scales=2.0)``: finer than the smoothed cells there is nothing. For
+        "image", nothing but the threshold: ``MapScoring(reference=None, symmetry=False,
+        smoothing=0, scales=0)``.
     device : str, default="auto"
         Where the default features run: "auto" (CUDA where it is), "cpu", "cuda". Features that
         are given have a device of their own.
@@ -69,6 +77,8 @@ class DeepFeatureDetector(FeatureGridDetector):
     ----------
     features_ : feature extractor
         The fitted features. The default network itself is not stored; its package is read again.
+    conditioning_ : FeatureConditioning or None
+        Fitted.
     scorers_ : list of PatchScorer
         Whitening and fitted detector (``outlier_``) of each plane, or one for all planes
         together; None for a plane that no training sample has.
@@ -97,8 +107,9 @@ class DeepFeatureDetector(FeatureGridDetector):
     Examples
     --------
     >>> from ctmri_detect import DeepFeatureDetector
+    >>> from ctmri_detect.features import FilterBankFeatures
     >>> X = np.random.default_rng(0).normal(size=(20, 2, 16, 16))
-    >>> detector = DeepFeatureDetector(n_components=4, device="cpu", random_state=0)
+    >>> detector = DeepFeatureDetector("knn", FilterBankFeatures(), random_state=0)
     >>> detector = detector.fit(X, groups=np.arange(20) // 4)
     >>> detector.anomaly_map(X[:3]).shape
     (3, 16, 16)
@@ -148,7 +159,7 @@ class DeepFeatureDetector(FeatureGridDetector):
     @property
     def traits(self) -> Traits:  # type: ignore[override]
         """Of an image as a whole no place is known."""
-        return Traits(cheap=True, missing_modality=True, localizes=self.level == "patch")
+        return replace(super().traits, localizes=self.level == "patch")
 
     def _default_map_scoring(self) -> MapScoring:
         if self.level == "image":
