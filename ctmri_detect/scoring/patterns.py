@@ -74,7 +74,7 @@ class PatternThresholds:
     >>> new, ct_alone = np.array([-495.0, -490.0]), seen[[40, 41]]
     >>> scaled = thresholds.scaled(new, ct_alone)
     >>> thresholds.threshold.offset, scaled, thresholds.p_values(scaled, ct_alone)
-    (1.0, array([0.5, 1. ]), array([0.05, 0.075]))
+    (1.0, array([0.5, 1. ]), array([0.05 , 0.075]))
     """
 
     def __init__(
