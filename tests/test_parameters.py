@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ctmri_detect import ConvAutoencoderDetector, CrossModalDetector, MapScoring
 from ctmri_detect.augmentation import Augmentation
+from ctmri_detect.features import FeatureConditioning
 from ctmri_detect.networks import Training
 
 
@@ -60,6 +61,8 @@ def use(cls, **params):
         CrossModalDetector(training=made).fit(X)
     elif isinstance(made, Augmentation):
         ConvAutoencoderDetector(training=Training(augmentation=made)).fit(X)
+    elif isinstance(made, FeatureConditioning):
+        made.fit(None, X)
     elif hasattr(made, "split"):
         next(made.split(X))
     else:

@@ -245,6 +245,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
             device=device,
         )
         seen = observed_cells(block, cell)
-        values = np.zeros((*seen.shape, described.shape[-1]), np.float16)
+        kept = np.float16 if self.module is None else np.float32  # of others the range is unknown
+        values = np.zeros((*seen.shape, described.shape[-1]), kept)
         values[there] = described[:, : seen.shape[2], : seen.shape[3]]
         return FeatureGrid(values, seen, cell)

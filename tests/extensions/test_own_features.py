@@ -54,6 +54,7 @@ def with_lesion(X):
 TRAIN, TEST = pictures(40), pictures(6)
 MODEL = DeepFeatureDetector(
     features=CellMoments(),
+    conditioning=False,
     map_scoring=MapScoring(symmetry=False, pool_fraction=0.05, false_positive_rate=0.2),
     random_state=0,
 )

@@ -26,6 +26,7 @@ from ctmri_detect import (
     ConvAutoencoderDetector,
     CrossModalDetector,
     DeepFeatureDetector,
+    PatchMemoryDetector,
 )
 from ctmri_detect.datasets import (
     check_pairing,
@@ -33,6 +34,7 @@ from ctmri_detect.datasets import (
     make_phantom_volumes,
 )
 from ctmri_detect.evaluation import benchmark
+from ctmri_detect.features import FeatureConditioning, FilterBankFeatures
 from ctmri_detect.inspection import describe_pairs
 from ctmri_detect.metrics import decision_roc_auc_score, patient_bootstrap
 from ctmri_detect.model_selection import NormalOnlyGroupKFold, train_validation_test_split
@@ -55,6 +57,12 @@ def scored(detector):
 def deep(detector):
     """With any outlier detector behind it."""
     return scored(DeepFeatureDetector(detector, n_components=4, patches_per_slice=4))
+
+
+def conditioned():
+    """What remains of features, and what is remembered of it."""
+    step = FeatureConditioning(n_cells=200, training=BRIEF)
+    scored(PatchMemoryDetector(FilterBankFeatures(), step, restricted=False, bank_size=20))()
 
 
 def pixels(predictor):
@@ -90,6 +98,10 @@ def calls(folder):
     network = torch.nn.Conv2d(2, 2, 1)
     made = {
         "DeepFeatureDetector": deep("mahalanobis"),  # first: it reads the weights
+        "PatchMemoryDetector": conditioned,
+        "FeatureConditioning": conditioned,
+        "Reservoir": conditioned,
+        "greedy_coreset": conditioned,
         "CrossModalDetector": pixels("pixel"),
         "CrossModalDetector unet": pixels("unet"),
         "CrossModalDetector SVR": pixels(SVR()),

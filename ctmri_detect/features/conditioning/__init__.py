@@ -1,1 +1,5 @@
 """What other planes, similar slices and the place do not explain of features."""
+
+from ctmri_detect._extras import lazy_package
+
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

@@ -52,9 +52,8 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
     One fit copes with missing planes: in training a quarter of the cells lose the other planes.
     Where a plane is missing, the variance that is predicted is larger.
 
-    It works where slices are head-aligned (`make_preprocessor`) and CT and MRI are registered to
-    about a cell. It fails where few patients are there to learn from (some twenty are needed),
-    and removes a lesion from the features where both planes show it as a normal tissue would be.
+    It needs head-aligned slices (`make_preprocessor`), CT and MRI registered to about a cell, and
+    some twenty patients. It removes a lesion that both planes show as normal tissue would be.
 
     Parameters
     ----------

@@ -1,0 +1,1 @@
+from .conditioning import FeatureConditioning as FeatureConditioning
