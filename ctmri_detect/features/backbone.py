@@ -48,8 +48,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
     never changed, turn each plane, enlarged twice, into 32 + 16 + 24 + 40 = 112 numbers for each
     cell of 4 x 4 pixels. Its weights come in an installed package, so nothing is downloaded.
 
-    It fails where an anomaly is much smaller than a cell. The default network knows nothing of
-    medicine: a detector has to learn which of its channels matter.
+    It fails where an anomaly is much smaller than a cell, and knows nothing of medicine.
 
     Parameters
     ----------
@@ -217,7 +216,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
         -------
         FeatureGrid
             One group for each plane, and the channels of all layers as features; 0 where a whole
-            plane is missing. The stride is `cell`.
+            plane is missing. The stride is `cell`. float16 for the default network, else float32.
 
         Raises
         ------
@@ -245,7 +244,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
             device=device,
         )
         seen = observed_cells(block, cell)
-        kept = np.float16 if self.module is None else np.float32  # of others the range is unknown
+        kept = np.float16 if self.module is None else np.float32  # others may exceed float16
         values = np.zeros((*seen.shape, described.shape[-1]), kept)
         values[there] = described[:, : seen.shape[2], : seen.shape[3]]
         return FeatureGrid(values, seen, cell)
