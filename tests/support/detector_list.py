@@ -28,9 +28,7 @@ DETECTORS = {
         channels=(4, 8), latent_dim=8, training=BRIEF, device="cpu", random_state=0
     ),
     "cross-modal": CrossModalDetector(pixels_per_slice=64, device="cpu", random_state=0),
-    "deep-ocsvm": DeepFeatureDetector(detector="ocsvm", conditioning=CONDITIONING, **SMALL),
+    "deep-ocsvm": DeepFeatureDetector("ocsvm", FilterBankFeatures(), CONDITIONING, **SMALL),
     "deep-iforest": DeepFeatureDetector(detector="iforest", conditioning=False, **SMALL),
-    "patch-memory": PatchMemoryDetector(
-        FilterBankFeatures(), conditioning=CONDITIONING, random_state=0
-    ),
+    "patch-memory": PatchMemoryDetector(FilterBankFeatures(), conditioning=False, random_state=0),
 }
