@@ -70,7 +70,7 @@ class PatchMemoryDetector(FeatureGridDetector):
     features_ : feature extractor
     conditioning_ : FeatureConditioning or None
     projections_ : list of Projection or None
-        Whitened components of each plane's features.
+        Principal components of each plane's standardised features, not whitened.
     bank_ : SliceBank or PatchBank
         What is remembered; ``bank_.nbytes`` is its size.
     device_ : str
@@ -82,7 +82,7 @@ class PatchMemoryDetector(FeatureGridDetector):
 
     Notes
     -----
-    The residual of a cell is the mean Euclidean distance, in whitened components, to its nearest
+    The residual of a cell is the mean Euclidean distance, in these components, to its nearest
     remembered patches, interpolated linearly to pixels. It has no sign. Search is exact.
 
     References
@@ -139,7 +139,8 @@ class PatchMemoryDetector(FeatureGridDetector):
     def _fit(self, X: PairReader) -> None:
         rng = own_random_state(self.random_state)
         self._fit_features(X, rng)
-        self.projections_ = fit_projections(_Conditioned(self), X, N_COMPONENTS, rng)
+        conditioned = _Conditioned(self)
+        self.projections_ = fit_projections(conditioned, X, N_COMPONENTS, rng, whiten=False)
         self.bank_: Bank = self._slices(X) if self.restricted else self._patches(X, rng)
 
     def _blocks(self, X: PairReader) -> Any:

@@ -27,7 +27,11 @@ Components = npt.NDArray[np.float16]
 
 
 def fit_projections(
-    features: Grids, reader: PairReader, n_components: int, rng: np.random.RandomState
+    features: Grids,
+    reader: PairReader,
+    n_components: int,
+    rng: np.random.RandomState,
+    whiten: bool = True,
 ) -> list[Projection | None]:
     """Components of each group, from random cells of some slices; None without cells."""
     rows = np.linspace(0, len(reader) - 1, min(len(reader), _PROJECTED)).round().astype(int)
@@ -41,7 +45,9 @@ def fit_projections(
             flat = grid.values[:, group].reshape(len(block), -1, grid.values.shape[-1])
             parts += [one[chosen] for one, chosen in zip(flat, cells, strict=True)]
     found = [np.concatenate(parts) for parts in drawn]
-    return [Projection(n_components).fit(cells) if len(cells) > 1 else None for cells in found]
+    return [
+        Projection(n_components, whiten).fit(cells) if len(cells) > 1 else None for cells in found
+    ]
 
 
 def components_of(

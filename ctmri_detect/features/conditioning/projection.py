@@ -16,12 +16,14 @@ Cells = npt.NDArray[np.floating[Any]]
 
 
 class Projection(BaseEstimator):
-    """Standardise features, then whiten their largest principal components.
+    """Standardise features, then take their largest principal components.
 
     Parameters
     ----------
     n_components : int
         At most so many; fewer where the features have fewer.
+    whiten : bool, default=True
+        Bring all components to one spread. False keeps distances between cells as they are.
 
     Examples
     --------
@@ -30,14 +32,16 @@ class Projection(BaseEstimator):
     [1.0, 1.0, 1.0]
     """
 
-    def __init__(self, n_components: int) -> None:
+    def __init__(self, n_components: int, whiten: bool = True) -> None:
         self.n_components = n_components
+        self.whiten = whiten
 
     def fit(self, cells: Cells) -> Projection:
         """Learn from cells ``(n, n_features)``, two or more."""
         self.scaler_ = StandardScaler().fit(cells.astype(np.float64))
         self.pca_ = whitening(self.scaler_.transform(cells.astype(np.float64)), self.n_components)
-        weights = self.pca_.components_ / np.sqrt(self.pca_.explained_variance_)[:, None]
+        spread = np.sqrt(self.pca_.explained_variance_)[:, None]
+        weights = self.pca_.components_ / (spread if self.whiten else 1)
         self.weights_ = (weights / self.scaler_.scale_).T.astype(np.float32)
         center = self.scaler_.mean_ / self.scaler_.scale_ + self.pca_.mean_
         self.shift_ = (weights @ center).astype(np.float32)
