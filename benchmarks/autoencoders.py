@@ -25,7 +25,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,13 @@ import pandas as pd
 from cross_modal import Test, interval
 from sklearn.base import clone
 
-from ctmri_detect import AtlasDetector, ConvAutoencoderDetector, ThresholdDetector
+from ctmri_detect import (
+    AtlasDetector,
+    ConvAutoencoderDetector,
+    DeepFeatureDetector,
+    PatchMemoryDetector,
+    ThresholdDetector,
+)
 from ctmri_detect.datasets import fetch_kaggle_ct_mri, make_phantom_pairs
 from ctmri_detect.imageops.brainmask import brain_mask, head_mask
 from ctmri_detect.metrics import decision_roc_auc_score, patient_bootstrap
@@ -123,8 +129,13 @@ def heads_and_brains(X: np.ndarray) -> Slices:
     return heads, area, area >= LEAST_BRAIN * heads.sum(axis=(1, 2))
 
 
-def kaggle(archive: Path, labels: Path) -> Iterator[dict[str, Any]]:
-    """Rows of the real CT: all slices, and those of which brain is at least half of the head."""
+def kaggle(
+    archive: Path, labels: Path, only: Sequence[str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Rows of the real CT: all slices, and those of which brain is at least half of the head.
+
+    `only` names detectors; the controls are always there.
+    """
     X, target, patients = real_ct(archive, labels)
     heads, area, brainy = heads_and_brains(X)
     outline = np.stack([heads, np.full(heads.shape, np.nan)], axis=1).astype(np.float32)
@@ -132,12 +143,16 @@ def kaggle(archive: Path, labels: Path) -> Iterator[dict[str, Any]]:
     required = AtlasDetector().set_params(map_scoring__symmetry="required")
     plain: dict[str, Any] = {"threshold": ThresholdDetector(), "atlas": AtlasDetector()}
     plain["atlas, symmetry required"] = required
+    plain |= {f"deep-{name}": DeepFeatureDetector(name) for name in ("mahalanobis", "ocsvm")}
+    plain |= {"deep-iforest": DeepFeatureDetector("iforest"), "memory": PatchMemoryDetector()}
     for slices, kept in (("all", np.full(len(X), True)), ("brain", brainy)):
         sample = X[kept], target[kept], patients[kept]
         chosen = {**plain, **(networks if slices == "brain" else {})}
         for name, detector in chosen.items():
+            if only and name not in only:
+                continue
             for seed in range(3 if name in OBJECTIVES else 1):
-                if name in OBJECTIVES:
+                if "random_state" in detector.get_params(deep=False):
                     detector = clone(detector).set_params(random_state=seed)
                 decision = cross_validated(detector, *sample, prepare=True)
                 yield row_of(name, slices, seed, decision, *sample[1:])
@@ -200,6 +215,7 @@ def main() -> None:
     parser.add_argument("--n-jobs", type=int, default=None, help="processes that draw the heads")
     parser.add_argument("--kaggle", type=Path, default=None, help="archive of the Kaggle set")
     parser.add_argument("--labels", type=Path, default=None)
+    parser.add_argument("--only", nargs="*", help="names of detectors, for the real CT")
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--report", type=Path, default=None)
     parser.add_argument("--figure", type=Path, default=None)
@@ -208,7 +224,7 @@ def main() -> None:
         report(arguments.report, arguments.figure)
         return
     rows = (
-        kaggle(arguments.kaggle, arguments.labels)
+        kaggle(arguments.kaggle, arguments.labels, arguments.only)
         if arguments.kaggle
         else ({"seed": arguments.seed, **row} for row in run(arguments.seed, arguments.n_jobs))
     )
