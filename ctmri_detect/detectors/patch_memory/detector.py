@@ -53,7 +53,7 @@ class PatchMemoryDetector(FeatureGridDetector):
         Nearest patches whose mean distance counts.
     bank_size : int, default=200000
         Most patches of each plane that are remembered. Memory: 2 bytes for each patch and
-        component (at most 48 components, 24 with conditioning). Where `restricted`, whole slices
+        component (at most 48 components, 8 with conditioning). Where `restricted`, whole slices
         are kept, evenly spaced ones, as many as fit.
     selection : {"coreset", "random"}, default="coreset"
         How patches are chosen where not `restricted`: a greedy coreset of ten times as many
