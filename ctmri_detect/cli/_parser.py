@@ -71,7 +71,7 @@ examples:
   ctmri-detect benchmark --phantom --subjects 12 --detectors atlas,cross-modal --out results/
 """
 _DEMO = """
-Makes synthetic heads, measures every detector on them and writes report.html, table.csv,
+Makes synthetic heads, measures a detector of each family on them and writes report.html, table.csv,
 scores.csv and figures.
 
 examples:

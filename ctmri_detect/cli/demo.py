@@ -1,4 +1,4 @@
-"""``ctmri-detect demo``: every detector on synthetic heads."""
+"""``ctmri-detect demo``: a detector of each family on synthetic heads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 from ctmri_detect.cli._measure import measure, require_report, show
 from ctmri_detect.cli._messages import note
 from ctmri_detect.cli._output import results_folder
-from ctmri_detect.cli.detectors import DETECTORS, make_detector
+from ctmri_detect.cli.detectors import SHOWN, make_detector
 from ctmri_detect.datasets import make_phantom_pairs
 
 
@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> None:
         data = make_phantom_pairs(
             subjects, slices, size=pixels, anomalous_fraction=0.4, random_state=args.seed
         )
-        detectors = {name: make_detector(name, args.seed, epochs=epochs) for name in DETECTORS}
+        detectors = {name: make_detector(name, args.seed, epochs=epochs) for name in SHOWN}
         board = measure(
             detectors, data, folder, size=box, folds=2, seed=args.seed, quiet=args.quiet
         )

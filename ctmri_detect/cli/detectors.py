@@ -23,6 +23,9 @@ DETECTORS: dict[str, Callable[[], Any]] = {
     "patch-memory": lambda: ctmri_detect.PatchMemoryDetector(),
 }
 
+SHOWN = ("threshold", "atlas-position", "atlas", "autoencoder", "cross-modal", "deep-ocsvm")
+"""One or two of each family, for the demonstration, which is to end in minutes."""
+
 
 def make_detector(name: str, seed: int, *, epochs: int | None = None) -> Any:
     """A new detector, seeded where it draws random numbers; `epochs` bounds the autoencoder's."""

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ctmri_detect.cli import benchmark, demo, main
-from ctmri_detect.cli.detectors import DETECTORS, make_detector
+from ctmri_detect.cli.detectors import DETECTORS, SHOWN, make_detector
 from ctmri_detect.metrics import decision_roc_auc_score
 
 WRITTEN = ["gallery.png", "report.html", "roc.png", "score_distributions.png", "scores.csv",
@@ -73,8 +73,7 @@ def small(monkeypatch):
         monkeypatch.setattr(
             module, "make_phantom_pairs", partial(_small, module.make_phantom_pairs)
         )
-    names = ("threshold", "atlas")
-    monkeypatch.setattr(demo, "DETECTORS", {name: DETECTORS[name] for name in names})
+    monkeypatch.setattr(demo, "SHOWN", ("threshold", "atlas"))
 
 
 def _small(make, n_subjects, slices, **more):
@@ -95,6 +94,10 @@ def test_phantoms_take_the_place_of_a_folder(small, tmp_path):
     assert run(*arguments, "--detectors", "threshold", "--out", tmp_path) == 0
     assert len(pd.read_csv(tmp_path / "scores.csv")) == 8
     assert not (tmp_path / "skipped.csv").exists()
+
+
+def test_the_demo_shows_detectors_that_the_command_knows():
+    assert set(SHOWN) < set(DETECTORS)
 
 
 def test_a_quick_demo_trains_briefly():
