@@ -34,7 +34,7 @@ BOTTLENECK = {"latent_dim": 8, "channels": (8, 16), "training": BRIEF, **SEEDED}
 DETECTORS = {
     "atlas": AtlasDetector(),
     "threshold": ThresholdDetector(),
-    "deep features": DeepFeatureDetector(n_components=8, **SEEDED),
+    "deep features": DeepFeatureDetector(conditioning=False, n_components=8, **SEEDED),
     "denoising": ConvAutoencoderDetector(channels=(8, 8), training=BRIEF, **SEEDED),
     "bottleneck": ConvAutoencoderDetector("uncertainty", **BOTTLENECK),
     "variational": ConvAutoencoderDetector("variational", **BOTTLENECK),

@@ -37,7 +37,8 @@ class DeepFeatureDetector(FeatureGridDetector):
 
     On synthetic pairs it finds about as many slices as `CrossModalDetector`, in several times the
     time. It fails on lesions smaller than a patch, and on what both modalities show as normal
-    tissue of that place. It needs head-aligned slices and some twenty patients or more.
+    tissue of that place. What is odd in one plane makes the prediction of the others wrong, too,
+    so `explain` may name the wrong plane. It needs head-aligned slices and some twenty patients.
 
     Parameters
     ----------
