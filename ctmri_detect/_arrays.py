@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 def plain_array(values: Any) -> Any:
@@ -40,3 +41,14 @@ def plain_array(values: Any) -> Any:
 def _is_tensor(values: object) -> bool:
     """Whether it is a torch tensor; torch is not imported for the question."""
     return any((c.__module__, c.__name__) == ("torch", "Tensor") for c in type(values).__mro__)
+
+
+def evenly_spaced(n: int, most: int) -> npt.NDArray[np.int64]:
+    """Rows of at most so many of n samples: the first, the last, and others evenly between.
+
+    Examples
+    --------
+    >>> evenly_spaced(9, 3).tolist(), evenly_spaced(2, 3).tolist()
+    ([0, 4, 8], [0, 1])
+    """
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))

@@ -16,7 +16,13 @@ from ctmri_detect.base.estimator import PairedEstimator
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.features.backbone import BackboneFeatures
 from ctmri_detect.features.grid import FeatureGrid
-from ctmri_detect.features.protocol import FEATURES, FeatureExtractor, described, trains
+from ctmri_detect.features.protocol import (
+    FEATURES,
+    FeatureExtractor,
+    described,
+    takes_missing_planes,
+    trains,
+)
 from ctmri_detect.validation import PairReader, check_pairs
 
 _SAMPLES = 32  # of each plane, for the means
@@ -74,8 +80,7 @@ class JointFeatures(PairedEstimator):
     def traits(self) -> Traits:  # type: ignore[override]
         """Those of `features`."""
         given = self._default_features() if self.features is None else self.features
-        missing = getattr(getattr(given, "traits", None), "missing_modality", True)
-        return Traits(trains=trains(given), missing_modality=bool(missing))
+        return Traits(trains=trains(given), missing_modality=takes_missing_planes(given))
 
     @with_default_floats
     def fit(self, X: PairsLike, y: LabelsLike = None) -> JointFeatures:

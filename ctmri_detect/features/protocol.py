@@ -98,6 +98,18 @@ def trains(extractor: FeatureExtractor) -> bool:
     return bool(getattr(getattr(extractor, "traits", None), "trains", True))
 
 
+def takes_missing_planes(extractor: FeatureExtractor) -> bool:
+    """Whether an extractor describes samples with missing planes; True where it does not say.
+
+    Examples
+    --------
+    >>> from ctmri_detect.features import BackboneFeatures
+    >>> takes_missing_planes(BackboneFeatures())
+    True
+    """
+    return bool(getattr(getattr(extractor, "traits", None), "missing_modality", True))
+
+
 def described(extractor: Grids, block: npt.NDArray[np.float32]) -> FeatureGrid:
     """The features of a block, after a check that their shape fits the block.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from ctmri_detect._arrays import plain_array
+from ctmri_detect._arrays import evenly_spaced, plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._threads import map_threads
 from ctmri_detect._types import PairsLike
@@ -206,7 +206,7 @@ class Judging:
             power = np.nansum(np.square(blurred), axis=(4, 5), dtype=np.float64)
             return np.divide(power, count, out=np.full(power.shape, np.nan), where=count > 0)
 
-        rows = np.unique(np.linspace(0, len(residual) - 1, _ENOUGH).round().astype(np.int64))
+        rows = evenly_spaced(len(residual), _ENOUGH)
         parts = self._against_bank(residual[rows], descriptors[rows], codes[rows], mean_square)
         each = np.sqrt(np.concatenate(parts, axis=1))  # scales, slices, kinds, planes
         each = np.where(np.isnan(each).all(axis=1, keepdims=True), 1, each)  # a plane never seen

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._arrays import evenly_spaced
 from ctmri_detect.scoring.neighbours import Neighbours, positive
 from ctmri_detect.scoring.z_score import Reference, ZScore
 
@@ -26,7 +27,7 @@ def bank_rows(n: int, shape: tuple[int, ...], kinds: int = 2) -> npt.NDArray[np.
     """
     slice_bytes = 4 * kinds * int(np.prod(shape))
     most = max(2, min(BANK_SLICES, BANK_BYTES // slice_bytes))
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
+    return evenly_spaced(n, most)
 
 
 class ReferenceBank(Neighbours, ZScore):

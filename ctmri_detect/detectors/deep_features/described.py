@@ -16,7 +16,7 @@ from ctmri_detect.features.backbone import BackboneFeatures
 from ctmri_detect.features.cache import CachedFeatures
 from ctmri_detect.features.conditioning.conditioning import FeatureConditioning
 from ctmri_detect.features.grid import FeatureGrid
-from ctmri_detect.features.protocol import FeatureExtractor, described, trains
+from ctmri_detect.features.protocol import FeatureExtractor, described, takes_missing_planes, trains
 from ctmri_detect.validation import PairReader
 
 _METHODS = HasMethods(["fit", "transform", "get_params", "set_params"])
@@ -54,8 +54,7 @@ class FeatureGridDetector(BasePairedDetector):
     def traits(self) -> Traits:  # type: ignore[override]
         """Cheap where the features learn nothing of single patients."""
         given = self._default_features() if self.features is None else self.features
-        missing = getattr(getattr(given, "traits", None), "missing_modality", True)
-        return Traits(cheap=not trains(given), missing_modality=bool(missing))
+        return Traits(cheap=not trains(given), missing_modality=takes_missing_planes(given))
 
     def _default_features(self) -> BackboneFeatures:
         return BackboneFeatures(device=self.device)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._arrays import evenly_spaced
 from ctmri_detect._parameters import BOOLEAN, DEVICE, RANDOM_STATE, Constraints, OneOf, integer
 from ctmri_detect._random import own_random_state
 from ctmri_detect._types import RandomState
@@ -18,6 +19,7 @@ from ctmri_detect.features.grid import FeatureGrid
 from ctmri_detect.features.protocol import FEATURES, FeatureExtractor
 from ctmri_detect.imageops.similar import slice_descriptors
 from ctmri_detect.scoring import MapScoring
+from ctmri_detect.scoring.calibration import describe
 from ctmri_detect.validation import PairReader
 
 CANDIDATES = 10  # for each patch of the bank, so many are kept that the coreset is chosen from
@@ -144,22 +146,19 @@ class PatchMemoryDetector(FeatureGridDetector):
         self.bank_: Bank = self._slices(X) if self.restricted else self._patches(X, rng)
 
     def _blocks(self, X: PairReader) -> Any:
-        """Components of the training slices, where they are seen, and the slices."""
+        """Components of the training slices, and where they are seen."""
         for start in range(0, len(X), _BLOCK):
             part = X.take(np.arange(start, min(start + _BLOCK, len(X))))
-            block = np.asarray(part)
-            yield *components_of(self.projections_, self._grid(block, part.groups)), block
+            yield components_of(self.projections_, self._grid(np.asarray(part), part.groups))
 
     def _slices(self, X: PairReader) -> SliceBank:
         first = self._grid(X[:1], None)
         fit = max(1, self.bank_size // int(np.prod(first.seen.shape[2:])))
-        rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), fit)).round().astype(int))
-        kept = X.take(rows)
-        components, seen, blocks = zip(*self._blocks(kept), strict=True)
-        descriptors = np.concatenate([slice_descriptors(block) for block in blocks])
+        kept = X.take(evenly_spaced(len(X), fit))
+        components, seen = zip(*self._blocks(kept), strict=True)
         assert kept.groups is not None
         return SliceBank(
-            np.concatenate(components), np.concatenate(seen), descriptors, kept.groups,
+            np.concatenate(components), np.concatenate(seen), describe(kept), kept.groups,
             self.n_neighbors,
         )  # fmt: skip
 
@@ -167,7 +166,7 @@ class PatchMemoryDetector(FeatureGridDetector):
         greedy = self.selection == "coreset"
         size = self.bank_size * (CANDIDATES if greedy else 1)
         reservoirs = [Reservoir(size, rng) for _ in self.projections_]
-        for components, seen, _ in self._blocks(X):
+        for components, seen in self._blocks(X):
             for group, reservoir in enumerate(reservoirs):
                 reservoir.add(components[:, group][seen[:, group]])
         patches = [reservoir.patches() for reservoir in reservoirs]

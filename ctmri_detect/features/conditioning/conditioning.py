@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
+from ctmri_detect._arrays import evenly_spaced
 from ctmri_detect._parameters import (
     RANDOM_STATE,
     CheckedParameters,
@@ -34,6 +35,7 @@ from ctmri_detect.features.protocol import Grids, described
 from ctmri_detect.imageops.similar import slice_descriptors
 from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.networks.training.settings import Training, check_training
+from ctmri_detect.scoring.calibration import describe
 from ctmri_detect.validation import PairReader, check_groups, check_pairs, groups_of
 
 MOST_SLICES = 512  # evenly spaced ones, that the conditioning learns from and keeps
@@ -166,26 +168,21 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
         """
         check_parameters(self)
         reader = _with_patients(X, groups)
-        rows = np.linspace(0, len(reader) - 1, min(len(reader), MOST_SLICES)).round().astype(int)
-        reader = reader.take(np.unique(rows))
+        reader = reader.take(evenly_spaced(len(reader), MOST_SLICES))
         rng = own_random_state(self.random_state)
         self.projections_ = fit_projections(features, reader, self.n_components, rng)
         parts = [
             components_of(self.projections_, described(features, b)) for b in reader.blocks(16)
         ]
         components, seen = (np.concatenate(part) for part in zip(*parts, strict=True))
-        descriptors = np.concatenate([slice_descriptors(b) for b in reader.blocks(16)])
         assert reader.groups is not None
         kept = np.ascontiguousarray(components[..., : self.n_predicted])
-        self.similar_ = SimilarSlices(self.n_neighbors).fit(kept, seen, descriptors, reader.groups)
-        training = self.training or Training(max_epochs=12, batch_size=1024, lr=3e-3)
-        self.regressors_ = fit_regressors_of_cells(
-            DescribedSlices(components, seen, self.similar_),
-            self.inputs,
-            self.n_cells,
-            training,
-            rng,
+        self.similar_ = SimilarSlices(self.n_neighbors).fit(
+            kept, seen, describe(reader), reader.groups
         )
+        training = self.training or Training(max_epochs=12, batch_size=1024, lr=3e-3)
+        slices = DescribedSlices(components, seen, self.similar_)
+        self.regressors_ = fit_regressors_of_cells(slices, self.inputs, self.n_cells, training, rng)
         return self
 
     def transform(
@@ -247,4 +244,4 @@ def _with_patients(X: PairsLike, groups: GroupsLike) -> PairReader:
     reader, names = check_pairs(X), groups_of(X, groups)
     n = len(reader)
     codes = np.arange(n) if names is None else check_groups(names, n)
-    return PairReader(reader.array, reader.rows, codes)
+    return reader.with_groups(codes)

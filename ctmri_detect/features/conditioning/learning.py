@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._arrays import evenly_spaced
 from ctmri_detect.features.conditioning.inputs import described_slice, drawn_cells
 from ctmri_detect.features.conditioning.projection import Projection
 from ctmri_detect.features.conditioning.similar import SimilarSlices
@@ -34,9 +35,9 @@ def fit_projections(
     whiten: bool = True,
 ) -> list[Projection | None]:
     """Components of each group, from random cells of some slices; None without cells."""
-    rows = np.linspace(0, len(reader) - 1, min(len(reader), _PROJECTED)).round().astype(int)
+    rows = evenly_spaced(len(reader), _PROJECTED)
     drawn: list[list[npt.NDArray[np.floating[Any]]]] = []
-    for block in reader.take(np.unique(rows)).blocks(16):
+    for block in reader.take(rows).blocks(16):
         grid = described(features, block)
         drawn = drawn or [[] for _ in range(grid.seen.shape[1])]
         for group, parts in enumerate(drawn):
