@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 pytest.importorskip("torch")
 
-from ctmri_detect import PatchMemoryDetector
+from ctmri_detect import Pairs, PatchMemoryDetector
 from ctmri_detect.detectors.patch_memory import Reservoir, greedy_coreset
 from ctmri_detect.detectors.patch_memory.banks import PatchBank, SliceBank
 from ctmri_detect.features import FilterBankFeatures, JointFeatures
@@ -117,6 +117,22 @@ def test_a_bright_lesion_is_found_with_nothing_trained(features, settings):
     odd = np.stack([plant(p, 1, amount=0.8, at=(32, 20), radius=7)[0] for p in test[:8]])
     scores = model.score_samples(np.concatenate([odd, test[8:]]))
     assert roc_auc_score(np.arange(16) < 8, -scores) > 0.9
+
+
+def test_a_slice_is_not_compared_with_those_of_its_own_patient_where_the_name_is_known():
+    def ill(heads):
+        return np.stack([plant(p, 1, amount=0.8, at=(32, 20), radius=7)[0] for p in heads])
+
+    train = np.concatenate([TRAIN[:20], ill(TRAIN[20:24])])
+    names = [f"p{i // 4}" for i in range(24)]  # the last four slices are of one patient
+    model = PatchMemoryDetector(FilterBankFeatures(), conditioning=False, random_state=0)
+    model.fit(Pairs(train, groups=names))
+    new = ill(make_heads(3, size=64, seed=5))
+    named, unnamed = (
+        model.residual_map(Pairs(new, groups=groups))[:, 1, 28:36, 16:24].mean()
+        for groups in (["p5"] * 3, ["someone else"] * 3)
+    )
+    assert named > 1.2 * unnamed
 
 
 @pytest.mark.parametrize("selection", ["coreset", "random"])
