@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
-from tqdm.auto import tqdm
 
+from ctmri_detect._threads import threads_allowed
+from ctmri_detect.evaluation.collect import collect
+from ctmri_detect.evaluation.conditions import Condition, check_conditions
 from ctmri_detect.evaluation.gallery import typical_samples
-from ctmri_detect.evaluation.rating import IMAGE_METRICS, Metric, check_metrics
-from ctmri_detect.evaluation.run import Map, Run
+from ctmri_detect.evaluation.measure import Ground
+from ctmri_detect.evaluation.plan import plan_jobs
+from ctmri_detect.evaluation.rating import Metric, check_metrics
+from ctmri_detect.evaluation.result import BenchmarkResult
+from ctmri_detect.evaluation.run import run_jobs
 from ctmri_detect.evaluation.samples import (
     Fold,
     Samples,
@@ -25,49 +33,13 @@ from ctmri_detect.evaluation.samples import (
     read_samples,
 )
 from ctmri_detect.evaluation.settings import run_settings
-from ctmri_detect.evaluation.table import COLUMNS, COSTS, COUNTS, columns_with
+from ctmri_detect.evaluation.store import Store
+from ctmri_detect.evaluation.table import COLUMNS
+from ctmri_detect.evaluation.written_plan import write_plan
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import Route, flat_steps
 from ctmri_detect.validation import check_pairs
-
-
-@dataclass(frozen=True)
-class BenchmarkResult:
-    """What `benchmark` measured.
-
-    Attributes
-    ----------
-    table : DataFrame
-        One row a detector, kind of anomaly and seed; see `benchmark`.
-    scores : DataFrame
-        One row a detector, seed and tested sample: detector, seed, fold, sample, patient, slice,
-        kind, target, decision, has_threshold. Detectors that failed have none. A decision below 0
-        means "called anomalous" only where `has_threshold` is True: a fold with too few healthy
-        training slices has no threshold, and its decisions only rank.
-    folds : DataFrame
-        One row a detector, seed and fold that was measured: n_normal, n_anomalous, image_auroc,
-        image_ap and the metrics of your own on this fold's test samples, fit_seconds,
-        score_seconds, peak_memory_mb, error (of a metric, or "").
-    examples : list of int
-        Samples for a gallery, chosen before anything was scored.
-    maps : dict of str to dict of int to float16 array (height, width)
-        Detector to sample to anomaly map on the caller's grid, first seed: those of `examples`
-        and of the detector's own worst misses and false alarms.
-    settings : dict of str to str
-        What was run, on which versions.
-    """
-
-    table: pd.DataFrame
-    scores: pd.DataFrame
-    folds: pd.DataFrame = field(repr=False)
-    examples: list[int]
-    maps: dict[str, dict[int, Map]] = field(repr=False)
-    settings: dict[str, str] = field(repr=False)
-
-    def __getattr__(self, name: str) -> Any:
-        hint = " It is named examples now." if name == "cases" else ""
-        raise AttributeError(f"BenchmarkResult has no attribute {name!r}.{hint}")
 
 
 def benchmark(
@@ -78,6 +50,10 @@ def benchmark(
     seeds: Sequence[int] = (0,),
     preprocessor: BaseEstimator | None = None,
     metrics: Mapping[str, Metric] | None = None,
+    conditions: Sequence[Condition] | None = None,
+    store: str | os.PathLike[str] | Store | None = None,
+    n_jobs: int | None = None,
+    n_threads: int | None = None,
     n_examples: int = 12,
     progress: bool = True,
 ) -> BenchmarkResult:
@@ -103,13 +79,33 @@ def benchmark(
     seeds : sequence of int, default=(0,)
         One complete run for each; they vary the folds and the detectors.
     preprocessor : transformer, default=None
-        Applied once to all samples, before all detectors; it must treat each sample by itself,
+        Applied once to all samples, before all detectors (and to the test samples of each
+        condition); it must treat each sample by itself,
         as `make_preprocessor` does, or test samples leak into training. Maps walk back over it.
     metrics : dict of str to callable, default=None
         Metrics of your own: name to ``f(target, decision)``, a number. `target` is +1 normal, -1
         anomalous; `decision` is high = normal, as for the library's image metrics. Both are
         arrays of the samples of a row. Each gives a column. One that raises gives NaN and a text
         in `error` that names it and the detector; everything else is measured all the same.
+    conditions : sequence of Condition, default=None
+        Under which the detectors are measured as well, such as ``[Noise(0.05), Noise(0.1)]``: what
+        is done to the test samples (`Noise`, `BiasField`, `Misregistration`, `MissingModality`) or
+        to the training (`TrainingPatients`, `Contamination`), see `Condition`. Test samples under
+        all conditions are scored by one fit.
+    store : str, path or Store, default=None
+        A folder that keeps the result of each cell (detector, seed, condition, fold): decisions,
+        and maps on the caller's grid. A benchmark that was interrupted goes on where it stopped,
+        and one with more detectors computes what is new. A cell is computed again where anything
+        changes that it depends on: parameters, data, number of threads, sources or versions. So
+        are cells whose detector failed. None keeps nothing. The store and the tables hold the
+        names of patients as they were given.
+    n_jobs : int, default=None
+        How many fits run at once, through joblib: None is 1, -1 all cores, also inside
+        ``joblib.parallel_config(backend="dask")`` and the like, where all machines must see the
+        folder of `store`. Memory is measured in each process by itself.
+    n_threads : int, default=None
+        Threads of each fit, so that times compare. None shares the allowed ones between the fits
+        that run at once.
     n_examples : int, default=12
         Samples whose maps are kept for a gallery; up to a third as many misses and as many false
         alarms of each detector come on top. 0 keeps none.
@@ -173,41 +169,40 @@ def benchmark(
     """
     detectors = check_detectors(detectors)
     own = check_metrics(metrics, COLUMNS)
+    under = check_conditions(conditions)
     samples = read_samples(data)
     folds = {seed: make_folds(cv, samples, seed) for seed in check_seeds(seeds)}
     chosen = typical_samples(samples, _tested(next(iter(folds.values())), samples), n_examples)
-    prepared = _prepared(samples.X, preprocessor)
-    rows: list[dict[str, Any]] = []
-    fold_rows: list[dict[str, Any]] = []
-    scores: list[pd.DataFrame] = []
-    maps: dict[str, dict[int, Map]] = {}
-    total = len(detectors) * sum(len(f) for f in folds.values())
-    with tqdm(total=total, disable=not progress, unit="fold") as bar:
-        for name, estimator in detectors.items():
-            for seed in folds:
-                bar.set_description(name)
-                keep = None if name in maps or n_examples < 1 else chosen
-                run = Run(samples, prepared, keep, n_examples // 3)
-                run.measure(estimator, seed, folds[seed], bar.update)
-                rows += run.rows(name, seed, _tested(folds[seed], samples), own)
-                fold_rows += run.fold_rows(name, seed, own)
-                scores.append(run.scores(name, seed))
-                maps.setdefault(name, run.maps)
-    by_fold = ["detector", "seed", "fold", *COUNTS, *IMAGE_METRICS, *own, *COSTS, "error"]
-    return BenchmarkResult(
-        table=pd.DataFrame(rows, columns=columns_with(own)),
-        scores=pd.concat(scores, ignore_index=True),
-        folds=pd.DataFrame(fold_rows, columns=by_fold),
-        examples=chosen,
-        maps=maps,
-        settings=run_settings(detectors, samples, folds, cv, preprocessor),
-    )
+    n_threads = n_threads or max(1, threads_allowed() // effective_n_jobs(n_jobs))
+    wants_maps = store is not None or samples.masks is not None or n_examples > 0
+    about, lasting = [n_threads, wants_maps], store is not None
+    jobs = plan_jobs(detectors, samples, folds, under, preprocessor, about, lasting)
+    settings = run_settings(detectors, samples, folds, cv, preprocessor, n_threads)
+    with _store(store) as kept:
+        ground = Ground(samples, *_prepared(samples.X, preprocessor), wants_maps, n_threads)
+        cells = [cell for job in jobs for cell, _ in job.cells]
+        write_plan(kept, cells, samples, chosen, settings)
+        run_jobs(jobs, ground, kept, n_jobs, progress)
+        result = collect(kept, cells, samples, own, chosen, n_examples // 3, settings)
+        return replace(result, store=None if store is None else kept)
 
 
-def _prepared(X: Pairs, preprocessor: BaseEstimator) -> Route:
-    """All pairs through the preprocessing that the detectors share, fitted once."""
-    route = Route(X)
-    for step in [] if preprocessor is None else flat_steps(clone(preprocessor)):
+@contextmanager
+def _store(given: str | os.PathLike[str] | Store | None) -> Iterator[Store]:
+    """The store, or one for the time of the call."""
+    if isinstance(given, Store):
+        yield given
+    elif given is not None:
+        yield Store(given)
+    else:
+        with TemporaryDirectory(prefix="ctmri_detect-") as folder:
+            yield Store(folder)
+
+
+def _prepared(X: Pairs, preprocessor: BaseEstimator) -> tuple[Route, list[BaseEstimator]]:
+    """All pairs through the preprocessing that the detectors share, and its fitted steps."""
+    route, steps = Route(X), [] if preprocessor is None else flat_steps(clone(preprocessor))
+    for step in steps:
         after = step.fit_transform(route.X)
         if len(after) != len(X):
             raise InvalidPairsError(
@@ -219,7 +214,7 @@ def _prepared(X: Pairs, preprocessor: BaseEstimator) -> Route:
         route.add(step, Pairs(after, groups=X.groups, frame=X.frame))
     if preprocessor is not None:
         check_pairs(route.X)
-    return route
+    return route, steps
 
 
 def _tested(folds: list[Fold], samples: Samples) -> npt.NDArray[np.bool_]:

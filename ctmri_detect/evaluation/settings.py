@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import platform
-from importlib import metadata
 from numbers import Integral
 from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from ctmri_detect import __version__
+from ctmri_detect.evaluation.keys import versions
 from ctmri_detect.evaluation.samples import Fold, Samples
-
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "opencv-python-headless", "torch")
 
 
 def run_settings(
@@ -21,6 +17,7 @@ def run_settings(
     folds: dict[int, list[Fold]],
     cv: Any,
     preprocessor: BaseEstimator,
+    n_threads: int,
 ) -> dict[str, str]:
     """Name and value of all that is needed to repeat a benchmark."""
     n_folds = len(next(iter(folds.values())))
@@ -35,18 +32,9 @@ def run_settings(
         "Preprocessing": "none in common" if preprocessor is None else _text(preprocessor),
     }
     settings |= {f"Detector {name}": _text(each) for name, each in detectors.items()}
-    settings["Python"] = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    settings["ctmri_detect"] = __version__
-    return settings | {name: found for name in _PACKAGES if (found := _version(name))}
+    return settings | {"Threads": str(n_threads)} | versions()
 
 
 def _text(thing: Any) -> str:
     """The repr on one line."""
     return " ".join(repr(thing).split())
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""

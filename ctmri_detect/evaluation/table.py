@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ctmri_detect.evaluation.cells import COSTS
 from ctmri_detect.evaluation.pixels import PixelCounts
 from ctmri_detect.evaluation.rating import IMAGE_METRICS, Metric, rate
 from ctmri_detect.evaluation.samples import ALL, NORMAL, Samples
 
 METRICS = [*IMAGE_METRICS, "pixel_ap"]
-COSTS = ["fit_seconds", "score_seconds", "peak_memory_mb"]
 COUNTS = ["n_normal", "n_anomalous"]
 COLUMNS = ["detector", "kind", "seed", *COUNTS, *METRICS, *COSTS, "error"]
 

@@ -1,8 +1,8 @@
 import numpy as np
 
 from ctmri_detect import AtlasDetector
+from ctmri_detect.evaluation.measure import seeded_clone
 from ctmri_detect.evaluation.memory import PeakMemory
-from ctmri_detect.evaluation.run import seeded_clone
 
 
 def test_a_clone_without_random_state_is_left_alone():

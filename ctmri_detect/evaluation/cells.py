@@ -1,0 +1,73 @@
+"""The smallest piece of a benchmark: one detector, one seed, one condition, one fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+COSTS = ["fit_seconds", "score_seconds", "peak_memory_mb"]
+AS_THEY_ARE = ""  # the condition of samples that nothing was done to
+
+Map = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Which detector is measured, and on what.
+
+    Parameters
+    ----------
+    detector : str
+    seed : int
+    fold : int
+    condition : str, default=""
+        "" for samples as they are.
+    level : float, default=0.0
+    key : str, default=""
+        What the result depends on, as a digest; see `keys.cell_key`.
+    """
+
+    detector: str
+    seed: int
+    fold: int
+    condition: str = AS_THEY_ARE
+    level: float = 0.0
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of a cell after it has run.
+
+    Parameters
+    ----------
+    samples : int array (n,)
+        Rows of the data that were tested.
+    decision : float64 array (n,)
+        High = normal, counted from the threshold.
+    has_threshold : bool
+        Whether a decision below 0 means "called anomalous".
+    costs : dict of str to float
+        Of `COSTS`.
+    maps : float16 array (n, height, width), default=None
+        On the caller's grid; None where there are none.
+    error : str, default=""
+        What went wrong; nothing else of it counts then.
+    """
+
+    samples: npt.NDArray[np.int64]
+    decision: npt.NDArray[np.float64]
+    has_threshold: bool
+    costs: dict[str, float]
+    maps: Map | None = None
+    error: str = ""
+
+
+def failed(samples: npt.NDArray[np.int64], error: Exception) -> Measured:
+    """A cell whose detector raised an error."""
+    nothing: dict[str, Any] = dict.fromkeys(COSTS, float("nan"))
+    said = f"{type(error).__name__}: {error}"
+    return Measured(samples, np.full(len(samples), np.nan), False, nothing, error=said)

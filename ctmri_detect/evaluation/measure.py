@@ -1,0 +1,202 @@
+"""Fit a detector on a fold's training samples, and score its test samples."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import Bunch
+
+from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.evaluation.cells import COSTS, Cell, Measured, failed
+from ctmri_detect.evaluation.conditions import Condition
+from ctmri_detect.evaluation.memory import PeakMemory
+from ctmri_detect.evaluation.samples import Samples
+from ctmri_detect.evaluation.store import Store
+from ctmri_detect.evaluation.threads import pinned_threads
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.pairs import Pairs
+from ctmri_detect.pipelines import (
+    Route,
+    decisions,
+    has_threshold,
+    last_step,
+    ranking_offset,
+    walk,
+)
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit, and the cells that are scored with it.
+
+    Parameters
+    ----------
+    estimator : estimator
+    seed : int
+    train, test : int arrays
+        Rows of the data.
+    cells : list of (Cell, Condition or None)
+        What is tested. None: the samples as they are.
+    """
+
+    estimator: BaseEstimator
+    seed: int
+    train: Rows
+    test: Rows
+    cells: list[tuple[Cell, Condition | None]]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all jobs share: the samples, as they are and preprocessed, and how to measure."""
+
+    samples: Samples
+    prepared: Route
+    steps: list[BaseEstimator]
+    wants_maps: bool
+    n_threads: int
+
+    def tested(self, rows: Rows, condition: Condition | None, seed: int) -> TestedSamples:
+        """The test samples of a cell under its condition."""
+        if condition is None:
+            return TestedSamples(self.prepared.X[rows], self.prepared, rows)
+        given = self.samples.X[rows]
+        changed = Pairs(condition.tested(given, rows, seed)).replace(
+            groups=given.groups, frame=given.frame
+        )
+        route = Route(changed).walk(self.steps)
+        X = Pairs(route.X).replace(groups=given.groups)
+        return TestedSamples(X, route, np.arange(len(rows)))
+
+
+@dataclass(frozen=True)
+class TestedSamples:
+    """Preprocessed samples, and the way of their maps back to the caller's grid."""
+
+    X: Pairs
+    route: Route
+    rows: Rows  # in the route
+
+
+def run_job(job: Job, ground: Ground, store: Store) -> int:
+    """Fit once, then score and store each cell; returns how many cells there were."""
+    estimator, fitted = seeded_clone(job.estimator, job.seed), None
+    with pinned_threads(ground.n_threads):
+        for cell, condition in job.cells:
+            store.begin(cell)
+            with PeakMemory() as memory:
+                fitted = fitted or _fit(estimator, job.train, ground)
+                measured = _measured(estimator, fitted, job, condition, ground)
+            costs = fitted.seconds, measured.costs[COSTS[1]], memory.increase_mb
+            if not measured.error:
+                measured.costs.update(zip(COSTS, costs, strict=True))
+            store.put(cell, measured)
+    return len(job.cells)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """How long a fit took, and what went wrong in it."""
+
+    seconds: float
+    error: Exception | None = None
+
+
+def _fit(estimator: Any, train: Rows, ground: Ground) -> _Fitted:
+    start = time.perf_counter()
+    try:
+        estimator.fit(ground.prepared.X[train], np.ones(len(train), int))
+    except Exception as error:  # any detector's any failure becomes its row
+        return _Fitted(float("nan"), error)
+    return _Fitted(time.perf_counter() - start)
+
+
+def _measured(
+    estimator: BaseEstimator, fitted: _Fitted, job: Job, condition: Condition | None, ground: Ground
+) -> Measured:
+    """The result of a cell, also of one that fails."""
+    if fitted.error is not None:
+        return failed(job.test, fitted.error)
+    try:
+        return _score(estimator, job, condition, ground)
+    except Exception as error:  # any detector's any failure becomes its row
+        return failed(job.test, error)
+
+
+def _score(
+    estimator: BaseEstimator, job: Job, condition: Condition | None, ground: Ground
+) -> Measured:
+    """Everything about the test samples comes from one pass over them."""
+    tested = ground.tested(job.test, condition, job.seed)
+    start = time.perf_counter()
+    maps = None
+    if ground.wants_maps and localizes(estimator):
+        decision, maps, seconds = _localised(estimator, tested, ground.samples.X.shape[2:])
+    else:
+        decision = decisions(estimator, tested.X)
+        seconds = time.perf_counter() - start
+    _check_decision(decision, job.test)
+    costs = {COSTS[1]: seconds}
+    return Measured(job.test, decision, has_threshold(estimator), costs, maps)
+
+
+def _localised(
+    estimator: BaseEstimator, tested: TestedSamples, grid: tuple[int, ...]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float16], float]:
+    """Decisions, maps on the caller's grid, and seconds without the way back."""
+    start = time.perf_counter()
+    route, detector = walk(estimator, tested.X)
+    offset = ranking_offset(detector)
+    decision = np.full(len(tested.rows), np.nan)
+    maps = np.full((len(tested.rows), *grid), np.nan, np.float16)
+    blocks = detector.iter_detect(route.X, include=("anomaly_score", "anomaly_map"))
+    seconds = time.perf_counter() - start
+    for block, took in _timed(blocks):
+        seconds += took
+        decision[block.samples] = -block.anomaly_score - offset
+        back = route.back(block.anomaly_map, block.samples)
+        maps[block.samples] = tested.route.back(back, tested.rows[block.samples])
+    return decision, maps, seconds
+
+
+def _timed(blocks: Iterator[Bunch]) -> Iterator[tuple[Bunch, float]]:
+    """Each block, and the seconds until it was there."""
+    start = time.perf_counter()
+    for block in blocks:
+        yield block, time.perf_counter() - start
+        start = time.perf_counter()
+
+
+def _check_decision(decision: npt.NDArray[np.float64], test: Rows) -> None:
+    if decision.shape != test.shape:
+        raise InvalidPairsError(
+            f"decision_function returned shape {decision.shape}; expected ({len(test)},), "
+            "one number a sample."
+        )
+    bad = test[~np.isfinite(decision)]
+    if len(bad):
+        raise InvalidPairsError(
+            f"decision_function is not finite for samples {', '.join(map(str, bad[:10]))}"
+            f"{' ...' if len(bad) > 10 else ''}; expected one number a sample."
+        )
+
+
+def seeded_clone(estimator: BaseEstimator, seed: int) -> Any:
+    """An unfitted copy, every `random_state` in it set to `seed`."""
+    copy = clone(estimator)
+    names = [n for n in copy.get_params(deep=True) if n.split("__")[-1] == "random_state"]
+    return copy.set_params(**dict.fromkeys(names, seed))
+
+
+def localizes(estimator: BaseEstimator) -> bool:
+    """Whether a fitted estimator ends in a detector whose maps say where."""
+    detector = last_step(estimator)
+    return isinstance(detector, BasePairedDetector) and detector.traits.localizes

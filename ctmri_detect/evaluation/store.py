@@ -1,0 +1,147 @@
+"""Results of cells on disk: each is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ctmri_detect.evaluation.cells import Cell, Measured
+from ctmri_detect.storage.whole import whole_file, write_whole
+
+FORMAT = "ctmri_detect benchmark"
+FORMAT_VERSION = 1
+_LEFT_OVER = 3600.0  # seconds after which a half-written file is nobody's any more
+
+
+class Store:
+    """A folder with the results of cells.
+
+    Several processes may write into one store at once, also on several machines that share the
+    folder. A process that is killed leaves every finished cell, and nothing half-finished that
+    counts.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made where it does not exist.
+
+    Raises
+    ------
+    ValueError
+        Where the folder holds something else, or was written by a version that this one can't
+        read.
+
+    Notes
+    -----
+    ``store.json`` says format and version; ``log.jsonl`` has a line for each cell that was begun;
+    ``cells/KEY.npz`` are the results, with samples as row numbers; ``plan.json`` and
+    ``samples.npz`` belong to the benchmark that was started last. ``samples.npz`` and the tables
+    hold the patients' names as they were given, see `benchmark`.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        about = self.folder / "store.json"
+        if self.folder.exists() and not about.exists() and any(self.folder.iterdir()):
+            raise ValueError(
+                f"{self.folder} holds other files; expected a store, or a folder that is new or "
+                "empty. Give another folder."
+            )
+        self.cells = self.folder / "cells"
+        self.cells.mkdir(parents=True, exist_ok=True)
+        if not about.exists():
+            text = json.dumps({"format": FORMAT, "format_version": FORMAT_VERSION})
+            write_whole(about, text.encode())
+        self._check(about)
+        self._sweep()
+
+    def _check(self, about: Path) -> None:
+        try:
+            found = json.loads(about.read_text("utf-8"))
+            given = found["format"], found["format_version"]
+        except (ValueError, KeyError, TypeError):
+            given = None, None
+        if given != (FORMAT, FORMAT_VERSION):
+            raise ValueError(
+                f"{about} says {given}; expected {(FORMAT, FORMAT_VERSION)}. Give another folder, "
+                "or the version of ctmri_detect that wrote this one."
+            )
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left half-written."""
+        for path in [*self.folder.glob(".*.tmp"), *self.cells.glob(".*.tmp")]:
+            if time.time() - path.stat().st_mtime > _LEFT_OVER:
+                path.unlink(missing_ok=True)
+
+    def begin(self, cell: Cell) -> None:
+        """Write into the log that a cell begins."""
+        line = {"cell": cell.key, "detector": cell.detector, "seed": cell.seed, "fold": cell.fold}
+        line |= {"condition": cell.condition, "level": cell.level}
+        line |= {"time": time.time(), "process": os.getpid(), "machine": socket.gethostname()}
+        with (self.folder / "log.jsonl").open("ab") as file:
+            file.write(b"\n" + json.dumps(line).encode() + b"\n")  # one write: lines don't mix
+
+    def log(self) -> pd.DataFrame:
+        """The log: one row for each time that a cell was begun."""
+        path = self.folder / "log.jsonl"
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        found = []
+        for line in filter(None, lines):
+            with suppress(ValueError):  # a line that a power cut left unfinished
+                found.append(json.loads(line))
+        return pd.DataFrame(found)
+
+    def put(self, cell: Cell, measured: Measured) -> None:
+        """Keep the result of a cell."""
+        about = {"has_threshold": measured.has_threshold, "costs": measured.costs}
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        arrays |= {"samples": measured.samples, "decision": measured.decision}
+        arrays["about"] = np.array(json.dumps(about | {"error": measured.error}))
+        if measured.maps is not None:
+            arrays["maps"] = measured.maps
+        with whole_file(self._path(cell)) as file:
+            write_arrays(file, arrays)
+
+    def get(self, cell: Cell, *, maps: bool = True) -> Measured | None:
+        """The result of a cell, None where there is none; without `maps` these are not read."""
+        if not self._path(cell).exists():
+            return None
+        with np.load(self._path(cell)) as file:
+            about = json.loads(str(file["about"]))
+            found = file["maps"] if maps and "maps" in file.files else None
+            return Measured(file["samples"], file["decision"], maps=found, **about)
+
+    def is_done(self, cell: Cell) -> bool:
+        """Whether a cell has run without an error."""
+        found = self.get(cell, maps=False)
+        return found is not None and not found.error
+
+    def _path(self, cell: Cell) -> Path:
+        return self.cells / f"{cell.key}.npz"
+
+
+def write_arrays(file: Any, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    """`numpy.savez_compressed` with the fastest compression, several times as fast.
+
+    Examples
+    --------
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> write_arrays(file, {"a": np.arange(3)})
+    >>> np.load(io.BytesIO(file.getvalue()))["a"].tolist()
+    [0, 1, 2]
+    """
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)

@@ -1,0 +1,152 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator
+
+from ctmri_detect import AtlasDetector, Pairs
+from ctmri_detect.evaluation import (
+    BiasField,
+    Condition,
+    Contamination,
+    Misregistration,
+    MissingModality,
+    Noise,
+    TrainingPatients,
+    benchmark,
+)
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.preprocessing import Resize
+from ctmri_detect.testing import make_heads
+
+FITS = []  # rows of each fit: label and patient of each sample
+
+
+class Corner(BaseEstimator):
+    """Reads the label from the corner of the CT; remembers what it is fitted on."""
+
+    def fit(self, X, y=None):
+        FITS.append(np.asarray(X)[:, 0, 0, :2])
+        return self
+
+    def decision_function(self, X):
+        return np.nan_to_num(np.asarray(X)[:, 0, 0, 0].astype(float), nan=0.5)
+
+
+@pytest.fixture(autouse=True)
+def no_fits():
+    FITS.clear()
+
+
+def run(data, conditions, detectors=None, **kwargs):
+    detectors = detectors or {"corner": Corner()}
+    return benchmark(detectors, data, conditions=conditions, progress=False, **kwargs)
+
+
+def test_conditions_of_test_samples_share_one_fit(data):
+    result = run(data, [Noise(0.1), Noise(9.0), MissingModality(1.0, "CT")])
+    assert len(FITS) == 2  # folds
+    found = result.conditions.set_index(["condition", "level"])["image_auroc"]
+    assert found["", 0.0] == 1
+    assert found["noise", 9.0] < 1
+    assert found["without CT", 1.0] == 0.5
+    fits = result.conditions["fit_seconds"]
+    assert (fits == fits[0]).all()
+
+
+def test_what_was_done_to_test_samples_does_not_reach_the_plain_table(data):
+    plain, spoilt = run(data, None), run(data, [Noise(0.2), TrainingPatients(2)])
+    columns = ["detector", "kind", "seed", "image_auroc", "image_ap"]
+    assert plain.table[columns].equals(spoilt.table[columns])
+    assert plain.scores.equals(spoilt.scores)
+
+
+def test_fewer_patients_and_unmarked_anomalies_train(data):
+    run(data, [TrainingPatients(2), Contamination(0.25)])
+    assert len(FITS) == 6
+    for fold in (FITS[:3], FITS[3:]):
+        plain, few, mixed = fold
+        assert len(np.unique(plain[:, 1])) == 4
+        assert len(np.unique(few[:, 1])) == 2
+        assert (mixed[:, 0] == -1).mean() == 0.25
+        assert len(mixed) == len(plain)
+        assert set(mixed[:, 1]) <= set(plain[:, 1])  # none of a tested patient
+
+
+@pytest.mark.parametrize("condition", [TrainingPatients(9), Contamination(0.9)])
+def test_too_much_is_an_error(data, condition):
+    with pytest.raises(InvalidPairsError, match="smaller level"):
+        run(data, [condition])
+
+
+@pytest.mark.parametrize("level", [0.02, 0.1])
+def test_noise_has_the_level_that_was_asked_for(level):
+    heads = Pairs(make_heads(4, size=64), ct_units="hu")
+    noisy = Noise(level).tested(heads, np.arange(4), seed=0)
+    difference = noisy - np.asarray(heads)
+    assert np.nanstd(difference[:, 0]) == pytest.approx(80 * level, rel=0.05)
+    bright = np.nanpercentile(np.asarray(heads)[:, 1], 99, axis=(1, 2))
+    assert np.nanstd(difference[:, 1], axis=(1, 2)) == pytest.approx(bright * level, rel=0.1)
+
+
+def test_a_shift_is_in_millimetres_where_they_are_known():
+    heads = np.zeros((3, 2, 41, 41), np.float32)
+    heads[:, 1, 20, 20] = 1
+    for spacing, pixels in ((2.0, 3.0), (None, 6.0)):
+        given = Pairs(heads, spacing=spacing)
+        moved = np.nan_to_num(Misregistration(6.0).tested(given, np.arange(3), seed=0)[:, 1])
+        weight = moved.sum(axis=(1, 2))
+        y, x = ((moved * axis).sum(axis=(1, 2)) / weight - 20 for axis in np.mgrid[:41, :41])
+        assert np.hypot(y, x) == pytest.approx(pixels, abs=1e-3)
+
+
+def test_a_bias_field_is_smooth_and_bounded():
+    flat = np.ones((2, 2, 64, 64), np.float32)
+    gain = np.log(BiasField(0.3).tested(Pairs(flat), np.arange(2), seed=0)[:, 1])
+    assert np.abs(gain).max() <= 0.3 + 1e-6
+    assert np.abs(gain).max() > 0.03
+    assert np.abs(np.diff(gain, axis=1)).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    "condition", [Noise(0.1), BiasField(0.3), Misregistration(2.0), MissingModality(0.5)]
+)
+def test_a_sample_is_spoilt_alike_in_any_company(condition):
+    heads = Pairs(make_heads(6, size=64), ct_units="hu")
+    whole = condition.tested(heads, np.arange(6), seed=3)
+    part = condition.tested(heads[[4, 1]], np.array([4, 1]), seed=3)
+    assert np.array_equal(whole[[4, 1]], part, equal_nan=True)
+    assert not np.array_equal(whole, condition.tested(heads, np.arange(6), seed=4), equal_nan=True)
+
+
+def test_spoilt_samples_pass_the_preprocessing_and_their_maps_come_back(data):
+    detectors = {"atlas": AtlasDetector()}
+    found = run(data, [Noise(0.0)], detectors, preprocessor=Resize(16)).conditions
+    metrics = ["image_auroc", "image_ap", "pixel_ap"]
+    assert found.loc[0, metrics].equals(found.loc[1, metrics])
+    assert found.loc[0, "pixel_ap"] > 0.1
+
+
+def test_a_condition_that_fails_is_a_row_with_its_error(data):
+    class Broken(Condition):
+        name = "broken"
+
+        def change(self, sample, rng, pairs):
+            raise RuntimeError("no luck")
+
+    found = run(data, [Broken(1.0)]).conditions
+    assert found["error"].tolist() == ["", "RuntimeError: no luck"]
+    assert pd.notna(found.loc[0, "image_auroc"])
+
+
+@pytest.mark.parametrize(
+    ("conditions", "error", "match"),
+    [
+        (Noise(0.1), TypeError, "a list of them"),
+        ([0.1], TypeError, "a list of them"),
+        ([Noise(0.1), Noise(0.1)], ValueError, "twice"),
+        ([Condition(0.1)], ValueError, "has no name"),
+    ],
+)
+def test_what_is_no_condition(data, conditions, error, match):
+    with pytest.raises(error, match=match):
+        run(data, conditions)
