@@ -1,5 +1,7 @@
 from .conditions import Condition as Condition
 from .effects import lesion_effects as lesion_effects
+from .evaluate import evaluate as evaluate
+from .evaluate import evaluate_scores as evaluate_scores
 from .harness import benchmark as benchmark
 from .patients import patient_scores as patient_scores
 from .patients import patient_target as patient_target

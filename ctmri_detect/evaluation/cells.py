@@ -54,6 +54,8 @@ class Measured:
         Of `COSTS`.
     maps : float16 array (n, height, width), default=None
         On the caller's grid; None where there are none.
+    promised : float, default=nan
+        The share of healthy samples that the threshold was to flag; NaN where it is not known.
     error : str, default=""
         What went wrong; nothing else of it counts then.
     """
@@ -63,6 +65,7 @@ class Measured:
     has_threshold: bool
     costs: dict[str, float]
     maps: Map | None = None
+    promised: float = float("nan")
     error: str = ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class Run:
         return self.cells[0].condition, self.cells[0].level
 
     def _read(self, cell: Cell) -> Measured:
-        found = self.store.get(cell, maps=False)
+        found = self.store.get(cell)
         if found is None:
             raise ValueError(
                 f"The store has no result of {cell.detector}, seed {cell.seed}, fold {cell.fold}. "
@@ -68,19 +68,23 @@ class Run:
             )
         return [{**common, **row, "error": self.error or row["error"]} for row in rows]
 
+    def planes(self) -> Iterator[tuple[int, Map]]:
+        """Each tested sample and its map; nothing where there are no maps."""
+        for cell, found in zip(self.cells, self.folds, strict=True):
+            samples = iter(found.samples.tolist())
+            for block in self.store.maps(cell):
+                for plane in block:
+                    yield next(samples), plane
+
     def _pixels(self) -> PixelCounts | None:
         if self.samples.masks is None:
             return None
-        counts, kinds = PixelCounts(), self.samples.frame["kind"].to_numpy()
-        for cell in self.cells:
-            found = self.store.get(cell)
-            if found is None or found.maps is None:
-                return None
-            for sample, plane in zip(found.samples, found.maps, strict=True):
-                mask = self.samples.pixel_truth(sample)
-                if mask is not None:
-                    counts.add(kinds[sample], mask, plane)
-        return counts
+        counts, kinds, has_maps = PixelCounts(), self.samples.frame["kind"].to_numpy(), False
+        for sample, plane in self.planes():
+            mask, has_maps = self.samples.pixel_truth(sample), True
+            if mask is not None:
+                counts.add(kinds[sample], mask, plane)
+        return counts if has_maps else None
 
     def fold_rows(self, own: Mapping[str, Metric]) -> list[dict[str, Any]]:
         """One row a fold that was measured."""
@@ -111,13 +115,7 @@ class Run:
             return {}
         missed, alarms = worst_samples(self.samples.target, self.decision, n_worst)
         wanted = {*chosen, *missed, *alarms}
-        kept: dict[int, Map] = {}
-        for cell in self.cells:
-            found = self.store.get(cell)
-            if found is not None and found.maps is not None:
-                pairs = zip(found.samples.tolist(), found.maps, strict=True)
-                kept |= {sample: plane.copy() for sample, plane in pairs if sample in wanted}
-        return kept
+        return {sample: plane.copy() for sample, plane in self.planes() if sample in wanted}
 
 
 def runs_of(cells: Sequence[Cell], store: Store, samples: Samples) -> list[Run]:

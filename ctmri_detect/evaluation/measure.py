@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -144,8 +144,9 @@ def _score(
         decision = decisions(estimator, tested.X)
         seconds = time.perf_counter() - start
     _check_decision(decision, job.test)
-    costs = {COSTS[1]: seconds}
-    return Measured(job.test, decision, has_threshold(estimator), costs, maps)
+    found = Measured(job.test, decision, has_threshold(estimator), {COSTS[1]: seconds}, maps)
+    scoring = getattr(last_step(estimator), "map_scoring_", None)
+    return replace(found, promised=float(getattr(scoring, "false_positive_rate", np.nan)))
 
 
 def _localised(

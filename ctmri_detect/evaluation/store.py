@@ -7,6 +7,7 @@ import os
 import socket
 import time
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ctmri_detect.storage.whole import whole_file, write_whole
 
 FORMAT = "ctmri_detect benchmark"
 FORMAT_VERSION = 1
+_AT_ONCE = 256  # maps that are read together
 _LEFT_OVER = 3600.0  # seconds after which a half-written file is nobody's any more
 
 
@@ -103,27 +105,35 @@ class Store:
 
     def put(self, cell: Cell, measured: Measured) -> None:
         """Keep the result of a cell."""
-        about = {"has_threshold": measured.has_threshold, "costs": measured.costs}
+        about: dict[str, Any] = {"has_threshold": measured.has_threshold}
+        about["costs"] = measured.costs
+        about["promised"] = measured.promised
         arrays: dict[str, npt.NDArray[Any]] = {}
         arrays |= {"samples": measured.samples, "decision": measured.decision}
         arrays["about"] = np.array(json.dumps(about | {"error": measured.error}))
-        if measured.maps is not None:
-            arrays["maps"] = measured.maps
+        for start in range(0, 0 if measured.maps is None else len(measured.samples), _AT_ONCE):
+            arrays[f"maps {start}"] = measured.maps[start : start + _AT_ONCE]  # type: ignore[index]
         with whole_file(self._path(cell)) as file:
             write_arrays(file, arrays)
 
-    def get(self, cell: Cell, *, maps: bool = True) -> Measured | None:
-        """The result of a cell, None where there is none; without `maps` these are not read."""
+    def get(self, cell: Cell) -> Measured | None:
+        """The result of a cell without its maps, None where there is none."""
         if not self._path(cell).exists():
             return None
         with np.load(self._path(cell)) as file:
             about = json.loads(str(file["about"]))
-            found = file["maps"] if maps and "maps" in file.files else None
-            return Measured(file["samples"], file["decision"], maps=found, **about)
+            return Measured(file["samples"], file["decision"], **about)
+
+    def maps(self, cell: Cell) -> Iterator[npt.NDArray[np.float16]]:
+        """The maps of a cell in the order of its samples, some hundred at a time; none without."""
+        with np.load(self._path(cell)) as file:
+            for name in file.files:
+                if name.startswith("maps "):
+                    yield file[name]
 
     def is_done(self, cell: Cell) -> bool:
         """Whether a cell has run without an error."""
-        found = self.get(cell, maps=False)
+        found = self.get(cell)
         return found is not None and not found.error
 
     def _path(self, cell: Cell) -> Path:

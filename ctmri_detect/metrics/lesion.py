@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._types import GroupsLike, PlanesLike
-from ctmri_detect.metrics._candidates import find_lesions
 from ctmri_detect.metrics._maps import MaskedMaps, no_lesion
+from ctmri_detect.metrics.candidates import find_lesions
 from ctmri_detect.validation import check_groups
 
 Numbers = npt.NDArray[np.float64]

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._types import PlanesLike
-from ctmri_detect.metrics._candidates import label_lesions
 from ctmri_detect.metrics._maps import Mask, MaskedMaps, check_share
+from ctmri_detect.metrics.candidates import label_lesions
 from ctmri_detect.metrics.levels import area_under_roc, rank_pixels
 
 

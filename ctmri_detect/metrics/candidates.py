@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ctmri_detect.metrics._maps import Heat, Mask, MaskedMaps
+from ctmri_detect.metrics._maps import Heat, Mask
 
 Numbers = npt.NDArray[np.float64]
 NEIGHBOURS = np.ones((3, 3), dtype=int)  # corners count, as in the evaluation code of MVTec AD
@@ -63,11 +64,12 @@ def peaks(heat: Heat, min_distance: int) -> npt.NDArray[np.intp]:
     return places[order[first]]
 
 
-def find_lesions(pairs: MaskedMaps, min_distance: int) -> Findings:
+def find_lesions(pairs: Iterable[tuple[Mask, Heat]], min_distance: int) -> Findings:
     """Peaks of all samples, by whether they lie in a lesion.
 
     Examples
     --------
+    >>> from ctmri_detect.metrics._maps import MaskedMaps
     >>> found = find_lesions(MaskedMaps([[[1, 0, 0, 0, 0, 1]]], [[[3.0, 2, 1, 2, 1, 1]]]), 1)
     >>> found.lesions, found.false
     (array([  3., -inf]), array([2.]))

@@ -1,0 +1,211 @@
+"""All figures of what has been scored: nothing is fitted again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import GroupsLike, LabelsLike, PlanesLike
+from ctmri_detect.evaluation.collect import runs_of
+from ctmri_detect.evaluation.map_measures import MAP_MEASURES, map_figures
+from ctmri_detect.evaluation.result import BenchmarkResult
+from ctmri_detect.evaluation.sample_measures import SAMPLE_MEASURES, Figure, Resampling
+from ctmri_detect.evaluation.samples import ALL
+from ctmri_detect.evaluation.scored import Scored, scored, scored_arrays
+from ctmri_detect.evaluation.store import Store
+from ctmri_detect.evaluation.written_plan import read_plan
+from ctmri_detect.validation import check_decision, check_groups, check_masks, check_target
+
+LEVELS = {name: level for name, (level, _) in SAMPLE_MEASURES.items()} | MAP_MEASURES
+"""Name of each figure to its level: image, patient, pixel, region or lesion."""
+_FIGURES = ["level", "metric", "value", "low", "high", "n_samples", "n_patients"]
+
+
+def evaluate(
+    results: BenchmarkResult | Store | str | os.PathLike[str],
+    *,
+    metrics: Collection[str] | None = None,
+    kind: str = ALL,
+    n_resamples: int = 500,
+    confidence_level: float = 0.95,
+    random_state: int = 0,
+) -> pd.DataFrame:
+    """Figures of a stored benchmark at all levels, with intervals over patients.
+
+    Everything comes from the stored decisions and maps, so a figure that is wanted later needs no
+    new training. Maps are read from the store one after the other, never all at once.
+
+    Parameters
+    ----------
+    results : BenchmarkResult, Store, str or path
+        Of `benchmark` with a `store`.
+    metrics : collection of str, default=None
+        Names of figures, see Notes; None means all.
+    kind : str, default="all"
+        Kind of anomaly that stands against all normal samples.
+    n_resamples, confidence_level, random_state
+        Of the intervals: percentile bootstrap of whole patients, see
+        `metrics.patient_bootstrap`.
+
+    Returns
+    -------
+    DataFrame
+        One row a detector, seed, condition, level of the condition and metric: level ("image",
+        "patient", "pixel", "region", "lesion"), metric, value, low, high, n_samples, n_patients.
+        NaN where a figure is not defined: one of maps without maps or masks, one of patients
+        where all have an anomaly; also low and high below three patients.
+
+    Raises
+    ------
+    ValueError
+        For unknown names or kinds, or where the store has no complete benchmark.
+
+    Notes
+    -----
+    Of images: auroc, ap, f1_max; auroc_inside_patients (mean over patients who have normal and
+    anomalous samples) and, as a control, auroc_of_patient_identity (a score that knows nothing but
+    whose sample it is; where it is near `auroc`, the detector may do no more). Sensitivity and
+    false_positive_rate at the detector's own threshold, beside promised_false_positive_rate;
+    aupimo. Of patients, by their most anomalous sample: patient_auroc, patient_ap,
+    patient_sensitivity and patient_false_positive_rate (of patients without any anomaly).
+
+    Of maps: pixel_ap, pixel_auroc, best_dice, dice_at_threshold (the threshold is what 1 % of the
+    pixels of healthy samples of the *other* folds exceed; NaN with one fold), aupro,
+    lesion_sensitivity_at_1 (at one false positive a sample) and lesion_sensitivity (mean over
+    1/8 to 8). Definitions are those of `metrics`. Intervals of pixel figures count each patient's
+    pixels in a thousand bins of value; that of aupimo leaves the thresholds as they are.
+
+    See Also
+    --------
+    evaluate_scores : the same for arrays of your own.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn.utils import Bunch
+    >>> from ctmri_detect import AtlasDetector
+    >>> from ctmri_detect.evaluation import benchmark
+    >>> X = np.random.default_rng(0).normal(size=(64, 2, 32, 32)).astype("float32")
+    >>> X[::4, 1, 8:12, 6:10] += 5
+    >>> y = np.where(np.arange(64) % 4, 1, -1)
+    >>> data = Bunch(data=X, target=y, groups=np.arange(64) // 8)
+    >>> with TemporaryDirectory() as store:
+    ...     _ = benchmark({"atlas": AtlasDetector()}, data, store=store, progress=False)
+    ...     table = evaluate(store, metrics=["auroc", "auroc_of_patient_identity"])
+    >>> table[["metric", "value", "n_patients"]].values.tolist()
+    [['auroc', 1.0, 8], ['auroc_of_patient_identity', 0.5, 8]]
+    """
+    names, by = _chosen(metrics), Resampling(n_resamples, confidence_level, random_state)
+    store = results.store if isinstance(results, BenchmarkResult) else results
+    if store is None:
+        raise ValueError(
+            "The benchmark kept nothing; expected one with a store. Run benchmark(..., store=...)."
+        )
+    store = store if isinstance(store, Store) else _existing(Path(store))
+    plan = read_plan(store)
+    if kind not in (known := [ALL, *plan.samples.kinds]):
+        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(known)}.")
+    rows = []
+    for run in runs_of(plan.cells, store, plan.samples):
+        condition, level = run.condition
+        common = run.named | {"condition": condition, "condition_level": level}
+        if not run.error:
+            figures = _rows(scored(run, plan.samples, kind), names, by)
+            rows += [common | row for row in figures]
+    columns = ["detector", "seed", "condition", "condition_level", *_FIGURES]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def evaluate_scores(
+    y: LabelsLike,
+    decision: Any,
+    groups: GroupsLike,
+    *,
+    masks: PlanesLike | None = None,
+    maps: PlanesLike | None = None,
+    metrics: Collection[str] | None = None,
+    n_resamples: int = 500,
+    confidence_level: float = 0.95,
+    random_state: int = 0,
+) -> pd.DataFrame:
+    """Figures of scores and maps that are at hand, with intervals over patients.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        +1 normal, -1 anomalous.
+    decision : array-like of shape (n,)
+        High = normal, below 0 = called anomalous.
+    groups : array-like of shape (n,)
+        The patient of each sample.
+    masks : bool array (n, height, width), default=None
+        True = lesion.
+    maps : float array (n, height, width), default=None
+        High = anomalous; NaN = not observed.
+    metrics, n_resamples, confidence_level, random_state
+        As in `evaluate`.
+
+    Returns
+    -------
+    DataFrame
+        level, metric, value, low, high, n_samples, n_patients.
+
+    Raises
+    ------
+    InvalidPairsError
+        For what does not fit together.
+    ValueError
+        For unknown names.
+
+    Examples
+    --------
+    >>> patient = np.repeat(np.arange(20), 2)
+    >>> y = np.where(patient % 2, -1, 1)
+    >>> decision = y + np.random.default_rng(0).normal(size=40)
+    >>> table = evaluate_scores(y, decision, patient, metrics=["auroc"])
+    >>> bool(0.8 < table["low"][0] < table["value"][0] < table["high"][0])
+    True
+    """
+    names, by = _chosen(metrics), Resampling(n_resamples, confidence_level, random_state)
+    decision = check_decision(decision)
+    target = check_target(y, len(decision))
+    codes = check_groups(groups, len(decision))
+    planes: Any = None if maps is None else plain_array(maps)
+    known = None if masks is None or maps is None else check_masks(masks, np.shape(planes))
+    data = scored_arrays(target, decision, codes, known, planes)
+    return pd.DataFrame(_rows(data, names, by), columns=_FIGURES)
+
+
+def _existing(folder: Path) -> Store:
+    if not (folder / "store.json").exists():
+        raise ValueError(
+            f"{folder} is no store; expected the folder that benchmark(..., store=...) wrote."
+        )
+    return Store(folder)
+
+
+def _chosen(metrics: Collection[str] | None) -> list[str]:
+    if metrics is None:
+        return list(LEVELS)
+    unknown = [name for name in metrics if name not in LEVELS]
+    if isinstance(metrics, str) or unknown:
+        raise ValueError(f"metrics is {metrics!r}; expected some of {', '.join(LEVELS)}.")
+    return [name for name in LEVELS if name in metrics]
+
+
+def _rows(data: Scored, names: list[str], by: Resampling) -> Iterator[dict[str, Any]]:
+    nothing = Figure(float("nan"))
+    of_maps = {} if data.planes is None else dict(map_figures(data, by, {*names}))
+    for name in names:
+        if name in SAMPLE_MEASURES:
+            figure = SAMPLE_MEASURES[name][1](data, by)
+        else:
+            figure = of_maps.get(name, nothing)
+        row = {"level": LEVELS[name], "metric": name, **vars(figure)}
+        yield row | {"n_samples": len(data.target), "n_patients": data.n_patients}

@@ -1,0 +1,143 @@
+"""Pixels of maps, counted by value: for the whole set exactly, for each patient in bins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect.evaluation.scored import Scored
+from ctmri_detect.metrics.candidates import label_lesions
+from ctmri_detect.metrics.levels import Ranking, rank_counts
+
+CODES = 2**16
+VALUES = np.arange(CODES, dtype=np.uint16).view(np.float16).astype(np.float64)
+_ORDER = np.argsort(np.where(np.isnan(VALUES), -np.inf, VALUES), kind="stable")
+RANKS = np.argsort(_ORDER)  # of a code, by its value
+SORTED = VALUES[_ORDER]
+_LARGEST = float(np.finfo(np.float16).max)
+_BINS = 1024
+_PIMO_RATES = 1e-5, 1e-4
+
+Codes = npt.NDArray[np.int64]
+Sums = npt.NDArray[np.float64]
+
+
+def ranks_of(plane: npt.NDArray[np.floating]) -> Codes:
+    """Rank of each value among those of float16; the lowest for NaN."""
+    clipped = np.clip(np.nan_to_num(plane, nan=-_LARGEST), -_LARGEST, _LARGEST)
+    return RANKS[clipped.astype(np.float16).view(np.uint16)]
+
+
+class MapCounts:
+    """Lesion pixels, lesion pixels weighted so that lesions count alike, and healthy pixels.
+
+    Maps are rounded to float16, as a store keeps them, whose 65,536 values are counted one by one.
+    For each patient the counts are kept in some thousand bins of about as many lesion pixels,
+    which is enough for an interval.
+
+    Parameters
+    ----------
+    data : Scored
+        With `planes`.
+    pixel_rate : float
+        Share of healthy pixels that the threshold of `dice` is to flag; it comes from the normal
+        samples of the other folds.
+    """
+
+    def __init__(self, data: Scored, pixel_rate: float) -> None:
+        assert data.planes is not None
+        n_folds = int(data.fold.max()) + 1
+        self.total = np.zeros((3, CODES))
+        of_normals = np.zeros((n_folds, CODES))
+        shares, n_normal = np.zeros(CODES), 0
+        for row, mask, plane in data.planes():
+            counts = _counted(mask, plane)
+            self.total += counts
+            if data.target[row] == 1:
+                of_normals[data.fold[row]] += counts[2]
+            if not mask.any() and counts[2].any():
+                shares, n_normal = shares + counts[2] / counts[2].sum(), n_normal + 1
+        widths = _widths(shares / n_normal) if n_normal else None
+        self.thresholds = [_exceeded(_others(of_normals, f), pixel_rate) for f in range(n_folds)]
+        edges = _edges(self.total[0])
+        self._starts = np.concatenate([[0], edges])
+        self.values = SORTED[np.concatenate([edges - 1, [CODES - 1]])]
+        n = int(data.patients.max()) + 1
+        self.of_patients = np.zeros((n, 3, len(self.values)))
+        self.pimo = np.zeros((n, 2))  # sum of the recalls, samples with a lesion
+        self.called = np.zeros((n, 3))  # hits, taken, lesion pixels, at the threshold of the fold
+        for row, mask, plane in data.planes():
+            code, threshold = data.patients[row], self.thresholds[data.fold[row]]
+            counts = _counted(mask, plane)
+            self.of_patients[code] += np.add.reduceat(counts, self._starts, axis=1)
+            if mask.any() and widths is not None:
+                above = 1 - np.cumsum(counts[0]) / mask.sum()
+                self.pimo[code] += np.clip(above @ widths, 0, 1), 1
+            found = np.nan_to_num(plane.astype(np.float64), nan=-np.inf) > threshold
+            self.called[code] += (found & mask).sum(), found.sum(), mask.sum()
+
+    def exact(self, metric: Callable[[Ranking], float], weighted: bool = False) -> float:
+        """A metric of all pixels; NaN without lesion pixels or without healthy ones."""
+        return _rated(metric, SORTED, self.total, weighted)
+
+    def binned(
+        self, metric: Callable[[Ranking], float], weighted: bool = False
+    ) -> Callable[[Sums], float]:
+        """The same of counts of patients that are added up."""
+        return lambda sums: _rated(metric, self.values, sums, weighted)
+
+
+def _rated(metric: Callable[[Ranking], float], values: Sums, counts: Sums, weighted: bool) -> float:
+    lesion, healthy = counts[1 if weighted else 0], counts[2]
+    if not lesion.any() or not healthy.any():
+        return float("nan")
+    used = (lesion + healthy) > 0
+    return metric(rank_counts(values[used], lesion[used], healthy[used]))
+
+
+def _counted(mask: npt.NDArray[np.bool_], plane: npt.NDArray[np.floating]) -> Sums:
+    """Counts ``(3, CODES)`` in order of value; a lesion pixel that is NaN ranks last."""
+    ranks = ranks_of(plane)
+    out = np.zeros((3, CODES))
+    healthy = ranks[~mask & ~np.isnan(plane)]
+    out[2] = np.bincount(healthy, minlength=CODES)
+    if mask.any():
+        labels, n = label_lesions(mask)
+        weights = (1 / np.bincount(labels[mask], minlength=n + 1).clip(1))[labels[mask]]
+        out[0] = np.bincount(ranks[mask], minlength=CODES)
+        out[1] = np.bincount(ranks[mask], weights=weights, minlength=CODES)
+    return out
+
+
+def _widths(shares: Sums) -> Sums:
+    """Of each value, the part of the axis of AUPIMO on which it is the highest allowed one.
+
+    See `metrics.anomaly_map_aupimo_score`; here for values that are counted.
+    """
+    low, high = _PIMO_RATES
+    rates = np.concatenate([[0.0], np.cumsum(shares[::-1])])  # from the highest value down
+    return (np.diff(np.log(np.clip(rates, low, high))) / np.log(high / low))[::-1]
+
+
+def _others(of_folds: Sums, fold: int) -> Sums:
+    return of_folds.sum(axis=0) - of_folds[fold]
+
+
+def _exceeded(counts: Sums, rate: float) -> float:
+    """The lowest value that at most this share exceeds; infinity without pixels."""
+    n = counts.sum()
+    if not n:
+        return float("inf")
+    above = n - np.cumsum(counts)
+    return float(SORTED[np.argmax(above <= rate * n)])
+
+
+def _edges(lesion: Sums) -> Codes:
+    """Where bins of about equally many lesion pixels begin."""
+    if not lesion.any():
+        return np.array([1])
+    reached = np.cumsum(lesion) / lesion.sum()
+    cuts = np.searchsorted(reached, np.linspace(0, 1, _BINS)) + 1
+    return np.unique(cuts[(cuts > 0) & (cuts < CODES)])
