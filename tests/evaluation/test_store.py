@@ -9,15 +9,12 @@ import time
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
-from slow_benchmark import Slow, make_data, run
+from slow_benchmark import N_CELLS, Slow, make_data, run, same
 
 from ctmri_detect import AtlasDetector, MapScoring
 from ctmri_detect.evaluation import Store, benchmark
 
 pytestmark = pytest.mark.filterwarnings("ignore::ctmri_detect.exceptions.ThresholdWarning")
-
-COSTS = ["fit_seconds", "score_seconds", "peak_memory_mb"]
-N_CELLS = 16  # 2 detectors, 2 seeds, 2 folds, as they are and with noise
 
 
 class Unlucky(BaseEstimator):
@@ -33,16 +30,6 @@ class Unlucky(BaseEstimator):
 
     def decision_function(self, X):
         return np.asarray(X)[:, 1].mean(axis=(1, 2)).astype(float)
-
-
-def same(one, two):
-    """All tables but time and memory."""
-    for name in ("table", "scores", "folds", "conditions"):
-        a, b = getattr(one, name), getattr(two, name)
-        assert a.drop(columns=COSTS, errors="ignore").equals(b.drop(columns=COSTS, errors="ignore"))
-    assert one.maps.keys() == two.maps.keys()
-    for name, maps in one.maps.items():
-        assert all(np.array_equal(plane, two.maps[name][s]) for s, plane in maps.items())
 
 
 @pytest.fixture(scope="module")

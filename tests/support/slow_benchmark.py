@@ -11,6 +11,9 @@ from ctmri_detect import AtlasDetector
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.evaluation import Noise, benchmark
 
+N_CELLS = 16  # 2 detectors, 2 seeds, 2 folds, as they are and with noise
+COSTS = ["fit_seconds", "score_seconds", "peak_memory_mb"]
+
 
 class Slow(BasePairedDetector):
     """Deviation from the mean; takes its time."""
@@ -51,3 +54,13 @@ def run(store, n_jobs=None, seconds=0.05):
         n_threads=1,
         progress=False,
     )
+
+
+def same(one, two):
+    """All tables but time and memory."""
+    for name in ("table", "scores", "folds", "conditions"):
+        a, b = getattr(one, name), getattr(two, name)
+        assert a.drop(columns=COSTS, errors="ignore").equals(b.drop(columns=COSTS, errors="ignore"))
+    assert one.maps.keys() == two.maps.keys()
+    for name, maps in one.maps.items():
+        assert all(np.array_equal(plane, two.maps[name][s]) for s, plane in maps.items())
