@@ -40,7 +40,7 @@ class BrainNotFoundWarning(CtmriDetectWarning):
 
 
 class FewPatientsWarning(CtmriDetectWarning):
-    """Too few patients for held-out residuals; thresholds may flag too many new slices."""
+    """Too few patients: thresholds may flag too many new slices, or a comparison means little."""
 
 
 class PatientsUnknownWarning(CtmriDetectWarning):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from sklearn.utils import Bunch
 from ctmri_detect._extras import require
 from ctmri_detect.cli._messages import note, say
 from ctmri_detect.evaluation import (
+    BenchmarkResult,
     benchmark,
+    evaluate,
     format_table,
     leaderboard,
+    standings,
 )
 from ctmri_detect.preprocessing import make_preprocessor
 from ctmri_detect.reports import write_figures, write_report
@@ -33,30 +37,56 @@ def measure(
     *,
     size: int,
     folds: int,
-    seed: int,
+    seeds: Sequence[int],
     quiet: bool,
+    store: str | None = None,
+    n_jobs: int | None = None,
 ) -> pd.DataFrame:
     """Benchmark the detectors, write tables, figures and the report; returns the leaderboard."""
     result = benchmark(
         detectors,
         data,
         cv=folds,
-        seeds=(seed,),
+        seeds=seeds,
         preprocessor=make_preprocessor(ct_units=data.ct_units, size=size),
+        store=store,
+        n_jobs=n_jobs,
         progress=not quiet and sys.stderr.isatty(),
     )
+    scores = _named(result.scores, data.frame)
+    return write_results(result, data, scores, folder, quiet=quiet)
+
+
+def write_results(
+    result: BenchmarkResult, data: Bunch, scores: pd.DataFrame, folder: Path, *, quiet: bool
+) -> pd.DataFrame:
+    """Write tables, figures and the report; returns the leaderboard."""
     result.table.to_csv(folder / "table.csv", index=False)
-    _named(result.scores, data.frame).to_csv(folder / "scores.csv", index=False)
+    scores.to_csv(folder / "scores.csv", index=False)
+    if result.store is not None:
+        note("evaluating the stored maps", quiet=quiet)
+        evaluate(result).to_csv(folder / "metrics.csv", index=False)
     note("writing the report", quiet=quiet)
     write_figures(result, data, folder)
     write_report(result, data, folder / "report.html")
-    return leaderboard(result.table)
+    return _with_intervals(leaderboard(result.table), result.scores)
+
+
+def _with_intervals(board: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """The leaderboard with the interval of the AUROC over patients, and what else qualifies it."""
+    sure = standings(scores).drop(columns=["image_auroc", "n_inside"])
+    board = board.merge(sure, on="detector", how="left")
+    first = ["detector", "image_auroc", "low", "high", "p_to_best", "inside_patients"]
+    first += ["patient_identity", "normal_flagged", "n_patients"]
+    left_out = {"n_seeds", "n_normal_patients", "n_anomalous_patients", *first}
+    return board[[*first, *(name for name in board if name not in left_out)]]
 
 
 def show(board: pd.DataFrame, folder: str) -> None:
     """The leaderboard on the terminal; an error where nothing could be measured."""
     say(format_table(board))
-    say(f"\nWrote report.html, table.csv, scores.csv and figures to {folder}.")
+    say("\nlow, high: 95 % interval over patients. p_to_best from .05 on: no clear difference.")
+    say(f"Wrote report.html, table.csv, scores.csv and figures to {folder}.")
     if board["image_auroc"].isna().all():
         raise ValueError(f"No detector could be measured: {board['error'].iloc[0]}")
 

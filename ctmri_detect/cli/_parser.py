@@ -6,78 +6,11 @@ import argparse
 from typing import NoReturn
 
 from ctmri_detect import __version__
+from ctmri_detect.cli import _help
 from ctmri_detect.cli._messages import PROGRAM
 from ctmri_detect.cli._values import count, detector_names, positive, several
 from ctmri_detect.cli.detectors import DETECTORS
 from ctmri_detect.synthesis.kinds import SEVERITIES
-
-_DESCRIPTION = """\
-Unsupervised anomaly detection for paired brain CT and MRI.
-
-Learns normal anatomy from unlabelled CT-MRI pairs, scores new pairs, and shows where and in
-which modality they deviate. Research software; not for diagnosis.
-"""
-_EXAMPLES = """\
-examples:
-  ctmri-detect demo --quick
-  ctmri-detect inspect pairs/
-  ctmri-detect fit pairs/ --detector cross-modal --patient '^(p\\d+)_' --out model.ctmri
-  ctmri-detect score model.ctmri new/ --out scores/ --top 20
-  ctmri-detect benchmark pairs/ --labels labels.csv --patient '^(p\\d+)_' --out results/
-
-A folder holds slices (CT/ and MRI/ with equal names, or another layout that 'inspect' knows) or
-volumes (NIfTI, DICOM). 'ctmri-detect COMMAND --help' tells more.
-"""
-_FETCH = """
-Credentials come from ~/.kaggle/kaggle.json, or from KAGGLE_USERNAME and KAGGLE_KEY. Without
-them, download the archive in a browser and pass it with --from-archive.
-
-examples:
-  ctmri-detect fetch kaggle
-  ctmri-detect fetch kaggle --out data/kaggle --from-archive ~/Downloads/archive.zip
-"""
-_INSPECT = r"""
-writes to --out:
-  inspection.html       what the folder holds, its problems, sample pairs, histograms
-  dataset_summary.json  the figures of the page
-  files.csv             one row a file
-
-examples:
-  ctmri-detect inspect pairs/ --patient '^(p\d+)_'
-  ctmri-detect inspect volumes/ --sequence t2 --out inspection/
-"""
-_FIT = r"""
-examples:
-  ctmri-detect fit pairs/ --patient '^(p\d+)_' --out model.ctmri
-  ctmri-detect fit pairs/ --labels labels.csv --patient patient --detector atlas --out atlas.ctmri
-
-Pairs that the labels call anomalous are left out of training. --patient matters: without it
-contiguous files stand for patients, and the threshold may be wrong.
-"""
-_SCORE = """
-writes to --out:
-  scores.csv    all pairs, most anomalous first
-  overlays/     CT, MRI and anomaly map of the top pairs
-  skipped.csv   files that were not used, and why
-
-example:
-  ctmri-detect score model.ctmri new/ --out scores/ --top 20
-"""
-_BENCHMARK = r"""
-writes to --out: report.html, table.csv (metrics), scores.csv (every pair), and figures
-
-examples:
-  ctmri-detect benchmark pairs/ --labels labels.csv --patient '^(p\d+)_' --out results/
-  ctmri-detect benchmark --phantom --subjects 12 --detectors atlas,cross-modal --out results/
-"""
-_DEMO = """
-Makes synthetic heads, measures a detector of each family on them and writes report.html, table.csv,
-scores.csv and figures.
-
-examples:
-  ctmri-detect demo --quick
-  ctmri-detect demo --out my-demo --seed 1
-"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -91,19 +24,20 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command."""
     parser = _Parser(
         prog=PROGRAM,
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
+        description=_help.DESCRIPTION,
+        epilog=_help.EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, short, epilog, add in (
-        ("demo", "try everything on synthetic heads", _DEMO, _add_demo),
-        ("fetch", "download a public data set", _FETCH, _add_fetch),
-        ("inspect", "check a folder of CT and MRI", _INSPECT, _add_inspect),
-        ("fit", "learn normal anatomy from a folder of pairs", _FIT, _add_fit),
-        ("score", "score a folder of pairs with a fitted model", _SCORE, _add_score),
-        ("benchmark", "compare detectors on labelled pairs", _BENCHMARK, _add_benchmark),
+        ("demo", "try everything on synthetic heads", _help.DEMO, _add_demo),
+        ("fetch", "download a public data set", _help.FETCH, _add_fetch),
+        ("inspect", "check a folder of CT and MRI", _help.INSPECT, _add_inspect),
+        ("fit", "learn normal anatomy from a folder of pairs", _help.FIT, _add_fit),
+        ("score", "score a folder of pairs with a fitted model", _help.SCORE, _add_score),
+        ("benchmark", "compare detectors on labelled pairs", _help.BENCHMARK, _add_benchmark),
+        ("report", "write the report of a stored benchmark again", _help.REPORT, _add_report),
     ):
         sub = commands.add_parser(
             name,
@@ -180,22 +114,37 @@ def _add_benchmark(sub: argparse.ArgumentParser) -> None:
     source = sub.add_mutually_exclusive_group(required=True)
     source.add_argument("folder", metavar="FOLDER", nargs="?", help="holds CT/ and MRI/")
     source.add_argument("--phantom", action="store_true", help="synthetic heads instead")
-    sub.add_argument("--subjects", metavar="N", type=positive, default=20,
-                     help="synthetic heads; default: %(default)s")  # fmt: skip
-    sub.add_argument("--slices", metavar="N", type=positive, default=8,
-                     help="slices of each; default: %(default)s")  # fmt: skip
+    sub.add_argument("--subjects", metavar="N", type=positive,
+                     help="synthetic heads; default: 20, with --quick 10")  # fmt: skip
+    sub.add_argument("--slices", metavar="N", type=positive,
+                     help="slices of each; default: 8")  # fmt: skip
     sub.add_argument("--kinds", metavar="A,B", default="default",
                      help="anomalies of synthetic heads, such as tumour,swapped_slice")  # fmt: skip
     sub.add_argument("--severity", choices=tuple(SEVERITIES), default="moderate",
                      help="of synthetic anomalies; default: %(default)s")  # fmt: skip
     _add_out(sub, "ctmri-benchmark")
-    sub.add_argument("--detectors", metavar="A,B", type=detector_names, default=list(DETECTORS),
-                     help=f"some of {', '.join(DETECTORS)}; default: all")  # fmt: skip
+    sub.add_argument("--detectors", metavar="A,B", type=detector_names,
+                     help=f"some of {', '.join(DETECTORS)}; default: all, with --quick one or two "
+                     "of each family")  # fmt: skip
     sub.add_argument("--folds", metavar="N", type=several, default=2,
                      help="parts by patient, each tested once; default: %(default)s")  # fmt: skip
+    sub.add_argument("--seeds", metavar="N", type=positive, default=1,
+                     help="runs, with other folds and starts: --seed and those after")  # fmt: skip
+    sub.add_argument("--store", metavar="DIR",
+                     help="keeps each result at once: the same command goes on after an "
+                     "interruption, and 'ctmri-detect report' writes the page again")  # fmt: skip
+    sub.add_argument("--jobs", metavar="N", type=positive, default=None,
+                     help="fits at once, each in a process; default: 1")  # fmt: skip
+    sub.add_argument("--quick", action="store_true",
+                     help="fewer detectors, short training, smaller synthetic heads")  # fmt: skip
     _add_data(sub, "keep", "drop")
     _add_size(sub)
     _add_seed(sub)
+
+
+def _add_report(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("store", metavar="STORE", help="what 'ctmri-detect benchmark --store' wrote")
+    _add_out(sub, "ctmri-report")
 
 
 def _add_data(sub: argparse.ArgumentParser, *below_skull_base: str) -> None:

@@ -11,15 +11,21 @@ from ctmri_detect.cli._early import LABELS_NEEDED, PATIENTS_NEEDED, refuse_too_m
 from ctmri_detect.cli._measure import measure, require_report, show
 from ctmri_detect.cli._messages import note
 from ctmri_detect.cli._output import results_folder
-from ctmri_detect.cli.detectors import make_detector
+from ctmri_detect.cli.detectors import DETECTORS, SHOWN, make_detector
 from ctmri_detect.datasets import make_phantom_pairs
+
+_QUICK_EPOCHS = 5
 
 
 def run(args: argparse.Namespace) -> None:
     """Load or make pairs, measure, write."""
     require_report()
-    detectors = {name: make_detector(name, args.seed) for name in args.detectors}
-    options = {"size": args.size, "folds": args.folds, "seed": args.seed, "quiet": args.quiet}
+    quick = {"epochs": _QUICK_EPOCHS} if args.quick else {}
+    names = args.detectors or (SHOWN if args.quick else DETECTORS)
+    detectors = {name: make_detector(name, args.seed, **quick) for name in names}
+    seeds = range(args.seed, args.seed + args.seeds)
+    options = {"size": args.size, "folds": args.folds, "seeds": seeds, "quiet": args.quiet}
+    options |= {"store": args.store, "n_jobs": args.jobs}
     with results_folder(args.out, overwrite=args.overwrite) as folder:
         data = _phantom(args) if args.phantom else _labelled(args)
         if not args.phantom:
@@ -29,12 +35,13 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _phantom(args: argparse.Namespace) -> Bunch:
-    note(f"making {args.subjects} synthetic heads of {args.slices} slices", quiet=args.quiet)
-    size = args.image_size or 256
-    refuse_too_many(args.subjects * args.slices, size, size)
+    subjects, slices = args.subjects or (10 if args.quick else 20), args.slices or 8
+    note(f"making {subjects} synthetic heads of {slices} slices", quiet=args.quiet)
+    size = args.image_size or (128 if args.quick else 256)
+    refuse_too_many(subjects * slices, size, size)
     return make_phantom_pairs(
-        args.subjects,
-        args.slices,
+        subjects,
+        slices,
         size=size,
         kinds=args.kinds if args.kinds == "default" else args.kinds.split(","),
         severity=args.severity,

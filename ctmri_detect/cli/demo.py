@@ -23,6 +23,6 @@ def run(args: argparse.Namespace) -> None:
         )
         detectors = {name: make_detector(name, args.seed, epochs=epochs) for name in SHOWN}
         board = measure(
-            detectors, data, folder, size=box, folds=2, seed=args.seed, quiet=args.quiet
+            detectors, data, folder, size=box, folds=2, seeds=(args.seed,), quiet=args.quiet
         )
     show(board, args.out)

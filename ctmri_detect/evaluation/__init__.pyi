@@ -5,6 +5,7 @@ from .evaluate import evaluate_scores as evaluate_scores
 from .harness import benchmark as benchmark
 from .patients import patient_scores as patient_scores
 from .patients import patient_target as patient_target
+from .pictures import open_benchmark as open_benchmark
 from .result import BenchmarkResult as BenchmarkResult
 from .scorers import anomaly_map_average_precision_scorer as anomaly_map_average_precision_scorer
 from .scorers import decision_average_precision_scorer as decision_average_precision_scorer
@@ -13,6 +14,7 @@ from .spoiling import BiasField as BiasField
 from .spoiling import Misregistration as Misregistration
 from .spoiling import MissingModality as MissingModality
 from .spoiling import Noise as Noise
+from .standings import standings as standings
 from .store import Store as Store
 from .table import format_table as format_table
 from .table import leaderboard as leaderboard

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from ctmri_detect.evaluation.result import BenchmarkResult
 from ctmri_detect.evaluation.sample_measures import SAMPLE_MEASURES, Figure, Resampling
 from ctmri_detect.evaluation.samples import ALL
 from ctmri_detect.evaluation.scored import Scored, scored, scored_arrays
-from ctmri_detect.evaluation.store import Store
+from ctmri_detect.evaluation.store import Store, existing_store
 from ctmri_detect.evaluation.written_plan import read_plan
 from ctmri_detect.validation import check_decision, check_groups, check_masks, check_target
 
@@ -107,7 +106,7 @@ def evaluate(
         raise ValueError(
             "The benchmark kept nothing; expected one with a store. Run benchmark(..., store=...)."
         )
-    store = store if isinstance(store, Store) else _existing(Path(store))
+    store = store if isinstance(store, Store) else existing_store(store)
     plan = read_plan(store)
     if kind not in (known := [ALL, *plan.samples.kinds]):
         raise ValueError(f"kind is {kind!r}; expected one of {', '.join(known)}.")
@@ -180,14 +179,6 @@ def evaluate_scores(
     known = None if masks is None or maps is None else check_masks(masks, np.shape(planes))
     data = scored_arrays(target, decision, codes, known, planes)
     return pd.DataFrame(_rows(data, names, by), columns=_FIGURES)
-
-
-def _existing(folder: Path) -> Store:
-    if not (folder / "store.json").exists():
-        raise ValueError(
-            f"{folder} is no store; expected the folder that benchmark(..., store=...) wrote."
-        )
-    return Store(folder)
 
 
 def _chosen(metrics: Collection[str] | None) -> list[str]:

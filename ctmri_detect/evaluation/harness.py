@@ -20,6 +20,7 @@ from ctmri_detect.evaluation.collect import collect
 from ctmri_detect.evaluation.conditions import Condition, check_conditions
 from ctmri_detect.evaluation.gallery import typical_samples
 from ctmri_detect.evaluation.measure import Ground
+from ctmri_detect.evaluation.pictures import write_pictures
 from ctmri_detect.evaluation.plan import plan_jobs
 from ctmri_detect.evaluation.rating import Metric, check_metrics
 from ctmri_detect.evaluation.result import BenchmarkResult
@@ -173,6 +174,7 @@ def benchmark(
     samples = read_samples(data)
     folds = {seed: make_folds(cv, samples, seed) for seed in check_seeds(seeds)}
     chosen = typical_samples(samples, _tested(next(iter(folds.values())), samples), n_examples)
+    n_worst = n_examples // 3
     n_threads = n_threads or max(1, threads_allowed() // effective_n_jobs(n_jobs))
     wants_maps = store is not None or samples.masks is not None or n_examples > 0
     about, lasting = [n_threads, wants_maps], store is not None
@@ -181,10 +183,13 @@ def benchmark(
     with _store(store) as kept:
         ground = Ground(samples, *_prepared(samples.X, preprocessor), wants_maps, n_threads)
         cells = [cell for job in jobs for cell, _ in job.cells]
-        write_plan(kept, cells, samples, chosen, settings)
+        write_plan(kept, cells, samples, chosen, n_worst, settings)
         run_jobs(jobs, ground, kept, n_jobs, progress)
-        result = collect(kept, cells, samples, own, chosen, n_examples // 3, settings)
-        return replace(result, store=None if store is None else kept)
+        result = collect(kept, cells, samples, own, chosen, n_worst, settings)
+        if store is None:
+            return result
+        write_pictures(kept, result, data)
+        return replace(result, store=kept)
 
 
 @contextmanager

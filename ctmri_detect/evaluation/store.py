@@ -140,6 +140,22 @@ class Store:
         return self.cells / f"{cell.key}.npz"
 
 
+def existing_store(folder: str | os.PathLike[str]) -> Store:
+    """The store in a folder, which must be there.
+
+    Raises
+    ------
+    ValueError
+        Where the folder is no store.
+    """
+    if not (Path(folder) / "store.json").exists():
+        raise ValueError(
+            f"{folder} is no store; expected the folder that benchmark(..., store=...) or "
+            "'ctmri-detect benchmark --store' wrote."
+        )
+    return Store(folder)
+
+
 def write_arrays(file: Any, arrays: dict[str, npt.NDArray[Any]]) -> None:
     """`numpy.savez_compressed` with the fastest compression, several times as fast.
 

@@ -24,6 +24,7 @@ class WrittenPlan:
     cells: list[Cell]
     samples: Samples
     examples: list[int]
+    n_worst: int
     settings: dict[str, str]
 
 
@@ -32,6 +33,7 @@ def write_plan(
     cells: Sequence[Cell],
     samples: Samples,
     examples: list[int],
+    n_worst: int,
     settings: dict[str, str],
 ) -> None:
     """Keep a plan in the store, in place of an earlier one."""
@@ -42,7 +44,8 @@ def write_plan(
         arrays["masks"] = np.packbits(samples.masks, axis=-1)
     with whole_file(store.folder / "samples.npz") as file:
         write_arrays(file, arrays)
-    plan = {"cells": [asdict(cell) for cell in cells], "examples": examples, "settings": settings}
+    plan = {"cells": [asdict(cell) for cell in cells], "examples": examples, "n_worst": n_worst}
+    plan["settings"] = settings
     write_whole(store.folder / "plan.json", json.dumps(plan, indent=1).encode())
 
 
@@ -71,4 +74,4 @@ def read_plan(store: Store) -> WrittenPlan:
     unknown = np.broadcast_to(np.float32(np.nan), (n, n_planes, height, width))
     samples = Samples(Pairs(unknown, groups=frame["patient"].to_numpy()), target, masks, frame)
     cells = [Cell(**each) for each in plan["cells"]]
-    return WrittenPlan(cells, samples, plan["examples"], plan["settings"])
+    return WrittenPlan(cells, samples, plan["examples"], plan["n_worst"], plan["settings"])

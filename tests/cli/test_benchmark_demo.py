@@ -9,6 +9,7 @@ import pytest
 
 from ctmri_detect.cli import benchmark, demo, main
 from ctmri_detect.cli.detectors import DETECTORS, SHOWN, make_detector
+from ctmri_detect.evaluation import Store
 from ctmri_detect.metrics import decision_roc_auc_score
 
 WRITTEN = ["gallery.png", "report.html", "roc.png", "score_distributions.png", "scores.csv",
@@ -114,3 +115,31 @@ def test_synthetic_anomalies_can_be_chosen(small, tmp_path, capsys):
     assert kinds == {"normal", "oedema", "swapped_slice"}
     assert run(*arguments, "--kinds", "stroke", "--out", tmp_path / "no") == 2
     assert "haematoma" in capsys.readouterr().err
+
+
+def test_a_stored_benchmark_goes_on_and_its_report_is_written_again(small, tmp_path, capsys):
+    store = tmp_path / "store"
+    arguments = ["benchmark", "--phantom", "--subjects", 4, "--slices", 2, "--size", 48]
+    arguments += ["--quick", "--detectors", "threshold,atlas", "--seeds", 2, "--store", store]
+    assert run(*arguments, "--out", tmp_path / "one") == 0
+    begun = len(Store(store).log())
+    assert begun == 8  # two detectors, seeds and folds
+    assert run(*arguments, "--out", tmp_path / "two") == 0
+    assert run("report", store, "--out", tmp_path / "three") == 0
+    assert len(Store(store).log()) == begun
+    assert written(tmp_path / "one") == sorted([*WRITTEN, "metrics.csv"])
+    capsys.readouterr()
+    for name in ("table.csv", "metrics.csv"):
+        first = pd.read_csv(tmp_path / "one" / name)
+        assert first.equals(pd.read_csv(tmp_path / "two" / name))
+        assert first.equals(pd.read_csv(tmp_path / "three" / name))
+    assert written(tmp_path / "three") == written(tmp_path / "one")
+    pages = [(tmp_path / n / "report.html").read_text().splitlines() for n in ("one", "three")]
+    changed = [a for a, b in zip(*pages, strict=True) if a != b]
+    assert len(changed) <= 1  # when it was written
+
+
+def test_a_report_of_what_is_no_store(tmp_path, capsys):
+    assert run("report", tmp_path, "--out", tmp_path / "out") == 2
+    assert "is no store" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

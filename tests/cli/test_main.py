@@ -16,7 +16,7 @@ from ctmri_detect.cli import main
 from ctmri_detect.cli.detectors import DETECTORS, make_detector
 from ctmri_detect.exceptions import FewPatientsWarning, InvalidPairsError
 
-COMMANDS = ["demo", "fetch", "inspect", "fit", "score", "benchmark"]
+COMMANDS = ["demo", "fetch", "inspect", "fit", "score", "benchmark", "report"]
 
 
 @pytest.fixture

@@ -1,0 +1,88 @@
+"""The images that a report shows, kept in the store, so that it can be written again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import Bunch
+
+from ctmri_detect.evaluation.collect import collect
+from ctmri_detect.evaluation.result import BenchmarkResult
+from ctmri_detect.evaluation.store import Store, write_arrays
+from ctmri_detect.evaluation.written_plan import read_plan
+from ctmri_detect.storage.whole import whole_file
+
+
+class Pictures:
+    """Some samples of a data set, by their row numbers.
+
+    Parameters
+    ----------
+    pairs : dict of int to array (n_planes, height, width)
+    ct_units : str or None
+    """
+
+    def __init__(self, pairs: dict[int, npt.NDArray[np.float32]], ct_units: str | None) -> None:
+        self.pairs, self.ct_units = pairs, ct_units
+
+    def __getitem__(self, sample: int) -> npt.NDArray[np.float32]:
+        return self.pairs[int(sample)]
+
+
+def write_pictures(store: Store, result: BenchmarkResult, data: Bunch) -> None:
+    """Keep the pairs of all samples whose maps the result holds."""
+    shown = sorted({sample for maps in result.maps.values() for sample in maps})
+    pairs = np.stack([np.asarray(data.data[s]) for s in shown]) if shown else np.empty((0, 2, 1, 1))
+    units = getattr(data.data, "ct_units", None) or getattr(data, "ct_units", None)
+    about = {"ct_units": units, "DESCR": str(getattr(data, "DESCR", "") or "")}
+    arrays = {"samples": np.array(shown, dtype=np.int64), "about": np.array(json.dumps(about))}
+    arrays["pairs"] = pairs.astype(np.float32)
+    with whole_file(store.folder / "pictures.npz") as file:
+        write_arrays(file, arrays)
+
+
+def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
+    """A stored benchmark: its result, and of its data what a report shows.
+
+    Nothing is computed that was computed before. Metrics of your own are not among the columns.
+
+    Parameters
+    ----------
+    store : Store
+
+    Returns
+    -------
+    result : BenchmarkResult
+    data : Bunch
+        `data` (only the samples whose maps were kept, by their row number), `target`, `masks`,
+        `groups`, `ct_units`, `DESCR`.
+
+    Raises
+    ------
+    ValueError
+        Where the store holds no benchmark, or one that has not ended.
+    """
+    plan = read_plan(store)
+    path = store.folder / "pictures.npz"
+    result = collect(
+        store, plan.cells, plan.samples, {}, plan.examples, plan.n_worst, plan.settings
+    )
+    if not path.exists():
+        raise ValueError(
+            f"{store.folder} has no pictures.npz: the benchmark has not ended. Call benchmark with "
+            "this store again: it computes what is missing."
+        )
+    with np.load(path) as file:
+        about = json.loads(str(file["about"]))
+        pairs = dict(zip(file["samples"].tolist(), file["pairs"], strict=True))
+    data = Bunch(
+        data=Pictures(pairs, about["ct_units"]),
+        target=plan.samples.target,
+        masks=plan.samples.masks,
+        groups=plan.samples.X.groups,
+        **about,
+    )
+    return replace(result, store=store), data
