@@ -50,10 +50,12 @@ def map_figures(data: Scored, by: Resampling, names: set[str]) -> Iterator[tuple
             yield "dice_at_threshold", by.of_sums(counts.called, _dice) if known else Figure(NAN)
         if "aupimo" in names:  # the interval holds the thresholds of all normal samples fixed
             yield "aupimo", by.of_sums(counts.pimo, lambda t: t[0] / t[1] if t[1] else NAN)
-    if {"lesion_sensitivity_at_1", "lesion_sensitivity"} & names:
-        for name, rates in (("lesion_sensitivity_at_1", (1.0,)), ("lesion_sensitivity", RATES)):
-            if name in names:
-                yield name, _lesions(data, by, rates)
+    rates = {"lesion_sensitivity_at_1": (1.0,), "lesion_sensitivity": RATES}
+    if names & rates.keys():
+        sums = _peaks(data)
+        for name in names & rates.keys():
+            sensitivity = partial(_sensitivity, rates=rates[name])
+            yield name, Figure(NAN) if sums is None else by.of_sums(sums, sensitivity)
 
 
 def _dice(sums: npt.NDArray[np.float64]) -> float:
@@ -61,8 +63,8 @@ def _dice(sums: npt.NDArray[np.float64]) -> float:
     return float(2 * hits / (taken + lesion)) if lesion else NAN
 
 
-def _lesions(data: Scored, by: Resampling, rates: tuple[float, ...]) -> Figure:
-    """Mean sensitivity at some numbers of false positives a sample."""
+def _peaks(data: Scored) -> npt.NDArray[np.float64] | None:
+    """Lesions and false positives of each patient at falling heights; None without lesions."""
     assert data.planes is not None
     hits: list[Any] = []
     false: list[Any] = []
@@ -77,15 +79,14 @@ def _lesions(data: Scored, by: Resampling, rates: tuple[float, ...]) -> Figure:
         owners.append((np.full(len(found.lesions), code), np.full(len(found.false), code)))
     hit, wrong = np.concatenate(hits), np.concatenate(false)
     if not len(hit):
-        return Figure(NAN)
+        return None
     of_hit, of_wrong = (np.concatenate(each) for each in zip(*owners, strict=True))
     heights = np.unique(np.concatenate([hit[np.isfinite(hit)], wrong]))[::-1]
     bins = heights[np.unique(np.linspace(0, len(heights) - 1, 2000).astype(int))]
     n = len(scans)
     reached = np.stack([_reached(hit, of_hit, bins, n), _reached(wrong, of_wrong, bins, n)], axis=1)
     lesions = np.bincount(of_hit, minlength=n).astype(float)
-    sums = np.concatenate([reached.reshape(n, -1), lesions[:, None], scans[:, None]], axis=1)
-    return by.of_sums(sums, partial(_sensitivity, rates=rates))
+    return np.concatenate([reached.reshape(n, -1), lesions[:, None], scans[:, None]], axis=1)
 
 
 def _reached(

@@ -50,7 +50,7 @@ def interval_of_sums(
     rng, flat = np.random.RandomState(random_state), sums.reshape(n, -1)
     values = np.empty(n_resamples)
     for i in range(n_resamples):
-        times = np.bincount(rng.randint(n, size=n), minlength=n)
+        times = np.bincount(rng.randint(n, size=n), minlength=n).astype(np.float64)
         values[i] = metric((times @ flat).reshape(sums.shape[1:]))
     defined = values[~np.isnan(values)]
     if 2 * len(defined) < n_resamples:

@@ -6,8 +6,10 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ctmri_detect.evaluation.cells import Cell
@@ -26,6 +28,39 @@ class WrittenPlan:
     examples: list[int]
     n_worst: int
     settings: dict[str, str]
+
+
+class PackedMasks:
+    """Masks of which each pixel takes one bit; read like a bool array, one at a time.
+
+    Parameters
+    ----------
+    bits : uint8 array (n, height, width / 8)
+        Of `numpy.packbits`.
+    shape : (int, int, int)
+
+    Examples
+    --------
+    >>> masks = np.eye(10, dtype=bool)[None]
+    >>> packed = PackedMasks(np.packbits(masks, axis=-1), masks.shape)
+    >>> bool((packed[0] == masks[0]).all()), float(np.asarray(packed).mean())
+    (True, 0.1)
+    """
+
+    dtype = np.dtype(bool)
+
+    def __init__(self, bits: npt.NDArray[np.uint8], shape: tuple[int, int, int]) -> None:
+        self.bits, self.shape = bits, shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> npt.NDArray[np.bool_]:
+        unpacked = np.unpackbits(self.bits[rows], axis=-1, count=self.shape[2])
+        return unpacked.astype(bool)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return self[:].astype(dtype or bool)
 
 
 def write_plan(
@@ -67,9 +102,9 @@ def read_plan(store: Store) -> WrittenPlan:
     with np.load(store.folder / "samples.npz") as file:
         n, n_planes, height, width = file["shape"].tolist()
         frame = pd.read_json(io.StringIO(str(file["frame"])), orient="table")
-        masks = None
+        masks: Any = None
         if "masks" in file.files:
-            masks = np.unpackbits(file["masks"], axis=-1, count=width).astype(bool)
+            masks = PackedMasks(file["masks"], (n, height, width))
         target = file["target"]
     unknown = np.broadcast_to(np.float32(np.nan), (n, n_planes, height, width))
     samples = Samples(Pairs(unknown, groups=frame["patient"].to_numpy()), target, masks, frame)
