@@ -35,12 +35,14 @@ def new_axes(ax: Any, figsize: tuple[float, float], columns: int = 1, rows: int 
     return figure.subplots(rows, columns)
 
 
-def check_axes(axes: Any, n: int) -> Any:
-    """`n` axes, or an error that says how many there are."""
-    if np.shape(axes) != (n,):
-        found = f"{type(axes).__name__} of shape {np.shape(axes)}" if np.shape(axes) else "one"
+def check_axes(axes: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Axes in an array of this shape, or an error that says how they came."""
+    axes = np.asarray(axes, dtype=object)
+    if axes.shape != shape:
+        found = f"an array of shape {axes.shape}" if axes.ndim else "one Axes"
         raise ValueError(
-            f"ax is {found}; expected a sequence of {n} Axes. Make them: figure.subplots(1, {n})."
+            f"ax is {found}; expected Axes in an array of shape {shape}, such as "
+            f"figure.subplots{shape if len(shape) > 1 else (1, *shape)} makes them."
         )
     return axes
 
@@ -113,9 +115,7 @@ def is_ct(modality: str) -> bool:
     return modality.upper().startswith("CT")
 
 
-def range_of(
-    plane: npt.NDArray[Any], modality: str, ct_units: str | None
-) -> tuple[float, float]:
+def range_of(plane: npt.NDArray[Any], modality: str, ct_units: str | None) -> tuple[float, float]:
     """What is black and what is white: of a CT by its units, of anything else by percentiles."""
     return ct_range(plane, ct_units) if is_ct(modality) else robust_range(plane)
 

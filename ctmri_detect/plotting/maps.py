@@ -158,10 +158,12 @@ class AnomalyMapDisplay:
         plane = check_plane(self.anomaly_map, "anomaly_map").astype(float)
         self.ax_ = new_axes(ax, (4.6, 3.8))
         self.figure_ = self.ax_.figure
-        bare(self.ax_, "Anomaly map" if self.ct is None else f"Anomaly map over {self.modality}")
+        bare(self.ax_, "Anomaly map")
         self.ax_.set_facecolor("black")
         if self.ct is not None:
             ct = check_plane(self.ct, self.modality)
+            if np.isfinite(ct).any():
+                bare(self.ax_, f"Anomaly map over {self.modality}")
             shade = grey(ct, *range_of(ct, self.modality, self.ct_units))
             self.ax_.imshow(shade, cmap="gray", vmin=0, vmax=1)
         self.im_ = self.ax_.imshow(

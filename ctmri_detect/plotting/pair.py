@@ -132,7 +132,7 @@ class PairDisplay:
         """
         ct, mri = check_plane(self.ct, "ct"), check_plane(self.mri, "mri")
         first, second = self.modalities
-        self.ax_ = check_axes(new_axes(ax, (7.0, 3.8), columns=2), 2)
+        self.ax_ = check_axes(new_axes(ax, (5.6, 3.1), columns=2), (2,))
         self.figure_ = self.ax_[0].figure
         windowed = is_ct(first) and shown_units(ct, self.ct_units) == "hu"
         title = f"{first}, 0 to 80 HU" if windowed else first

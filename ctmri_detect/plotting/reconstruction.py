@@ -1,0 +1,246 @@
+"""Image, reconstruction and residual, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+
+from ctmri_detect._extras import require
+from ctmri_detect._types import StoredArray
+from ctmri_detect.pairs import Pairs
+from ctmri_detect.pipelines import Route, unwrapped
+from ctmri_detect.plotting.canvas import bare, check_axes, is_ct, new_axes, range_of, shown_units
+from ctmri_detect.plotting.marks import height_of, mark_height, mark_sides
+from ctmri_detect.plotting.pair import draw_plane
+from ctmri_detect.validation import MODALITIES
+
+Planes = npt.NDArray[Any]
+_COLUMNS = ("Image", "Reconstruction", "Residual")
+_RESIDUAL_MAP = "RdBu_r"  # told apart by readers of all kinds of vision; white is 0
+_NOT_OBSERVED = "0.3"
+_WIDTH = 5.6  # inches: letters stay legible where the picture fills the width of a phone
+_ROW_HEIGHT = 1.75
+
+
+class ReconstructionDisplay:
+    """What a detector expects of each plane: image, reconstruction and residual in a row.
+
+    All samples share the scales: one grey scale for image and reconstruction of a plane, and one
+    scale of the residual of a plane, symmetric around 0. A detector that rebuilds the lesion, too,
+    shows no residual there.
+
+    Parameters
+    ----------
+    images, reconstructions, residuals : array of shape (n_samples, n_planes, height, width)
+        In a residual, positive = brighter than expected. NaN = not observed.
+    samples : sequence, default=None
+        Name of each sample, such as its row in X; None numbers them.
+    modalities : sequence of str, default=None
+        Names of the planes; two without names are CT and MRI.
+    ct_units, orientation
+        As in `PairDisplay`.
+    limit : float, default=None
+        Where the scale of the residual ends, the same for all planes. None: for each plane the
+        99.5th percentile of the absolute residual of all samples that are shown.
+    z_mm : sequence of float or None, default=None
+        Height of each sample in mm.
+
+    Attributes
+    ----------
+    images, reconstructions, residuals
+        As above.
+    ax_ : array of Axes of shape (n_samples * n_planes, 3)
+    figure_ : Figure
+
+    Raises
+    ------
+    ValueError
+        For unequal shapes, or where a parameter is unknown.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).normal(size=(1, 2, 16, 16))
+    >>> display = ReconstructionDisplay(images, 0 * images, images).plot()
+    >>> [ax.get_title() for ax in display.ax_[0]], [ax.get_ylabel() for ax in display.ax_[:, 0]]
+    (['Image', 'Reconstruction', 'Residual'], ['CT', 'MRI'])
+    """
+
+    def __init__(
+        self,
+        images: Any,
+        reconstructions: Any,
+        residuals: Any,
+        *,
+        samples: Sequence[Any] | None = None,
+        modalities: Sequence[str] | None = None,
+        ct_units: str | None = None,
+        limit: float | None = None,
+        orientation: str | None = None,
+        z_mm: Sequence[float | None] | None = None,
+    ) -> None:
+        self.images = images
+        self.reconstructions = reconstructions
+        self.residuals = residuals
+        self.samples = samples
+        self.modalities = modalities
+        self.ct_units = ct_units
+        self.limit = limit
+        self.orientation = orientation
+        self.z_mm = z_mm
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: StoredArray,
+        samples: Sequence[int] = (0,),
+        *,
+        ct_units: str | None = None,
+        limit: float | None = None,
+        orientation: str | None = None,
+    ) -> ReconstructionDisplay:
+        """Let a fitted detector reconstruct some samples.
+
+        The residual is the detector's own (`residual_map`), in the unit that it scores: for most
+        detectors standard deviations of what it expects.
+
+        Parameters
+        ----------
+        estimator : detector, or Pipeline or search object that ends in one
+            One that has ``reconstruct(X)``: `ConvAutoencoderDetector`, or `CrossModalDetector`,
+            which predicts each plane from the others.
+        X : array-like of shape (n, n_planes, height, width)
+            What the estimator takes. Of a Pipeline, the images are those that its last step gets.
+        samples : sequence of int, default=(0,)
+            Rows of X.
+        ct_units : {"hu", "uint8"} or None, default=None
+            Of what the detector gets; None: what its `Pairs` know, or what the values look like.
+        limit, orientation
+            As in the class.
+
+        Raises
+        ------
+        TypeError
+            Where the detector has no reconstruction.
+        """
+        steps, detector = unwrapped(estimator)
+        if not hasattr(detector, "reconstruct"):
+            raise TypeError(
+                f"{detector} reconstructs nothing; expected a detector with reconstruct(X): a "
+                "ConvAutoencoderDetector, or a CrossModalDetector whose evidence is more than "
+                "'within'. AnomalyMapDisplay shows the map of any detector."
+            )
+        rows = [int(i) for i in np.atleast_1d(np.asarray(samples))]
+        part = X[rows] if isinstance(X, Pairs) else np.stack([np.asarray(X[i]) for i in rows])
+        seen = Route(part).walk(steps).X
+        known = seen.ct_units if isinstance(seen, Pairs) else None
+        return cls(
+            np.asarray(seen),
+            detector.reconstruct(seen),
+            detector.residual_map(seen),
+            samples=rows,
+            modalities=detector.modalities_,
+            ct_units=ct_units or known,
+            limit=limit,
+            orientation=orientation,
+            z_mm=[height_of(X, i) for i in rows],
+        )
+
+    def plot(self, ax: Any = None) -> ReconstructionDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : array of Axes of shape (n_samples * n_planes, 3), default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        self
+        """
+        images, rebuilt, residuals = self._checked()
+        n_samples, n_planes = images.shape[:2]
+        names = self.modalities or (MODALITIES if n_planes == 2 else range(n_planes))
+        shape = (n_samples * n_planes, len(_COLUMNS))
+        if ax is None:
+            size = (_WIDTH, _ROW_HEIGHT * shape[0] + 0.3)
+            ax = np.reshape(new_axes(None, size, shape[1], shape[0]), shape)
+        self.ax_ = check_axes(ax, shape)
+        self.figure_ = self.ax_[0, 0].figure
+        rows = self.ax_.reshape(n_samples, n_planes, 3)
+        for plane, name in enumerate(map(str, names)):
+            shown = [part[:, plane] for part in (images, rebuilt, residuals)]
+            bounds, limit = _grey_bounds(shown[0], name, self.ct_units), self._limit(shown[2])
+            unit = _unit(shown[0], name, self.ct_units)
+            for sample in range(n_samples):
+                row = rows[sample, plane]
+                _draw_row(row, [part[sample] for part in shown], bounds, limit, unit)
+                row[0].set_ylabel(name, parse_math=False)
+        self._label(rows)
+        return self
+
+    def _checked(self) -> list[Planes]:
+        parts = [np.asarray(p) for p in (self.images, self.reconstructions, self.residuals)]
+        if parts[0].ndim != 4 or len({part.shape for part in parts}) > 1:
+            shapes = ", ".join(str(part.shape) for part in parts)
+            raise ValueError(
+                f"images, reconstructions and residuals have the shapes {shapes}; expected one "
+                "shape (n_samples, n_planes, height, width) for all three."
+            )
+        return parts
+
+    def _limit(self, residual: Planes) -> float:
+        if self.limit is not None:
+            return float(self.limit)
+        seen = np.abs(residual[np.isfinite(residual)])
+        return float(np.percentile(seen, 99.5)) if seen.any() else 1.0
+
+    def _label(self, rows: npt.NDArray[Any]) -> None:
+        """Titles above, the sample's name where there are several, sides and height."""
+        for ax, title in zip(rows[0, 0], _COLUMNS, strict=True):
+            ax.set_title(title, fontsize="medium")
+        for i, row in enumerate(rows):
+            if len(rows) > 1:
+                name = i if self.samples is None else self.samples[i]
+                label = f"sample {name}\n{row[0, 0].get_ylabel()}"
+                row[0, 0].set_ylabel(label, parse_math=False)
+            mark_height(row[0, 0], None if self.z_mm is None else self.z_mm[i])
+            for ax in row[:, 0]:
+                mark_sides(ax, self.orientation)
+
+
+def _grey_bounds(planes: Planes, name: str, ct_units: str | None) -> tuple[float, float]:
+    """Black and white of one plane, common to all samples."""
+    ranges = [range_of(p, name, ct_units) for p in planes if np.isfinite(p).any()] or [(0.0, 1.0)]
+    low, high = zip(*ranges, strict=True)
+    return min(low), max(high)
+
+
+def _unit(planes: Planes, name: str, ct_units: str | None) -> str:
+    return "HU" if is_ct(name) and shown_units(planes[0], ct_units) == "hu" else ""
+
+
+def _draw_row(
+    row: Any, planes: list[Planes], bounds: tuple[float, float], limit: float, unit: str
+) -> None:
+    """Two planes in grey, one in colour, each pair with its scale."""
+    matplotlib = require("matplotlib", extra="plot")
+    colors = require("matplotlib.colors", extra="plot")
+    cm = require("matplotlib.cm", extra="plot")
+    for ax, plane in zip(row[:2], planes[:2], strict=True):
+        draw_plane(ax, plane, bounds, "")
+    bare(row[2], "")
+    diverging = matplotlib.colormaps[_RESIDUAL_MAP].with_extremes(bad=_NOT_OBSERVED)
+    image = row[2].imshow(planes[2], cmap=diverging, vmin=-limit, vmax=limit)
+    figure = row[2].figure
+    scale = cm.ScalarMappable(norm=colors.Normalize(*bounds), cmap="gray")
+    for bar in (
+        figure.colorbar(scale, ax=row[:2].tolist(), label=unit, aspect=12),
+        figure.colorbar(image, ax=row[2], extend="both", aspect=12),
+    ):
+        bar.ax.tick_params(labelsize="small")
+        bar.outline.set_visible(False)
