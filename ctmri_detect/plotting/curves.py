@@ -149,8 +149,8 @@ def legend_text(name: str, value: float, interval: Interval | None) -> str:
     >>> legend_text("atlas", 0.9123, (0.85, 0.96))
     'atlas (0.912, 0.850 to 0.960)'
     """
-    known = interval is not None and np.isfinite(interval).all()
-    ends = f", {interval[0]:.3f} to {interval[1]:.3f}" if known and interval else ""
+    low, high = (np.nan, np.nan) if interval is None else interval
+    ends = f", {low:.3f} to {high:.3f}" if np.isfinite([low, high]).all() else ""
     return f"{shown_name(name)} ({value:.3f}{ends})"
 
 

@@ -9,19 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from ctmri_detect._extras import require
+from ctmri_detect._particulars import checked_modalities
 from ctmri_detect._types import StoredArray
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import Route, unwrapped
-from ctmri_detect.plotting.canvas import bare, check_axes, is_ct, new_axes, range_of, shown_units
+from ctmri_detect.plotting.canvas import check_axes, new_axes
 from ctmri_detect.plotting.marks import height_of, mark_height, mark_sides
-from ctmri_detect.plotting.pair import draw_plane
-from ctmri_detect.validation import MODALITIES
+from ctmri_detect.plotting.reconstruction_row import draw_row, scales_of
 
 Planes = npt.NDArray[Any]
 _COLUMNS = ("Image", "Reconstruction", "Residual")
-_RESIDUAL_MAP = "RdBu_r"  # told apart by readers of all kinds of vision; white is 0
-_NOT_OBSERVED = "0.3"
 _WIDTH = 5.6  # inches: letters stay legible where the picture fills the width of a phone
 _ROW_HEIGHT = 1.75
 
@@ -59,7 +56,7 @@ class ReconstructionDisplay:
     Raises
     ------
     ValueError
-        For unequal shapes, or where a parameter is unknown.
+        For unequal shapes or lengths, or where a parameter is unknown.
 
     Examples
     --------
@@ -164,7 +161,7 @@ class ReconstructionDisplay:
         """
         images, rebuilt, residuals = self._checked()
         n_samples, n_planes = images.shape[:2]
-        names = self.modalities or (MODALITIES if n_planes == 2 else range(n_planes))
+        names = checked_modalities(self.modalities, n_planes)
         shape = (n_samples * n_planes, len(_COLUMNS))
         if ax is None:
             size = (_WIDTH, _ROW_HEIGHT * shape[0] + 0.3)
@@ -172,13 +169,12 @@ class ReconstructionDisplay:
         self.ax_ = check_axes(ax, shape)
         self.figure_ = self.ax_[0, 0].figure
         rows = self.ax_.reshape(n_samples, n_planes, 3)
-        for plane, name in enumerate(map(str, names)):
+        for plane, name in enumerate(names):
             shown = [part[:, plane] for part in (images, rebuilt, residuals)]
-            bounds, limit = _grey_bounds(shown[0], name, self.ct_units), self._limit(shown[2])
-            unit = _unit(shown[0], name, self.ct_units)
+            scales = scales_of(shown[0], shown[2], name, self.ct_units, self.limit)
             for sample in range(n_samples):
                 row = rows[sample, plane]
-                _draw_row(row, [part[sample] for part in shown], bounds, limit, unit)
+                draw_row(row, [part[sample] for part in shown], scales)
                 row[0].set_ylabel(name, parse_math=False)
         self._label(rows)
         return self
@@ -191,13 +187,13 @@ class ReconstructionDisplay:
                 f"images, reconstructions and residuals have the shapes {shapes}; expected one "
                 "shape (n_samples, n_planes, height, width) for all three."
             )
+        for name in ("samples", "z_mm"):
+            given = getattr(self, name)
+            if given is not None and len(given) != len(parts[0]):
+                raise ValueError(
+                    f"{name} has {len(given)} entries; expected {len(parts[0])}, one a sample."
+                )
         return parts
-
-    def _limit(self, residual: Planes) -> float:
-        if self.limit is not None:
-            return float(self.limit)
-        seen = np.abs(residual[np.isfinite(residual)])
-        return float(np.percentile(seen, 99.5)) if seen.any() else 1.0
 
     def _label(self, rows: npt.NDArray[Any]) -> None:
         """Titles above, the sample's name where there are several, sides and height."""
@@ -211,36 +207,3 @@ class ReconstructionDisplay:
             mark_height(row[0, 0], None if self.z_mm is None else self.z_mm[i])
             for ax in row[:, 0]:
                 mark_sides(ax, self.orientation)
-
-
-def _grey_bounds(planes: Planes, name: str, ct_units: str | None) -> tuple[float, float]:
-    """Black and white of one plane, common to all samples."""
-    ranges = [range_of(p, name, ct_units) for p in planes if np.isfinite(p).any()] or [(0.0, 1.0)]
-    low, high = zip(*ranges, strict=True)
-    return min(low), max(high)
-
-
-def _unit(planes: Planes, name: str, ct_units: str | None) -> str:
-    return "HU" if is_ct(name) and shown_units(planes[0], ct_units) == "hu" else ""
-
-
-def _draw_row(
-    row: Any, planes: list[Planes], bounds: tuple[float, float], limit: float, unit: str
-) -> None:
-    """Two planes in grey, one in colour, each pair with its scale."""
-    matplotlib = require("matplotlib", extra="plot")
-    colors = require("matplotlib.colors", extra="plot")
-    cm = require("matplotlib.cm", extra="plot")
-    for ax, plane in zip(row[:2], planes[:2], strict=True):
-        draw_plane(ax, plane, bounds, "")
-    bare(row[2], "")
-    diverging = matplotlib.colormaps[_RESIDUAL_MAP].with_extremes(bad=_NOT_OBSERVED)
-    image = row[2].imshow(planes[2], cmap=diverging, vmin=-limit, vmax=limit)
-    figure = row[2].figure
-    scale = cm.ScalarMappable(norm=colors.Normalize(*bounds), cmap="gray")
-    for bar in (
-        figure.colorbar(scale, ax=row[:2].tolist(), label=unit, aspect=12),
-        figure.colorbar(image, ax=row[2], extend="both", aspect=12),
-    ):
-        bar.ax.tick_params(labelsize="small")
-        bar.outline.set_visible(False)

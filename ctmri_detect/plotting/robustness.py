@@ -90,7 +90,7 @@ class RobustnessDisplay:
             row = self.table.loc[twice, _KEYS].iloc[0].to_dict()
             raise ValueError(
                 f"table has two rows for {row}; expected one. Take the mean over seeds first: "
-                "table.groupby(['condition', 'level', 'detector'], as_index=False).mean()."
+                "table.groupby(['condition', 'level', 'detector'])[metric].mean().reset_index()."
             )
         return self.table
 
