@@ -20,7 +20,7 @@ from ctmri_detect.plotting.reconstruction_row import draw_row, scales_of
 Planes = npt.NDArray[Any]
 _COLUMNS = ("Image", "Reconstruction", "Residual")
 _WIDTH = 5.6  # inches: letters stay legible where the picture fills the width of a phone
-_ROW_HEIGHT = 1.75
+_ROW_HEIGHT = 1.5
 
 
 class ReconstructionDisplay:
@@ -166,6 +166,7 @@ class ReconstructionDisplay:
         if ax is None:
             size = (_WIDTH, _ROW_HEIGHT * shape[0] + 0.3)
             ax = np.reshape(new_axes(None, size, shape[1], shape[0]), shape)
+            ax[0, 0].figure.set_layout_engine("compressed")  # scales as high as the images
         self.ax_ = check_axes(ax, shape)
         self.figure_ = self.ax_[0, 0].figure
         rows = self.ax_.reshape(n_samples, n_planes, 3)

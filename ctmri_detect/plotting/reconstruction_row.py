@@ -57,9 +57,11 @@ def draw_row(row: Any, planes: list[Planes], scales: Scales) -> None:
     image = row[2].imshow(planes[2], cmap=diverging, vmin=-scales.limit, vmax=scales.limit)
     figure = row[2].figure
     grey = cm.ScalarMappable(norm=colors.Normalize(scales.low, scales.high), cmap="gray")
-    for bar in (
-        figure.colorbar(grey, ax=row[:2].tolist(), label=scales.unit, aspect=12),
+    bars = (
+        figure.colorbar(grey, ax=row[:2].tolist(), aspect=12),
         figure.colorbar(image, ax=row[2], extend="both", aspect=12),
-    ):
+    )
+    bars[0].ax.set_title(scales.unit, fontsize="small")
+    for bar in bars:
         bar.ax.tick_params(labelsize="small")
         bar.outline.set_visible(False)

@@ -14,6 +14,7 @@ from ctmri_detect.plotting.curves import refuse_missing_columns, shown_name
 _KEYS = ["condition", "level", "detector"]
 _MARKERS = "osD^vP"
 _WIDTH = 5.0  # inches
+_ACRONYMS = ("auroc", "ap", "aupro", "aupimo", "froc")
 
 
 class RobustnessDisplay:
@@ -77,7 +78,9 @@ class RobustnessDisplay:
         self.figure_ = self.ax_[0].figure
         names = list(pd.unique(table["detector"]))
         for panel, condition in zip(self.ax_, conditions, strict=True):
-            self._draw(panel, table[table["condition"] == condition], names)
+            rows = table[table["condition"] == condition]
+            rows = rows.assign(level=rows["level"].infer_objects())  # one may have numbers alone
+            self._draw(panel, rows, names)
             panel.set_xlabel(_text(condition))
         _legend(self.ax_, own=ax is None)
         return self
@@ -110,7 +113,7 @@ class RobustnessDisplay:
             if {"low", "high"} <= set(line):
                 low, high = line["low"].to_numpy(float), line["high"].to_numpy(float)
                 ax.fill_between(at, low, high, color=look["color"], alpha=0.15, linewidth=0)
-        ax.set_ylabel(_text(self.metric))
+        ax.set_ylabel(_metric_text(self.metric))
         ax.grid(axis="y", color="0.5", alpha=0.25, linewidth=0.6)
         ax.spines[["top", "right"]].set_visible(False)
 
@@ -147,6 +150,12 @@ def _legend(axes: npt.NDArray[Any], *, own: bool) -> None:
         )
     else:
         axes[0].legend(found.values(), found, fontsize="small", frameon=False)
+
+
+def _metric_text(metric: str) -> str:
+    """A metric as words, such as "image AUROC"."""
+    words = str(metric).split("_")
+    return shown_name(" ".join(word.upper() if word in _ACRONYMS else word for word in words))
 
 
 def _text(value: Any) -> str:

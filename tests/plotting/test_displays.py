@@ -169,8 +169,8 @@ def test_histograms_sum_to_a_hundred_percent_each():
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     below = [np.mean(decision[target == label] < 0) for label in (1, -1)]
     assert labels == [
-        f"normal (n = 32, {below[0]:.0%} called anomalous)",
-        f"anomalous (n = 8, {below[1]:.0%} called anomalous)",
+        f"normal (n = 32, {100 * below[0]:.0f} % called anomalous)",
+        f"anomalous (n = 8, {100 * below[1]:.0f} % called anomalous)",
     ]
     assert display.flagged_ == {"normal": below[0], "anomalous": below[1]}
     for patch in display.ax_.patches:
@@ -261,3 +261,16 @@ def test_an_overlay_is_written_even_without_one_modality(tmp_path, missing):
         ct_units="uint8",
     )
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_bar_reaches_over_the_threshold():
+    decision = np.linspace(-3.3, 7.1, 40)
+    target = np.where(decision < 1, -1, 1)
+    display = ScoreDistributionDisplay.from_predictions(target, decision).plot()
+    (bars,) = [p for p in display.ax_.patches if p.get_label().startswith("anomalous")]
+    x, y = bars.get_xy().T
+    assert 0 in x
+    below = y[: len(y) // 2][(x[: len(x) // 2] < 0)]
+    share = np.mean(decision[target == -1] < 0)
+    assert below[1::2].sum() == pytest.approx(100 * share)
+    assert display.flagged_["anomalous"] == pytest.approx(share)
