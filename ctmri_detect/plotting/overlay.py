@@ -128,7 +128,7 @@ class OverlayWriter:
             for ax in self._axes:
                 for artist in (*ax.images, *ax.texts, *ax.collections):
                     artist.remove()
-            shown = {"ct_units": self.ct_units, "orientation": self.orientation}
+            shown: dict[str, Any] = {"ct_units": self.ct_units, "orientation": self.orientation}
             PairDisplay(ct, mri, z_mm=z_mm, **shown).plot(self._axes[:2])
             AnomalyMapDisplay(
                 anomaly_map, ct, mask=mask, vmin=self.vmin, vmax=self.vmax, **shown
