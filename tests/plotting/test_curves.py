@@ -171,3 +171,12 @@ def test_bad_input_is_named(display, metric, values):
         display.from_scores(pd.DataFrame({"detector": [], "seed": [], "target": []}))
     with pytest.raises(TypeError, match="expected a DataFrame"):
         display.from_scores(DECISIONS)
+
+
+def test_the_mean_of_two_precision_curves_is_that_of_their_steps():
+    first = {"target": [-1, 1, -1], "decision": [1.0, 2.0, 3.0], "seed": 0}  # 1 at 1/2, 2/3 at 1
+    second = {"target": [1, -1, -1], "decision": [1.0, 2.0, 3.0], "seed": 1}  # 1/2, then 2/3
+    scores = pd.concat([pd.DataFrame(run) for run in (first, second)]).assign(detector="a")
+    recall, precision = PrecisionRecallDisplay.from_scores(scores).curves["a"]
+    np.testing.assert_allclose(precision[(recall > 0) & (recall <= 0.5)], 0.75)
+    np.testing.assert_allclose(precision[recall > 0.5], 2 / 3)
