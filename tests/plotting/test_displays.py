@@ -13,7 +13,11 @@ from ctmri_detect import AtlasDetector, MapScoring, Pairs
 from ctmri_detect.exceptions import ThresholdWarning
 from ctmri_detect.plotting import (
     AnomalyMapDisplay,
+    FrocDisplay,
     PairDisplay,
+    PrecisionRecallDisplay,
+    ReconstructionDisplay,
+    RobustnessDisplay,
     RocDisplay,
     ScoreDistributionDisplay,
     overlay_png,
@@ -35,6 +39,11 @@ def test_no_pyplot_and_no_lasting_settings(tmp_path):
     AnomalyMapDisplay.from_estimator(detector, X, 2).plot()
     ScoreDistributionDisplay.from_estimator(detector, X, Y).plot()
     RocDisplay.from_estimator({"a": detector}, X, Y).plot()
+    PrecisionRecallDisplay.from_estimator(detector, X, Y).plot()
+    FrocDisplay.from_estimator(detector, X, X[:, 0] > 70).plot()
+    ReconstructionDisplay(X[:1], X[:1], X[:1] - 40).plot()
+    table = pd.DataFrame({"condition": "a", "level": [0, 1], "detector": "b", "image_auroc": 0.5})
+    RobustnessDisplay(table).plot()
     overlay_png(X[0, 0], X[0, 1], X[0, 0], tmp_path / "a.png")
     with style("dark"):
         pass
