@@ -96,6 +96,7 @@ REMOVED = {
         "sensitivity_at_specificity_score": "metrics.decision_sensitivity_score",
     },
     "networks": {"Augmentation": "augmentation.Augmentation"},
+    "plotting": {"RocCurvesDisplay": "plotting.RocDisplay"},
     "preprocessing": {"Augmentation": "augmentation.Augmentation"},
 }
 

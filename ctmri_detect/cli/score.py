@@ -99,15 +99,17 @@ def _overlays(pairs: Bunch, top: pd.DataFrame, maps: Maps, folder: Path, *, quie
     if top.empty:
         return 0
     from ctmri_detect.plotting import OverlayWriter
+    from ctmri_detect.plotting.marks import height_of
 
-    writer = OverlayWriter(ct_units=pairs.ct_units)
+    writer = OverlayWriter(ct_units=pairs.ct_units, orientation=pairs.get("orientation"))
     failed, hidden = 0, hide_progress(quiet=quiet)
     for row in tqdm(list(top.itertuples()), desc="drawing", unit="pair", disable=hidden):
         path = folder / f"{row.rank:03d}_{_name(row)}.png"
         title = f"{row.rank}. {_name(row)}: anomaly score {row.anomaly_score:+.2f}"
         try:
             ct, mri = pairs.data[row.sample]
-            writer.write(ct, mri, maps[row.sample], path, title=title)
+            height = height_of(pairs.data, row.sample)
+            writer.write(ct, mri, maps[row.sample], path, title=title, z_mm=height)
         except Exception as error:  # the other pictures are still drawn
             failed += 1
             tell(f"warning: no overlay of {row.ct}: {one_line(error)}")

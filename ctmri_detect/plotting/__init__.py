@@ -2,4 +2,5 @@
 
 from ctmri_detect._extras import lazy_package
 
-__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)
+_REMOVED = {"RocCurvesDisplay": "plotting.RocDisplay"}
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__, _REMOVED)

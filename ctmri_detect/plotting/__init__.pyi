@@ -1,6 +1,10 @@
 from .distribution import ScoreDistributionDisplay as ScoreDistributionDisplay
+from .froc import FrocDisplay as FrocDisplay
 from .maps import AnomalyMapDisplay as AnomalyMapDisplay
 from .overlay import OverlayWriter as OverlayWriter
 from .overlay import overlay_png as overlay_png
 from .pair import PairDisplay as PairDisplay
-from .roc import RocCurvesDisplay as RocCurvesDisplay
+from .precision_recall import PrecisionRecallDisplay as PrecisionRecallDisplay
+from .reconstruction import ReconstructionDisplay as ReconstructionDisplay
+from .robustness import RobustnessDisplay as RobustnessDisplay
+from .roc import RocDisplay as RocDisplay

@@ -35,6 +35,18 @@ def new_axes(ax: Any, figsize: tuple[float, float], columns: int = 1, rows: int 
     return figure.subplots(rows, columns)
 
 
+def check_axes(axes: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Axes in an array of this shape, or an error that says how they came."""
+    axes = np.asarray(axes, dtype=object)
+    if axes.shape != shape:
+        found = f"an array of shape {axes.shape}" if axes.ndim else "one Axes"
+        raise ValueError(
+            f"ax is {found}; expected Axes in an array of shape {shape}, such as "
+            f"figure.subplots{shape if len(shape) > 1 else (1, *shape)} makes them."
+        )
+    return axes
+
+
 def style(theme: str = "light") -> AbstractContextManager[None]:
     """A context in which new figures look as the theme ("light" or "dark") has it."""
     ink, paper = _INK[theme]
@@ -90,6 +102,22 @@ def ct_range(plane: npt.NDArray[Any], units: str | None) -> tuple[float, float]:
     """
     shown = shown_units(plane, units)
     return robust_range(plane) if shown is None else _RANGES[shown]
+
+
+def is_ct(modality: str) -> bool:
+    """Whether the name of a plane says CT.
+
+    Examples
+    --------
+    >>> is_ct("CT"), is_ct("FLAIR")
+    (True, False)
+    """
+    return modality.upper().startswith("CT")
+
+
+def range_of(plane: npt.NDArray[Any], modality: str, ct_units: str | None) -> tuple[float, float]:
+    """What is black and what is white: of a CT by its units, of anything else by percentiles."""
+    return ct_range(plane, ct_units) if is_ct(modality) else robust_range(plane)
 
 
 def robust_range(plane: npt.NDArray[Any]) -> tuple[float, float]:

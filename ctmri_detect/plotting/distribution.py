@@ -16,12 +16,15 @@ from ctmri_detect.plotting.canvas import ANOMALOUS_COLOR, NORMAL_COLOR, new_axes
 from ctmri_detect.validation import check_decision, check_target
 
 _BINS = 20
+_HEADROOM = 1.4  # of the axes over the highest bar
+_KINDS = {1: ("normal", NORMAL_COLOR, "-"), -1: ("anomalous", ANOMALOUS_COLOR, "--")}
 
 
 class ScoreDistributionDisplay:
     """Histograms of the decision of normal and of anomalous samples.
 
-    Where there is no threshold, histograms of their ranks: 1 is the most anomalous sample.
+    A line marks the threshold, and the legend says which share of either lies below it. Where there
+    is no threshold, histograms of the ranks: 1 is the most anomalous sample.
 
     Parameters
     ----------
@@ -37,14 +40,24 @@ class ScoreDistributionDisplay:
 
     Attributes
     ----------
+    flagged_ : dict of str to float
+        Share of the "normal" and of the "anomalous" samples below the threshold; NaN where there
+        is no threshold or no such sample.
     ax_ : Axes
     figure_ : Figure
+
+    Raises
+    ------
+    InvalidPairsError
+        For labels coded otherwise, unequal lengths, NaN or infinity.
 
     Examples
     --------
     >>> display = ScoreDistributionDisplay.from_predictions([1, 1, -1], [1.0, 2.0, -1.0]).plot()
     >>> display.ax_.get_ylabel()
     'Share of slices (%)'
+    >>> display.flagged_
+    {'normal': 0.0, 'anomalous': 1.0}
     """
 
     def __init__(
@@ -98,11 +111,15 @@ class ScoreDistributionDisplay:
         self.ax_ = new_axes(ax, (5.2, 3.2))
         self.figure_ = self.ax_.figure
         shown = decision if self.has_threshold else rankdata(decision)
-        edges = np.histogram_bin_edges(shown, bins=_BINS)
-        for label, color in ((1, NORMAL_COLOR), (-1, ANOMALOUS_COLOR)):
-            self._draw(shown[target == label], edges, label, color)
+        edges = self._edges(shown)
+        self.flagged_ = {}
+        for label, (name, color, dash) in _KINDS.items():
+            below = decision[target == label] < 0
+            known = self.has_threshold and len(below) > 0
+            self.flagged_[name] = float(below.mean()) if known else float("nan")
+            self._draw(shown[target == label], edges, name, color, dash)
         if self.has_threshold:
-            self.ax_.axvline(0, color="0.5", linestyle=":", linewidth=1)
+            self.ax_.axvline(0, ymax=1 / _HEADROOM, color="0.5", linestyle=":", linewidth=1)
             self.ax_.set_xlabel("Decision (below 0 = called anomalous)")
         else:
             self.ax_.set_xlabel(f"Rank, 1 = most anomalous ({NO_THRESHOLD})")
@@ -110,16 +127,28 @@ class ScoreDistributionDisplay:
         if self.name:
             # a dollar sign in a name is no formula
             self.ax_.set_title(self.name, fontsize="medium", parse_math=False)
-        self.ax_.set_ylim(top=1.2 * self.ax_.get_ylim()[1])  # room for the legend
-        self.ax_.legend(loc="upper center", ncols=2, fontsize="small", frameon=False)
+        self.ax_.set_ylim(top=_HEADROOM * self.ax_.get_ylim()[1])  # room for the legend
+        self.ax_.legend(loc="upper center", fontsize="small", frameon=False)
         self.ax_.spines[["top", "right"]].set_visible(False)
         return self
 
+    def _edges(self, shown: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """About twenty bins; none reaches over the threshold."""
+        width = float(np.ptp(shown)) / _BINS
+        if not self.has_threshold or width <= 0:
+            return np.histogram_bin_edges(shown, bins=_BINS)
+        first, last = np.floor(shown.min() / width), np.floor(shown.max() / width) + 1
+        edges = width * np.arange(first, last + 1)
+        edges[0] = min(edges[0], shown.min())  # rounding must not lose the lowest sample
+        return edges
+
     def _draw(
-        self, values: npt.NDArray[Any], edges: npt.NDArray[Any], label: int, color: str
+        self, values: npt.NDArray[Any], edges: npt.NDArray[Any], name: str, color: str, dash: str
     ) -> None:
         if not len(values):
             return
+        share = self.flagged_[name]
+        called = "" if np.isnan(share) else f", {100 * share:.0f} % called anomalous"
         self.ax_.hist(
             values,
             edges,
@@ -127,6 +156,6 @@ class ScoreDistributionDisplay:
             histtype="stepfilled",
             facecolor=(color, 0.35),
             edgecolor=color,
-            linestyle="-" if label == 1 else "--",
-            label=f"{'normal' if label == 1 else 'anomalous'} (n = {len(values)})",
+            linestyle=dash,
+            label=f"{name} (n = {len(values)}{called})",
         )

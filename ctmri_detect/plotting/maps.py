@@ -13,17 +13,25 @@ from ctmri_detect._types import StoredArray
 from ctmri_detect.localization import anomaly_map
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import ct_units_taken
-from ctmri_detect.plotting.canvas import bare, check_plane, ct_range, grey, new_axes
+from ctmri_detect.plotting.canvas import bare, check_plane, grey, new_axes, range_of
+from ctmri_detect.plotting.marks import (
+    OUTLINE,
+    THRESHOLD_OUTLINE,
+    height_of,
+    mark_height,
+    mark_sides,
+    outline,
+    outline_legend,
+)
 from ctmri_detect.validation import CT, MODALITIES
 
 VMIN, VMAX = 0.0, 9.0  # SD: MapScoring clips at 9
 COLORMAP = "inferno"  # perceptually uniform, in order of lightness for every kind of vision
-OUTLINE = "#00E5FF"  # no colour of inferno comes near it
 _OPAQUE_FROM = 6.0  # SD: from here on the map hides the CT
 
 
 class AnomalyMapDisplay:
-    """An anomaly map over the CT, with the outline of the true lesion.
+    """An anomaly map over the CT, with the outlines of the true lesion and of what is marked.
 
     The colour scale is fixed: with a scale up to each map's own maximum, the noise of a
     normal slice would look like a lesion. Small values are transparent, so that the anatomy shows.
@@ -36,10 +44,15 @@ class AnomalyMapDisplay:
         Drawn beneath; None leaves the background black.
     mask : bool array of shape (height, width), default=None
         True = lesion; outlined.
-    ct_units : {"hu", "uint8"} or None, default=None
+    threshold : float, default=None
+        Where the map is above it, a dashed outline is drawn; `metrics.anomaly_map_threshold` gives
+        one from the maps of normal samples.
+    ct_units, orientation, z_mm
         As in `PairDisplay`.
     vmin, vmax : float, default=0.0 and 9.0
         Ends of the colour scale, the same for all maps; 9 is where `MapScoring` clips.
+    modality : str, default="CT"
+        Name of the plane beneath, for the title. One that is no CT is shown as an MRI.
 
     Attributes
     ----------
@@ -47,6 +60,12 @@ class AnomalyMapDisplay:
     figure_ : Figure
     im_ : AxesImage
         The map; its `norm` is the scale.
+
+    Raises
+    ------
+    ValueError
+        Where a plane is no array of two dimensions, a scale is upside down, or a parameter is
+        unknown.
 
     Examples
     --------
@@ -61,16 +80,24 @@ class AnomalyMapDisplay:
         ct: Any = None,
         *,
         mask: Any = None,
+        threshold: float | None = None,
         ct_units: str | None = None,
         vmin: float = VMIN,
         vmax: float = VMAX,
+        orientation: str | None = None,
+        z_mm: float | None = None,
+        modality: str = MODALITIES[CT],
     ) -> None:
         self.anomaly_map = anomaly_map
         self.ct = ct
         self.mask = mask
+        self.threshold = threshold
         self.ct_units = ct_units
         self.vmin = vmin
         self.vmax = vmax
+        self.orientation = orientation
+        self.z_mm = z_mm
+        self.modality = modality
 
     @classmethod
     def from_estimator(
@@ -80,9 +107,11 @@ class AnomalyMapDisplay:
         sample: int = 0,
         *,
         mask: Any = None,
+        threshold: float | None = None,
         ct_units: str | None = None,
         vmin: float = VMIN,
         vmax: float = VMAX,
+        orientation: str | None = None,
     ) -> AnomalyMapDisplay:
         """Score one sample of pairs ``(n, 2, height, width)`` with a fitted estimator.
 
@@ -92,17 +121,27 @@ class AnomalyMapDisplay:
         X : array-like of shape (n, 2, height, width)
             What the estimator takes; the map lies on its grid.
         sample : int, default=0
-        mask, vmin, vmax
+        mask, threshold, vmin, vmax, orientation
             As in the class.
         ct_units : {"hu", "uint8"} or None, default=None
             None: what `Pairs` know, or what the estimator's steps say that they take, or else as
             in the class.
         """
         pair = np.asarray(X[sample])
-        known = X.ct_units if isinstance(X, Pairs) else None
-        ct_units = ct_units or known or ct_units_taken(estimator)
+        known, modality = (X.ct_units, X.modalities[CT]) if isinstance(X, Pairs) else (None, "CT")
         plane = anomaly_map(estimator, X[[sample]] if isinstance(X, Pairs) else pair[None])[0]
-        return cls(plane, pair[CT], mask=mask, ct_units=ct_units, vmin=vmin, vmax=vmax)
+        return cls(
+            plane,
+            pair[CT],
+            mask=mask,
+            threshold=threshold,
+            ct_units=ct_units or known or ct_units_taken(estimator),
+            vmin=vmin,
+            vmax=vmax,
+            orientation=orientation,
+            z_mm=height_of(X, sample),
+            modality=modality,
+        )
 
     def plot(self, ax: Any = None, *, colorbar: bool = True) -> AnomalyMapDisplay:
         """Draw on the caller's axes, or on a new figure.
@@ -122,18 +161,33 @@ class AnomalyMapDisplay:
         bare(self.ax_, "Anomaly map")
         self.ax_.set_facecolor("black")
         if self.ct is not None:
-            ct = check_plane(self.ct, MODALITIES[CT])
-            shade = grey(ct, *ct_range(ct, self.ct_units))
+            ct = check_plane(self.ct, self.modality)
+            if np.isfinite(ct).any():
+                bare(self.ax_, f"Anomaly map over {self.modality}")
+            shade = grey(ct, *range_of(ct, self.modality, self.ct_units))
             self.ax_.imshow(shade, cmap="gray", vmin=0, vmax=1)
         self.im_ = self.ax_.imshow(
             plane, cmap=COLORMAP, norm=_norm(self.vmin, self.vmax), alpha=self._alpha(plane)
         )
-        if self.mask is not None and np.any(self.mask):
-            outline = np.asarray(self.mask, dtype=float)
-            self.ax_.contour(outline, levels=[0.5], colors=[OUTLINE], linewidths=1.2)
+        self._outline(plane)
+        mark_sides(self.ax_, self.orientation)
+        mark_height(self.ax_, self.z_mm)
         if colorbar:
             add_colorbar(self.figure_, self.ax_, self.vmin, self.vmax)
         return self
+
+    def _outline(self, plane: npt.NDArray[np.float64]) -> None:
+        """The true lesion, and what lies above the threshold."""
+        lesion = self.mask is not None and bool(np.any(self.mask))
+        if lesion:
+            outline(self.ax_, check_plane(self.mask, "mask"), OUTLINE)
+        if self.threshold is None:
+            return
+        above = plane > self.threshold  # never at it, as in the metrics; NaN is not above
+        outline(self.ax_, above, THRESHOLD_OUTLINE, "--")
+        text = f"{'above' if above.any() else 'nothing above'} {self.threshold:g}"
+        lines = {text: (THRESHOLD_OUTLINE, "--")}
+        outline_legend(self.ax_, {"true lesion": (OUTLINE, "-")} | lines if lesion else lines)
 
     def _alpha(self, plane: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if self.ct is None:

@@ -25,9 +25,11 @@ def overlay_png(
     *,
     title: str | None = None,
     mask: Any = None,
+    z_mm: float | None = None,
     ct_units: str | None = None,
     vmin: float = VMIN,
     vmax: float = VMAX,
+    orientation: str | None = None,
 ) -> Path:
     """Write CT, MRI and the anomaly map over the CT, side by side, as a PNG.
 
@@ -43,7 +45,7 @@ def overlay_png(
         Such as file name, rank and score.
     mask : bool array of shape (height, width), default=None
         True lesion, outlined.
-    ct_units : {"hu", "uint8"} or None, default=None
+    z_mm, ct_units, orientation
         As in `PairDisplay`.
     vmin, vmax : float, default=0.0 and 9.0
         Ends of the colour scale, the same for all samples.
@@ -62,8 +64,8 @@ def overlay_png(
     ...     overlay_png(plane, plane, plane, f"{folder}/pair.png", title="a_001").name
     'pair.png'
     """
-    writer = OverlayWriter(ct_units=ct_units, vmin=vmin, vmax=vmax)
-    return writer.write(ct, mri, anomaly_map, path, title=title, mask=mask)
+    writer = OverlayWriter(ct_units=ct_units, vmin=vmin, vmax=vmax, orientation=orientation)
+    return writer.write(ct, mri, anomaly_map, path, title=title, mask=mask, z_mm=z_mm)
 
 
 class OverlayWriter:
@@ -71,7 +73,7 @@ class OverlayWriter:
 
     Parameters
     ----------
-    ct_units, vmin, vmax
+    ct_units, vmin, vmax, orientation
         As in `overlay_png`; the same for all samples.
 
     Examples
@@ -86,11 +88,17 @@ class OverlayWriter:
     """
 
     def __init__(
-        self, *, ct_units: str | None = None, vmin: float = VMIN, vmax: float = VMAX
+        self,
+        *,
+        ct_units: str | None = None,
+        vmin: float = VMIN,
+        vmax: float = VMAX,
+        orientation: str | None = None,
     ) -> None:
         self.ct_units = ct_units
         self.vmin = vmin
         self.vmax = vmax
+        self.orientation = orientation
         self._axes: Any = None
         self._title: Any = None
         self._layout: Any = None  # what the places of the axes depend on
@@ -104,6 +112,7 @@ class OverlayWriter:
         *,
         title: str | None = None,
         mask: Any = None,
+        z_mm: float | None = None,
     ) -> Path:
         """Write one overlay; the parameters are those of `overlay_png`."""
         path = Path(path)
@@ -119,9 +128,10 @@ class OverlayWriter:
             for ax in self._axes:
                 for artist in (*ax.images, *ax.texts, *ax.collections):
                     artist.remove()
-            PairDisplay(ct, mri, ct_units=self.ct_units).plot(self._axes[:2])
+            shown: dict[str, Any] = {"ct_units": self.ct_units, "orientation": self.orientation}
+            PairDisplay(ct, mri, z_mm=z_mm, **shown).plot(self._axes[:2])
             AnomalyMapDisplay(
-                anomaly_map, ct, mask=mask, ct_units=self.ct_units, vmin=self.vmin, vmax=self.vmax
+                anomaly_map, ct, mask=mask, vmin=self.vmin, vmax=self.vmax, **shown
             ).plot(self._axes[2], colorbar=not laid_out)
             figure = self._axes[0].figure
             if title and not laid_out:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ctmri_detect.imageops.coverage import resize_mask
 from ctmri_detect.plotting.canvas import ct_range, grey, new_axes, robust_range, style
-from ctmri_detect.plotting.maps import OUTLINE, heat_rgb
+from ctmri_detect.plotting.maps import heat_rgb
+from ctmri_detect.plotting.marks import OUTLINE
 
 RGB = npt.NDArray[np.uint8]
 _SIDE = 256  # pixels: sharp on a phone, and about 10 kB

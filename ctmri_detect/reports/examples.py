@@ -15,6 +15,7 @@ from ctmri_detect.evaluation.gallery import worst_samples
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.pipelines import NO_THRESHOLD
 from ctmri_detect.plotting.canvas import ct_range, grey, robust_range
+from ctmri_detect.plotting.marks import height_of, height_text
 from ctmri_detect.validation import CT, MRI
 
 MOST_DETECTORS = 3
@@ -113,7 +114,7 @@ def _example(result: BenchmarkResult, data: Bunch, sample: int, names: list[str]
     masks = getattr(data, "masks", None)
     return Example(
         sample=sample,
-        heading=_heading(result.scores, sample),
+        heading=_heading(result.scores, sample, height_of(data.data, sample)),
         ct=pair[CT][head],
         mri=pair[MRI][head],
         mask=None if masks is None else np.asarray(masks[sample], dtype=bool)[head],
@@ -161,10 +162,14 @@ def _first_seed(scores: pd.DataFrame, detector: str) -> pd.DataFrame:
     return rows[rows["seed"] == rows["seed"].iloc[0]]
 
 
-def _heading(scores: pd.DataFrame, sample: int) -> str:
+def _heading(scores: pd.DataFrame, sample: int, height: float | None) -> str:
+    """Kind, patient and place: the height where it is known, else the number of the slice."""
     row = scores[scores["sample"] == sample].iloc[0]
+    whose = f"{readable(row['kind']).capitalize()}: patient {row['patient']}"
+    if height is not None:
+        return f"{whose}, {height_text(height)}"
     place = row["slice"]
     if isinstance(place, float):
         place = "" if np.isnan(place) else f"{round(place, 1):g}"
     where = f", slice {place}" if place not in ("", None) else ""
-    return f"{readable(row['kind']).capitalize()}: patient {row['patient']}{where}"
+    return f"{whose}{where}"

@@ -14,7 +14,7 @@ from ctmri_detect.plotting.canvas import bare, new_axes, style
 from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
 from ctmri_detect.plotting.maps import AnomalyMapDisplay, add_colorbar
 from ctmri_detect.plotting.pair import PairDisplay
-from ctmri_detect.plotting.roc import RocCurvesDisplay
+from ctmri_detect.plotting.roc import RocDisplay
 from ctmri_detect.reports.examples import Example, shown_as, shown_detectors, typical_examples
 
 _COLUMNS = 3
@@ -44,7 +44,7 @@ def write_figures(result: BenchmarkResult, data: Bunch, folder: str | Path) -> l
     figures = {}
     with style():
         if not result.scores.empty:
-            figures["roc"] = RocCurvesDisplay.from_scores(result.scores).plot().figure_
+            figures["roc"] = RocDisplay.from_scores(result.scores).plot().figure_
             figures["score_distributions"] = _distributions(result)
         names = shown_detectors(result)
         examples = typical_examples(result, data, _ROWS) if names else []

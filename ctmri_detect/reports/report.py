@@ -19,7 +19,7 @@ from ctmri_detect.plotting import panels
 from ctmri_detect.plotting.canvas import shown_units
 from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
 from ctmri_detect.plotting.maps import VMAX, VMIN
-from ctmri_detect.plotting.roc import RocCurvesDisplay
+from ctmri_detect.plotting.roc import RocDisplay
 from ctmri_detect.reports.examples import (
     Example,
     flagged_shares,
@@ -114,7 +114,7 @@ def _errors(table: pd.DataFrame) -> list[tuple[str, str]]:
 def _roc(result: BenchmarkResult) -> dict[str, str]:
     if result.scores.empty:
         return {}
-    display = RocCurvesDisplay.from_scores(result.scores)
+    display = RocDisplay.from_scores(result.scores)
     areas = (f"{name} {area:.3f}" for name, area in display.aurocs.items())
     return panels.chart(display, (5.6, 5.4)) | {
         "alt": f"ROC curves. Area under the curve: {'; '.join(areas)}."

@@ -254,9 +254,12 @@ def test_overlays_show_the_map_of_the_library(model, mixed, tmp_path, monkeypatc
     from ctmri_detect.plotting import OverlayWriter
 
     seen = []
-    monkeypatch.setattr(OverlayWriter, "write", lambda _, *planes, **__: seen.append(planes))
+    monkeypatch.setattr(
+        OverlayWriter, "write", lambda writer, *planes, **__: seen.append((writer, *planes))
+    )
     assert score(model, mixed, tmp_path, "--top", "1") == 0
-    ct, mri, heat, _ = seen[0]
+    writer, ct, mri, heat, _ = seen[0]
+    assert writer.orientation is None  # files don't tell it
     expected = anomaly_map(load(model), np.stack([ct, mri])[None])[0]
     np.testing.assert_array_equal(heat, expected)
 
@@ -283,7 +286,16 @@ def write_volumes(folder, n_patients):
     return folder
 
 
-def test_volumes_go_from_folder_to_scores(tmp_path, capsys):
+def test_volumes_go_from_folder_to_scores(tmp_path, capsys, monkeypatch):
+    from ctmri_detect.plotting import OverlayWriter
+
+    drawn, write = [], OverlayWriter.write
+
+    def noticing(writer, *planes, **more):
+        drawn.append((writer.orientation, more["z_mm"]))
+        return write(writer, *planes, **more)
+
+    monkeypatch.setattr(OverlayWriter, "write", noticing)
     folder = write_volumes(tmp_path / "volumes", 8)
     model, out = tmp_path / "m.ctmri", tmp_path / "scores"
     assert (
@@ -294,6 +306,9 @@ def test_volumes_go_from_folder_to_scores(tmp_path, capsys):
     scores = pd.read_csv(out / "scores.csv")
     assert len(scores) == 24
     assert len(list((out / "overlays").iterdir())) == 2
+    sides, heights = zip(*drawn, strict=True)
+    assert sides == ("radiological", "radiological")
+    assert set(heights) <= {0.0, 5.0, 10.0}
     assert str(tmp_path) not in (out / "scores.csv").read_text()
 
 

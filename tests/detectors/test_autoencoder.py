@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -288,3 +289,15 @@ def test_a_fit_on_cuda_pickles_for_a_cpu(fitted, monkeypatch):
 def test_bad_parameters_are_named(bad, message):
     with pytest.raises(ValueError, match=message):
         clone(SMALL).set_params(**bad).fit(TRAIN)
+
+
+def test_a_residual_is_the_image_minus_its_reconstruction(fitted):
+    test = make_heads(5, seed=3)
+    test[1, 0] = np.nan
+    rebuilt = fitted.reconstruct(test)
+    assert rebuilt.dtype == np.float32
+    np.testing.assert_array_equal(np.isnan(rebuilt), np.isnan(test))
+    plain = deepcopy(fitted).set_params(residual="difference")
+    np.testing.assert_allclose(plain.residual_map(test), test - rebuilt, atol=1e-5)
+    error = np.nanmean((test - rebuilt) ** 2, axis=(0, 2, 3))
+    assert (error < 0.5 * np.nanvar(test, axis=(0, 2, 3))).all()

@@ -2,6 +2,7 @@ import re
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from page_reader import read
 from sklearn.base import BaseEstimator
@@ -83,6 +84,16 @@ def test_fewer_examples_make_a_smaller_page(result, data, tmp_path, page):
     assert path.stat().st_size < len(page)
     assert "<title>A &amp; B</title>" in path.read_text(encoding="utf-8")
     assert len(typical_examples(result, data, 2)) == 2
+
+
+def test_a_height_in_millimetres_stands_for_the_number_of_a_slice(result, data):
+    (one,) = typical_examples(result, data, 1)
+    number = data.frame["slice"][one.sample]
+    assert one.heading.endswith(f", slice {number}")
+    frame = pd.DataFrame({"z_mm": 2.5 * np.arange(len(data.data))})
+    data.data = Pairs(data.data, groups=data.groups, frame=frame)
+    (one,) = typical_examples(result, data, 1)
+    assert one.heading.endswith(f", z = {2.5 * one.sample:g} mm")
 
 
 def test_when_every_detector_failed_the_report_says_so(data, tmp_path):

@@ -13,8 +13,12 @@ from ctmri_detect import AtlasDetector, MapScoring, Pairs
 from ctmri_detect.exceptions import ThresholdWarning
 from ctmri_detect.plotting import (
     AnomalyMapDisplay,
+    FrocDisplay,
     PairDisplay,
-    RocCurvesDisplay,
+    PrecisionRecallDisplay,
+    ReconstructionDisplay,
+    RobustnessDisplay,
+    RocDisplay,
     ScoreDistributionDisplay,
     overlay_png,
 )
@@ -34,7 +38,12 @@ def test_no_pyplot_and_no_lasting_settings(tmp_path):
     PairDisplay.from_pairs(X).plot()
     AnomalyMapDisplay.from_estimator(detector, X, 2).plot()
     ScoreDistributionDisplay.from_estimator(detector, X, Y).plot()
-    RocCurvesDisplay.from_estimators({"a": detector}, X, Y).plot()
+    RocDisplay.from_estimator({"a": detector}, X, Y).plot()
+    PrecisionRecallDisplay.from_estimator(detector, X, Y).plot()
+    FrocDisplay.from_estimator(detector, X, X[:, 0] > 70).plot()
+    ReconstructionDisplay(X[:1], X[:1], X[:1] - 40).plot()
+    table = pd.DataFrame({"condition": "a", "level": [0, 1], "detector": "b", "image_auroc": 0.5})
+    RobustnessDisplay(table).plot()
     overlay_png(X[0, 0], X[0, 1], X[0, 0], tmp_path / "a.png")
     with style("dark"):
         pass
@@ -163,10 +172,16 @@ def test_a_stack_instead_of_a_plane_is_refused():
 
 def test_histograms_sum_to_a_hundred_percent_each():
     decision = RNG.normal(size=40)
-    display = ScoreDistributionDisplay.from_predictions(Y.tolist() * 2 + [1] * 8, decision).plot()
+    target = np.array(Y.tolist() * 2 + [1] * 8)
+    display = ScoreDistributionDisplay.from_predictions(target, decision).plot()
     assert len(display.ax_.patches) == 2
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert labels == ["normal (n = 32)", "anomalous (n = 8)"]
+    below = [np.mean(decision[target == label] < 0) for label in (1, -1)]
+    assert labels == [
+        f"normal (n = 32, {100 * below[0]:.0f} % called anomalous)",
+        f"anomalous (n = 8, {100 * below[1]:.0f} % called anomalous)",
+    ]
+    assert display.flagged_ == {"normal": below[0], "anomalous": below[1]}
     for patch in display.ax_.patches:
         xy = patch.get_xy()
         heights = xy[1 : len(xy) // 2 : 2, 1]
@@ -187,6 +202,7 @@ def test_without_a_threshold_ranks_are_shown_and_no_line():
     for display in shown:
         ax = display.plot().ax_
         assert not ax.lines
+        assert np.isnan(list(display.flagged_.values())).all()
         assert ax.get_xlabel() == "Rank, 1 = most anomalous (no threshold: too few healthy slices)"
         left, right = (f([p.get_xy()[:, 0] for p in ax.patches]) for f in (np.min, np.max))
         assert (left, right) == (1, 16)
@@ -204,7 +220,7 @@ def test_a_detector_that_has_no_scores_is_named():
 def test_the_area_under_the_curve_is_the_auroc():
     decision = RNG.normal(size=200)
     target = np.where(RNG.random(200) < 0.3, -1, 1)
-    display = RocCurvesDisplay.from_predictions(target, {"a": decision})
+    display = RocDisplay.from_predictions(target, {"a": decision})
     fpr, tpr = display.curves["a"]
     assert trapezoid(tpr, fpr) == pytest.approx(roc_auc_score(target == -1, -decision))
     assert display.aurocs["a"] == pytest.approx(trapezoid(tpr, fpr))
@@ -220,7 +236,7 @@ def test_seeds_are_averaged():
             "decision": RNG.normal(size=200) + target,
         }
     )
-    display = RocCurvesDisplay.from_scores(scores)
+    display = RocDisplay.from_scores(scores)
     fpr, tpr = display.curves["a"]
     assert trapezoid(tpr, fpr) == pytest.approx(display.aurocs["a"], abs=0.01)
     assert (np.diff(fpr) >= 0).all()
@@ -234,11 +250,11 @@ def test_curves_are_told_apart_by_more_than_colour():
 
 
 def test_names_are_shown_as_they_are():
-    display = RocCurvesDisplay.from_predictions([1, -1], {"_a$b$": [1, -1]}).plot()
+    display = RocDisplay.from_predictions([1, -1], {"_a$b$": [1, -1]}).plot()
     display.figure_.canvas.draw()
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert len(labels) == 2
-    assert r"a\$b\$ (1.000)" in labels[1]
+    assert r"a\$b\$ (1.000)" in labels[0]
 
 
 @pytest.mark.parametrize("missing", [0, 1])
@@ -254,3 +270,16 @@ def test_an_overlay_is_written_even_without_one_modality(tmp_path, missing):
         ct_units="uint8",
     )
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_bar_reaches_over_the_threshold():
+    decision = np.linspace(-3.3, 7.1, 40)
+    target = np.where(decision < 1, -1, 1)
+    display = ScoreDistributionDisplay.from_predictions(target, decision).plot()
+    (bars,) = [p for p in display.ax_.patches if p.get_label().startswith("anomalous")]
+    x, y = bars.get_xy().T
+    assert 0 in x
+    below = y[: len(y) // 2][(x[: len(x) // 2] < 0)]
+    share = np.mean(decision[target == -1] < 0)
+    assert below[1::2].sum() == pytest.approx(100 * share)
+    assert display.flagged_["anomalous"] == pytest.approx(share)

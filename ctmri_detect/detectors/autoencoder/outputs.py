@@ -1,4 +1,4 @@
-"""Latent features of a fitted network, and its export as a file."""
+"""What a fitted network gives beside the residual: its reconstruction, its features, its file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base.estimator import PlainOutput
-from ctmri_detect.detectors.autoencoder.rebuilding import encoded, latent
+from ctmri_detect.detectors.autoencoder.rebuilding import encoded, latent, rebuild
 from ctmri_detect.validation import PairReader
 
 
@@ -21,8 +21,31 @@ class NetworkOutputs(PlainOutput):
 
     network_: Any
     device_: str
+    engine: str
     image_shape_: tuple[int, ...]
     _ready: Callable[..., PairReader]
+
+    def reconstruct(self, X: PairsLike) -> npt.NDArray[np.float32]:
+        """What the network makes of each sample, in the units of X.
+
+        What a sample and its reconstruction differ in is what `residual_map` measures.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_planes, height, width)
+
+        Returns
+        -------
+        float32 array (n_samples, n_planes, height, width)
+            The mean that the network predicts; NaN where X is NaN. For "denoising" it is the
+            output without added noise.
+        """
+        rebuilt = []
+        center, scale = (part.cpu().numpy() for part in (self.network_.center, self.network_.scale))
+        for x in self._ready(X).blocks():
+            mean, _ = rebuild(self.network_, x, device=self.device_, engine=self.engine)
+            rebuilt.append(np.where(np.isnan(x), np.float32(np.nan), mean * scale + center))
+        return np.concatenate(rebuilt)
 
     def transform(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """Latent features, for a next step in a Pipeline.

@@ -22,8 +22,8 @@ from ctmri_detect._random import own_random_state
 from ctmri_detect._types import RandomState
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.base import BasePairedDetector, Traits
-from ctmri_detect.detectors.cross_modal.alignment import registered
 from ctmri_detect.detectors.cross_modal.choice import NAMED, Settings, can_predict, form_of
+from ctmri_detect.detectors.cross_modal.outputs import PredictedPlanes
 from ctmri_detect.detectors.cross_modal.predictor import Predictor
 from ctmri_detect.detectors.cross_modal.residual import EVIDENCE, combined, deviations
 from ctmri_detect.detectors.cross_modal.views import view_sets_of
@@ -39,7 +39,7 @@ _EVIDENCE = SequenceOf(
 )
 
 
-class CrossModalDetector(BasePairedDetector):
+class CrossModalDetector(PredictedPlanes, BasePairedDetector):
     """Predict each modality from the others, and score the disagreement.
 
     In a healthy head the MRI can be predicted from the CT, and the CT from the MRI, up to noise:
@@ -239,9 +239,7 @@ class CrossModalDetector(BasePairedDetector):
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         parts: dict[str, npt.NDArray[np.float32]] = {}
         if self.predictor_ is not None:
-            described = self.predictor_.describe(X)
-            if "mismatch" in self.view_sets_ and self.tolerance:
-                X, described = registered(X, self.predictor_, described, self.tolerance)
+            X, described = self._described(X, self.predictor_)
             found = deviations(X, self.predictor_, described, len(self.view_sets_))
             parts = dict(zip(self.view_sets_, found, strict=True))
         if self.mean_ is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ctmri_detect.detectors.cross_modal.predictor import Predictor
+from ctmri_detect.detectors.cross_modal.predictor import Prediction, Predictor
 from ctmri_detect.detectors.cross_modal.views import Block
 from ctmri_detect.imageops.recalibrate import recalibrate
 
@@ -22,26 +22,39 @@ def deviations(X: Block, predictor: Predictor, described: object, n_sets: int) -
     ValueError
         Where the predictor doesn't give mean and variance of each plane for each view set.
     """
-    predictions = predictor.predict(described)
-    shapes = [tuple(np.shape(part) for part in prediction) for prediction in predictions]
-    if shapes != [(X.shape, X.shape)] * n_sets:
-        raise ValueError(
-            f"{type(predictor).__name__}.predict gave arrays of shapes {shapes}; expected mean and "
-            f"variance of shape {X.shape} for each of {n_sets} view set(s): a list of pairs."
-        )
+    predictions = checked_predictions(X.shape, predictor, described, n_sets)
     return [standardised(X, mean, variance) for mean, variance in predictions]
 
 
-def standardised(X: Block, mean: Block, variance: Block) -> Block:
-    """Difference to the recalibrated prediction in its SDs; NaN where there is none."""
+def checked_predictions(
+    shape: tuple[int, ...], predictor: Predictor, described: object, n_sets: int
+) -> Sequence[Prediction]:
+    """Mean and variance of each view set, or an error that says what the predictor gave."""
+    predictions = predictor.predict(described)
+    shapes = [tuple(np.shape(part) for part in prediction) for prediction in predictions]
+    if shapes != [(shape, shape)] * n_sets:
+        raise ValueError(
+            f"{type(predictor).__name__}.predict gave arrays of shapes {shapes}; expected mean and "
+            f"variance of shape {shape} for each of {n_sets} view set(s): a list of pairs."
+        )
+    return predictions
+
+
+def recalibrated(X: Block, mean: Block, variance: Block) -> Block:
+    """The prediction, fitted to each image; NaN where there is none or nothing was observed."""
     out = np.full(X.shape, np.nan, np.float32)
     able = ~(np.isnan(mean) | np.isnan(X))
     for at in np.ndindex(X.shape[:2]):
         where = np.flatnonzero(able[at])
         if len(where):
             values, m, v = (np.take(part[at], where) for part in (X, mean, variance))
-            out[at].ravel()[where] = (values - recalibrate(values, m, v)) / np.sqrt(v)
+            out[at].ravel()[where] = recalibrate(values, m, v)
     return out
+
+
+def standardised(X: Block, mean: Block, variance: Block) -> Block:
+    """Difference to the recalibrated prediction in its SDs; NaN where there is none."""
+    return np.asarray((X - recalibrated(X, mean, variance)) / np.sqrt(variance), dtype=np.float32)
 
 
 def combined(parts: Mapping[str, Block]) -> Block:
