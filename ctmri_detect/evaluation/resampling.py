@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Sums = npt.NDArray[np.float64]
+_AT_ONCE = 50
 
 
 def interval_of_sums(
@@ -48,10 +49,12 @@ def interval_of_sums(
     if n < 3:
         return float("nan"), float("nan")
     rng, flat = np.random.RandomState(random_state), sums.reshape(n, -1)
+    draws = [np.bincount(rng.randint(n, size=n), minlength=n) for _ in range(n_resamples)]
     values = np.empty(n_resamples)
-    for i in range(n_resamples):
-        times = np.bincount(rng.randint(n, size=n), minlength=n).astype(np.float64)
-        values[i] = metric((times @ flat).reshape(sums.shape[1:]))
+    for start in range(0, n_resamples, _AT_ONCE):  # one product of matrices for several draws
+        totals = np.array(draws[start : start + _AT_ONCE], dtype=np.float64) @ flat
+        found = [metric(total.reshape(sums.shape[1:])) for total in totals]
+        values[start : start + len(found)] = found
     defined = values[~np.isnan(values)]
     if 2 * len(defined) < n_resamples:
         return float("nan"), float("nan")
