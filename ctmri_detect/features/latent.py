@@ -37,13 +37,13 @@ class LatentFeatures(PairedEstimator):
 
     A detector on these features asks how unusual they are among those of healthy samples, not how
     badly a sample is rebuilt. By default the features are the last ones of the encoder, its code.
-    A code of the whole sample leaves small lesions out, and says that something is unusual, but
-    not where. Features of a smaller `depth` know the place and find far more.
+    A code of the whole sample leaves lesions out: on synthetic pairs it found nothing. Features of
+    a smaller `depth` know the place and find far more; those of depth 1 found most.
 
     With ``apart=True`` and the conditioning of `DeepFeatureDetector`, the latent features of one
     plane are predicted from those of the other planes: what is found is where the latent features
-    of the planes don't agree. This is the setting to begin with, see the example; docs/results.md
-    has its figures.
+    of the planes don't agree. Begin with the example; docs/results.md has its figures. It needs
+    what `FeatureConditioning` needs.
 
     Parameters
     ----------
@@ -83,6 +83,7 @@ class LatentFeatures(PairedEstimator):
     --------
     >>> from sklearn.frozen import FrozenEstimator
     >>> from ctmri_detect import ConvAutoencoderDetector, DeepFeatureDetector
+    >>> from ctmri_detect.features import FeatureConditioning
     >>> X = np.random.default_rng(0).normal(size=(20, 2, 16, 16)).astype(np.float32)
     >>> patients = np.arange(20) // 2
     >>> encoder = ConvAutoencoderDetector("variational", channels=(4, 8), random_state=0)
@@ -91,8 +92,9 @@ class LatentFeatures(PairedEstimator):
 
     The encoder is trained in `fit` of the detector:
 
-    >>> features = LatentFeatures(encoder, depth=2, apart=True)
-    >>> detector = DeepFeatureDetector("mahalanobis", features, random_state=0)
+    >>> features = LatentFeatures(encoder, depth=1, apart=True)
+    >>> smoothed = FeatureConditioning(smoothing=1.3)  # cells are small
+    >>> detector = DeepFeatureDetector("mahalanobis", features, smoothed, random_state=0)
     >>> detector = detector.set_params(map_scoring__false_positive_rate=0.3)
     >>> detector.fit(X, groups=patients).anomaly_map(X[:3]).shape
     (3, 16, 16)
