@@ -188,7 +188,7 @@ class LatentFeatures(PairedEstimator):
         name = type(getattr(self.estimator_, "estimator", self.estimator_)).__name__
         shown = _apart(block) if self.apart else block[:, None]
         seen = np.asarray((~np.isnan(shown)).any(axis=2))
-        there = seen.any(axis=(2, 3))
+        there = np.asarray(seen.any(axis=(2, 3)))
         # in place of a missing plane the whole sample: no encoder has to know what nothing is
         shown = np.where(there[:, :, None, None, None], shown, block[:, None])
         settings = {} if self.depth is None else {"depth": self.depth}
