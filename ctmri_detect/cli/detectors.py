@@ -20,6 +20,12 @@ DETECTORS: dict[str, Callable[[], Any]] = {
     "deep-knn": lambda: ctmri_detect.DeepFeatureDetector(detector="knn"),
     "deep-ocsvm": lambda: ctmri_detect.DeepFeatureDetector(detector="ocsvm"),
     "deep-iforest": lambda: ctmri_detect.DeepFeatureDetector(detector="iforest"),
+    "latent": lambda: ctmri_detect.DeepFeatureDetector(
+        features=ctmri_detect.features.LatentFeatures(
+            ctmri_detect.ConvAutoencoderDetector("variational"), depth=1, apart=True
+        ),
+        conditioning=ctmri_detect.features.FeatureConditioning(smoothing=1.3),
+    ),
     "patch-memory": lambda: ctmri_detect.PatchMemoryDetector(),
 }
 

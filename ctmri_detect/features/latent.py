@@ -1,4 +1,4 @@
-"""Codes of an encoder as features."""
+"""Latent features of an encoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from ctmri_detect._floats import with_default_floats
-from ctmri_detect._parameters import Constraints, HasMethods, Such, check_parameters
+from ctmri_detect._parameters import (
+    BOOLEAN,
+    Constraints,
+    HasMethods,
+    Such,
+    check_parameters,
+    integer,
+)
 from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.base.estimator import PairedEstimator
 from ctmri_detect.base.traits import Traits
@@ -26,14 +33,17 @@ def _is_encoder(value: object) -> bool:
 
 
 class LatentFeatures(PairedEstimator):
-    """Codes that a trained encoder gives of each sample, such as the bottleneck of an autoencoder.
+    """Latent features: what a trained encoder, such as that of an autoencoder, says of a sample.
 
-    All planes of a sample are described together. A detector on these features asks how unusual a
-    code is among the codes of healthy samples, not how badly it is rebuilt.
+    A detector on these features asks how unusual they are among those of healthy samples, not how
+    badly a sample is rebuilt. By default the features are the last ones of the encoder, its code.
+    A code of the whole sample leaves lesions out: on synthetic pairs it found nothing. Features of
+    a smaller `depth` know the place and find far more; those of depth 1 found most.
 
-    It works where the encoder was trained on many samples like these. It fails on lesions that the
-    encoder leaves out of its code, because they are small or because it never saw one. A code of
-    the whole sample says that something is unusual, and not where.
+    With ``apart=True`` and the conditioning of `DeepFeatureDetector`, the latent features of one
+    plane are predicted from those of the other planes: what is found is where the latent features
+    of the planes don't agree. Begin with the example; docs/results.md has its figures. It needs
+    what `FeatureConditioning` needs.
 
     Parameters
     ----------
@@ -46,6 +56,13 @@ class LatentFeatures(PairedEstimator):
         ``FrozenEstimator`` it is used as it is. Then its training patients must be others than
         those of `fit`: their codes are too normal, so the threshold would be too strict, and
         nothing can notice it.
+    depth : int, default=None
+        How many halvings of the image come before the features; they are asked for as
+        ``encode(X, depth=depth)``. A cell has a side of ``2 ** depth`` pixels: less depth is finer
+        and costs more time. None means the code, as ``encode(X)`` gives it.
+    apart : bool, default=False
+        True describes each plane by itself: the encoder gets it with the other planes missing,
+        which it has to allow. False describes all planes together.
 
     Attributes
     ----------
@@ -59,20 +76,36 @@ class LatentFeatures(PairedEstimator):
     ``traits.trains`` is False for a frozen encoder and True for any other, whose codes of training
     samples are not those of new ones: a detector then holds patients out of its training, too.
 
-    A grid of codes covers the image with square cells, the last of which may reach beyond it. A
-    cell is seen where any plane observed a pixel of it.
+    A grid covers the image with square cells, the last of which may reach beyond it. A cell is
+    seen where the plane, or with ``apart=False`` any plane, observed a pixel of it.
 
     Examples
     --------
     >>> from sklearn.frozen import FrozenEstimator
-    >>> from ctmri_detect import ConvAutoencoderDetector
+    >>> from ctmri_detect import ConvAutoencoderDetector, DeepFeatureDetector
+    >>> from ctmri_detect.features import FeatureConditioning
     >>> X = np.random.default_rng(0).normal(size=(20, 2, 16, 16)).astype(np.float32)
-    >>> encoder = ConvAutoencoderDetector("plain", latent_dim=8, channels=(4, 8), random_state=0)
-    >>> encoder = encoder.set_params(training__max_epochs=2).fit(X, groups=np.arange(20) // 4)
-    >>> features = LatentFeatures(FrozenEstimator(encoder)).fit(X)
-    >>> grid = features.grids(X[:3])
+    >>> patients = np.arange(20) // 2
+    >>> encoder = ConvAutoencoderDetector("variational", channels=(4, 8), random_state=0)
+    >>> encoder.set_params(training__max_epochs=2, map_scoring__false_positive_rate=0.3)
+    ConvAutoencoderDetector(...)
+
+    The encoder is trained in `fit` of the detector:
+
+    >>> features = LatentFeatures(encoder, depth=1, apart=True)
+    >>> smoothed = FeatureConditioning(smoothing=1.3)  # cells are small
+    >>> detector = DeepFeatureDetector("mahalanobis", features, smoothed, random_state=0)
+    >>> detector = detector.set_params(map_scoring__false_positive_rate=0.3)
+    >>> detector.fit(X, groups=patients).anomaly_map(X[:3]).shape
+    (3, 16, 16)
+
+    Or it was trained before, on other patients:
+
+    >>> encoder = encoder.fit(X[:10], groups=patients[:10])
+    >>> features = LatentFeatures(FrozenEstimator(encoder)).fit(X[10:])
+    >>> grid = features.grids(X[10:13])
     >>> grid.values.shape, grid.stride, features.traits.trains
-    ((3, 1, 1, 1, 8), 16, False)
+    ((3, 1, 1, 1, 128), 16, False)
     """
 
     _parameter_constraints: ClassVar[Constraints] = {
@@ -82,11 +115,15 @@ class LatentFeatures(PairedEstimator):
                 "ConvAutoencoderDetector() or FrozenEstimator of a fitted one",
                 _is_encoder,
             )
-        ]
+        ],
+        "depth": [integer(1), None],
+        "apart": BOOLEAN,
     }
 
-    def __init__(self, estimator: Any) -> None:
+    def __init__(self, estimator: Any, depth: int | None = None, apart: bool = False) -> None:
         self.estimator = estimator
+        self.depth = depth
+        self.apart = apart
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
@@ -138,8 +175,8 @@ class LatentFeatures(PairedEstimator):
         Returns
         -------
         FeatureGrid
-            One group that describes all planes together. A code of the whole sample lies on a
-            grid of one cell, whose stride covers the image.
+            One group for each plane, or one that describes all planes together. A code of the
+            whole sample lies on a grid of one cell, whose stride covers the image.
 
         Raises
         ------
@@ -149,13 +186,26 @@ class LatentFeatures(PairedEstimator):
         """
         check_is_fitted(self, "estimator_")
         name = type(getattr(self.estimator_, "estimator", self.estimator_)).__name__
-        codes = _checked(np.asarray(self.estimator_.encode(block)), len(block), name)
+        shown = _apart(block) if self.apart else block[:, None]
+        seen = np.asarray((~np.isnan(shown)).any(axis=2))
+        there = np.asarray(seen.any(axis=(2, 3)))
+        # in place of a missing plane the whole sample: no encoder has to know what nothing is
+        shown = np.where(there[:, :, None, None, None], shown, block[:, None])
+        settings = {} if self.depth is None else {"depth": self.depth}
+        codes = self.estimator_.encode(shown.reshape(-1, *block.shape[1:]), **settings)
+        codes = _checked(np.asarray(codes), there.size, name)
         stride = _stride(block.shape[2:], codes.shape[2:], name)
-        seen = np.asarray((~np.isnan(block)).any(axis=1))
-        for axis, n_cells in zip((1, 2), codes.shape[2:], strict=True):
+        for axis, n_cells in zip((2, 3), codes.shape[2:], strict=True):
             first = (np.arange(n_cells) * stride).astype(int)
             seen = np.logical_or.reduceat(seen, first, axis=axis)
-        return FeatureGrid(np.moveaxis(codes, 1, -1)[:, None], seen[:, None], stride)
+        values = np.moveaxis(codes, 1, -1).reshape(*seen.shape, codes.shape[1])
+        return FeatureGrid(values, seen, stride)
+
+
+def _apart(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Each plane with the others missing: ``(n, n_planes, n_planes, height, width)``."""
+    own = np.eye(block.shape[1], dtype=bool)[:, :, None, None]
+    return np.where(own, block[:, None], np.float32(np.nan))
 
 
 def _checked(codes: npt.NDArray[Any], n_samples: int, name: str) -> npt.NDArray[np.float32]:

@@ -83,6 +83,18 @@ class PairAutoencoder(PairNetwork):
         """The bottleneck: ``(n, latent_dim)``."""
         return self._encoded(z, seen)
 
+    @property
+    def most_depth(self) -> int:
+        """One halving for each of `channels`."""
+        return len(self.config["channels"])
+
+    def halved(self, z: Tensor, seen: Tensor, depth: int) -> Tensor:
+        """Features after `depth` halvings; the grid begins at the first pixel."""
+        below, right = (-side % 2**depth for side in z.shape[-2:])
+        inputs = F.pad(torch.cat([z, seen], dim=1), (0, right, 0, below))
+        features: Tensor = self.encoder[:depth](inputs)
+        return features
+
     def decode(self, latent: Tensor, shape: Sequence[int]) -> Tensor:
         """All outputs on an image of `shape`."""
         top, left = ((a - b) // 2 for a, b in zip(self.padded_shape, shape, strict=True))

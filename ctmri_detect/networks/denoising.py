@@ -58,8 +58,17 @@ class DenoisingUNet(PairNetwork):
 
     def encode(self, z: Tensor, seen: Tensor) -> Tensor:
         """The deepest features: ``(n, channels[-1], rows, columns)``."""
-        deepest: Tensor = self.net.encode(torch.cat([z, seen], dim=1))[-1]
-        return deepest
+        return self.halved(z, seen, self.most_depth)
+
+    @property
+    def most_depth(self) -> int:
+        """One halving less than there are scales."""
+        return len(self.config["channels"]) - 1
+
+    def halved(self, z: Tensor, seen: Tensor, depth: int) -> Tensor:
+        """Features of the scale after `depth` halvings."""
+        features: Tensor = self.net.encode(torch.cat([z, seen], dim=1))[depth]
+        return features
 
 
 def coarse_noise(like: Tensor) -> Tensor:

@@ -82,8 +82,9 @@ class PlaneNetwork(nn.Module):
 class PairNetwork(PlaneNetwork):
     """Rebuild a pair: mean and log-variance of each pixel.
 
-    A subclass writes ``reconstruct(z, seen)`` and ``encode(z, seen)``, see `PlaneNetwork`. A tenth
-    of the training samples lose one plane at the input, so that the network can do without one.
+    A subclass writes ``reconstruct(z, seen)``, ``encode(z, seen)`` and ``halved(z, seen, depth)``,
+    see `PlaneNetwork`. A tenth of the training samples lose one plane at the input, so that the
+    network can do without one.
 
     Parameters
     ----------
@@ -100,9 +101,25 @@ class PairNetwork(PlaneNetwork):
         """Latent features ``(n, d)``, or on a grid over the image ``(n, d, rows, columns)``."""
         raise NotImplementedError(f"{type(self).__name__} has to write encode(z, seen).")
 
-    def encode_pairs(self, x: Tensor) -> Tensor:
-        """`encode` of pairs ``(n, n_planes, h, w)``, NaN allowed."""
-        return self.encode(*self.inputs(x))
+    @property
+    def most_depth(self) -> int:
+        """How often the encoder halves the image."""
+        raise NotImplementedError(f"{type(self).__name__} has to write most_depth.")
+
+    def halved(self, z: Tensor, seen: Tensor, depth: int) -> Tensor:
+        """Features of the encoder after `depth` halvings, on a grid that covers the image."""
+        raise NotImplementedError(f"{type(self).__name__} has to write halved(z, seen, depth).")
+
+    def encode_pairs(self, x: Tensor, depth: int | None = None) -> Tensor:
+        """`encode` of pairs ``(n, n_planes, h, w)``, NaN allowed; or `halved`, one cell a stride.
+
+        Cell ``(i, j)`` of `halved` begins at pixel ``(i, j) * 2**depth``; the last cells may reach
+        beyond the image.
+        """
+        if depth is None:
+            return self.encode(*self.inputs(x))
+        rows, columns = (-(-side // 2**depth) for side in x.shape[-2:])
+        return self.halved(*self.inputs(x), depth)[..., :rows, :columns]
 
     def latent(self, x: Tensor) -> Tensor:
         """Latent features of pairs, averaged over a grid: ``(n, d)``."""

@@ -165,6 +165,19 @@ def test_codes_are_the_bottleneck_or_a_grid_whose_mean_it_is(objective):
     np.testing.assert_allclose(codes, features, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("objective", ["denoising", "variational"])
+def test_features_of_any_depth_are_a_grid(objective):
+    detector = clone(SMALL).set_params(objective=objective, training__max_epochs=1)
+    pairs = TRAIN[:, :, :27, :30]
+    detector.set_params(channels=(4, 6, 8)).fit(pairs, groups=PATIENTS)
+    assert detector.encode(pairs, depth=1).shape[2:] == (14, 15)
+    assert detector.encode(pairs, depth=2).shape[2:] == (7, 8)
+    with pytest.raises(ValueError, match=r"depth is 4, but the encoder halves the image [23] time"):
+        detector.encode(pairs, depth=4)
+    with pytest.raises(ValueError, match=r"depth is 0; expected an integer of at least 1"):
+        detector.encode(pairs, depth=0)
+
+
 def test_ssim_is_blind_to_nothing_and_signed():
     detector = clone(SMALL).set_params(residual="ssim").fit(TRAIN, groups=PATIENTS)
     odd, disc = plant(TRAIN[0], 1, amount=0.8, at=(16, 9))

@@ -1,4 +1,4 @@
-"""Codes of an encoder as features."""
+"""Latent features of an encoder."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import pickle
 
 import numpy as np
 import pytest
-from heads import make_heads
+from heads import make_heads, plant
 from sklearn.base import BaseEstimator, clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
 from ctmri_detect import ConvAutoencoderDetector, DeepFeatureDetector, MapScoring
-from ctmri_detect.features import LatentFeatures
+from ctmri_detect.features import FeatureConditioning, LatentFeatures
 from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.validation import PairReader
 
@@ -83,6 +83,34 @@ def test_square_cells_cover_the_image(image, cells, stride):
     assert grid.stride == pytest.approx(stride)
     assert grid.seen.all()
     assert all(n * grid.stride >= side for n, side in zip(cells, image, strict=True))
+
+
+def test_planes_apart_are_described_without_one_another():
+    X = HEADS[:4].copy()
+    X[2, 1] = np.nan
+    grid = LatentFeatures(Means(4), apart=True).fit(HEADS).grids(X)
+    assert (grid.values.shape, grid.stride) == ((4, 2, 8, 8, 2), 4)
+    assert not grid.seen[2, 1].any()
+    seen = (~np.isnan(X)).reshape(4, 2, 8, 4, 8, 4).any(axis=(3, 5))
+    np.testing.assert_array_equal(grid.seen, seen)
+    together = LatentFeatures(Means(4)).fit(HEADS).grids(X).values[:, 0]
+    for plane in (0, 1):
+        own = grid.values[:, plane][seen[:, plane]]
+        np.testing.assert_allclose(own[:, plane], together[seen[:, plane], plane], rtol=1e-6)
+        np.testing.assert_array_equal(own[:, 1 - plane], 0)  # of a plane that was not shown
+
+
+def test_the_depth_is_asked_of_the_encoder():
+    class Deep(Means):
+        """Means of cells of any size."""
+
+        def encode(self, X, depth=0):
+            return Means(2**depth).encode(X)
+
+    assert [LatentFeatures(Deep(), k).fit(HEADS).grids(HEADS).stride for k in (1, 3)] == [2, 8]
+    for wrong in (0, 1.5, True):
+        with pytest.raises(ValueError, match=r"LatentFeatures's depth is .*integer of at least 1"):
+            LatentFeatures(Deep(), wrong).fit(HEADS)
 
 
 def test_an_encoder_is_cloned_and_fitted_unless_it_is_frozen():
@@ -187,3 +215,61 @@ def test_it_is_saved_with_its_encoder(encoder, tmp_path):
     save(model, tmp_path / "model.ctmri")
     again = load(tmp_path / "model.ctmri")
     np.testing.assert_array_equal(again.score_samples(HEADS), model.score_samples(HEADS))
+
+
+@pytest.fixture(scope="module")
+def variational():
+    """An unfitted encoder that trains in a second."""
+    pytest.importorskip("skorch")
+    training = Training(max_epochs=5, batch_size=8, lr=2e-3)
+    return ConvAutoencoderDetector(
+        "variational", latent_dim=4, channels=(8, 8, 8), training=training, device="cpu"
+    ).set_params(map_scoring__false_positive_rate=0.3)
+
+
+def inconsistent(encoder):
+    """A detector of latent features of one plane that don't fit those of the other."""
+    training = Training(max_epochs=3, batch_size=500, lr=5e-3)
+    return DeepFeatureDetector(
+        features=LatentFeatures(encoder, depth=1, apart=True),
+        conditioning=FeatureConditioning(n_cells=6000, training=training),
+        map_scoring=MapScoring(scales=2.0, false_positive_rate=0.3),
+        random_state=0,
+    )
+
+
+MANY = make_heads(48, size=32, seed=1)
+PATIENTS_OF_MANY = np.arange(48) // 3
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_planes_that_do_not_agree_are_found(variational, frozen):
+    encoder = variational
+    if frozen:
+        encoder = clone(variational).set_params(random_state=0)
+        encoder = FrozenEstimator(encoder.fit(make_heads(24, seed=5), groups=np.arange(24) // 3))
+        before = encoder.encode(HEADS)
+    model = inconsistent(encoder).fit(MANY, groups=PATIENTS_OF_MANY)
+    if frozen:
+        assert model.features_.estimator_.estimator is encoder.estimator
+        np.testing.assert_array_equal(encoder.encode(HEADS), before)
+    new = make_heads(6, size=32, seed=9)
+    odd, disc = zip(*(plant(pair, 0, amount=0.4, at=(22, 16)) for pair in new), strict=True)
+    odd = np.stack(odd)
+    assert model.score_samples(odd).max() < model.score_samples(new).min()
+    maps = model.anomaly_map(odd)
+    for one, where in zip(maps, disc, strict=True):
+        assert np.nanmean(one[where]) > 2 * np.nanmean(one[~where])
+    alone = odd.copy()
+    alone[:, 1] = np.nan
+    assert np.isfinite(model.score_samples(alone)).all()
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.score_samples(odd), model.score_samples(odd))
+
+
+def test_the_seed_of_a_detector_seeds_its_encoder(variational):
+    brief = clone(variational).set_params(training__max_epochs=1)
+    model = inconsistent(brief).set_params(conditioning=False)
+    one, other = (clone(model).fit(HEADS, groups=PATIENTS) for _ in range(2))
+    np.testing.assert_array_equal(one.score_samples(HEADS[:3]), other.score_samples(HEADS[:3]))
+    assert brief.random_state is None

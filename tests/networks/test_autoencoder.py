@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from ctmri_detect.networks.autoencoder import PairAutoencoder  # noqa: E402
+from ctmri_detect.networks.denoising import DenoisingUNet  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +74,21 @@ def test_planes_are_withheld_in_training_only():
     x = torch.randn(2, 2, 8, 8)
     network.eval()
     assert torch.equal(network(x)[0], network(x)[0])
+
+
+@pytest.mark.parametrize("kind", [PairAutoencoder, DenoisingUNet])
+def test_features_of_a_depth_begin_at_the_first_pixel(kind):
+    size = {"image_shape": (43, 46)} if kind is PairAutoencoder else {}
+    network = kind(channels=(4, 4, 4), **size).eval()
+    x = torch.randn(2, 2, 43, 46)
+    larger = torch.full((2, 2, 64, 64), torch.nan)
+    larger[..., :43, :46] = x
+    for depth, cells in ((1, (22, 23)), (2, (11, 12))):
+        found = network.encode_pairs(x, depth)
+        assert found.shape[2:] == cells
+        # far from the lower and the right edge, which differ
+        torch.testing.assert_close(
+            found[..., :6, :6], network.encode_pairs(larger, depth)[..., :6, :6]
+        )
+        moved = network.encode_pairs(x.roll(2**depth, dims=-1), depth)
+        torch.testing.assert_close(moved[..., :6, 5:8], found[..., :6, 4:7])

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
+from ctmri_detect._parameters import check_value, integer
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base.estimator import PlainOutput
 from ctmri_detect.detectors.autoencoder.rebuilding import encoded, latent, rebuild
@@ -63,22 +64,39 @@ class NetworkOutputs(PlainOutput):
         blocks = self._ready(X).blocks()
         return np.concatenate([latent(self.network_, x, device=self.device_) for x in blocks])
 
-    def encode(self, X: PairsLike) -> npt.NDArray[np.float32]:
+    def encode(self, X: PairsLike, depth: int | None = None) -> npt.NDArray[np.float32]:
         """What the encoder says about each sample, for `features.LatentFeatures`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
+        depth : int, default=None
+            How many halvings of the image come before the features, 1 or more. They lie on a grid
+            with one cell for each ``2 ** depth`` pixels. None means the last ones, see below.
 
         Returns
         -------
         float32 array
             The bottleneck ``(n_samples, latent_dim)`` (the mean, for "variational"). For
-            "denoising" the deepest features ``(n_samples, channels[-1], rows, columns)``, one
-            cell for each ``2 ** (len(channels) - 1)`` pixels; `transform` gives their mean.
+            "denoising", and wherever `depth` is given, features
+            ``(n_samples, n_features, rows, columns)``; for "denoising" the deepest ones after
+            ``len(channels) - 1`` halvings, of which `transform` gives the mean.
+
+        Raises
+        ------
+        ValueError
+            Where the encoder does not halve the image `depth` times.
         """
-        blocks = self._ready(X).blocks()
-        return np.concatenate([encoded(self.network_, x, device=self.device_) for x in blocks])
+        reader = self._ready(X)
+        most = self.network_.most_depth
+        check_value("depth", depth, [integer(1), None])
+        if depth is not None and depth > most:
+            raise ValueError(
+                f"depth is {depth}, but the encoder halves the image {most} time(s); expected no "
+                "more than that, or None."
+            )
+        parts = [encoded(self.network_, x, depth, device=self.device_) for x in reader.blocks()]
+        return np.concatenate(parts)
 
     def export_onnx(self, path: Any) -> None:
         """Write the network as an ONNX file, for use without torch.

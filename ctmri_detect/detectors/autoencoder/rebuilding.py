@@ -42,9 +42,9 @@ def latent(network: Any, X: Block, *, device: str) -> Block:
     return _run(lambda x: (network.latent(x),), X, device)[0]
 
 
-def encoded(network: Any, X: Block, *, device: str) -> Block:
+def encoded(network: Any, X: Block, depth: int | None, *, device: str) -> Block:
     """What the encoder gives of a block: ``(n, d)`` or ``(n, d, rows, columns)``."""
-    return _run(lambda x: (network.encode_pairs(x),), X, device)[0]
+    return _run(lambda x: (network.encode_pairs(x, depth),), X, device)[0]
 
 
 @own_settings()

@@ -87,14 +87,16 @@ class FeatureGridDetector(BasePairedDetector):
 
     def _fit_features(self, X: PairReader, rng: np.random.RandomState) -> None:
         computed = vars(self).get("_computed")
-        self.features_ = self._new_features().fit(X) if computed is None else computed.features
+        if computed is None:
+            self.features_ = _seeded(self._new_features(), rng).fit(X)
+        else:
+            self.features_ = computed.features
         self.device_ = getattr(self.features_, "device_", "cpu")
         self.conditioning_: Any = None
         if self.conditioning is not False:
             given = self.conditioning
             step = self._default_conditioning() if given is None else clone(given)
-            if "random_state" in step.get_params() and step.random_state is None:
-                step.set_params(random_state=rng.randint(2**31 - 1))
+            step = _seeded(step, rng)
             self.conditioning_ = step.fit(computed or self.features_, X, X.groups)
 
     def _grid(self, X: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None) -> FeatureGrid:
@@ -118,3 +120,11 @@ class FeatureGridDetector(BasePairedDetector):
         codes: npt.NDArray[np.int64] | None,
     ) -> npt.NDArray[np.float32]:
         raise NotImplementedError
+
+
+def _seeded(step: Any, rng: np.random.RandomState) -> Any:
+    """A step of which every `random_state` that is None, also of parts, comes from `rng`."""
+    for name, value in sorted(step.get_params().items()):
+        if name.rpartition("__")[2] == "random_state" and value is None:
+            step.set_params(**{name: rng.randint(2**31 - 1)})
+    return step
