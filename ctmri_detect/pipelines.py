@@ -185,10 +185,13 @@ def has_threshold(estimator: BaseEstimator) -> bool:
 def ranking_offset(detector: BaseEstimator) -> float:
     """`offset_`; where it is ``-inf``, the lowest held-out score, so that decisions are finite.
 
-    Decisions counted from the second rank samples, and call none of them anomalous.
+    Decisions counted from the second rank samples, and call none of them anomalous. Where an
+    estimator has no held-out scores either, 0.
     """
     if has_threshold(detector):
         return float(detector.offset_)
+    if not hasattr(detector, "map_scoring_"):
+        return 0.0
     return float(detector.map_scoring_.calibration_scores_.min())
 
 

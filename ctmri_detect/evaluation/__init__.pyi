@@ -1,8 +1,13 @@
 from .effects import lesion_effects as lesion_effects
+from .foreign import as_detector as as_detector
+from .gates import check_not_seen as check_not_seen
+from .gates import warn_if_labels_look_mirrored as warn_if_labels_look_mirrored
 from .harness import BenchmarkResult as BenchmarkResult
 from .harness import benchmark as benchmark
+from .orientation import check_orientation as check_orientation
 from .patients import patient_scores as patient_scores
 from .patients import patient_target as patient_target
+from .rows import RowDetector as RowDetector
 from .scorers import anomaly_map_average_precision_scorer as anomaly_map_average_precision_scorer
 from .scorers import decision_average_precision_scorer as decision_average_precision_scorer
 from .scorers import decision_roc_auc_scorer as decision_roc_auc_scorer
