@@ -60,6 +60,7 @@ def warn_if_labels_look_mirrored(
     >>> y = np.where(np.arange(60) % 3, 1, -1)
     >>> found = {"threshold": y + rng.normal(size=60), "atlas": y + rng.normal(size=60)}
     >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
     ...     warn_if_labels_look_mirrored(y, found, np.arange(60))
     ...     warn_if_labels_look_mirrored(-y, found, np.arange(60))
     >>> [each.category.__name__ for each in caught]
