@@ -7,10 +7,10 @@ from typing import Any
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from ctmri_detect._parameters import HasMethods, OneOf, check_value
+from ctmri_detect._parameters import HasMethods, OneOf, check_parameters, check_value
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.evaluation.functions import GIVES, FunctionDetector
-from ctmri_detect.evaluation.rows import RowDetector, refuse_no_outlier, takes_rows
+from ctmri_detect.evaluation.rows import RowDetector, takes_rows
 from ctmri_detect.pipelines import flat_steps, last_step
 
 _ESTIMATOR = HasMethods(["fit", "decision_function", "get_params", "set_params"])
@@ -130,8 +130,9 @@ def _from_rows(thing: Any) -> RowDetector:
             else f"Put the search around: {name}(as_detector({inner}()), ...)"
         )
         raise TypeError(f"The {inner} inside of {name} takes rows, not pairs. {cure}.")
-    refuse_no_outlier(last)
-    return RowDetector(thing)
+    detector = RowDetector(thing)
+    check_parameters(detector)
+    return detector
 
 
 def _last(thing: Any) -> Any:

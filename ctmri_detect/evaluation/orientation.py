@@ -117,14 +117,14 @@ turned, they fit where the images were observed 7 times as well (3 patients); ex
 columns as the images have them. Turn them: maps.swapaxes(1, 2).
     """
     maps, seen = _stored("anomaly_maps", anomaly_maps), _stored("observed", observed)
-    _refuse_other_shape("anomaly_maps", maps.shape, seen.shape)
+    _refuse_other_shape(maps.shape, seen.shape)
     n, height, width = seen.shape
     codes = np.arange(n) if groups is None else check_groups(groups, n)
     tried = ORIENTATIONS if height == width else ORIENTATIONS[:4]
     if masks is not None:
         lesions = check_masks(masks, (n, height, width))
         rows = np.flatnonzero(lesions.any(axis=(1, 2)))
-        rows = rows[evenly_spaced(len(rows), _MOST_SLICES)] if len(rows) else rows
+        rows = rows[evenly_spaced(len(rows), _MOST_SLICES)]
         if len(np.unique(codes[rows])) >= _FEWEST_PATIENTS:
             precision = np.array([_precision(maps[i], lesions[i], tried) for i in rows])
             _refuse_better(precision, codes[rows], tried, "the lesions")
@@ -190,10 +190,11 @@ def _stored(name: str, planes: PlanesLike) -> StoredArray:
     return found
 
 
-def _refuse_other_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if tuple(shape) != tuple(expected):
-        exchanged = tuple(shape) == (expected[0], expected[2], expected[1])
-        hint = " Rows and columns are exchanged: maps.swapaxes(1, 2)." if exchanged else ""
+def _refuse_other_shape(maps: tuple[int, ...], images: tuple[int, ...]) -> None:
+    if tuple(maps) != tuple(images):
+        exchanged = tuple(maps) == (images[0], images[2], images[1])
+        hint = " Exchange rows and columns: maps.swapaxes(1, 2)." if exchanged else ""
         raise InvalidPairsError(
-            f"{name} has shape {tuple(shape)}; expected {tuple(expected)}, that of the images.{hint}"
+            f"anomaly_maps has shape {tuple(maps)}; expected {tuple(images)}, that of observed."
+            f"{hint}"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from ctmri_detect._parameters import CheckedParameters, Constraints, Such, check_parameters
 from ctmri_detect._random import isolated_generators, own_random_state
-from ctmri_detect._types import LabelsLike, PairsLike, RandomState
+from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.detectors.deep_features.outlier import (
     abnormality,
     check_outlier,
@@ -27,7 +28,12 @@ from ctmri_detect.validation import check_pairs, check_target
 _FOREIGN = ("sklearn", "pyod")
 
 
-class RowDetector(BaseEstimator):
+def _ends_in_outlier_detector(value: Any) -> bool:
+    steps = flat_steps(value) if isinstance(value, Pipeline) else [value]
+    return bool(steps) and is_outlier_estimator(steps[-1])
+
+
+class RowDetector(CheckedParameters, BaseEstimator):
     """Show each pair to an outlier detector as one row of pixels.
 
     The row of a pair holds all pixels of all its planes. What was not observed is filled with the
@@ -43,10 +49,7 @@ class RowDetector(BaseEstimator):
     estimator : estimator or Pipeline
         An outlier detector of scikit-learn or PyOD, or another one with
         ``score_samples(rows)``, high = normal; or a Pipeline of steps that take rows and such a
-        detector. It is cloned.
-    random_state : int, RandomState or None, default=None
-        For an outlier detector whose own ``random_state`` is None, and for one that draws from
-        the global generators, which are put back.
+        detector. It is cloned. Where it draws from the global generators, they are put back.
 
     Attributes
     ----------
@@ -62,7 +65,7 @@ class RowDetector(BaseEstimator):
     --------
     >>> from sklearn.ensemble import IsolationForest
     >>> X = np.random.default_rng(0).normal(size=(40, 2, 8, 8))
-    >>> detector = RowDetector(IsolationForest(), random_state=0).fit(X)
+    >>> detector = RowDetector(IsolationForest(random_state=0)).fit(X)
     >>> decision = detector.decision_function(np.concatenate([X[:3], X[:1] + 4]))
     >>> int(decision.argmin())
     3
@@ -70,29 +73,38 @@ class RowDetector(BaseEstimator):
 
     offset_ = -np.inf
 
-    def __init__(self, estimator: BaseEstimator, random_state: RandomState = None) -> None:
+    _parameter_constraints: ClassVar[Constraints] = {
+        "estimator": [
+            Such(
+                "an outlier detector of rows that scores new ones, such as IsolationForest() or "
+                "LocalOutlierFactor(novelty=True), or a Pipeline that ends in one",
+                _ends_in_outlier_detector,
+            )
+        ]
+    }
+
+    def __init__(self, estimator: BaseEstimator) -> None:
         self.estimator = estimator
-        self.random_state = random_state
 
     def fit(self, X: PairsLike, y: LabelsLike = None) -> RowDetector:
         """Fit on the pairs `X`, without those that `y` labels -1.
 
         Raises
         ------
-        TypeError
+        InvalidParameterError
             Where the estimator can't score new rows without labels.
         ValueError
             Where the score of a sample depends on the other samples, as PyOD's ECOD has it.
         InvalidPairsError
             Where X or y are not as the contract says.
         """
+        check_parameters(self)
         *steps, last = flat_steps(self.estimator)
-        refuse_no_outlier(last)
         reader = check_pairs(X)
         rows = _rows(reader[:])
         if y is not None:
             rows = rows[check_target(y, len(rows)) == 1]
-        seed = own_random_state(self.random_state).randint(2**31)
+        seed = own_random_state(None).randint(2**31)
         self.steps_ = make_pipeline(SimpleImputer(keep_empty_features=True), *map(clone, steps))
         with isolated_generators(seed):  # PCA and others draw from the global generator
             features = self.steps_.fit_transform(rows)
@@ -130,16 +142,6 @@ def takes_rows(last: Any) -> bool:
     """
     module = getattr(getattr(type(last), "fit", None), "__module__", None) or ""
     return module.split(".")[0] in _FOREIGN and not isinstance(last, Pipeline)
-
-
-def refuse_no_outlier(last: Any) -> None:
-    """Raise a TypeError where an estimator of rows can't find outliers among new rows."""
-    if not is_outlier_estimator(last):
-        raise TypeError(
-            f"{type(last).__name__} takes rows of numbers, and can't find outliers among new ones "
-            "after a fit without labels; expected an outlier detector of scikit-learn or PyOD, "
-            "such as IsolationForest() or LocalOutlierFactor(novelty=True)."
-        )
 
 
 def _rows(pairs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

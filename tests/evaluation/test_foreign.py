@@ -67,15 +67,19 @@ def pyod(name, **settings):
 
 
 ROWS = {
-    "forest": lambda: IsolationForest(20),
+    "forest": lambda: IsolationForest(n_estimators=20),
     "svm": lambda: OneClassSVM(gamma=1e-3),
     "factor": lambda: LocalOutlierFactor(n_neighbors=5, novelty=True),
     "covariance": LedoitWolf,
     "pyod forest": lambda: pyod("IForest", n_estimators=20),
     "pyod neighbours": lambda: pyod("KNN"),
-    "components": lambda: make_pipeline(StandardScaler(), PCA(5), IsolationForest(20)),
-    "pairs first": lambda: make_pipeline(Resize(16), StandardScaler(), IsolationForest(20)),
-    "pyod last": lambda: make_pipeline(Resize(16), make_pipeline(PCA(5), pyod("IForest", n_estimators=20))),
+    "components": lambda: make_pipeline(StandardScaler(), PCA(5), IsolationForest(n_estimators=20)),
+    "pairs first": lambda: make_pipeline(
+        Resize(16), StandardScaler(), IsolationForest(n_estimators=20)
+    ),
+    "pyod last": lambda: make_pipeline(
+        Resize(16), make_pipeline(PCA(5), pyod("IForest", n_estimators=20))
+    ),
 }
 FUNCTIONS = {
     "decision": high_is_normal,
@@ -84,9 +88,15 @@ FUNCTIONS = {
 }
 
 
+def seeded(thing):
+    detector = as_detector(thing)
+    seeds = [name for name in detector.get_params() if name.endswith("random_state")]
+    return detector.set_params(**dict.fromkeys(seeds, 3))
+
+
 @pytest.mark.parametrize("make", ROWS.values(), ids=ROWS)
 def test_detectors_of_rows_rank_an_obvious_anomaly_lowest(make):
-    detector = as_detector(make()).fit(TRAIN)
+    detector = seeded(make()).fit(TRAIN)
     decision = decisions(detector, TEST)
     assert decision.shape == (24,)
     assert decision_roc_auc_score(Y[24:], decision) > 0.95
@@ -95,10 +105,7 @@ def test_detectors_of_rows_rank_an_obvious_anomaly_lowest(make):
 
 @pytest.mark.parametrize("make", ROWS.values(), ids=ROWS)
 def test_a_clone_learns_the_same_again_from_the_same_seed(make):
-    detector = as_detector(make())
-    seeds = [name for name in detector.get_params() if name.endswith("random_state")]
-    detector.set_params(**dict.fromkeys(seeds, 3))
-    one, two = (clone(detector).fit(TRAIN).decision_function(TEST) for _ in range(2))
+    one, two = (clone(seeded(make())).fit(TRAIN).decision_function(TEST) for _ in range(2))
     assert_array_equal(one, two)
 
 
@@ -118,7 +125,7 @@ def test_what_was_not_observed_is_filled_with_the_mean_of_training():
 
 
 def test_samples_labelled_anomalous_do_not_train():
-    detector = as_detector(IsolationForest(20, random_state=0))
+    detector = as_detector(IsolationForest(n_estimators=20, random_state=0))
     own = clone(detector).fit(X, Y).decision_function(TEST)
     assert_array_equal(own, clone(detector).fit(X[Y == 1]).decision_function(TEST))
     assert not np.array_equal(own, clone(detector).fit(X).decision_function(TEST))
@@ -131,7 +138,7 @@ def test_a_score_that_depends_on_other_samples_is_refused():
 
 def test_a_search_goes_around():
     search = GridSearchCV(
-        as_detector(IsolationForest(20, random_state=0)),
+        as_detector(IsolationForest(n_estimators=20, random_state=0)),
         {"estimator__n_estimators": [5, 20]},
         scoring=decision_roc_auc_scorer,
         cv=NormalOnlyGroupKFold(2),
@@ -165,6 +172,15 @@ def test_another_grid_is_refused():
 )
 def test_what_takes_pairs_stays_as_it_is(thing):
     assert as_detector(thing) is thing
+
+
+@pytest.mark.parametrize(
+    "thing", [IsolationForest(n_estimators=20), Distance(), AtlasDetector()], ids=str
+)
+def test_a_frozen_model_is_not_fitted_again(thing):
+    model = as_detector(FrozenEstimator(as_detector(thing).fit(TRAIN)))
+    before = decisions(model, TEST)
+    assert_array_equal(decisions(clone(model).fit(Pairs(2 * X, groups=PATIENT), Y), TEST), before)
 
 
 @pytest.mark.parametrize(("gives", "function"), FUNCTIONS.items())
@@ -269,13 +285,13 @@ def test_a_function_has_to_say_what_it_gives():
         ("atlas", "str has no fit, decision_function"),
         (None, "NoneType has no fit"),
         (AtlasDetector, r"AtlasDetector is a class; expected an object: AtlasDetector\(...\)"),
-        (StandardScaler(), "StandardScaler takes rows"),
-        (LogisticRegression(), "LogisticRegression takes rows"),
+        (StandardScaler(), "estimator is StandardScaler"),
+        (LogisticRegression(), "estimator is LogisticRegression"),
         (LocalOutlierFactor(), r"LocalOutlierFactor\(novelty=True\)"),
         (FrozenEstimator(IsolationForest()), r"FrozenEstimator\(as_detector\(IsolationForest\(\)"),
         (GridSearchCV(IsolationForest(), {}), r"GridSearchCV\(as_detector\(IsolationForest\(\)"),
         (make_pipeline(Resize(8), FrozenEstimator(IsolationForest())), "inside of FrozenEst"),
-        (make_pipeline(Resize(8), StandardScaler()), "StandardScaler takes rows"),
+        (make_pipeline(Resize(8), StandardScaler()), "estimator is Pipeline"),
         (make_pipeline(Resize(8)), "Pipeline has no decision_function"),
     ],
     ids=str,

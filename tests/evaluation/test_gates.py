@@ -135,7 +135,7 @@ def test_exchanged_labels_are_noticed(seed):
     y, decisions, groups = labels_and_decisions(12, 1.5, seed)
     with pytest.warns(LabelsWarning, match=r"threshold 0.*, atlas 0.* over 12 patients"):
         warn_if_labels_look_mirrored(-y, decisions, groups)
-    perfect = {name: y + 0.0 for name in decisions}
+    perfect = dict.fromkeys(decisions, y + 0.0)
     with pytest.warns(LabelsWarning, match="exchanged"):
         warn_if_labels_look_mirrored(-y, perfect, groups)
 
@@ -151,7 +151,9 @@ def test_right_and_unsure_labels_are_left_in_peace(seed):
         warn_if_labels_look_mirrored(y, by_chance, groups)
         warn_if_labels_look_mirrored(-y, decisions | {"atlas": by_chance["atlas"]}, groups)
         warn_if_labels_look_mirrored(-y, {"atlas": decisions["atlas"]}, groups)
-        warn_if_labels_look_mirrored(-y[few], {k: d[few] for k, d in decisions.items()}, groups[few])
+        warn_if_labels_look_mirrored(
+            -y[few], {k: d[few] for k, d in decisions.items()}, groups[few]
+        )
 
 
 X = make_heads(40, size=16)
