@@ -98,14 +98,24 @@ def test_a_shift_by_a_pixel_is_no_turn():
 
 
 def test_one_lucky_patient_does_not_decide():
-    rng = np.random.default_rng(0)
-    masks = np.zeros((5, SIZE, SIZE), bool)
+    masks = np.zeros((3, SIZE, SIZE), bool)
     masks[:, 4:8, 20:24] = True
-    maps = rng.normal(size=masks.shape)
+    maps = np.random.default_rng(0).normal(size=masks.shape)
     maps[0] += 20 * masks[0, ::-1]
-    check_orientation(maps, np.ones_like(masks), masks, np.arange(5))
+    everywhere = np.ones_like(masks)
+    check_orientation(maps, everywhere, masks)
+    all_three = maps + 20 * masks[:, ::-1]
     with pytest.raises(InvalidPairsError, match="upside down"):
-        check_orientation(maps + 20 * masks[:, ::-1], np.ones_like(masks), masks)
+        check_orientation(all_three, everywhere, masks)
+    check_orientation(all_three, everywhere, masks, groups=[0, 0, 1])  # two patients
+
+
+def test_a_wrong_sign_is_no_wrong_orientation():
+    masks = np.zeros((4, SIZE, SIZE), bool)
+    masks[:, 4:8, 20:24] = True
+    noise = 0.01 * np.random.default_rng(0).normal(size=masks.shape)
+    lower = np.arange(SIZE)[:, None] >= SIZE // 2  # hotter, where no lesion is
+    check_orientation(noise + lower - masks, np.ones_like(masks), masks)
 
 
 def test_rectangles_are_turned_within_their_shape():
