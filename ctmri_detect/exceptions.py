@@ -60,7 +60,7 @@ class SkippedFilesWarning(CtmriDetectWarning):
 
 
 class LabelsWarning(CtmriDetectWarning):
-    """Labels were given, or seem to be, but none are used (in `fit`: not coded +1 and -1)."""
+    """Labels are not used (in `fit`: not coded +1 and -1), or +1 and -1 seem to be exchanged."""
 
 
 class UnpairedDataWarning(CtmriDetectWarning):

@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base import DETECTED, joined, regions_of
-from ctmri_detect.pipelines import walk
+from ctmri_detect.pipelines import Route, no_maps, steps_and_last, walk
 from ctmri_detect.scoring import CONSPICUOUS
 
 
@@ -21,6 +21,8 @@ def anomaly_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float3
     Parameters
     ----------
     estimator : detector, Pipeline that ends in one, or fitted search object
+        Also inside of scikit-learn's FrozenEstimator. The last step may be any estimator that
+        has `anomaly_map` itself.
     X : array-like of shape (n_samples, n_modalities, height, width)
         What the estimator's first step takes.
 
@@ -32,7 +34,7 @@ def anomaly_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float3
     Raises
     ------
     TypeError
-        Where the last step is no detector of this library.
+        Where the last step has no maps.
     InvalidPairsError
         Where a step changes the grid or the number of samples, and has no
         `inverse_transform_map` to take maps back. A step that moves pixels on the same grid (a
@@ -145,5 +147,8 @@ def detect(
 
 
 def _maps(estimator: BaseEstimator, X: PairsLike, verb: str) -> npt.NDArray[np.float32]:
-    route, detector = walk(estimator, X)
+    steps, detector = steps_and_last(estimator)
+    if not hasattr(detector, verb):
+        raise no_maps(detector)
+    route = Route(X).walk(steps)
     return route.back(getattr(detector, verb)(route.X))

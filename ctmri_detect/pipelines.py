@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -27,13 +28,17 @@ def flat_steps(step: BaseEstimator | str | None) -> list[BaseEstimator]:
         return []
     if isinstance(step, Pipeline):
         return [inner for _, each in step.steps for inner in flat_steps(each)]
+    if isinstance(step, FrozenEstimator):  # each inner step stays frozen
+        return [FrozenEstimator(inner) for inner in flat_steps(step.estimator)]
     return [step]
 
 
 def last_step(estimator: BaseEstimator) -> BaseEstimator:
-    """The estimator at the end of a Pipeline or inside a fitted search object."""
+    """The estimator at the end of a Pipeline, in a fitted search or in a FrozenEstimator."""
     while True:
-        if hasattr(estimator, "best_estimator_"):
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        elif hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif isinstance(estimator, Pipeline):
             estimator = estimator.steps[-1][1]
@@ -41,32 +46,51 @@ def last_step(estimator: BaseEstimator) -> BaseEstimator:
             return estimator
 
 
+def steps_and_last(estimator: BaseEstimator) -> tuple[list[BaseEstimator], BaseEstimator]:
+    """The transformers, in order, and the last step of a fitted Pipeline, search or other.
+
+    Raises
+    ------
+    TypeError
+        Where a search is not fitted.
+    """
+    if isinstance(estimator, FrozenEstimator):
+        return steps_and_last(estimator.estimator)
+    if hasattr(estimator, "best_estimator_"):
+        return steps_and_last(estimator.best_estimator_)
+    if isinstance(estimator, Pipeline):
+        check_is_fitted(estimator)
+        before = [each for _, step in estimator.steps[:-1] for each in flat_steps(step)]
+        inner, last = steps_and_last(estimator.steps[-1][1])
+        return before + inner, last
+    if hasattr(estimator, "refit"):  # a search object
+        raise TypeError(
+            f"{type(estimator).__name__} has no best_estimator_; expected a fitted search with "
+            "refit=True. Fit it first."
+        )
+    return [], estimator
+
+
 def unwrapped(estimator: BaseEstimator) -> tuple[list[BaseEstimator], BasePairedDetector]:
-    """The transformers, in order, and the detector of a fitted Pipeline or search object.
+    """The transformers, in order, and the detector of a fitted Pipeline, search or other.
 
     Raises
     ------
     TypeError
         Where the last step is no detector of this library, or a search is not fitted.
     """
-    if hasattr(estimator, "best_estimator_"):
-        return unwrapped(estimator.best_estimator_)
-    if isinstance(estimator, Pipeline):
-        check_is_fitted(estimator)
-        before = [each for _, step in estimator.steps[:-1] for each in flat_steps(step)]
-        inner, detector = unwrapped(estimator.steps[-1][1])
-        return before + inner, detector
-    if hasattr(estimator, "refit"):  # a search object
-        raise TypeError(
-            f"{type(estimator).__name__} has no best_estimator_; expected a fitted search with "
-            "refit=True. Fit it first."
-        )
-    if not isinstance(estimator, BasePairedDetector):
-        raise TypeError(
-            f"The last step is {type(estimator).__name__}; expected a detector of ctmri_detect, "
-            "which has maps. Put one at the end of the Pipeline."
-        )
-    return [], estimator
+    steps, detector = steps_and_last(estimator)
+    if not isinstance(detector, BasePairedDetector):
+        raise no_maps(detector)
+    return steps, detector
+
+
+def no_maps(last: BaseEstimator) -> TypeError:
+    """The error for an estimator that ends in something without maps."""
+    return TypeError(
+        f"The last step is {type(last).__name__}; expected a detector of ctmri_detect, "
+        "which has maps. Put one at the end of the Pipeline."
+    )
 
 
 class Route:
@@ -161,10 +185,13 @@ def has_threshold(estimator: BaseEstimator) -> bool:
 def ranking_offset(detector: BaseEstimator) -> float:
     """`offset_`; where it is ``-inf``, the lowest held-out score, so that decisions are finite.
 
-    Decisions counted from the second rank samples, and call none of them anomalous.
+    Decisions counted from the second rank samples, and call none of them anomalous. Where an
+    estimator has no held-out scores either, 0.
     """
     if has_threshold(detector):
         return float(detector.offset_)
+    if not hasattr(detector, "map_scoring_"):
+        return 0.0
     return float(detector.map_scoring_.calibration_scores_.min())
 
 
@@ -177,7 +204,18 @@ def decisions(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float64]
 
 def ct_units_taken(estimator: BaseEstimator) -> str | None:
     """The units that an estimator's preprocessing takes; None where no step says it."""
-    parameters = getattr(estimator, "best_estimator_", estimator).get_params()
-    named = {str(v) for k, v in parameters.items() if k.split("__")[-1] in ("ct_units", "units")}
+    found = _parameters(estimator)
+    named = {str(v) for k, v in found if k.split("__")[-1] in ("ct_units", "units")}
     units = named & {*CT_UNITS}
     return units.pop() if len(units) == 1 else None
+
+
+def _parameters(estimator: BaseEstimator) -> Iterator[tuple[str, object]]:
+    """All parameters; those inside of a FrozenEstimator, too, which doesn't list them."""
+    if isinstance(estimator, FrozenEstimator):
+        yield from _parameters(estimator.estimator)
+        return
+    for name, value in getattr(estimator, "best_estimator_", estimator).get_params().items():
+        yield name, value
+        if isinstance(value, FrozenEstimator):
+            yield from _parameters(value)

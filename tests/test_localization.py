@@ -8,6 +8,7 @@ from heads import make_heads, plant
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -22,9 +23,9 @@ from ctmri_detect import (
     residual_map,
 )
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.exceptions import InvalidPairsError, ThresholdWarning
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
-from ctmri_detect.pipelines import last_step
+from ctmri_detect.pipelines import ct_units_taken, decisions, has_threshold, last_step
 
 X = make_heads(24, mask=False)
 
@@ -162,6 +163,55 @@ def test_a_fitted_search_answers_with_its_best():
     pipe = make_pipeline(Crop(), inner).fit(pairs, y)
     by_best = Pipeline([("crop", pipe[0]), ("best", pipe[1].best_estimator_)])
     assert_array_equal(anomaly_map(pipe, pairs), anomaly_map(by_best, pairs))
+
+
+@pytest.mark.parametrize(
+    "frozen",
+    [
+        lambda pipe: FrozenEstimator(pipe),
+        lambda pipe: make_pipeline(pipe[0], FrozenEstimator(pipe[1:])),
+        lambda pipe: make_pipeline(FrozenEstimator(pipe[:2]), FrozenEstimator(pipe[2])),
+        lambda pipe: FrozenEstimator(FrozenEstimator(pipe)),
+    ],
+    ids=["whole", "the rest", "each", "twice"],
+)
+def test_frozen_is_the_same_and_never_fitted_again(frozen):
+    pipe = make_pipeline(Turn(), Crop(), atlas()).fit(X)
+    before = pipe[2].mean_.copy()
+    model = frozen(pipe).fit(2 * X[:8], None)
+    assert last_step(model) is pipe[2]
+    assert_array_equal(pipe[2].mean_, before)
+    assert_array_equal(anomaly_map(model, X), anomaly_map(pipe, X))
+    assert_array_equal(explain(model, X).z_maps, explain(pipe, X).z_maps)
+    assert_array_equal(detect(model, X).decision, detect(pipe, X).decision)
+
+
+def test_a_frozen_search_answers_with_its_best():
+    search = GridSearchCV(atlas(), {"map_scoring__clip": [3.0]}, scoring=lambda *_: 0.0, cv=2)
+    search.fit(X)
+    assert last_step(FrozenEstimator(search)) is search.best_estimator_
+    assert_array_equal(anomaly_map(FrozenEstimator(search), X), anomaly_map(search, X))
+
+
+class InUnits(Scale):
+    """Says which units it takes."""
+
+    def __init__(self, factor=1.0, units="hu"):
+        super().__init__(factor)
+        self.units = units
+
+
+def test_units_and_thresholds_are_known_of_frozen_ones():
+    pipe = make_pipeline(InUnits(), atlas()).fit(X)
+    for model in (FrozenEstimator(pipe), make_pipeline(FrozenEstimator(pipe[0]), pipe[1])):
+        assert ct_units_taken(model) == "hu"
+        assert has_threshold(model)
+        assert_array_equal(decisions(model, X), pipe.decision_function(X))
+    few = make_pipeline(InUnits(), atlas())
+    with pytest.warns(ThresholdWarning):
+        few.fit(Pairs(X[:6], groups=range(6)))
+    assert not has_threshold(FrozenEstimator(few))
+    assert np.isfinite(decisions(FrozenEstimator(few), X)).all()
 
 
 def test_a_step_of_scikit_learn_is_no_obstacle():

@@ -2,11 +2,16 @@ from .conditions import Condition as Condition
 from .effects import lesion_effects as lesion_effects
 from .evaluate import evaluate as evaluate
 from .evaluate import evaluate_scores as evaluate_scores
+from .foreign import as_detector as as_detector
+from .gates import check_not_seen as check_not_seen
+from .gates import warn_if_labels_look_mirrored as warn_if_labels_look_mirrored
 from .harness import benchmark as benchmark
+from .orientation import check_orientation as check_orientation
 from .patients import patient_scores as patient_scores
 from .patients import patient_target as patient_target
 from .pictures import open_benchmark as open_benchmark
 from .result import BenchmarkResult as BenchmarkResult
+from .rows import RowDetector as RowDetector
 from .scorers import anomaly_map_average_precision_scorer as anomaly_map_average_precision_scorer
 from .scorers import decision_average_precision_scorer as decision_average_precision_scorer
 from .scorers import decision_roc_auc_scorer as decision_roc_auc_scorer

@@ -33,6 +33,7 @@ from ctmri_detect.evaluation.samples import (
     make_folds,
     read_samples,
 )
+from ctmri_detect.evaluation.sanity import check_runs, refuse_seen
 from ctmri_detect.evaluation.settings import run_settings
 from ctmri_detect.evaluation.store import Store
 from ctmri_detect.evaluation.table import COLUMNS
@@ -184,7 +185,9 @@ def benchmark(
         ground = Ground(samples, *_prepared(samples.X, preprocessor), wants_maps, n_threads)
         cells = [cell for job in jobs for cell, _ in job.cells]
         write_plan(kept, cells, samples, chosen, n_worst, settings)
+        refuse_seen(detectors, ground)
         run_jobs(jobs, ground, kept, n_jobs, progress)
+        check_runs(cells, kept, ground, detectors)
         result = collect(kept, cells, samples, own, chosen, n_worst, settings)
         if store is None:
             return result
@@ -208,7 +211,7 @@ def _prepared(X: Pairs, preprocessor: BaseEstimator) -> tuple[Route, list[BaseEs
     """All pairs through the preprocessing that the detectors share, and its fitted steps."""
     route, steps = Route(X), [] if preprocessor is None else flat_steps(clone(preprocessor))
     for step in steps:
-        after = step.fit_transform(route.X)
+        after = step.fit(route.X).transform(route.X)
         if len(after) != len(X):
             raise InvalidPairsError(
                 f"{type(step).__name__} leaves {len(after)} of {len(X)} samples, and a benchmark "

@@ -20,6 +20,7 @@ from ctmri_detect.evaluation.samples import Samples
 from ctmri_detect.evaluation.store import Store
 from ctmri_detect.evaluation.threads import pinned_threads
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.localization import anomaly_map
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import (
     Route,
@@ -154,6 +155,10 @@ def _localised(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float16], float]:
     """Decisions, maps on the caller's grid, and seconds without the way back."""
     start = time.perf_counter()
+    if not isinstance(last_step(estimator), BasePairedDetector):
+        own, given = decisions(estimator, tested.X), anomaly_map(estimator, tested.X)
+        seconds = time.perf_counter() - start
+        return own, tested.route.back(given, tested.rows).astype(np.float16), seconds
     route, detector = walk(estimator, tested.X)
     offset = ranking_offset(detector)
     decision = np.full(len(tested.rows), np.nan)
@@ -194,10 +199,12 @@ def seeded_clone(estimator: BaseEstimator, seed: int) -> Any:
     """An unfitted copy, every `random_state` in it set to `seed`."""
     copy = clone(estimator)
     names = [n for n in copy.get_params(deep=True) if n.split("__")[-1] == "random_state"]
-    return copy.set_params(**dict.fromkeys(names, seed))
+    copy.set_params(**dict.fromkeys(names, seed))  # a FrozenEstimator's returns None
+    return copy
 
 
 def localizes(estimator: BaseEstimator) -> bool:
     """Whether a fitted estimator ends in a detector whose maps say where."""
     detector = last_step(estimator)
-    return isinstance(detector, BasePairedDetector) and detector.traits.localizes
+    traits = getattr(detector, "traits", None)
+    return hasattr(detector, "anomaly_map") and (traits is None or traits.localizes)

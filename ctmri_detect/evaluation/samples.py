@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import Bunch
 
+from ctmri_detect.evaluation.foreign import as_detector
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.model_selection import NormalOnlyGroupKFold, check_no_leak
 from ctmri_detect.pairs import Pairs
@@ -57,15 +58,13 @@ def check_detectors(detectors: Any) -> dict[str, Any]:
             f"detectors is {type(detectors).__name__}{'' if detectors else ', empty'}; expected a "
             'dict of names and estimators, such as {"atlas": AtlasDetector()}.'
         )
-    for name, estimator in detectors.items():
-        if isinstance(estimator, type) or not hasattr(estimator, "decision_function"):
-            got = estimator if isinstance(estimator, type) else type(estimator)
-            raise TypeError(
-                f"detectors[{name!r}] is {'the class ' * isinstance(estimator, type)}"
-                f"{got.__name__}; expected a detector, or a Pipeline that ends in one: an object "
-                "with fit and decision_function."
-            )
-    return {str(name): estimator for name, estimator in detectors.items()}
+    found = {}
+    for name, given in detectors.items():
+        try:
+            found[str(name)] = as_detector(given)
+        except TypeError as error:
+            raise TypeError(f"detectors[{name!r}]: {error}") from None
+    return found
 
 
 def check_seeds(seeds: Any) -> list[int]:

@@ -5,15 +5,17 @@ import pytest
 import sklearn
 from counting import CountingDetector
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import IsolationForest
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Bunch
 
-from ctmri_detect import AtlasDetector, MapScoring, Pairs
+from ctmri_detect import AtlasDetector, MapScoring, Pairs, ThresholdDetector
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.evaluation import benchmark
-from ctmri_detect.exceptions import InvalidPairsError, PatientsUnknownWarning
+from ctmri_detect.evaluation import as_detector, benchmark
+from ctmri_detect.exceptions import InvalidPairsError, LabelsWarning, PatientsUnknownWarning
 from ctmri_detect.metrics import anomaly_map_average_precision_score, decision_roc_auc_score
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.reports import write_figures, write_report
@@ -301,8 +303,8 @@ def test_the_progress_bar_goes_to_stderr_and_counts_folds(data, capsys):
     [
         ([AtlasDetector()], "detectors is list; expected a dict"),
         ({}, "empty"),
-        ({"a": AtlasDetector}, "the class AtlasDetector"),
-        ({"a": "atlas"}, "str; expected a detector"),
+        ({"a": AtlasDetector}, "AtlasDetector is a class; expected an object"),
+        ({"a": "atlas"}, r"detectors\['a'\]: str has no fit, .*; expected a detector"),
     ],
 )
 def test_detectors_that_are_none(data, detectors, match):
@@ -472,3 +474,57 @@ def test_a_search_in_a_benchmark_knows_the_patients(data):
     for result in (run({"search": search}, data), preprocessed):
         assert (result.table["error"] == "").all()
         assert result.table["image_auroc"].notna().all()
+
+
+def middle(X):
+    """Deviation of the MRI from 0: a map for a function's detector."""
+    return np.abs(np.asarray(X)[:, 1])
+
+
+def upside_down(X):
+    return middle(X)[:, ::-1]
+
+
+def in_rows(X):
+    return middle(X).swapaxes(1, 2)
+
+
+def test_detectors_of_others_are_measured_beside_ours(data):
+    fitted = AtlasDetector().fit(data.data + 1e-3, groups=[f"q{i}" for i in data.groups])
+    detectors = {
+        "ours": AtlasDetector(),
+        "fitted": FrozenEstimator(fitted),
+        "function": as_detector(middle, gives="anomaly_map"),
+        "rows": IsolationForest(n_estimators=20),
+    }
+    table = run(detectors, data).table.set_index(["detector", "kind"])
+    assert (table["error"] == "").all()
+    assert table.loc[("function", "all"), "pixel_ap"] > 0.3
+    assert table.loc[("function", "all"), "image_auroc"] > 0.8
+    assert table.loc[("fitted", "all"), "pixel_ap"] > 0.3
+    assert np.isnan(table.loc[("rows", "all"), "pixel_ap"])
+
+
+@pytest.mark.parametrize("turned", [upside_down, in_rows])
+def test_maps_of_another_orientation_are_refused(data, turned):
+    with pytest.raises(InvalidPairsError, match="Maps of mine: "):
+        run({"mine": as_detector(turned, gives="anomaly_map")}, data)
+
+
+def test_a_fitted_model_that_has_seen_the_data_is_refused(data):
+    fitted = AtlasDetector().fit(data.data[::4], groups=data.groups[::4])
+    with pytest.raises(InvalidPairsError, match=r"detectors\['seen'\]"):
+        run({"seen": FrozenEstimator(fitted)}, data)
+
+
+def test_exchanged_labels_are_noticed(data):
+    rng, n = np.random.default_rng(2), 96
+    X = rng.normal(size=(n, 2, 32, 32)).astype(np.float32)
+    target = np.where(np.arange(n) % 4, 1, -1)
+    for i in np.flatnonzero(target == 1):  # what sticks out is called normal
+        y, x = rng.integers(2, 24, 2)
+        X[i, :, y : y + 6, x : x + 6] += 6
+    mirrored = Bunch(data=X, target=target, groups=np.arange(n) // 6, masks=None, frame=None)
+    detectors = {"atlas": AtlasDetector(), "threshold": ThresholdDetector()}
+    with pytest.warns(LabelsWarning):
+        run(detectors, mirrored)

@@ -19,6 +19,7 @@ import skops.io
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.pipeline import make_pipeline
@@ -176,6 +177,13 @@ def test_a_loaded_model_equals_the_saved_one(name, fitted, path):
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     assert type(again) is type(model)
     assert repr(again.get_params()) == repr(model.get_params())
+
+
+def test_a_frozen_model_travels(fitted, path):
+    frozen = make_pipeline(FrozenEstimator(MRIScaler().fit(X)), FrozenEstimator(fitted["atlas"]))
+    save(frozen, path)
+    again = load(path).fit(2 * X)
+    np.testing.assert_array_equal(anomaly_map(again, X), anomaly_map(frozen, X))
 
 
 def test_a_loaded_model_can_be_rescored_and_fitted_again(fitted, path):
