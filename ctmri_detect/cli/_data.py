@@ -39,6 +39,7 @@ def read_pairs(
         pairs = load_volume_pairs(
             args.folder,
             patient=args.patient,
+            labels=args.labels,
             sequence=args.sequence,
             slice_spacing=args.slice_spacing,
             size=args.image_size,

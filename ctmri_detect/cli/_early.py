@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ctmri_detect.datasets import find_pairs
+from ctmri_detect.datasets.volume_labels import names_files, read_volume_labels
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.inspection.file_stats import read_file_stats
 from ctmri_detect.io.images import read_size
@@ -36,14 +37,17 @@ def look(args: argparse.Namespace) -> pd.DataFrame:
     where only the headers tell.
     """
     table, column = None, None
-    if args.labels:
+    of_patients = bool(args.labels) and not names_files(Path(args.folder), args.labels)
+    if of_patients:
+        read_volume_labels(Path(args.folder), args.labels)
+    elif args.labels:
         table, column = read_labels(labels_path(Path(args.folder), args.labels), args.patient)
     regex = None if column else args.patient
     found = find_pairs(args.folder, patient=regex, sequence=args.sequence)
-    if args.labels and found.attrs["kind"] != "slices":
+    if of_patients and found.attrs["kind"] == "slices":
         raise ValueError(
-            "--labels goes with slices (one row a file); the folder holds volumes. Leave it out, "
-            "or export the slices."
+            "The labels are of patients, and the folder holds slices; expected a column 'file' "
+            "with one row a slice, because not all slices of a patient show the lesion."
         )
     names: pd.Series = found["patient"][found["status"] == "paired"]
     n: float = names.nunique()
@@ -59,7 +63,7 @@ def look(args: argparse.Namespace) -> pd.DataFrame:
 
 def check_labelled(args: argparse.Namespace, found: pd.DataFrame) -> None:
     """A benchmark needs labels and patients, and as many of these as there are folds."""
-    if found.attrs["kind"] == "slices" and not args.labels:
+    if found.attrs["kind"] == "slices" and not args.labels:  # volumes may have masks
         raise ValueError(LABELS_NEEDED)
     n = found.attrs["patients_at_most"]
     if not n:

@@ -157,7 +157,8 @@ def _add_data(sub: argparse.ArgumentParser, *below_skull_base: str) -> None:
     sub.add_argument(
         "--labels",
         metavar="CSV",
-        help="a column 'file', and 'lesion' (1/0) or 'target' (+1 normal, -1 anomalous)",
+        help="a column 'file' (of volumes: 'patient'), and 'lesion' (1/0) or 'target' (+1 normal, "
+        "-1 anomalous)",
     )
     sub.add_argument(
         "--ct-units",

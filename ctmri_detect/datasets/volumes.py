@@ -23,6 +23,7 @@ from ctmri_detect.datasets.volume_findings import (
     left_out,
     units_of,
 )
+from ctmri_detect.datasets.volume_labels import read_volume_labels, targets_of
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import first_reasons
 from ctmri_detect.io.loaded import loaded
@@ -40,6 +41,7 @@ def load_volume_pairs(
     folder: str | Path,
     *,
     patient: str | None = None,
+    labels: str | Path | None = None,
     sequence: str | None = None,
     ct_series: Choice = None,
     mri_series: Choice = None,
@@ -89,6 +91,9 @@ def load_volume_pairs(
     patient : str, default=None
         A regular expression for the relative path; its first group, or the whole match, names
         the patient. For DICOM it takes the place of the PatientID, and is hashed too.
+    labels : str or Path, default=None
+        A csv with a column `patient` (or `file`, the CT) and `lesion` (1/0) or `target` (+1/-1).
+        Slices get the label of their patient; where all lesions are segmented, that of their mask.
     sequence : str, default=None
         Which MRI where there are several, such as ``"t2"``. For DICOM it is read off the
         description and the timing of the series.
@@ -116,9 +121,9 @@ def load_volume_pairs(
     Bunch
         `data` `Pairs` ``(n, 2, height, width)`` that know groups, spacing, ct_units and, in their
         frame, `volume` (the CT) and `z_mm` (above its lowest slice); `masks` bool
-        ``(n, height, width)`` and `target` (-1 where a slice's mask holds a pixel, else +1), both
-        None unless every pair of volumes has a ``lesion.nii.gz``; `groups` the patient of each
-        slice, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
+        ``(n, height, width)`` and `target` (-1 where a slice's mask holds a pixel, else +1; or by
+        `labels`), None unless every pair of volumes has a ``lesion.nii.gz``; `groups` the patients
+        of slices, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
         pseudonym and modality), patient, slice (counted from the lowest slice, 0, with those
         left out), spacing (mm a pixel), sequence, kind (None); `paired` None: names and
         coordinates prove nothing, `check_pairing` tells; `ct_units` "hu", "uint8", or None where
@@ -160,6 +165,7 @@ def load_volume_pairs(
     cut = Cut(slice_spacing, shape, bool(skip_empty))
     series = {"ct": _check_series(ct_series, "ct_series")}
     series["mri"] = _check_series(mri_series, "mri_series")
+    named = read_volume_labels(Path(folder), labels)
     store = PairStore(cache)
     pairs, skipped = list_volume_pairs(Path(folder), Wanted(patient, sequence, series, key))
     with store:
@@ -182,7 +188,7 @@ def load_volume_pairs(
         paired=None,
         skipped=skipped,
         description=describe(rows, used, empty, slice_spacing),
-        target=None if masks is None else np.where(masks.any(axis=(1, 2)), -1, 1),
+        target=targets_of(frame, masks, named),
         masks=masks,
         places=places,
     )

@@ -312,12 +312,24 @@ def test_volumes_go_from_folder_to_scores(tmp_path, capsys, monkeypatch):
     assert str(tmp_path) not in (out / "scores.csv").read_text()
 
 
-def test_labels_of_files_do_not_go_with_volumes(tmp_path, capsys):
-    folder = write_volumes(tmp_path / "volumes", 1)
-    (folder / "labels.csv").write_text("file,lesion\nct,0\n")
-    code = main(["fit", str(folder), "--labels", "labels.csv", "--out", str(tmp_path / "m.ctmri")])
-    assert code == 2
-    assert "slices" in capsys.readouterr().err
+def test_volumes_are_benchmarked_by_labels_of_patients(tmp_path, capsys):
+    folder, out = write_volumes(tmp_path / "volumes", 6), tmp_path / "out"
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    rows = "".join(f"{name},{int(i < 2)}\n" for i, name in enumerate(names))
+    (folder / "labels.csv").write_text(f"Patient,lesion\n{rows}")
+    arguments = ["benchmark", str(folder), "--labels", "labels.csv", "--detectors", "threshold"]
+    arguments += ["--size", "32", "--out", str(out)]
+    assert main(arguments) == 0
+    scores = pd.read_csv(out / "scores.csv")
+    assert set(scores.loc[scores["target"] == -1, "patient"].astype(str)) == set(names[:2])
+    assert set(scores["patient"].astype(str)) == set(names)
+
+
+def test_labels_of_patients_do_not_go_with_slices(mixed, tmp_path, capsys):
+    (tmp_path / "labels.csv").write_text("patient,lesion\np0,1\n")
+    arguments = ["fit", str(mixed), "--labels", str(tmp_path / "labels.csv")]
+    assert main([*arguments, "--out", str(tmp_path / "m.ctmri")]) == 2
+    assert "one row a slice" in capsys.readouterr().err
 
 
 def test_no_person_of_a_dicom_folder_reaches_a_model_a_table_or_a_picture(tmp_path, capsys):

@@ -480,6 +480,43 @@ def test_no_lesion_is_averaged_away(tmp_path, spacing, size, grid):
     assert not sick
 
 
+def _labels(folder, text):
+    (folder / "labels.csv").write_text(text)
+    return load_volume_pairs(folder, labels="labels.csv", skip_empty=False)
+
+
+def test_slices_get_the_label_of_their_patient(tmp_path):
+    for name in ("p1", "p2"):
+        _case(tmp_path, name)
+    for text in ("patient,lesion\np1,1\np2,0\n", "file,target\np1/ct.nii.gz,-1\np2/ct.nii.gz,1\n"):
+        pairs = _labels(tmp_path, text)
+        assert np.array_equal(pairs.target == -1, pairs.frame["patient"] == "p1")
+
+
+def test_segmented_slices_keep_their_own_labels(tmp_path):
+    _lesion(tmp_path, [[0, 0, 0]])
+    pairs = _labels(tmp_path, "patient,lesion\np1,1\n")
+    assert set(pairs.target) == {1, -1}
+    with pytest.raises(DataLoadingError, match="calls p1 normal, and a lesion is segmented"):
+        _labels(tmp_path, "patient,lesion\np1,0\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("patient,lesion\np9,1\n", "no row for p1"),
+        ("patient,lesion\np1,1\np1,0\n", "calls p1 normal and anomalous"),
+        ("patient,age\np1,40\n", "expected one named 'patient'"),
+        ("name,lesion\np1,1\n", "expected one named 'patient'"),
+        ("patient,lesion\np1,2\n", "expected 1 or True"),
+    ],
+)
+def test_labels_of_volumes_that_say_nothing(tmp_path, text, match):
+    _case(tmp_path, "p1")
+    with pytest.raises(DataLoadingError, match=match):
+        _labels(tmp_path, text)
+
+
 def test_a_flat_lesion_keeps_its_outline_and_a_thick_one_the_half_of_it(tmp_path):
     _case(tmp_path, "p1")
     shape, affine = _grid(spacing=(1.0, 1.0, 1.0))
