@@ -44,7 +44,7 @@ def strict_numpy():
 # numpy --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["atlas", "autoencoder", "cross-modal", "deep-iforest"])
+@pytest.mark.parametrize("name", ["atlas", "autoencoder", "cross-modal", "deep-mahalanobis"])
 def test_a_detector_does_not_mind_strict_floats(name):
     pairs = X.copy()
     pairs[0, 1] = 0.25  # nothing varies

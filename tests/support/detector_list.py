@@ -29,6 +29,6 @@ DETECTORS = {
     ),
     "cross-modal": CrossModalDetector(pixels_per_slice=64, device="cpu", random_state=0),
     "deep-ocsvm": DeepFeatureDetector("ocsvm", FilterBankFeatures(), CONDITIONING, **SMALL),
-    "deep-iforest": DeepFeatureDetector(detector="iforest", conditioning=False, **SMALL),
+    "deep-mahalanobis": DeepFeatureDetector(conditioning=False, **SMALL),
     "patch-memory": PatchMemoryDetector(FilterBankFeatures(), conditioning=False, random_state=0),
 }
