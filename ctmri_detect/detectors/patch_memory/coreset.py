@@ -68,7 +68,11 @@ class Reservoir:
 
 
 def greedy_coreset(
-    patches: Patches, size: int, random_state: np.random.RandomState, *, progress: bool = False
+    patches: Patches,
+    size: int,
+    random_state: np.random.RandomState,
+    *,
+    progress: bool | None = False,
 ) -> npt.NDArray[np.int64]:
     """Rows of a subset that comes near to all patches.
 
@@ -83,8 +87,8 @@ def greedy_coreset(
     patches : float array (n, n_features)
     size : int
     random_state : RandomState
-    progress : bool, default=False
-        Show a progress bar.
+    progress : bool or None, default=False
+        Show a progress bar on standard error. None: on a terminal, after three seconds.
 
     Returns
     -------
@@ -113,7 +117,8 @@ def greedy_coreset(
     chosen = np.empty(size, np.int64)
     chosen[0] = random_state.randint(n)
     nearest = np.full(n, np.inf, np.float32)  # half the squared distance to the subset
-    for k in tqdm(range(size), disable=not progress, desc="coreset", unit="patch"):
+    shown = {"disable": None, "delay": 3} if progress is None else {"disable": not progress}
+    for k in tqdm(range(size), desc="coreset", unit="patch", **shown):
         last = chosen[k]
         distance = points @ points[last]
         np.subtract(half_power, distance, out=distance)

@@ -172,7 +172,7 @@ class PatchMemoryDetector(FeatureGridDetector):
         patches = [reservoir.patches() for reservoir in reservoirs]
         if greedy:
             patches = [
-                one[greedy_coreset(one, self.bank_size, rng)] if len(one) else one
+                one[greedy_coreset(one, self.bank_size, rng, progress=None)] if len(one) else one
                 for one in patches
             ]
         return PatchBank(patches, self.n_neighbors)
