@@ -63,12 +63,14 @@ def write_results(
     """Write tables, figures and the report; returns the leaderboard."""
     result.table.to_csv(folder / "table.csv", index=False)
     scores.to_csv(folder / "scores.csv", index=False)
+    figures = None
     if result.store is not None:
         note("evaluating the stored maps", quiet=quiet)
-        evaluate(result).to_csv(folder / "metrics.csv", index=False)
+        figures = evaluate(result)
+        figures.to_csv(folder / "metrics.csv", index=False)
     note("writing the report", quiet=quiet)
     write_figures(result, data, folder)
-    write_report(result, data, folder / "report.html")
+    write_report(result, data, folder / "report.html", figures=figures)
     return _with_intervals(leaderboard(result.table), result.scores)
 
 

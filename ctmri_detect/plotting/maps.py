@@ -192,8 +192,21 @@ class AnomalyMapDisplay:
     def _alpha(self, plane: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if self.ct is None:
             return np.isfinite(plane).astype(float)
-        span = (self.vmax - self.vmin) * _OPAQUE_FROM / VMAX
-        return np.nan_to_num(np.clip((plane - self.vmin) / span, 0, 1))
+        return opacity(plane, self.vmin, self.vmax)
+
+
+def opacity(
+    plane: npt.NDArray[np.floating[Any]], vmin: float = VMIN, vmax: float = VMAX
+) -> npt.NDArray[np.float64]:
+    """How much a map hides of what lies beneath, from 0 to 1: nothing where values are small.
+
+    Examples
+    --------
+    >>> opacity(np.array([0.0, 3.0, 6.0, 9.0, np.nan])).tolist()
+    [0.0, 0.5, 1.0, 1.0, 0.0]
+    """
+    span = (vmax - vmin) * _OPAQUE_FROM / VMAX
+    return np.nan_to_num(np.clip((plane - vmin) / span, 0, 1))
 
 
 def add_colorbar(figure: Any, ax: Any, vmin: float = VMIN, vmax: float = VMAX) -> Any:

@@ -1,4 +1,4 @@
-"""Images of a report, as data URIs."""
+"""Images of a page, as data URIs, and outlines over them."""
 
 from __future__ import annotations
 
@@ -9,54 +9,89 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
+from skimage.measure import find_contours
 
 from ctmri_detect.imageops.coverage import resize_mask
 from ctmri_detect.plotting.canvas import ct_range, grey, new_axes, robust_range, style
-from ctmri_detect.plotting.maps import heat_rgb
+from ctmri_detect.plotting.maps import VMAX, VMIN, heat_rgb, opacity
 from ctmri_detect.plotting.marks import OUTLINE
 
-RGB = npt.NDArray[np.uint8]
-_SIDE = 256  # pixels: sharp on a phone, and about 10 kB
+Plane = npt.NDArray[Any]
+_SIDE = 256  # pixels: sharp on a phone, and about 5 kB
 _QUALITY = 85
+_LEVELS = 64  # of a map: steps of 0.14 SD, which nobody sees, and a third of the bytes of 256
 
 
-def ct_panel(plane: npt.NDArray[Any], units: str | None, mask: Any = None) -> str:
-    """The CT in its window, with the true lesion outlined where a mask is given; "" if missing."""
-    return _grey_panel(plane, ct_range(plane, units), mask)
+def ct_panel(plane: Plane, units: str | None, window: tuple[float, float] | None = None) -> str:
+    """The CT in a window, by default that of its units; "" where it is missing."""
+    return grey_panel(plane, ct_range(plane, units) if window is None else window)
 
 
-def mri_panel(plane: npt.NDArray[Any]) -> str:
+def mri_panel(plane: Plane) -> str:
     """The MRI; "" if missing."""
-    return _grey_panel(plane, robust_range(plane), None)
+    return grey_panel(plane, robust_range(plane))
 
 
-def heat_panel(plane: npt.NDArray[Any], mask: Any = None) -> str:
-    """The anomaly map on the fixed scale, the true lesion outlined."""
-    return jpeg_source(outlined(to_display_size(heat_rgb(plane)), mask))
-
-
-def chart(display: Any, figsize: tuple[float, float]) -> dict[str, str]:
-    """A display drawn for light and for dark pages."""
-    return {theme: _drawn(display, figsize, theme) for theme in ("light", "dark")}
-
-
-def _drawn(display: Any, figsize: tuple[float, float], theme: str) -> str:
-    with style(theme):
-        ax = new_axes(None, figsize)
-        display.plot(ax)
-        buffer = io.BytesIO()
-        ax.figure.savefig(buffer, dpi=130, format="png")
-    return _uri(buffer.getvalue(), "png")
-
-
-def _grey_panel(plane: npt.NDArray[Any], bounds: tuple[float, float], mask: Any) -> str:
+def grey_panel(plane: Plane, bounds: tuple[float, float]) -> str:
+    """A plane as a JPEG, from black to white; "" where nothing was observed."""
     if not np.isfinite(plane).any():
         return ""
     shade = (255 * grey(plane, *bounds)).round().astype(np.uint8)
-    return jpeg_source(outlined(to_display_size(np.repeat(shade[..., None], 3, axis=2)), mask))
+    return jpeg_source(to_display_size(shade))
 
 
-def to_display_size(image: RGB) -> RGB:
+def heat_layer(plane: Plane) -> str:
+    """An anomaly map to lie over an image: a PNG on the fixed scale, small values transparent."""
+    steps = np.linspace(VMIN, VMAX, _LEVELS)
+    share = np.nan_to_num((np.asarray(plane, dtype=float) - VMIN) / (VMAX - VMIN))
+    levels = (np.clip(share, 0, 1) * (_LEVELS - 1)).round().astype(np.uint8)
+    if max(levels.shape) > _SIDE:
+        levels = to_display_size(levels)
+    image = Image.fromarray(levels).convert("P")
+    image.putpalette(heat_rgb(steps[None]).tobytes())
+    alpha = (255 * opacity(steps)).round().astype(np.uint8).tobytes()
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", transparency=alpha, optimize=True)
+    return _uri(buffer.getvalue(), "png")
+
+
+def outline_path(mask: Any) -> str:
+    """The outlines of a mask as the `d` of an SVG path, a unit a pixel; "" for none.
+
+    Examples
+    --------
+    >>> outline_path(np.zeros((4, 4), dtype=bool))
+    ''
+    >>> outline_path(np.eye(3, dtype=bool)[:1])
+    'M0.5 1L0 0.5L0.5 0L1 0.5Z'
+    """
+    if mask is None or not np.any(mask):
+        return ""
+    padded = np.pad(np.asarray(mask, dtype=float), 1)
+    path = []
+    for line in find_contours(padded, 0.5):
+        points = (f"{x - 0.5:g} {y - 0.5:g}" for y, x in line[:-1])  # centres of pixels lie at halves
+        path.append(f"M{'L'.join(points)}Z")
+    return "".join(path)
+
+
+def chart(display: Any, figsize: tuple[float, float] | None) -> dict[str, str]:
+    """A display drawn for light and for dark pages; without a size, on a figure of its own."""
+    return {theme: _drawn(display, figsize, theme) for theme in ("light", "dark")}
+
+
+def _drawn(display: Any, figsize: tuple[float, float] | None, theme: str) -> str:
+    with style(theme):
+        ax = None if figsize is None else new_axes(None, figsize)
+        drawn = display.plot(ax)
+        figure = drawn.figure_ if ax is None else ax.figure
+        buffer = io.BytesIO()
+        figure.savefig(buffer, dpi=130, format="png")
+    return _uri(buffer.getvalue(), "png")
+
+
+def to_display_size(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Scale an image: its longer side has 128 to 256 pixels afterwards."""
     height, width = image.shape[:2]
     factor = min(1.0, _SIDE / max(height, width))
@@ -69,8 +104,8 @@ def to_display_size(image: RGB) -> RGB:
     return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
 
 
-def outlined(image: RGB, mask: Any) -> RGB:
-    """The image with the outline of a mask of any size; None or an empty mask draws nothing."""
+def outlined(image: npt.NDArray[np.uint8], mask: Any) -> npt.NDArray[np.uint8]:
+    """An RGB image with the outline of a mask of any size; without one, or empty, as it was."""
     if mask is None or not np.any(mask):
         return image
     fitted = resize_mask(np.asarray(mask), image.shape[:2]).astype(np.uint8)
@@ -80,17 +115,14 @@ def outlined(image: RGB, mask: Any) -> RGB:
     return np.asarray(drawn, dtype=np.uint8)
 
 
-def jpeg_source(image: RGB) -> str:
-    """The image as a JPEG in a data URI, for the ``src`` of an ``img``."""
-    bgr = np.ascontiguousarray(image[..., ::-1])  # OpenCV writes blue first
-    # 4:4:4 keeps thin coloured outlines sharp
-    options = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        _QUALITY,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ]
-    _, data = cv2.imencode(".jpg", bgr, options)
+def jpeg_source(image: npt.NDArray[np.uint8]) -> str:
+    """A grey or RGB image as a JPEG in a data URI, for the ``src`` of an ``img``."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+    if image.ndim == 3:
+        image = np.ascontiguousarray(image[..., ::-1])  # OpenCV writes blue first
+        # 4:4:4 keeps thin coloured outlines sharp
+        options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    _, data = cv2.imencode(".jpg", image, options)
     return _uri(data.tobytes(), "jpeg")
 
 

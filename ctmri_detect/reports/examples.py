@@ -71,7 +71,7 @@ def worst_examples(
     Only samples on the wrong side of 0 count, and only those whose map was kept. Without a
     threshold there are no sides: the samples whose ranks are the worst.
     """
-    wrong = _first_seed(result.scores, detector)
+    wrong = first_seed(result.scores, detector)
     if has_threshold(result, detector):
         wrong = wrong[wrong["decision"].lt(0) == wrong["target"].eq(1)]
     target, decision = wrong["target"].to_numpy(), wrong["decision"].to_numpy()
@@ -97,6 +97,12 @@ def flagged_shares(result: BenchmarkResult, detector: str) -> tuple[float, float
     return float(below[rows["target"] == 1].mean()), float(below[rows["target"] == -1].mean())
 
 
+def first_seed(scores: pd.DataFrame, detector: str) -> pd.DataFrame:
+    """The scores of one detector that belong to the pictures: those of the first seed."""
+    rows = scores[scores["detector"] == detector]
+    return rows[rows["seed"] == rows["seed"].iloc[0]]
+
+
 def readable(kind: str) -> str:
     """A kind as words: ``infarct_early`` becomes ``infarct early``."""
     return kind.replace("_", " ")
@@ -107,7 +113,7 @@ def _example(result: BenchmarkResult, data: Bunch, sample: int, names: list[str]
     head = head_box(pair, shown_as(data))
     decisions, verdicts = {}, {}
     for name in names:
-        scores = _first_seed(result.scores, name)
+        scores = first_seed(result.scores, name)
         row = scores[scores["sample"] == sample].iloc[0]
         decisions[name] = float(row["decision"])
         verdicts[name] = _verdict(scores, row)
@@ -155,11 +161,6 @@ def head_box(pair: npt.NDArray[Any], ct_units: str | None) -> tuple[slice, slice
         first, last = (found[0], found[-1]) if len(found) else (0, drawn.shape[1 - axis])
         box.append(slice(max(0, int(first) - _MARGIN), int(last) + 1 + _MARGIN))
     return box[0], box[1]
-
-
-def _first_seed(scores: pd.DataFrame, detector: str) -> pd.DataFrame:
-    rows = scores[scores["detector"] == detector]
-    return rows[rows["seed"] == rows["seed"].iloc[0]]
 
 
 def _heading(scores: pd.DataFrame, sample: int, height: float | None) -> str:

@@ -1,0 +1,68 @@
+"""The report's pictures: examples as the template shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.utils import Bunch
+
+from ctmri_detect.evaluation import BenchmarkResult
+from ctmri_detect.plotting import panels
+from ctmri_detect.plotting.canvas import CT_WINDOWS, shown_units
+from ctmri_detect.plotting.maps import VMAX, VMIN
+from ctmri_detect.reports.examples import (
+    Example,
+    has_threshold,
+    readable,
+    shown_as,
+    shown_detectors,
+    typical_examples,
+    worst_examples,
+)
+from ctmri_detect.reports.tables import scale_stops
+
+
+def gallery(result: BenchmarkResult, data: Bunch, n_examples: int | None) -> dict[str, Any]:
+    """Misses and false alarms of the best detector, and the examples chosen before scoring."""
+    units = shown_as(data)
+    names = shown_detectors(result)
+    missed, alarms = worst_examples(result, data, names[0]) if names else ([], [])
+    typical = typical_examples(result, data, n_examples) if names else []
+    every = [*missed, *alarms, *typical]
+    hu = bool(every) and all(shown_units(e.ct, units) == "hu" for e in every)
+    return {
+        "typical": [_shown(each, units, hu) for each in typical],
+        "missed": [_shown(each, units, hu) for each in missed],
+        "alarms": [_shown(each, units, hu) for each in alarms],
+        "detectors": names,
+        "has_threshold": bool(names) and has_threshold(result, names[0]),
+        "masks": getattr(data, "masks", None) is not None,
+        "windows": {k: f"{a:g} to {b:g}" for k, (a, b) in CT_WINDOWS.items()} if hu else {},
+        "scale": {"low": VMIN, "high": VMAX, "stops": scale_stops()},
+    }
+
+
+def _shown(example: Example, units: str | None, hu: bool) -> dict[str, Any]:
+    """Heading, planes, outline and maps of one example."""
+    ct = panels.ct_panel(example.ct, units)
+    others = {k: panels.ct_panel(example.ct, units, w) for k, w in CT_WINDOWS.items()} if hu else {}
+    height, width = example.ct.shape
+    return {
+        "heading": example.heading,
+        "ct": ct,
+        "windows": others if ct else {},
+        "mri": panels.mri_panel(example.mri),
+        "width": width,
+        "height": height,
+        "outline": panels.outline_path(example.mask),
+        "maps": [
+            {
+                "name": name,
+                "src": panels.heat_layer(plane),
+                "alt": f"Anomaly map of {name} over the CT. {readable(example.heading)}: "
+                f"{example.verdicts[name]}.",
+                "note": example.verdicts[name],
+            }
+            for name, plane in example.maps.items()
+        ],
+    }

@@ -1,0 +1,64 @@
+"use strict";
+for (const table of document.querySelectorAll("table.sortable")) {
+  const heads = [...table.tHead.rows[0].cells];
+  const body = table.tBodies[0];
+  const value = (row, column) => {
+    const cell = row.cells[column];
+    return column === 0 ? cell.dataset.name : cell.dataset.number === "" ? NaN : +cell.dataset.number;
+  };
+  const sort = (column, order) => {
+    const sign = order === "ascending" ? 1 : -1;
+    const rows = [...body.rows].sort((a, b) => {
+      const x = value(a, column), y = value(b, column);
+      if (column === 0) return sign * x.localeCompare(y);
+      if (isNaN(x) || isNaN(y)) return isNaN(x) - isNaN(y); // what is not known stands last
+      return sign * (x - y);
+    });
+    body.append(...rows);
+    heads.forEach((head) => head.removeAttribute("aria-sort"));
+    heads[column].setAttribute("aria-sort", order);
+  };
+  heads.forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const now = head.getAttribute("aria-sort");
+      const turned = now === "ascending" ? "descending" : "ascending";
+      sort(column, now ? turned : head.dataset.first);
+    });
+  });
+}
+
+const examples = document.querySelector(".examples");
+if (examples) {
+  const controls = examples.querySelector(".controls");
+  controls.hidden = false;
+  const heat = controls.querySelector("[name=heat]");
+  const fade = () => {
+    examples.style.setProperty("--heat", heat.value / 100);
+    heat.setAttribute("aria-valuetext", `${heat.value} percent`);
+    controls.querySelector("output").value = `${heat.value} %`;
+  };
+  heat.addEventListener("input", fade);
+  fade();
+  for (const radio of controls.querySelectorAll("[name=window]")) {
+    const show = () => {
+      if (!radio.checked) return;
+      for (const example of examples.querySelectorAll(".example")) {
+        const source = example.querySelector("[data-brain]");
+        if (!source) continue;
+        for (const ct of example.querySelectorAll(".ct")) ct.src = source.dataset[radio.value];
+      }
+    };
+    radio.addEventListener("change", show);
+    show(); // a browser may have kept the choice of an earlier visit
+  }
+  const truth = controls.querySelector("[name=truth]");
+  if (truth) {
+    const outline = () => examples.classList.toggle("plain", !truth.checked);
+    truth.addEventListener("change", outline);
+    outline();
+  }
+}
