@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.utils import Bunch
 
 from ctmri_detect.evaluation.collect import collect
@@ -14,6 +16,8 @@ from ctmri_detect.evaluation.result import BenchmarkResult
 from ctmri_detect.evaluation.store import Store, write_arrays
 from ctmri_detect.evaluation.written_plan import read_plan
 from ctmri_detect.storage.whole import whole_file
+
+_OF_LESIONS = ["kind", "patient", "diameter_mm", "cnr_ct", "cnr_mri", "whole_slice"]
 
 
 class Pictures:
@@ -33,13 +37,17 @@ class Pictures:
 
 
 def write_pictures(store: Store, result: BenchmarkResult, data: Bunch) -> None:
-    """Keep the pairs of all samples whose maps the result holds."""
+    """Keep the pairs of all samples whose maps the result holds, and size and contrast of lesions."""
     shown = sorted({sample for maps in result.maps.values() for sample in maps})
     pairs = np.stack([np.asarray(data.data[s]) for s in shown]) if shown else np.empty((0, 2, 1, 1))
     units = getattr(data.data, "ct_units", None) or getattr(data, "ct_units", None)
     about = {"ct_units": units, "DESCR": str(getattr(data, "DESCR", "") or "")}
     arrays = {"samples": np.array(shown, dtype=np.int64), "about": np.array(json.dumps(about))}
     arrays["pairs"] = pairs.astype(np.float32)
+    frame = getattr(data, "frame", None)
+    if frame is not None:
+        known = frame[[name for name in _OF_LESIONS if name in frame]]
+        arrays["frame"] = np.array(known.to_json(orient="table", index=False))
     with whole_file(store.folder / "pictures.npz") as file:
         write_arrays(file, arrays)
 
@@ -58,7 +66,8 @@ def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
     result : BenchmarkResult
     data : Bunch
         `data` (only the samples whose maps were kept, by their row number), `target`, `masks`,
-        `groups`, `ct_units`, `DESCR`.
+        `groups`, `frame` (of the columns that `lesion_effects` takes, those that were there; None
+        where there was none), `ct_units`, `DESCR`.
 
     Raises
     ------
@@ -78,11 +87,15 @@ def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
     with np.load(path) as file:
         about = json.loads(str(file["about"]))
         pairs = dict(zip(file["samples"].tolist(), file["pairs"], strict=True))
+        frame = None
+        if "frame" in file.files:
+            frame = pd.read_json(io.StringIO(str(file["frame"])), orient="table")
     data = Bunch(
         data=Pictures(pairs, about["ct_units"]),
         target=plan.samples.target,
         masks=plan.samples.masks,
         groups=plan.samples.X.groups,
+        frame=frame,
         **about,
     )
     return replace(result, store=store), data

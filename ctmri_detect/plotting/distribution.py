@@ -122,7 +122,7 @@ class ScoreDistributionDisplay:
             self.ax_.axvline(0, ymax=1 / _HEADROOM, color="0.5", linestyle=":", linewidth=1)
             self.ax_.set_xlabel("Decision (below 0 = called anomalous)")
         else:
-            self.ax_.set_xlabel(f"Rank, 1 = most anomalous ({NO_THRESHOLD})")
+            self.ax_.set_xlabel(f"Rank, 1 = most anomalous\n({NO_THRESHOLD})")
         self.ax_.set_ylabel("Share of slices (%)")
         if self.name:
             # a dollar sign in a name is no formula

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ctmri_detect._extras import require
 from ctmri_detect.plotting.canvas import PALETTE, check_axes, new_axes
 from ctmri_detect.plotting.curves import shown_name
 
@@ -50,10 +51,20 @@ class CostDisplay:
             panel.set_ylabel("Image AUROC")
             panel.grid(color="0.5", alpha=0.25, linewidth=0.6)
             panel.spines[["top", "right"]].set_visible(False)
-        self.ax_[0].set_xscale("log")
+        self._log_axis(self.ax_[0].xaxis)
         handles, names = self.ax_[0].get_legend_handles_labels()
         self.figure_.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
         return self
+
+    def _log_axis(self, axis: Any) -> None:
+        """Ticks at 1, 2, 5, 10 ... in plain digits; at powers of ten where the range is wide."""
+        ticker = require("matplotlib.ticker", extra="plot")
+        axis.axes.set_xscale("log")
+        seconds = self.board["seconds"]
+        steps = (1.0,) if seconds.max() > 100 * seconds.min() else (1.0, 2.0, 5.0)
+        axis.set_major_locator(ticker.LogLocator(subs=steps))
+        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(ticker.NullFormatter())
 
     def _draw(self, ax: Any, column: str) -> None:
         for index, (name, row) in enumerate(self.board.iterrows()):

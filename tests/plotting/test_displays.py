@@ -203,7 +203,7 @@ def test_without_a_threshold_ranks_are_shown_and_no_line():
         ax = display.plot().ax_
         assert not ax.lines
         assert np.isnan(list(display.flagged_.values())).all()
-        assert ax.get_xlabel() == "Rank, 1 = most anomalous (no threshold: too few healthy slices)"
+        assert ax.get_xlabel() == "Rank, 1 = most anomalous\n(no threshold: too few healthy slices)"
         left, right = (f([p.get_xy()[:, 0] for p in ax.patches]) for f in (np.min, np.max))
         assert (left, right) == (1, 16)
     known = ScoreDistributionDisplay.from_scores(scores, "a").plot().ax_

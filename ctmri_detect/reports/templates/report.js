@@ -31,6 +31,15 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
+for (const box of document.querySelectorAll(".scroll")) {
+  const tell = () => {
+    box.classList.toggle("wider", box.scrollWidth > box.clientWidth + 1);
+    box.classList.toggle("ended", box.scrollLeft + box.clientWidth > box.scrollWidth - 2);
+  };
+  box.addEventListener("scroll", tell, { passive: true });
+  new ResizeObserver(tell).observe(box);
+}
+
 const examples = document.querySelector(".examples");
 if (examples) {
   const controls = examples.querySelector(".controls");
