@@ -37,7 +37,7 @@ class Pictures:
 
 
 def write_pictures(store: Store, result: BenchmarkResult, data: Bunch) -> None:
-    """Keep the pairs of all samples whose maps the result holds, and size and contrast of lesions."""
+    """Keep what a report shows: pairs whose maps the result holds; size and contrast of lesions."""
     shown = sorted({sample for maps in result.maps.values() for sample in maps})
     pairs = np.stack([np.asarray(data.data[s]) for s in shown]) if shown else np.empty((0, 2, 1, 1))
     units = getattr(data.data, "ct_units", None) or getattr(data, "ct_units", None)

@@ -71,9 +71,8 @@ def outline_path(mask: Any) -> str:
     padded = np.pad(np.asarray(mask, dtype=float), 1)
     path = []
     for line in find_contours(padded, 0.5):
-        points = (
-            f"{x - 0.5:g} {y - 0.5:g}" for y, x in line[:-1]
-        )  # centres of pixels lie at halves
+        # the centre of a pixel lies at a half; the padding moved it by one
+        points = (f"{x - 0.5:g} {y - 0.5:g}" for y, x in line[:-1])
         path.append(f"M{'L'.join(points)}Z")
     return "".join(path)
 

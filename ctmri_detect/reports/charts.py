@@ -104,35 +104,30 @@ def lesions(result: BenchmarkResult, data: Bunch) -> dict[str, Any] | None:
     frame = getattr(data, "frame", None)
     if frame is None or result.scores.empty:
         return None
-    names = [
-        n for n in leaderboard(result.table)["detector"] if n in set(result.scores["detector"])
-    ]
-    called = all(has_threshold(result, name) for name in names)
-    parts = []
-    for name in names:
-        rows = first_seed(result.scores, name)
-        try:
-            own = frame.reset_index(drop=True).loc[rows["sample"]]
-            effects = lesion_effects(own, rows["decision"], place="kind")
-        except InvalidPairsError:  # no sizes or contrasts, no lesion, or no finite decision
-            return None
-        for factor, text in (("size", _SIZE), ("contrast", _CONTRAST)):
-            parts.append(
-                effects[effects[factor] != ALL].assign(
-                    condition=text, level=effects[factor], detector=name
-                )
-            )
-    table = pd.concat(parts, ignore_index=True)
-    if table.empty:
+    names = list(result.scores["detector"].unique())
+    try:
+        parts = [_effects(frame, first_seed(result.scores, name), name) for name in names]
+    except InvalidPairsError:  # no sizes or contrasts, or no lesion
         return None
-    if called:
-        table = table.rename(columns={"rate": "share_of_lesions_found"})
-    else:
-        table = table.drop(columns=["low", "high"]).rename(columns={"auroc": "image_auroc"})
-    metric = "share_of_lesions_found" if called else "image_auroc"
+    table, metric = pd.concat(parts, ignore_index=True), "share_of_lesions_found"
+    called = all(has_threshold(result, name) for name in names)
+    if not called:  # nothing is found where there is no threshold
+        table, metric = table.drop(columns=["low", "high"]), "image_auroc"
     alt = f"{'Share of lesions found' if called else 'Image AUROC'} by size and by contrast."
     chart = panels.chart(RobustnessDisplay(table, metric), None)
     return chart | {"alt": alt, "called": called}
+
+
+def _effects(frame: pd.DataFrame, scores: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Of one detector, a row for each bin of size and of contrast, as curves need them."""
+    own = frame.reset_index(drop=True).loc[scores["sample"]]
+    effects = lesion_effects(own, scores["decision"], place="kind")
+    parts = [
+        effects[effects[factor] != ALL].assign(condition=text, level=effects[factor])
+        for factor, text in (("size", _SIZE), ("contrast", _CONTRAST))
+    ]
+    names = {"rate": "share_of_lesions_found", "auroc": "image_auroc"}
+    return pd.concat(parts).rename(columns=names).assign(detector=name)
 
 
 def _intervals(result: BenchmarkResult, metric: str) -> dict[str, tuple[float, float]]:

@@ -57,14 +57,14 @@ class CostDisplay:
         return self
 
     def _log_axis(self, axis: Any) -> None:
-        """Ticks at 1, 2, 5, 10 ... in plain digits; at powers of ten where the range is wide."""
+        """Ticks in plain digits: at 1, 2, 5, 10 ..., or even ones where the range is narrow."""
         ticker = require("matplotlib.ticker", extra="plot")
         axis.axes.set_xscale("log")
-        seconds = self.board["seconds"]
-        steps = (1.0,) if seconds.max() > 100 * seconds.min() else (1.0, 2.0, 5.0)
-        axis.set_major_locator(ticker.LogLocator(subs=steps))
+        span = self.board["seconds"].max() / self.board["seconds"].min()
+        steps = (1.0,) if span > 100 else (1.0, 2.0, 5.0)
+        axis.set_major_locator(ticker.MaxNLocator(4) if span < 5 else ticker.LogLocator(subs=steps))
         axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(ticker.NullFormatter())
+        axis.set_minor_locator(ticker.NullLocator())
 
     def _draw(self, ax: Any, column: str) -> None:
         for index, (name, row) in enumerate(self.board.iterrows()):
