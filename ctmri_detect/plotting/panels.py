@@ -18,6 +18,7 @@ from ctmri_detect.plotting.maps import VMAX, VMIN, heat_rgb, opacity
 from ctmri_detect.plotting.marks import OUTLINE
 
 Plane = npt.NDArray[Any]
+RGB = npt.NDArray[np.uint8]
 _SIDE = 256  # pixels: sharp on a phone, and about 5 kB
 _QUALITY = 85
 _LEVELS = 64  # of a map: steps of 0.14 SD, which nobody sees, and a third of the bytes of 256
@@ -105,7 +106,7 @@ def to_display_size(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
 
 
-def outlined(image: npt.NDArray[np.uint8], mask: Any) -> npt.NDArray[np.uint8]:
+def outlined(image: RGB, mask: Any) -> RGB:
     """An RGB image with the outline of a mask of any size; without one, or empty, as it was."""
     if mask is None or not np.any(mask):
         return image

@@ -65,7 +65,7 @@ def _rivals(sure: pd.DataFrame) -> str:
 
 def cautions(result: BenchmarkResult, sure: pd.DataFrame) -> list[str]:
     """Reasons not to trust the figures, one sentence or two each."""
-    found = []
+    found: list[str] = []
     if sure.empty:
         return found
     n = int(sure["n_patients"].min())

@@ -1,15 +1,20 @@
 """What the report says of its own figures, and the parts that depend on what is known."""
 
+import base64
+import io
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from page_reader import read
+from PIL import Image
 from sklearn.utils import Bunch
 
 from ctmri_detect import AtlasDetector, MapScoring, ThresholdDetector
 from ctmri_detect.evaluation import Noise, Store, benchmark, evaluate, open_benchmark, standings
+from ctmri_detect.plotting.maps import heat_rgb
+from ctmri_detect.plotting.panels import heat_layer
 from ctmri_detect.reports import write_report
 from ctmri_detect.reports.cautions import cautions, leading_group, summary
 
@@ -135,3 +140,15 @@ def test_the_foot_names_the_files_that_hold_names(page):
     text = read(page).text
     for name in ("report.html", "scores.csv", "table.csv", "metrics.csv", "gallery.png", "store"):
         assert name in text[text.rindex("Names of patients") :]
+
+
+def test_a_map_hides_nothing_where_nothing_is_anomalous():
+    plane = np.tile([0.0, 3.0, 9.0, np.nan], (4, 1))
+    data = base64.b64decode(heat_layer(plane).split(",")[1])
+    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
+    assert pixels.shape == (4, 4, 4)
+    alpha = pixels[0, :, 3].astype(int)
+    assert alpha[0] == alpha[3] == 0
+    assert abs(alpha[1] - 128) < 4
+    assert alpha[2] == 255
+    assert np.array_equal(pixels[0, 2, :3], heat_rgb(np.full((1, 1), 9.0))[0, 0])
