@@ -17,7 +17,7 @@ from ctmri_detect.evaluation.store import Store, write_arrays
 from ctmri_detect.evaluation.written_plan import read_plan
 from ctmri_detect.storage.whole import whole_file
 
-_OF_LESIONS = ["kind", "patient", "diameter_mm", "cnr_ct", "cnr_mri", "whole_slice"]
+_KEPT = ["kind", "patient", "diameter_mm", "cnr_ct", "cnr_mri", "whole_slice", "z_mm"]
 
 
 class Pictures:
@@ -37,19 +37,27 @@ class Pictures:
 
 
 def write_pictures(store: Store, result: BenchmarkResult, data: Bunch) -> None:
-    """Keep what a report shows: pairs whose maps the result holds; size and contrast of lesions."""
+    """Keep what a report shows: pairs whose maps the result holds; lesions and heights."""
     shown = sorted({sample for maps in result.maps.values() for sample in maps})
     pairs = np.stack([np.asarray(data.data[s]) for s in shown]) if shown else np.empty((0, 2, 1, 1))
     units = getattr(data.data, "ct_units", None) or getattr(data, "ct_units", None)
     about = {"ct_units": units, "DESCR": str(getattr(data, "DESCR", "") or "")}
     arrays = {"samples": np.array(shown, dtype=np.int64), "about": np.array(json.dumps(about))}
     arrays["pairs"] = pairs.astype(np.float32)
-    frame = getattr(data, "frame", None)
-    if frame is not None:
-        known = frame[[name for name in _OF_LESIONS if name in frame]]
-        arrays["frame"] = np.array(known.to_json(orient="table", index=False))
+    arrays["frame"] = np.array(_known(data).to_json(orient="table", index=False))
     with whole_file(store.folder / "pictures.npz") as file:
         write_arrays(file, arrays)
+
+
+def _known(data: Bunch) -> pd.DataFrame:
+    """What a report tells of each sample: lesions and heights, as far as they are known."""
+    frames = [getattr(data, "frame", None), getattr(data.data, "frame", None)]
+    known = pd.DataFrame(index=range(len(data.target)))
+    for frame in frames:
+        for name in _KEPT:
+            if frame is not None and name in frame and name not in known:
+                known[name] = frame[name].to_numpy()
+    return known
 
 
 def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
@@ -66,8 +74,8 @@ def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
     result : BenchmarkResult
     data : Bunch
         `data` (only the samples whose maps were kept, by their row number), `target`, `masks`,
-        `groups`, `frame` (of the columns that `lesion_effects` takes, those that were there; None
-        where there was none), `ct_units`, `DESCR`.
+        `groups`, `frame` (those columns that `lesion_effects` takes, and z_mm, that were there;
+        None in stores of earlier versions), `ct_units`, `DESCR`.
 
     Raises
     ------

@@ -120,7 +120,7 @@ def _example(result: BenchmarkResult, data: Bunch, sample: int, names: list[str]
     masks = getattr(data, "masks", None)
     return Example(
         sample=sample,
-        heading=_heading(result.scores, sample, height_of(data.data, sample)),
+        heading=_heading(result.scores, sample, _height(data, sample)),
         ct=pair[CT][head],
         mri=pair[MRI][head],
         mask=None if masks is None else np.asarray(masks[sample], dtype=bool)[head],
@@ -161,6 +161,16 @@ def head_box(pair: npt.NDArray[Any], ct_units: str | None) -> tuple[slice, slice
         first, last = (found[0], found[-1]) if len(found) else (0, drawn.shape[1 - axis])
         box.append(slice(max(0, int(first) - _MARGIN), int(last) + 1 + _MARGIN))
     return box[0], box[1]
+
+
+def _height(data: Bunch, sample: int) -> float | None:
+    """In mm: as the pairs know it, or else the frame, as that of a stored benchmark."""
+    frame = getattr(data, "frame", None)
+    known = height_of(data.data, sample)
+    if known is not None or frame is None or "z_mm" not in frame:
+        return known
+    height = float(frame["z_mm"].iloc[sample])
+    return height if np.isfinite(height) else None
 
 
 def _heading(scores: pd.DataFrame, sample: int, height: float | None) -> str:
