@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is install
 
 OFTEN = MapScoring(false_positive_rate=0.2)
 PHONE = {"width": 390, "height": 844}
+KINDS = ["calcification", "contradiction", "infarct_subacute", "subdural_isodense"]
 PIECES = """table => {
   const found = [];
   const nodes = document.createTreeWalker(table.tHead, NodeFilter.SHOW_TEXT);
@@ -33,9 +34,9 @@ PIECES = """table => {
 
 @pytest.fixture(scope="module")
 def address(same_data, tmp_path_factory):
-    """A page of two detectors and six kinds, in HU."""
+    """A page of two detectors and four kinds, in HU."""
     data = Bunch(**same_data)
-    kinds = [f"kind_{'abcdef'[i % 6]}_of_lesion" for i in range(len(data.target))]
+    kinds = [KINDS[i // 4 % 4] for i in range(len(data.target))]
     data.frame = data.frame.assign(kind=np.where(data.target == 1, "normal", kinds))
     data.data = Pairs(40 + 10 * data.data, groups=data.groups, ct_units="hu")
     detectors = {
