@@ -1,5 +1,6 @@
 """The report in a real browser: what a reader does with it."""
 
+import re
 import shutil
 
 import numpy as np
@@ -156,7 +157,7 @@ def test_a_phone_shows_all_columns_and_no_word_in_pieces(opened):
     assert "ended" not in box.get_attribute("class")
     box.hover()
     page.mouse.wheel(5000, 0)
-    page.wait_for_function("document.querySelectorAll('.scroll')[1].classList.contains('ended')")
+    playwright.expect(box).to_have_class(re.compile("ended"))
     last = box.locator("thead th").last
     right, edge = last.bounding_box(), box.bounding_box()
     assert right["x"] + right["width"] <= edge["x"] + edge["width"] + 1
