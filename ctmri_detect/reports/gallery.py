@@ -45,12 +45,13 @@ def gallery(result: BenchmarkResult, data: Bunch, n_examples: int | None) -> dic
 def _shown(example: Example, units: str | None, hu: bool) -> dict[str, Any]:
     """Heading, planes, outline and maps of one example."""
     ct = panels.ct_panel(example.ct, units)
-    others = {k: panels.ct_panel(example.ct, units, w) for k, w in CT_WINDOWS.items()} if hu else {}
+    # the first window is the one that is shown at first, and on the page already
+    others = list(CT_WINDOWS.items())[1:] if hu and ct else []
     height, width = example.ct.shape
     return {
         "heading": example.heading,
         "ct": ct,
-        "windows": others if ct else {},
+        "windows": {name: panels.ct_panel(example.ct, units, ends) for name, ends in others},
         "mri": panels.mri_panel(example.mri),
         "width": width,
         "height": height,

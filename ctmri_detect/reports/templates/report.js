@@ -52,12 +52,14 @@ if (examples) {
   };
   heat.addEventListener("input", fade);
   fade();
-  for (const radio of controls.querySelectorAll("[name=window]")) {
+  const windows = controls.querySelectorAll("[name=window]");
+  for (const radio of windows) {
     const show = () => {
       if (!radio.checked) return;
       for (const example of examples.querySelectorAll(".example")) {
-        const source = example.querySelector("[data-brain]");
+        const source = example.querySelector(".ct");
         if (!source) continue;
+        source.dataset[windows[0].value] ??= source.src;
         for (const ct of example.querySelectorAll(".ct")) ct.src = source.dataset[radio.value];
       }
     };
