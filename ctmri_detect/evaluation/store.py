@@ -54,7 +54,7 @@ class Store:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         about = self.folder / "store.json"
-        if self.folder.exists() and not about.exists() and any(self.folder.iterdir()):
+        if self.folder.exists() and not about.exists() and _strangers(self.folder):
             raise ValueError(
                 f"{self.folder} holds other files; expected a store, or a folder that is new or "
                 "empty. Give another folder."
@@ -138,6 +138,11 @@ class Store:
 
     def _path(self, cell: Cell) -> Path:
         return self.cells / f"{cell.key}.npz"
+
+
+def _strangers(folder: Path) -> list[str]:
+    """Files that are not of a store which another process is about to make."""
+    return [path.name for path in folder.iterdir() if path.name[0] != "." and path.name != "cells"]
 
 
 def existing_store(folder: str | os.PathLike[str]) -> Store:

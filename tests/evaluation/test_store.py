@@ -62,7 +62,7 @@ def test_only_what_has_changed_is_computed(tmp_path):
     assert measured(tmp_path, {"renamed": AtlasDetector()}) == 4  # a name changes no result
     assert measured(tmp_path, {"a": AtlasDetector(map_scoring=MapScoring(clip=5))}) == 6
     assert measured(tmp_path, {"a": AtlasDetector()}, seeds=(0, 1)) == 8
-    assert measured(tmp_path, {"a": AtlasDetector()}, n_threads=1) == 10
+    assert measured(tmp_path, {"a": AtlasDetector()}, n_threads=3) == 10
     other = make_data()
     other.data[3, 0, 0, 0] += 1e-3
     assert measured(tmp_path, {"a": AtlasDetector()}, other) == 12
