@@ -168,15 +168,12 @@ def test_another_grid_is_refused():
         FrozenEstimator(AtlasDetector().fit(TRAIN)),
         make_pipeline(Resize(16), FrozenEstimator(Distance().fit(TRAIN))),
     ],
-    ids=str,
 )
 def test_what_takes_pairs_stays_as_it_is(thing):
     assert as_detector(thing) is thing
 
 
-@pytest.mark.parametrize(
-    "thing", [IsolationForest(n_estimators=20), Distance(), AtlasDetector()], ids=str
-)
+@pytest.mark.parametrize("thing", [IsolationForest(n_estimators=20), Distance(), AtlasDetector()])
 def test_a_frozen_model_is_not_fitted_again(thing):
     model = as_detector(FrozenEstimator(as_detector(thing).fit(TRAIN)))
     before = decisions(model, TEST)
@@ -294,7 +291,6 @@ def test_a_function_has_to_say_what_it_gives():
         (make_pipeline(Resize(8), StandardScaler()), "estimator is Pipeline"),
         (make_pipeline(Resize(8)), "Pipeline has no decision_function"),
     ],
-    ids=str,
 )
 def test_anything_else_is_refused_with_what_is_accepted(thing, match):
     with pytest.raises(TypeError, match=match):
