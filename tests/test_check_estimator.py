@@ -7,8 +7,17 @@ from detector_list import DETECTORS
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from table_adapter import TableAdapter
 
+SLOW = ("cross-modal", "deep-ocsvm")  # train several networks in each of the sixty checks
 
-@parametrize_with_checks([TableAdapter(detector) for detector in DETECTORS.values()])
+
+@parametrize_with_checks([TableAdapter(d) for name, d in DETECTORS.items() if name not in SLOW])
 @pytest.mark.filterwarnings("ignore")
 def test_check_estimator(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([TableAdapter(DETECTORS[name]) for name in SLOW])
+@pytest.mark.filterwarnings("ignore")
+def test_check_estimator_that_takes_long(estimator, check):
     check(estimator)

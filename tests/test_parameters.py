@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ctmri_detect import ConvAutoencoderDetector, CrossModalDetector, MapScoring
 from ctmri_detect.augmentation import Augmentation
-from ctmri_detect.features import FeatureConditioning
+from ctmri_detect.features import FeatureConditioning, LatentFeatures
 from ctmri_detect.networks import Training
 
 
@@ -52,9 +52,15 @@ class Unreadable:
         self._refuse()
 
 
+def make(cls, **params):
+    """An estimator; of `LatentFeatures` the first parameter has no default."""
+    needed = {"estimator": ConvAutoencoderDetector()} if cls is LatentFeatures else {}
+    return cls(**{**needed, **params})
+
+
 def use(cls, **params):
     """Where the parameters of each kind of estimator come to be checked."""
-    made, X = cls(**params), Unreadable()
+    made, X = make(cls, **params), Unreadable()
     if isinstance(made, MapScoring):
         made.fit(X, X)
     elif isinstance(made, Training):
@@ -121,7 +127,7 @@ def test_no_value_breaks_what_a_notebook_shows(cls, name):
     if not issubclass(cls, BaseEstimator):
         return
     for value in (object(), np.array(["mismatch", "within"]), np.arange(3.0), cls):
-        estimator = cls(**{name: value})
+        estimator = make(cls, **{name: value})
         assert cls.__name__ in repr(estimator)
         assert cls.__name__ in estimator._repr_html_()
 

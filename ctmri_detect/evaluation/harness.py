@@ -211,7 +211,8 @@ def _prepared(X: Pairs, preprocessor: BaseEstimator) -> tuple[Route, list[BaseEs
     """All pairs through the preprocessing that the detectors share, and its fitted steps."""
     route, steps = Route(X), [] if preprocessor is None else flat_steps(clone(preprocessor))
     for step in steps:
-        after = step.fit(route.X).transform(route.X)
+        frozen = not hasattr(step, "fit_transform")  # a FrozenEstimator has none
+        after = step.fit(route.X).transform(route.X) if frozen else step.fit_transform(route.X)
         if len(after) != len(X):
             raise InvalidPairsError(
                 f"{type(step).__name__} leaves {len(after)} of {len(X)} samples, and a benchmark "

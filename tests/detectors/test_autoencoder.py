@@ -221,7 +221,13 @@ def test_a_warm_start_leaves_the_global_generators_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize(
+    "objective",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name != "denoising" else [])
+        for name in OBJECTIVES
+    ],
+)
 def test_onnxruntime_draws_the_same_maps(objective, tmp_path):
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")

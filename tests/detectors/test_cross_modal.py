@@ -332,6 +332,7 @@ def test_any_regressor_takes_the_place_of_the_network(predictor):
     assert_array_equal(again.residual_map(TEST), residual)
 
 
+@pytest.mark.slow
 def test_a_unet_finds_the_contradiction_too_and_saves_and_loads(tmp_path):
     settings = {
         "predictor": "unet",

@@ -151,6 +151,7 @@ def test_images_have_the_layout_of_the_weights():
     np.testing.assert_allclose(told["valid_loss"], history["valid_loss"], rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
 def test_a_compiled_network_learns_the_same_under_the_same_names(tmp_path):
     plain, history = fit(without_dropout(), max_epochs=2, patience=9)
@@ -303,7 +304,7 @@ for n in (16, 64, 576):  # the first loads what is loaded late
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is Linux's")
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_memory_does_not_grow_with_a_memmap(workers, tmp_path):
     shape = (576, 2, 128, 128)  # 72 MiB
     path = tmp_path / "pairs.npy"

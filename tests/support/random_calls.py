@@ -33,7 +33,7 @@ from ctmri_detect.datasets import (
     make_phantom_pairs,
     make_phantom_volumes,
 )
-from ctmri_detect.evaluation import benchmark
+from ctmri_detect.evaluation import benchmark, evaluate, evaluate_scores
 from ctmri_detect.features import FeatureConditioning, FilterBankFeatures
 from ctmri_detect.inspection import describe_pairs
 from ctmri_detect.metrics import decision_roc_auc_score, patient_bootstrap
@@ -123,6 +123,15 @@ def calls(folder):
         "benchmark": lambda: benchmark(
             {"atlas": AtlasDetector()},
             Bunch(data=X, target=Y, groups=GROUPS, masks=None),
+        ),
+        "evaluate_scores": lambda: evaluate_scores(Y, decision, GROUPS, n_resamples=9),
+        "evaluate": lambda: evaluate(
+            benchmark(
+                {"atlas": AtlasDetector()},
+                Bunch(data=X, target=Y, groups=GROUPS, masks=None),
+                store=f"{folder}/store",
+            ),
+            n_resamples=9,
         ),
         "save and load": lambda: saved_and_loaded(folder),
     }  # fmt: skip
