@@ -7,7 +7,7 @@ from detector_list import DETECTORS
 
 from ctmri_detect.testing import detector_checks
 
-SLOW = ("deep-ocsvm",)  # "deep-mahalanobis" is of the same class
+SLOW = ("deep-ocsvm", "atlas-position")  # others of their classes are checked
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -355,6 +355,7 @@ def test_seeds_that_are_none_are_refused(seeds, match, data):
         run({"a": Oracle()}, data, seeds=seeds)
 
 
+@pytest.mark.slow
 def test_any_sequence_of_whole_numbers_is_a_sequence_of_seeds(data):
     expected = run({"a": Oracle()}, data, seeds=(0, 1)).scores
     for seeds in (range(2), np.arange(2), (s for s in (0, 1))):
