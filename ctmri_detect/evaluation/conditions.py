@@ -109,7 +109,10 @@ def check_conditions(conditions: Any) -> list[Condition]:
     for one in given:
         if one.name == AS_THEY_ARE:
             raise ValueError(f"{type(one).__name__} has no name; expected one, as in name = 'fog'.")
-    seen = [(one.name, one.level, repr(one)) for one in given]
+    seen = [(one.name, float(one.level)) for one in given]  # what rows of tables are told apart by
     if len(set(seen)) < len(seen):
-        raise ValueError("conditions holds one of them twice; expected different ones.")
+        raise ValueError(
+            "conditions holds one name and level twice; expected different ones. Give a condition "
+            "with other settings another name."
+        )
     return list(given)

@@ -32,6 +32,10 @@ class Corner(BaseEstimator):
         return np.nan_to_num(np.asarray(X)[:, 0, 0, 0].astype(float), nan=0.5)
 
 
+class Louder(Noise):
+    """Another condition under the same name."""
+
+
 @pytest.fixture(autouse=True)
 def no_fits():
     FITS.clear()
@@ -144,6 +148,7 @@ def test_a_condition_that_fails_is_a_row_with_its_error(data):
         (Noise(0.1), TypeError, "a list of them"),
         ([0.1], TypeError, "a list of them"),
         ([Noise(0.1), Noise(0.1)], ValueError, "twice"),
+        ([Noise(1.0), Louder(1.0)], ValueError, "another name"),
         ([Condition(0.1)], ValueError, "has no name"),
     ],
 )
