@@ -54,12 +54,27 @@ def commit() -> str:
 
 
 def figures(result: BenchmarkResult) -> pd.DataFrame:
-    """All figures of a seed, with costs, commit and settings."""
-    table = evaluate(result).assign(commit=commit())
+    """All figures of a seed, and AUROC and pixel AP of each kind, with costs and commit."""
+    table = pd.concat([evaluate(result).assign(kind="all"), by_kind(result)], ignore_index=True)
     costs = result.conditions.rename(columns={"level": "condition_level"})
     place = ["detector", "seed", "condition", "condition_level"]
     wanted = [*place, "fit_seconds", "score_seconds", "peak_memory_mb"]
-    return table.merge(costs[wanted], on=place, how="left")
+    return table.merge(costs[wanted], on=place, how="left").assign(commit=commit())
+
+
+def by_kind(result: BenchmarkResult) -> pd.DataFrame:
+    """Rows like those of `evaluate`, one a kind of anomaly and metric."""
+    kinds = result.table[result.table["kind"] != "all"]
+    parts = [
+        kinds[["detector", "seed", "kind"]].assign(
+            condition="", condition_level=0.0, level=level, metric=metric, value=kinds[column]
+        )
+        for level, metric, column in (
+            ("image", "auroc", "image_auroc"),
+            ("pixel", "pixel_ap", "pixel_ap"),
+        )
+    ]
+    return pd.concat(parts)
 
 
 def run(names: list[str], seed: int, store: Path, conditions: bool, n_jobs: int) -> pd.DataFrame:
@@ -84,7 +99,8 @@ def run(names: list[str], seed: int, store: Path, conditions: bool, n_jobs: int)
 def report(table: pd.DataFrame) -> None:
     """Means over seeds in Markdown; ends of intervals are means over seeds."""
     keys = ["detector", "metric"]
-    plain = table[table["condition"] == ""].groupby(keys, sort=False)
+    plain = table[(table["condition"] == "") & (table["kind"] == "all")]
+    plain = plain.groupby(keys, sort=False)
     means = plain[["value", "low", "high"]].mean().reset_index()
     means["text"] = [
         f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})" for row in means.itertuples()

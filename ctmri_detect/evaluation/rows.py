@@ -108,7 +108,7 @@ class RowDetector(CheckedParameters, BaseEstimator):
         self.steps_ = make_pipeline(SimpleImputer(keep_empty_features=True), *map(clone, steps))
         with isolated_generators(seed):  # PCA and others draw from the global generator
             features = self.steps_.fit_transform(rows)
-        self.outlier_ = make_outlier(last, seed, features.shape[1])
+        self.outlier_ = make_outlier(last, seed)
         fit_outlier(self.outlier_, features, seed)
         check_outlier(self.outlier_, features)
         self.sample_shape_ = reader.shape[1:]

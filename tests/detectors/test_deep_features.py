@@ -53,7 +53,7 @@ ESTIMATORS = [
 
 
 def fitted(detector, seed=0):
-    return fit_outlier(make_outlier(detector, seed, CLOUD.shape[1]), CLOUD, seed)
+    return fit_outlier(make_outlier(detector, seed), CLOUD, seed)
 
 
 @pytest.mark.parametrize("detector", ESTIMATORS, ids=str)
@@ -63,6 +63,12 @@ def test_high_is_abnormal_whoever_wrote_it(detector):
     y = np.r_[np.zeros(len(CLOUD)), np.ones(len(FAR))]
     assert roc_auc_score(y, abnormality(estimator, np.r_[CLOUD, FAR])) > 0.95
     check_outlier(estimator, CLOUD)
+
+
+def test_the_one_class_svm_scores_as_pyod_does():
+    model = fitted("ocsvm")
+    rows = np.r_[CLOUD, FAR]
+    assert_allclose(abnormality(model, rows), model.svm_.decision_function(rows), atol=1e-9)
 
 
 @pytest.mark.parametrize("detector", ESTIMATORS, ids=str)
@@ -127,9 +133,9 @@ def test_a_detector_that_reseeds_does_no_harm():
 
 def test_the_callers_estimator_is_cloned_and_seeded():
     mine = IsolationForest()
-    assert make_outlier(mine, 7, 4).random_state == 7
+    assert make_outlier(mine, 7).random_state == 7
     assert mine.random_state is None
-    assert make_outlier(IsolationForest(random_state=3), 7, 4).random_state == 3
+    assert make_outlier(IsolationForest(random_state=3), 7).random_state == 3
 
 
 def test_tails_agree_with_pyods_ecod_on_the_training_rows():

@@ -44,7 +44,7 @@ class PatchScorer(BaseEstimator):
         self.pca_ = whitening(self._scaled(patches), self.n_components)
         self.remainder_ = StandardScaler().fit(self._log_remainder(self._scaled(patches)))
         features = self._features(patches)
-        self.outlier_ = make_outlier(self.detector, self.random_state, features.shape[1])
+        self.outlier_ = make_outlier(self.detector, self.random_state)
         fit_outlier(self.outlier_, features, self.random_state)
         if not isinstance(self.detector, str):
             check_outlier(self.outlier_, features)

@@ -1,0 +1,136 @@
+"""Tables of the docs, written from the rows in `benchmarks/results`.
+
+    python benchmarks/write_tables.py
+    python benchmarks/write_tables.py --check
+
+A table stands in a page between ``<!-- table NAME -->`` and ``<!-- end -->``. What is between them
+is replaced. ``--check`` changes nothing, and fails where a page and the rows differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+PLACE = ["condition", "condition_level"]
+
+
+def rows(name: str) -> pd.DataFrame:
+    """All rows of a file of results."""
+    return pd.read_json(ROOT / "benchmarks" / "results" / f"{name}.jsonl", lines=True)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table of texts; its index is the first column."""
+    head = [str(table.index.name or ""), *map(str, table.columns)]
+    lines = [head, ["---"] * len(head), *([str(i), *row] for i, row in table.iterrows())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def three(value: float) -> str:
+    """Three decimals; "-" for what is not known."""
+    return "-" if pd.isna(value) else f"{value:.3f}"
+
+
+def plain(kind: str = "all") -> pd.DataFrame:
+    """Rows of the synthetic comparison without conditions, of one kind; best detector first."""
+    table = rows("synthetic")
+    table = table[(table["condition"].fillna("") == "")]
+    order = table[(table["metric"] == "auroc") & (table["kind"] == "all")]
+    best = order.groupby("detector")["value"].mean().sort_values(ascending=False)
+    table = table.assign(detector=pd.Categorical(table["detector"], best.index, ordered=True))
+    return table if kind == "each" else table[table["kind"] == kind]
+
+
+def methods() -> str:
+    """Image AUROC with its interval, and the figures that matter most beside it."""
+    means = plain().groupby(["detector", "metric"], observed=True)[["value", "low", "high"]].mean()
+    values = means["value"].unstack()  # noqa: PD010
+    auroc = means.xs("auroc", level="metric")
+    shown = {
+        "image AUROC (95 % interval)": [
+            f"{three(row.value)} ({three(row.low)} to {three(row.high)})"
+            for row in auroc.itertuples()
+        ],
+        "patients' AUROC": values["patient_auroc"].map(three),
+        "pixel AP": values["pixel_ap"].map(three),
+        "AUPRO": values["aupro"].map(three),
+        "lesions found at 1 false positive a slice": values["lesion_sensitivity_at_1"].map(three),
+        "Dice at the threshold (best)": [
+            f"{three(row.dice_at_threshold)} ({three(row.best_dice)})" for row in values.itertuples()
+        ],
+        "healthy slices flagged": values["false_positive_rate"].map("{:.1%}".format),
+        "seconds to fit": plain().groupby("detector", observed=True)["fit_seconds"].mean().round(),
+    }
+    shown["seconds to fit"] = shown["seconds to fit"].map("{:.0f}".format)
+    return markdown(pd.DataFrame(shown, index=auroc.index))
+
+
+def kinds() -> str:
+    """Image AUROC by kind."""
+    table = plain("each")
+    table = table[(table["metric"] == "auroc") & (table["kind"] != "all")]
+    shown = table.pivot_table(index="kind", columns="detector", values="value", observed=True)
+    return markdown(shown.map("{:.2f}".format))
+
+
+def robustness() -> str:
+    """Image AUROC under each condition; the first row is of samples as they are."""
+    table = rows("robustness")
+    table = table[(table["metric"] == "auroc") & (table["kind"] == "all")]
+    table = table.assign(condition=table["condition"].fillna("").replace("", "as they are"))
+    order = list(dict.fromkeys(zip(table["condition"], table["condition_level"], strict=True)))
+    shown = table.pivot_table(index=PLACE, columns="detector", values="value")
+    shown = shown.loc[order]
+    names = [f"{name} {level:g}" if level else name for name, level in order]
+    shown.index = pd.Index(names, name="condition, level")
+    return markdown(shown.map(three))
+
+
+def evaluation() -> str:
+    """What `evaluate` takes."""
+    last = rows("evaluation_speed").iloc[-1]
+    return (
+        f"{last['maps']:,} maps of {last['side']} x {last['side']} pixels: all figures with their "
+        f"intervals in {last['seconds']:.0f} s, {last['MiB']:.0f} MiB of memory "
+        f"(the store takes {last['store MiB']:.0f} MiB)."
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "methods": methods,
+    "kinds": kinds,
+    "robustness": robustness,
+    "evaluation": evaluation,
+}
+
+
+def main() -> None:
+    """Write, or check."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    check, old = parser.parse_args().check, []
+    for page in PAGES:
+        before = page.read_text("utf-8")
+        after = BLOCK.sub(lambda m: f"{m[1]}\n{TABLES[m[2]]()}\n\n{m[3]}", before)
+        if after != before:
+            old.append(page.name)
+            if not check:
+                page.write_text(after, "utf-8")
+    if check and old:
+        sys.exit(
+            f"{', '.join(old)}: tables differ from benchmarks/results; expected the same. Run "
+            "python benchmarks/write_tables.py."
+        )
+
+
+if __name__ == "__main__":
+    main()
