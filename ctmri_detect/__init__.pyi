@@ -30,6 +30,7 @@ from .detectors.atlas import AtlasDetector as AtlasDetector
 from .detectors.autoencoder.detector import ConvAutoencoderDetector as ConvAutoencoderDetector
 from .detectors.cross_modal.detector import CrossModalDetector as CrossModalDetector
 from .detectors.deep_features.detector import DeepFeatureDetector as DeepFeatureDetector
+from .detectors.ensemble.detector import EnsembleDetector as EnsembleDetector
 from .detectors.patch_memory.detector import PatchMemoryDetector as PatchMemoryDetector
 from .detectors.threshold import ThresholdDetector as ThresholdDetector
 from .localization import anomaly_map as anomaly_map

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
+from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from ctmri_detect._types import RandomState
@@ -32,6 +34,21 @@ def own_random_state(random_state: RandomState) -> np.random.RandomState:
     True
     """
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
+def seeded(estimator: BaseEstimator, rng: np.random.RandomState) -> Any:
+    """The estimator, of which every `random_state` that is None, also of parts, comes from `rng`.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import IsolationForest
+    >>> seeded(IsolationForest(), np.random.RandomState(0)).random_state
+    209652396
+    """
+    for name, value in sorted(estimator.get_params().items(), key=lambda item: item[0]):
+        if name.rpartition("__")[2] == "random_state" and value is None:
+            estimator.set_params(**{name: rng.randint(2**31 - 1)})
+    return estimator
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from ctmri_detect.base.fingerprints import Fingerprints
 from ctmri_detect.base.verbs import Verbs, called
 from ctmri_detect.exceptions import InvalidPairsError, LabelsWarning, MissingModalityError
 from ctmri_detect.scoring import MapScoring
-from ctmri_detect.scoring.calibration import held_out, patient_codes
+from ctmri_detect.scoring.calibration import HeldOut, held_out, patient_codes
 from ctmri_detect.validation import (
     PairReader,
     check_groups,
@@ -112,10 +112,9 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
                 known = check_groups(names, len(reader))[keep]
                 names = np.asarray(plain_array(names)).astype(str)[keep]
             codes = patient_codes(known, len(keep))
-            one = known is not None and len(np.unique(known)) == 1  # codes are of blocks then
-            learned = reader.take(keep).with_groups(codes)
-            self._fit_all(learned, known)
-            self.fingerprints_ = Fingerprints(learned, None if one else names)
+            if known is not None and len(np.unique(known)) == 1:
+                names = None  # codes are of blocks then
+            self._fit_all(reader.take(keep).with_groups(codes), known, names)
         return self
 
     @final
@@ -142,10 +141,19 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         scores = self._numbers(self._ready(X, groups), score, notice=False)
         return called(scores - self.offset_)
 
-    def _fit_all(self, reader: PairReader, groups: npt.NDArray[np.int64] | None) -> None:
-        """Fit the model, and the scoring on patients that it did not see."""
-        self.image_shape_, self.modalities_ = reader.shape[2:], reader.modalities
-        self.n_samples_fit_ = len(reader)
+    def _fit_all(
+        self,
+        reader: PairReader,
+        groups: npt.NDArray[np.int64] | None,
+        names: npt.NDArray[np.str_] | None,
+        *,
+        keeps_models: bool = False,
+    ) -> list[HeldOut]:
+        """Fit the model, and the scoring on patients that it did not see, which are returned.
+
+        `groups` are codes of the patients, None where they are unknown; `names` their names.
+        """
+        self._about_fit(reader)
         given = self.map_scoring
         scoring = self._default_map_scoring() if given is None else clone(given)
         self._prepare(reader.with_groups(groups))
@@ -158,8 +166,15 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
                 cross_fits=scoring.cross_fits(self.traits.cheap),
                 cheap=self.traits.cheap,
                 withhold=scoring.withhold if self.traits.missing_modality else None,
+                keeps_models=keeps_models,
             )
             self._take(scoring.fit_held_out(parts))
+        self.fingerprints_ = Fingerprints(reader, names)
+        return parts
+
+    def _about_fit(self, reader: PairReader) -> None:
+        self.image_shape_, self.modalities_ = reader.shape[2:], reader.modalities
+        self.n_samples_fit_ = len(reader)
 
     def _check(self, X: PairsLike, min_samples: int = 1) -> PairReader:
         reader = check_pairs(X, min_samples=min_samples)

@@ -208,7 +208,11 @@ class Verbs(ThresholdVerbs):
             modalities=self.modalities_,
             spacing=spacing,
         )
-        return Bunch(z_maps=maps, regions=regions)
+        return self._explained(X, Bunch(z_maps=maps, regions=regions))
+
+    def _explained(self, X: PairsLike, found: Bunch) -> Bunch:
+        """What `explain` returns; a detector may add to it."""
+        return found
 
 
 def called(decision: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -121,6 +121,7 @@ def held_out(
     cross_fits: bool = False,
     cheap: bool = False,
     withhold: Callable[[PairReader], list[Choice]] | None = None,
+    keeps_models: bool = False,
 ) -> list[HeldOut]:
     """Fit a model, and give the slices that it did not see.
 
@@ -139,6 +140,8 @@ def held_out(
         How many slices are held out -> which of them, counted in the order of X, are references.
     withhold : callable, default=None
         The slices that are held out -> from which of them planes are withheld.
+    keeps_models : bool, default=False
+        Whether `each` of the results is asked again later, for slices of the bank, too.
 
     Returns
     -------
@@ -158,7 +161,8 @@ def held_out(
         here = np.flatnonzero(fold == number)
         left = np.flatnonzero(fold != number)
         model.fit(X.take(left) if len(left) else X)
-        each = model.frozen() if again and len(bank) < len(rows) else model.each
+        later = keeps_models or len(bank) < len(rows)
+        each = model.frozen() if again and later else model.each
         rows_of_bank = np.flatnonzero(np.isin(here, bank))
         found.append(_part(X.take(here), rows_of_bank, each, list(parts_of(choices, here))))
     if again:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from typing import Literal, Self
 
 import numpy as np
@@ -19,35 +18,29 @@ from ctmri_detect.scoring.judging import Judging, Planes, Scored
 from ctmri_detect.scoring.patterns import PatternThresholds
 from ctmri_detect.scoring.reference import ReferenceBank
 from ctmri_detect.scoring.summary_bank import GroupedBank
-from ctmri_detect.scoring.thresholds import Threshold
-from ctmri_detect.scoring.withheld import Choice, Withheld, slices_to_withhold_from
+from ctmri_detect.scoring.with_threshold import WithThreshold
+from ctmri_detect.scoring.withheld import Withheld
 from ctmri_detect.scoring.z_score import Reference
 from ctmri_detect.validation import PairReader, missing_planes
 
 _KEPT = {"residual_", "descriptors_", "codes_", "withheld_"}  # of slices, for another bank
 
 
-class Fitting(Judging, CheckedParameters, BaseEstimator):
+class Fitting(WithThreshold, Judging, CheckedParameters, BaseEstimator):
     """How a `MapScoring` is fitted on held-out slices, and again on those that it kept."""
 
     reference: Reference
     n_neighbors: int
-    false_positive_rate: float
     cross_fit: bool | Literal["auto"]
     bank: Literal["slices", "summary"]
     residual_: Planes
     descriptors_: npt.NDArray[np.float64]
     codes_: npt.NDArray[np.int64]
     withheld_: list[Withheld]
-    threshold_: Threshold
 
     def cross_fits(self, cheap: bool) -> bool:
         """Whether a detector leaves out each part of the patients in turn; `cheap`: its trait."""
         return cheap if isinstance(self.cross_fit, str) else bool(self.cross_fit)
-
-    def withhold(self, X: PairReader) -> list[Choice]:
-        """From which of these held-out slices planes are withheld, to calibrate each pattern."""
-        return slices_to_withhold_from(X, self.false_positive_rate)
 
     def fit_held_out(self, parts: Sequence[HeldOut]) -> Self:
         """Learn from what `calibration.held_out` gives; all slices of it set the threshold.
@@ -92,18 +85,6 @@ class Fitting(Judging, CheckedParameters, BaseEstimator):
                 return self._take(fitted.patterns_.at_rate(rate))
             return self._keep(*self._build())
 
-    def with_threshold(
-        self,
-        scores: npt.NDArray[np.float64],
-        seen: npt.NDArray[np.bool_],
-        groups: npt.NDArray[np.int64],
-    ) -> Self:
-        """A copy whose thresholds rest on these scores of `pooled`, of slices of these patients.
-
-        Patterns of planes with too few of them keep their scores.
-        """
-        return copy(self)._take(self.patterns_.with_own(scores, seen, groups))
-
     def _keep(self, pooled: Sequence[Scored], groups: Sequence[npt.NDArray[np.int64]]) -> Self:
         """Take thresholds of these scores, and keep no more of the slices than `bank` says."""
         if isinstance(self.bank_, GroupedBank):
@@ -113,13 +94,6 @@ class Fitting(Judging, CheckedParameters, BaseEstimator):
         scores, seen = map(np.concatenate, zip(*pooled, strict=True))
         rate = self.false_positive_rate
         return self._take(PatternThresholds(scores, seen, np.concatenate(groups), rate))
-
-    def _take(self, patterns: PatternThresholds) -> Self:
-        threshold = patterns.threshold
-        self.patterns_, self.threshold_, self.offset_ = patterns, threshold, threshold.offset
-        self.calibration_scores_ = threshold.scores
-        self.calibration_groups_ = threshold.groups
-        return self
 
     @with_default_floats
     def _build(self) -> tuple[list[Scored], list[npt.NDArray[np.int64]]]:

@@ -70,7 +70,7 @@ class Judging:
         float32 array (n, n_planes, height, width)
             Positive = brighter than expected; NaN where nothing was observed.
         """
-        return np.concatenate(self._judged(residual, X, _signed))
+        return np.concatenate(self._judged(residual, X, self._signed))
 
     def anomaly_map(self, residual: Planes, X: PairsLike) -> Planes:
         """Root of the evidence, planes fused; in units of z.
@@ -104,7 +104,7 @@ class Judging:
 
     def pooled(self, residual: Planes, X: PairsLike) -> Scored:
         """Minus the pooled evidence of each sample as it is, and which planes it has."""
-        return _pooled(np.concatenate(self._judged(residual, X, self._score)), residual)
+        return Scored(np.concatenate(self._judged(residual, X, self._score)), self._seen(residual))
 
     def judge(self, residual: Planes, X: PairsLike) -> Bunch:
         """Scores, anomaly maps and z-maps from one pass.
@@ -118,11 +118,11 @@ class Judging:
 
         def finish(z: Planes) -> tuple[npt.NDArray[np.floating], ...]:
             evidence = self._fused(z)
-            return -pool_top(evidence, self.pool_fraction), np.sqrt(evidence), _signed(z)
+            return -pool_top(evidence, self.pool_fraction), np.sqrt(evidence), self._signed(z)
 
         blocks = self._judged(residual, X, finish)
         scores, heat, z = map(np.concatenate, zip(*blocks, strict=True))
-        scaled, p = self._scaled_and_p(_pooled(scores, residual))
+        scaled, p = self._scaled_and_p(Scored(scores, self._seen(residual)))
         return Bunch(score_samples=scaled, p_values=p, anomaly_map=heat, z_maps=z)
 
     def _scaled_and_p(self, pooled: Scored) -> tuple[npt.NDArray[np.float64], ...]:
@@ -222,13 +222,15 @@ class Judging:
     def _fused(self, z: Planes) -> Planes:
         return fused_evidence(z, self.fusion, self.symmetry)
 
+    def packed(self, z: Planes) -> Planes:
+        """Evidence, and z-maps behind it: float32 ``(n, 1 + n_planes, height, width)``."""
+        return np.concatenate([self._fused(z)[:, None], self._signed(z)], axis=1)
 
-def _pooled(scores: npt.NDArray[np.float64], residual: npt.ArrayLike) -> Scored:
-    return Scored(scores, ~missing_planes(np.asarray(plain_array(residual))))
+    def _signed(self, z: Planes) -> Planes:
+        return z[:, 0]
 
-
-def _signed(z: Planes) -> Planes:
-    return z[:, 0]
+    def _seen(self, residual: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        return ~missing_planes(np.asarray(plain_array(residual)))
 
 
 def as_residual(residual: npt.ArrayLike, X: PairReader) -> npt.NDArray[np.generic]:

@@ -18,6 +18,12 @@ from ctmri_detect.testing._samples import PATIENTS, fit, fitted, test, train
 from ctmri_detect.testing.heads import plant
 
 
+def setting(estimator: BasePairedDetector, name: str) -> str:
+    """The parameter of the detector that is this setting of its scoring."""
+    own = estimator.get_params(deep=False)
+    return name if name in own else f"map_scoring__{name}"
+
+
 def _auroc(estimator: BasePairedDetector, X: PairsLike, y: npt.ArrayLike) -> float:
     return decision_roc_auc_score(y, estimator.score_samples(X))
 
@@ -41,9 +47,10 @@ def _check_search(estimator: BasePairedDetector, *, known: bool) -> None:
     X = train().copy()
     for i in np.flatnonzero(y == -1):
         X[i] = plant(X[i], 1, amount=1.2, at=(16, 9), radius=4)[0]
+    name = setting(estimator, "pool_fraction")
     search = GridSearchCV(
         clone(estimator),
-        {"map_scoring__pool_fraction": [0.01, 0.1]},
+        {name: [0.01, 0.1]},
         scoring=_auroc if known else _mean_score,
         cv=NormalOnlyGroupKFold(2) if known else 2,
         error_score="raise",
@@ -51,7 +58,7 @@ def _check_search(estimator: BasePairedDetector, *, known: bool) -> None:
     search.fit(X, **({"y": y, "groups": PATIENTS} if known else {}))
     figures = search.cv_results_["mean_test_score"]
     demand(np.isfinite(figures).all(), f"A search gives finite figures. They are {figures}.")
-    chosen = search.best_params_["map_scoring__pool_fraction"]
+    chosen = search.best_params_[name]
     got = search.best_estimator_.map_scoring_.pool_fraction
     demand(got == chosen, f"The best estimator has what was chosen ({chosen}). It has {got}.")
     learned = search.best_estimator_.n_samples_fit_
@@ -64,6 +71,8 @@ def _check_search(estimator: BasePairedDetector, *, known: bool) -> None:
 
 def check_nested_parameters(estimator: BasePairedDetector) -> None:
     """``map_scoring__x`` and ``training__x`` reach into the default where the parameter is None."""
+    if "map_scoring" not in estimator.get_params(deep=False):
+        return
     detector = clone(estimator).set_params(map_scoring=None, map_scoring__clip=3.0)
     got = getattr(detector.map_scoring, "clip", None)
     demand(got == 3.0, f"set_params(map_scoring__clip=3.0) sets it. The clip is {got}.")
@@ -89,7 +98,7 @@ def check_rescore(estimator: BasePairedDetector) -> None:
     )
     law = "rescore does not change the residuals."
     demand_equal(copy.residual_map(test()), detector.residual_map(test()), law)
-    fresh = fit(clone(estimator).set_params(map_scoring__pool_fraction=0.2))
+    fresh = fit(clone(estimator).set_params(**{setting(estimator, "pool_fraction"): 0.2}))
     copy = pickle.loads(pickle.dumps(detector)).rescore(pool_fraction=0.2)
     law = "rescore(pool_fraction=0.2) gives the scores of a fit with that setting."
     demand_close(copy.score_samples(test()), fresh.score_samples(test()), law)

@@ -7,6 +7,7 @@ from ctmri_detect import (
     ConvAutoencoderDetector,
     CrossModalDetector,
     DeepFeatureDetector,
+    EnsembleDetector,
     MapScoring,
     PatchMemoryDetector,
     ThresholdDetector,
@@ -30,5 +31,12 @@ DETECTORS = {
     "cross-modal": CrossModalDetector(pixels_per_slice=64, device="cpu", random_state=0),
     "deep-ocsvm": DeepFeatureDetector("ocsvm", FilterBankFeatures(), CONDITIONING, **SMALL),
     "deep-mahalanobis": DeepFeatureDetector(conditioning=False, **SMALL),
+    "ensemble": EnsembleDetector(
+        [
+            AtlasDetector(),
+            CrossModalDetector(pixels_per_slice=64, device="cpu", random_state=0),
+        ],
+        weights="calibrated",
+    ),
     "patch-memory": PatchMemoryDetector(FilterBankFeatures(), conditioning=False, random_state=0),
 }

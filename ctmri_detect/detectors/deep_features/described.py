@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from ctmri_detect._parameters import HasMethods, Such
+from ctmri_detect._random import seeded
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.features.backbone import BackboneFeatures
 from ctmri_detect.features.cache import CachedFeatures
@@ -88,7 +89,7 @@ class FeatureGridDetector(BasePairedDetector):
     def _fit_features(self, X: PairReader, rng: np.random.RandomState) -> None:
         computed = vars(self).get("_computed")
         if computed is None:
-            self.features_ = _seeded(self._new_features(), rng).fit(X)
+            self.features_ = seeded(self._new_features(), rng).fit(X)
         else:
             self.features_ = computed.features
         self.device_ = getattr(self.features_, "device_", "cpu")
@@ -96,7 +97,7 @@ class FeatureGridDetector(BasePairedDetector):
         if self.conditioning is not False:
             given = self.conditioning
             step = self._default_conditioning() if given is None else clone(given)
-            step = _seeded(step, rng)
+            step = seeded(step, rng)
             self.conditioning_ = step.fit(computed or self.features_, X, X.groups)
 
     def _grid(self, X: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None) -> FeatureGrid:
@@ -120,11 +121,3 @@ class FeatureGridDetector(BasePairedDetector):
         codes: npt.NDArray[np.int64] | None,
     ) -> npt.NDArray[np.float32]:
         raise NotImplementedError
-
-
-def _seeded(step: Any, rng: np.random.RandomState) -> Any:
-    """A step of which every `random_state` that is None, also of parts, comes from `rng`."""
-    for name, value in sorted(step.get_params().items()):
-        if name.rpartition("__")[2] == "random_state" and value is None:
-            step.set_params(**{name: rng.randint(2**31 - 1)})
-    return step

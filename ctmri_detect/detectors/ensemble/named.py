@@ -1,0 +1,54 @@
+"""Detectors with names, and their nested parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import _name_estimators
+
+from ctmri_detect.base import BasePairedDetector
+
+Named = list[tuple[str, BaseEstimator]]
+
+
+def is_member(value: Any) -> bool:
+    """Whether a value is a detector of this library, or a fitted one in a FrozenEstimator.
+
+    An ensemble is none: its residuals are those of several detectors.
+    """
+    inner = value.estimator if isinstance(value, FrozenEstimator) else value
+    return isinstance(inner, BasePairedDetector) and not hasattr(inner, "detectors")
+
+
+def are_members(value: Any) -> bool:
+    """Whether a value is a list of detectors, or of (name, detector) with different names."""
+    if not isinstance(value, list | tuple) or not value:
+        return False
+    if all(is_member(one) for one in value):
+        return True
+    pairs = all(isinstance(one, tuple) and len(one) == 2 for one in value)
+    if not pairs or not all(isinstance(n, str) and is_member(d) for n, d in value):
+        return False
+    names = [name for name, _ in value]
+    return len(set(names)) == len(names) and not any("__" in name for name in names)
+
+
+def named(detectors: Sequence[Any]) -> Named:
+    """Name and detector of each; without a name that of the class, as in `make_pipeline`.
+
+    Examples
+    --------
+    >>> from ctmri_detect import AtlasDetector, ThresholdDetector
+    >>> [name for name, _ in named([AtlasDetector(), ThresholdDetector(), AtlasDetector()])]
+    ['atlasdetector-1', 'thresholddetector', 'atlasdetector-2']
+    """
+    if not are_members(detectors):
+        return []
+    if isinstance(detectors[0], tuple):
+        return [(name, detector) for name, detector in detectors]
+    inner = [d.estimator if isinstance(d, FrozenEstimator) else d for d in detectors]
+    names = [name for name, _ in _name_estimators(inner)]
+    return list(zip(names, detectors, strict=True))
