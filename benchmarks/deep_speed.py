@@ -6,8 +6,8 @@ Run by hand, with nothing else running; appends JSON lines:
 
 The fit of 400 healthy pairs of 50 subjects and `decision_function` of 96 pairs of other subjects,
 at 128 pixels. Without ``--only`` also 100,000 random patches of 48 features into a coreset of
-10,000, and the memory of a patch memory's fit on 100 and on 400 pairs. In the same process, on the same threads, a 4096 x 4096
-float32 matrix product (median of five) as a measure of the machine.
+10,000, and the memory of a patch memory's fit on 100 and on 400 pairs. In the same process, on the
+same threads, a 4096 x 4096 float32 matrix product (median of five) as a measure of the machine.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ def methods() -> str:
         "AUPRO": values["aupro"].map(three),
         "lesions found at 1 false positive a slice": values["lesion_sensitivity_at_1"].map(three),
         "Dice at the threshold (best)": [
-            f"{three(row.dice_at_threshold)} ({three(row.best_dice)})" for row in values.itertuples()
+            f"{three(at)} ({three(best)})"
+            for at, best in zip(values["dice_at_threshold"], values["best_dice"], strict=True)
         ],
         "healthy slices flagged": values["false_positive_rate"].map("{:.1%}".format),
         "seconds to fit": plain().groupby("detector", observed=True)["fit_seconds"].mean().round(),

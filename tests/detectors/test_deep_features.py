@@ -68,7 +68,9 @@ def test_high_is_abnormal_whoever_wrote_it(detector):
 def test_the_one_class_svm_scores_as_pyod_does():
     model = fitted("ocsvm")
     rows = np.r_[CLOUD, FAR]
-    assert_allclose(abnormality(model, rows), model.svm_.decision_function(rows), atol=1e-9)
+    np.testing.assert_allclose(
+        abnormality(model, rows), model.svm_.decision_function(rows), atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("detector", ESTIMATORS, ids=str)
