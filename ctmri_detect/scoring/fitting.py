@@ -14,6 +14,7 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import CheckedParameters, check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect.scoring.calibration import HeldOut
+from ctmri_detect.scoring.evidence import fused_evidence
 from ctmri_detect.scoring.judging import Judging, Planes, Scored
 from ctmri_detect.scoring.patterns import PatternThresholds
 from ctmri_detect.scoring.reference import ReferenceBank
@@ -21,7 +22,7 @@ from ctmri_detect.scoring.summary_bank import GroupedBank
 from ctmri_detect.scoring.with_threshold import WithThreshold
 from ctmri_detect.scoring.withheld import Withheld
 from ctmri_detect.scoring.z_score import Reference
-from ctmri_detect.validation import PairReader, missing_planes
+from ctmri_detect.validation import missing_planes
 
 _KEPT = {"residual_", "descriptors_", "codes_", "withheld_"}  # of slices, for another bank
 
@@ -31,6 +32,7 @@ class Fitting(WithThreshold, Judging, CheckedParameters, BaseEstimator):
 
     reference: Reference
     n_neighbors: int
+    fusion: Literal["mean", "max"]
     cross_fit: bool | Literal["auto"]
     bank: Literal["slices", "summary"]
     residual_: Planes
@@ -84,6 +86,9 @@ class Fitting(WithThreshold, Judging, CheckedParameters, BaseEstimator):
                 self.bank_, self.sd_ = fitted.bank_, fitted.sd_
                 return self._take(fitted.patterns_.at_rate(rate))
             return self._keep(*self._build())
+
+    def _fused(self, z: Planes) -> Planes:
+        return fused_evidence(z, self.fusion, self.symmetry)
 
     def _keep(self, pooled: Sequence[Scored], groups: Sequence[npt.NDArray[np.int64]]) -> Self:
         """Take thresholds of these scores, and keep no more of the slices than `bank` says."""

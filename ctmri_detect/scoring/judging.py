@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.scoring.calibration import describe
 from ctmri_detect.scoring.evidence import (
     Symmetry,
-    fused_evidence,
     kinds_of_evidence,
     observed,
     over_scales,
@@ -59,7 +58,6 @@ class Judging:
     smoothing: float
     scales: float | Sequence[float]
     clip: float
-    fusion: Literal["mean", "max"]
     pool_fraction: float
 
     def z_maps(self, residual: Planes, X: PairsLike) -> Planes:
@@ -220,7 +218,8 @@ class Judging:
         return -pool_top(self._fused(z), self.pool_fraction)
 
     def _fused(self, z: Planes) -> Planes:
-        return fused_evidence(z, self.fusion, self.symmetry)
+        """The evidence of each pixel."""
+        raise NotImplementedError
 
     def packed(self, z: Planes) -> Planes:
         """Evidence, and z-maps behind it: float32 ``(n, 1 + n_planes, height, width)``."""

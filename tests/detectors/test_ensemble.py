@@ -18,7 +18,6 @@ from ctmri_detect import (
     AtlasDetector,
     CrossModalDetector,
     EnsembleDetector,
-    MapScoring,
     Pairs,
     ThresholdDetector,
     anomaly_map,

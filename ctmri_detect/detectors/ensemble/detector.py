@@ -11,22 +11,19 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch
 
-from ctmri_detect._arrays import evenly_spaced
 from ctmri_detect._parameters import RANDOM_STATE, Constraints, Such, check_parameters
 from ctmri_detect._random import own_random_state, seeded
 from ctmri_detect._types import PairsLike, RandomState
 from ctmri_detect.base import BasePairedDetector, Traits
-from ctmri_detect.detectors.ensemble.members import Member, fit_member, rows_nobody_saw
+from ctmri_detect.detectors.ensemble.healthy import healthy_evidence
+from ctmri_detect.detectors.ensemble.members import fit_member
 from ctmri_detect.detectors.ensemble.named import Named, are_members, named
 from ctmri_detect.detectors.ensemble.patients import EnsembleFingerprints
 from ctmri_detect.detectors.ensemble.shares import member_shares, strongest_members
 from ctmri_detect.scoring.calibration import HeldOut
-from ctmri_detect.scoring.fused_scoring import FusedScoring, Healthy
+from ctmri_detect.scoring.fused_scoring import FusedScoring
 from ctmri_detect.scoring.fusion import Fusion
 from ctmri_detect.validation import PairReader, missing_planes
-
-_KEPT_BYTES = 96 * 2**20  # of healthy evidence, for the threshold and for `rescore`
-_LEAST_KEPT = 64  # slices, however large
 
 
 class EnsembleDetector(BasePairedDetector):
@@ -77,10 +74,10 @@ class EnsembleDetector(BasePairedDetector):
     Notes
     -----
     With ``e_m`` the evidence of member m at a pixel (the square of its anomaly map) and weights
-    ``w_m``, the fused evidence is ``sum w_m e_m / sum w_m`` over the members that can say something.
-    The anomaly map is its root, the score minus the mean of its top `pool_fraction`. A z-map is
-    the root of the mean square with sign. `residual_map` gives these z-maps: residuals of
-    different members have no common unit.
+    ``w_m``, the fused evidence is ``sum w_m e_m / sum w_m`` over the members that can say
+    something. The anomaly map is its root, the score minus the mean of its top `pool_fraction`. A
+    z-map is the root of the mean square with sign. `residual_map` gives these z-maps: residuals
+    of different members have no common unit.
 
     A sample with a missing plane is scored by the members that can; each pattern of observed
     planes has a threshold of its own. Where samples with missing planes train, members that can't
@@ -118,6 +115,8 @@ class EnsembleDetector(BasePairedDetector):
         "random_state": RANDOM_STATE,
     }
     _resolved: ClassVar[dict[str, str]] = {}
+
+    fingerprints_: EnsembleFingerprints
 
     def __init__(
         self,
@@ -199,7 +198,7 @@ class EnsembleDetector(BasePairedDetector):
         self.fingerprints_ = EnsembleFingerprints(reader, names, fitted)
         scoring = FusedScoring(self.weights, self.fusion, self.pool_fraction)
         scoring.set_params(false_positive_rate=self.false_positive_rate)
-        healthy = _healthy(members, reader, scoring)
+        healthy = healthy_evidence(members, reader, scoring)
         self._take(
             scoring.fit([m.map_scoring_ for m in self.members_], self.fingerprints_, healthy)
         )
@@ -230,22 +229,3 @@ class EnsembleDetector(BasePairedDetector):
         found.members = member_shares(evidence, scoring, self.names_)
         found.regions["member"] = strongest_members(evidence, scoring, found.regions, self.names_)
         return found
-
-
-def _healthy(members: Sequence[Member], X: PairReader, scoring: FusedScoring) -> Healthy:
-    """Evidence of all members in slices that nobody saw, also with planes withheld."""
-    assert X.missing is not None
-    assert X.groups is not None
-    rows = rows_nobody_saw(members)
-    of_one = 2 * len(members) * int(np.prod(X.shape[2:]))
-    rows = rows[evenly_spaced(len(rows), max(_KEPT_BYTES // of_one, _LEAST_KEPT))]
-    parts = [(rows, None)]
-    if any(member.detector.traits.missing_modality for member in members):
-        parts += [(rows[few], seen) for seen, few in scoring.withhold(X.take(rows))]
-    evidence, planes = [], []
-    for some, seen in parts:
-        each = [member.evidence(X, some, seen) for member in members]
-        evidence.append(np.stack(each, axis=1))
-        planes.append(~X.missing[some] & (True if seen is None else seen))
-    owners = [X.groups[some] for some, _ in parts]
-    return Healthy(np.concatenate(evidence), np.concatenate(planes), np.concatenate(owners))

@@ -85,7 +85,7 @@ def fit_member(
     names: npt.NDArray[np.str_] | None,
 ) -> Member:
     """Fit a detector, in place, on these slices, or take a frozen one as it is."""
-    complete = ~_missing(X).any(axis=1)
+    complete = np.asarray(~_missing(X).any(axis=1))
     if isinstance(given, FrozenEstimator):
         return _fitted_before(given.estimator, X, names, complete)
     detector: Any = given
@@ -105,7 +105,10 @@ def fit_member(
 
 
 def _fitted_before(
-    detector: Any, X: PairReader, names: npt.NDArray[np.str_] | None, complete: npt.NDArray[np.bool_]
+    detector: Any,
+    X: PairReader,
+    names: npt.NDArray[np.str_] | None,
+    complete: npt.NDArray[np.bool_],
 ) -> Member:
     """A fitted member; of the slices, those of patients it was fitted on are seen."""
     detector._ready(X.take(np.flatnonzero(complete)[:1]) if complete.any() else X.take([0]))

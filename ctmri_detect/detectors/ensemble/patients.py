@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._types import StoredArray
 from ctmri_detect.base.fingerprints import Fingerprints
 from ctmri_detect.validation import PairReader
 
@@ -38,7 +39,7 @@ class EnsembleFingerprints(Fingerprints):
         known = [self.codes, *(one.codes for one in self.fitted if one is not None)]
         self.sizes = tuple(int(codes.max(initial=-1)) + 2 for codes in known)
 
-    def seen(self, X: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    def seen(self, X: StoredArray) -> npt.NDArray[np.bool_]:
         """Which slices are exactly equal to a training slice: bool ``(n,)``."""
         found = super().seen(X)
         for one in self.fitted:
