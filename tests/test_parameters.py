@@ -15,7 +15,13 @@ from sklearn.cluster import KMeans
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 
-from ctmri_detect import ConvAutoencoderDetector, CrossModalDetector, MapScoring
+from ctmri_detect import (
+    AtlasDetector,
+    ConvAutoencoderDetector,
+    CrossModalDetector,
+    EnsembleDetector,
+    MapScoring,
+)
 from ctmri_detect.augmentation import Augmentation
 from ctmri_detect.features import FeatureConditioning, LatentFeatures
 from ctmri_detect.networks import Training
@@ -52,10 +58,15 @@ class Unreadable:
         self._refuse()
 
 
+NEEDED = {
+    LatentFeatures: {"estimator": ConvAutoencoderDetector()},
+    EnsembleDetector: {"detectors": [AtlasDetector(), ConvAutoencoderDetector()]},
+}
+
+
 def make(cls, **params):
-    """An estimator; of `LatentFeatures` the first parameter has no default."""
-    needed = {"estimator": ConvAutoencoderDetector()} if cls is LatentFeatures else {}
-    return cls(**{**needed, **params})
+    """An estimator; the first parameter of some has no default."""
+    return cls(**{**NEEDED.get(cls, {}), **params})
 
 
 def use(cls, **params):
