@@ -91,9 +91,9 @@ def benchmark(
         in `error` that names it and the detector; everything else is measured all the same.
     conditions : sequence of Condition, default=None
         Under which the detectors are measured as well, such as ``[Noise(0.05), Noise(0.1)]``: what
-        is done to the test samples (`Noise`, `BiasField`, `Misregistration`, `MissingModality`) or
-        to the training (`TrainingPatients`, `Contamination`), see `Condition`. Test samples under
-        all conditions are scored by one fit.
+        is done to the test samples (`Noise`, `BiasField`, `Misregistration`, `SliceThickness`,
+        `MissingModality`) or to the training (`TrainingPatients`, `Contamination`), see
+        `Condition`. Test samples under all conditions are scored by one fit.
     store : str, path or Store, default=None
         A folder that keeps the result of each cell (detector, seed, condition, fold): decisions,
         and maps on the caller's grid. A benchmark that was interrupted goes on where it stopped,

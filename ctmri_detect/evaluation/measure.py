@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
 
@@ -70,9 +71,11 @@ class Ground:
         if condition is None:
             return TestedSamples(self.prepared.X[rows], self.prepared, rows)
         given = self.samples.X[rows]
-        changed = Pairs(condition.tested(given, rows, seed)).replace(
-            groups=given.groups, frame=given.frame
-        )
+        known = {name: getattr(given, name) for name in ("groups", "spacing", "ct_units", "frame")}
+        place = self.samples.frame["slice"].to_numpy()[rows]
+        frame = pd.DataFrame(index=range(len(rows))) if given.frame is None else given.frame
+        told = given.replace(frame=frame.assign(slice=place))
+        changed = Pairs(condition.tested(told, rows, seed), modalities=given.modalities, **known)
         route = Route(changed).walk(self.steps)
         X = Pairs(route.X).replace(groups=given.groups)
         return TestedSamples(X, route, np.arange(len(rows)))
