@@ -17,6 +17,7 @@ from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.evaluation.cells import COSTS, Cell, Measured, failed
 from ctmri_detect.evaluation.conditions import Condition
 from ctmri_detect.evaluation.memory import PeakMemory
+from ctmri_detect.evaluation.pseudonyms import without_names
 from ctmri_detect.evaluation.samples import Samples
 from ctmri_detect.evaluation.store import Store
 from ctmri_detect.evaluation.threads import pinned_threads
@@ -65,6 +66,7 @@ class Ground:
     steps: list[BaseEstimator]
     wants_maps: bool
     n_threads: int
+    hidden: frozenset[str] = frozenset()  # names that no result may hold
 
     def tested(self, rows: Rows, condition: Condition | None, seed: int) -> TestedSamples:
         """The test samples of a cell under its condition."""
@@ -79,6 +81,10 @@ class Ground:
         route = Route(changed).walk(self.steps)
         X = Pairs(route.X).replace(groups=given.groups)
         return TestedSamples(X, route, np.arange(len(rows)))
+
+    def failed(self, rows: Rows, error: Exception) -> Measured:
+        """The result of a cell whose detector raised an error."""
+        return failed(rows, f"{type(error).__name__}: {without_names(str(error), self.hidden)}")
 
 
 @dataclass(frozen=True)
@@ -128,11 +134,11 @@ def _measured(
 ) -> Measured:
     """The result of a cell, also of one that fails."""
     if fitted.error is not None:
-        return failed(job.test, fitted.error)
+        return ground.failed(job.test, fitted.error)
     try:
         return _score(estimator, job, condition, ground)
     except Exception as error:  # any detector's any failure becomes its row
-        return failed(job.test, error)
+        return ground.failed(job.test, error)
 
 
 def _score(
