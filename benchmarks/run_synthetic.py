@@ -28,6 +28,7 @@ from ctmri_detect.evaluation import (
     Misregistration,
     MissingModality,
     Noise,
+    SliceThickness,
     TrainingPatients,
     benchmark,
     evaluate,
@@ -38,6 +39,7 @@ CONDITIONS = [
     *(Misregistration(mm) for mm in (1.0, 2.0, 4.0)),
     *(Noise(share) for share in (0.02, 0.05, 0.1)),
     *(BiasField(gain) for gain in (0.2, 0.4)),
+    *(SliceThickness(mm) for mm in (18.0, 27.0)),  # two and three slices, which are 9.1 mm apart
     *(MissingModality(1.0, name) for name in ("CT", "MRI")),
     *(TrainingPatients(n) for n in (5, 10)),
     *(Contamination(share) for share in (0.05, 0.1, 0.2)),

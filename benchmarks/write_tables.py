@@ -21,6 +21,34 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PLACE = ["condition", "condition_level"]
+METHODS = {
+    "deep-knn": (
+        '`DeepFeatureDetector("knn")`',
+        "nearest neighbours of what the other modality and similar slices don't explain of deep "
+        "features",
+    ),
+    "deep-ocsvm": ('`DeepFeatureDetector("ocsvm")`', "One-Class SVM (PyOD) on the same"),
+    "deep-iforest": ('`DeepFeatureDetector("iforest")`', "Isolation Forest (PyOD) on the same"),
+    "patch-memory": ("`PatchMemoryDetector`", "nearest remembered patches of the same place"),
+    "cross-modal": (
+        "`CrossModalDetector`",
+        "each modality predicted from the other; the disagreement",
+    ),
+    "autoencoder": (
+        "`ConvAutoencoderDetector`",
+        "what a network that takes coarse noise away does not rebuild (torch through skorch)",
+    ),
+    "atlas": (
+        "`AtlasDetector`",
+        "intensities against the most similar healthy slices; nothing is trained",
+    ),
+    "atlas-position": (
+        "`AtlasDetector`, per position",
+        "the classical atlas z-score: the baseline to beat",
+    ),
+    "threshold": ("`ThresholdDetector`", "distance from the median: the dumbest baseline"),
+}
+"""Detectors of the README: how to write them, and their idea."""
 
 
 def rows(name: str) -> pd.DataFrame:
@@ -75,6 +103,20 @@ def methods() -> str:
     return markdown(pd.DataFrame(shown, index=auroc.index))
 
 
+def readme() -> str:
+    """The methods, the best first, with two figures each."""
+    table = plain()
+    means = table.groupby(["detector", "metric"], observed=True)["value"].mean().unstack()  # noqa: PD010
+    names = [name for name in means.index if name in METHODS]
+    shown = {
+        "idea": [METHODS[name][1] for name in names],
+        "image AUROC": means.loc[names, "auroc"].map(three).tolist(),
+        "pixel AP": means.loc[names, "pixel_ap"].map(three).tolist(),
+    }
+    index = pd.Index([METHODS[name][0] for name in names], name="method")
+    return markdown(pd.DataFrame(shown, index=index))
+
+
 def kinds() -> str:
     """Image AUROC by kind."""
     table = plain("each")
@@ -107,6 +149,7 @@ def evaluation() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "readme": readme,
     "methods": methods,
     "kinds": kinds,
     "robustness": robustness,

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 MOST_THREADS = 8  # each has a block of samples in memory
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 _inside = threading.local()
+
+
+def thread_pools() -> ThreadpoolController:
+    """The thread pools of BLAS and OpenMP in this process.
+
+    Looking for them takes milliseconds, so it is done again only where modules have been imported
+    since: an import is what brings new ones.
+    """
+    return _found_with(len(sys.modules))
+
+
+@lru_cache(maxsize=1)
+def _found_with(n_modules: int) -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def threads_allowed() -> int:
@@ -26,6 +42,7 @@ def threads_allowed() -> int:
 
     Examples
     --------
+    >>> from threadpoolctl import threadpool_limits
     >>> with threadpool_limits(1):
     ...     threads_allowed()
     1
@@ -33,7 +50,7 @@ def threads_allowed() -> int:
     if getattr(_inside, "worker", False):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    allowed = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    allowed = [pool["num_threads"] for pool in thread_pools().info() if pool["user_api"] == "blas"]
     return max(1, min(cores or 1, MOST_THREADS, max(allowed, default=MOST_THREADS)))
 
 
@@ -87,7 +104,7 @@ def _one_blas_thread() -> Iterator[None]:
     global _users, _limits
     with _lock:
         if not _users:
-            _limits = threadpool_limits(1, user_api="blas")
+            _limits = thread_pools().limit(limits=1, user_api="blas")
         _users += 1
     try:
         yield

@@ -44,7 +44,6 @@ def read_pairs(
             slice_spacing=args.slice_spacing,
             size=args.image_size,
         )
-        pairs.orientation = "radiological"  # of slices out of volumes; files don't tell theirs
     else:
         pairs = load_pairs(
             args.folder,

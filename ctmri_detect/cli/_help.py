@@ -63,8 +63,8 @@ examples:
   ctmri-detect benchmark --phantom --quick --seeds 3 --store store/ --out results/
 
 With --store there is metrics.csv as well: all figures of images, patients, pixels, regions and
-lesions with 95 % intervals. The store, table.csv, scores.csv and report.html hold patients' names
-as the files or labels give them.
+lesions with 95 % intervals. The store, table.csv, scores.csv, report.html and gallery.png hold
+patients' names as the files or labels give them; with --pseudonyms they hold none.
 """
 REPORT = """
 Nothing is fitted or scored. Writes report.html, metrics.csv, table.csv, scores.csv and figures.

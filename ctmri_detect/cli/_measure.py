@@ -41,6 +41,7 @@ def measure(
     quiet: bool,
     store: str | None = None,
     n_jobs: int | None = None,
+    pseudonyms: bool = False,
 ) -> pd.DataFrame:
     """Benchmark the detectors, write tables, figures and the report; returns the leaderboard."""
     result = benchmark(
@@ -51,9 +52,11 @@ def measure(
         preprocessor=make_preprocessor(ct_units=data.ct_units, size=size),
         store=store,
         n_jobs=n_jobs,
+        pseudonyms=pseudonyms,
         progress=not quiet and sys.stderr.isatty(),
     )
-    scores = _named(result.scores, data.frame)
+    # names of files may hold those of patients
+    scores = result.scores if pseudonyms else _named(result.scores, data.frame)
     return write_results(result, data, scores, folder, quiet=quiet)
 
 

@@ -135,6 +135,9 @@ def _add_benchmark(sub: argparse.ArgumentParser) -> None:
                      "interruption, and 'ctmri-detect report' writes the page again")  # fmt: skip
     sub.add_argument("--jobs", metavar="N", type=positive, default=None,
                      help="fits at once, each in a process; default: 1")  # fmt: skip
+    sub.add_argument("--pseudonyms", action="store_true",
+                     help="no names of patients and of files in what is written: salted hashes, "
+                     "other ones at each call")  # fmt: skip
     sub.add_argument("--quick", action="store_true",
                      help="fewer detectors, short training, smaller synthetic heads")  # fmt: skip
     _add_data(sub, "keep", "drop")

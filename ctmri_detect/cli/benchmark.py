@@ -25,10 +25,13 @@ def run(args: argparse.Namespace) -> None:
     detectors = {name: make_detector(name, args.seed, **quick) for name in names}
     seeds = range(args.seed, args.seed + args.seeds)
     options = {"size": args.size, "folds": args.folds, "seeds": seeds, "quiet": args.quiet}
-    options |= {"store": args.store, "n_jobs": args.jobs}
+    options |= {"store": args.store, "n_jobs": args.jobs, "pseudonyms": args.pseudonyms}
     with results_folder(args.out, overwrite=args.overwrite) as folder:
         data = _phantom(args) if args.phantom else _labelled(args)
-        if not args.phantom:
+        if args.pseudonyms and data.skipped:
+            told = f"{len(data.skipped)} files were not used; no skipped.csv with --pseudonyms"
+            note(told, quiet=args.quiet)
+        elif not (args.pseudonyms or args.phantom):
             write_skipped(data.skipped, folder)
         board = measure(detectors, data, folder, **options)
     show(board, args.out)

@@ -101,7 +101,7 @@ def _overlays(pairs: Bunch, top: pd.DataFrame, maps: Maps, folder: Path, *, quie
     from ctmri_detect.plotting import OverlayWriter
     from ctmri_detect.plotting.marks import height_of
 
-    writer = OverlayWriter(ct_units=pairs.ct_units, orientation=pairs.get("orientation"))
+    writer = OverlayWriter(ct_units=pairs.ct_units, orientation=pairs.orientation)
     failed, hidden = 0, hide_progress(quiet=quiet)
     for row in tqdm(list(top.itertuples()), desc="drawing", unit="pair", disable=hidden):
         path = folder / f"{row.rank:03d}_{_name(row)}.png"

@@ -96,8 +96,9 @@ def load_pairs(
         slice (the last number in the name), spacing, sequence, kind; `paired` None: names prove
         nothing, `check_pairing` tells; `ct_units` "uint8"
         where all CT files hold 8-bit integers or most an exported window, "hu" where most can be
-        in HU, else None (HU + 1024, or mixed scalings, say); `skipped` list of (file, reason);
-        `DESCR`. In natural order of the names.
+        in HU, else None (HU + 1024, or mixed scalings, say); `orientation` None: image files
+        don't tell the patient's left; `skipped` list of (file, reason); `DESCR`. In natural order
+        of the names.
 
     Raises
     ------

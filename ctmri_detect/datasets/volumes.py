@@ -125,10 +125,9 @@ def load_volume_pairs(
         `labels`), None unless every pair of volumes has a ``lesion.nii.gz``; `groups` the patients
         of slices, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
         pseudonym and modality), patient, slice (counted from the lowest slice, 0, with those
-        left out), spacing (mm a pixel), sequence, kind (None); `paired` None: names and
-        coordinates prove nothing, `check_pairing` tells; `ct_units` "hu", "uint8", or None where
-        the values are neither; `skipped` list of (name, reason), also with the number of slices
-        that an MRI lacks; `DESCR`.
+        left out), spacing (mm a pixel), sequence, kind (None); `paired` None: `check_pairing`
+        tells; `ct_units` "hu", "uint8", or None where the values are neither; `orientation`
+        "radiological"; `skipped` list of (name, reason), also of slices without MRI; `DESCR`.
 
     Raises
     ------
@@ -191,6 +190,7 @@ def load_volume_pairs(
         target=targets_of(frame, masks, named),
         masks=masks,
         places=places,
+        orientation="radiological",
     )
 
 

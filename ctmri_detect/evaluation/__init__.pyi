@@ -19,6 +19,7 @@ from .spoiling import BiasField as BiasField
 from .spoiling import Misregistration as Misregistration
 from .spoiling import MissingModality as MissingModality
 from .spoiling import Noise as Noise
+from .spoiling import SliceThickness as SliceThickness
 from .standings import standings as standings
 from .store import Store as Store
 from .table import format_table as format_table

@@ -69,8 +69,7 @@ class Measured:
     error: str = ""
 
 
-def failed(samples: npt.NDArray[np.int64], error: Exception) -> Measured:
+def failed(samples: npt.NDArray[np.int64], error: str) -> Measured:
     """A cell whose detector raised an error."""
     nothing: dict[str, Any] = dict.fromkeys(COSTS, float("nan"))
-    said = f"{type(error).__name__}: {error}"
-    return Measured(samples, np.full(len(samples), np.nan), False, nothing, error=said)
+    return Measured(samples, np.full(len(samples), np.nan), False, nothing, error=error)

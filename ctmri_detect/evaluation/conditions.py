@@ -90,7 +90,10 @@ class Condition:
         return rows
 
     def tested(self, X: Pairs, rows: Rows, seed: int) -> Image:
-        """All samples of `X`, which are these rows of the data, under the condition."""
+        """All samples of `X`, which are these rows of the data, under the condition.
+
+        `X` knows patients, units and spacing, and its frame has the column `slice` of the data.
+        """
         out = np.array(X, dtype=np.float32)
         for i, row in enumerate(rows):
             rng = np.random.default_rng([seed, int(row)])

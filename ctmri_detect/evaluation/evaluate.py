@@ -158,7 +158,7 @@ def evaluate_scores(
     Raises
     ------
     InvalidPairsError
-        For what does not fit together.
+        For what does not fit together, or infinity in a map.
     ValueError
         For unknown names.
 

@@ -22,6 +22,7 @@ from ctmri_detect.evaluation.gallery import typical_samples
 from ctmri_detect.evaluation.measure import Ground
 from ctmri_detect.evaluation.pictures import write_pictures
 from ctmri_detect.evaluation.plan import plan_jobs
+from ctmri_detect.evaluation.pseudonyms import renamed
 from ctmri_detect.evaluation.rating import Metric, check_metrics
 from ctmri_detect.evaluation.result import BenchmarkResult
 from ctmri_detect.evaluation.run import run_jobs
@@ -57,6 +58,7 @@ def benchmark(
     n_jobs: int | None = None,
     n_threads: int | None = None,
     n_examples: int = 12,
+    pseudonyms: bool = False,
     progress: bool = True,
 ) -> BenchmarkResult:
     """Train each detector on normal samples of some patients, test it on the other patients.
@@ -91,16 +93,15 @@ def benchmark(
         in `error` that names it and the detector; everything else is measured all the same.
     conditions : sequence of Condition, default=None
         Under which the detectors are measured as well, such as ``[Noise(0.05), Noise(0.1)]``: what
-        is done to the test samples (`Noise`, `BiasField`, `Misregistration`, `MissingModality`) or
-        to the training (`TrainingPatients`, `Contamination`), see `Condition`. Test samples under
-        all conditions are scored by one fit.
+        is done to the test samples (`Noise`, `BiasField`, `Misregistration`, `SliceThickness`,
+        `MissingModality`) or to the training (`TrainingPatients`, `Contamination`), see
+        `Condition`. Test samples under all conditions are scored by one fit.
     store : str, path or Store, default=None
         A folder that keeps the result of each cell (detector, seed, condition, fold): decisions,
         and maps on the caller's grid. A benchmark that was interrupted goes on where it stopped,
         and one with more detectors computes what is new. A cell is computed again where anything
         changes that it depends on: parameters, data, number of threads, sources or versions. So
-        are cells whose detector failed. None keeps nothing. The store and the tables hold the
-        names of patients as they were given.
+        are cells whose detector failed. None keeps nothing.
     n_jobs : int, default=None
         How many fits run at once, through joblib: None is 1, -1 all cores, also inside
         ``joblib.parallel_config(backend="dask")`` and the like, where all machines must see the
@@ -111,6 +112,10 @@ def benchmark(
     n_examples : int, default=12
         Samples whose maps are kept for a gallery; up to a third as many misses and as many false
         alarms of each detector come on top. 0 keeps none.
+    pseudonyms : bool, default=False
+        Whether tables, store and report name patients by salted hashes, drawn anew at each call,
+        in place of the names as they were given. No figure changes, and no cell is computed again.
+        An error whose text quotes a name (of three characters or more) is stored without it.
     progress : bool, default=True
         Show a progress bar on stderr.
 
@@ -180,18 +185,20 @@ def benchmark(
     wants_maps = store is not None or samples.masks is not None or n_examples > 0
     about, lasting = [n_threads, wants_maps], store is not None
     jobs = plan_jobs(detectors, samples, folds, under, preprocessor, about, lasting)
-    settings = run_settings(detectors, samples, folds, cv, preprocessor, n_threads)
+    shown, hidden = renamed(samples) if pseudonyms else (samples, frozenset[str]())
+    settings = run_settings(detectors, samples, folds, cv, preprocessor, n_threads, hidden)
     with _store(store) as kept:
-        ground = Ground(samples, *_prepared(samples.X, preprocessor), wants_maps, n_threads)
+        prepared = _prepared(samples.X, preprocessor)
+        ground = Ground(samples, *prepared, wants_maps, n_threads, hidden)
         cells = [cell for job in jobs for cell, _ in job.cells]
-        write_plan(kept, cells, samples, chosen, n_worst, settings)
+        write_plan(kept, cells, shown, chosen, n_worst, settings)
         refuse_seen(detectors, ground)
         run_jobs(jobs, ground, kept, n_jobs, progress)
         check_runs(cells, kept, ground, detectors)
-        result = collect(kept, cells, samples, own, chosen, n_worst, settings)
+        result = collect(kept, cells, shown, own, chosen, n_worst, settings)
         if store is None:
             return result
-        write_pictures(kept, result, data)
+        write_pictures(kept, result, data, shown.frame["patient"].to_numpy())
         return replace(result, store=kept)
 
 

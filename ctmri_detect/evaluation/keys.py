@@ -46,13 +46,15 @@ def digest(parts: Iterable[Any]) -> str:
 
 
 def data_digest(samples: Samples) -> str:
-    """Of the pairs, labels and patients of a data set."""
+    """Of the pairs, labels, patients and places of a data set."""
     whole = hashlib.sha256(repr(samples.X.shape).encode())
     for block in check_pairs(samples.X).blocks():
         whole.update(np.ascontiguousarray(block).data)
     about = (samples.target.tolist(), list(map(str, samples.frame["patient"])))
+    frame = samples.X.frame
+    places = (list(map(str, samples.frame["slice"])), "" if frame is None else frame.to_csv())
     particulars = (samples.X.spacing, samples.X.ct_units, samples.X.modalities)
-    return digest([whole.hexdigest(), about, joblib.hash(particulars)])
+    return digest([whole.hexdigest(), about, *places, joblib.hash(particulars)])
 
 
 def thing_digest(thing: Any, name: str) -> str:

@@ -7,27 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect.evaluation.pixels import CODES, SORTED, count_pixels, rated
 from ctmri_detect.evaluation.scored import Scored
 from ctmri_detect.metrics.candidates import label_lesions
-from ctmri_detect.metrics.levels import Ranking, rank_counts
+from ctmri_detect.metrics.levels import Ranking
 
-CODES = 2**16
-VALUES = np.arange(CODES, dtype=np.uint16).view(np.float16).astype(np.float64)
-_ORDER = np.argsort(np.where(np.isnan(VALUES), -np.inf, VALUES), kind="stable")
-RANKS = np.argsort(_ORDER)  # of a code, by its value
-SORTED = VALUES[_ORDER]
-_LARGEST = float(np.finfo(np.float16).max)
 _BINS = 1024
 _PIMO_RATES = 1e-5, 1e-4
 
 Codes = npt.NDArray[np.int64]
 Sums = npt.NDArray[np.float64]
-
-
-def ranks_of(plane: npt.NDArray[np.floating]) -> Codes:
-    """Rank of each value among those of float16; the lowest for NaN."""
-    clipped = np.clip(np.nan_to_num(plane, nan=-_LARGEST), -_LARGEST, _LARGEST)
-    return RANKS[clipped.astype(np.float16).view(np.uint16)]
 
 
 class MapCounts:
@@ -80,33 +69,22 @@ class MapCounts:
 
     def exact(self, metric: Callable[[Ranking], float], weighted: bool = False) -> float:
         """A metric of all pixels; NaN without lesion pixels or without healthy ones."""
-        return _rated(metric, SORTED, self.total, weighted)
+        return rated(metric, SORTED, self.total[[int(weighted), 2]])
 
     def binned(
         self, metric: Callable[[Ranking], float], weighted: bool = False
     ) -> Callable[[Sums], float]:
         """The same of counts of patients that are added up."""
-        return lambda sums: _rated(metric, self.values, sums, weighted)
-
-
-def _rated(metric: Callable[[Ranking], float], values: Sums, counts: Sums, weighted: bool) -> float:
-    lesion, healthy = counts[1 if weighted else 0], counts[2]
-    if not lesion.any() or not healthy.any():
-        return float("nan")
-    used = (lesion + healthy) > 0
-    return metric(rank_counts(values[used], lesion[used], healthy[used]))
+        return lambda sums: rated(metric, self.values, sums[[int(weighted), 2]])
 
 
 def _counted(mask: npt.NDArray[np.bool_], plane: npt.NDArray[np.floating]) -> Sums:
     """Counts ``(3, CODES)`` in order of value; a lesion pixel that is NaN ranks last."""
-    ranks = ranks_of(plane)
-    out = np.zeros((3, CODES))
-    healthy = ranks[~mask & ~np.isnan(plane)]
-    out[2] = np.bincount(healthy, minlength=CODES)
+    ranks, (lesion, healthy) = count_pixels(mask, plane)
+    out = np.stack([lesion, np.zeros(CODES), healthy])
     if mask.any():
         labels, n = label_lesions(mask)
         weights = (1 / np.bincount(labels[mask], minlength=n + 1).clip(1))[labels[mask]]
-        out[0] = np.bincount(ranks[mask], minlength=CODES)
         out[1] = np.bincount(ranks[mask], weights=weights, minlength=CODES)
     return out
 

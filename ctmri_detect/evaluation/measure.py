@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
 
@@ -16,6 +17,7 @@ from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.evaluation.cells import COSTS, Cell, Measured, failed
 from ctmri_detect.evaluation.conditions import Condition
 from ctmri_detect.evaluation.memory import PeakMemory
+from ctmri_detect.evaluation.pseudonyms import without_names
 from ctmri_detect.evaluation.samples import Samples
 from ctmri_detect.evaluation.store import Store
 from ctmri_detect.evaluation.threads import pinned_threads
@@ -64,18 +66,25 @@ class Ground:
     steps: list[BaseEstimator]
     wants_maps: bool
     n_threads: int
+    hidden: frozenset[str] = frozenset()  # names that no result may hold
 
     def tested(self, rows: Rows, condition: Condition | None, seed: int) -> TestedSamples:
         """The test samples of a cell under its condition."""
         if condition is None:
             return TestedSamples(self.prepared.X[rows], self.prepared, rows)
         given = self.samples.X[rows]
-        changed = Pairs(condition.tested(given, rows, seed)).replace(
-            groups=given.groups, frame=given.frame
-        )
+        known = {name: getattr(given, name) for name in ("groups", "spacing", "ct_units", "frame")}
+        place = self.samples.frame["slice"].to_numpy()[rows]
+        frame = pd.DataFrame(index=range(len(rows))) if given.frame is None else given.frame
+        told = given.replace(frame=frame.assign(slice=place))
+        changed = Pairs(condition.tested(told, rows, seed), modalities=given.modalities, **known)
         route = Route(changed).walk(self.steps)
         X = Pairs(route.X).replace(groups=given.groups)
         return TestedSamples(X, route, np.arange(len(rows)))
+
+    def failed(self, rows: Rows, error: Exception) -> Measured:
+        """The result of a cell whose detector raised an error."""
+        return failed(rows, f"{type(error).__name__}: {without_names(str(error), self.hidden)}")
 
 
 @dataclass(frozen=True)
@@ -125,11 +134,11 @@ def _measured(
 ) -> Measured:
     """The result of a cell, also of one that fails."""
     if fitted.error is not None:
-        return failed(job.test, fitted.error)
+        return ground.failed(job.test, fitted.error)
     try:
         return _score(estimator, job, condition, ground)
     except Exception as error:  # any detector's any failure becomes its row
-        return failed(job.test, error)
+        return ground.failed(job.test, error)
 
 
 def _score(

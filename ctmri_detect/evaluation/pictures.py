@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,15 +37,24 @@ class Pictures:
         return self.pairs[int(sample)]
 
 
-def write_pictures(store: Store, result: BenchmarkResult, data: Bunch) -> None:
-    """Keep what a report shows: pairs whose maps the result holds; lesions and heights."""
+def write_pictures(
+    store: Store, result: BenchmarkResult, data: Bunch, patients: npt.NDArray[Any]
+) -> None:
+    """Keep what a report shows: pairs whose maps the result holds; lesions, heights and sides.
+
+    `patients` are the names of the samples' patients, as they are to stand there.
+    """
     shown = sorted({sample for maps in result.maps.values() for sample in maps})
     pairs = np.stack([np.asarray(data.data[s]) for s in shown]) if shown else np.empty((0, 2, 1, 1))
     units = getattr(data.data, "ct_units", None) or getattr(data, "ct_units", None)
     about = {"ct_units": units, "DESCR": str(getattr(data, "DESCR", "") or "")}
+    about["orientation"] = getattr(data, "orientation", None)
     arrays = {"samples": np.array(shown, dtype=np.int64), "about": np.array(json.dumps(about))}
     arrays["pairs"] = pairs.astype(np.float32)
-    arrays["frame"] = np.array(_known(data).to_json(orient="table", index=False))
+    frame = _known(data)
+    if "patient" in frame:
+        frame["patient"] = patients
+    arrays["frame"] = np.array(frame.to_json(orient="table", index=False))
     with whole_file(store.folder / "pictures.npz") as file:
         write_arrays(file, arrays)
 
@@ -75,7 +85,7 @@ def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
     data : Bunch
         `data` (only the samples whose maps were kept, by their row number), `target`, `masks`,
         `groups`, `frame` (those columns that `lesion_effects` takes, and z_mm, that were there;
-        None in stores of earlier versions), `ct_units`, `DESCR`.
+        None in stores of earlier versions), `ct_units`, `orientation`, `DESCR`.
 
     Raises
     ------

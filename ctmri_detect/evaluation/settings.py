@@ -8,7 +8,10 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from ctmri_detect.evaluation.keys import versions
+from ctmri_detect.evaluation.pseudonyms import PSEUDONYMS, without_names
 from ctmri_detect.evaluation.samples import Fold, Samples
+
+NAMES = "Names of patients"
 
 
 def run_settings(
@@ -18,8 +21,9 @@ def run_settings(
     cv: Any,
     preprocessor: BaseEstimator,
     n_threads: int,
+    hidden: frozenset[str] = frozenset(),
 ) -> dict[str, str]:
-    """Name and value of all that is needed to repeat a benchmark."""
+    """Name and value of all that is needed to repeat a benchmark, without the hidden names."""
     n_folds = len(next(iter(folds.values())))
     default = "NormalOnlyGroupKFold, patients shuffled by the seed"
     splitter = default if cv is None or isinstance(cv, Integral) else _text(cv)
@@ -32,6 +36,9 @@ def run_settings(
         "Preprocessing": "none in common" if preprocessor is None else _text(preprocessor),
     }
     settings |= {f"Detector {name}": _text(each) for name, each in detectors.items()}
+    settings = {name: without_names(value, hidden) for name, value in settings.items()}
+    if hidden:
+        settings[NAMES] = PSEUDONYMS
     return settings | {"Threads": str(n_threads)} | versions()
 
 

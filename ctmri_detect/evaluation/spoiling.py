@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from ctmri_detect.augmentation.variants import KNOTS, surface
 from ctmri_detect.ct_units import UINT8_TO_HU
-from ctmri_detect.evaluation.conditions import Condition, Image
+from ctmri_detect.evaluation.conditions import Condition, Image, Rows
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.warp import warp_observed
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.validation import CT, MODALITIES, MRI
+from ctmri_detect.validation import CT, MODALITIES, MRI, listed
 
 _WINDOW_HU = 80.0  # width of the usual brain window
 
@@ -105,6 +107,75 @@ class MissingModality(Condition):
         if rng.random() < self.level:
             sample[names.index(self.modality)] = np.nan
         return sample
+
+
+@dataclass(frozen=True)
+class SliceThickness(Condition):
+    """Thicker slices: each is the mean of the patient's slices that a thick one would cover.
+
+    `level` is the thickness, in units of the column `slice` of the data's frame: mm of
+    `make_phantom_pairs`, numbers of slices of `load_pairs` and `load_volume_pairs`. Each slice is
+    taken to be as thick as the smallest distance of slices of its patient (and of its `volume`,
+    where the pairs know it), and counts as far as the thick one covers it. So a level up to that
+    distance changes nothing, and neither does any level for a patient's only slice. Pixels and
+    planes that the slice itself lacks stay missing; those that its neighbours lack are left out of
+    the mean. Masks of lesions stay those of the slice.
+
+    When it fails: slices far apart show other anatomy, and their mean is no image that a scanner
+    gives. A lesion of `make_phantom_pairs` lies in one slice, and its neighbours are healthy: there
+    the curve shows the fading of a lesion by partial volume only, and none that reaches through
+    several slices.
+
+    Examples
+    --------
+    >>> X = np.zeros((3, 2, 8, 8))
+    >>> X[1] = 3
+    >>> pairs = Pairs(X, groups=["p1"] * 3, frame=pd.DataFrame({"slice": [0.0, 5.0, 10.0]}))
+    >>> SliceThickness(15.0).tested(pairs, np.arange(3), seed=0)[:, 0, 0, 0].tolist()
+    [1.5, 1.0, 1.5]
+    """
+
+    name: ClassVar[str] = "slice thickness"
+
+    def tested(self, X: Pairs, rows: Rows, seed: int) -> Image:
+        """See `Condition.tested`; `X` holds all tested slices of its patients."""
+        place = _places(X, rows)
+        out = np.empty(X.shape, dtype=np.float32)
+        for _, own in place.groupby(["patient", "volume"], sort=False):
+            members = own.index.to_numpy()
+            images = np.asarray(X[members])
+            seen = ~np.isnan(images)
+            weights = _covered(own["slice"].to_numpy(), self.level).astype(np.float32)
+            total = np.tensordot(weights, np.where(seen, images, np.float32(0)), axes=1)
+            share = np.tensordot(weights, seen.astype(np.float32), axes=1)
+            out[members] = np.where(seen, total / np.where(seen, share, np.float32(1)), np.nan)
+        return out
+
+
+def _places(X: Pairs, rows: Rows) -> pd.DataFrame:
+    """Patient, volume and place of each sample, or an error that says what is missing."""
+    frame = pd.DataFrame() if X.frame is None else X.frame
+    place = pd.to_numeric(frame.get("slice", pd.Series(np.nan, range(len(X)))), errors="coerce")
+    unknown = rows[place.isna().to_numpy(dtype=bool)]
+    if X.groups is None or len(unknown):
+        lacking = "place (column 'slice' of the frame) for samples " + listed(unknown)
+        raise InvalidPairsError(
+            f"The data have no {'patients' if X.groups is None else lacking}; SliceThickness needs "
+            "the patient and the place of each slice, in mm or counted. Add them, or leave this "
+            "condition out."
+        )
+    volume = frame["volume"].astype(str) if "volume" in frame else ""
+    about = {"patient": X.groups.astype(str), "volume": volume}
+    found = pd.DataFrame({**about, "slice": place.to_numpy(dtype=np.float64)})
+    return found.sort_values("slice", kind="stable")  # sums in one order, whatever that of X
+
+
+def _covered(place: npt.NDArray[np.float64], thickness: float) -> npt.NDArray[np.float64]:
+    """How much of each slice (column) a thick one at each place (row) covers; rows add up to 1."""
+    apart = np.abs(place[:, None] - place)
+    own = apart[apart > 0].min() if apart.any() else 1.0
+    covered = np.clip((max(thickness, own) + own) / 2 - apart, 0, own)
+    return np.asarray(covered / covered.sum(axis=1, keepdims=True))
 
 
 def _range(values: Image, plane: int, pairs: Pairs) -> float:

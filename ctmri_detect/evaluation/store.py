@@ -47,8 +47,9 @@ class Store:
     -----
     ``store.json`` says format and version; ``log.jsonl`` has a line for each cell that was begun;
     ``cells/KEY.npz`` are the results, with samples as row numbers; ``plan.json`` and
-    ``samples.npz`` belong to the benchmark that was started last. ``samples.npz`` and the tables
-    hold the patients' names as they were given, see `benchmark`.
+    ``samples.npz`` belong to the benchmark that was started last. ``samples.npz``,
+    ``pictures.npz`` and messages of errors hold the patients' names as they were given, or
+    pseudonyms, see `benchmark`.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import cv2
-from threadpoolctl import threadpool_limits
+
+from ctmri_detect._threads import thread_pools
 
 _VARIABLE = "OMP_NUM_THREADS"  # torch reads it when it is imported
 
@@ -35,7 +36,7 @@ def pinned_threads(n_threads: int) -> Iterator[None]:
     if torch:
         torch.set_num_threads(n_threads)
     try:
-        with threadpool_limits(n_threads):
+        with thread_pools().limit(limits=n_threads):
             yield
     finally:
         cv2.setNumThreads(of_opencv)

@@ -23,6 +23,7 @@ def loaded(
     masks: NDArray[Any] | None = None,
     places: pd.DataFrame | None = None,
     scale: NDArray[Any] | float = 1.0,
+    orientation: str | None = None,
 ) -> Bunch:
     """The Bunch of a loader: `Pairs` over an array or memmap, and what is known of them.
 
@@ -41,6 +42,8 @@ def loaded(
         `volume` and `z_mm` of each sample.
     scale : float or array of shape (n, 2), default=1.0
         Pixels of the file in one of `array`, along rows and columns.
+    orientation : "radiological" or None, default=None
+        The patient's right is on the left of each image; None where nobody knows.
 
     Examples
     --------
@@ -64,6 +67,7 @@ def loaded(
         frame=frame,
         paired=paired,
         ct_units=ct_units,
+        orientation=orientation,
         skipped=skipped,
         DESCR=description,
     )

@@ -121,7 +121,9 @@ def make_phantom_pairs(
         diameter_mm (of the disc of equal area), cnr_ct and cnr_mri (root mean square change of
         the lesion's pixels against the same slice without it, in noise SDs, signed as the mean
         change; over the head for whole slices), mri_shift_x and mri_shift_y (the subject's own
-        misregistration, mm). paired : True. ct_units : "hu". skipped : []. DESCR : str.
+        misregistration, mm). paired : True. ct_units : "hu".
+        orientation : "radiological", the right on the left of the picture. skipped : [].
+        DESCR : str.
 
     Raises
     ------
@@ -183,4 +185,5 @@ def make_phantom_pairs(
         target=np.where(frame["kind"] == "normal", 1, -1).astype(np.int64),
         masks=np.stack(masks),
         places=places,
+        orientation="radiological",
     )

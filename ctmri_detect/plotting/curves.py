@@ -117,6 +117,20 @@ def named_estimators(
     return {str(name): each for name, each in estimators.items()}
 
 
+def measured(
+    runs: Mapping[str, Run],
+    metric: Metric,
+    mean_curve: Callable[[Run], Curve],
+    n_resamples: int,
+) -> tuple[dict[str, Curve], dict[str, float], dict[str, Interval]]:
+    """Curve, number and interval of each run."""
+    return (
+        {name: mean_curve(run) for name, run in runs.items()},
+        {name: run.mean(metric) for name, run in runs.items()},
+        {name: run.interval(metric, n_resamples) for name, run in runs.items()},
+    )
+
+
 def refuse_nothing(named: Mapping[str, Any]) -> None:
     """An error where there is no detector to draw."""
     if not named:
@@ -174,6 +188,15 @@ def draw_curves(
         label = legend_text(name, values[name], intervals.get(name))
         look = line_style(index)
         ax.plot(*curves[name], label=label, linewidth=1.8, drawstyle=drawstyle, **look)
+
+
+def unit_square(ax: Any, x: str, y: str) -> None:
+    """Both axes from 0 to 1, equally long, with these labels."""
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    ax.set_aspect("equal")
+    ax.set_xlim(-0.01, 1.01)
+    ax.set_ylim(-0.01, 1.01)
 
 
 def finish(ax: Any, title: str, loc: str) -> None:

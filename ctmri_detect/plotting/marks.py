@@ -16,24 +16,33 @@ THRESHOLD_OUTLINE = "#FFFFFF"
 _GREY_GROUND = (0.12, 0.12, 0.12, 0.75)
 
 
-def mark_sides(ax: Any, orientation: str | None) -> None:
-    """Letters L and R at the edges of an axial picture; None writes nothing.
+def side_letters(orientation: str | None) -> str:
+    """What stands on the left and on the right of an axial picture; "" where it is not known.
 
     Raises
     ------
     ValueError
         For an unknown orientation.
+
+    Examples
+    --------
+    >>> side_letters("radiological"), side_letters("neurological"), side_letters(None)
+    ('RL', 'LR', '')
     """
     if orientation is None:
-        return
+        return ""
     if orientation not in ORIENTATIONS:
         raise ValueError(
             f"orientation is {orientation!r}; expected 'radiological' (the patient's right on the "
             "left of the picture), 'neurological' (the patient's left on the left), or None (no "
             "letters). Take None where you don't know it."
         )
-    letters = "RL" if orientation == "radiological" else "LR"
-    for place, letter in zip(("left", "right"), letters, strict=True):
+    return "RL" if orientation == "radiological" else "LR"
+
+
+def mark_sides(ax: Any, orientation: str | None) -> None:
+    """Letters L and R at the edges of an axial picture; None writes nothing."""
+    for place, letter in zip(("left", "right"), side_letters(orientation), strict=False):
         x = 0.02 if place == "left" else 0.98
         _write(ax, x, 0.5, letter, ha=place, va="center", fontsize="medium", fontweight="bold")
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.metrics import precision_recall_curve
 
-from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect.metrics import decision_average_precision_score
 from ctmri_detect.plotting.canvas import new_axes
 from ctmri_detect.plotting.curves import (
-    N_RESAMPLES,
     Curve,
     Interval,
     Numbers,
@@ -23,15 +18,15 @@ from ctmri_detect.plotting.curves import (
     curve_title,
     draw_curves,
     finish,
-    predictions_of,
-    runs_of_predictions,
-    runs_of_scores,
+    measured,
+    unit_square,
 )
+from ctmri_detect.plotting.decision_curves import DecisionCurvesDisplay
 
 _GRID = np.linspace(0, 1, 201)  # recalls at which the curves of seeds are averaged
 
 
-class PrecisionRecallDisplay:
+class PrecisionRecallDisplay(DecisionCurvesDisplay):
     """Precision-recall curves of one or several detectors, the anomaly as the positive class.
 
     Precision depends on the share of anomalous samples, which is the chance level: compare curves
@@ -84,48 +79,13 @@ class PrecisionRecallDisplay:
         self.intervals = {} if intervals is None else intervals
 
     @classmethod
-    def from_predictions(
-        cls,
-        y_true: npt.ArrayLike,
-        decisions: Mapping[str, Any] | npt.ArrayLike,
-        *,
-        groups: GroupsLike = None,
-        n_resamples: int = N_RESAMPLES,
-    ) -> PrecisionRecallDisplay:
-        """From labels and decisions; parameters and errors are those of `RocDisplay`."""
-        return cls._from_runs(runs_of_predictions(y_true, decisions, groups), n_resamples)
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Mapping[str, BaseEstimator] | BaseEstimator,
-        X: PairsLike,
-        y: npt.ArrayLike,
-        *,
-        groups: GroupsLike = None,
-        n_resamples: int = N_RESAMPLES,
-    ) -> PrecisionRecallDisplay:
-        """Score `X` with fitted detectors; parameters and errors are those of `RocDisplay`."""
-        scored, patients = predictions_of(estimator, X, groups)
-        return cls.from_predictions(y, scored, groups=patients, n_resamples=n_resamples)
-
-    @classmethod
-    def from_scores(
-        cls, scores: pd.DataFrame, *, n_resamples: int = N_RESAMPLES
-    ) -> PrecisionRecallDisplay:
-        """From the `scores` of a benchmark; several seeds give their mean curve and area."""
-        return cls._from_runs(runs_of_scores(scores), n_resamples)
-
-    @classmethod
-    def _from_runs(cls, runs: dict[str, Run], n_resamples: int) -> PrecisionRecallDisplay:
+    def _from_runs(cls, runs: dict[str, Run], n_resamples: int) -> Self:
         metric = decision_average_precision_score
-        values = {name: run.mean(metric) for name, run in runs.items()}
-        intervals = {name: run.interval(metric, n_resamples) for name, run in runs.items()}
-        curves = {name: _mean_curve(run) for name, run in runs.items()}
+        curves, values, intervals = measured(runs, metric, _mean_curve, n_resamples)
         chance = float(np.mean([np.mean(run.target == -1) for run in runs.values()]))
         return cls(curves, values, chance, intervals)
 
-    def plot(self, ax: Any = None) -> PrecisionRecallDisplay:
+    def plot(self, ax: Any = None) -> Self:
         """Draw on the caller's axes, or on a new figure; returns self."""
         self.ax_ = new_axes(ax, (5.0, 5.0))
         self.figure_ = self.ax_.figure
@@ -133,11 +93,11 @@ class PrecisionRecallDisplay:
         draw_curves(self.ax_, self.curves, values, self.intervals, drawstyle="steps-pre")
         label = f"chance ({self.chance:.3f})"
         self.ax_.axhline(self.chance, color="0.5", linewidth=0.8, label=label)
-        self.ax_.set_xlabel("Share of anomalous slices found (recall)")
-        self.ax_.set_ylabel("Share of called slices that are anomalous (precision)")
-        self.ax_.set_aspect("equal")
-        self.ax_.set_xlim(-0.01, 1.01)
-        self.ax_.set_ylim(-0.01, 1.01)
+        unit_square(
+            self.ax_,
+            "Share of anomalous slices found (recall)",
+            "Share of called slices that are anomalous (precision)",
+        )
         finish(self.ax_, curve_title("average precision", self.intervals), "best")
         return self
 

@@ -144,6 +144,12 @@ def shown_as(data: Bunch) -> str | None:
     return known if known is not None else getattr(data, "ct_units", None)
 
 
+def orientation_of(data: Bunch) -> str | None:
+    """Where the patient's sides are, as the Bunch says; None where nobody knows."""
+    found: str | None = getattr(data, "orientation", None)
+    return found
+
+
 def head_box(pair: npt.NDArray[Any], ct_units: str | None) -> tuple[slice, slice]:
     """Rows and columns of a pair ``(2, height, width)`` outside of which all is dark.
 

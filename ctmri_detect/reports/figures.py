@@ -15,7 +15,13 @@ from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
 from ctmri_detect.plotting.maps import AnomalyMapDisplay, add_colorbar
 from ctmri_detect.plotting.pair import PairDisplay
 from ctmri_detect.plotting.roc import RocDisplay
-from ctmri_detect.reports.examples import Example, shown_as, shown_detectors, typical_examples
+from ctmri_detect.reports.examples import (
+    Example,
+    orientation_of,
+    shown_as,
+    shown_detectors,
+    typical_examples,
+)
 
 _COLUMNS = 3
 _ROWS = 10
@@ -49,7 +55,8 @@ def write_figures(result: BenchmarkResult, data: Bunch, folder: str | Path) -> l
         names = shown_detectors(result)
         examples = typical_examples(result, data, _ROWS) if names else []
         if examples:
-            figures["gallery"] = _gallery(examples, names, shown_as(data))
+            look = {"ct_units": shown_as(data), "orientation": orientation_of(data)}
+            figures["gallery"] = _gallery(examples, names, look)
         paths = []
         for name, figure in figures.items():
             paths.append(folder / f"{name}.png")
@@ -70,19 +77,17 @@ def _distributions(result: BenchmarkResult) -> Any:
     return axes[0].figure
 
 
-def _gallery(examples: list[Example], names: list[str], ct_units: str | None) -> Any:
+def _gallery(examples: list[Example], names: list[str], look: dict[str, Any]) -> Any:
     columns = 2 + len(names)
     axes = new_axes(None, (2.1 * columns + 1, 2.35 * len(examples)), columns, len(examples))
     axes = np.reshape(axes, (len(examples), columns))
     for example, row in zip(examples, axes, strict=True):
-        PairDisplay(example.ct, example.mri, ct_units=ct_units).plot(row[:2])
+        PairDisplay(example.ct, example.mri, **look).plot(row[:2])
         row[0].set_ylabel(
             example.heading.replace(": ", "\n", 1), fontsize="small", parse_math=False
         )
         for name, ax in zip(names, row[2:], strict=True):
-            display = AnomalyMapDisplay(
-                example.maps[name], example.ct, mask=example.mask, ct_units=ct_units
-            )
+            display = AnomalyMapDisplay(example.maps[name], example.ct, mask=example.mask, **look)
             display.plot(ax, colorbar=False)
             ax.set_title("")
     for row in axes[1:, :2].ravel():

@@ -10,9 +10,11 @@ from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.plotting import panels
 from ctmri_detect.plotting.canvas import CT_WINDOWS, shown_units
 from ctmri_detect.plotting.maps import VMAX, VMIN
+from ctmri_detect.plotting.marks import side_letters
 from ctmri_detect.reports.examples import (
     Example,
     has_threshold,
+    orientation_of,
     readable,
     shown_as,
     shown_detectors,
@@ -36,6 +38,7 @@ def gallery(result: BenchmarkResult, data: Bunch, n_examples: int | None) -> dic
         "alarms": [_shown(each, units, hu) for each in alarms],
         "detectors": names,
         "has_threshold": bool(names) and has_threshold(result, names[0]),
+        "sides": side_letters(orientation_of(data)),
         "masks": getattr(data, "masks", None) is not None,
         "windows": {k: f"{a:g} to {b:g}" for k, (a, b) in CT_WINDOWS.items()} if hu else {},
         "scale": {"low": VMIN, "high": VMAX, "stops": scale_stops()},

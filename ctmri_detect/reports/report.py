@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from ctmri_detect.evaluation import BenchmarkResult, evaluate
+from ctmri_detect.evaluation.settings import NAMES
 from ctmri_detect.html.page import write_page
 from ctmri_detect.reports import charts
 from ctmri_detect.reports.cautions import cautions, quiet_standings, summary
@@ -36,7 +37,8 @@ def write_report(
     `evaluate`. A reader can sort the tables, fade the maps, and change the window of a CT in HU.
 
     It loads nothing from the network, follows the reader's light or dark mode, and can be read
-    without JavaScript. It shows the patients' names as they were given.
+    without JavaScript. It shows the patients' names as they were given, or pseudonyms, see
+    `benchmark`.
 
     Parameters
     ----------
@@ -88,6 +90,7 @@ def write_report(
         figures=figures_table(figures),
         settings=result.settings | {"Written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"},
         description=description.strip(),
+        pseudonyms=NAMES in result.settings,
     )
 
 

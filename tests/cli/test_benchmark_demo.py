@@ -43,6 +43,23 @@ def test_a_labelled_folder_is_benchmarked(mixed, tmp_path, capsys):
     assert set(odd) == {"p0_1.png", "p3_0.png", "p4_1.png"}
 
 
+def test_with_pseudonyms_nothing_names_patients_or_files(mixed, tmp_path):
+    out, store = tmp_path / "out", tmp_path / "store"
+    arguments = ["benchmark", mixed, "--labels", "labels.csv", "--patient", "patient", "--size", 48]
+    arguments += ["--detectors", "threshold", "--pseudonyms", "--store", store, "--out", out]
+    assert run(*arguments) == 0
+    assert written(out) == sorted([*WRITTEN, "metrics.csv"])
+    scores = pd.read_csv(out / "scores.csv")
+    assert scores["patient"].str.fullmatch("sub-[0-9a-f]{10}").all()
+    assert scores["patient"].nunique() == 6
+    tables = "".join(path.read_text() for path in out.glob("*.csv"))
+    assert "p0" not in tables
+    assert ".png" not in tables
+    page = (out / "report.html").read_text()
+    assert "patient p" not in page
+    assert scores["patient"][0] in page
+
+
 @pytest.mark.parametrize(
     ("more", "asked"), [([], "--labels"), (["--labels", "labels.csv"], "--patient")]
 )

@@ -54,6 +54,7 @@ def test_slices_know_patients_units_and_the_size_of_their_own_pixels(folder):
     assert_allclose(found.frame["spacing"], [0.5, 0.8, 1])  # of the files: 12 x 10
     assert_allclose(found.data.spacing, [[1, 0.25], [1.6, 0.4], [2, 0.5]])
     assert found.data.ct_units == found.ct_units == "uint8"
+    assert found.orientation is None  # image files don't tell the patient's left
     assert found.data.modalities == ("CT", "MRI")
     assert found.data.frame is None
     assert load_pairs(folder, labels="some.csv").data.spacing is None

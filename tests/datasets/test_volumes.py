@@ -100,6 +100,7 @@ def test_a_point_lies_at_one_pixel_however_it_was_stored(tmp_path, ct, mri):
     pairs = load_volume_pairs(tmp_path, skip_empty=False)
     assert pairs.data.shape == (20, 2, 80, 64)
     # front, and the patient's right: above and to the left of the middle
+    assert pairs.orientation == "radiological"
     expected = [(BALL[2] + 40) / 4, (80 - BALL[1]) / 2, (64 - BALL[0]) / 2]
     np.testing.assert_allclose(_ball(pairs), [np.array(expected) - 0.5] * 2, atol=0.4)
     assert pairs.frame["spacing"].unique().tolist() == [2.0]

@@ -11,6 +11,7 @@ from ctmri_detect.evaluation import (
     Misregistration,
     MissingModality,
     Noise,
+    SliceThickness,
     TrainingPatients,
     benchmark,
 )
@@ -120,6 +121,112 @@ def test_a_sample_is_spoilt_alike_in_any_company(condition):
     part = condition.tested(heads[[4, 1]], np.array([4, 1]), seed=3)
     assert np.array_equal(whole[[4, 1]], part, equal_nan=True)
     assert not np.array_equal(whole, condition.tested(heads, np.arange(6), seed=4), equal_nan=True)
+
+
+def stack(place, groups=None, **columns):
+    """A sample of each place whose CT is its number squared; the MRI is minus that."""
+    values = np.arange(len(place), dtype=np.float32) ** 2
+    X = np.broadcast_to(values[:, None, None, None], (len(place), 2, 8, 8)) * [[[[1]], [[-1]]]]
+    groups = ["p"] * len(place) if groups is None else groups
+    return Pairs(X, groups=groups, frame=pd.DataFrame({"slice": place, **columns}))
+
+
+def thick(level, pairs):
+    return SliceThickness(level).tested(pairs, np.arange(len(pairs)), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("level", "middle"),
+    [(0.0, 4), (1.0, 4), (2.0, (1 / 2 + 4 + 9 / 2) / 2), (3.0, (1 + 4 + 9) / 3)],
+    ids=["none", "one", "two", "three"],
+)
+@pytest.mark.parametrize("unit", [1, 2.5], ids=["counted", "mm"])
+def test_a_thick_slice_is_the_mean_of_what_it_covers(level, middle, unit):
+    found = thick(level * unit, stack(unit * np.arange(5) - 3))
+    assert found[2, 0] == pytest.approx(middle)
+    assert found[2, 1] == pytest.approx(-middle)
+    at_the_end = {0.0: 0, 1.0: 0, 2.0: (1 / 2) / (3 / 2), 3.0: 1 / 2}
+    assert found[0, 0] == pytest.approx(at_the_end[level])
+
+
+def test_thick_slices_mix_no_patients_no_volumes_and_no_gaps():
+    place, groups = [0, 1, 0, 1, 2, 9], ["a", "a", "b", "b", "b", "b"]
+    found = thick(3.0, stack(place, groups))[:, 0, 0, 0]
+    assert found == pytest.approx([1 / 2, 1 / 2, 13 / 2, 29 / 3, 25 / 2, 25])
+    apart = stack(place, groups, volume=["x", "y", "x", "x", "y", "y"])
+    assert thick(3.0, apart)[:, 0, 0, 0] == pytest.approx([0, 1, 13 / 2, 13 / 2, 16, 25])
+
+
+def test_a_thick_slice_does_not_depend_on_the_order_of_the_samples():
+    pairs, order = stack(np.arange(6) * 4.0, list("aaabbb")), np.array([4, 0, 3, 5, 2, 1])
+    found = SliceThickness(7.0).tested(pairs[order], order, seed=0)
+    assert np.array_equal(found, thick(7.0, pairs)[order])
+
+
+def test_what_a_slice_lacks_stays_missing_and_is_in_no_mean():
+    pairs = stack([0, 1, 2])
+    X = np.array(pairs)
+    X[0, 0, :4], X[1, 1] = np.nan, np.nan
+    found = thick(3.0, Pairs(X, groups=pairs.groups, frame=pairs.frame))
+    assert np.array_equal(np.isnan(found), np.isnan(X))
+    assert found[1, 0, :4] == pytest.approx((1 + 4) / 2)
+    assert found[1, 0, 4:] == pytest.approx((0 + 1 + 4) / 3)
+    assert found[2, 1] == pytest.approx(-4)
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [Pairs(np.zeros((3, 2, 8, 8)), groups=["a"] * 3), stack([0, None, 2])],
+    ids=["no column", "no number"],
+)
+def test_a_slice_without_a_place_is_an_error(pairs):
+    with pytest.raises(InvalidPairsError, match=r"no place \(column 'slice'.* samples .*1"):
+        thick(2.0, pairs)
+    with pytest.raises(InvalidPairsError, match="no patients"):
+        thick(2.0, pairs.replace(groups=None))
+
+
+def test_the_benchmark_tells_a_condition_where_each_slice_lies(data):
+    """Labels stand in the corner, and one slice in four is anomalous."""
+    found = run(data, [SliceThickness(1.0), SliceThickness(9.0)]).conditions["image_auroc"]
+    assert found.tolist() == [1, 1, 0.5]  # the mean of all slices tells nothing
+    data.frame = data.frame.drop(columns="slice")
+    errors = run(data, [SliceThickness(3.0)]).conditions["error"]
+    assert errors[0] == ""
+    assert "no place" in errors[1]
+
+
+def test_a_condition_gets_units_spacing_and_frame_and_so_do_the_steps(data):
+    seen = []
+
+    class Looked(Condition):
+        name = "looked at"
+
+        def change(self, sample, rng, pairs):
+            seen.append(pairs)
+            return sample
+
+    class Step(BaseEstimator):
+        def fit(self, X, y=None):
+            return self
+
+        def fit_transform(self, X, y=None):
+            return self.transform(X)
+
+        def transform(self, X):
+            seen.append(X)
+            return X
+
+    about = {"spacing": 2.0, "ct_units": "hu", "frame": pd.DataFrame({"z_mm": range(32)})}
+    data.data = Pairs(data.data, groups=data.groups, **about)
+    run(data, [Looked(1.0)], preprocessor=Step())
+    assert len(seen) > 32
+    for pairs in seen:
+        assert pairs.ct_units == "hu"
+        assert (pairs.spacing == 2).all()
+        assert np.array_equal(np.asarray(pairs)[:, 0, 0, 1], pairs.frame["z_mm"] // 4)
+        if len(pairs) == 1:
+            assert pairs.frame["slice"][0] == pairs.frame["z_mm"][0] % 4
 
 
 def test_spoilt_samples_pass_the_preprocessing_and_their_maps_come_back(data):

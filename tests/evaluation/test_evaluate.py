@@ -194,3 +194,6 @@ def test_errors(stored, same_data, tmp_path):
         evaluate(kept_nothing)
     with pytest.raises(InvalidPairsError):
         evaluate_scores([0, 1], [1.0, 2.0], [0, 1])
+    planes = {"masks": np.eye(4, dtype=bool)[None].repeat(2, 0), "maps": np.full((2, 4, 4), np.inf)}
+    with pytest.raises(InvalidPairsError, match="infinity"):
+        evaluate_scores([1, -1], [1.0, 2.0], [0, 1], metrics=["pixel_ap"], **planes)

@@ -101,6 +101,48 @@ def test_a_height_in_millimetres_stands_for_the_number_of_a_slice(result, data):
     assert one.heading.endswith(f", z = {2.5 * one.sample:g} mm")
 
 
+def letters(page):
+    """What stands on the left and on the right of each picture."""
+    found = re.findall(r'<span class="side" aria-hidden="true">(.)</span>', page)
+    return list(zip(found[::2], found[1::2], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("orientation", "sides"), [("radiological", ("R", "L")), ("neurological", ("L", "R"))]
+)
+def test_pictures_have_letters_where_the_sides_are_known(
+    result, data, tmp_path, orientation, sides
+):
+    data.orientation = orientation
+    data.data[:, 1] = np.nan  # nothing is written where nothing is shown
+    page = write_report(result, data, tmp_path / "r.html").read_text(encoding="utf-8")
+    n_pictures = read(page).tags.count("article") + page.count('class="heat"')
+    assert letters(page) == [sides] * n_pictures
+    assert "L and R are the left and the right of the patient" in page
+
+
+def test_nothing_is_said_of_sides_that_are_not_known(page, result, data, tmp_path):
+    data.orientation = None
+    without = write_report(result, data, tmp_path / "r.html").read_text(encoding="utf-8")
+    for each in (page, without):
+        assert letters(each) == []
+        assert "L and R are" not in each
+    data.orientation = "left"
+    for write in (write_report, write_figures):
+        with pytest.raises(ValueError, match="expected 'radiological'"):
+            write(result, data, tmp_path / "other")
+
+
+def test_the_gallery_has_letters_where_the_sides_are_known(result, data, tmp_path):
+    pictures = {}
+    for orientation in (None, "radiological", "neurological"):
+        data.orientation = orientation
+        folder = tmp_path / str(orientation)
+        write_figures(result, data, folder)
+        pictures[orientation] = (folder / "gallery.png").read_bytes()
+    assert len(set(pictures.values())) == 3
+
+
 def test_when_every_detector_failed_the_report_says_so(data, tmp_path):
     result = benchmark({"bad": Failing()}, data, progress=False)
     page = write_report(result, data, tmp_path / "r.html").read_text(encoding="utf-8")

@@ -80,6 +80,7 @@ def everything(same_data, tmp_path_factory):
     odd = data.target == -1
     sized = dict.fromkeys(["diameter_mm", "cnr_ct", "cnr_mri"], np.nan)
     data.frame = data.frame.assign(patient=data.groups, **sized)
+    data.orientation = "radiological"
     data.frame.loc[odd, list(sized)] = rng.uniform(5, 20, size=(odd.sum(), 3))
     store = tmp_path_factory.mktemp("kept") / "store"
     detectors = {
@@ -115,6 +116,7 @@ def test_a_page_from_the_store_has_the_same_parts(everything, page, tmp_path):
     again = write_report(*open_benchmark(Store(everything[2])), tmp_path / "b.html")
     text = again.read_text(encoding="utf-8")
     assert ids(text) == ids(page)
+    assert text.count('class="side"') == page.count('class="side"') > 0
     assert "patient auroc" in text
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 from slow_benchmark import N_CELLS, Slow, make_data, run, same
@@ -66,9 +67,12 @@ def test_only_what_has_changed_is_computed(tmp_path):
     other = make_data()
     other.data[3, 0, 0, 0] += 1e-3
     assert measured(tmp_path, {"a": AtlasDetector()}, other) == 12
+    places = make_data()
+    places.frame = pd.DataFrame({"slice": np.arange(40) % 4})  # conditions read them
+    assert measured(tmp_path, {"a": AtlasDetector()}, places) == 14
     masks = make_data()
     masks.masks = np.roll(masks.masks, 2, axis=1)  # what is true changes the tables, not the maps
-    assert measured(tmp_path, {"a": AtlasDetector()}, masks) == 12
+    assert measured(tmp_path, {"a": AtlasDetector()}, masks) == 14
 
 
 def test_a_class_that_is_written_anew_is_measured_anew(tmp_path, monkeypatch):

@@ -1,0 +1,62 @@
+"""Results that do not hold the names of patients."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from ctmri_detect.evaluation.samples import Samples
+from ctmri_detect.io.volumes.pseudonym import pseudonym
+
+PSEUDONYMS = "pseudonyms, drawn anew at each call"
+_LEFT_OUT = "left out, because it quotes the name of a patient; without pseudonyms it is shown"
+_SHORTEST = 3  # characters: "7" or "AB" stand in many a text, and say nothing
+
+
+def renamed(samples: Samples) -> tuple[Samples, frozenset[str]]:
+    """The samples under names that tell nothing, and the names that they had.
+
+    Names are salted hashes whose salt is thrown away, so that nobody finds a patient by hashing
+    names. Their order is that in which patients come in the data: figures that depend on the
+    order of names, as the draws of a bootstrap do, don't depend on the salt.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"patient": ["Doe", "Roe", "Doe"]})
+    >>> from ctmri_detect.pairs import Pairs
+    >>> given = Samples(Pairs(np.zeros((3, 2, 8, 8))), np.array([1, 1, -1]), None, frame)
+    >>> found, names = renamed(given)
+    >>> found.frame["patient"].str.len().tolist(), sorted(names)
+    ([14, 14, 14], ['Doe', 'Roe'])
+    """
+    codes, names = pd.factorize(samples.frame["patient"].astype(str))
+    patients = np.array(_new_names(len(names)))[codes]
+    frame = samples.frame.assign(patient=patients)
+    return replace(samples, X=samples.X.replace(groups=patients), frame=frame), frozenset(names)
+
+
+def _new_names(n: int) -> list[str]:
+    """Different ones, sorted. Of numbers, since `pseudonym` takes some names for one."""
+    while True:
+        salt = secrets.token_bytes(32)
+        found = sorted({pseudonym(str(i), key=salt) for i in range(n)})
+        if len(found) == n:
+            return found
+
+
+def without_names(text: str, names: Collection[str]) -> str:
+    """The text, or why it is not shown where it quotes one of the names.
+
+    Examples
+    --------
+    >>> without_names("patient Doe has no slice", {"Doe"})[:20]
+    'left out, because it'
+    >>> without_names("no slice", {"Doe"})
+    'no slice'
+    """
+    quoted = any(len(name) >= _SHORTEST and name in text for name in names)
+    return _LEFT_OUT if quoted else text
