@@ -7,8 +7,10 @@ from typing import Any
 
 import ctmri_detect
 
+PRESETS = ("fast", "balanced", "best")  # those of ctmri_detect.make_detector
 # Looked up when called: listing the names must not import a detector.
 DETECTORS: dict[str, Callable[[], Any]] = {
+    **{name: lambda name=name: ctmri_detect.make_detector(name) for name in PRESETS},
     "threshold": lambda: ctmri_detect.ThresholdDetector(),
     "atlas-position": lambda: ctmri_detect.AtlasDetector(
         map_scoring=ctmri_detect.MapScoring(reference="position", symmetry=False)
@@ -30,15 +32,18 @@ DETECTORS: dict[str, Callable[[], Any]] = {
 }
 
 SHOWN = ("threshold", "atlas-position", "atlas", "autoencoder", "cross-modal", "deep-ocsvm")
-"""One or two of each family, for the demonstration, which is to end in minutes."""
+SHOWN += ("balanced",)
+"""One or two of each family, and the middle preset, for the demonstration, which is to end in minutes."""
 
 
 def make_detector(name: str, seed: int, *, epochs: int | None = None) -> Any:
-    """A new detector, seeded where it draws random numbers; `epochs` bounds the autoencoder's."""
+    """A new detector, seeded where it draws random numbers; `epochs` bounds those of autoencoders."""
     detector = DETECTORS[name]()
     parameters = detector.get_params(deep=False)
     if "random_state" in parameters:
         detector.set_params(random_state=seed)
-    if epochs is not None and name == "autoencoder":
-        detector.set_params(training__max_epochs=epochs)
+    if epochs is not None:
+        prefix = {"autoencoder": "", "balanced": "convautoencoderdetector__"}.get(name)
+        if prefix is not None:
+            detector.set_params(**{f"{prefix}training__max_epochs": epochs})
     return detector

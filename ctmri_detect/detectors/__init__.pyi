@@ -10,4 +10,6 @@ from .cross_modal.detector import CrossModalDetector as CrossModalDetector
 from .deep_features.detector import DeepFeatureDetector as DeepFeatureDetector
 from .ensemble.detector import EnsembleDetector as EnsembleDetector
 from .patch_memory.detector import PatchMemoryDetector as PatchMemoryDetector
+from .presets import PRESETS as PRESETS
+from .presets import make_detector as make_detector
 from .threshold import ThresholdDetector as ThresholdDetector

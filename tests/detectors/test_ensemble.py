@@ -21,6 +21,7 @@ from ctmri_detect import (
     Pairs,
     ThresholdDetector,
     anomaly_map,
+    make_detector,
 )
 from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
@@ -273,3 +274,16 @@ def test_saved_and_loaded(both, tmp_path):
     save(both, tmp_path / "model.ctmri")
     again = load(tmp_path / "model.ctmri")
     assert_array_equal(again.score_samples(ODD), both.score_samples(ODD))
+
+
+@pytest.mark.parametrize("preset", ["fast", "balanced", "best"])
+def test_presets_take_device_and_seed(preset):
+    made = make_detector(preset, device="cpu", random_state=4)
+    parameters = made.get_params()
+    assert parameters["random_state"] == 4
+    assert {v for k, v in parameters.items() if k.split("__")[-1] == "device"} == {"cpu"}
+
+
+def test_an_unknown_preset_is_named():
+    with pytest.raises(ValueError, match="preset is 'quick'; expected .*fast.*balanced.*best"):
+        make_detector("quick")
