@@ -285,5 +285,5 @@ def test_presets_take_device_and_seed(preset):
 
 
 def test_an_unknown_preset_is_named():
-    with pytest.raises(ValueError, match="preset is 'quick'; expected .*fast.*balanced.*best"):
+    with pytest.raises(ValueError, match=r"preset is 'quick'; expected .*fast.*balanced.*best"):
         make_detector("quick")
