@@ -138,9 +138,8 @@ def test_the_ten_lines_of_the_readme_work_as_written(phantom, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     found: dict = {}
     exec(lines, found)
-    codes = found["model"][-1].map_scoring_.codes_
     assert set(found["data"].groups) == {f"p{i}" for i in range(9)}
-    assert len(np.unique(codes)) == 9
+    assert len(found["model"][-1].fingerprints_.patients) == 9
     assert found["scores"].shape == (3,)
     assert found["heat"].shape == (3, 64, 64)
     assert sorted(os.listdir(tmp_path)) == ["new-pairs", "pairs"]
