@@ -18,6 +18,7 @@ from ctmri_detect import (
     AtlasDetector,
     CrossModalDetector,
     EnsembleDetector,
+    MapScoring,
     Pairs,
     ThresholdDetector,
     anomaly_map,
@@ -226,6 +227,15 @@ def test_maps_walk_back_through_a_pipeline(both):
     model = make_pipeline(FunctionTransformer(), EnsembleDetector(members())).fit(TRAIN)
     assert anomaly_map(model, ODD).shape == (12, 32, 32)
     assert_allclose(model.score_samples(ODD), both.score_samples(ODD), rtol=1e-6)
+
+
+def test_a_member_without_a_bound_leaves_finite_scores():
+    wild = AtlasDetector(map_scoring=MapScoring(clip=np.inf))
+    X = np.array(TRAIN)
+    X[57:, 0, 12:18, 12:18] = 1e6
+    both = EnsembleDetector([wild, ThresholdDetector()]).fit(Pairs(X, groups=PATIENTS))
+    assert np.isfinite(both.map_scoring_.calibration_scores_).all()
+    assert np.isfinite(both.rescore(pool_fraction=0.1).offset_)
 
 
 def test_random_members_repeat():

@@ -19,6 +19,7 @@ from ctmri_detect.scoring.withheld import without_planes
 from ctmri_detect.validation import PairReader
 
 Rows = npt.NDArray[np.int64]
+_MOST = np.finfo(np.float16).max  # a MapScoring without a bound gives more
 
 
 @dataclass
@@ -74,7 +75,7 @@ class Member:
                 slices = slices.with_groups(np.full(len(here), -1))
             slices = slices if seen is None else without_planes(slices, seen)
             heat = each(slices, lambda residual, x: scoring.anomaly_map(residual, x) ** 2)
-            out[here] = np.concatenate(heat)
+            out[here] = np.minimum(np.concatenate(heat), _MOST)
         return out
 
 
