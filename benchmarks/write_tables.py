@@ -88,7 +88,6 @@ def methods() -> str:
             f"{three(row.value)} ({three(row.low)} to {three(row.high)})"
             for row in auroc.itertuples()
         ],
-        "patients' AUROC": values["patient_auroc"].map(three),
         "pixel AP": values["pixel_ap"].map(three),
         "AUPRO": values["aupro"].map(three),
         "lesions found at 1 false positive a slice": values["lesion_sensitivity_at_1"].map(three),
@@ -96,10 +95,11 @@ def methods() -> str:
             f"{three(at)} ({three(best)})"
             for at, best in zip(values["dice_at_threshold"], values["best_dice"], strict=True)
         ],
-        "healthy slices flagged": values["false_positive_rate"].map("{:.1%}".format),
-        "seconds to fit": plain().groupby("detector", observed=True)["fit_seconds"].mean().round(),
+        "lesions' slices flagged": values["sensitivity"].map("{:.0%}".format),
+        "healthy slices flagged (promised: 5 %)": values["false_positive_rate"].map(
+            "{:.1%}".format
+        ),
     }
-    shown["seconds to fit"] = shown["seconds to fit"].map("{:.0f}".format)
     return markdown(pd.DataFrame(shown, index=auroc.index))
 
 
