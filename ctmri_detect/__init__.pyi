@@ -32,6 +32,9 @@ from .detectors.cross_modal.detector import CrossModalDetector as CrossModalDete
 from .detectors.deep_features.detector import DeepFeatureDetector as DeepFeatureDetector
 from .detectors.ensemble.detector import EnsembleDetector as EnsembleDetector
 from .detectors.patch_memory.detector import PatchMemoryDetector as PatchMemoryDetector
+from .detectors.synthetic.detector import (
+    SyntheticAnomalyDetector as SyntheticAnomalyDetector,
+)
 from .detectors.threshold import ThresholdDetector as ThresholdDetector
 from .localization import anomaly_map as anomaly_map
 from .localization import detect as detect

@@ -3,6 +3,7 @@ from . import cross_modal as cross_modal
 from . import deep_features as deep_features
 from . import ensemble as ensemble
 from . import patch_memory as patch_memory
+from . import synthetic as synthetic
 from .atlas import AtlasDetector as AtlasDetector
 from .autoencoder.detector import ConvAutoencoderDetector as ConvAutoencoderDetector
 from .autoencoder.presets import autoencoder_preset as autoencoder_preset
@@ -10,4 +11,5 @@ from .cross_modal.detector import CrossModalDetector as CrossModalDetector
 from .deep_features.detector import DeepFeatureDetector as DeepFeatureDetector
 from .ensemble.detector import EnsembleDetector as EnsembleDetector
 from .patch_memory.detector import PatchMemoryDetector as PatchMemoryDetector
+from .synthetic.detector import SyntheticAnomalyDetector as SyntheticAnomalyDetector
 from .threshold import ThresholdDetector as ThresholdDetector
