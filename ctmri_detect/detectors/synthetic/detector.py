@@ -81,7 +81,8 @@ class SyntheticAnomalyDetector(BasePairedDetector):
 
     Notes
     -----
-    Each copy of a slice is rotated, bent and brightened a little; 65 % get one to three anomalies.
+    Each copy of a slice is mirrored or not, brightened a little and made noisier; 65 % get one to
+    three anomalies.
     Residuals of the copies come from models that did not see the patient: one of each half of the
     patients. A third model, of all patients, is for new slices. 35 % of the anomalous and 2 % of
     the other pixels are used. The network minimises the cross-entropy, and the residual is

@@ -53,10 +53,10 @@ class GenericAnomalies(CheckedParameters, BaseEstimator):
         distance to the brain's edge (15 %). "noise": scattered grains (12 %). What is left out is
         never drawn, and the others share its part.
     modes : sequence of {"add", "replace", "texture", "patch", "warp", "elsewhere"}, default=all
-        "add": brighter or darker (28 %). "replace": one level, under the slice's own noise
-        (28 %). "texture": grains of noise (7 %). "patch": tissue of another patient (12 %).
-        "warp": tissue drawn together or driven apart (7 %). "elsewhere": tissue of another place
-        of the same head, in all planes (18 %).
+        "add": brighter or darker (37 %). "replace": one level, under the slice's own noise
+        (37 %). "texture": grains of noise (9 %). "patch": tissue of another patient (6 %).
+        "warp": tissue drawn together or driven apart (4 %). "elsewhere": tissue of another place
+        of the same head, in all planes (7 %).
     radius : (float, float), default=(1.5, 14)
         Least and largest mean radius, pixels; drawn log-uniformly.
     aspect : float, default=4

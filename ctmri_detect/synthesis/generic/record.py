@@ -8,14 +8,15 @@ SHAPES = {"ellipse": 0.73, "rim": 0.15, "noise": 0.12}
 """How often each shape is drawn."""
 
 MODES = {
-    "add": 0.28,
-    "replace": 0.28,
-    "texture": 0.07,
-    "patch": 0.12,
-    "warp": 0.07,
-    "elsewhere": 0.18,
+    "add": 0.37,
+    "replace": 0.37,
+    "texture": 0.09,
+    "patch": 0.06,
+    "warp": 0.04,
+    "elsewhere": 0.07,
 }
-"""How often each kind of change is drawn."""
+"""How often each kind of change is drawn; the last three often can't be told from a healthy head,
+and more of them made a detector worse (seeds 130 and 131)."""
 
 
 @dataclass(frozen=True)
