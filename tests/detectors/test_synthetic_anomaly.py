@@ -11,6 +11,7 @@ from ctmri_detect.detectors.synthetic.channels import Channels
 from ctmri_detect.detectors.synthetic.pool import changed, plan, training_pixels, varied
 from ctmri_detect.exceptions import MissingModalityError
 from ctmri_detect.metrics import anomaly_map_average_precision_score
+from ctmri_detect.persistence import load, save
 from ctmri_detect.synthesis import GenericAnomalies
 from ctmri_detect.testing import make_heads, plant
 from ctmri_detect.validation import PairReader
@@ -150,6 +151,14 @@ def test_settings_of_the_anomalies_are_reached_by_name():
     chosen = SyntheticAnomalyDetector().set_params(anomalies__modes=("add",))
     assert chosen.anomalies.modes == ("add",)
     assert SyntheticAnomalyDetector().set_params(map_scoring__smoothing=2).map_scoring.scales == 0
+
+
+def test_a_model_with_settings_of_its_own_is_saved(tmp_path):
+    fitted = detector(anomalies=GenericAnomalies(modes=("add",), radius=(2, 5))).fit(TRAIN)
+    save(fitted, tmp_path / "model.ctmri")
+    loaded = load(tmp_path / "model.ctmri")
+    assert loaded.anomalies.get_params() == fitted.anomalies.get_params()
+    assert_array_equal(loaded.score_samples(ODD), fitted.score_samples(ODD))
 
 
 @pytest.mark.filterwarnings("ignore:The threshold rests")

@@ -49,9 +49,10 @@ class SyntheticAnomalyDetector(BasePairedDetector):
     Parameters
     ----------
     channels : {"planes", "residuals", "all"}, default="all"
-        What the network sees. "planes": the planes and their mirror image; the fastest.
-        "residuals": how each plane differs from its prediction by the others, and from the healthy
-        mean of that place. "all": both.
+        What the network sees. "planes": the planes and their mirror image. "residuals": how each
+        plane differs from its prediction by the others, and from the healthy mean of that place.
+        "all": both. On phantoms, "planes" ranks slices as well in a third of the time, and "all"
+        outlines lesions better (development seeds 130 and 131).
     anomalies : GenericAnomalies, default=None
         What is put into the slices; None means ``GenericAnomalies()``.
     pixels : int, default=500_000
