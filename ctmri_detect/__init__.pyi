@@ -33,6 +33,9 @@ from .detectors.deep_features.detector import DeepFeatureDetector as DeepFeature
 from .detectors.ensemble.detector import EnsembleDetector as EnsembleDetector
 from .detectors.patch_memory.detector import PatchMemoryDetector as PatchMemoryDetector
 from .detectors.presets import make_detector as make_detector
+from .detectors.synthetic.detector import (
+    SyntheticAnomalyDetector as SyntheticAnomalyDetector,
+)
 from .detectors.threshold import ThresholdDetector as ThresholdDetector
 from .localization import anomaly_map as anomaly_map
 from .localization import detect as detect

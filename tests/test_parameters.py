@@ -21,10 +21,12 @@ from ctmri_detect import (
     CrossModalDetector,
     EnsembleDetector,
     MapScoring,
+    SyntheticAnomalyDetector,
 )
 from ctmri_detect.augmentation import Augmentation
 from ctmri_detect.features import FeatureConditioning, LatentFeatures
 from ctmri_detect.networks import Training
+from ctmri_detect.synthesis import GenericAnomalies
 
 
 def _is_estimator(value):
@@ -78,6 +80,8 @@ def use(cls, **params):
         CrossModalDetector(training=made).fit(X)
     elif isinstance(made, Augmentation):
         ConvAutoencoderDetector(training=Training(augmentation=made)).fit(X)
+    elif isinstance(made, GenericAnomalies):
+        SyntheticAnomalyDetector(anomalies=made).fit(X)
     elif isinstance(made, FeatureConditioning):
         made.fit(None, X)
     elif hasattr(made, "split"):

@@ -30,6 +30,7 @@ DETECTORS: dict[str, Callable[[], Any]] = {
         conditioning=ctmri_detect.features.FeatureConditioning(smoothing=1.3),
     ),
     "patch-memory": lambda: ctmri_detect.PatchMemoryDetector(),
+    "synthetic": lambda: ctmri_detect.SyntheticAnomalyDetector(),
 }
 
 SHOWN = (

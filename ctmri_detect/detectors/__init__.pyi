@@ -3,6 +3,7 @@ from . import cross_modal as cross_modal
 from . import deep_features as deep_features
 from . import ensemble as ensemble
 from . import patch_memory as patch_memory
+from . import synthetic as synthetic
 from .atlas import AtlasDetector as AtlasDetector
 from .autoencoder.detector import ConvAutoencoderDetector as ConvAutoencoderDetector
 from .autoencoder.presets import autoencoder_preset as autoencoder_preset
@@ -12,4 +13,5 @@ from .ensemble.detector import EnsembleDetector as EnsembleDetector
 from .patch_memory.detector import PatchMemoryDetector as PatchMemoryDetector
 from .presets import PRESETS as PRESETS
 from .presets import make_detector as make_detector
+from .synthetic.detector import SyntheticAnomalyDetector as SyntheticAnomalyDetector
 from .threshold import ThresholdDetector as ThresholdDetector

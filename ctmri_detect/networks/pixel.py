@@ -1,9 +1,11 @@
-"""A small network that predicts mean and log-variance of a pixel's values from its features."""
+"""Small networks on the features of a pixel: mean and log-variance of values, or one logit."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 
 from ctmri_detect.networks.torch_settings import own_settings
 
+_Network = TypeVar("_Network", bound=nn.Module)
 _CHUNK = 2048  # pixels at a time: their activations stay in the cache
 
 
@@ -43,14 +46,46 @@ class PixelNetwork(nn.Module):
         return mean, log_variance.clamp(-10, 10)  # never a variance of zero or infinity
 
 
-@own_settings()
+class PixelClassifier(nn.Module):
+    """A small network that says how likely a pixel is anomalous.
+
+    Parameters
+    ----------
+    n_features : int
+    hidden : sequence of int
+        Units of each hidden layer.
+    """
+
+    def __init__(self, n_features: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.config = {"n_features": n_features, "hidden": list(hidden)}
+        sizes, layers = [n_features, *hidden], []
+        for before, after in pairwise(sizes):
+            layers += [nn.Linear(before, after, dtype=torch.float32), nn.Hardswish()]
+        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 1, dtype=torch.float32))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(n, n_features)`` to the logit, ``(n,)``."""
+        return cast(Tensor, self.layers(features)[:, 0])
+
+
 def new_network(n_features: int, seed: int, width: int = 64, n_values: int = 1) -> PixelNetwork:
     """A network with torch's default initial weights; the global generator is not used."""
+    return _initialised(lambda: PixelNetwork(n_features, width, n_values), seed)
+
+
+def new_classifier(n_features: int, hidden: Sequence[int], seed: int) -> PixelClassifier:
+    """A classifier with torch's default initial weights; the global generator is not used."""
+    return _initialised(lambda: PixelClassifier(n_features, hidden), seed)
+
+
+@own_settings()
+def _initialised(make: Callable[[], _Network], seed: int) -> _Network:
     with torch.device("meta"):
-        network = PixelNetwork(n_features, width, n_values)
+        network = make()
     network = network.to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
-    for layer in network.layers:
+    for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
             bound = 1 / math.sqrt(layer.in_features)
@@ -61,14 +96,12 @@ def new_network(n_features: int, seed: int, width: int = 64, n_values: int = 1) 
 Layers = list[npt.NDArray[np.float32]]
 
 
-def folded_layers(
-    network: PixelNetwork, center: npt.NDArray[Any], scale: npt.NDArray[Any]
-) -> Layers:
+def folded_layers(network: nn.Module, center: npt.NDArray[Any], scale: npt.NDArray[Any]) -> Layers:
     """The weights for `predict_pixels`: numpy on one thread is several times faster than torch.
 
     Parameters
     ----------
-    network : PixelNetwork
+    network : PixelNetwork or PixelClassifier
         On the CPU.
     center, scale : arrays (n_features,)
         The features' mean and standard deviation in training; they are folded into the first
@@ -79,7 +112,7 @@ def folded_layers(
     list of float32 arrays
         Weights of each layer with its bias as last column.
     """
-    linear = [m for m in network.layers if isinstance(m, nn.Linear)]
+    linear = [m for m in network.modules() if isinstance(m, nn.Linear)]
     weights = [m.weight.detach().numpy().astype(np.float64) for m in linear]
     biases = [m.bias.detach().numpy().astype(np.float64) for m in linear]
     biases[0] = biases[0] - weights[0] @ (center / scale)
@@ -107,6 +140,12 @@ def predict_pixels(
     -------
     mean, log_variance : float32 arrays (n_values, n)
     """
+    mean, log_variance = np.split(outputs(layers, features), 2)
+    return mean, np.clip(log_variance, -10, 10)
+
+
+def outputs(layers: Layers, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """What the last layer gives, ``(n_outputs, n)``, see `predict_pixels`."""
     columns = features.T
     out = np.empty((len(layers[-1]), len(features)), np.float32)
     for start in range(0, len(features), _CHUNK):
@@ -121,8 +160,7 @@ def predict_pixels(
             u *= gate  # a sixth of Hardswish
             x = y
         np.matmul(layers[-1], x, out=out[:, part])
-    mean, log_variance = np.split(out, 2)
-    return mean, np.clip(log_variance, -10, 10)
+    return out
 
 
 def _with_ones(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

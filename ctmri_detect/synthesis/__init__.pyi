@@ -1,6 +1,8 @@
 from . import artefacts as artefacts
 from .artefacts import ARTEFACT_KINDS as ARTEFACT_KINDS
 from .catalogue import anomaly_kinds as anomaly_kinds
+from .generic.anomalies import GenericAnomalies as GenericAnomalies
+from .generic.record import GenericAnomaly as GenericAnomaly
 from .injection import inject_anomalies as inject_anomalies
 from .kinds import DEFAULT_KINDS as DEFAULT_KINDS
 from .kinds import LESION_KINDS as LESION_KINDS

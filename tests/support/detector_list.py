@@ -10,6 +10,7 @@ from ctmri_detect import (
     EnsembleDetector,
     MapScoring,
     PatchMemoryDetector,
+    SyntheticAnomalyDetector,
     ThresholdDetector,
 )
 from ctmri_detect.features import FeatureConditioning, FilterBankFeatures
@@ -39,4 +40,5 @@ DETECTORS = {
         weights="calibrated",
     ),
     "patch-memory": PatchMemoryDetector(FilterBankFeatures(), conditioning=False, random_state=0),
+    "synthetic": SyntheticAnomalyDetector(copies=1, hidden=(8,), device="cpu", random_state=0),
 }

@@ -27,6 +27,7 @@ from ctmri_detect import (
     CrossModalDetector,
     DeepFeatureDetector,
     PatchMemoryDetector,
+    SyntheticAnomalyDetector,
 )
 from ctmri_detect.datasets import (
     check_pairing,
@@ -107,6 +108,7 @@ def calls(folder):
         "CrossModalDetector SVR": pixels(SVR()),
         "CrossModalDetector Ridge": pixels(make_pipeline(Ridge())),
         "ConvAutoencoderDetector": scored(AUTOENCODER),
+        "SyntheticAnomalyDetector": scored(SyntheticAnomalyDetector(copies=1, hidden=(4,))),
         "NormalOnlyGroupKFold": lambda: list(
             NormalOnlyGroupKFold(2, shuffle=True).split(X, Y, GROUPS)
         ),

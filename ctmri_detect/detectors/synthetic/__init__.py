@@ -1,0 +1,5 @@
+"""Detectors that learn from synthetic anomalies."""
+
+from ctmri_detect._extras import lazy_package
+
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

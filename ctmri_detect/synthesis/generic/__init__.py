@@ -1,0 +1,1 @@
+"""Generic anomalies: shapes and changes that imitate no disease."""
