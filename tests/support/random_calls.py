@@ -26,8 +26,10 @@ from ctmri_detect import (
     ConvAutoencoderDetector,
     CrossModalDetector,
     DeepFeatureDetector,
+    EnsembleDetector,
     PatchMemoryDetector,
     SyntheticAnomalyDetector,
+    make_detector,
 )
 from ctmri_detect.datasets import (
     check_pairing,
@@ -108,6 +110,10 @@ def calls(folder):
         "CrossModalDetector SVR": pixels(SVR()),
         "CrossModalDetector Ridge": pixels(make_pipeline(Ridge())),
         "ConvAutoencoderDetector": scored(AUTOENCODER),
+        "EnsembleDetector": scored(
+            EnsembleDetector([AtlasDetector(), CrossModalDetector(pixels_per_slice=10)])
+        ),
+        "make_detector": scored(make_detector("fast")),
         "SyntheticAnomalyDetector": scored(SyntheticAnomalyDetector(copies=1, hidden=(4,))),
         "NormalOnlyGroupKFold": lambda: list(
             NormalOnlyGroupKFold(2, shuffle=True).split(X, Y, GROUPS)
