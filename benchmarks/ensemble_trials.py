@@ -81,6 +81,7 @@ def main() -> None:
             own = np.array([weights[name] for name in chosen])
             for how, of, fusion in (
                 ("equal", np.ones(n), "sum"),
+                ("half for all but the first", np.r_[1.0, [0.5] * (n - 1)], "sum"),
                 ("calibrated", own, "sum"),
                 ("largest, calibrated", own, "max"),
                 ("quantile", np.ones(n), "quantile"),
