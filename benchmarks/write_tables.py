@@ -22,6 +22,14 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PLACE = ["condition", "condition_level"]
 METHODS = {
+    "best": (
+        '`make_detector("best")`',
+        "the next and one-class detection on deep features, added up",
+    ),
+    "balanced": (
+        '`make_detector("balanced")`',
+        "cross-modal detector and autoencoder, their evidence added up",
+    ),
     "deep-knn": (
         '`DeepFeatureDetector("knn")`',
         "nearest neighbours of what the other modality and similar slices don't explain of deep "

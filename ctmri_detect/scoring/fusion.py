@@ -30,8 +30,8 @@ class Rarity:
     Examples
     --------
     >>> rarity = Rarity(np.arange(1000.0))
-    >>> rarity.of(np.float32([500, 900])).round(1).tolist()
-    [1.4, 4.6]
+    >>> rarity.of(np.float32([500, 900])).round(1)
+    array([1.4, 4.6], dtype=float32)
     """
 
     def __init__(self, evidence: npt.NDArray[np.floating]) -> None:
