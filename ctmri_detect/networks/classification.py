@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from ctmri_detect._extras import require
 from ctmri_detect.networks.device import resolve_device
 from ctmri_detect.networks.portable import PortableNetwork
-from ctmri_detect.networks.regression import one_thread
-from ctmri_detect.networks.training.fit import fit_network
+from ctmri_detect.networks.rows import fit_on_rows
 from ctmri_detect.networks.training.settings import Training
 
 if TYPE_CHECKING:
@@ -68,18 +66,14 @@ class NetworkClassifier(PortableNetwork, BaseEstimator):
         hidden = [int(units) for units in self.hidden]
         self.network_: Any = new_classifier(features.shape[1], hidden, self.random_state)
         inputs = self.scaler_.transform(features).astype(np.float32, copy=False)
-        training = copy(self.training)
-        training.precision, training.accelerator = "float32", None  # no gain for small layers
-        with one_thread():
-            self.history_ = fit_network(
-                self.network_,
-                (inputs, anomalous.astype(np.float32)),
-                _cross_entropy,
-                training,
-                random_state=self.random_state,
-                device=self.device_,
-                own_generator=True,
-            )
+        self.history_ = fit_on_rows(
+            self.network_,
+            (inputs, anomalous.astype(np.float32)),
+            _cross_entropy,
+            self.training,
+            random_state=self.random_state,
+            device=self.device_,
+        )
         self.network_ = self.network_.cpu()  # scoring is numpy's
         self.device_ = "cpu"
         return self

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +15,7 @@ from ctmri_detect._extras import require
 from ctmri_detect._threads import map_threads
 from ctmri_detect.networks.device import resolve_device
 from ctmri_detect.networks.portable import PortableNetwork
-from ctmri_detect.networks.training.fit import fit_network
+from ctmri_detect.networks.rows import fit_on_rows, one_thread
 from ctmri_detect.networks.training.settings import Training
 
 if TYPE_CHECKING:
@@ -86,18 +84,14 @@ class NetworkRegressor(PortableNetwork, BaseEstimator):
             features.shape[1], self.random_state, self.width, targets.shape[1]
         )
         inputs = self.scaler_.transform(features).astype(np.float32)
-        training = copy(self.training)
-        training.precision, training.accelerator = "float32", None  # no gain for small layers
-        with one_thread():
-            self.history_ = fit_network(
-                self.network_,
-                (inputs, ((targets - self.center_) / self.scale_).astype(np.float32)),
-                partial(_loss, trim=self.trim),
-                training,
-                random_state=self.random_state,
-                device=self.device_,
-                own_generator=True,
-            )
+        self.history_ = fit_on_rows(
+            self.network_,
+            (inputs, ((targets - self.center_) / self.scale_).astype(np.float32)),
+            partial(_loss, trim=self.trim),
+            self.training,
+            random_state=self.random_state,
+            device=self.device_,
+        )
         self.network_ = self.network_.cpu()  # scoring is numpy's
         self.device_ = "cpu"
         return self
@@ -153,20 +147,3 @@ def _loss(output: tuple[Tensor, Tensor], target: Tensor, progress: float, trim: 
     return trimmed_likelihood(
         ((target - mean) ** 2).flatten(), log_variance.flatten(), progress, trim
     )
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread for a while.
-
-    The layers are so small that a second thread gains nothing. On a busy machine, waiting for
-    the second thread made them thirty times slower.
-    """
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
