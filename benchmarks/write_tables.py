@@ -35,8 +35,11 @@ METHODS = {
         "nearest neighbours of what the other modality and similar slices don't explain of deep "
         "features",
     ),
-    "deep-ocsvm": ('`DeepFeatureDetector("ocsvm")`', "One-Class SVM (PyOD) on the same"),
-    "deep-iforest": ('`DeepFeatureDetector("iforest")`', "Isolation Forest (PyOD) on the same"),
+    "deep-ocsvm": ('`DeepFeatureDetector("ocsvm")`', "One-Class SVM (PyOD) on the same features"),
+    "deep-iforest": (
+        '`DeepFeatureDetector("iforest")`',
+        "Isolation Forest (PyOD) on the same features",
+    ),
     "patch-memory": ("`PatchMemoryDetector`", "nearest remembered patches of the same place"),
     "cross-modal": (
         "`CrossModalDetector`",
