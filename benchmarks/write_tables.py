@@ -22,14 +22,6 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PLACE = ["condition", "condition_level"]
 METHODS = {
-    "best": (
-        '`make_detector("best")`',
-        "the next and one-class detection on deep features, added up",
-    ),
-    "balanced": (
-        '`make_detector("balanced")`',
-        "cross-modal detector and autoencoder, their evidence added up",
-    ),
     "deep-knn": (
         '`DeepFeatureDetector("knn")`',
         "nearest neighbours of what the other modality and similar slices don't explain of deep "
@@ -149,6 +141,29 @@ def robustness() -> str:
     return markdown(shown.map(three))
 
 
+def presets() -> str:
+    """The presets beside their members, on the seeds that the presets were run on."""
+    own, members = rows("synthetic_presets"), rows("synthetic")
+    names = ["cross-modal", "autoencoder", "deep-mahalanobis"]
+    members = members[members["detector"].isin(names) & members["seed"].isin(own["seed"])]
+    table = pd.concat([own, members])
+    table = table[table["kind"] == "all"]
+    means = table.groupby(["detector", "metric"])[["value", "low", "high"]].mean()
+    order = [*names, "balanced", "best"]
+    auroc = means.xs("auroc", level="metric").loc[order]
+    values = means["value"].unstack().loc[order]  # noqa: PD010
+    shown = {
+        f"image AUROC (95 % interval), seeds {', '.join(map(str, sorted(set(own['seed']))))}": [
+            f"{three(row.value)} ({three(row.low)} to {three(row.high)})"
+            for row in auroc.itertuples()
+        ],
+        "pixel AP": values["pixel_ap"].map(three),
+        "lesions found at 1 false positive a slice": values["lesion_sensitivity_at_1"].map(three),
+        "healthy slices flagged": values["false_positive_rate"].map("{:.1%}".format),
+    }
+    return markdown(pd.DataFrame(shown, index=auroc.index))
+
+
 def evaluation() -> str:
     """What `evaluate` takes."""
     last = rows("evaluation_speed").iloc[-1]
@@ -165,6 +180,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "kinds": kinds,
     "robustness": robustness,
     "evaluation": evaluation,
+    "presets": presets,
 }
 
 

@@ -27,7 +27,7 @@ def make_detector(
     Parameters
     ----------
     preset : {"fast", "balanced", "best"}, default="balanced"
-        - "fast", seconds: `CrossModalDetector` that learns from half as many pixels.
+        - "fast", seconds: `CrossModalDetector` with its defaults.
         - "balanced", some minutes on two cores: `EnsembleDetector` of `CrossModalDetector` and
           `ConvAutoencoderDetector`. One finds where the modalities disagree, the other what a
           network that takes noise away doesn't rebuild. They miss different lesions. Weights 1
@@ -51,7 +51,7 @@ def make_detector(
     Notes
     -----
     Chosen on development phantoms (fit on seed 130, tested on 131 and 132; AUROC): cross-modal .977
-    and .967, "fast" .971 and .967, "balanced" .992 and .990, "best" .994 and .990. With equal
+    and .967, "balanced" .992 and .990, "best" .994 and .990. With equal
     weights "balanced" has .992 and .995 there, and loses more on real pairs, where the cross-modal
     detector is the best member. docs/results.md has the figures on other seeds and on real pairs.
     All members must be able to train: with CT and MRI that don't belong together take
@@ -68,7 +68,7 @@ def make_detector(
     check_value("make_detector's random_state", random_state, RANDOM_STATE)
     common: dict[str, Any] = {"device": device, "random_state": random_state}
     if preset == "fast":
-        return CrossModalDetector(pixels_per_slice=200, **common)
+        return CrossModalDetector(**common)
     members: list[BasePairedDetector] = [CrossModalDetector(device=device)]
     members.append(ConvAutoencoderDetector(device=device))
     if preset == "best":
