@@ -14,8 +14,8 @@ from ctmri_detect.datasets import make_phantom_pairs
 def run(args: argparse.Namespace) -> None:
     """Make heads, measure, write."""
     require_report()
-    subjects, slices, pixels, box = (10, 4, 128, 64) if args.quick else (28, 8, 256, 128)
-    epochs = 5 if args.quick else 20  # fewer than the default: the demonstration ends in minutes
+    subjects, slices, pixels, box = (10, 4, 128, 64) if args.quick else (40, 8, 256, 128)
+    epochs = 5 if args.quick else 16  # fewer than the default: the demonstration ends in minutes
     with results_folder(args.out, overwrite=args.overwrite) as folder:
         note(f"making {subjects} synthetic heads of {slices} slices", quiet=args.quiet)
         data = make_phantom_pairs(
