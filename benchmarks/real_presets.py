@@ -6,7 +6,7 @@ Run by hand; appends JSON lines and prints the table:
         --out benchmarks/results/real_presets.jsonl
 
 "best" is fitted once a fold, and its members' maps give every combination: the mean of their
-squares (and with half a weight for all but the cross-modal detector, as the presets have it),
+squares (and with half or a quarter of a weight for all but the cross-modal detector),
 pooled as in `EnsembleDetector`. ``--all-slices`` trains on all slices of the other
 patients, lesions included, as an archive would be; else on those that the labels call normal.
 """
@@ -45,8 +45,9 @@ def fold_scores(train: object, test: object, seed: int) -> dict[str, np.ndarray]
             each = [evidence[name] for name in chosen]
             found[" + ".join(chosen)] = -pool_top(np.mean(each, axis=0), 0.005)
             if n > 1 and chosen[0] == "cross-modal":
-                joined = each[0] + 0.5 * np.sum(each[1:], axis=0)
-                found[" + .5 ".join(chosen)] = -pool_top(joined, 0.005)
+                for weight in (".5", ".25"):
+                    joined = each[0] + float(weight) * np.sum(each[1:], axis=0)
+                    found[f" + {weight} ".join(chosen)] = -pool_top(joined, 0.005)
     return found
 
 
