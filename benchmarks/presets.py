@@ -36,6 +36,7 @@ from ctmri_detect import (
     ConvAutoencoderDetector,
     CrossModalDetector,
     DeepFeatureDetector,
+    EnsembleDetector,
     make_detector,
 )
 from ctmri_detect.datasets import make_phantom_pairs
@@ -54,7 +55,11 @@ def detectors(seed: int) -> dict[str, Callable[[], Any]]:
         "deep features": lambda: DeepFeatureDetector(random_state=seed),
         "fast": lambda: make_detector("fast", random_state=seed),
         "balanced": lambda: make_detector("balanced", random_state=seed),
-        "best": lambda: make_detector("best", random_state=seed),
+        "all three": lambda: EnsembleDetector(
+            [CrossModalDetector(), ConvAutoencoderDetector(), DeepFeatureDetector()],
+            weights=(1, 0.5, 0.5),
+            random_state=seed,
+        ),
     }
 
 

@@ -5,7 +5,7 @@ Run by hand; appends JSON lines and prints the table:
     python benchmarks/real_presets.py FOLDER --labels labels.csv --patient patient --seed 0 \
         --out benchmarks/results/real_presets.jsonl
 
-"best" is fitted once a fold, and its members' maps give every combination: the mean of their
+All members are fitted once a fold, and their maps give every combination: the mean of their
 squares (and with half or a quarter of a weight for all but the cross-modal detector),
 pooled as in `EnsembleDetector`. ``--all-slices`` trains on all slices of the other
 patients, lesions included, as an archive would be; else on those that the labels call normal.
@@ -22,7 +22,12 @@ import numpy as np
 import pandas as pd
 from real_pairs import inside
 
-from ctmri_detect import make_detector
+from ctmri_detect import (
+    ConvAutoencoderDetector,
+    CrossModalDetector,
+    DeepFeatureDetector,
+    EnsembleDetector,
+)
 from ctmri_detect.datasets import load_pairs
 from ctmri_detect.preprocessing import make_preprocessor
 from ctmri_detect.scoring.evidence import pool_top
@@ -33,7 +38,8 @@ NAMES |= {"deepfeaturedetector": "deep features"}
 
 def fold_scores(train: object, test: object, seed: int) -> dict[str, np.ndarray]:
     """Scores of the members and of all sums of them, high = normal."""
-    fitted = make_detector("best", random_state=seed).fit(train)
+    members = [CrossModalDetector(), ConvAutoencoderDetector(), DeepFeatureDetector()]
+    fitted = EnsembleDetector(members, random_state=seed).fit(train)
     names = [NAMES[name] for name in fitted.names_]
     evidence = {
         name: member.anomaly_map(test) ** 2

@@ -11,7 +11,6 @@ import ctmri_detect
 DETECTORS: dict[str, Callable[[], Any]] = {
     "fast": lambda: ctmri_detect.make_detector("fast"),
     "balanced": lambda: ctmri_detect.make_detector("balanced"),
-    "best": lambda: ctmri_detect.make_detector("best"),
     "threshold": lambda: ctmri_detect.ThresholdDetector(),
     "atlas-position": lambda: ctmri_detect.AtlasDetector(
         map_scoring=ctmri_detect.MapScoring(reference="position", symmetry=False)
