@@ -20,11 +20,13 @@ from ctmri_detect import (
     EnsembleDetector,
     MapScoring,
     Pairs,
+    PatchMemoryDetector,
     ThresholdDetector,
     anomaly_map,
     make_detector,
 )
 from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
+from ctmri_detect.features import FilterBankFeatures
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.persistence import load, save
 from ctmri_detect.scoring.evidence import pool_top
@@ -143,6 +145,19 @@ def test_a_fitted_member_compares_no_slice_with_its_own_patient():
     fitted = AtlasDetector().fit(TRAIN[:30])
     both = EnsembleDetector([FrozenEstimator(fitted)]).fit(TRAIN[30:])
     assert_allclose(both.anomaly_map(TRAIN[:6]), fitted.anomaly_map(TRAIN[:6]), atol=1e-4)
+
+
+def test_a_memory_does_not_remember_the_own_patient():
+    """New slices of a patient who was trained on: the member is told whose they are."""
+    X, new = np.array(TRAIN), make_heads(3, seed=5)
+    for heads in (X[57:], new):
+        heads[:, 1, 14:20, 10:16] += 2
+    memory = PatchMemoryDetector(FilterBankFeatures(), conditioning=False, random_state=0)
+    both = EnsembleDetector([memory]).fit(Pairs(X, groups=PATIENTS))
+    alone = clone(memory).fit(Pairs(X, groups=PATIENTS))
+    named = Pairs(new, groups=PATIENTS[57:])
+    assert_allclose(both.anomaly_map(named), alone.anomaly_map(named), atol=1e-4)
+    assert not np.allclose(alone.residual_map(named), alone.residual_map(new), equal_nan=True)
 
 
 def test_nothing_left_for_a_threshold_is_an_error():
