@@ -139,11 +139,16 @@ def report(path: Path) -> None:
     table = frame.groupby("what", sort=False)[figures].mean()
     table.insert(1, "interval", [interval(frame[frame["what"] == what]) for what in table.index])
     print(table.round(3).to_markdown())
+    print(kinds_table(frame).to_markdown())
+
+
+def kinds_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """AUROC of each kind of lesion, a row a detector, means over seeds."""
     rows = [
         {"what": row["what"], **by_kind(np.array(row["decision"]), np.array(row["kind"]))}
         for _, row in frame.iterrows()
     ]
-    print(pd.DataFrame(rows).groupby("what", sort=False).mean().round(2).to_markdown())
+    return pd.DataFrame(rows).groupby("what", sort=False).mean().round(2)
 
 
 def by_kind(decision: np.ndarray, kind: np.ndarray) -> dict[str, float]:
