@@ -1,97 +1,179 @@
-"""Presets and their members on a folder of real pairs: leave one patient out, inside patients.
+"""Presets and their members on a folder of real pairs: real lesions, and lesions put in.
 
-Run by hand; appends JSON lines and prints the table:
+Run by hand, one seed and training a process; keeps the evidence of each member, then prints the
+tables and writes rows:
 
     python benchmarks/real_presets.py FOLDER --labels labels.csv --patient patient --seed 0 \
-        --out benchmarks/results/real_presets.jsonl
+        --maps maps/ --members cross-modal autoencoder
+    python benchmarks/real_presets.py FOLDER --labels labels.csv --patient patient --maps maps/ \
+        --report --out benchmarks/results/real_presets.jsonl
 
-All members are fitted once a fold, and their maps give every combination: the mean of their
-squares (and with half or a quarter of a weight for all but the cross-modal detector),
-pooled as in `EnsembleDetector`. ``--all-slices`` trains on all slices of the other
-patients, lesions included, as an archive would be; else on those that the labels call normal.
+Leave one patient out. `--all-slices` trains on all slices of the other patients, lesions included,
+as an archive would be; else on those that the labels call normal. Each member is fitted once a fold
+as the only member of an `EnsembleDetector`, and its evidence (the square of its anomaly map) is
+kept for the slices of the patient that was left out, and for those of them that look normal with
+one lesion each put in (`inject_anomalies`, moderate). Sums of evidence with weights, pooled as in
+`EnsembleDetector`, then give every combination.
+Figures: AUROC of real lesions inside the patients that have both kinds of slice; AUROC of lesions
+put in against the same slices without, and its difference to the best member, with DeLong's
+interval over patients.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from itertools import combinations
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from real_pairs import inside
+from sklearn.utils import Bunch
 
 from ctmri_detect import (
     ConvAutoencoderDetector,
     CrossModalDetector,
     DeepFeatureDetector,
     EnsembleDetector,
+    SyntheticAnomalyDetector,
 )
 from ctmri_detect.datasets import load_pairs
+from ctmri_detect.metrics import decision_roc_auc_score, delong_test
+from ctmri_detect.pairs import Pairs
 from ctmri_detect.preprocessing import make_preprocessor
 from ctmri_detect.scoring.evidence import pool_top
+from ctmri_detect.synthesis import inject_anomalies
 
-NAMES = {"crossmodaldetector": "cross-modal", "convautoencoderdetector": "autoencoder"}
-NAMES |= {"deepfeaturedetector": "deep features"}
+MEMBERS: dict[str, Any] = {
+    "cross-modal": CrossModalDetector,
+    "autoencoder": ConvAutoencoderDetector,
+    "deep features": DeepFeatureDetector,
+    "synthetic, planes": lambda: SyntheticAnomalyDetector("planes"),
+    "synthetic, residuals": lambda: SyntheticAnomalyDetector("residuals"),
+    "synthetic, all": lambda: SyntheticAnomalyDetector("all"),
+}
+WEIGHTS = (0.0, 0.25, 0.5, 1.0)  # of each member but the first
 
 
-def fold_scores(train: object, test: object, seed: int) -> dict[str, np.ndarray]:
-    """Scores of the members and of all sums of them, high = normal."""
-    members = [CrossModalDetector(), ConvAutoencoderDetector(), DeepFeatureDetector()]
-    fitted = EnsembleDetector(members, random_state=seed).fit(train)
-    names = [NAMES[name] for name in fitted.names_]
-    evidence = {
-        name: member.anomaly_map(test) ** 2
-        for name, member in zip(names, fitted.members_, strict=True)
+def with_lesions(data: Bunch) -> tuple[Pairs, np.ndarray]:
+    """The slices that look normal, with a lesion each; which rows of `data` they are."""
+    rows = np.flatnonzero(data.target == 1)
+    X, _, frame = inject_anomalies(data.data[rows], on_failure="skip", random_state=0)
+    made = np.flatnonzero(frame["kind"] != "normal")
+    return X[made], rows[made]
+
+
+def evidence(data: Bunch, name: str, seed: int, all_slices: bool) -> dict[str, np.ndarray]:
+    """Evidence of one member for all slices and for those with a lesion put in, left out in turn.
+
+    The maps of the slices, of the slices with lesions, and the rows that these are of.
+    """
+    patients, (injected, rows) = np.asarray(data.groups), with_lesions(data)
+    real: list[Any] = [None] * len(patients)
+    put_in: list[Any] = [None] * len(rows)
+    for patient in np.unique(patients):
+        learned = patients != patient
+        if not all_slices:
+            learned &= data.target == 1
+        step = make_preprocessor(ct_units=data.ct_units)
+        train = step.fit_transform(data.data[learned])
+        model = EnsembleDetector([MEMBERS[name]()], random_state=seed).fit(train)
+        tests = ((real, data.data, patients), (put_in, injected, patients[rows]))
+        for found, X, whose in tests:
+            here = np.flatnonzero(whose == patient)
+            if len(here):
+                maps = model.anomaly_map(step.transform(X[here])) ** 2
+                for n, one in zip(here, maps, strict=True):
+                    found[n] = one.astype(np.float32)
+        print(name, patient, flush=True)
+    return {"real": np.stack(real), "put_in": np.stack(put_in), "rows": rows}
+
+
+def figures(data: Bunch, real: np.ndarray, put_in: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+    """Scores of one combination, and what they are worth."""
+    patients = np.asarray(data.groups)
+    scores = -pool_top(real, 0.005)
+    each = inside(pd.DataFrame({"patient": patients, "target": data.target, "decision": scores}))
+    both = np.concatenate([scores[rows], -pool_top(put_in, 0.005)])
+    target = np.repeat([1, -1], len(rows))
+    return {
+        **{f"inside {who}": round(value, 3) for who, value in each.items()},
+        "inside, mean": round(float(np.mean(list(each.values()))), 3),
+        "lesions put in": round(decision_roc_auc_score(target, both), 3),
+        "_put_in": both,
     }
-    found = {}
-    for n in range(1, len(names) + 1):
-        for chosen in combinations(names, n):
-            each = [evidence[name] for name in chosen]
-            found[" + ".join(chosen)] = -pool_top(np.mean(each, axis=0), 0.005)
-            if n > 1 and chosen[0] == "cross-modal":
-                for weight in (".5", ".25"):
-                    joined = each[0] + float(weight) * np.sum(each[1:], axis=0)
-                    found[f" + {weight} ".join(chosen)] = -pool_top(joined, 0.005)
-    return found
+
+
+def combinations(data: Bunch, kept: dict[str, dict[str, np.ndarray]]) -> list[dict[str, Any]]:
+    """Figures of each member and of each weighted sum with the first one."""
+    names = list(kept)
+    first, rows = names[0], kept[names[0]]["rows"]
+    found = [
+        {"detector": name, **figures(data, one["real"], one["put_in"], rows)}
+        for name, one in kept.items()
+    ]
+    best = max(found, key=lambda row: row["lesions put in"])
+    for weights in product(WEIGHTS, repeat=len(names) - 1):
+        if not any(weights):
+            continue
+        parts = [(first, 1.0), *zip(names[1:], weights, strict=True)]
+        real, put_in = (
+            np.sum([w * kept[name][which] for name, w in parts if w], axis=0)
+            for which in ("real", "put_in")
+        )
+        name = " + ".join(f"{w:g} {name}" if w != 1 else name for name, w in parts if w)
+        found.append({"detector": name, **figures(data, real, put_in, rows)})
+    target, whose = np.repeat([1, -1], len(rows)), np.tile(np.asarray(data.groups)[rows], 2)
+    for row in found:
+        test = delong_test(target, row["_put_in"], best["_put_in"], groups=whose)
+        row["put in - best member"] = [round(test.difference, 3), *np.round(test.interval, 3)]
+    return [{key: value for key, value in row.items() if key != "_put_in"} for row in found]
 
 
 def main() -> None:
-    """Run the folds and print the table."""
+    """Keep the evidence of members, or print the tables of what is kept."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
     parser.add_argument("--labels", required=True)
     parser.add_argument("--patient", required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--all-slices", action="store_true")
+    parser.add_argument("--maps", type=Path, required=True)
+    parser.add_argument("--members", nargs="+", default=["cross-modal", "autoencoder"])
+    parser.add_argument("--report", action="store_true")
     parser.add_argument("--out", type=Path, default=None)
     arguments = parser.parse_args()
     data = load_pairs(arguments.folder, labels=arguments.labels, patient=arguments.patient)
-    patients, parts = np.asarray(data.groups), []
-    for patient in np.unique(patients):
-        learned, test = patients != patient, patients == patient
-        if len(set(data.target[test])) < 2:
-            continue  # nothing inside this patient to tell apart
-        if not arguments.all_slices:
-            learned &= data.target == 1
-        step = make_preprocessor(ct_units=data.ct_units)
-        train, new = step.fit_transform(data.data[learned]), step.transform(data.data[test])
-        for name, scores in fold_scores(train, new, arguments.seed).items():
-            found = {"detector": name, "patient": patient, "target": data.target[test]}
-            parts.append(pd.DataFrame({**found, "decision": scores}))
-        print(patient, flush=True)
+    if arguments.report:
+        report(data, arguments)
+        return
     training = "all slices" if arguments.all_slices else "normal slices"
+    arguments.maps.mkdir(parents=True, exist_ok=True)
+    for name in arguments.members:
+        path = arguments.maps / f"{name}; {training}; {arguments.seed}.npz"
+        if not path.exists():
+            found = evidence(data, name, arguments.seed, arguments.all_slices)
+            np.savez_compressed(path, **found)
+
+
+def report(data: Bunch, arguments: argparse.Namespace) -> None:
+    """Print the tables of the chosen members, and write their rows."""
     rows = []
-    for name, scores in pd.concat(parts).groupby("detector", sort=False):
-        figures = {f"inside {who}": round(value, 3) for who, value in inside(scores).items()}
-        mean = round(float(np.mean(list(figures.values()))), 3)
-        rows.append({"detector": name, "seed": arguments.seed, "training": training, **figures})
-        rows[-1]["inside, mean"] = mean
+    for training in ("normal slices", "all slices"):
+        for seed in range(10):
+            paths = {
+                name: arguments.maps / f"{name}; {training}; {seed}.npz"
+                for name in arguments.members
+            }
+            if all(path.exists() for path in paths.values()):
+                kept = {name: dict(np.load(path)) for name, path in paths.items()}
+                about = {"training": training, "seed": seed}
+                rows += [{**about, **row} for row in combinations(data, kept)]
     print(pd.DataFrame(rows).to_markdown(index=False))
     if arguments.out:
-        with arguments.out.open("a") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+        arguments.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 if __name__ == "__main__":
