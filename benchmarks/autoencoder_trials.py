@@ -1,15 +1,15 @@
 """How the denoising autoencoder is trained: noise, averages over draws, a choice without labels.
 
-Run by hand; prints the tables of docs/trials.md ("Training of the autoencoder"):
+Run by hand, with one thread; prints the tables of docs/trials.md ("Training of the autoencoder"):
 
-    python benchmarks/autoencoder_trials.py --fit coarse blobs both --folder trials
-    python benchmarks/autoencoder_trials.py --draws --folder trials
-    python benchmarks/autoencoder_trials.py --report --folder trials
+    python benchmarks/autoencoder_trials.py --folder trials --fit coarse blobs both --others
+    python benchmarks/autoencoder_trials.py --folder trials --draws trials/coarse-20-20.pt
+    python benchmarks/autoencoder_trials.py --folder trials --report
 
 Development phantoms: 400 healthy slices of 50 subjects (seed 130) train, 360 slices of 45 subjects
 a seed (131 to choose, 132 to check) test, half of them with a lesion. `--fit` trains once for each
 noise, keeps the weights of some epochs in the folder, and then calibrates and scores with each of
-them; `--cross-modal` scores the other member of "balanced". `--report` reads what is there.
+them; `--others` does so with detectors to compare with. `--report` reads what is there.
 """
 
 from __future__ import annotations
@@ -27,18 +27,25 @@ from deep_features import by_kind
 from skorch.callbacks import Callback
 from torch import Tensor
 
-from ctmri_detect import ConvAutoencoderDetector, CrossModalDetector
+from ctmri_detect import (
+    AtlasDetector,
+    ConvAutoencoderDetector,
+    CrossModalDetector,
+    ThresholdDetector,
+)
 from ctmri_detect.datasets import make_phantom_pairs
 from ctmri_detect.metrics import (
     anomaly_map_average_precision_score,
-    decision_roc_auc_score,
+    delong_test,
 )
+from ctmri_detect.metrics import decision_roc_auc_score as area
 from ctmri_detect.networks import denoising
 from ctmri_detect.preprocessing import make_preprocessor
 from ctmri_detect.scoring.evidence import pool_top
 
 TRAIN, TESTS = 130, (131, 132)
-KEPT = (3, 5, 8, 10, 12, 15, 20, 25, 30, 40)  # epochs, and the last one
+KEPT = (3, 5, 8, 10, 12, 15)  # epochs, and the last one
+DRAWS = ((4, 0.3), (4, 1.0))  # how many, and their SD
 COARSE = denoising.coarse_noise
 
 
@@ -135,9 +142,10 @@ def scored(name: str, detector: Any, tests: dict[int, Test], folder: Path) -> No
             f"evidence{seed}": found.anomaly_map**2,
             f"target{seed}": test.data.target,
             f"kind{seed}": test.data.frame["kind"].to_numpy().astype(str),
+            f"patients{seed}": np.asarray(test.data.groups).astype(str),
             f"pixel_ap{seed}": pixels,
         }
-        auroc = decision_roc_auc_score(test.data.target, kept[f"scores{seed}"])
+        auroc = area(test.data.target, kept[f"scores{seed}"])
         print(f"{name} on {seed}: {auroc:.4f} {pixels:.4f}, {seconds:.0f} s", flush=True)
     np.savez(folder / f"{name}.npz", **kept)
 
@@ -155,9 +163,9 @@ def fit(noise: str, epochs: int, train: Any, folder: Path) -> list[Path]:
 
 
 def report(folder: Path) -> None:
-    """A row for each file, alone and together with the cross-modal detector; then choices."""
+    """A row for each file, alone and with the cross-modal detector; then what labels would say."""
     files = {path.stem: dict(np.load(path)) for path in sorted(folder.glob("*.npz"))}
-    other = files.get("cross-modal")
+    other = files["cross-modal"]
     print("| network | AUROC / worst kind | pixel AP | with cross-modal | unlabelled |")
     for name, one in files.items():
         for seed in TESTS:
@@ -165,25 +173,47 @@ def report(folder: Path) -> None:
                 continue
             target, kind = one[f"target{seed}"], one[f"kind{seed}"]
             cells = [figures(one[f"scores{seed}"], target, kind), f"{one[f'pixel_ap{seed}']:.3f}"]
-            if other is not None:
-                total = other[f"evidence{seed}"] + 0.5 * one[f"evidence{seed}"]
-                cells.append(figures(-pool_top(total, 0.005), target, kind))
-            cells.append(f"{unlabelled(one, seed):.3f}")
-            print(f"| {name} on {seed} | {' | '.join(cells)} |", flush=True)
+            cells += [
+                figures(added(other, one, seed), target, kind),
+                f"{unlabelled(one, seed):.3f}",
+            ]
+            print(f"| {name} on {seed} | {' | '.join(cells)} |")
+    for noise in ("blobs", "both"):
+        pair = [files[f"{each}-20-20"] for each in (noise, "coarse")]
+        patients = np.concatenate([[f"{s}-{p}" for p in pair[0][f"patients{s}"]] for s in TESTS])
+        target = np.concatenate([pair[0][f"target{s}"] for s in TESTS])
+        for how, of in (("alone", lambda one, s: one[f"scores{s}"]),
+                        ("added", lambda one, s: added(other, one, s))):  # fmt: skip
+            decisions = [np.concatenate([of(one, s) for s in TESTS]) for one in pair]
+            print(noise, "- coarse,", how, delong_test(target, *decisions, patients))
+    epochs = [one for name, one in files.items() if name.startswith("coarse-20")]
+    whole = [*epochs, files["atlas"], files["threshold"]]
+    for what, some in (("epochs", epochs), ("epochs, atlas, threshold", whole)):
+        for seed in TESTS:
+            true = [area(one[f"target{seed}"], one[f"scores{seed}"]) for one in some]
+            for every, share in ((1, 50), (4, 20), (18, 5)):
+                guess = [unlabelled(one, seed, every) for one in some]
+                r = np.corrcoef(true, guess)[0, 1]
+                print(f"{what} on {seed}, {share} % anomalies: r = {r:.2f}")
+
+
+def added(other: dict[str, Any], one: dict[str, Any], seed: int) -> np.ndarray:
+    """Decisions of the sum with the cross-modal detector, as in "balanced"."""
+    return -pool_top(other[f"evidence{seed}"] + 0.5 * one[f"evidence{seed}"], 0.005)
 
 
 def figures(scores: np.ndarray, target: np.ndarray, kind: np.ndarray) -> str:
     """AUROC / that of the worst kind."""
     worst = min(by_kind(scores, kind).items(), key=lambda one: one[1])
-    return f"{decision_roc_auc_score(target, scores):.3f} / {worst[1]:.2f} {worst[0]}"
+    return f"{area(target, scores):.3f} / {worst[1]:.2f} {worst[0]}"
 
 
-def unlabelled(one: dict[str, Any], seed: int) -> float:
-    """How well held-out slices of the training set are told from all slices of a test set."""
-    scores = np.concatenate([one["healthy"], one[f"scores{seed}"]])
-    return decision_roc_auc_score(
-        np.where(np.arange(len(scores)) < len(one["healthy"]), 1, -1), scores
-    )
+def unlabelled(one: dict[str, Any], seed: int, every: int = 1) -> float:
+    """Held-out slices of the training set against all slices, of the anomalous ones a part."""
+    healthy, anomalous = one["healthy"], one[f"target{seed}"] == -1
+    scores = one[f"scores{seed}"][~anomalous | (np.cumsum(anomalous) % every == 0)]
+    target = np.repeat([1, -1], [len(healthy), len(scores)])
+    return area(target, np.concatenate([healthy, scores]))
 
 
 def main() -> None:
@@ -191,40 +221,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=Path("trials"))
     parser.add_argument("--fit", nargs="*", default=[], choices=list(NOISES))
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--cross-modal", action="store_true")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--others", action="store_true")
     parser.add_argument("--draws", type=Path, help="weights to score with averages over draws")
-    parser.add_argument("--test", type=int, nargs="+", default=TESTS)
     parser.add_argument("--report", action="store_true")
     arguments = parser.parse_args()
     if arguments.report:
-        report(arguments.folder)
-        return
-    arguments.folder.mkdir(exist_ok=True)
+        return report(arguments.folder)
+    folder = arguments.folder
+    folder.mkdir(exist_ok=True)
     train = make_preprocessor("hu", size=128).fit_transform(data(TRAIN, healthy=True).data)
-    tests = {}
-    for seed in arguments.test:
-        test = data(seed, healthy=False)
-        tests[seed] = Test(test, np.asarray(test.data))
-    if arguments.cross_modal:
-        scored(
-            "cross-modal",
-            CrossModalDetector(random_state=TRAIN).fit(train),
-            tests,
-            arguments.folder,
-        )
+    tests = {seed: data(seed, healthy=False) for seed in TESTS}
+    tests = {seed: Test(test, np.asarray(test.data)) for seed, test in tests.items()}
+    named = {"cross-modal": CrossModalDetector(random_state=TRAIN), "atlas": AtlasDetector()}
+    named["threshold"] = ThresholdDetector()
+    for name, detector in named.items() if arguments.others else ():
+        scored(name, detector.fit(train), tests, folder)
     for noise in arguments.fit:
-        *earlier, last = fit(noise, arguments.epochs, train, arguments.folder)
-        first = dict(list(tests.items())[:1])
-        for path in [last, *earlier]:
-            on = tests if path == last else first
-            scored(path.stem, with_weights(path).fit(train), on, arguments.folder)
-    if arguments.draws:
-        for level in (0.1, 0.3, 0.6):
-            for draws in (1, 4, 8):
-                detector = with_weights(arguments.draws, draws, level).fit(train)
-                name = f"draws-{draws}-{level}-{arguments.draws.stem}"
-                scored(name, detector, tests, arguments.folder)
+        for path in fit(noise, arguments.epochs, train, folder):
+            scored(path.stem, with_weights(path).fit(train), tests, folder)
+    for draws, level in DRAWS if arguments.draws else ():
+        name = f"draws-{draws}-{level}-{arguments.draws.stem}"
+        scored(name, with_weights(arguments.draws, draws, level).fit(train), tests, folder)
+    return None
 
 
 if __name__ == "__main__":
