@@ -63,6 +63,10 @@ class LabelsWarning(CtmriDetectWarning):
     """Labels are not used (in `fit`: not coded +1 and -1), or +1 and -1 seem to be exchanged."""
 
 
+class UnlabelledWarning(CtmriDetectWarning):
+    """A set without labels can't say which detector is better."""
+
+
 class UnpairedDataWarning(CtmriDetectWarning):
     """CT and MRI do not seem to show the same heads; cross-modal comparison means nothing."""
 
