@@ -27,9 +27,10 @@ def detector(channels="planes", **params):
     return SyntheticAnomalyDetector(channels, copies=2, random_state=0).set_params(**params)
 
 
-@pytest.mark.parametrize("channels", ["planes", "residuals", "all"])
-def test_a_planted_blob_is_found_and_placed(channels):
-    fitted = detector(channels).fit(TRAIN)
+@pytest.mark.parametrize("channels", ["planes", "mismatch", "residuals", "all"])
+@pytest.mark.parametrize("stages", [1, 2])
+def test_a_planted_blob_is_found_and_placed(channels, stages):
+    fitted = detector(channels, stages=stages).fit(TRAIN)
     assert fitted.score_samples(ODD).max() < fitted.score_samples(NEW).min()
     masks = np.broadcast_to(DISC, ODD[:, 0].shape)
     assert anomaly_map_average_precision_score(masks, fitted.anomaly_map(ODD)) > 0.8
@@ -40,8 +41,8 @@ def test_only_changes_that_can_be_seen_are_anomalous(amplitude):
     anomalies = GenericAnomalies(amplitude=(amplitude, amplitude), modes=("add",))
     copies = plan(PATIENTS, 80, 1, 10**6, np.random.RandomState(0))
     reader = PairReader(np.asarray(TRAIN), groups=PATIENTS)
-    _, anomalous = training_pixels(reader, copies, anomalies, lambda block, rows: block, 10**6)
-    assert anomalous.any() == (amplitude > 1)
+    pixels = training_pixels(reader, copies, anomalies, lambda block, rows: block, 10**6)
+    assert pixels.anomalous.any() == (amplitude > 1)
 
 
 def test_the_residual_is_never_negative_and_the_same_in_all_planes():
@@ -93,10 +94,10 @@ def test_of_one_patient_there_is_no_donor():
 def test_no_more_pixels_than_asked(most):
     reader = PairReader(np.asarray(TRAIN), groups=PATIENTS)
     copies = plan(PATIENTS, 80, 2, most, np.random.RandomState(0))
-    features, anomalous = training_pixels(
+    features, anomalous, rows = training_pixels(
         reader, copies, GenericAnomalies(), lambda block, rows: block, most
     )
-    assert len(features) == len(anomalous) <= most
+    assert len(features) == len(anomalous) == len(rows) <= most
     assert features.shape[1] == 4 + 2 * 2 * 10
 
 

@@ -19,16 +19,11 @@ from ctmri_detect._parameters import (
 from ctmri_detect._random import own_random_state
 from ctmri_detect._types import RandomState
 from ctmri_detect.base import BasePairedDetector, Traits
-from ctmri_detect.detectors.synthetic.channels import CHANNELS, Channels, PixelFeatures
-from ctmri_detect.detectors.synthetic.pool import plan, training_pixels
-from ctmri_detect.networks.classification import NetworkClassifier
-from ctmri_detect.networks.training.settings import Training
+from ctmri_detect.detectors.synthetic.channels import CHANNELS, Channels
+from ctmri_detect.detectors.synthetic.stages import Stages
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.synthesis import GenericAnomalies
 from ctmri_detect.validation import PairReader
-
-_FEWEST_STEPS = 80  # in an epoch; batches are smaller where there are few pixels
-_BATCH = (128, 2048)
 
 
 class SyntheticAnomalyDetector(BasePairedDetector):
@@ -114,6 +109,7 @@ class SyntheticAnomalyDetector(BasePairedDetector):
 
     _parameter_constraints: ClassVar[Constraints] = {
         "channels": [OneOf(*CHANNELS)],
+        "stages": [integer(1, 2)],
         "anomalies": [GenericAnomalies, None],
         "pixels": [integer(1)],
         "copies": [integer(1)],
@@ -129,7 +125,8 @@ class SyntheticAnomalyDetector(BasePairedDetector):
 
     def __init__(
         self,
-        channels: Literal["planes", "residuals", "all"] = "all",
+        channels: Literal["planes", "mismatch", "residuals", "all"] = "all",
+        stages: Literal[1, 2] = 1,
         anomalies: GenericAnomalies | None = None,
         pixels: int = 500_000,
         copies: int = 6,
@@ -139,6 +136,7 @@ class SyntheticAnomalyDetector(BasePairedDetector):
         random_state: RandomState = None,
     ) -> None:
         self.channels = channels
+        self.stages = stages
         self.anomalies = anomalies
         self.pixels = pixels
         self.copies = copies
@@ -157,27 +155,11 @@ class SyntheticAnomalyDetector(BasePairedDetector):
         rng = own_random_state(self.random_state)
         self.channels_ = Channels(self.channels, self.device).fit(X, rng)
         anomalies = self._default_anomalies() if self.anomalies is None else self.anomalies
-        copies = plan(X.groups, len(X), self.copies, self.pixels, rng)
-        features, anomalous = training_pixels(
-            X, copies, anomalies, self.channels_.of_training, self.pixels
-        )
+        stages = Stages(self.stages, self.hidden, self.device)
+        self.stages_ = stages.fit(X, self.channels_, anomalies, self.copies, self.pixels, rng)
         self.channels_.forget_training()
-        batch = int(np.clip(len(features) // _FEWEST_STEPS, *_BATCH))
-        training = Training(max_epochs=6, batch_size=batch, lr=4e-3)
-        seed = rng.randint(2**31 - 1)
-        self.classifier_ = NetworkClassifier(self.hidden, training, self.device, seed)
-        self.classifier_.fit(features, anomalous)
-
-    def _logits(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Of each pixel ``(n, height, width)``; NaN where nothing was observed."""
-        features = PixelFeatures(self.channels_.of_new(X))
-        out = np.full((len(X), *X.shape[2:]), np.nan, np.float32)
-        for n, seen in enumerate(np.asarray(~np.isnan(X).all(axis=1))):
-            places = np.flatnonzero(seen)
-            out[n].ravel()[places] = self.classifier_.logits(features.of(n, places))
-        return out
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        logits = self._logits(X)
+        logits = self.stages_.logits(self.channels_.of_new(X))
         evidence = np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits)))
-        return np.repeat(evidence[:, None], X.shape[1], axis=1)
+        return np.repeat(evidence.sum(axis=1)[:, None], X.shape[1], axis=1)
