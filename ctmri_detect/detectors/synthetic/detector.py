@@ -21,6 +21,7 @@ from ctmri_detect._types import RandomState
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.detectors.synthetic.channels import CHANNELS, Channels
 from ctmri_detect.detectors.synthetic.stages import Stages
+from ctmri_detect.detectors.synthetic.typical import TypicalLook
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.synthesis import GenericAnomalies
 from ctmri_detect.validation import PairReader
@@ -154,6 +155,7 @@ class SyntheticAnomalyDetector(BasePairedDetector):
     def _fit(self, X: PairReader) -> None:
         rng = own_random_state(self.random_state)
         self.channels_ = Channels(self.channels, self.device).fit(X, rng)
+        self.typical_ = TypicalLook().fit(X, self.channels_.half_)
         anomalies = self._default_anomalies() if self.anomalies is None else self.anomalies
         stages = Stages(self.stages, self.hidden, self.device)
         self.stages_ = stages.fit(X, self.channels_, anomalies, self.copies, self.pixels, rng)
@@ -163,3 +165,6 @@ class SyntheticAnomalyDetector(BasePairedDetector):
         logits = self.stages_.logits(self.channels_.of_new(X))
         evidence = np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits)))
         return np.repeat(evidence.sum(axis=1)[:, None], X.shape[1], axis=1)
+
+    def _unlike(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        return self.typical_.unlike(X)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,8 @@ class Stages(BaseEstimator):
     ----------
     first_ : NetworkClassifier
     second_ : NetworkClassifier or None
-        Sees the channels and the logits of the first network. The logits that it learned from
-        come from networks that did not learn from the same patient, one of each half.
+        Sees the channels and the logits of the first network. It learned from logits of networks
+        that did not learn from the same patient (`OtherHalf`).
     """
 
     def __init__(self, stages: int, hidden: Sequence[int], device: str) -> None:
@@ -58,25 +58,12 @@ class Stages(BaseEstimator):
         learned = training_pixels(X, chosen, anomalies, channels.of_training, pixels)
         self.first_, self.second_ = self._network(learned, rng), None
         if self.stages == 2:
-            half = channels.half_
-            sides = [half[learned.rows] == side for side in (0, 1)]
-            apart = [self._network(learned.of(s), rng) if s.any() else self.first_ for s in sides]
+            other = OtherHalf(channels, learned, lambda part: self._network(part, rng))
             del learned
-
-            def with_logits(block: Block, rows: npt.NDArray[np.int64]) -> Block:
-                made = channels.of_training(block, rows)
-                logits = np.full((len(made), 1, *made.shape[2:]), np.nan, np.float32)
-                for side in (0, 1):
-                    here = np.flatnonzero(half[rows] == side)
-                    if len(here):
-                        logits[here, 0] = logit_maps(apart[1 - side], PixelFeatures(made[here]))
-                return np.concatenate([made, logits], axis=1)
-
             most = min(copies, -(-_SECOND_COPIES // len(X)))
-            again = plan(X.groups, len(X), most, pixels, rng)[:_SECOND_COPIES]
-            self.second_ = self._network(
-                training_pixels(X, again, anomalies, with_logits, pixels), rng
-            )
+            chosen = plan(X.groups, len(X), most, pixels, rng)[:_SECOND_COPIES]
+            learned = training_pixels(X, chosen, anomalies, other.of_training, pixels)
+            self.second_ = self._network(learned, rng)
         return self
 
     def _network(self, learned: Learned, rng: np.random.RandomState) -> NetworkClassifier:
@@ -92,6 +79,41 @@ class Stages(BaseEstimator):
         if self.second_ is not None:
             maps.append(logit_maps(self.second_, features.beside(maps[0])))
         return np.stack(maps, axis=1)
+
+
+class OtherHalf:
+    """First networks for copies of training slices: none learned from a copy's own patient.
+
+    There is one of each half of the patients. (Patches that another patient lent to it as anomalies
+    are the exception.)
+
+    Parameters
+    ----------
+    channels : Channels
+        Fitted; it says to which half a slice belongs.
+    learned : Learned
+        Pixels that the first network learned from.
+    network : callable
+        Fits a network to some of them.
+    """
+
+    def __init__(
+        self, channels: Channels, learned: Learned, network: Callable[[Learned], NetworkClassifier]
+    ) -> None:
+        self.channels = channels
+        of = channels.half_[learned.rows]
+        parts = [learned.of(of == side) if (of == side).any() else learned for side in (0, 1)]
+        self.networks = [network(part) for part in parts]
+
+    def of_training(self, block: Block, rows: npt.NDArray[np.int64]) -> Block:
+        """The channels of copies of these slices, and the logit as one more."""
+        made = self.channels.of_training(block, rows)
+        logits = np.full((len(made), 1, *made.shape[2:]), np.nan, np.float32)
+        for side in (0, 1):
+            here = np.flatnonzero(self.channels.half_[rows] == side)
+            if len(here):
+                logits[here, 0] = logit_maps(self.networks[1 - side], PixelFeatures(made[here]))
+        return np.concatenate([made, logits], axis=1)
 
 
 def logit_maps(network: NetworkClassifier, features: PixelFeatures) -> Block:
