@@ -30,8 +30,10 @@ def detector(channels="planes", **params):
     return SyntheticAnomalyDetector(channels, copies=2, random_state=0).set_params(**params)
 
 
-@pytest.mark.parametrize("channels", ["planes", "mismatch", "residuals", "all"])
-@pytest.mark.parametrize("stages", [1, 2])
+@pytest.mark.parametrize(
+    ("channels", "stages"),
+    [("planes", 1), ("planes", 2), ("mismatch", 1), ("residuals", 1), ("all", 2)],
+)
 def test_a_planted_blob_is_found_and_placed(channels, stages):
     fitted = detector(channels, stages=stages).fit(TRAIN)
     assert fitted.score_samples(ODD).max() < fitted.score_samples(NEW).min()

@@ -163,8 +163,9 @@ class SyntheticAnomalyDetector(BasePairedDetector):
 
     def _residual(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         logits = self.stages_.logits(self.channels_.of_new(X))
-        evidence = np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits)))
-        return np.repeat(evidence.sum(axis=1)[:, None], X.shape[1], axis=1)
+        doubt = np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits)))  # -log p(healthy)
+        deviance = np.sqrt(2 * doubt.sum(axis=1))
+        return np.repeat(deviance[:, None], X.shape[1], axis=1)
 
     def _unlike(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
         return self.typical_.unlike(X)
