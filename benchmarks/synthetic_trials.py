@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,9 @@ def members(seed: int) -> dict[str, Any]:
         "cross-modal": CrossModalDetector(random_state=seed),
         "autoencoder": ConvAutoencoderDetector(random_state=seed),
     }
-    for channels in ("planes", "residuals", "all"):
-        found[channels] = SyntheticAnomalyDetector(channels, random_state=seed)
+    for channels, stages in product(("planes", "mismatch", "residuals", "all"), (1, 2)):
+        detector = SyntheticAnomalyDetector(channels, stages, random_state=seed)
+        found[f"{channels}, {stages} stage{'s'[: stages - 1]}"] = detector
     return found
 
 

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from ctmri_detect._warnings import inside_search, warn_user
 from ctmri_detect.exceptions import TrainingDataWarning, UnlikeTrainingWarning
 
+_FEWEST = 5  # samples: a large lesion can make a slice look unlike all others, too
+
 
 class Noticed:
     """What a detector notices of the samples of one call, block by block.
@@ -45,7 +47,7 @@ class Noticed:
         odd = [
             f"{plane} ({count} of {n} samples)"
             for plane, count in zip(detector.modalities_, np.atleast_1d(counts), strict=False)
-            if count > n / 2
+            if count > n / 2 and count >= _FEWEST
         ]
         if odd:
             warn_user(

@@ -59,8 +59,8 @@ class Verbs(ThresholdVerbs):
             their scores look too normal. See `seen_in_fit`.
         UnlikeTrainingWarning
             In the same places, by a detector that can tell (`SyntheticAnomalyDetector`, and an
-            `EnsembleDetector` of it): where a plane of most of X looks unlike the training
-            slices.
+            `EnsembleDetector` of it): where a plane of most of X, and of five samples or more,
+            looks unlike the training slices.
         """
         return self._numbers(self._ready(X), self._scoring.score_samples)
 

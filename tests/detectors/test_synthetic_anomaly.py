@@ -245,6 +245,7 @@ def test_an_ensemble_passes_the_warning_on():
 def test_healthy_slices_and_lesions_give_no_warning():
     fitted = detector().fit(TRAIN)
     few = np.concatenate([NEW, ODD, inverted(NEW)[:5]])
+    fitted.score_samples(inverted(NEW)[:4])  # too few to say
     scores = fitted.score_samples(few)
     assert_array_equal(scores[:12], fitted.score_samples(NEW))
     assert_array_equal(scores[12:24], fitted.score_samples(ODD))

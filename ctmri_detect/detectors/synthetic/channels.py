@@ -9,7 +9,6 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from ctmri_detect.detectors.cross_modal.pixel_features import PairFeatures, Places
-from ctmri_detect.detectors.synthetic.contamination import MOST_STRANGE, strange_share
 from ctmri_detect.detectors.synthetic.residuals import Block, ResidualModel, halves
 from ctmri_detect.imageops.filters import N_FILTERS, N_GEOMETRY
 from ctmri_detect.validation import PairReader
@@ -29,16 +28,11 @@ class Channels(BaseEstimator):
 
     Parameters
     ----------
-    channels : {"planes", "mismatch", "residuals", "all", "auto"}
+    channels : {"planes", "mismatch", "residuals", "all"}
     device : str
 
     Attributes
     ----------
-    used_ : str
-        `channels`, or what "auto" chose: "all", or "mismatch" where training slices are strange.
-    strange_ : float or None
-        Share of strange training slices, see `contamination.strange_share`; None where nothing was
-        to be chosen.
     model_ : ResidualModel or None
         Of all training slices, for new ones.
     halves_ : list of ResidualModel
@@ -56,16 +50,12 @@ class Channels(BaseEstimator):
         self.model_: ResidualModel | None = None
         self.half_ = halves(X.groups, len(X), rng)
         self.halves_: list[ResidualModel] = []
-        self.used_, self.strange_ = self.channels, None
         if self.channels != "planes":
             sides = [np.flatnonzero(self.half_ == side) for side in (0, 1)]
             for rows in sides:  # of a single slice, one half is empty
                 part = X.take(rows) if len(rows) else X
                 self.halves_.append(ResidualModel(self.device).fit(part, rng))
             self.model_ = ResidualModel(self.device).fit(X, rng)
-        if self.channels == "auto":
-            self.strange_ = strange_share(X, self.half_, self.halves_)
-            self.used_ = "mismatch" if self.strange_ > MOST_STRANGE else "all"
         return self
 
     def forget_training(self) -> None:
@@ -91,7 +81,7 @@ class Channels(BaseEstimator):
         if model is None:
             return block
         parts = model.parts(block)
-        names = [name for name in CHANNELS[self.used_] if name in parts]
+        names = [name for name in CHANNELS[self.channels] if name in parts]
         return np.concatenate([parts[name] for name in names or ["within"]], axis=1)
 
 
