@@ -87,7 +87,7 @@ def sums(found: dict[str, Any]) -> Iterator[tuple[str, list[str], list[float]]]:
     """Name, members and weights of every sum: each alone, then beside the others."""
     yield from ((name, [name], [1.0]) for name in found)
     base = [name for name in ("cross-modal", "autoencoder") if name in found]
-    for name in (name for name in found if name not in base):
+    for name in (name for name in found if name not in base and "cross-modal" in found):
         for weight in WEIGHTS:
             yield f"cross-modal + {weight:g} {name}", ["cross-modal", name], [1.0, weight]
         pair = ["cross-modal", name]
