@@ -55,6 +55,10 @@ class TrainingDataWarning(CtmriDetectWarning):
     """Samples are scored that the detector was fitted on; they look too normal."""
 
 
+class UnlikeTrainingWarning(CtmriDetectWarning):
+    """Most samples look unlike the training slices as a whole, as in another MRI sequence."""
+
+
 class SkippedFilesWarning(CtmriDetectWarning):
     """Some files of a folder could not be used; the rest was loaded."""
 
