@@ -20,6 +20,7 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SAID = {
     "01_first_detector": "flagged",
     "02_folder_to_heat_maps": "pictures in flagged",
+    "03_course_project": "p_to_best",
     "04_patient_safe_grid_search": "mean_test_score",
     "05_detector_of_your_own": "all checks passed",
     "11_what_explain_says": "CT brighter",
