@@ -32,7 +32,7 @@ def refuse_seen(
     InvalidPairsError
     """
     rows = np.flatnonzero(tested)
-    patients = ground.samples.X.groups[rows]
+    patients = np.asarray(ground.samples.X.groups)[rows]
     for name, estimator in detectors.items():
         parts = [estimator, *(step for _, step in getattr(estimator, "steps", []))]
         if any(isinstance(part, FrozenEstimator) for part in parts):
