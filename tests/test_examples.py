@@ -26,6 +26,7 @@ SAID = {
     "06_backbone_of_your_own": "pretrained 0.",
     "07_predictor_of_your_own": "network (default) 0.",
     "08_one_modality": "MRI alone, brain mask flags",
+    "09_volumes_from_files": "patient decision",
     "11_what_explain_says": "CT brighter",
 }
 
