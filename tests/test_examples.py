@@ -22,11 +22,12 @@ SAID = {
     "02_folder_to_heat_maps": "pictures in flagged",
     "03_course_project": "p_to_best",
     "04_patient_safe_grid_search": "mean_test_score",
-    "05_detector_of_your_own": "all checks passed",
+    "05_detector_of_your_own": "atlas 42 18 0.",
     "06_backbone_of_your_own": "pretrained 0.",
     "07_predictor_of_your_own": "network (default) 0.",
     "08_one_modality": "MRI alone, brain mask flags",
     "09_volumes_from_files": "patient decision",
+    "10_threshold_of_your_own": "recalibrated: flags",
     "11_what_explain_says": "CT brighter",
 }
 
