@@ -20,6 +20,7 @@ from ctmri_detect import (
     make_preprocessor,
 )
 from ctmri_detect.datasets import make_phantom_pairs
+from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.plotting import AnomalyMapDisplay, RocDisplay
 
 # %%
@@ -52,7 +53,8 @@ together = EnsembleDetector(
     weights="calibrated",
     random_state=0,
 ).fit(X)
-print("weights:", dict(zip(together.names_, together.map_scoring_.weights_.round(3), strict=True)))
+for name, weight in zip(together.names_, together.map_scoring_.weights_, strict=True):
+    print(f"weight of {name}: {weight:.2f}")
 
 # %%
 # Better together?
@@ -65,16 +67,6 @@ for name, member in zip(together.names_, together.members_, strict=True):
 figure, ax = plt.subplots(figsize=(5.6, 5.6), layout="constrained")
 RocDisplay.from_predictions(new.target, decisions, groups=new.groups).plot(ax)
 plt.show()
-
-# %%
-# An ensemble is not always the best. A member that is much worse than the others pulls it down.
-# Then leave it out, or give it a small weight, without a new fit.
-
-together.rescore(weights=[1.0, 0.5, 0.1])
-decisions["atlas at a tenth"] = together.decision_function(X_new)
-for name, decision in decisions.items():
-    display = RocDisplay.from_predictions(new.target, {name: decision}, n_resamples=0)
-    print(f"{name:17} AUROC {display.aurocs[name]:.3f}")
 
 # %%
 # Who found what
@@ -109,6 +101,21 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
     )
     ax.set_title(name, fontsize="medium")
 plt.show()
+
+# %%
+# Other weights
+# -------------
+# Here three are no better than the best of them: the network has trained for some seconds only, and
+# the atlas is weak. With a network that trains for minutes, two are better than one: on the
+# development phantoms of ``make_detector``, the cross-modal detector has an AUROC of .977 and .967,
+# "balanced" .992 and .990. A member that is much worse than the others pulls an ensemble down.
+# Leave it out, or give it a small weight, without a new fit. Choose weights on other patients than
+# those you report on.
+
+together.rescore(weights=[1.0, 0.5, 0.1])
+decisions["atlas at a tenth"] = together.decision_function(X_new)
+for name, decision in decisions.items():
+    print(f"{name:17} AUROC {decision_roc_auc_score(new.target, decision):.3f}")
 
 # %%
 # Where to go on
