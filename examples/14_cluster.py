@@ -88,7 +88,7 @@ print(format_table(leaderboard(result.table)[columns]))
 # All figures come from what is stored: no model is needed any more, and no detector runs again.
 
 figures = evaluate(store)
-kept = figures[figures["metric"].isin(["auroc", "patient_auroc", "pixel_ap"])]
+kept = figures[figures["metric"].isin(["auroc", "pixel_ap", "lesion_sensitivity_at_1"])]
 print(kept[["detector", "metric", "value", "low", "high"]].round(3).to_string(index=False))
 print("all of them:", ", ".join(figures["metric"].unique()))
 
