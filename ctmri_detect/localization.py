@@ -77,13 +77,14 @@ def explain(
     Returns
     -------
     Bunch
-        `z_maps` (float32 ``(n, n_modalities, height, width)``) and `regions` (DataFrame).
+        `z_maps` (float32 ``(n, n_modalities, height, width)``) and `regions` (DataFrame); what
+        else the detector's own ``explain`` gives.
     """
     route, detector = walk(estimator, X)
     maps, names = route.back(detector.z_maps(route.X)), detector.modalities_
     rows = np.arange(len(maps))
     table = regions_of(maps, X, rows, threshold=threshold, modalities=names, spacing=spacing)
-    return Bunch(z_maps=maps, regions=table)
+    return detector._explained(route.X, Bunch(z_maps=maps, regions=table), route.back)
 
 
 def iter_detect(
