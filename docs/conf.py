@@ -57,6 +57,27 @@ autodoc_inherit_docstrings = True
 
 numpydoc_show_class_members = False  # the templates list them
 numpydoc_xref_param_type = False
+numpydoc_validation_checks = {
+    "all",
+    "GL01",  # the summary stands beside the opening quotes: the house's style
+    "ES01",  # a short function needs no more than its summary
+    "SA01",  # "See also" sections: names in the text do
+    "EX01",  # tests/test_reference.py asks classes and functions for examples; methods need none
+    "SS05",  # takes nouns that end in s ("Scores of ...") for verbs
+    "RT02",  # takes the names of several returned values for a type
+    "RT03",  # "self", or a type with its shape, says all
+    "RT04",  # a description may begin with a name in lower case
+}
+numpydoc_validation_exclude = {r"_scorer$"}  # instances: the docstring is that of their class
+# A docstring that has neither of these sections says in a sentence what comes in and goes out.
+_PROSE = [r"\A(?![\s\S]*\n *(Parameters|Returns|Yields)\n *-{3,}\n)"]
+_AS_THERE = [r"Takes what `\w+` takes"]
+numpydoc_validation_overrides = {
+    "PR01": _PROSE + _AS_THERE,
+    "RT01": _PROSE + _AS_THERE,
+    "YD01": _PROSE,
+    "PR04": [r"\n +As (in|of) |\n +See |\n +As above"],  # described elsewhere, type included
+}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -79,6 +100,10 @@ html_title = "ctmri_detect"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+# only the guide, the examples and the reference have pages below them
+_ALONE = {page.stem for page in HERE.glob("*.md")} - {"guide", "reference"}
+html_sidebars = {page: [] for page in sorted(_ALONE)}
+toc_object_entries_show_parents = "hide"
 html_copy_source = False
 html_context = {"default_mode": "light"}
 html_theme_options = {

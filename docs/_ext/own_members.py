@@ -16,6 +16,10 @@ def _foreign(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: A
     if isinstance(obj, property):
         obj = obj.fget
     home = getattr(inspect.unwrap(obj) if callable(obj) else obj, "__module__", None)
+    field_of_a_tuple = home is None and inspect.isdatadescriptor(obj)
+    builtin = home is None and inspect.ismethoddescriptor(obj)
+    if field_of_a_tuple or builtin:
+        return True
     if name.startswith("set_") and name.endswith("_request"):  # made by scikit-learn
         return True
     return True if home and not str(home).startswith("ctmri_detect") else None
