@@ -92,6 +92,8 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,
+    "write_computation_times": False,
+    "parallel": True,  # as many at once as sphinx-build -j says
     "plot_gallery": "True",
 }
 

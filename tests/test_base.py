@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from weakref import WeakKeyDictionary
 
@@ -431,3 +432,25 @@ def test_routing_carries_the_patients_through_a_pipeline(fitted):
     for each in (pipe, by_name):
         assert_array_equal(2 * each[-1].mean_[0, 0, 0], X[seen, 0, 0, 0].mean())
         assert_allclose(each.decision_function(X), fitted.decision_function(X), rtol=1e-4)
+
+
+def test_the_html_form_of_a_fitted_detector_says_what_it_was_fitted_on():
+    detector = Spy()
+    assert not hasattr(detector, "n_patients_fit_")
+    detector.fit(X, groups=PATIENT)
+    rows = re.sub(r"<[^>]+>|\s+", " ", detector._repr_html_()).split("Fitted attributes")[1]
+    for name, value in (
+        ("n_samples_fit_", "30"),
+        ("n_patients_fit_", "10"),
+        ("image_shape_", "(12, 12)"),
+        ("modalities_", "(&#x27;CT&#x27;, &#x27;MRI&#x27;)"),
+        ("offset_", f"{detector.offset_:.4g}"),
+    ):
+        assert value in rows.split(name)[1][:60], name
+    assert not set(PATIENT) & set(rows.split()), "names of patients are kept nowhere"
+
+
+def test_where_patients_are_unknown_a_fitted_detector_has_no_number_of_them():
+    with pytest.warns(UserWarning, match="patients"):
+        detector = Spy().fit(X)
+    assert detector.n_patients_fit_ is None

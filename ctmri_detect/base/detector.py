@@ -64,6 +64,11 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
 
     map_scoring: MapScoring | None
 
+    @property
+    def n_patients_fit_(self) -> int | None:
+        """Number of patients that the fit has seen; None where they are unknown."""
+        return len(self.fingerprints_.patients) or None
+
     def _fit(self, X: PairReader) -> None:
         raise NotImplementedError(f"{type(self).__name__} has to write _fit(X).")
 

@@ -49,6 +49,9 @@ class Fingerprints:
             order = np.argsort(hashes)
             self.patients, self.codes = hashes[order], X.groups[first][order]
 
+    def __repr__(self) -> str:
+        return f"Fingerprints of {len(self.slices)} slices, {len(self.patients)} patients"
+
     def seen(self, X: StoredArray) -> npt.NDArray[np.bool_]:
         """Which slices are exactly equal to a training slice: bool ``(n,)``."""
         return np.isin(self._slices(X), self.slices)
