@@ -93,6 +93,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "download_all_examples": False,
     "write_computation_times": False,
+    "default_thumb_file": str(HERE / "images" / "hero.png"),
     "parallel": True,  # as many at once as sphinx-build -j says
     "plot_gallery": "True",
 }
