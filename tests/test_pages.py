@@ -5,11 +5,13 @@ from __future__ import annotations
 import doctest
 import importlib.util
 import re
+import tomllib
 import warnings
 from pathlib import Path
 
 import pytest
 
+from ctmri_detect.cli import main
 from ctmri_detect.exceptions import CtmriDetectWarning
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,3 +75,20 @@ def test_links_inside_the_repository_lead_to_something(page):
         assert target.exists(), link
         if anchor and target.suffix == ".md":
             assert anchor in anchors(target), link
+
+
+def test_every_extra_is_on_the_page_of_the_installation():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    page = (ROOT / "docs" / "install.md").read_text("utf-8")
+    named = set(re.findall(r"`([a-z]+)`", page.partition("| extra |")[2].partition("\n\n")[0]))
+    assert set(project["optional-dependencies"]) - {"test", "dev"} == named
+
+
+def test_every_command_is_on_the_page_of_the_command_line(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = capsys.readouterr().out.partition("COMMAND\n")[2].partition("options:")[0]
+    commands = re.findall(r"^    (\w+)", listed, re.MULTILINE)
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    assert len(commands) > 5
+    assert [name for name in commands if f"`ctmri-detect {name}" not in page] == []
