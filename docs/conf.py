@@ -38,6 +38,7 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates", "gallery/*.py.md5"]
 default_role = "literal"  # `name` in a docstring is a name, as in scikit-learn's
+smartquotes = False  # "hu" in a type is to be copied as it is
 
 # Links inside the site are checked. Names of other projects are not: that would need the network.
 nitpicky = True
