@@ -50,9 +50,7 @@ MEMBERS: dict[str, Any] = {
     "cross-modal": CrossModalDetector,
     "autoencoder": ConvAutoencoderDetector,
     "deep features": DeepFeatureDetector,
-    "synthetic, planes": lambda: SyntheticAnomalyDetector("planes"),
-    "synthetic, residuals": lambda: SyntheticAnomalyDetector("residuals"),
-    "synthetic, all": lambda: SyntheticAnomalyDetector("all"),
+    "synthetic": SyntheticAnomalyDetector,
 }
 WEIGHTS = (0.0, 0.25, 0.5, 1.0)  # of each member but the first
 

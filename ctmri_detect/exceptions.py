@@ -55,12 +55,20 @@ class TrainingDataWarning(CtmriDetectWarning):
     """Samples are scored that the detector was fitted on; they look too normal."""
 
 
+class UnlikeTrainingWarning(CtmriDetectWarning):
+    """Most samples look unlike the training slices as a whole, as in another MRI sequence."""
+
+
 class SkippedFilesWarning(CtmriDetectWarning):
     """Some files of a folder could not be used; the rest was loaded."""
 
 
 class LabelsWarning(CtmriDetectWarning):
     """Labels are not used (in `fit`: not coded +1 and -1), or +1 and -1 seem to be exchanged."""
+
+
+class UnlabelledWarning(CtmriDetectWarning):
+    """A set without labels can't say which detector is better."""
 
 
 class UnpairedDataWarning(CtmriDetectWarning):

@@ -53,6 +53,13 @@ class Blockwise:
         """
         return self._residual(X)
 
+    def _unlike(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Which planes look unlike training slices as a whole ``(n, n_planes)``; for a warning.
+
+        None of them, unless a detector knows better.
+        """
+        return np.zeros(X.shape[:2], dtype=bool)
+
     def _check(self, X: PairsLike, min_samples: int = 1) -> PairReader:
         raise NotImplementedError
 

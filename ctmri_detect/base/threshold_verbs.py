@@ -6,12 +6,12 @@ from typing import Any, Self, TypeVar, final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from ctmri_detect._types import GroupsLike, PairsLike
-from ctmri_detect._warnings import inside_search, warn_user
 from ctmri_detect.base.blocks import Blockwise
-from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
+from ctmri_detect.base.noticing import Noticed
+from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.scoring.calibration import Finish
 from ctmri_detect.scoring.thresholds import slices_needed
@@ -83,6 +83,8 @@ class ThresholdVerbs(Blockwise):
         -----
         TrainingDataWarning
             Where some of X are training slices.
+        UnlikeTrainingWarning
+            As `score_samples`.
 
         Examples
         --------
@@ -103,9 +105,9 @@ class ThresholdVerbs(Blockwise):
             )
         names = groups_of(X, groups)
         codes = np.arange(len(reader)) if names is None else check_groups(names, len(reader))
-        pool, seen = self._noticing(scoring.pooled, always=True)
+        pool, noticed = self._noticing(scoring.pooled, always=True)
         pooled, owners = self._each(reader, pool), [codes]
-        warn_of_training_data(self, sum(seen), len(reader))
+        noticed.warn(self, len(reader))
         choices = scoring.withhold(reader.with_groups(codes))
         for planes, rows in choices if self.traits.missing_modality else []:
             pooled += self._each(without_planes(reader.take(rows), planes), scoring.pooled)
@@ -125,39 +127,28 @@ class ThresholdVerbs(Blockwise):
     def _numbers(
         self, reader: PairReader, finish: Finish[npt.NDArray[np.float64]], notice: bool = True
     ) -> npt.NDArray[np.float64]:
-        """One number a sample; `notice` training slices among them."""
-        number, seen = self._noticing(finish)
+        """One number a sample; `notice` what there is to warn of."""
+        number, noticed = self._noticing(finish)
         found = np.concatenate(self._each(reader, number))
         if notice:
-            warn_of_training_data(self, sum(seen), len(reader))
+            noticed.warn(self, len(reader))
         return found
 
     def _noticing(
         self, finish: Finish[_Made], always: bool = False
-    ) -> tuple[Finish[_Made], list[int]]:
-        """`finish`, and a list that it fills with the numbers of training slices."""
-        seen: list[int] = []
+    ) -> tuple[Finish[_Made], Noticed]:
+        """`finish`, and what is noticed of the samples meanwhile."""
+        noticed = Noticed()
         summary = self._scoring.bank == "summary"  # then a slice is part of its own reference
         if not (self.traits.trains or summary or always):
-            return finish, seen
+            return finish, noticed
 
         def both(residual: npt.NDArray[np.float32], X: PairReader) -> _Made:
-            seen.append(int(self.fingerprints_.seen(X.array).sum()))
+            noticed.add(self, np.asarray(X.array))
             return finish(residual, X)
 
-        return both, seen
+        return both, noticed
 
     def _take(self, scoring: MapScoring) -> Self:
         self.map_scoring_, self.offset_ = scoring, scoring.offset_
         return self
-
-
-def warn_of_training_data(detector: BaseEstimator, seen: int, n: int) -> None:
-    """Warn of training slices among the samples, except in a search."""
-    if seen and not inside_search():
-        warn_user(
-            f"{seen} of the {n} samples are slices that {type(detector).__name__} was fitted on, "
-            "so their scores look too normal. Score samples of other patients. seen_in_fit(X) says "
-            "which samples these are.",
-            TrainingDataWarning,
-        )

@@ -13,7 +13,7 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._threads import threads_allowed
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base._detected import DETECTED, check_include, joined, regions_of
-from ctmri_detect.base.threshold_verbs import ThresholdVerbs, warn_of_training_data
+from ctmri_detect.base.threshold_verbs import ThresholdVerbs
 from ctmri_detect.scoring import CONSPICUOUS
 
 
@@ -54,6 +54,10 @@ class Verbs(ThresholdVerbs):
             Here and wherever samples are scored, except in `fit_predict`: where some of X are
             training slices and the detector learns from residuals (``traits.trains``), because
             their scores look too normal. See `seen_in_fit`.
+        UnlikeTrainingWarning
+            In the same places, by a detector that can tell (`SyntheticAnomalyDetector`, and an
+            `EnsembleDetector` of it): where a plane of most of X, and of five samples or more,
+            looks unlike the training slices.
         """
         return self._numbers(self._ready(X), self._scoring.score_samples)
 
@@ -116,7 +120,7 @@ class Verbs(ThresholdVerbs):
             `sample` counts rows of X).
         """
         check_include(include)
-        reader, judge, seen = self._ready(X), *self._noticing(self._scoring.judge)
+        reader, judge, noticed = self._ready(X), *self._noticing(self._scoring.judge)
         at_once = self._block * (threads_allowed() if self.traits.threadsafe else 1)
         for start in range(0, len(reader), at_once):
             rows = np.arange(start, min(start + at_once, len(reader)))
@@ -132,7 +136,7 @@ class Verbs(ThresholdVerbs):
                     )
                 yield Bunch(**{name: found[name] for name in ("samples", *include)})
                 start += len(judged.z_maps)
-        warn_of_training_data(self, sum(seen), len(reader))
+        noticed.warn(self, len(reader))
 
     def _detected(self, judged: Bunch, start: int) -> Bunch:
         """One block of `iter_detect` without its regions; its first sample is row `start`."""

@@ -11,6 +11,7 @@ import ctmri_detect
 DETECTORS: dict[str, Callable[[], Any]] = {
     "fast": lambda: ctmri_detect.make_detector("fast"),
     "balanced": lambda: ctmri_detect.make_detector("balanced"),
+    "best": lambda: ctmri_detect.make_detector("best"),
     "threshold": lambda: ctmri_detect.ThresholdDetector(),
     "atlas-position": lambda: ctmri_detect.AtlasDetector(
         map_scoring=ctmri_detect.MapScoring(reference="position", symmetry=False)
@@ -43,7 +44,7 @@ def make_detector(name: str, seed: int, *, epochs: int | None = None) -> Any:
     if "random_state" in parameters:
         detector.set_params(random_state=seed)
     if epochs is not None:
-        prefix = {"autoencoder": "", "balanced": "convautoencoderdetector__"}.get(name)
-        if prefix is not None:
+        prefix = "convautoencoderdetector__" if name in ("balanced", "best") else ""
+        if prefix or name == "autoencoder":
             detector.set_params(**{f"{prefix}training__max_epochs": epochs})
     return detector

@@ -27,3 +27,4 @@ from .table import format_table as format_table
 from .table import leaderboard as leaderboard
 from .training_sets import Contamination as Contamination
 from .training_sets import TrainingPatients as TrainingPatients
+from .unlabelled import unlabelled_roc_auc as unlabelled_roc_auc

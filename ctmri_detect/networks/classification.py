@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,10 +80,15 @@ class NetworkClassifier(PortableNetwork, BaseEstimator):
 
     def logits(self, features: Values) -> Values:
         """``(n, n_features)`` to logits ``(n,)``; high = anomalous."""
+        return next(self.logits_each([features]))
+
+    def logits_each(self, parts: Iterable[Values]) -> Iterator[Values]:
+        """`logits` for the features of one image after the other."""
         from ctmri_detect.networks.pixel import folded_layers, outputs
 
         layers = folded_layers(self.network_, self.scaler_.mean_, self.scaler_.scale_)
-        return outputs(layers, features)[0]
+        for features in parts:
+            yield outputs(layers, features)[0]
 
 
 def _cross_entropy(logit: Tensor, target: Tensor, _: float) -> Tensor:

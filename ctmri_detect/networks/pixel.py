@@ -40,6 +40,12 @@ class PixelNetwork(nn.Module):
             nn.Linear(width, 2 * n_values, dtype=torch.float32),
         )
 
+    def turn_inputs(self, axes: npt.NDArray[np.float32]) -> None:
+        """Take features from now on where it took ``features @ axes`` before."""
+        first = cast(nn.Linear, self.layers[0])
+        with torch.no_grad():
+            first.weight.copy_(first.weight @ torch.from_numpy(axes).T)
+
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """``(n, n_features)`` to mean and log-variance, each ``(n, n_values)``."""
         mean, log_variance = self.layers(features).chunk(2, dim=1)

@@ -96,7 +96,9 @@ class ReferenceBank(Neighbours, ZScore):
             sum(np.square(row, dtype=np.float64) for row in self.values_),
         )
 
-    def _sums(self, kept: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[Any]]:
+    def _sums(
+        self, kept: npt.NDArray[np.bool_], planes: npt.NDArray[np.int64]
+    ) -> Iterator[npt.NDArray[Any]]:
         """Sums over the slices that a sample is compared with.
 
         Added slice by slice, for each sample by itself: a product of matrices would be no faster,
@@ -104,18 +106,21 @@ class ReferenceBank(Neighbours, ZScore):
         """
         rest = 2 * np.count_nonzero(kept) > len(kept)  # then fewer are to be taken from the total
         rows = np.flatnonzero(kept != rest)
-        values, seen = (part.reshape(len(kept), -1) for part in (self.values_, self.seen_))
-        first = np.empty(values.shape[1], np.float32)
+        values, seen = (part.reshape(*part.shape[:-2], -1) for part in (self.values_, self.seen_))
+        first = np.empty((values.shape[1], len(planes), values.shape[3]), np.float32)
         second = np.empty_like(first)
-        for start in range(0, len(first), _COLUMNS):
-            part = slice(start, start + _COLUMNS)
-            chosen = values[rows, part]
-            np.add.reduce(chosen, axis=0, out=first[part])
-            np.add.reduce(np.square(chosen, out=chosen), axis=0, out=second[part])
-        count = np.add.reduce(seen[rows].view(np.uint8), axis=0, dtype=np.uint16)
-        for part, total in zip((count, first, second), self.total_, strict=True):
-            part = part.reshape(total.shape)
-            yield total - part if rest else part
+        for kind, k in np.ndindex(first.shape[:2]):
+            for start in range(0, first.shape[2], _COLUMNS):
+                part = slice(start, start + _COLUMNS)
+                chosen = values[rows, kind, planes[k], part]
+                np.add.reduce(chosen, axis=0, out=first[kind, k, part])
+                np.add.reduce(np.square(chosen, out=chosen), axis=0, out=second[kind, k, part])
+        few = seen[rows] if len(planes) == seen.shape[1] else seen[rows[:, None], planes]
+        count = np.add.reduce(few.view(np.uint8), axis=0, dtype=np.uint16)
+        for added, whole in zip((count, first, second), self.total_, strict=True):
+            total = whole[..., planes, :, :] if rest else None
+            added = added.reshape(*added.shape[:-1], *whole.shape[-2:])
+            yield added if total is None else total - added
 
 
 def _box(seen: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:

@@ -60,9 +60,11 @@ class SummaryBank(ZScore):
         distance = squared_distances(descriptors, self.descriptors_, self.descriptor_scale_)
         return np.stack([_nearest(row, self.slices_, self.n_neighbors) for row in distance])
 
-    def _sums(self, kept: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[Any]]:
+    def _sums(
+        self, kept: npt.NDArray[np.bool_], planes: npt.NDArray[np.int64]
+    ) -> Iterator[npt.NDArray[Any]]:
         for part in (self.count_, self.first_, self.second_):
-            yield part[kept].sum(axis=0, dtype=np.float32)
+            yield part[kept].sum(axis=0, dtype=np.float32)[..., planes, :, :]
 
 
 class GroupedBank(ReferenceBank):
@@ -135,7 +137,7 @@ class GroupedBank(ReferenceBank):
 
     def sums_of(self, chosen: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[Any]]:
         """Number of slices, sum and sum of squares of their evidence at each place of the box."""
-        return self._sums(chosen)
+        return self._sums(chosen, np.arange(self.seen_.shape[1]))
 
     def summary(self) -> SummaryBank:
         """The statistics, without the slices."""

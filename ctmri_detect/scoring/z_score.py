@@ -60,19 +60,32 @@ class ZScore:
 
     def _standardise_one(self, evidence: Planes, kept: npt.NDArray[np.bool_]) -> Planes:
         """Sample by sample, so that all of it stays in the cache; in place, as in the notes."""
-        pooled = self.pooled_sd_[:, :, None, None]
-        count, mean, spread = self._smoothed(self._sums(kept), evidence.shape)
+        planes = np.flatnonzero(~np.isnan(evidence[0]).all(axis=(1, 2)))
+        if len(planes) < evidence.shape[1]:  # no work on missing planes
+            out = evidence.copy()
+            if len(planes):
+                out[:, planes] = self._of_planes(evidence[:, planes], kept, planes)
+            return out
+        return self._of_planes(evidence, kept, planes)
+
+    def _of_planes(
+        self, evidence: Planes, kept: npt.NDArray[np.bool_], planes: npt.NDArray[np.int64]
+    ) -> Planes:
+        pooled = self.pooled_sd_[:, planes, None, None]
+        count, mean, spread = self._smoothed(self._sums(kept, planes), evidence.shape)
         shrink_towards_pooled(count, spread, pooled)
         mean /= count
         spread -= mean**2
         np.maximum(spread, (np.float32(FLOOR) * pooled) ** 2, out=spread)
-        z = evidence - self.center_
+        z = evidence - self.center_[:, planes]
         z -= mean
         z /= np.sqrt(spread, out=spread)
         return np.asarray(z)
 
-    def _sums(self, kept: npt.NDArray[np.bool_]) -> Iterable[npt.NDArray[Any]]:
-        """Sums of w, w e and w e^2 within the box, over the parts that are kept."""
+    def _sums(
+        self, kept: npt.NDArray[np.bool_], planes: npt.NDArray[np.int64]
+    ) -> Iterable[npt.NDArray[Any]]:
+        """Sums of w, w e and w e^2 of these planes within the box, over the parts kept."""
         raise NotImplementedError
 
     def _smoothed(self, sums: Iterable[npt.NDArray[Any]], shape: tuple[int, ...]) -> list[Planes]:

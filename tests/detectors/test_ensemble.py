@@ -301,7 +301,7 @@ def test_saved_and_loaded(both, tmp_path):
     assert_array_equal(again.score_samples(ODD), both.score_samples(ODD))
 
 
-@pytest.mark.parametrize("preset", ["fast", "balanced"])
+@pytest.mark.parametrize("preset", ["fast", "balanced", "best"])
 def test_presets_take_device_and_seed(preset):
     made = make_detector(preset, device="cpu", random_state=4)
     parameters = made.get_params()
@@ -310,5 +310,5 @@ def test_presets_take_device_and_seed(preset):
 
 
 def test_an_unknown_preset_is_named():
-    with pytest.raises(ValueError, match=r"preset is 'quick'; expected .*fast.*balanced"):
+    with pytest.raises(ValueError, match=r"preset is 'quick'; expected .*fast.*balanced.*best"):
         make_detector("quick")

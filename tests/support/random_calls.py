@@ -36,7 +36,12 @@ from ctmri_detect.datasets import (
     make_phantom_pairs,
     make_phantom_volumes,
 )
-from ctmri_detect.evaluation import benchmark, evaluate, evaluate_scores
+from ctmri_detect.evaluation import (
+    benchmark,
+    evaluate,
+    evaluate_scores,
+    unlabelled_roc_auc,
+)
 from ctmri_detect.features import FeatureConditioning, FilterBankFeatures
 from ctmri_detect.inspection import describe_pairs
 from ctmri_detect.metrics import decision_roc_auc_score, patient_bootstrap
@@ -121,6 +126,9 @@ def calls(folder):
         "train_validation_test_split": lambda: train_validation_test_split(GROUPS, Y),
         "patient_bootstrap": lambda: patient_bootstrap(
             Y, decision, groups=GROUPS, metric=decision_roc_auc_score, n_resamples=9
+        ),
+        "unlabelled_roc_auc": lambda: unlabelled_roc_auc(
+            AtlasDetector().fit(X, groups=GROUPS), 2 * X, GROUPS + 6, n_resamples=9
         ),
         "check_pairing": lambda: check_pairing(X, groups=GROUPS, random_state=None),
         "describe_pairs": lambda: described(folder),

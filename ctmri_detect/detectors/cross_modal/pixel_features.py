@@ -83,6 +83,8 @@ class PairFeatures:
     def columns(self, n: int, target: int, views: ViewSet, places: Places) -> Block:
         """Features ``(len(places), n_features)`` of some pixels of one plane."""
         width, n_planes = self.place.shape[-1], self.X.shape[1]
+        if not len(places):  # a missing plane: no filter is needed
+            return np.empty((0, n_features(views, n_planes)), np.float32)
         parts = [(planes, places) for planes in self._planes(n, target, "other" in views)]
         if "mirror" in views:
             parts.append((self.bank(target)[n], places + width - 1 - 2 * (places % width)))

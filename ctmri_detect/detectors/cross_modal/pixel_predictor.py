@@ -94,6 +94,8 @@ class PixelPredictor(Predictor):
         shape = (len(X), X.shape[2] // side, X.shape[3] // side)
         mean, variance = np.full((2, *shape), np.nan, np.float32)
         for n, able in enumerate(predictable(X, self.view_sets_[0])[:, plane]):
+            if not able.any():
+                continue
             features, places = block.block_means(n, plane, able, side)
             if len(places):
                 m, v = self.regressors_[0][plane].predict(features)

@@ -220,6 +220,9 @@ class EnsembleDetector(BasePairedDetector):
                 out[able, m] = member._residual_block(block[rows], own)[able]
         return out
 
+    def _unlike(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        return np.any([member._unlike(X) for member in self.members_], axis=0)
+
     def _residual_of(self, reader: PairReader) -> npt.NDArray[np.float32]:
         return np.concatenate(self._each(reader, self._scoring.z_maps))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
@@ -11,15 +13,22 @@ from ctmri_detect.detectors.synthetic.residuals import Block, ResidualModel, hal
 from ctmri_detect.imageops.filters import N_FILTERS, N_GEOMETRY
 from ctmri_detect.validation import PairReader
 
-CHANNELS = ("planes", "residuals", "all")
+CHANNELS = {
+    "planes": ("planes",),
+    "mismatch": ("mismatch",),
+    "residuals": ("mismatch", "within"),
+    "all": ("planes", "mismatch", "within"),
+}
 
 
 class Channels(BaseEstimator):
     """The planes themselves, residuals of cross-modal models, or both.
 
+    Of one plane alone there is no mismatch: what it deviates from the mean takes its place.
+
     Parameters
     ----------
-    channels : {"planes", "residuals", "all"}
+    channels : {"planes", "mismatch", "residuals", "all"}
     device : str
 
     Attributes
@@ -71,8 +80,9 @@ class Channels(BaseEstimator):
     def _made(self, block: Block, model: ResidualModel | None) -> Block:
         if model is None:
             return block
-        planes, residuals = model.channels(block)
-        return residuals if self.channels == "residuals" else np.concatenate([planes, residuals], 1)
+        parts = model.parts(block)
+        names = [name for name in CHANNELS[self.channels] if name in parts]
+        return np.concatenate([parts[name] for name in names or ["within"]], axis=1)
 
 
 class PixelFeatures:
@@ -83,12 +93,24 @@ class PixelFeatures:
     Parameters
     ----------
     channels : float32 array (n, n_channels, height, width)
+
+    Attributes
+    ----------
+    seen : bool array (n, height, width)
+        Where any channel was observed.
     """
 
     def __init__(self, channels: Block) -> None:
         pairs = PairFeatures(channels)
+        self.seen = np.asarray(~np.isnan(channels).all(axis=1))
         self._banks = [pairs.bank(channel) for channel in range(channels.shape[1])]
         self._place = pairs.place
+
+    def beside(self, channel: Block) -> PixelFeatures:
+        """With one more channel ``(n, height, width)``; the others are not computed again."""
+        more = copy(self)
+        more._banks = [*self._banks, PairFeatures(channel[:, None]).bank(0)]
+        return more
 
     def of(self, n: int, places: Places) -> npt.NDArray[np.float32]:
         """Features of some pixels of one sample, ``(len(places), n_features)``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,18 @@ _AT_ONCE = 4  # blocks that are read before they are described, in threads
 _PIXELS_PER_COPY = 150  # about as many are used
 
 Of = Callable[[Block, npt.NDArray[np.int64]], Block]
-Learned = tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]
+
+
+class Learned(NamedTuple):
+    """Pixels to learn from: features (n, n_features), anomalous (n,), training slice (n,)."""
+
+    features: npt.NDArray[np.float32]
+    anomalous: npt.NDArray[np.bool_]
+    rows: npt.NDArray[np.int64]
+
+    def of(self, chosen: npt.NDArray[Any]) -> Learned:
+        """Some of them."""
+        return Learned(*(part[chosen] for part in self))
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,7 @@ def plan(
 def training_pixels(
     X: PairReader, copies: list[Copy], anomalies: GenericAnomalies, channels: Of, most: int
 ) -> Learned:
-    """Features of pixels, and whether each is anomalous.
+    """Pixels of the copies, and whether each is anomalous.
 
     Parameters
     ----------
@@ -76,18 +88,16 @@ def training_pixels(
 
     Returns
     -------
-    features : float32 array (n, n_features)
-    anomalous : bool array (n,)
+    Learned
     """
     found: list[Learned] = []
     for jobs in _read(X, copies):
         found += map_threads(lambda job: _described(*job, anomalies, channels), jobs)
-    features, anomalous = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    if len(features) > most:
+    learned = Learned(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    if len(learned.rows) > most:
         rng = np.random.default_rng(copies[0].seed[0])
-        kept = np.sort(rng.permutation(len(features))[:most])
-        features, anomalous = features[kept], anomalous[kept]
-    return features, anomalous
+        learned = learned.of(np.sort(rng.permutation(len(learned.rows))[:most]))
+    return learned
 
 
 def _read(X: PairReader, copies: list[Copy]) -> Iterator[list[tuple[Block, Block, list[Copy]]]]:
@@ -104,22 +114,23 @@ def _read(X: PairReader, copies: list[Copy]) -> Iterator[list[tuple[Block, Block
 def _described(
     slices: Block, donors: Block, copies: list[Copy], anomalies: GenericAnomalies, channels: Of
 ) -> Learned:
-    """Features and labels of the pixels that are used of a block."""
+    """The pixels that are used of a block."""
     rngs = [np.random.default_rng(copy.seed) for copy in copies]
     labels = np.zeros((len(slices), *slices.shape[2:]), bool)
     for n, (rng, copy) in enumerate(zip(rngs, copies, strict=True)):
         donor = donors[n] if copy.donor >= 0 else None
         slices[n], labels[n] = changed(varied(slices[n], rng), donor, anomalies, rng)
     features = PixelFeatures(channels(slices, np.array([copy.row for copy in copies])))
-    parts, truths = [], []
-    for n, rng in enumerate(rngs):
+    parts, truths, rows = [], [], []
+    for n, (rng, copy) in enumerate(zip(rngs, copies, strict=True)):
         seen = ~np.isnan(slices[n]).all(axis=0)
         for anomalous, share in enumerate(_SHARES):
             there = np.flatnonzero(seen & (labels[n] == anomalous))
             places = rng.permutation(there)[: int(np.ceil(share * len(there)))]
             parts.append(features.of(n, places))
             truths.append(np.full(len(places), bool(anomalous)))
-    return np.concatenate(parts), np.concatenate(truths)
+            rows.append(np.full(len(places), copy.row))
+    return Learned(*(np.concatenate(each) for each in (parts, truths, rows)))
 
 
 def changed(

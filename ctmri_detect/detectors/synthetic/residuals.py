@@ -51,22 +51,22 @@ class ResidualModel(BaseEstimator):
             self.predictor_ = form.make("pixel", settings).fit(X, [("other",)], rng)
         return self
 
-    def channels(self, block: Block) -> tuple[Block, Block]:
-        """The planes, registered to their predictions, and the residuals.
+    def parts(self, block: Block) -> dict[str, Block]:
+        """What is known of a block, each ``(n, n_planes, height, width)``.
 
         Returns
         -------
-        planes : float32 array (n, n_planes, height, width)
-        residuals : float32 array (n, n_residuals, height, width)
-            Those of the predictions, where there are any, then those within the planes.
+        dict of str to float32 array
+            "planes", registered to their predictions; "mismatch", how they deviate from these,
+            where there are several planes; "within", how they deviate from the mean at each place.
         """
-        parts = []
+        parts = {}
         if self.predictor_ is not None:
             described = self.predictor_.describe(block)
             block, described = registered(block, self.predictor_, described, _TOLERANCE)
-            parts = deviations(block, self.predictor_, described, 1)
-        parts.append(((block - self.mean_) / self.sd_).astype(np.float32))
-        return block, np.concatenate(parts, axis=1)
+            (parts["mismatch"],) = deviations(block, self.predictor_, described, 1)
+        parts["within"] = ((block - self.mean_) / self.sd_).astype(np.float32)
+        return {"planes": block, **parts}
 
 
 def halves(

@@ -44,7 +44,7 @@ def _resident(values: Any) -> Any:
 
 def _read(values: Any, rows: Any) -> Tensor:
     if isinstance(values, Tensor):
-        return values[torch.from_numpy(rows)]
+        return values.index_select(0, torch.from_numpy(rows))  # faster than values[rows]
     return torch.as_tensor(values[rows], dtype=torch.float32)
 
 

@@ -62,6 +62,7 @@ def build(
         **_loader_settings(dataset, training.num_workers),
         **_OPTIMIZERS[training.optimizer],
         **settings,
+        optimizer__fused=accelerator is None and torch.device(device).type == "cpu",  # fewer calls
     )
     arrays = isinstance(dataset, ArrayDataset)
     net.where, net.split, net.total_steps, net.bfloat16 = device, split, steps, bfloat16

@@ -1,0 +1,60 @@
+"""What is noticed of samples while they are scored, and the warnings that follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect._warnings import inside_search, warn_user
+from ctmri_detect.exceptions import TrainingDataWarning, UnlikeTrainingWarning
+
+_FEWEST = 5  # samples: a large lesion can make a slice look unlike all others, too
+
+
+class Noticed:
+    """What a detector notices of the samples of one call, block by block.
+
+    Warnings alone depend on it, so that no score depends on the company of a sample.
+    """
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self.unlike: list[npt.NDArray[np.bool_]] = []
+
+    def add(self, detector: Any, block: npt.NDArray[np.float32]) -> None:
+        """Look at a block of samples; several threads may call it."""
+        self.seen.append(int(detector.fingerprints_.seen(block).sum()))
+        self.unlike.append(detector._unlike(block))
+
+    def warn(self, detector: Any, n: int) -> None:
+        """Warn of training slices among `n` samples, and of slices of another kind.
+
+        Searches score training slices on purpose: no warnings there.
+        """
+        if inside_search():
+            return
+        name = type(detector).__name__
+        if sum(self.seen):
+            warn_user(
+                f"{sum(self.seen)} of the {n} samples are slices that {name} was fitted on, so "
+                "their scores look too normal. Score samples of other patients. seen_in_fit(X) "
+                "says which samples these are.",
+                TrainingDataWarning,
+            )
+        counts = sum(found.sum(axis=0) for found in self.unlike)
+        odd = [
+            f"{plane} ({count} of {n} samples)"
+            for plane, count in zip(detector.modalities_, np.atleast_1d(counts), strict=False)
+            if count > n / 2 and count >= _FEWEST
+        ]
+        if odd:
+            warn_user(
+                f"These planes look unlike the slices that {name} was fitted on: {', '.join(odd)}."
+                " Other tissue is bright or dark there, as in another MRI sequence, in inverted "
+                "values, or after another preparation. What a network learned of the "
+                "training slices does not hold for them, and scores and thresholds may mean "
+                "nothing. Check sequence and preparation; fit on slices of this kind.",
+                UnlikeTrainingWarning,
+            )
