@@ -13,6 +13,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PLACE = ["condition", "condition_level"]
+ABOUT = ("threshold", "atlas", "cross-modal", "autoencoder", "deep-mahalanobis", "patch-memory")
+"""Detectors that have a section of their own in docs/detectors.md."""
 METHODS = {
     "deep-knn": (
         '`DeepFeatureDetector("knn")`',
@@ -128,6 +131,24 @@ def kinds() -> str:
     return markdown(shown.map("{:.2f}".format))
 
 
+def about(detector: str) -> str:
+    """One detector in a sentence: two figures, and the kinds that it finds best and worst."""
+    table = plain("each")
+    table = table[table["detector"] == detector]
+    means = table.groupby(["kind", "metric"], observed=True)["value"].mean()
+    auroc = means.xs("auroc", level="metric").sort_values()
+    worst, best = auroc.drop("all").index[:2], auroc.drop("all").index[:-3:-1]
+
+    def named(kinds: pd.Index) -> str:
+        return ", ".join(f"{kind.replace('_', ' ')} {auroc[kind]:.2f}" for kind in kinds)
+
+    return (
+        f"**Measured** (`{detector}`, synthetic): image AUROC {three(auroc['all'])}, pixel AP "
+        f"{three(means['all', 'pixel_ap'])}. Found best: {named(best)}. Found worst: "
+        f"{named(worst)}."
+    )
+
+
 def robustness() -> str:
     """Image AUROC under each condition; the first row is of samples as they are."""
     table = rows("robustness")
@@ -181,6 +202,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "robustness": robustness,
     "evaluation": evaluation,
     "presets": presets,
+    **{f"about-{name}": partial(about, name) for name in ABOUT},
 }
 
 

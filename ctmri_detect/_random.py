@@ -64,6 +64,11 @@ def isolated_generators(seed: int) -> Iterator[None]:
     seed : int
         From 0 to 2**32 - 1.
 
+    Yields
+    ------
+    None
+        The generators are seeded inside the with-block.
+
     Examples
     --------
     >>> before = np.random.get_state()[1].copy()

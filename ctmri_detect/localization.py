@@ -54,6 +54,13 @@ def residual_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float
     """The residuals ``(n_samples, n_modalities, height, width)`` on the grid of `X`.
 
     Takes what `anomaly_map` takes.
+
+    Examples
+    --------
+    >>> from ctmri_detect import AtlasDetector
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 32, 32))
+    >>> residual_map(AtlasDetector().fit(X, groups=range(20)), X).shape
+    (20, 2, 32, 32)
     """
     return _maps(estimator, X, "residual_map")
 
@@ -79,6 +86,15 @@ def explain(
     Bunch
         `z_maps` (float32 ``(n, n_modalities, height, width)``) and `regions` (DataFrame); what
         else the detector's own ``explain`` gives.
+
+    Examples
+    --------
+    >>> from ctmri_detect import AtlasDetector
+    >>> X = np.random.default_rng(0).normal(size=(24, 2, 32, 32))
+    >>> odd = X[:1].copy(); odd[0, 1, 8:12, 4:9] += 5
+    >>> said = explain(AtlasDetector().fit(X, groups=range(24)), odd)
+    >>> said.regions.loc[0, ["modality", "sign"]].tolist()
+    ['MRI', 'brighter']
     """
     route, detector = walk(estimator, X)
     maps, names = route.back(detector.z_maps(route.X)), detector.modalities_
@@ -104,6 +120,14 @@ def iter_detect(
     Bunch
         What the detector's ``iter_detect`` yields; `anomaly_map`, `z_maps` and `regions` on the
         grid of `X`.
+
+    Examples
+    --------
+    >>> from ctmri_detect import AtlasDetector
+    >>> X = np.random.default_rng(0).normal(size=(20, 2, 32, 32))
+    >>> detector = AtlasDetector().fit(X, groups=range(20))
+    >>> sum(len(block.p_value) for block in iter_detect(detector, X, include=["p_value"]))
+    20
     """
     route, detector = walk(estimator, X)
     names, asked = detector.modalities_, include

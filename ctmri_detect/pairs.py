@@ -177,12 +177,9 @@ class Pairs:
         return read_rows(self._array, self._rows[np.asarray(positions)], copy=copy)
 
     def replace(self, **particulars: Any) -> Pairs:
-        """The same samples with other patients, spacing and so on; None removes an entry.
+        """The same samples with other groups, spacing, ct_units, modalities or frame.
 
-        Parameters
-        ----------
-        **particulars
-            Any of groups, spacing, ct_units, modalities, frame.
+        What is not named stays; None removes an entry.
 
         Examples
         --------
@@ -212,8 +209,12 @@ class Pairs:
             Of the same planes, grid and units.
         same_patients : bool, default=False
             Whether equal names in two of them mean the same patient. By default that is an
-            error, because two hospitals may both call a patient "1". Rename them first:
+            error: two hospitals may both call a patient "1". Rename them first:
             ``pairs.replace(groups=[f"a-{p}" for p in pairs.groups])``.
+
+        Returns
+        -------
+        Pairs
 
         Raises
         ------

@@ -58,8 +58,8 @@ class Augmentation(CheckedParameters, BaseEstimator):
         Exponents from ``1 / (1 + gamma)`` to ``1 + gamma``, one a plane; 0 to 10.
     modality_dropout : float, default=0
         Probability that a pair with both planes loses one, 0 to 1. The plane is NaN in input and
-        target, so nothing is learned about it. (`PairAutoencoder` removes planes only from its
-        input, and predicts them.)
+        target, so nothing is learned about it. `PairAutoencoder` removes planes only from its
+        input, and predicts them.
     misregistration : float, default=0.5
         Largest shift of the MRI against the CT along each axis, pixels, at least 0. The MRI is
         also rotated: this moves the middle of a side by at most as much.

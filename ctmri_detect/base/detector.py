@@ -42,6 +42,21 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
     patient of each sample) and a float32 array ``(n, n_planes, height, width)`` in the second,
     which returns how far each plane deviates from what the detector expects. Its `traits` say what
     the base class has to know of it. The public verbs live here once, and are final.
+
+    Examples
+    --------
+    >>> class Median(BasePairedDetector):
+    ...     def __init__(self, map_scoring=None):
+    ...         self.map_scoring = map_scoring
+    ...
+    ...     def _fit(self, X):
+    ...         self.median_ = np.median(np.asarray(X), axis=0)
+    ...
+    ...     def _residual(self, X):
+    ...         return X - self.median_
+    >>> X = np.random.default_rng(0).normal(size=(80, 2, 16, 16))
+    >>> Median().fit(X, groups=range(80)).anomaly_map(X[:3] + 0.1).shape
+    (3, 16, 16)
     """
 
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}

@@ -14,7 +14,21 @@ from ctmri_detect.base.traits import Traits
 
 @dataclass(slots=True)
 class PairedTags(Tags):
-    """scikit-learn's tags, and two more for pairs."""
+    """Tags of scikit-learn, and two more for pairs.
+
+    Attributes
+    ----------
+    missing_modality : bool
+        Whether samples with a missing plane can be scored.
+    localizes : bool
+        Whether the anomaly map shows where the anomaly is.
+
+    Examples
+    --------
+    >>> from ctmri_detect import AtlasDetector
+    >>> AtlasDetector().__sklearn_tags__().missing_modality
+    True
+    """
 
     missing_modality: bool = False  # scores samples with a missing plane
     localizes: bool = True  # its map shows where the anomaly is
@@ -59,6 +73,11 @@ class PlainOutput:
         ----------
         transform : {"default"} or None, default=None
             None changes nothing, as in scikit-learn.
+
+        Returns
+        -------
+        self
+            Unchanged.
 
         Raises
         ------

@@ -40,6 +40,14 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
 
     Blocks are shared between threads where ``traits.threadsafe`` is True. It is False unless a
     step says so: then one thread transforms one block after the other.
+
+    Examples
+    --------
+    >>> class Halved(BasePairedTransformer):
+    ...     def _transform(self, X):
+    ...         return X / 2
+    >>> float(Halved().transform(np.ones((3, 2, 8, 8))).max())
+    0.5
     """
 
     traits = Traits(missing_modality=True)

@@ -25,13 +25,10 @@ class Verbs(ThresholdVerbs):
 
     @final
     def residual_map(self, X: PairsLike) -> npt.NDArray[np.float32]:
-        """How far each plane deviates from what the detector expects.
+        """How far each plane deviates: float32 ``(n, n_planes, height, width)``.
 
-        Returns
-        -------
-        float32 array (n_samples, n_planes, height, width)
-            Positive = brighter than expected, where the method has a sign; NaN where nothing
-            was observed.
+        Positive = brighter than the detector expects, where the method has a sign; NaN where
+        nothing was observed.
         """
         return self._residual_of(self._ready(X))
 
@@ -109,6 +106,7 @@ class Verbs(ThresholdVerbs):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
+            Pairs, prepared like those of the fit.
         include : sequence of str, default=all
             Which entries to yield; `samples` is always there. Leaving out `regions` saves time.
         threshold : float, default=4.5
@@ -162,6 +160,7 @@ class Verbs(ThresholdVerbs):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
+            Pairs, prepared like those of the fit.
         include : sequence of str, default=all
             Which of `iter_detect`'s entries; maps of many samples take much memory.
         threshold : float, default=4.5
@@ -192,6 +191,7 @@ class Verbs(ThresholdVerbs):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
+            Pairs, prepared like those of the fit.
         threshold : float, default=4.5
             Least absolute z of a region's pixels.
         spacing : float, (row, column) or array of shape (n_samples, 2), default=None

@@ -56,6 +56,7 @@ def load_pairs(
     Parameters
     ----------
     folder : str or Path
+        Where the files are, at any depth.
     patient : str, default=None
         A column of the labels file, or else a regular expression that is searched for in each
         file's name, then in its path relative to `folder`: its first group, or the whole match,

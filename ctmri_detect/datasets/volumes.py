@@ -66,9 +66,8 @@ def load_volume_pairs(
     which half is lesion and, of a lesion that fills half of no pixel, those that it covers most.
 
     **Orientation.** Row 0 is the front of the head, column 0 the patient's right, slice 0 the
-    lowest: as radiologists view them. The slices are those of the CT, turned but not tilted;
-    the MRI is interpolated linearly at their pixels by the affines of both, smoothed first
-    where the CT is coarser, NaN outside of its field of view.
+    lowest: as radiologists view them. The slices are those of the CT, turned, not tilted; the MRI
+    is interpolated linearly at their pixels, smoothed first where the CT is coarser, NaN outside.
 
     **Privacy.** DICOM patients become pseudonyms, a hash of PatientID and issuer: the same in
     every run and on every machine that uses the same `key`. Without a `key` of your own anybody
@@ -88,6 +87,7 @@ def load_volume_pairs(
     Parameters
     ----------
     folder : str or Path
+        Where the files are, at any depth.
     patient : str, default=None
         A regular expression for the relative path; its first group, or the whole match, names
         the patient. For DICOM it takes the place of the PatientID, and is hashed too.

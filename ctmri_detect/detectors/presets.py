@@ -37,6 +37,7 @@ def make_detector(
     device : str, default="auto"
         Where networks are trained: "auto" (CUDA where it is), "cpu", "cuda".
     random_state : int, RandomState or None, default=None
+        Seeds everything that is drawn: initial weights, order of batches.
 
     Returns
     -------

@@ -67,6 +67,10 @@ class Condition:
             Of this sample and seed: all detectors see the same change.
         pairs : Pairs
             This sample alone, with its units and spacing.
+
+        Returns
+        -------
+        float32 array (n_planes, height, width)
         """
         return sample
 
@@ -86,6 +90,12 @@ class Condition:
         target, patients : arrays (n_samples,)
             Of all samples.
         rng : Generator
+            The source of what is drawn.
+
+        Returns
+        -------
+        int array
+            Rows of all samples.
         """
         return rows
 

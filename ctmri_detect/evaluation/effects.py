@@ -51,12 +51,14 @@ def lesion_effects(
     decision : array-like of shape (n,)
         One a row of `frame`, high = normal, 0 the threshold. For another threshold t, give
         ``decision - t``; also where a benchmark's `scores` say that `has_threshold` is False.
-    size, place : str
-        Columns of `frame`. Numbers are put into bins; text is taken as it is:
-        ``place="kind"`` works, and so does a column of your own with "left" and "right".
+    size : str, default="diameter_mm"
+        Column of `frame`. Numbers are put into bins; text is taken as it is.
     contrast : str or sequence of str
         Columns; of several, the largest absolute value counts: the contrast in the plane that
         shows the lesion best.
+    place : str, default="slice"
+        Column of `frame`, read as `size` is: ``place="kind"`` works, and so does a column of your
+        own with "left" and "right".
     bins : int or dict of str to sequence of float, default=3
         How many bins of about equally many lesions; or edges, such as
         ``{"size": [0, 10, 20, 40]}``, the right one belonging to the bin; factors that are not

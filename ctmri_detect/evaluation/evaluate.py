@@ -49,8 +49,7 @@ def evaluate(
     kind : str, default="all"
         Kind of anomaly that stands against all normal samples.
     n_resamples, confidence_level, random_state
-        Of the intervals: percentile bootstrap of whole patients, see
-        `metrics.patient_bootstrap`.
+        As in `metrics.patient_bootstrap`: percentile bootstrap of whole patients.
 
     Returns
     -------
@@ -64,6 +63,10 @@ def evaluate(
     ------
     ValueError
         For unknown names or kinds, or where the store has no complete benchmark.
+
+    See Also
+    --------
+    evaluate_scores : The same for arrays of your own.
 
     Notes
     -----
@@ -79,10 +82,6 @@ def evaluate(
     lesion_sensitivity_at_1 (at one false positive a sample) and lesion_sensitivity (mean over
     1/8 to 8). Definitions are those of `metrics`. Intervals of pixel figures count each patient's
     pixels in a thousand bins of value; that of aupimo leaves the thresholds as they are.
-
-    See Also
-    --------
-    evaluate_scores : the same for arrays of your own.
 
     Examples
     --------

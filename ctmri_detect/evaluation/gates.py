@@ -42,16 +42,16 @@ def warn_if_labels_look_mirrored(
         The patient of each sample. With fewer than five that have a normal sample, or five that
         have an anomalous one, nothing is said.
 
+    Raises
+    ------
+    InvalidPairsError
+        For labels coded otherwise, unequal lengths, NaN or missing patients.
+
     Warns
     -----
     LabelsWarning
         Where the AUROC of *all* detectors lies below 0.5 with p < 0.001 (DeLong's test over
         patients).
-
-    Raises
-    ------
-    InvalidPairsError
-        For labels coded otherwise, unequal lengths, NaN or missing patients.
 
     Examples
     --------

@@ -78,6 +78,7 @@ def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
     Parameters
     ----------
     store : Store
+        The folder that a benchmark wrote.
 
     Returns
     -------
@@ -91,6 +92,21 @@ def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
     ------
     ValueError
         Where the store holds no benchmark, or one that has not ended.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ctmri_detect import ThresholdDetector
+    >>> from ctmri_detect.evaluation import Store, benchmark
+    >>> X = np.random.default_rng(0).normal(size=(64, 2, 16, 16))
+    >>> y = np.where(np.arange(64) % 4, 1, -1)
+    >>> data, detectors = Bunch(data=X, target=y, groups=np.arange(64) // 8), {}
+    >>> detectors["threshold"] = ThresholdDetector()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = benchmark(detectors, data, store=folder, progress=False)
+    ...     result, shown = open_benchmark(Store(folder))
+    >>> len(result.scores), shown.target.tolist() == y.tolist()
+    (64, True)
     """
     plan = read_plan(store)
     path = store.folder / "pictures.npz"

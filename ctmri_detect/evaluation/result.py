@@ -40,6 +40,19 @@ class BenchmarkResult:
         they are), level, and the columns of `table`.
     store : Store or None
         Where the results of the cells are; None where nothing was kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.utils import Bunch
+    >>> from ctmri_detect import ThresholdDetector
+    >>> from ctmri_detect.evaluation import benchmark
+    >>> X = np.random.default_rng(0).normal(size=(64, 2, 16, 16))
+    >>> y = np.where(np.arange(64) % 4, 1, -1)
+    >>> data = Bunch(data=X, target=y, groups=np.arange(64) // 8)
+    >>> result = benchmark({"threshold": ThresholdDetector()}, data, progress=False)
+    >>> len(result.scores), len(result.folds)  # each sample is tested once, in one of two folds
+    (64, 2)
     """
 
     table: pd.DataFrame

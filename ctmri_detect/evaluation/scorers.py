@@ -31,6 +31,16 @@ class ImageScorer:
     ----------
     metric : callable
         ``metric(y, scores)``, high scores = normal.
+
+    Examples
+    --------
+    >>> from ctmri_detect import ThresholdDetector
+    >>> X = np.random.default_rng(0).normal(size=(32, 2, 16, 16))
+    >>> y = np.where(np.arange(32) % 4, 1, -1)
+    >>> X[y == -1, 0, 4:8, 4:8] += 9
+    >>> detector = ThresholdDetector().fit(X[y == 1], groups=range(24))
+    >>> decision_roc_auc_scorer(detector, X, y)
+    1.0
     """
 
     def __init__(self, metric: Callable[[Any, Any], float]) -> None:

@@ -26,6 +26,13 @@ class Noise(Condition):
 
     `level` is its standard deviation: as a share of 80 HU for the CT (255 for 8-bit images, the
     largest value for other units), and of the slice's 99th percentile for other planes.
+
+    Examples
+    --------
+    >>> pairs = Pairs(np.full((1, 2, 64, 64), 40.0), ct_units="hu")
+    >>> noisy = Noise(0.1).tested(pairs, np.arange(1), seed=0)
+    >>> [round(float(plane.std())) for plane in noisy[0]]  # .1 x 80 HU, .1 x 40
+    [8, 4]
     """
 
     name: ClassVar[str] = "noise"
@@ -45,6 +52,13 @@ class BiasField(Condition):
 
     `level` is the largest natural logarithm of the gain: .3 makes places between .74 and 1.35
     times as bright.
+
+    Examples
+    --------
+    >>> pairs = Pairs(np.ones((1, 2, 32, 32)))
+    >>> ct, mri = BiasField(0.3).tested(pairs, np.arange(1), seed=0)[0]
+    >>> bool((ct == 1).all()), bool(1 < mri.max() < 1.36)
+    (True, True)
     """
 
     name: ClassVar[str] = "bias field"
@@ -63,6 +77,14 @@ class Misregistration(Condition):
 
     `level` is in mm where the pairs know their spacing, else in pixels. Masks of lesions stay
     with the CT.
+
+    Examples
+    --------
+    >>> X = np.zeros((1, 2, 9, 9))
+    >>> X[:, :, 4, 4] = 1
+    >>> ct, mri = Misregistration(2.0).tested(Pairs(X), np.arange(1), seed=0)[0]
+    >>> float(ct[4, 4]), float(mri[4, 4])
+    (1.0, 0.0)
     """
 
     name: ClassVar[str] = "misregistration"
@@ -87,6 +109,13 @@ class MissingModality(Condition):
         The share of the test samples that lack it.
     modality : str, default="MRI"
         Name of the plane.
+
+    Examples
+    --------
+    >>> condition = MissingModality(modality="CT")
+    >>> ct, mri = condition.tested(Pairs(np.ones((1, 2, 8, 8))), np.arange(1), seed=0)[0]
+    >>> condition.name, bool(np.isnan(ct).all()), bool(np.isnan(mri).any())
+    ('without CT', True, False)
     """
 
     level: float = 1.0

@@ -50,6 +50,14 @@ class Store:
     ``samples.npz`` belong to the benchmark that was started last. ``samples.npz``,
     ``pictures.npz`` and messages of errors hold the patients' names as they were given, or
     pseudonyms, see `benchmark`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = Store(folder)
+    ...     sorted(path.name for path in store.folder.iterdir())
+    ['cells', 'store.json']
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:

@@ -14,7 +14,15 @@ from ctmri_detect.exceptions import InvalidPairsError
 
 @dataclass(frozen=True)
 class TrainingPatients(Condition):
-    """Training on fewer patients; `level` is how many."""
+    """Training on fewer patients; `level` is how many.
+
+    Examples
+    --------
+    >>> patients, rng = np.repeat(["a", "b", "c"], 2), np.random.default_rng(0)
+    >>> rows = TrainingPatients(2).training(np.arange(6), np.ones(6, int), patients, rng)
+    >>> len(rows), len(set(patients[rows]))
+    (4, 2)
+    """
 
     name: ClassVar[str] = "training patients"
 
@@ -41,6 +49,13 @@ class Contamination(Condition):
 
     `level` is their share of the training samples; as many healthy ones leave. It fails where the
     training patients have too few anomalous samples.
+
+    Examples
+    --------
+    >>> target, patients = np.array([1, 1, 1, 1, -1, -1]), np.repeat(["a", "b"], 3)
+    >>> rng = np.random.default_rng(0)
+    >>> target[Contamination(0.5).training(np.arange(4), target, patients, rng)].tolist()
+    [1, 1, -1, -1]
     """
 
     name: ClassVar[str] = "contamination"

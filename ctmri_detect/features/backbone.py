@@ -151,7 +151,9 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
+            Pairs, prepared for a detector.
         y : ignored
+            Not used.
 
         Returns
         -------
@@ -184,14 +186,8 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
     def transform(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """The features of all samples as one array, channels first.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_planes, height, width)
-
-        Returns
-        -------
-        float32 array (n_samples, n_planes, n_channels, grid height, grid width)
-            NaN in cells of which less than half was observed.
+        float32 ``(n_samples, n_planes, n_channels, grid height, grid width)``; NaN in cells of
+        which less than half was observed.
         """
         check_is_fitted(self, "low_")
         reader = check_pairs(X)
@@ -211,6 +207,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
         Parameters
         ----------
         block : float32 array (n_samples, n_planes, height, width)
+            A block of pairs; NaN where nothing was observed.
 
         Returns
         -------

@@ -71,7 +71,9 @@ class FilterBankFeatures(PairedEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
+            Pairs, prepared for a detector.
         y : ignored
+            Not used.
 
         Returns
         -------
@@ -89,6 +91,7 @@ class FilterBankFeatures(PairedEstimator):
         Parameters
         ----------
         block : float32 array (n_samples, n_planes, height, width)
+            A block of pairs; NaN where nothing was observed.
 
         Returns
         -------

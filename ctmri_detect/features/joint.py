@@ -89,7 +89,9 @@ class JointFeatures(PairedEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
+            Pairs, prepared for a detector.
         y : ignored
+            Not used.
 
         Returns
         -------
@@ -122,6 +124,7 @@ class JointFeatures(PairedEstimator):
         Parameters
         ----------
         block : float32 array (n_samples, n_planes, height, width)
+            A block of pairs; NaN where nothing was observed.
 
         Returns
         -------

@@ -143,6 +143,7 @@ class LatentFeatures(PairedEstimator):
         X : array-like of shape (n_samples, n_planes, height, width)
             Patients go to the encoder where X knows them.
         y : ignored
+            Not used.
 
         Returns
         -------
@@ -171,6 +172,7 @@ class LatentFeatures(PairedEstimator):
         Parameters
         ----------
         block : float32 array (n_samples, n_planes, height, width)
+            A block of pairs; NaN where nothing was observed.
 
         Returns
         -------

@@ -53,6 +53,7 @@ def find_pairs(
     Parameters
     ----------
     folder : str or Path
+        Where the files are, at any depth.
     patient : str, default=None
         A regular expression, searched for in each file's name (without its ending), else in its
         path relative to `folder`; the first group, or the whole match, names the patient. None:

@@ -114,10 +114,12 @@ def anomaly_map_lesion_sensitivity_score(
 
     Parameters
     ----------
-    masks, maps, groups, min_distance
+    masks, maps, groups
         As in `anomaly_map_froc_curve`.
     false_positives : sequence of float, default=(1/8, 1/4, 1/2, 1, 2, 4, 8)
         False positives per scan, from 0.
+    min_distance : int, default=5
+        As in `anomaly_map_froc_curve`.
     average : bool, default=True
         Whether to give the mean; otherwise the sensitivity at each rate.
 

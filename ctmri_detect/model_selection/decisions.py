@@ -36,6 +36,7 @@ def cross_val_decisions(
     model : detector, or Pipeline that ends in one
         It is cloned for each fold.
     X : Pairs or array-like of shape (n_samples, 2, height, width)
+        Pairs, normal and anomalous ones.
     y : array-like of shape (n_samples,), default=None
         +1 normal, -1 anomalous: these never train. None takes all for normal.
     groups : array-like of shape (n_samples,), default=None

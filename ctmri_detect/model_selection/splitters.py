@@ -78,10 +78,16 @@ class NormalOnlyGroupKFold(CheckedParameters, GroupKFold):
         Parameters
         ----------
         X : array-like of n samples
+            Pairs; where they know their patients, `groups` is not needed.
         y : array-like (n,), default=None
             +1 normal, -1 anomalous; None takes every sample for normal.
         groups : array-like (n,)
             Patient of each sample.
+
+        Yields
+        ------
+        train, test : int arrays
+            Rows of X.
 
         Raises
         ------

@@ -1,11 +1,4 @@
-"""Autoencoders of pairs with a dense bottleneck: plain and variational.
-
-References
-----------
-.. [1] Kingma, Welling (2014), "Auto-encoding variational Bayes", ICLR.
-.. [2] An, Cho (2015), "Variational autoencoder based anomaly detection using reconstruction
-   probability", SNU Data Mining Center, 2015-2 Special Lecture on IE.
-"""
+"""Autoencoders of pairs with a dense bottleneck: plain and variational."""
 
 from __future__ import annotations
 
@@ -35,10 +28,20 @@ class PairAutoencoder(PairNetwork):
     image_shape : (int, int)
         Height and width; padded inside to a multiple of ``2 ** len(channels)``.
     latent_dim : int, default=128
+        Numbers in the bottleneck.
     channels : sequence of int, default=(32, 64, 128, 256)
         Channels after each halving.
     predict_variance : bool, default=True
+        Whether a log-variance is predicted beside the mean.
     n_planes : int, default=2
+        Planes of a sample.
+
+    Examples
+    --------
+    >>> network = PairAutoencoder((32, 32), latent_dim=5, channels=(4, 8)).eval()
+    >>> z, seen = torch.zeros(1, 2, 32, 32), torch.ones(1, 2, 32, 32)
+    >>> network.encode(z, seen).shape, network.reconstruct(z, seen).shape
+    (torch.Size([1, 5]), torch.Size([1, 4, 32, 32]))
     """
 
     def __init__(
@@ -110,19 +113,39 @@ class PairAutoencoder(PairNetwork):
 
 
 class VariationalAutoencoder(PairAutoencoder):
-    """A `PairAutoencoder` whose bottleneck is a distribution [1]_.
+    """A `PairAutoencoder` whose bottleneck is a distribution.
 
-    Training minimises the negative evidence lower bound per pixel; the divergence from the
-    standard normal has the weight `beta`. In scoring, mean and variance of a pixel are those of
-    the mixture over 8 draws of the latent: the reconstruction probability [2]_. The draws are
-    stored in the network, so that a score is the same every time.
+    This is a variational autoencoder [1]_. Training minimises the negative evidence lower bound per
+    pixel; the divergence from the standard normal has the weight `beta`. In scoring, mean and
+    variance of a pixel are those of the mixture over 8 draws of the latent: the reconstruction
+    probability [2]_. The draws are stored in the network, so that a score is the same every time.
 
     Parameters
     ----------
-    image_shape, latent_dim, channels, predict_variance, n_planes
+    image_shape : (int, int)
         As of `PairAutoencoder`.
+    latent_dim : int, default=128
+        Numbers in the bottleneck.
+    channels : sequence of int, default=(32, 64, 128, 256)
+        Channels after each halving.
+    predict_variance : bool, default=True
+        Whether a log-variance is predicted beside the mean.
     beta : float, default=1.0
         Weight of the divergence.
+    n_planes : int, default=2
+        Planes of a sample.
+
+    References
+    ----------
+    .. [1] Kingma, Welling (2014), "Auto-encoding variational Bayes", ICLR.
+    .. [2] An, Cho (2015), "Variational autoencoder based anomaly detection using reconstruction
+       probability", SNU Data Mining Center, 2015-2 Special Lecture on IE.
+
+    Examples
+    --------
+    >>> network = VariationalAutoencoder((32, 32), latent_dim=5, channels=(4, 8)).eval()
+    >>> network.encode(torch.zeros(1, 2, 32, 32), torch.ones(1, 2, 32, 32)).shape
+    torch.Size([1, 5])
     """
 
     noise: Tensor

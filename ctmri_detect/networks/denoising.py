@@ -1,10 +1,4 @@
-"""A U-Net that removes coarse noise, and so learns what a healthy pair looks like.
-
-References
-----------
-.. [1] Kascenas, Pugeault, O'Neil (2022), "Denoising autoencoders for unsupervised anomaly
-   detection in brain MRI", MIDL, PMLR 172:653-664.
-"""
+"""A U-Net that removes coarse noise, and so learns what a healthy pair looks like."""
 
 from __future__ import annotations
 
@@ -17,24 +11,38 @@ from torch.nn import functional as F
 from ctmri_detect.networks.pair_network import PairNetwork
 from ctmri_detect.networks.unet import CHANNELS, UNet
 
-NOISE_GRID = 16  # cells along each side on which the noise is drawn [1]_
+NOISE_GRID = 16  # cells along each side on which the noise is drawn, as Kascenas et al. do
 
 
 class DenoisingUNet(PairNetwork):
-    """Mean and log-variance of a clean pair, predicted from a pair with coarse noise [1]_.
+    """Mean and log-variance of a clean pair, predicted from a pair with coarse noise.
 
-    In training, Gaussian noise is drawn on a grid of 16 x 16 cells, enlarged to the image, moved
-    at random and added to each plane where it was observed; its blobs have the size of lesions. No
-    noise is added when scoring: the network then removes lesions as if they were noise.
+    The idea is that of Kascenas et al. [1]_. In training, Gaussian noise is drawn on a grid of 16 x
+    16 cells, enlarged to the image, moved at random and added to each plane where it was observed;
+    its blobs have the size of lesions. No noise is added when scoring: the network then removes
+    lesions as if they were noise.
 
     Parameters
     ----------
     predict_variance : bool, default=True
+        Whether a log-variance is predicted beside the mean.
     noise : float, default=1.5
         Standard deviation of the noise, in standard deviations of a plane's intensities.
     channels : sequence of int, default=(16, 32, 64, 96)
         Channels at full resolution and after each halving.
     n_planes : int, default=2
+        Planes of a sample.
+
+    References
+    ----------
+    .. [1] Kascenas, Pugeault, O'Neil (2022), "Denoising autoencoders for unsupervised anomaly
+       detection in brain MRI", MIDL, PMLR 172:653-664.
+
+    Examples
+    --------
+    >>> z, seen = torch.zeros(1, 2, 32, 32), torch.ones(1, 2, 32, 32)
+    >>> DenoisingUNet(channels=(4, 8)).eval().reconstruct(z, seen).shape  # means, log-variances
+    torch.Size([1, 4, 32, 32])
     """
 
     def __init__(

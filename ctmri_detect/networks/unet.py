@@ -1,10 +1,4 @@
-"""U-Nets that predict each plane from the others, or from its own mirror image.
-
-References
-----------
-.. [1] Ronneberger, Fischer, Brox (2015), "U-Net: convolutional networks for biomedical image
-   segmentation", MICCAI, LNCS 9351:234-241.
-"""
+"""U-Nets that predict each plane from the others, or from its own mirror image."""
 
 from __future__ import annotations
 
@@ -21,20 +15,34 @@ CHANNELS = (16, 32, 64, 96)  # at 1, 1/2, 1/4 and 1/8 of the resolution
 
 
 class PairUNet(PlaneNetwork):
-    """Mean and log-variance of every plane of a sample, each by a U-Net of its own [1]_.
+    """Mean and log-variance of every plane of a sample, each by a U-Net of its own.
 
-    A plane is predicted from what `views` names: the other planes, its own mirror image, or both
-    (then the other planes' mirror images, too). A pixel never takes part in its own prediction.
-    With more than two planes, one is withheld from a tenth of the training samples.
+    The U-Nets are those of Ronneberger et al. [1]_, with fewer channels. A plane is predicted from
+    what `views` names: the other planes, its own mirror image, or both (then the other planes'
+    mirror images, too). A pixel never takes part in its own prediction. With more than two planes,
+    one is withheld from a tenth of the training samples.
 
     Parameters
     ----------
     views : sequence of {"other", "mirror"}
-    trim : float
+        What a prediction may see: the other planes, the plane's own mirror image.
+    trim : float, default=0.0
         Share of the worst predicted pixels that the likelihood leaves out.
     channels : sequence of int, default=(16, 32, 64, 96)
         Channels of each scale.
     n_planes : int, default=2
+        Planes of a sample.
+
+    References
+    ----------
+    .. [1] Ronneberger, Fischer, Brox (2015), "U-Net: convolutional networks for biomedical image
+       segmentation", MICCAI, LNCS 9351:234-241.
+
+    Examples
+    --------
+    >>> network = PairUNet(views=("other",), channels=(4, 8))
+    >>> network.config["views"], len(network.nets)  # a U-Net for each plane
+    (['other'], 2)
     """
 
     def __init__(
@@ -100,7 +108,7 @@ def _place(z: Tensor) -> Tensor:
 
 
 class UNet(nn.Module):
-    """Four scales, two convolutions at each [1]_; padded inside to a multiple of 8.
+    """Four scales, two convolutions at each; padded inside to a multiple of 8.
 
     Parameters
     ----------

@@ -43,7 +43,17 @@ LEVEL = 0.01
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of the test; `check_pairing` explains the fields."""
+    """The result of the test; `check_pairing` explains the fields.
+
+    Examples
+    --------
+    >>> from ctmri_detect.pairing import pairing_verdict
+    >>> from ctmri_detect.testing import make_heads
+    >>> from ctmri_detect.validation import check_pairs
+    >>> verdict = pairing_verdict(check_pairs(make_heads(12)), np.arange(12))
+    >>> verdict.paired, len(verdict.rows), verdict.p_value < 0.05
+    (True, 12, True)
+    """
 
     paired: bool | None
     p_value: float
@@ -164,14 +174,25 @@ def pairing_verdict(
     Parameters
     ----------
     X : PairReader of shape (n, 2, height, width)
+        Pairs of CT and MRI.
     codes : int array (n,) or None
         Patient of each pair.
     random_state : int, RandomState or None, default=0
+        Seed of what is drawn.
 
     Returns
     -------
     Verdict
         `rows` and `best` are rows of `X`.
+
+    Examples
+    --------
+    >>> from ctmri_detect.testing import make_heads
+    >>> from ctmri_detect.validation import check_pairs
+    >>> X = make_heads(12)
+    >>> X[:, 1] = np.roll(X[:, 1], 1, axis=0)  # the MRI of the next head
+    >>> pairing_verdict(check_pairs(X), np.arange(12)).paired
+    False
     """
     rng = own_random_state(random_state)
     rows, images = [], []

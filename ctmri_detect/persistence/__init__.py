@@ -117,12 +117,6 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
     estimator
         Equal to the saved one: the same parameters, maps and scores.
 
-    Warns
-    -----
-    ModelVersionWarning
-        Where this library, or scikit-learn, torch or PyOD as far as the model holds something of
-        theirs, has another version than when the model was saved. One warning names them all.
-
     Raises
     ------
     UntrustedModelError
@@ -136,9 +130,22 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
     ImportError
         Without the extra ``save``, or the extra that the model needs.
 
+    Warns
+    -----
+    ModelVersionWarning
+        Where this library, or scikit-learn, torch or PyOD as far as the model holds something of
+        theirs, has another version than when the model was saved. One warning names them all.
+
     Examples
     --------
-    See `save`.
+    >>> import tempfile
+    >>> from ctmri_detect import ThresholdDetector
+    >>> from ctmri_detect.persistence import load, save
+    >>> from ctmri_detect.testing import make_heads
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(ThresholdDetector().fit(make_heads(24), groups=range(24)), f"{folder}/m.ctmri")
+    ...     load(f"{folder}/m.ctmri")
+    ThresholdDetector()
     """
     skops = require("skops.io", extra="save")
     names = type_names(trusted)

@@ -80,8 +80,8 @@ def make_phantom_pairs(
     size : int, default=256
         Height and width in pixels, 64 or more; the field of view is always 250 mm.
     slice_spacing : float or None, default=None
-        mm between slices, which lie about MNI z = 24 mm. None spreads them evenly from z = -8 mm
-        (midbrain) to 56 mm.
+        Distance of the slices in mm. They lie about MNI z = 24 mm. None spreads them evenly from z
+        = -8 mm (midbrain) to 56 mm.
     kinds : "default", str or sequence of str, default="default"
         Kinds of anomaly, assigned in turn; one name means that kind alone. "default" is
         `ctmri_detect.synthesis.DEFAULT_KINDS`; all names are in

@@ -54,7 +54,7 @@ def make_phantom_volumes(
     size : int, default=256
         Height and width in pixels, 64 or more; the field of view is 250 mm.
     slice_spacing : float, default=5.0
-        mm between axial slices, from MNI z = -8 to 56 mm.
+        Distance of the axial slices in mm, from MNI z = -8 to 56 mm.
     kinds : "default", str or sequence of str, default="default"
         Kinds of lesion, one a subject, assigned in turn; those that concern a whole slice
         are not possible.

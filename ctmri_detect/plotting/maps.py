@@ -47,10 +47,12 @@ class AnomalyMapDisplay:
     threshold : float, default=None
         Where the map is above it, a dashed outline is drawn; `metrics.anomaly_map_threshold` gives
         one from the maps of normal samples.
-    ct_units, orientation, z_mm
+    ct_units : {"hu", "uint8"} or None, default=None
         As in `PairDisplay`.
     vmin, vmax : float, default=0.0 and 9.0
         Ends of the colour scale, the same for all maps; 9 is where `MapScoring` clips.
+    orientation, z_mm
+        As in `PairDisplay`.
     modality : str, default="CT"
         Name of the plane beneath, for the title. One that is no CT is shown as an MRI.
 
@@ -118,14 +120,18 @@ class AnomalyMapDisplay:
         Parameters
         ----------
         estimator : detector, or Pipeline or search object that ends in one
+            Fitted; it draws the maps.
         X : array-like of shape (n, 2, height, width)
             What the estimator takes; the map lies on its grid.
         sample : int, default=0
-        mask, threshold, vmin, vmax, orientation
-            As in the class.
-        ct_units : {"hu", "uint8"} or None, default=None
-            None: what `Pairs` know, or what the estimator's steps say that they take, or else as
-            in the class.
+            Which row of X.
+        mask, threshold, ct_units, vmin, vmax, orientation
+            As in the class. Without `ct_units`: what `Pairs` know, or what the estimator's steps
+            say that they take.
+
+        Returns
+        -------
+        AnomalyMapDisplay
         """
         pair = np.asarray(X[sample])
         known, modality = (X.ct_units, X.modalities[CT]) if isinstance(X, Pairs) else (None, "CT")
@@ -149,7 +155,9 @@ class AnomalyMapDisplay:
         Parameters
         ----------
         ax : Axes, default=None
+            Where to draw; None makes a new figure.
         colorbar : bool, default=True
+            Whether to draw the bar of colours.
 
         Returns
         -------

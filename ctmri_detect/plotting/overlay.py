@@ -45,10 +45,12 @@ def overlay_png(
         Such as file name, rank and score.
     mask : bool array of shape (height, width), default=None
         True lesion, outlined.
-    z_mm, ct_units, orientation
+    z_mm, ct_units
         As in `PairDisplay`.
     vmin, vmax : float, default=0.0 and 9.0
         Ends of the colour scale, the same for all samples.
+    orientation : str or None, default=None
+        As in `PairDisplay`.
 
     Returns
     -------

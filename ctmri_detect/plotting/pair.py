@@ -125,6 +125,7 @@ class PairDisplay:
         Parameters
         ----------
         ax : sequence of two Axes, default=None
+            Where to draw; None makes a new figure.
 
         Returns
         -------

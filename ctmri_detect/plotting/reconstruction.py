@@ -38,11 +38,13 @@ class ReconstructionDisplay:
         Name of each sample, such as its row in X; None numbers them.
     modalities : sequence of str, default=None
         Names of the planes; two without names are CT and MRI.
-    ct_units, orientation
+    ct_units : {"hu", "uint8"} or None, default=None
         As in `PairDisplay`.
     limit : float, default=None
         Where the scale of the residual ends, the same for all planes. None: for each plane the
         99.5th percentile of the absolute residual of all samples that are shown.
+    orientation : str or None, default=None
+        As in `PairDisplay`.
     z_mm : sequence of float or None, default=None
         Height of each sample in mm.
 

@@ -22,6 +22,7 @@ def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
     Parameters
     ----------
     X : array-like of shape (n_samples, 2, height, width)
+        Pairs of CT and MRI.
     masks : bool array-like of shape (n_samples, height, width)
         True = brain, to be kept.
 

@@ -118,6 +118,7 @@ class PairRegistrar(BasePairedTransformer):
         Parameters
         ----------
         X : array-like of shape (n_samples, 2, height, width)
+            Pairs of CT and MRI.
 
         Returns
         -------

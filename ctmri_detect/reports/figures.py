@@ -34,6 +34,7 @@ def write_figures(result: BenchmarkResult, data: Bunch, folder: str | Path) -> l
     Parameters
     ----------
     result : BenchmarkResult
+        What `benchmark` gave.
     data : Bunch
         What was benchmarked.
     folder : str or Path
@@ -44,6 +45,20 @@ def write_figures(result: BenchmarkResult, data: Bunch, folder: str | Path) -> l
     list of Path
         The files written: a figure for which there is nothing to show (every detector failed,
         no detector has maps) is left out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from ctmri_detect import ThresholdDetector
+    >>> from ctmri_detect.evaluation import benchmark
+    >>> X = np.random.default_rng(0).normal(size=(64, 2, 16, 16))
+    >>> y = np.where(np.arange(64) % 4, 1, -1)
+    >>> data = Bunch(data=X, target=y, groups=np.arange(64) // 8)
+    >>> result = benchmark({"threshold": ThresholdDetector()}, data, progress=False, n_examples=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in write_figures(result, data, folder)][:2]
+    ['roc.png', 'score_distributions.png']
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,7 @@ def write_report(
     Parameters
     ----------
     result : BenchmarkResult
+        What `benchmark` gave.
     data : Bunch
         What was benchmarked: `data`, and where they exist `masks`, `ct_units`, `frame`, `DESCR`.
     path : str or Path
@@ -65,6 +66,20 @@ def write_report(
     ------
     ImportError
         Without jinja2 or matplotlib; the message is the command that installs them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from ctmri_detect import ThresholdDetector
+    >>> from ctmri_detect.evaluation import benchmark
+    >>> X = np.random.default_rng(0).normal(size=(64, 2, 16, 16))
+    >>> y = np.where(np.arange(64) % 4, 1, -1)
+    >>> data = Bunch(data=X, target=y, groups=np.arange(64) // 8)
+    >>> result = benchmark({"threshold": ThresholdDetector()}, data, progress=False, n_examples=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_report(result, data, f"{folder}/report.html").name
+    'report.html'
     """
     description = str(getattr(data, "DESCR", "") or "")
     sure = quiet_standings(result)

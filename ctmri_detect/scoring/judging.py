@@ -61,42 +61,31 @@ class Judging:
     pool_fraction: float
 
     def z_maps(self, residual: Planes, X: PairsLike) -> Planes:
-        """Signed, smoothed and clipped z of each plane.
+        """Signed, smoothed and clipped z: float32 ``(n, n_planes, height, width)``.
 
-        Returns
-        -------
-        float32 array (n, n_planes, height, width)
-            Positive = brighter than expected; NaN where nothing was observed.
+        Positive = brighter than expected; NaN where nothing was observed.
         """
         return np.concatenate(self._judged(residual, X, self._signed))
 
     def anomaly_map(self, residual: Planes, X: PairsLike) -> Planes:
-        """Root of the evidence, planes fused; in units of z.
+        """Root of the evidence, planes fused, in units of z: float32 ``(n, height, width)``.
 
-        Returns
-        -------
-        float32 array (n, height, width)
-            From 0 to `clip`, high = anomalous; NaN where no plane was observed.
+        From 0 to `clip`, high = anomalous; NaN where no plane was observed.
         """
         return np.concatenate(self._judged(residual, X, self._map))
 
     def score_samples(self, residual: Planes, X: PairsLike) -> npt.NDArray[np.float64]:
-        """Minus the pooled evidence; where planes are missing, on the scale of complete samples.
+        """Minus the pooled evidence: float64 ``(n,)``, high = normal.
 
-        Returns
-        -------
-        float64 array (n,)
-            High = normal; from ``-clip**2`` to 0 where no plane is missing.
+        From ``-clip**2`` to 0 where no plane is missing; where planes are missing, on the scale of
+        complete samples.
         """
         return self._scaled_and_p(self.pooled(residual, X))[0]
 
     def p_values(self, residual: Planes, X: PairsLike) -> npt.NDArray[np.float64]:
-        """How often a healthy slice with the same planes scores as low.
+        """How often a healthy slice with the same planes scores as low: float64 ``(n,)``.
 
-        Returns
-        -------
-        float64 array (n,)
-            Above 0 and up to 1, small = anomalous.
+        Above 0 and up to 1, small = anomalous.
         """
         return self._scaled_and_p(self.pooled(residual, X))[1]
 
@@ -105,13 +94,10 @@ class Judging:
         return Scored(np.concatenate(self._judged(residual, X, self._score)), self._seen(residual))
 
     def judge(self, residual: Planes, X: PairsLike) -> Bunch:
-        """Scores, anomaly maps and z-maps from one pass.
+        """Scores, anomaly maps and z-maps from one pass, as a Bunch.
 
-        Returns
-        -------
-        Bunch
-            `score_samples`, `p_values`, `anomaly_map`, `z_maps`: what the methods of these names
-            return.
+        `score_samples`, `p_values`, `anomaly_map`, `z_maps`: what the methods of these names
+        return.
         """
 
         def finish(z: Planes) -> tuple[npt.NDArray[np.floating], ...]:

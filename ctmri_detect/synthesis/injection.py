@@ -73,8 +73,8 @@ def inject_anomalies(
         MRI sequence. None: the one that fits the levels of the tissues best in most of up to
         15 pairs. Where no sample has a CT, it must be given.
     spacing : float, array-like of shape (n_samples,) or None, default=None
-        mm per pixel; every size in mm depends on it. None: what `Pairs` know (of pixels that are
-        not square, the side of a square of equal area), else 1.
+        Side of a pixel in mm; every size in mm depends on it. None: what `Pairs` know (of pixels
+        that are not square, the side of a square of equal area), else 1.
     groups : array-like of shape (n_samples,) or None, default=None
         Patients, where X are no `Pairs` that know them; "swapped_slice" and "foreign_slice" need
         them.

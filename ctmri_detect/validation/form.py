@@ -134,7 +134,15 @@ def _check_values(X: PairReader) -> npt.NDArray[np.bool_]:
 
 
 def missing_planes(block: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Which planes hold no value at all: bool ``(n, n_planes)``."""
+    """Which planes hold no value at all: bool ``(n, n_planes)``.
+
+    Examples
+    --------
+    >>> block = np.ones((1, 2, 8, 8), np.float32)
+    >>> block[:, 1] = np.nan
+    >>> missing_planes(block).tolist()
+    [[False, True]]
+    """
     return np.asarray(np.isnan(block).all(axis=(2, 3)))
 
 

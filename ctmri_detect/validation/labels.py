@@ -40,7 +40,13 @@ def check_target(y: LabelsLike, n_samples: int | None = None) -> npt.NDArray[np.
 
 
 def is_target(y: LabelsLike) -> bool:
-    """Whether `y` is coded +1 and -1 throughout, as numbers; object arrays may hold them."""
+    """Whether `y` is coded +1 and -1 throughout, as numbers; object arrays may hold them.
+
+    Examples
+    --------
+    >>> is_target([1, -1, 1]), is_target([0, 1]), is_target(["1", "-1"])
+    (True, False, False)
+    """
     y = np.asarray(plain_array(y))
     if y.dtype.kind == "O":
         numbers = all(isinstance(v, Real) and not isinstance(v, bool | np.bool_) for v in y.flat)
@@ -93,7 +99,13 @@ def check_decision(
 def check_masks(
     masks: PlanesLike, shape: tuple[int, int, int] | None = None
 ) -> npt.NDArray[np.bool_]:
-    """Check lesion masks: bool ``(n_samples, height, width)``, True = lesion."""
+    """Check lesion masks: bool ``(n_samples, height, width)``, True = lesion.
+
+    Examples
+    --------
+    >>> check_masks(np.zeros((3, 8, 8), int), shape=(3, 8, 8)).dtype
+    dtype('bool')
+    """
     masks = np.asarray(plain_array(masks))
     if masks.ndim != 3 or (shape is not None and masks.shape != shape):
         raise InvalidPairsError(

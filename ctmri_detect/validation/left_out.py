@@ -12,7 +12,16 @@ INPUT_ROW = "input_row"
 
 
 def were_left_out(X: Any) -> bool:
-    """Whether X says that samples were left out before."""
+    """Whether X says that samples were left out before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> X = Pairs(np.zeros((2, 2, 8, 8)), frame=pd.DataFrame({INPUT_ROW: [0, 3]}))
+    >>> were_left_out(X), were_left_out(np.zeros((2, 2, 8, 8)))
+    (True, False)
+    """
     frame = X.frame if isinstance(X, Pairs) else None
     return frame is not None and INPUT_ROW in frame
 

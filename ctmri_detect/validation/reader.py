@@ -25,6 +25,7 @@ class PairReader:
     Parameters
     ----------
     array : array-like of shape (n, n_planes, height, width)
+        The pairs.
     rows : array of int, default=None
         Which samples, in which order; None means all.
     groups : array of int, default=None

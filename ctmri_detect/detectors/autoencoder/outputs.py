@@ -34,6 +34,7 @@ class NetworkOutputs(PlainOutput):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
+            Pairs, prepared like those of the fit.
 
         Returns
         -------
@@ -54,6 +55,7 @@ class NetworkOutputs(PlainOutput):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
+            Pairs, prepared like those of the fit.
 
         Returns
         -------
@@ -70,6 +72,7 @@ class NetworkOutputs(PlainOutput):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
+            Pairs, prepared like those of the fit.
         depth : int, default=None
             How many halvings of the image come before the features, 1 or more. They lie on a grid
             with one cell for each ``2 ** depth`` pixels. None means the last ones, see below.
@@ -108,6 +111,7 @@ class NetworkOutputs(PlainOutput):
         Parameters
         ----------
         path : str or path-like
+            The file to write.
 
         Raises
         ------

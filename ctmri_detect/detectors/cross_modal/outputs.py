@@ -40,6 +40,7 @@ class PredictedPlanes:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
+            Pairs, prepared like those of the fit.
 
         Returns
         -------

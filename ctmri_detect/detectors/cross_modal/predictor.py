@@ -114,6 +114,13 @@ class Predictor(BaseEstimator):
     def coarse(self, block: Any, plane: int) -> Prediction:
         """Mean and variance of one plane by the first view set, for the registration.
 
+        Parameters
+        ----------
+        block : float32 array (n, planes, height, width)
+            Or the result of `describe`.
+        plane : int
+            The plane that is predicted.
+
         Returns
         -------
         mean, variance : float32 arrays (n, h, w)

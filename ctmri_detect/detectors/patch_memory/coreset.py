@@ -23,7 +23,9 @@ class Reservoir:
     Parameters
     ----------
     size : int
+        How many are kept.
     random_state : RandomState
+        Seed of what is drawn.
 
     References
     ----------
@@ -85,8 +87,11 @@ def greedy_coreset(
     Parameters
     ----------
     patches : float array (n, n_features)
+        One patch a row.
     size : int
+        How many are kept.
     random_state : RandomState
+        Seed of what is drawn.
     progress : bool or None, default=False
         Show a progress bar on standard error. None: on a terminal, after three seconds.
 

@@ -46,6 +46,7 @@ def fit_network(
         ``loss(output, target, progress)`` gives a scalar tensor; `progress` goes from 0 to 1
         over the training, and is 1 in validation.
     training : Training
+        Settings of the training.
     random_state : int
         Order of the samples, augmentation, dropout.
     device : str, default="auto"

@@ -186,7 +186,15 @@ class Training(CheckedParameters, BaseEstimator):
 
 
 def check_training(training: Training | None, random_state: Any) -> None:
-    """Raise a ValueError for the first setting of a training that is out of its range."""
+    """Raise a ValueError for the first setting of a training that is out of its range.
+
+    Examples
+    --------
+    >>> check_training(Training(lr=-1), random_state=0)
+    Traceback (most recent call last):
+    ...
+    sklearn.utils._param_validation.InvalidParameterError: ...lr...
+    """
     check_value("training", training, [Training, None])
     if training is None:
         return

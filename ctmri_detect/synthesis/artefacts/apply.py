@@ -32,7 +32,7 @@ def apply_artefact(
     pair : array-like of shape (2, height, width)
         CT and MRI; NaN = not observed. It is not altered.
     spacing : float
-        mm per pixel, above 0.
+        Side of a pixel in mm, above 0.
     ct_units : {"hu", "uint8"}, default="hu"
         Units of the CT, see `ctmri_detect.ct_units`.
 

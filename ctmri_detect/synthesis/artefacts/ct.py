@@ -52,7 +52,7 @@ def beam_hardening(
     ct : ndarray of shape (height, width)
         HU; NaN counts as air.
     spacing : float
-        mm per pixel.
+        Side of a pixel in mm.
     strength : float, default=0.15
         Share of the error that the scanner's own bone correction leaves, 0 to 1; raising it makes
         the bands darker in proportion. The default is chosen: bands of about 10 HU between the
@@ -101,7 +101,7 @@ def metal_streak(
     artefact : Artefact
         Of kind "metal_streak".
     spacing : float
-        mm per pixel.
+        Side of a pixel in mm.
     units : {"hu", "uint8"}
         In "uint8", bone of 1000 HU is assumed where the image is white, and air where it is black
         outside the head.

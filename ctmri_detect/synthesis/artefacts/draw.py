@@ -39,6 +39,12 @@ class ArtefactKind:
         Ranges of what the severity leaves alone.
     noise : tuple of int
         Shape of the standard normal numbers that it takes.
+
+    Examples
+    --------
+    >>> kind = ARTEFACT_KINDS["motion_ghosting"]
+    >>> kind.plane == MRI, kind.severity["mild"]["motion_mm"]
+    (True, (0.3, 0.45))
     """
 
     plane: int
@@ -110,12 +116,19 @@ class Artefact:
     kind : str
         Key of `ARTEFACT_KINDS`.
     severity : {"mild", "moderate", "severe"}
+        How strong it is.
     values : dict of str to float
         The drawn numbers, by the names that `ARTEFACT_KINDS` gives them.
     axis : {0, 1}
         Phase-encoding axis of an MRI: 0 = rows (front to back), 1 = columns (left to right).
     noise : ndarray
         Standard normal numbers: of the burst's samples, or of the rays through metal.
+
+    Examples
+    --------
+    >>> drawn = draw_artefact("wrap_around", "mild", np.random.default_rng(0))
+    >>> drawn.kind, drawn.severity, drawn.axis in (0, 1)
+    ('wrap_around', 'mild', True)
     """
 
     kind: str

@@ -193,6 +193,7 @@ class GenericAnomalies(CheckedParameters, BaseEstimator):
         sample : float32 ndarray of shape (n_planes, height, width)
             That it was drawn for; left as it is.
         anomaly : GenericAnomaly
+            What was drawn.
         donor : float32 ndarray of the shape of `sample`, default=None
             That it was drawn with.
 

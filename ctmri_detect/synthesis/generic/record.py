@@ -49,6 +49,15 @@ class GenericAnomaly:
         Size of the grains of a "texture", pixels.
     seed : int
         Of the outline's noise, and of the texture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.synthesis import GenericAnomalies
+    >>> from ctmri_detect.testing import make_heads
+    >>> drawn = GenericAnomalies(modes=("add",)).draw(make_heads(1)[0], np.random.default_rng(0))
+    >>> drawn.mode, drawn.shape in SHAPES
+    ('add', True)
     """
 
     shape: str
