@@ -170,6 +170,9 @@ for line, (name, pairs) in zip(
 plt.show()
 
 # %%
+# By symmetry alone the lesion is gone once it is on both sides. The default asks the other modality
+# and the place as well, and still finds it.
+#
 # What else
 # ---------
 # Oedema is dark in CT and bright in T2, as fluid is: one modality predicts it from the other. Small
