@@ -8,15 +8,14 @@ tables and writes rows:
     python benchmarks/real_presets.py FOLDER --labels labels.csv --patient patient --maps maps/ \
         --report --out benchmarks/results/real_presets.jsonl
 
-Leave one patient out. `--all-slices` trains on all slices of the other patients, lesions included,
-as an archive would be; else on those that the labels call normal. Each member is fitted once a fold
-as the only member of an `EnsembleDetector`, and its evidence (the square of its anomaly map) is
-kept for the slices of the patient that was left out, and for those of them that look normal with
-one lesion each put in (`inject_anomalies`, moderate). Sums of evidence with weights, pooled as in
-`EnsembleDetector`, then give every combination.
-Figures: AUROC of real lesions inside the patients that have both kinds of slice; AUROC of lesions
-put in against the same slices without, and its difference to the best member, with DeLong's
-interval over patients.
+The patients that have both kinds of slice are left out in turn. `--all-slices` trains on all slices
+of the other patients, lesions included, as an archive would be; else on those that the labels call
+normal. Each member is fitted once a fold as the only member of an `EnsembleDetector`, and its
+evidence (the square of its anomaly map) is kept for the slices of the patient that was left out,
+and for those of them that look normal with one lesion each put in (`inject_anomalies`, moderate).
+Sums of evidence with weights, pooled as in `EnsembleDetector`, then give every combination.
+Figures: AUROC of real lesions inside each patient; AUROC of lesions put in against the same slices
+without, and its difference to the best member, with DeLong's interval over patients.
 """
 
 from __future__ import annotations
@@ -55,23 +54,30 @@ MEMBERS: dict[str, Any] = {
 WEIGHTS = (0.0, 0.25, 0.5, 1.0)  # of each member but the first
 
 
+def tested(data: Bunch) -> list[Any]:
+    """The patients that have both kinds of slice."""
+    names = np.asarray(data.groups)
+    return [name for name in np.unique(names) if len(set(data.target[names == name])) == 2]
+
+
 def with_lesions(data: Bunch) -> tuple[Pairs, np.ndarray]:
-    """The slices that look normal, with a lesion each; which rows of `data` they are."""
-    rows = np.flatnonzero(data.target == 1)
+    """Their slices that look normal, with a lesion each; which rows of `data` they are."""
+    rows = np.flatnonzero((data.target == 1) & np.isin(np.asarray(data.groups), tested(data)))
     X, _, frame = inject_anomalies(data.data[rows], on_failure="skip", random_state=0)
     made = np.flatnonzero(frame["kind"] != "normal")
     return X[made], rows[made]
 
 
 def evidence(data: Bunch, name: str, seed: int, all_slices: bool) -> dict[str, np.ndarray]:
-    """Evidence of one member for all slices and for those with a lesion put in, left out in turn.
+    """Evidence of one member for the slices of the patients that are left out.
 
-    The maps of the slices, of the slices with lesions, and the rows that these are of.
+    The maps of their slices (of the others: zeros), of the slices with lesions, and the rows that
+    these are of.
     """
     patients, (injected, rows) = np.asarray(data.groups), with_lesions(data)
-    real: list[Any] = [None] * len(patients)
-    put_in: list[Any] = [None] * len(rows)
-    for patient in np.unique(patients):
+    shape = (128, 128)  # of prepared slices
+    real, put_in = (np.zeros((n, *shape), np.float32) for n in (len(patients), len(rows)))
+    for patient in tested(data):
         learned = patients != patient
         if not all_slices:
             learned &= data.target == 1
@@ -81,12 +87,9 @@ def evidence(data: Bunch, name: str, seed: int, all_slices: bool) -> dict[str, n
         tests = ((real, data.data, patients), (put_in, injected, patients[rows]))
         for found, X, whose in tests:
             here = np.flatnonzero(whose == patient)
-            if len(here):
-                maps = model.anomaly_map(step.transform(X[here])) ** 2
-                for n, one in zip(here, maps, strict=True):
-                    found[n] = one.astype(np.float32)
+            found[here] = model.anomaly_map(step.transform(X[here])) ** 2
         print(name, patient, flush=True)
-    return {"real": np.stack(real), "put_in": np.stack(put_in), "rows": rows}
+    return {"real": real, "put_in": put_in, "rows": rows}
 
 
 def figures(data: Bunch, real: np.ndarray, put_in: np.ndarray, rows: np.ndarray) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def explain(
     Returns
     -------
     Bunch
-        `z_maps` (float32 ``(n, n_modalities, height, width)``) and `regions` (DataFrame).
+        `z_maps` (float32 ``(n, n_modalities, height, width)``) and `regions` (DataFrame); what
+        else the detector's own ``explain`` gives.
 
     Examples
     --------
@@ -99,7 +100,7 @@ def explain(
     maps, names = route.back(detector.z_maps(route.X)), detector.modalities_
     rows = np.arange(len(maps))
     table = regions_of(maps, X, rows, threshold=threshold, modalities=names, spacing=spacing)
-    return Bunch(z_maps=maps, regions=table)
+    return detector._explained(route.X, Bunch(z_maps=maps, regions=table), route.back)
 
 
 def iter_detect(

@@ -2,21 +2,23 @@
 From a folder of your own to heat maps
 ======================================
 
-Read files, prepare them, fit a detector, write one picture for each slice that it flags. Here the
-folder is written first, from synthetic heads; with your own data, start at ``load_pairs``.
+You learn how to read a folder of image files, check that CT and MRI belong together, fit a
+detector, and write one picture for each slice that it flags. Here the folder is written first, from
+synthetic heads. With your own data, start at ``load_pairs``.
 """
 
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
-from skimage.io import imsave
+from skimage.io import imread, imsave
 from sklearn.pipeline import make_pipeline
 
 from ctmri_detect import CrossModalDetector, iter_detect, make_preprocessor
 from ctmri_detect.datasets import check_pairing, load_pairs, make_phantom_pairs
 from ctmri_detect.model_selection import train_validation_test_split
-from ctmri_detect.plotting import overlay_png
+from ctmri_detect.plotting import OverlayWriter, PairDisplay
 
 # %%
 # A folder as people have it
@@ -44,7 +46,22 @@ for i, (ct, mri) in enumerate(phantom.data):
 data = load_pairs(folder, patient=r"^(sub-\d+)_")
 print(data.data)
 print("units of the CT:", data.ct_units)
-print("do CT and MRI show the same heads?", check_pairing(data.data).paired)
+
+# %%
+# Look at it
+# ----------
+# Equal names prove nothing, so ``check_pairing`` asks the images whether CT and MRI show the same
+# heads. Image files don't say where the patient's left is, so no picture has the letters L and R.
+# If you know how your files were exported, say it: ``orientation="radiological"``.
+
+check = check_pairing(data.data)
+print(f"do CT and MRI show the same heads? {check.paired} (p = {check.p_value:.3f})")
+
+figure, axes = plt.subplots(1, 4, figsize=(9, 2.7), layout="constrained")
+PairDisplay.from_pairs(data.data, 0).plot(axes[:2])
+PairDisplay.from_pairs(data.data, 2).plot(axes[2:])
+figure.suptitle("Two of the pairs as they were read")
+plt.show()
 
 # %%
 # Learn from some patients, and look at the others
@@ -57,14 +74,34 @@ train, _, rest = train_validation_test_split(data.groups, fractions=(0.7, 0, 0.3
 model = make_pipeline(make_preprocessor(data.ct_units, size=96), CrossModalDetector(random_state=0))
 model.fit(data.data[train])
 
-out = folder / "flagged"
-out.mkdir()
-for block in iter_detect(model, data.data[rest]):
+writer, flagged = OverlayWriter(ct_units=data.ct_units), []
+for block in iter_detect(model, data.data[rest], include=["prediction", "p_value", "anomaly_map"]):
     for k, row in enumerate(rest[block.samples]):
         if block.prediction[k] == -1:
             name = Path(data.frame["ct"][row]).name
             ct, mri = data.data[row]
-            overlay_png(ct, mri, block.anomaly_map[k], out / name, title=name)
-            print(f"{name}: p = {block.p_value[k]:.3f}")
+            title = f"{name}: p = {block.p_value[k]:.3f}"
+            flagged.append(
+                writer.write(ct, mri, block.anomaly_map[k], folder / "flagged" / name, title=title)
+            )
+            truth = phantom.frame["kind"][row]  # known for synthetic heads only
+            print(f"{title} (in truth: {truth})")
 
-print(len(list(out.iterdir())), "pictures in", out.name)
+print(len(flagged), "pictures in flagged, of", len(rest), "slices that were looked at")
+
+# %%
+# One of the pictures
+# -------------------
+
+figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
+ax.imshow(imread(flagged[0]))
+ax.set_axis_off()
+plt.show()
+
+# %%
+# Where to go on
+# --------------
+# The same without Python: ``ctmri-detect fit`` and ``ctmri-detect score``. A page that says what is
+# odd about a folder: ``ctmri-detect inspect``. Volumes: ``09_volumes_from_files.py``. A threshold
+# for your own scanner: ``10_threshold_of_your_own.py``. What loaders expect: ``docs/data.md`` and
+# ``docs/layouts.md``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import final
 
 import numpy as np
@@ -214,8 +214,16 @@ class Verbs(ThresholdVerbs):
         )
         return self._explained(X, Bunch(z_maps=maps, regions=regions))
 
-    def _explained(self, X: PairsLike, found: Bunch) -> Bunch:
-        """What `explain` returns; a detector may add to it."""
+    def _explained(
+        self,
+        X: PairsLike,
+        found: Bunch,
+        back: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None = None,
+    ) -> Bunch:
+        """What `explain` returns; a detector may add to it.
+
+        `back` takes maps of X to the grid of `found`, where that is another one.
+        """
         return found
 
 

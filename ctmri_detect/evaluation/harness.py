@@ -179,7 +179,8 @@ def benchmark(
     under = check_conditions(conditions)
     samples = read_samples(data)
     folds = {seed: make_folds(cv, samples, seed) for seed in check_seeds(seeds)}
-    chosen = typical_samples(samples, _tested(next(iter(folds.values())), samples), n_examples)
+    tested = {seed: _tested(of_seed, samples) for seed, of_seed in folds.items()}
+    chosen = typical_samples(samples, next(iter(tested.values())), n_examples)
     n_worst = n_examples // 3
     n_threads = n_threads or max(1, threads_allowed() // effective_n_jobs(n_jobs))
     wants_maps = store is not None or samples.masks is not None or n_examples > 0
@@ -192,7 +193,7 @@ def benchmark(
         ground = Ground(samples, *prepared, wants_maps, n_threads, hidden)
         cells = [cell for job in jobs for cell, _ in job.cells]
         write_plan(kept, cells, shown, chosen, n_worst, settings)
-        refuse_seen(detectors, ground)
+        refuse_seen(detectors, ground, np.logical_or.reduce(list(tested.values())))
         run_jobs(jobs, ground, kept, n_jobs, progress)
         check_runs(cells, kept, ground, detectors)
         result = collect(kept, cells, shown, own, chosen, n_worst, settings)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.frozen import FrozenEstimator
 
 from ctmri_detect.detectors import AtlasDetector, ThresholdDetector
@@ -21,18 +22,22 @@ from ctmri_detect.pipelines import last_step
 _MOST = 40  # maps that are looked at
 
 
-def refuse_seen(detectors: Mapping[str, Any], ground: Ground) -> None:
-    """Refuse fitted models that have seen samples, or patients, of the data.
+def refuse_seen(
+    detectors: Mapping[str, Any], ground: Ground, tested: npt.NDArray[np.bool_]
+) -> None:
+    """Refuse fitted models that have seen samples that any fold tests, or their patients.
 
     Raises
     ------
     InvalidPairsError
     """
+    rows = np.flatnonzero(tested)
+    patients = np.asarray(ground.samples.X.groups)[rows]
     for name, estimator in detectors.items():
         parts = [estimator, *(step for _, step in getattr(estimator, "steps", []))]
         if any(isinstance(part, FrozenEstimator) for part in parts):
             try:
-                check_not_seen(estimator, ground.prepared.X, ground.samples.X.groups)
+                check_not_seen(estimator, ground.prepared.X[rows], patients)
             except InvalidPairsError as error:
                 raise InvalidPairsError(f"detectors[{name!r}]: {error}") from None
 

@@ -23,12 +23,14 @@ from ctmri_detect import (
     PatchMemoryDetector,
     ThresholdDetector,
     anomaly_map,
+    explain,
     make_detector,
 )
 from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
 from ctmri_detect.features import FilterBankFeatures
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.persistence import load, save
+from ctmri_detect.preprocessing import CropOrPad
 from ctmri_detect.scoring.evidence import pool_top
 from ctmri_detect.scoring.fusion import Rarity
 from ctmri_detect.testing import make_heads
@@ -208,6 +210,22 @@ def test_explain_names_the_member():
     assert (shares["atlas"] > shares["bright"]).all()
     first = found.regions[found.regions["region"] == 1]
     assert first["member"].tolist() == ["atlas", "atlas"]
+
+
+def test_explain_names_the_member_at_the_end_of_a_pipeline():
+    """What is dark is the atlas's; 8 px further, as the Pipeline crops, lies something bright."""
+    two = [("bright", ThresholdDetector()), ("atlas", AtlasDetector())]
+    both = EnsembleDetector(two, weights=(9, 1)).fit(TRAIN)
+    odd = NEW[:1].copy()
+    odd[:, 1, 8:13, 8:13] -= 1
+    odd[:, 1, 16:21, 16:21] += 1
+    own = both.explain(odd)
+    wide = np.pad(odd, ((0, 0), (0, 0), (8, 8), (8, 8)), constant_values=np.nan)
+    found = explain(make_pipeline(CropOrPad(32), both), wide)
+    assert found.members.equals(own.members)
+    assert own.regions["member"].nunique() == 2
+    assert_allclose(found.regions[["y", "x"]], own.regions[["y", "x"]] + 8)
+    assert found.regions["member"].equals(own.regions["member"])
 
 
 def test_parameters_of_members_by_name():

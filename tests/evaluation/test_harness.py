@@ -518,6 +518,28 @@ def test_a_fitted_model_that_has_seen_the_data_is_refused(data):
         run({"seen": FrozenEstimator(fitted)}, data)
 
 
+class Only:
+    """Tests these patients, learns from the others."""
+
+    def __init__(self, patients):
+        self.patients = patients
+
+    def split(self, X, y=None, groups=None):
+        tested = np.isin(groups, self.patients)
+        yield np.flatnonzero(~tested), np.flatnonzero(tested)
+
+
+def test_a_fitted_model_may_have_seen_what_no_fold_tests(data):
+    names = np.unique(data.groups)
+    seen, others = names[: len(names) // 2], names[len(names) // 2 :]
+    learned = np.isin(data.groups, seen)
+    fitted = AtlasDetector().fit(data.data[learned], groups=data.groups[learned])
+    table = run({"fitted": FrozenEstimator(fitted)}, data, cv=Only(others)).table
+    assert (table["error"] == "").all()
+    with pytest.raises(InvalidPairsError, match=r"on 1 of their \d+ patients"):
+        run({"fitted": FrozenEstimator(fitted)}, data, cv=Only([*others, seen[0]]))
+
+
 def test_exchanged_labels_are_noticed(data):
     rng, n = np.random.default_rng(2), 96
     X = rng.normal(size=(n, 2, 32, 32)).astype(np.float32)

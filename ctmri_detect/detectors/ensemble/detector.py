@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -226,9 +226,15 @@ class EnsembleDetector(BasePairedDetector):
     def _residual_of(self, reader: PairReader) -> npt.NDArray[np.float32]:
         return np.concatenate(self._each(reader, self._scoring.z_maps))
 
-    def _explained(self, X: PairsLike, found: Bunch) -> Bunch:
+    def _explained(
+        self,
+        X: PairsLike,
+        found: Bunch,
+        back: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None = None,
+    ) -> Bunch:
         scoring = self._scoring
         evidence = np.concatenate(self._each(self._ready(X), scoring.member_evidence))
         found.members = member_shares(evidence, scoring, self.names_)
+        evidence = evidence if back is None else back(evidence)
         found.regions["member"] = strongest_members(evidence, scoring, found.regions, self.names_)
         return found
