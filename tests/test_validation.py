@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.utils import Bunch
 
+from ctmri_detect import AtlasDetector
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.preprocessing import MRIScaler
@@ -348,3 +351,20 @@ def test_masks_of_another_shape_are_refused():
         check_masks(masks[0])
     with pytest.raises(InvalidPairsError, match=r"expected \(2, 3, 4\)"):
         check_masks(masks, (2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("X", "said"),
+    [
+        (["a.png", "b.png"], r"X is names of files; .*load_pairs\(folder\)\.data"),
+        ("folder", r"X is names of files; .*load_pairs\(folder\)\.data"),
+        ([Path("a.png")], r"X is names of files; .*load_pairs\(folder\)\.data"),
+        (Bunch(data=np.zeros((3, 2, 8, 8))), r"X is a Bunch; .*give the pairs: data\.data"),
+        ({"data": 1}, r"X is a dict; .*give the pairs: data\.data"),
+        (np.zeros((2, 8, 8)), r"X has shape \(2, 8, 8\); .*X\[np\.newaxis\]"),
+    ],
+    ids=["list of names", "folder", "paths", "Bunch", "dict", "one sample"],
+)
+def test_what_beginners_give_instead_of_pairs_is_named_with_its_cure(X, said):
+    with pytest.raises(InvalidPairsError, match=said):
+        AtlasDetector().fit(X)

@@ -8,7 +8,7 @@ from typing import NoReturn
 from ctmri_detect import __version__
 from ctmri_detect.cli import _help
 from ctmri_detect.cli._messages import PROGRAM
-from ctmri_detect.cli._values import count, detector_names, positive, several
+from ctmri_detect.cli._values import count, detector_names, positive, rate, several
 from ctmri_detect.cli.detectors import DETECTORS
 from ctmri_detect.synthesis.kinds import SEVERITIES
 
@@ -107,6 +107,9 @@ def _add_score(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--top", metavar="N", type=count, default=10, help="overlays to draw; default: %(default)s"
     )
+    sub.add_argument("--false-positive-rate", metavar="R", type=rate,
+                     help="share of healthy pairs that may be flagged, such as 0.1; default: that "
+                     "of the model")  # fmt: skip
     _add_data(sub, "keep", "mark", "drop")
 
 

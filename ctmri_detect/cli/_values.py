@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from ctmri_detect.cli.detectors import DETECTORS
 
@@ -26,6 +27,17 @@ def several(text: str) -> int:
     if count(text) < 2:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 2 or more")
     return int(text)
+
+
+def rate(text: str) -> float:
+    """A number between 0 and 1, both excluded."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1, such as 0.05")
+    return value
 
 
 def detector_names(text: str) -> list[str]:

@@ -17,6 +17,8 @@ from ctmri_detect.exceptions import PatientsUnknownWarning
 from ctmri_detect.persistence import save
 from ctmri_detect.preprocessing import make_preprocessor
 
+_FEW = 10  # patients; below, a threshold says little
+
 
 def run(args: argparse.Namespace) -> None:
     """Load, fit, save."""
@@ -34,9 +36,15 @@ def run(args: argparse.Namespace) -> None:
         model.fit(pairs.data, pairs.target)
     seconds = time.perf_counter() - start
     save(model, path)
-    patients = "" if pairs.groups is None else f" of {len(set(pairs.groups))} patients"
+    known = detector.n_patients_fit_
+    patients = "" if known is None else f" of {known} patients"
     say(
         f"Fitted {args.detector} on {detector.n_samples_fit_} pairs{patients} "
         f"({pairs.ct_units}) in {seconds:.1f} s."
     )
+    if known is not None and known < _FEW:
+        tell(
+            f"warning: the threshold rests on {known} patients, so it may be far off for new ones; "
+            "the order of the scores is worth more"
+        )
     say(f"Wrote {path} ({path.stat().st_size / 2**20:.1f} MiB).")

@@ -20,16 +20,18 @@ from ctmri_detect.cli._output import OVERLAYS, results_folder
 from ctmri_detect.io.volumes.volume_files import is_volume
 from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.persistence import load
-from ctmri_detect.pipelines import NO_THRESHOLD, ct_units_taken, has_threshold, ranking_offset, walk
+from ctmri_detect.pipelines import NO_THRESHOLD, ct_units_taken, has_threshold, walk
 
 Maps = dict[int, npt.NDArray[np.float32]]  # by row
 
-_NEEDED = ("anomaly_score", "anomaly_map", "regions")
+_NUMBERS = ("anomaly_score", "p_value", "prediction")
+_NEEDED = (*_NUMBERS, "anomaly_map", "regions")
 _SHOWN = 10  # rows of the table on the terminal ...
 _COLUMNS = [
     "rank",
     "name",
     "anomaly_score",
+    "p_value",
     "anomalous",
     "modality",
     "direction",
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
         units = ct_units_taken(model)
         pairs = read_pairs(args, units=[units] if units else [])
         write_skipped(pairs.skipped, folder)
-        table, maps = _score(model, pairs, args.top, quiet=args.quiet)
+        table, maps = _score(model, pairs, args)
         table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
         top = table.head(args.top)
         failed = _overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
@@ -56,35 +58,34 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _score(
-    model: BaseEstimator, pairs: Bunch, most: int, *, quiet: bool
+    model: BaseEstimator, pairs: Bunch, args: argparse.Namespace
 ) -> tuple[pd.DataFrame, Maps]:
     """All pairs, most anomalous first, and the maps of as many as are to be drawn."""
     route, detector = walk(model, pairs.data)  # all at once: warnings name the right rows
-    scores: list[npt.NDArray[np.float64]] = []
+    if args.false_positive_rate is not None:
+        detector.rescore(false_positive_rate=args.false_positive_rate)
+    parts: list[pd.DataFrame] = []
     regions: list[pd.DataFrame] = []
     drawn: list[tuple[float, int, npt.NDArray[np.float32]]] = []
-    total, hidden = len(pairs.data), hide_progress(quiet=quiet)
+    total, hidden = len(pairs.data), hide_progress(quiet=args.quiet)
     with tqdm(total=total, desc="scoring", unit="pair", disable=hidden) as bar:
         for block in detector.iter_detect(route.X, include=_NEEDED):
-            scores.append(block.anomaly_score)
+            parts.append(pd.DataFrame({name: block[name] for name in _NUMBERS}))
             regions.append(block.regions[block.regions["region"] == 1])
             candidates = zip(-block.anomaly_score, block.samples, block.anomaly_map, strict=True)
-            drawn = sorted([*drawn, *candidates], key=lambda one: one[:2])[:most]
+            drawn = sorted([*drawn, *candidates], key=lambda one: one[:2])[: args.top]
             bar.update(len(block.samples))
     maps = {int(i): route.back(heat[None], [i])[0] for _, i, heat in drawn}
-    decision = -np.concatenate(scores) - ranking_offset(detector)
-    return _table(pairs, decision, has_threshold(detector), regions), maps
+    return _table(pairs, pd.concat(parts, ignore_index=True), regions), maps
 
 
-def _table(
-    pairs: Bunch, decision: npt.NDArray[np.float64], called: bool, regions: list[pd.DataFrame]
-) -> pd.DataFrame:
-    """One row a pair, most anomalous first; `called`: whether there is a threshold."""
+def _table(pairs: Bunch, numbers: pd.DataFrame, regions: list[pd.DataFrame]) -> pd.DataFrame:
+    """One row a pair, most anomalous first."""
     strongest = pd.concat(regions).set_index("sample")[["modality", "sign"]]
     known = ["ct", "mri", "patient", "slice", *(m for m in MARKS if m in pairs.frame)]
     table = pairs.frame[known].reset_index(drop=True)
-    table["anomaly_score"] = -decision
-    table["anomalous"] = np.where((table["anomaly_score"] > 0) & called, "yes", "no")
+    table[["anomaly_score", "p_value"]] = numbers[["anomaly_score", "p_value"]]
+    table["anomalous"] = np.where(numbers["prediction"] == -1, "yes", "no")
     table = table.join(strongest.rename(columns={"sign": "direction"}))
     if pairs.target is not None:
         table["label"] = np.where(pairs.target == -1, "anomalous", "normal")
@@ -105,7 +106,8 @@ def _overlays(pairs: Bunch, top: pd.DataFrame, maps: Maps, folder: Path, *, quie
     failed, hidden = 0, hide_progress(quiet=quiet)
     for row in tqdm(list(top.itertuples()), desc="drawing", unit="pair", disable=hidden):
         path = folder / f"{row.rank:03d}_{_name(row)}.png"
-        title = f"{row.rank}. {_name(row)}: anomaly score {row.anomaly_score:+.2f}"
+        numbers = f"anomaly score {row.anomaly_score:.1f}, p = {row.p_value:.3f}"
+        title = f"{row.rank}. {_name(row)}: {numbers}"
         try:
             ct, mri = pairs.data[row.sample]
             height = height_of(pairs.data, row.sample)
@@ -128,6 +130,8 @@ def _summary(table: pd.DataFrame, pairs: Bunch, folder: str, drawn: int, *, call
     flagged = int((table["anomalous"] == "yes").sum())
     found = f"{flagged} are anomalous ({flagged / len(table):.0%})" if called else NO_THRESHOLD
     say(f"Scored {len(table)} pairs; {found}.")
+    if called and not flagged:
+        say("The order may still tell: look at the first ones, or give a --false-positive-rate.")
     if pairs.skipped:
         say(f"{len(pairs.skipped)} files were skipped: see skipped.csv.")
     if pairs.target is not None:
@@ -140,5 +144,5 @@ def _summary(table: pd.DataFrame, pairs: Bunch, folder: str, drawn: int, *, call
             say(f"Image AUROC: not defined, {odd} of {len(table)} labels are anomalous.")
     shown = table.head(_SHOWN)
     shown = shown.assign(name=[_name(row) for row in shown.itertuples()])[_COLUMNS]
-    say(f"\n{shown.to_string(index=False, na_rep='-', float_format='{:+.2f}'.format)}\n")
+    say(f"\n{shown.to_string(index=False, na_rep='-', float_format='{:.3f}'.format)}\n")
     say(f"Wrote scores.csv, skipped.csv and {drawn} overlays to {folder}.")

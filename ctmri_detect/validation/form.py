@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from os import PathLike
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +74,8 @@ def _as_array(X: PairsLike, n_planes: int | None) -> StoredArray:
     if is_stored(values):
         return values
     shape = _shape(n_planes)
+    if instead := _not_pairs(values):
+        raise InvalidPairsError(f"X is {instead[0]}; expected an array {shape}. {instead[1]}.")
     if values is None or np.isscalar(values) or not hasattr(values, "__len__"):
         kind = type(values).__name__
         raise InvalidPairsError(f"X is {kind}; expected an array {shape}. {_STACK}.")
@@ -83,6 +86,16 @@ def _as_array(X: PairsLike, n_planes: int | None) -> StoredArray:
             "Resize them to one size first, for example with load_pairs(..., size=256)."
         )
     return np.asarray(values)
+
+
+def _not_pairs(values: object) -> tuple[str, str] | None:
+    """What `values` are where they hold pairs in another way, and what to do."""
+    if isinstance(values, Mapping):
+        return "a " + type(values).__name__, "Of what a loader returns, give the pairs: data.data"
+    first = next(iter(values), None) if isinstance(values, list | tuple) else values
+    if isinstance(first, str | PathLike):
+        return "names of files", "Read them first: ctmri_detect.datasets.load_pairs(folder).data"
+    return None
 
 
 def _check_form(X: StoredArray, n_planes: int | None) -> None:
@@ -99,6 +112,8 @@ def _check_form(X: StoredArray, n_planes: int | None) -> None:
 
 
 def _cure(shape: tuple[int, ...], n_planes: int | None, right: range) -> str:
+    if len(shape) == 3 and shape[0] in right and shape[0] <= 3:
+        return f"One sample alone is an array of one: X[np.newaxis]. Otherwise: {_STACK}"
     if len(shape) != 4 or 0 in shape[2:]:
         return _STACK
     if shape[1] not in right and shape[-1] in right:

@@ -13,7 +13,7 @@ import pytest
 from counting import CountingDetector
 from sklearn.pipeline import make_pipeline
 
-from ctmri_detect import anomaly_map
+from ctmri_detect import anomaly_map, detect
 from ctmri_detect.cli import main
 from ctmri_detect.datasets import load_pairs
 from ctmri_detect.persistence import load
@@ -87,15 +87,46 @@ def test_the_seed_decides_the_model(healthy, tmp_path):
 def test_scores_are_ranked_and_those_of_the_library(scored, model, mixed):
     table = pd.read_csv(scored / "scores.csv")
     assert table.columns.tolist() == [
-        "rank", "ct", "mri", "patient", "slice", "anomaly_score", "anomalous", "modality",
-        "direction", "label",
+        "rank", "ct", "mri", "patient", "slice", "anomaly_score", "p_value", "anomalous",
+        "modality", "direction", "label",
     ]  # fmt: skip
     assert table["rank"].tolist() == list(range(1, 13))
     assert (table["anomaly_score"].diff().dropna() <= 0).all()
     pairs = load_pairs(mixed, patient=PATIENT)  # no slice is compared with its own patient
-    expected = pd.Series(-load(model).decision_function(pairs.data), index=pairs.frame["ct"])
-    np.testing.assert_allclose(table["anomaly_score"], expected[table["ct"]], rtol=1e-12)
-    assert ((table["anomalous"] == "yes") == (table["anomaly_score"] > 0)).all()
+    found = detect(load(model), pairs.data)
+    numbers = {"score": found.anomaly_score, "p": found.p_value}
+    expected = pd.DataFrame(numbers, index=pairs.frame["ct"])
+    np.testing.assert_allclose(table["anomaly_score"], expected["score"][table["ct"]], rtol=1e-12)
+    np.testing.assert_allclose(table["p_value"], expected["p"][table["ct"]], rtol=1e-12)
+    assert ((table["anomalous"] == "yes") == (table["p_value"] <= 0.05)).all()
+
+
+def test_another_false_positive_rate_needs_no_new_fit(model, mixed, tmp_path, capsys):
+    flagged = []
+    for rate in ("0.06", "0.5"):
+        out = tmp_path / rate
+        assert score(model, mixed, out, "--top", "0", "--false-positive-rate", rate) == 0
+        table = pd.read_csv(out / "scores.csv")
+        assert ((table["anomalous"] == "yes") == (table["p_value"] <= float(rate))).all()
+        flagged.append((table["anomalous"] == "yes").sum())
+    assert flagged[0] < flagged[1]
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        score(model, mixed, tmp_path / "x", "--false-positive-rate", "5")
+    assert "'5' is not a number between 0 and 1, such as 0.05" in capsys.readouterr().err
+
+
+def test_a_fit_on_few_patients_says_what_the_threshold_is_worth(healthy, tmp_path, capsys):
+    few = tmp_path / "few"
+    for modality in ("CT", "MRI"):
+        (few / modality).mkdir(parents=True)
+        for file in (healthy / modality).iterdir():
+            if file.name.startswith(("p1_", "p2_", "p3_")):
+                shutil.copy(file, few / modality)
+    assert fit(few, tmp_path / "few.ctmri", "--patient", PATIENT) == 0
+    assert "the threshold rests on 3 patients" in capsys.readouterr().err
+    assert fit(healthy, tmp_path / "all.ctmri", "--patient", PATIENT) == 0
+    assert "rests on" not in capsys.readouterr().err
 
 
 def test_the_lesions_come_first_with_modality_and_direction(scored):
@@ -159,10 +190,9 @@ def test_without_a_threshold_pairs_are_ranked_and_none_is_called_anomalous(mixed
     assert "Scored 12 pairs; no threshold: too few healthy slices." in said.out
     table = pd.read_csv(out / "scores.csv")
     assert set(table["anomalous"]) == {"no"}
-    assert (table["anomaly_score"] > 0).any()  # counted from the lowest healthy score
     assert table["anomaly_score"].is_monotonic_decreasing
-    healthy = table["anomaly_score"] <= 0
-    assert table.loc[healthy, "anomaly_score"].nunique() == healthy.sum() == 9
+    assert (table["p_value"] > 0.05).all()
+    assert table["anomaly_score"][3:].nunique() == 9, "healthy ones are told apart, too"
 
 
 def test_scores_regions_and_overlays_come_from_one_pass(healthy, tmp_path, monkeypatch):
@@ -234,7 +264,7 @@ def test_a_run_that_finds_no_brain_fails_and_leaves_nothing(
 def test_image_size_resizes_first(model, mixed, tmp_path):
     assert score(model, mixed, tmp_path, "--top", "0", "--image-size", "32") == 0
     small = load_pairs(mixed, size=32)
-    expected = np.sort(load(model).decision_function(small.data))
+    expected = np.sort(load(model).score_samples(small.data))
     table = pd.read_csv(tmp_path / "scores.csv")
     np.testing.assert_allclose(-table["anomaly_score"], expected, rtol=1e-12)
 
