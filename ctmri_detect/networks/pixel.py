@@ -44,7 +44,8 @@ class PixelNetwork(nn.Module):
         """Take features from now on where it took ``features @ axes`` before."""
         first = cast(nn.Linear, self.layers[0])
         with torch.no_grad():
-            first.weight.copy_(first.weight @ torch.from_numpy(axes).T)
+            turned = first.weight.cpu().numpy() @ axes.T  # numpy's product: autocast can't round it
+            first.weight.copy_(torch.from_numpy(turned))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """``(n, n_features)`` to mean and log-variance, each ``(n, n_values)``."""

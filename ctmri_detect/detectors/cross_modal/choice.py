@@ -52,7 +52,7 @@ def _own(predictor: Any, _: Settings) -> Predictor:
     return clone(predictor)
 
 
-_PIXEL = {"max_epochs": 3, "batch_size": 2048, "lr": 2e-2, "schedule": "onecycle"}
+_PIXEL = {"max_epochs": 8, "batch_size": 2048, "lr": 5e-3, "schedule": "onecycle"}
 _UNET = {"max_epochs": 60, "batch_size": 16, "lr": 3e-3, "augmentation": "flip"}
 NAMED = {
     "pixel": Form(_pixel, _PIXEL, {}),

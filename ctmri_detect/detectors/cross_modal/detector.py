@@ -80,8 +80,8 @@ class CrossModalDetector(PredictedPlanes, BasePairedDetector):
     pixels_per_slice : int, default=400
         Pixels of each training slice that the pixel form learns from; more take more time.
     training : Training, default=None
-        Settings of the optimisation; None means ``Training(max_epochs=3, batch_size=2048,
-        lr=2e-2)`` for "pixel", and ``Training(max_epochs=60, batch_size=16, lr=3e-3,
+        Settings of the optimisation; None means ``Training(max_epochs=8, batch_size=2048,
+        lr=5e-3)`` for "pixel", and ``Training(max_epochs=60, batch_size=16, lr=3e-3,
         augmentation="flip")`` for "unet".
     map_scoring : MapScoring, default=None
         None means `MapScoring()`, and ``MapScoring(symmetry=False)`` for "unet" (chosen on seeds
