@@ -11,9 +11,6 @@ from ctmri_detect.detectors.autoencoder.detector import ConvAutoencoderDetector
 from ctmri_detect.detectors.cross_modal.detector import CrossModalDetector
 from ctmri_detect.detectors.ensemble.detector import EnsembleDetector
 from ctmri_detect.detectors.synthetic.detector import SyntheticAnomalyDetector
-from ctmri_detect.networks.training.settings import Training
-
-_FAST: dict[str, Any] = {"max_epochs": 3, "batch_size": 2048, "lr": 2e-2}
 
 PRESETS = ("fast", "balanced", "best")
 """Names that `make_detector` knows, from seconds to minutes."""
@@ -30,8 +27,7 @@ def make_detector(
     Parameters
     ----------
     preset : {"fast", "balanced", "best"}, default="balanced"
-        - "fast", seconds: `CrossModalDetector`, trained for three epochs at a high rate. With fewer
-          than some 100 slices these are few steps; take `CrossModalDetector` as it is then.
+        - "fast", seconds: `CrossModalDetector` with its defaults.
         - "balanced", some minutes on two cores: `EnsembleDetector` of `CrossModalDetector` and
           `ConvAutoencoderDetector`. One finds where the modalities disagree, the other what a
           network that takes noise away doesn't rebuild. They miss different lesions. Weights 1
@@ -74,7 +70,7 @@ def make_detector(
     check_value("make_detector's random_state", random_state, RANDOM_STATE)
     common: dict[str, Any] = {"device": device, "random_state": random_state}
     if preset == "fast":
-        return CrossModalDetector(training=Training(**_FAST), **common)
+        return CrossModalDetector(**common)
     members: dict[BasePairedDetector, float] = {
         CrossModalDetector(device=device): 1.0,
         ConvAutoencoderDetector(device=device): 0.5,

@@ -39,7 +39,7 @@ DETECTORS = {
     "bottleneck": ConvAutoencoderDetector("uncertainty", **BOTTLENECK),
     "variational": ConvAutoencoderDetector("variational", **BOTTLENECK),
     "cross-modal": CrossModalDetector(
-        pixels_per_slice=100, training=Training(max_epochs=8, batch_size=256, lr=5e-3), **SEEDED
+        pixels_per_slice=100, training=Training(max_epochs=4, batch_size=512, lr=5e-3), **SEEDED
     ),
     "within": CrossModalDetector(("within",)),
 }

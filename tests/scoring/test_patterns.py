@@ -31,7 +31,7 @@ PATTERNS = [BOTH, CT, MRI]
 N, N_NEW, RATE = 200, 300, 0.05
 X, OWNERS = make_heads(N, seed=1), np.arange(N) // 2
 NEW = make_heads(N_NEW, seed=101)
-BRIEF = Training(max_epochs=8, batch_size=256, lr=5e-3)  # fewer steps: folds and all differ
+BRIEF = Training(max_epochs=2, batch_size=2048, lr=5e-3)
 DETECTORS = {
     "atlas": AtlasDetector(),
     "threshold": ThresholdDetector(),
@@ -100,10 +100,10 @@ def test_healthy_heads_are_flagged_at_the_rate_whatever_is_missing(name, seen):
 
 @pytest.mark.parametrize(
     ("name", "seen", "least", "most"),
-    [("cross-modal", MRI, 0, 0.005), ("threshold", MRI, 0, 0.005)],
+    [("cross-modal", CT, 0.4, 1), ("cross-modal", MRI, 0.4, 1), ("threshold", MRI, 0, 0.005)],
 )
 def test_one_threshold_for_all_patterns_would_be_wrong(name, seen, least, most):
-    """A tenth of the rate: what each pattern's own threshold is there for."""
+    """Ten times the rate, or a tenth of it: what each pattern's own threshold is there for."""
     detector = fitted(name)
     wrong = (as_pooled(detector, showing(NEW, seen)) < detector.offset_).mean()
     assert least <= wrong <= most

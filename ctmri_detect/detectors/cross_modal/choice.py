@@ -36,7 +36,7 @@ class Form:
 
 
 def _pixel(_: Any, given: Settings) -> Predictor:
-    regressor = NetworkRegressor(given.training, given.trim, given.device, 0, whiten=True)
+    regressor = NetworkRegressor(given.training, given.trim, given.device, 0)
     return PixelPredictor(regressor, given.pixels_per_slice)
 
 
