@@ -129,7 +129,8 @@ def combinations(data: Bunch, kept: dict[str, dict[str, np.ndarray]]) -> list[di
     target, whose = np.repeat([1, -1], len(rows)), np.tile(np.asarray(data.groups)[rows], 2)
     for row in found:
         test = delong_test(target, row["_put_in"], best["_put_in"], groups=whose)
-        row["put in - best member"] = [round(test.difference, 3), *np.round(test.interval, 3)]
+        gain = [test.difference, *test.interval]
+        row["put in - best member"] = [round(float(value), 3) for value in gain]
     return [{key: value for key, value in row.items() if key != "_put_in"} for row in found]
 
 
@@ -174,7 +175,8 @@ def report(data: Bunch, arguments: argparse.Namespace) -> None:
                 rows += [{**about, **row} for row in combinations(data, kept)]
     print(pd.DataFrame(rows).to_markdown(index=False))
     if arguments.out:
-        arguments.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        with arguments.out.open("a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 if __name__ == "__main__":
