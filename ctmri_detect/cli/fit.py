@@ -13,11 +13,10 @@ from ctmri_detect.cli._data import read_pairs
 from ctmri_detect.cli._messages import note, say, tell
 from ctmri_detect.cli._output import output_file
 from ctmri_detect.cli.detectors import make_detector
+from ctmri_detect.evaluation.standings import FEW_PATIENTS
 from ctmri_detect.exceptions import PatientsUnknownWarning
 from ctmri_detect.persistence import save
 from ctmri_detect.preprocessing import make_preprocessor
-
-_FEW = 10  # patients; below, a threshold says little
 
 
 def run(args: argparse.Namespace) -> None:
@@ -42,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
         f"Fitted {args.detector} on {detector.n_samples_fit_} pairs{patients} "
         f"({pairs.ct_units}) in {seconds:.1f} s."
     )
-    if known is not None and known < _FEW:
+    if known is not None and known < FEW_PATIENTS:
         tell(
             f"warning: the threshold rests on {known} patients, so it may be far off for new ones; "
             "the order of the scores is worth more"

@@ -12,6 +12,8 @@ from ctmri_detect.detectors.cross_modal.detector import CrossModalDetector
 from ctmri_detect.detectors.ensemble.detector import EnsembleDetector
 from ctmri_detect.detectors.synthetic.detector import SyntheticAnomalyDetector
 
+_WEIGHTS = (1.0, 0.5, 0.25)  # of the members, in their order
+
 PRESETS = ("fast", "balanced", "best")
 """Names that `make_detector` knows, from seconds to minutes."""
 
@@ -73,10 +75,10 @@ def make_detector(
     common: dict[str, Any] = {"device": device, "random_state": random_state}
     if preset == "fast":
         return CrossModalDetector(**common)
-    members: dict[BasePairedDetector, float] = {
-        CrossModalDetector(device=device): 1.0,
-        ConvAutoencoderDetector(device=device): 0.5,
-    }
+    members: list[BasePairedDetector] = [
+        CrossModalDetector(device=device),
+        ConvAutoencoderDetector(device=device),
+    ]
     if preset == "best":
-        members[SyntheticAnomalyDetector(device=device)] = 0.25
-    return EnsembleDetector(list(members), list(members.values()), random_state=random_state)
+        members.append(SyntheticAnomalyDetector(device=device))
+    return EnsembleDetector(members, _WEIGHTS[: len(members)], random_state=random_state)
