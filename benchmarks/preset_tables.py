@@ -44,6 +44,26 @@ def with_400_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found).T.loc[PRESETS].rename_axis("preset")
 
 
+def of_the_readme(rows: pd.DataFrame) -> pd.DataFrame:
+    """What each preset is made of, and what that is worth."""
+    made_of = {
+        "fast": "`CrossModalDetector`",
+        "balanced": "it and `ConvAutoencoderDetector`",
+        "best": "both and `SyntheticAnomalyDetector`",
+    }
+    moderate = rows[rows["set"] == "moderate"].groupby("what").mean(numeric_only=True)
+    found = {
+        f'`make_detector("{name}")`': {
+            "made of": made_of[name],
+            "image AUROC": f"{moderate.loc[name, 'auroc']:.3f}",
+            "pixel AP": f"{moderate.loc[name, 'pixel_ap']:.3f}",
+            "fit, s": f"{moderate.loc[name, 'fit_seconds']:.0f}",
+        }
+        for name in PRESETS
+    }
+    return pd.DataFrame(found).T.rename_axis("preset")
+
+
 def span(values: pd.Series) -> str:
     """The lowest and the highest."""
     return f"{values.min():.0f} to {values.max():.0f}"

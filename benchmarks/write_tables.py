@@ -203,6 +203,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "robustness": robustness,
     "evaluation": evaluation,
     "presets": presets,
+    "presets-readme": lambda: markdown(preset_tables.of_the_readme(rows("presets"))),
     "presets-400": lambda: markdown(preset_tables.with_400_pairs(rows("presets"))),
     "presets-kinds": lambda: markdown(preset_tables.by_kind(rows("presets"))),
     "presets-gains": lambda: markdown(preset_tables.gains(rows("presets"))),
