@@ -186,9 +186,9 @@ HOSTILE = {
     ),
     "enhanced": (
         {"change": _set(SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1")},
-        "enhanced multi-frame, which is not read; convert it",
+        "functional groups are missing, or not one a frame.*convert it",
     ),
-    "frames": ({"change": _set(NumberOfFrames=3)}, "enhanced multi-frame"),
+    "frames": ({"change": _set(NumberOfFrames=3)}, "several frames without functional groups"),
     "report": ({"change": _set(Modality="SR")}, "neither CT nor MR"),
     "no place": ({"change": lambda d, k: _without(d, "ImagePositionPatient")}, "position in the"),
     "no spacing": ({"change": lambda d, k: _without(d, "PixelSpacing")}, "spacing is missing"),
