@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from ctmri_detect.datasets import find_pairs
+from ctmri_detect.datasets import find_pairs, pseudonym
 from ctmri_detect.datasets.volumes import load_volume_pairs
 from ctmri_detect.exceptions import (
     MixedDataWarning,
@@ -20,7 +20,6 @@ from ctmri_detect.exceptions import (
 )
 from ctmri_detect.inspection import describe_pairs
 from ctmri_detect.io.volumes.dicom_sequence import sequence_of
-from ctmri_detect.io.volumes.pseudonym import pseudonym
 
 pytest.importorskip("nibabel")
 pydicom = pytest.importorskip("pydicom")
@@ -308,18 +307,18 @@ def test_patients_without_an_id_or_by_their_folder(tmp_path):
 
 def test_pseudonyms_are_stable_and_need_the_key():
     # computed once with Python's hashlib: files written by an older version stay comparable
-    assert pseudonym("MRN12345", "Hospital") == pseudonym("MRN12345 ", " Hospital")
+    assert pseudonym("MRN12345", issuer="Hospital") == pseudonym("MRN12345 ", issuer=" Hospital")
     assert len(pseudonym("x")) == 14
     names = {
         pseudonym("a"),
-        pseudonym("a", "b"),
+        pseudonym("a", issuer="b"),
         pseudonym("ab"),
         pseudonym("a", key="k"),
         pseudonym("a", key="l"),
-        pseudonym("a", "b", key="k"),
+        pseudonym("a", "k", issuer="b"),
     }
     assert len(names) == 6
-    assert pseudonym("MRN12345", "Hospital", key="k") == "sub-95c03b9751"
+    assert pseudonym("MRN12345", "k", issuer="Hospital") == "sub-95c03b9751"
 
 
 def test_the_frame_names_no_file(tmp_path):

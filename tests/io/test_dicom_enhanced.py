@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("nibabel")
-pydicom = pytest.importorskip("pydicom")
+pytest.importorskip("pydicom")
+import pydicom
 from dicom_heads import enhanced, load, pair, reasons, series
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless

@@ -1,13 +1,12 @@
 """Which DICOM series a folder holds, from the headers alone.
 
-Only the tags in `_TAGS` are read, none of them with the patient's name; what leaves this module
-is a pseudonym, a modality, a series number, a count and a word out of a closed list. Messages
-of pydicom are dropped, since they quote values and paths.
+Only the tags in `_TAGS` and `PERSON_TAGS` are read, none of them with the patient's name; what
+leaves this module is a pseudonym, a modality, a series number, a count and a word out of a closed
+list. Messages of pydicom are dropped, since they quote values and paths.
 """
 
 from __future__ import annotations
 
-import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from ctmri_detect.io.volumes.dicom_files import (
     why_unreadable,
 )
 from ctmri_detect.io.volumes.dicom_frames import FRAME_TAGS, is_enhanced, timing_of
+from ctmri_detect.io.volumes.dicom_people import PERSON_TAGS, Marks, identity_of, marks_of
 from ctmri_detect.io.volumes.dicom_sequence import sequence_of
 from ctmri_detect.io.volumes.dicom_slices import (
     MODALITIES,
@@ -72,6 +72,7 @@ class Series:
     problem: str = ""
     burned_in: bool = False
     slices: list[Slice] = field(default_factory=list)
+    marks: Marks = field(default_factory=set, repr=False)
 
     @property
     def name(self) -> str:
@@ -119,8 +120,8 @@ def scan(
             header = _read_header(path)
             if header is None:
                 continue
-            who = _patient(header, path.relative_to(folder).as_posix(), patient, key)
-            series = _series(header, who)
+            who, issuer = identity_of(header, path.relative_to(folder).as_posix(), patient)
+            series = _series(header, pseudonym(who, key, issuer=issuer))
             slices = slices_of(header, path, series.problem)
         except UnusableError as error:
             skipped.append((name, str(error)))
@@ -137,8 +138,25 @@ def scan(
         kept = found.setdefault((series.patient, uid, series.problem), series)
         kept.burned_in |= series.burned_in
         kept.slices += slices
+        kept.marks |= series.marks
     order = sorted(found.values(), key=lambda s: (s.patient, s.modality, s.number or 0))
     return order, skipped
+
+
+def identities(folder: Path, patient: str | None) -> list[tuple[str, str]]:
+    """The PatientID and issuer of all patients, sorted; see `identity_of`.
+
+    The one place from which identifiers come out: for `write_pseudonyms`.
+    """
+    found = set()
+    for path in files_below(folder)[0]:
+        try:
+            header = _read_header(path)
+            if header is not None:
+                found.add(identity_of(header, path.relative_to(folder).as_posix(), patient))
+        except Exception:  # a damaged file, which `scan` names
+            continue
+    return sorted(found)
 
 
 def _read_header(path: Path) -> Any:
@@ -153,7 +171,7 @@ def _read_header(path: Path) -> Any:
         try:
             # by force: where the preamble is missing, too
             header = pydicom.dcmread(
-                path, stop_before_pixels=True, force=True, specific_tags=list(_TAGS)
+                path, stop_before_pixels=True, force=True, specific_tags=[*_TAGS, *PERSON_TAGS]
             )
         except Exception as error:
             raise UnusableError(f"not readable as DICOM ({type(error).__name__})") from None
@@ -162,18 +180,6 @@ def _read_header(path: Path) -> Any:
         for tag in _TAGS:  # values are parsed on first use, and warn then
             header.get(tag)
     return header
-
-
-def _patient(header: Any, relative: str, pattern: str | None, key: str | bytes | None) -> str:
-    if pattern is not None:
-        match = re.search(pattern, relative)
-        if match is None:
-            raise UnusableError("patient= matches nothing in its path")
-        return pseudonym(match.group(1 if match.re.groups else 0), key=key)
-    identifier = str(header.get("PatientID") or "").strip()
-    if not identifier:
-        raise UnusableError("has no PatientID; pass patient=, a regular expression for the path")
-    return pseudonym(identifier, str(header.get("IssuerOfPatientID") or ""), key=key)
 
 
 def _series(header: Any, patient: str) -> Series:
@@ -185,6 +191,7 @@ def _series(header: Any, patient: str) -> Series:
         frame_of_reference=str(header.get("FrameOfReferenceUID") or ""),
         problem=problem_of(header),
         burned_in=str(header.get("BurnedInAnnotation") or "").upper() == "YES",
+        marks=marks_of(header),
     )
 
 
