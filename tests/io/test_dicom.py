@@ -169,7 +169,10 @@ HOSTILE = {
         {"change": _set(ImageOrientationPatient=[1, 0, 0, 0.7, 0.7, 0])},
         "not perpendicular",
     ),
-    "no decoder": ({"change": _jpeg_ls}, "JPEG-LS Lossless.*no decoder is installed; run: pip"),
+    "no decoder": (
+        {"change": _jpeg_ls},
+        r"JPEG-LS Lossless.*run: pip install \"ctmri_detect\[dicom\]\"",
+    ),
     "damaged pixels": ({"change": _cut}, "pixels of an image can't be read"),
     "localizer": (
         {"change": _set(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])},
@@ -395,7 +398,7 @@ def test_sequences_by_timing(header, expected):
     assert sequence_of(header) == expected
 
 
-def _forget(*, preamble=True, meta=True, implicit=False, compressed=False):
+def _forget(*, preamble=True, meta=True, implicit=False, compressed=False, little=True):
     """Files as older exports are: rewritten without what they should begin with."""
 
     def rewrite(path):
@@ -407,8 +410,10 @@ def _forget(*, preamble=True, meta=True, implicit=False, compressed=False):
             data.file_meta = FileMetaDataset()
         if not preamble:
             data.preamble = None
+        if not little:
+            data.PixelData = np.frombuffer(data.PixelData, dtype="<i2").byteswap().tobytes()
         data.save_as(
-            path, implicit_vr=implicit, little_endian=True, enforce_file_format=False,
+            path, implicit_vr=implicit, little_endian=little, enforce_file_format=False,
             overwrite=True,
         )  # fmt: skip
 
@@ -421,6 +426,7 @@ OLD = {
     "no preamble": _forget(preamble=False),
     "no preamble, implicit": _forget(preamble=False, implicit=True),
     "nothing but the data set": _forget(preamble=False, meta=False),
+    "nothing but a big endian data set": _forget(preamble=False, meta=False, little=False),
     "nothing but an implicit data set": _forget(preamble=False, meta=False, implicit=True),
 }
 

@@ -19,6 +19,9 @@ from ctmri_detect.io.volumes.volume import Volume, canonical, check_grid, check_
 
 _TO_RAS = np.diag([-1.0, -1.0, 1.0])  # DICOM's axes run to the patient's left, back and top
 _ROUNDING = 0.1  # mm: positions are written with few digits
+_DECODERS = (
+    'run: pip install "ctmri_detect[dicom]", or decompress the files, for example with gdcmconv'
+)
 _PIXEL_TAGS = [
     "PixelData",
     "BitsAllocated",
@@ -137,8 +140,7 @@ def _check_decoder(slices: list[Slice]) -> None:
             raise DataLoadingError("its TransferSyntaxUID is damaged, or of a maker's own")
         if not ready:
             raise DataLoadingError(
-                f"compressed as {known.name}, for which no decoder is installed; run: pip install "
-                '"pylibjpeg[all]", or decompress the files'
+                f"compressed as {known.name}, for which no decoder is installed; {_DECODERS}"
             )
 
 
@@ -158,16 +160,25 @@ def _open(one: Slice) -> Any:
 
 def _pixels(image: Any, one: Slice, modality: str) -> NDArray[np.float32]:
     pixels = require("pydicom.pixels", extra="volumes")
-    with _guarded():
+    with _guarded(_compression(image.file_meta.TransferSyntaxUID)):
         raw = np.asarray(pixels.pixel_array(image, index=one.frame))
         if raw.shape != one.shape:
             raise ValueError("another shape than its header says")
         return _meaning(raw, image, modality, one.rescale)
 
 
+def _compression(syntax: Any) -> str:
+    """The name of a compression that needs a decoder; empty for none."""
+    known = bool(syntax.is_compressed and not syntax.is_deflated)
+    return str(syntax.name) if known else ""
+
+
 @contextmanager
-def _guarded() -> Iterator[None]:
-    """Whatever pydicom and its decoders raise becomes one short reason without a value."""
+def _guarded(syntax: str = "") -> Iterator[None]:
+    """Whatever pydicom and its decoders raise becomes one short reason without a value.
+
+    `syntax` names the compression, where there is one.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values
         try:
@@ -175,9 +186,11 @@ def _guarded() -> Iterator[None]:
         except DataLoadingError:
             raise
         except Exception as error:  # decoders raise whatever their formats make them raise
-            raise DataLoadingError(
-                f"the pixels of an image can't be read ({type(error).__name__})"
-            ) from None
+            why = type(error).__name__
+            if syntax:
+                why += f", compressed as {syntax}: damaged, or of a form that no decoder here reads"
+                why += f"; {_DECODERS}"
+            raise DataLoadingError(f"the pixels of an image can't be read ({why})") from None
 
 
 def _meaning(
