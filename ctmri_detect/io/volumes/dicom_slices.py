@@ -18,6 +18,7 @@ MODALITIES = {"CT": "ct", "MR": "mri"}
 DERIVED = "derived from other images; its number in ct_series= or mri_series= takes it"
 
 _SINGLE_FRAME = {"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"}  # CT, MR Image Storage
+_PLACE = ("ImagePositionPatient", "ImageOrientationPatient")
 _FAR = 1e6  # mm; NaN compares as False
 
 
@@ -60,14 +61,11 @@ def problem_of(header: Any) -> str:
         return "no CT or MR image (secondary capture, report, structure set, ...)"
     if "LOCALIZER" in kinds:
         return "localizer"
-    if not enhanced and not all(header.get(f"Image{what}Patient") for what in _PLACE):
+    if not enhanced and any(header.get(tag) is None for tag in _PLACE):
         return "has no position in the patient"
     if int(header.get("SamplesPerPixel") or 1) != 1:
         return "a colour image"
     return DERIVED if kinds[:1] == ["DERIVED"] else ""
-
-
-_PLACE = ("Position", "Orientation")
 
 
 def slices_of(header: Any, path: Path, problem: str) -> list[Slice]:
@@ -88,11 +86,11 @@ def slices_of(header: Any, path: Path, problem: str) -> list[Slice]:
             for i, one in enumerate(frames_of(header))
         ]
     else:
-        vectors = (
-            tuple(float(v) for v in header.get(tag) or ())
-            for tag in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+        position, orientation, spacing = (
+            tuple(float(v) for v in header.get(tag) or ()) for tag in (*_PLACE, "PixelSpacing")
         )
-        found = [Slice(path, syntax, shape, *vectors, number=number_of(header, "InstanceNumber"))]
+        number = number_of(header, "InstanceNumber")
+        found = [Slice(path, syntax, shape, position, orientation, spacing, number)]
     if not all(_is_placed(one) for one in found):
         raise UnusableError("its position, orientation or pixel spacing is missing or damaged")
     return found
