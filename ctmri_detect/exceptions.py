@@ -79,6 +79,10 @@ class UnpairedDataWarning(CtmriDetectWarning):
     """CT and MRI do not seem to show the same heads; cross-modal comparison means nothing."""
 
 
+class IdentityWarning(CtmriDetectWarning):
+    """CT and MRI have one patient's ID, and seem to be of two people."""
+
+
 class MixedDataWarning(CtmriDetectWarning):
     """A data set mixes what should be one: MRI sequences, scalings, sizes."""
 
@@ -88,7 +92,7 @@ class UnitsWarning(CtmriDetectWarning):
 
 
 class GeometryWarning(CtmriDetectWarning):
-    """The position of a volume is uncertain, or CT and MRI hardly overlap."""
+    """The position of a volume is uncertain, slices are missing, or CT and MRI hardly overlap."""
 
 
 class PrivacyWarning(CtmriDetectWarning):
