@@ -8,6 +8,8 @@ from .gates import check_not_seen as check_not_seen
 from .gates import warn_if_labels_look_mirrored as warn_if_labels_look_mirrored
 from .harness import benchmark as benchmark
 from .orientation import check_orientation as check_orientation
+from .patient_predict import patient_predict as patient_predict
+from .patient_predict import patient_predict_scores as patient_predict_scores
 from .patients import patient_scores as patient_scores
 from .patients import patient_target as patient_target
 from .pictures import open_benchmark as open_benchmark
