@@ -3,6 +3,7 @@ from .data_sets import benchmark_sets as benchmark_sets
 from .effects import lesion_effects as lesion_effects
 from .evaluate import evaluate as evaluate
 from .evaluate import evaluate_scores as evaluate_scores
+from .exchangeable import check_exchangeable as check_exchangeable
 from .foreign import as_detector as as_detector
 from .gates import check_not_seen as check_not_seen
 from .gates import warn_if_labels_look_mirrored as warn_if_labels_look_mirrored

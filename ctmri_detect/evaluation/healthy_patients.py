@@ -6,19 +6,33 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.evaluation.patients import patient_scores
-from ctmri_detect.exceptions import InvalidPairsError, ThresholdWarning
+from ctmri_detect.exceptions import InvalidPairsError, ThresholdWarning, UnlikeTrainingWarning
+from ctmri_detect.scoring.calibration_patients import CalibrationPatients
 from ctmri_detect.scoring.thresholds import conformal_rank, slices_needed
+from ctmri_detect.validation import groups_of
 
 _MANY_TIMES = 2  # more or fewer slices than usual; up to there the rate hardly moves
+_FEWEST = 5  # patients, to say that most are called anomalous
 
 
-def healthy_patients(detector: BasePairedDetector, pool: str) -> tuple[pd.DataFrame, list[str]]:
-    """`patient_scores` of the healthy patients, and why the rate is approximate, if it is."""
-    scoring = detector.map_scoring_
-    threshold, patients = scoring.threshold_, scoring.threshold_patients
+def patients_of(X: PairsLike | None, groups: GroupsLike) -> GroupsLike:
+    """The patient of each slice; refused where they are unknown."""
+    names = groups_of(X, groups)
+    if names is None:
+        raise InvalidPairsError(
+            "The patients of X are unknown; expected one a slice. Give groups=patients, or "
+            "Pairs(X, groups=patients)."
+        )
+    return names
+
+
+def named_patients(detector: BasePairedDetector) -> CalibrationPatients:
+    """The patients whose slices set the threshold; refused where they are unknown."""
+    patients = detector.map_scoring_.threshold_patients
     named = patients.named | (~patients.own & (detector.n_patients_fit_ is not None))
     if not named.all():
         where = "recalibrate" if patients.own.any() else "fit"
@@ -27,13 +41,18 @@ def healthy_patients(detector: BasePairedDetector, pool: str) -> tuple[pd.DataFr
             f"expected the patients, to count them. Call {where} with groups=patients, or with "
             "Pairs that know them."
         )
+    return patients
+
+
+def healthy_patients(detector: BasePairedDetector, pool: str) -> tuple[pd.DataFrame, list[str]]:
+    """`patient_scores` of the healthy patients, and why the rate is approximate, if it is."""
+    patients, threshold = named_patients(detector), detector.map_scoring_.threshold_
     why = []
     if not patients.own.all():
         why.append("the threshold is of patients that fit held out, not of recalibrate")
     elif not patients.unseen.all():
         why.append(f"{(~patients.unseen).sum()} patients given to recalibrate were in the fit")
-    table = patient_scores(threshold.scores, threshold.groups, pool)
-    return table, why
+    return patient_scores(threshold.scores, threshold.groups, pool), why
 
 
 def whats_other(
@@ -83,3 +102,15 @@ def warn_of_slices(n: pd.Series, healthy: pd.Series) -> None:
         "call recalibrate with patients like these.",
         ThresholdWarning,
     )
+
+
+def warn_of_many_called(called: int, n: int) -> None:
+    """Warn where most patients are called anomalous."""
+    if n >= _FEWEST and called > n / 2:
+        warn_user(
+            f"{called} of {n} patients are called anomalous. Where most of them should be healthy, "
+            "these scans are of another scanner, protocol or preparation than those that set the "
+            "threshold: evaluation.check_exchangeable(detector, X) tells. recalibrate with healthy "
+            "scans of the same scanner mends it.",
+            UnlikeTrainingWarning,
+        )

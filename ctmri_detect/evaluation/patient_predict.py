@@ -13,16 +13,17 @@ from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect.base.noticing import warn_of_known
 from ctmri_detect.evaluation.healthy_patients import (
     healthy_patients,
+    patients_of,
     warn_of_few_patients,
+    warn_of_many_called,
     warn_of_slices,
     whats_other,
 )
 from ctmri_detect.evaluation.patients import patient_scores
-from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import unwrapped, walk
 from ctmri_detect.scoring import conformal_p_values
-from ctmri_detect.validation import check_decision, check_groups, check_pairs, groups_of
+from ctmri_detect.validation import check_decision, check_groups, check_pairs
 
 AGGREGATIONS = {"max": "min", "highest_share": "lowest_share", "mean": "mean"}  # pools of decisions
 
@@ -110,6 +111,8 @@ def patient_predict(
         than any of them), its p-value is too small; with less than half, it is too large.
     TrainingDataWarning
         For patients of the fit.
+    UnlikeTrainingWarning
+        Where most of five patients or more are called anomalous.
 
     Notes
     -----
@@ -144,13 +147,12 @@ def patient_predict(
     >>> found.attrs["guarantee"], int(found["strongest_slice"][3])
     ('exact', 15)
     """
-    names = groups_of(X, groups)
+    names = patients_of(X, groups)
     route, detector = walk(estimator, X)
     missing = check_pairs(route.X).missing
-    known = Pairs(route.X, groups=names) if names is not None else route.X
     return patient_predict_scores(
         detector,
-        -detector.score_samples(known),
+        -detector.score_samples(Pairs(route.X, groups=names)),
         names,
         missing=missing,
         false_positive_rate=false_positive_rate,
@@ -194,7 +196,7 @@ def patient_predict_scores(
 
     Warns
     -----
-    ThresholdWarning, TrainingDataWarning
+    ThresholdWarning, TrainingDataWarning, UnlikeTrainingWarning
         As `patient_predict`.
 
     Examples
@@ -212,12 +214,7 @@ def patient_predict_scores(
     check_value("aggregation", aggregation, [OneOf(*AGGREGATIONS)])
     detector = unwrapped(estimator)[1]
     scores = -check_decision(anomaly_score)
-    if groups is None:
-        raise InvalidPairsError(
-            "The patients of X are unknown; expected one a slice. Give groups=patients, or "
-            "Pairs(X, groups=patients)."
-        )
-    codes = check_groups(groups, len(scores))
+    codes = check_groups(patients_of(None, groups), len(scores))
     pool = AGGREGATIONS[aggregation]
     healthy, why = healthy_patients(detector, pool)
     found = patient_scores(scores, groups, pool)
@@ -240,6 +237,7 @@ def patient_predict_scores(
         "n_calibration_patients": len(healthy),
         "calibration_slices": float(healthy["n_slices"].median()),
     }
+    warn_of_many_called(int((table["prediction"] == -1).sum()), len(table))
     warn_of_few_patients(len(healthy), false_positive_rate)
     if aggregation != "mean":  # which doesn't rise with the number of slices
         warn_of_slices(table["n_slices"], healthy["n_slices"])

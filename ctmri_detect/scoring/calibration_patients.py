@@ -58,13 +58,23 @@ class CalibrationPatients(NamedTuple):
 
     def of(self, groups: Codes) -> Self:
         """Those patients alone whose codes are among `groups`."""
-        return self._make(part[np.isin(self.codes, groups)] for part in self)
+        return self.where(np.isin(self.codes, groups))
 
     def and_own(self, others: Self, groups: Codes) -> Self:
         """Those of `fit`, and the others; earlier own ones only where they are in `groups`."""
-        kept = ~self.own | np.isin(self.codes, groups)
-        pairs = zip(self, others, strict=True)
-        return self._make(np.concatenate([part[kept], more]) for part, more in pairs)
+        kept = self.where(~self.own | np.isin(self.codes, groups))
+        return type(self)(
+            np.concatenate([kept.codes, others.codes]),
+            np.concatenate([kept.looks, others.looks]),
+            np.concatenate([kept.own, others.own]),
+            np.concatenate([kept.named, others.named]),
+            np.concatenate([kept.unseen, others.unseen]),
+        )
+
+    def where(self, keep: npt.NDArray[np.bool_]) -> Self:
+        """Some of the patients."""
+        parts = self.codes[keep], self.looks[keep]
+        return type(self)(*parts, self.own[keep], self.named[keep], self.unseen[keep])
 
 
 @with_default_floats

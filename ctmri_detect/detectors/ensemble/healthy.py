@@ -34,4 +34,5 @@ def healthy_evidence(members: Sequence[Member], X: PairReader, scoring: FusedSco
         planes.append(~X.missing[some] & (True if seen is None else seen))
     owners = [X.groups[some] for some, _ in parts]
     patients = CalibrationPatients.of_fit([X.take(rows)])
-    return Healthy(*map(np.concatenate, (evidence, planes, owners)), patients)
+    joined = np.concatenate(evidence), np.concatenate(planes), np.concatenate(owners)
+    return Healthy(*joined, patients)
