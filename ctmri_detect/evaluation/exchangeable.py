@@ -138,8 +138,8 @@ def check_exchangeable(
     looks = looks_of_patients(reader.with_groups(codes))[1]
     scores = -detector.score_samples(Pairs(route.X, groups=names))
     threshold = detector.map_scoring_.threshold_
-    new = _numbers(looks, scores, codes)
-    known = _numbers(healthy.looks, -threshold.scores, threshold.groups)
+    new = patient_numbers(looks, scores, codes)
+    known = patient_numbers(healthy.looks, -threshold.scores, threshold.groups)
     _warn_of_few(len(new), len(known), false_alarm_rate)
     found = rank_test(
         new,
@@ -161,7 +161,7 @@ def check_exchangeable(
     )
 
 
-def _numbers(
+def patient_numbers(
     looks: npt.NDArray[np.float32], scores: Numbers, groups: npt.NDArray[np.int64]
 ) -> Numbers:
     """One row a patient: looks of all planes, and the lower quartile of the anomaly scores."""
