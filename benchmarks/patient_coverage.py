@@ -142,9 +142,10 @@ def main() -> None:
                    "p05", "p95"]  # fmt: skip
         print(frame[columns].round(4).to_markdown(index=False))
         return
+    about = {"seed": given.seed, "commit": commit()}
     for row in run(given.seed, given.patients, given.sets, given.sizes):
         with given.out.open("a") as file:
-            file.write(json.dumps({"seed": given.seed, "commit": commit(), **row}) + "\n")
+            file.write(json.dumps({**about, **row}) + "\n")
 
 
 if __name__ == "__main__":

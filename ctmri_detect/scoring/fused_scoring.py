@@ -175,17 +175,23 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
         return np.concatenate(parts)
 
     def _judged(
-        self, residual: npt.ArrayLike, X: PairsLike, finish: Callable[[Planes], _Made]
+        self,
+        residual: npt.ArrayLike,
+        X: PairsLike,
+        finish: Callable[[Planes], _Made],
+        *,
+        unclipped: bool = False,
     ) -> list[_Made]:
         """`finish` is given the members' evidence (entry 0 of axis 2) and z-maps behind it."""
         check_is_fitted(self, "members_")
         reader = X if isinstance(X, PairReader) else check_pairs(X)
         planes, described = np.asarray(residual, dtype=np.float32), describe(reader)
         codes = self.codes_.of_members(reader.groups)
-        packed = [
-            np.concatenate(member._gather(planes[:, m], described, codes[m], member.packed))
-            for m, member in enumerate(self.members_)
-        ]
+        packed = []
+        for m, member in enumerate(self.members_):
+            pack = member.packed_both if unclipped else member.packed
+            given = planes[:, m], described, codes[m]
+            packed.append(np.concatenate(member._gather(*given, pack, unclipped=unclipped)))
         return [finish(np.stack(packed, axis=1))]
 
     def _rare(self, evidence: Planes) -> Planes:
@@ -202,6 +208,10 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
 
     def _signed(self, z: Planes) -> Planes:
         return fused_z(z[:, :, 1:], self.weights_)
+
+    def _parted(self, both: Planes) -> tuple[Planes, Planes]:
+        behind = 1 + both.shape[2] // 2
+        return both[:, :, :behind], fused_z(both[:, :, behind:], self.weights_)
 
     def _seen(self, residual: Any) -> npt.NDArray[np.bool_]:
         seen: npt.NDArray[np.bool_] = ~np.isnan(residual).all(axis=(1, 3, 4))
