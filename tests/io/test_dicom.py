@@ -411,6 +411,8 @@ def _forget(*, preamble=True, meta=True, implicit=False, compressed=False, littl
         if not preamble:
             data.preamble = None
         if not little:
+            data = pydicom.Dataset(data)  # one that was read may not change its byte order
+            data.file_meta = FileMetaDataset()
             data.PixelData = np.frombuffer(data.PixelData, dtype="<i2").byteswap().tobytes()
         data.save_as(
             path, implicit_vr=implicit, little_endian=little, enforce_file_format=False,
