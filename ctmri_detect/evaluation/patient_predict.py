@@ -108,9 +108,7 @@ def patient_predict(
     ThresholdWarning
         With too few healthy patients for the rate: nobody is called anomalous then. Where a
         patient has more than 1.5 times as many slices as usual among the healthy patients, and
-        more than any of them: its p-value is too small (with twice as many slices, 8 to 22 % of
-        healthy phantom patients were called at a rate of 5 %). And in the same way for fewer: its
-        p-value is too large.
+        more than any of them: its p-value is too small. For fewer, it is too large.
     TrainingDataWarning
         For patients of the fit.
     UnlikeTrainingWarning
