@@ -18,6 +18,11 @@ from ctmri_detect.exceptions import PatientsUnknownWarning
 from ctmri_detect.persistence import save
 from ctmri_detect.preprocessing import make_preprocessor
 
+_PRIVACY = (
+    "It holds images of training slices (no names): keep it like the scans themselves. See "
+    "docs/guide/save.md."
+)
+
 
 def run(args: argparse.Namespace) -> None:
     """Load, fit, save."""
@@ -47,3 +52,4 @@ def run(args: argparse.Namespace) -> None:
             "the order of the scores is worth more"
         )
     say(f"Wrote {path} ({path.stat().st_size / 2**20:.1f} MiB).")
+    say(_PRIVACY)

@@ -107,8 +107,8 @@ def patient_predict(
     -----
     ThresholdWarning
         With too few healthy patients for the rate: nobody is called anomalous then. Where a
-        patient has more than twice as many slices as usual among the healthy patients (and more
-        than any of them), its p-value is too small; with less than half, it is too large.
+        patient has more than 1.5 times as many slices as usual among the healthy patients, and
+        more than any of them: its p-value is too small. For fewer, it is too large.
     TrainingDataWarning
         For patients of the fit.
     UnlikeTrainingWarning
@@ -120,10 +120,10 @@ def patient_predict(
     `decision_function`. Only median and threshold agree there, so the rate is approximate.
 
     Q-values need p-values that are independent or positively dependent (PRDS [3]_). Conformal
-    p-values that share their healthy patients are: Bates et al. [1]_, theorem 2. It holds where
-    the patients are independent, and where the p-values themselves do. The smallest q-value
-    possible is (number of patients) / (number called) / (healthy patients + 1): few healthy
-    patients and a long list leave nobody.
+    p-values that share their healthy patients are, as Bates et al. [1]_ prove. It holds on average
+    over sets of healthy patients, where all patients are independent and the p-values hold. The
+    smallest q-value possible is (number of patients) / (number called) / (healthy patients + 1):
+    few healthy patients and a long list leave nobody.
 
     References
     ----------

@@ -31,6 +31,13 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     the weights of its networks (safetensors). It is written beside `path` first and then moved,
     so that an interrupted save leaves an older file as it was. `estimator` isn't changed.
 
+    **Keep the file like the images.** By default a detector keeps residual images of up to 512
+    training slices, and small images of them (24 x 24 pixels): training patients can be drawn from
+    the file. With ``rescore(bank="summary")`` before, means over groups of eight slices or more
+    are kept instead. That costs some accuracy, and does not help an `EnsembleDetector` or models
+    that hold features of slices (nearest neighbours, patches). docs/guide/save.md says what each
+    file of the library holds. Names of patients are in no model.
+
     Parameters
     ----------
     estimator : detector, Pipeline that ends in one, or search object

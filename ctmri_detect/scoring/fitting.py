@@ -16,8 +16,8 @@ from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect.scoring.calibration import HeldOut
 from ctmri_detect.scoring.calibration_patients import CalibrationPatients
 from ctmri_detect.scoring.evidence import fused_evidence
-from ctmri_detect.scoring.judging import Judging, Planes, Scored
-from ctmri_detect.scoring.patterns import PatternThresholds
+from ctmri_detect.scoring.judging import Judging, Planes
+from ctmri_detect.scoring.patterns import PatternThresholds, Scored
 from ctmri_detect.scoring.reference import ReferenceBank
 from ctmri_detect.scoring.summary_bank import GroupedBank
 from ctmri_detect.scoring.with_threshold import WithThreshold

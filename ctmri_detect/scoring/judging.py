@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ from ctmri_detect._arrays import evenly_spaced, plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._threads import map_threads
 from ctmri_detect._types import PairsLike
-from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.scoring.calibration import describe
 from ctmri_detect.scoring.evidence import (
@@ -24,7 +23,8 @@ from ctmri_detect.scoring.evidence import (
     over_scales,
     pool_top,
 )
-from ctmri_detect.scoring.patterns import PatternThresholds
+from ctmri_detect.scoring.given import as_residual
+from ctmri_detect.scoring.patterns import PatternThresholds, Scored
 from ctmri_detect.scoring.reference import ReferenceBank
 from ctmri_detect.scoring.summary_bank import SummaryBank
 from ctmri_detect.validation import PairReader, check_pairs, missing_planes
@@ -34,13 +34,6 @@ _BLOCK = 16  # samples at a time; a score does not depend on the other samples
 Planes = npt.NDArray[np.float32]
 
 _Made = TypeVar("_Made")
-
-
-class Scored(NamedTuple):
-    """Scores as they are pooled, float64 (n,), and which planes were seen, bool (n, n_planes)."""
-
-    scores: npt.NDArray[np.float64]
-    seen: npt.NDArray[np.bool_]
 
 
 class Judging:
@@ -251,14 +244,3 @@ class Judging:
 
     def _seen(self, residual: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         return ~missing_planes(np.asarray(plain_array(residual)))
-
-
-def as_residual(residual: npt.ArrayLike, X: PairReader) -> npt.NDArray[np.generic]:
-    """The residual as an array; refused where it doesn't fit X."""
-    values = np.asarray(plain_array(residual))
-    if values.shape != X.shape or values.dtype.kind not in "fiub":
-        raise InvalidPairsError(
-            f"residual has shape {values.shape} and dtype {values.dtype}; expected numbers of "
-            f"shape {X.shape}, that of X. Give the residual of each plane of each of these pairs."
-        )
-    return values

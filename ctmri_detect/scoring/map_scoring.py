@@ -21,7 +21,7 @@ from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect.scoring.calibration import Each, HeldOut, asked_without, describe
 from ctmri_detect.scoring.evidence import Symmetry
 from ctmri_detect.scoring.fitting import Fitting
-from ctmri_detect.scoring.judging import as_residual
+from ctmri_detect.scoring.given import as_residual
 from ctmri_detect.scoring.reference import bank_rows
 from ctmri_detect.scoring.z_score import Reference
 from ctmri_detect.validation import check_groups, check_pairs, missing_planes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +19,13 @@ from ctmri_detect.scoring.thresholds import (
 Scores = npt.NDArray[np.float64]
 Seen = npt.NDArray[np.bool_]
 Groups = npt.NDArray[np.int64]
+
+
+class Scored(NamedTuple):
+    """Scores as they are pooled, float64 (n,), and which planes were seen, bool (n, n_planes)."""
+
+    scores: Scores
+    seen: Seen
 
 
 class PatternThresholds:

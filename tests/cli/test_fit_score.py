@@ -59,6 +59,7 @@ def test_fit_says_what_it_did_and_replaces_an_older_model(healthy, tmp_path, cap
     assert fit(healthy, path) == 0
     said = capsys.readouterr()
     assert "20 pairs" in said.out
+    assert "holds images of training slices" in said.out
     assert str(path) in said.out
     assert said.err.count("\n") == 1  # the warning that no patient is named
     assert "--patient" in said.err

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu, norm
 from sklearn.pipeline import make_pipeline
 
 from ctmri_detect import AtlasDetector, MapScoring, Pairs
@@ -71,6 +72,16 @@ def test_the_false_alarm_rate_is_the_one_asked_for():
         found = rank_test(both[:7], both[7:], rate=0.1, n_resamples=99, random_state=seed)
         alarms.append(found.p_value <= 0.1)
     assert np.mean(alarms) == pytest.approx(0.1, abs=4 * np.sqrt(0.09 / 400))
+
+
+def test_each_number_is_a_mann_whitney_test_and_unknown_values_do_not_count():
+    rng = np.random.default_rng(0)
+    new, known = rng.normal(size=(9, 3)), rng.normal(size=(14, 3))
+    new[:3, 1], known[5, 1] = np.nan, np.nan
+    found = rank_test(new, known, rate=0.1, n_resamples=99, random_state=0)
+    for z, a, b in zip(found.z, new.T, known.T, strict=True):
+        settings = {"use_continuity": False, "method": "asymptotic", "nan_policy": "omit"}
+        assert 2 * norm.sf(abs(z)) == pytest.approx(mannwhitneyu(a, b, **settings).pvalue)
 
 
 @pytest.mark.parametrize("lesions", [0.0, 0.3], ids=["healthy", "a third with lesions"])
