@@ -75,6 +75,10 @@ class UnpairedDataWarning(CtmriDetectWarning):
     """CT and MRI do not seem to show the same heads; cross-modal comparison means nothing."""
 
 
+class ModalitiesExchangedWarning(CtmriDetectWarning):
+    """The CT of the pairs look like MRI, and the MRI like CT."""
+
+
 class MixedDataWarning(CtmriDetectWarning):
     """A data set mixes what should be one: MRI sequences, scalings, sizes."""
 

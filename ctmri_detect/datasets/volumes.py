@@ -32,7 +32,9 @@ from ctmri_detect.io.volumes.dicom_headers import Skipped
 from ctmri_detect.io.volumes.places import say
 from ctmri_detect.io.volumes.pseudonym import check_key
 from ctmri_detect.layouts.volume_pairs import Choice, Wanted, list_volume_pairs
+from ctmri_detect.pairing.modalities import warn_of_exchanged
 from ctmri_detect.storage.pair_store import PairStore
+from ctmri_detect.validation import PairReader
 
 COLUMNS = ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind"]
 
@@ -178,10 +180,12 @@ def load_volume_pairs(
     places = pd.DataFrame({"volume": frame["ct"], "z_mm": frame.pop("z_mm")})
     for text, kind in findings(used, skipped, frame):
         warnings.warn(text, kind, stacklevel=2)
+    data = store.data()
+    warn_of_exchanged(PairReader(data))
     segmented = [lesion for lesion in lesions if lesion is not None]
     masks = np.stack(segmented) if len(segmented) == len(lesions) else None
     return loaded(
-        store.data(),
+        data,
         frame,
         ct_units=units_of(used),
         paired=None,

@@ -49,7 +49,7 @@ def describe_pairs(
     volumes in single files with their statistics; DICOM series are counted. Looks for damaged
     files, duplicate images (also across training and test), mixed sizes, types and units, and
     volumes whose position is not certain. `check_pairing` tests whether CT and MRI show the same
-    heads.
+    heads, and `check_modalities` whether the CT are CT and the MRI are MRI.
 
     When it fails: copies that were cropped, turned, shifted or mirrored are not found as
     duplicates; text burned into images is not looked for; the units of a CT are a guess from its

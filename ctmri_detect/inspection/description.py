@@ -107,6 +107,7 @@ def summary(found: Bunch, attributes: dict[str, Any]) -> dict[str, Any]:
         if pairing is None
         else {
             "paired": pairing.paired,
+            "exchanged": pairing.exchanged,
             "p_value": pairing.p_value,
             "statistic": pairing.statistic,
             "compared": pairing.n_compared,

@@ -13,6 +13,7 @@ from ctmri_detect.inspection.description import count
 from ctmri_detect.inspection.file_findings import Finding, named
 from ctmri_detect.inspection.file_stats import FileStats
 from ctmri_detect.io.volumes.places import doubts, say
+from ctmri_detect.pairing.modalities import EXCHANGED
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 
@@ -31,6 +32,7 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
     """
     checks: tuple[Callable[[Bunch], Iterator[Finding]], ...] = (
         _pairs_exist,
+        _exchanged,
         _pairing,
         _leaks,
         files.damage,
@@ -90,6 +92,11 @@ def _pairs_exist(found: Bunch) -> Iterator[Finding]:
     if (~alone).any():
         states = left.loc[~alone, "status"]
         yield "note", f"{len(states)} more entries of the folder are not used: {states.iloc[0]}."
+
+
+def _exchanged(found: Bunch) -> Iterator[Finding]:
+    if found.pairing is not None and found.pairing.exchanged:
+        yield "error", EXCHANGED
 
 
 def _pairing(found: Bunch) -> Iterator[Finding]:

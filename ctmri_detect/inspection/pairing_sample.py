@@ -17,6 +17,7 @@ from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.inspection.pair_images import slice_pair, volume_pair
 from ctmri_detect.io.volumes.volume_files import is_volume
 from ctmri_detect.pairing.check import check_pairing
+from ctmri_detect.pairing.modalities import check_modalities
 
 BAD_SHIFT = 0.015
 """Share of the image's side from which a pair is called badly registered: 4 of 256 pixels, about
@@ -39,7 +40,8 @@ def check_sample(folder: Path, pairs: pd.DataFrame, random_state: RandomState) -
     Bunch or None
         What `check_pairing` returns, with `pairs` cut to ct, mri, nmi, shift_y, shift_x, shift
         and bad, the shifts in the unit `shift_unit`: "px" of the CT file, or "mm" for volumes.
-        `n_compared` is how many of them the verdict rests on.
+        `n_compared` is how many of them the verdict rests on, `exchanged` the verdict of
+        `check_modalities`.
     """
     rows = pairs[pairs["status"] == "paired"]
     if rows.empty:
@@ -75,6 +77,7 @@ def _asked(X: Floats, facts: pd.DataFrame, unit: str, random_state: RandomState)
     result.paired = None if result.paired is None else bool(result.paired)
     result.pairs, result.shift = table, table["shift"].to_numpy()
     result.shift_unit = unit
+    result.exchanged = check_modalities(X).exchanged
     result.n_compared = int(result.pairs["nmi"].notna().sum())
     return result
 
