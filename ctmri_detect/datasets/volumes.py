@@ -18,6 +18,7 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import SIZE, check_value, height_and_width, number
 from ctmri_detect.datasets.volume_findings import (
     Used,
+    asked,
     describe,
     findings,
     left_out,
@@ -81,7 +82,8 @@ def load_volume_pairs(
 
     When it fails: two scans of one patient share coordinates only where somebody registered
     them. DICOM says so by the frame of reference (a warning where it differs); other files
-    don't: look at `check_pairing`. A warning tells where a NIfTI file places itself twice
+    don't; an `UnpairedDataWarning` tells where the images say that they are not pairs. A
+    warning tells where a NIfTI file places itself twice
     (sform and qform), where one file of a pair gives no position, and where the MRI
     shows less than half of the head. A patient with several examinations needs `ct_series` and
     `mri_series`. Enhanced multi-frame DICOM and Analyze 7.5 are not read.
@@ -127,9 +129,11 @@ def load_volume_pairs(
         `labels`), None unless every pair of volumes has a ``lesion.nii.gz``; `groups` the patients
         of slices, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
         pseudonym and modality), patient, slice (counted from the lowest slice, 0, with those
-        left out), spacing (mm a pixel), sequence, kind (None); `paired` None: `check_pairing`
-        tells; `ct_units` "hu", "uint8", or None where the values are neither; `orientation`
-        "radiological"; `skipped` list of (name, reason), also of slices without MRI; `DESCR`.
+        left out), spacing (mm a pixel), sequence, kind (None); `paired` True, False, or None
+        (too few), the verdict of `check_pairing`, and `pairing` what it rests on (`Verdict`: its
+        p-value, the rows compared, whether the MRI seem mirrored or one slice off); `ct_units`
+        "hu", "uint8", or None where the values are neither; `orientation` "radiological";
+        `skipped` list of (name, reason), also of slices without MRI; `DESCR`.
 
     Raises
     ------
@@ -181,14 +185,17 @@ def load_volume_pairs(
     for text, kind in findings(used, skipped, frame):
         warnings.warn(text, kind, stacklevel=2)
     data = store.data()
-    warn_of_exchanged(PairReader(data))
+    reader = PairReader(data)
+    warn_of_exchanged(reader)
+    verdict = asked(reader, frame)
     segmented = [lesion for lesion in lesions if lesion is not None]
     masks = np.stack(segmented) if len(segmented) == len(lesions) else None
     return loaded(
         data,
         frame,
         ct_units=units_of(used),
-        paired=None,
+        paired=verdict.paired,
+        pairing=verdict,
         skipped=skipped,
         description=describe(rows, used, empty, slice_spacing),
         target=targets_of(frame, masks, named),

@@ -28,14 +28,26 @@ def rivals(n: int, patients: npt.NDArray[np.int64] | None) -> tuple[Rows, npt.ND
     if count >= WHOLE_PATIENTS_FROM:
         blocks = min(BLOCKS, count) * patients // count
         return blocks, ~np.eye(blocks.max() + 1, dtype=bool)
-    parts = -(-BLOCKS // count)
-    place = np.zeros(n, dtype=np.int64)
-    for patient in range(count):
+    parts = parts_of(patients)
+    owner, blocks = np.unique(parts, return_inverse=True)
+    owner = owner // -(-BLOCKS // count)
+    return blocks, owner[:, None] != owner[None]
+
+
+def parts_of(patients: npt.NDArray[np.int64]) -> Rows:
+    """Eight or more parts: equal stretches of the rows of each patient, whole ones from eight on.
+
+    Examples
+    --------
+    >>> parts_of(np.array([0, 0, 0, 0, 1, 1, 1, 1])).tolist()
+    [0, 1, 2, 3, 4, 5, 6, 7]
+    """
+    parts = -(-BLOCKS // (int(patients.max()) + 1))
+    place = np.zeros(len(patients), dtype=np.int64)
+    for patient in np.unique(patients):
         of_one = np.flatnonzero(patients == patient)
         place[of_one] = parts * np.arange(len(of_one)) // len(of_one)
-    owner, blocks = np.unique(patients * parts + place, return_inverse=True)
-    owner = owner // parts
-    return blocks, owner[:, None] != owner[None]
+    return np.asarray(patients * parts + place)
 
 
 def advantage_test(
