@@ -125,6 +125,7 @@ class BrainMask(BasePairedTransformer):
     def __init__(
         self,
         ct_units: str = "hu",
+        *,
         dilation: int = 0,
         source: str = "auto",
         below_skull_base: str = "keep",
