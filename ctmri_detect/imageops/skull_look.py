@@ -98,7 +98,7 @@ def _scaled(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """At most 96 pixels large, from 0 to 1 over the robust range."""
     factor = min(1.0, _SIDE / max(image.shape))
     size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
-    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
     low, high = percentiles_of(small.ravel(), [0.5, 99.5])
     return np.clip((small - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
 

@@ -44,10 +44,10 @@ def nmi(ct: Codes, mri: Codes) -> float:
 
 
 def _coded(pair: npt.NDArray[np.float32]) -> Codes | None:
-    pair = coded_pair(brain_alone(pair), SIDE)
-    both = (pair != UNSEEN).all(axis=0)
-    usable = both.sum() >= LEAST_PIXELS and np.ptp(pair[:, both], axis=1).all()
-    return pair if usable else None
+    codes = coded_pair(brain_alone(pair), SIDE)
+    both = (codes != UNSEEN).all(axis=0)
+    usable = both.sum() >= LEAST_PIXELS and np.ptp(codes[:, both], axis=1).all()
+    return codes if usable else None
 
 
 def brain_alone(pair: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -75,7 +75,7 @@ def check_modalities(X: PairsLike) -> Bunch:
     >>> check_modalities(X).exchanged, check_modalities(X[:, ::-1]).exchanged
     (False, True)
     """
-    return _verdict(check_pairs(X, n_planes=2))
+    return modalities_verdict(check_pairs(X, n_planes=2))
 
 
 def warn_of_exchanged(X: PairReader) -> None:
@@ -89,11 +89,12 @@ def warn_of_exchanged(X: PairReader) -> None:
     --------
     >>> warn_of_exchanged(PairReader(np.zeros((4, 2, 32, 32))))
     """
-    if _verdict(X).exchanged:
+    if modalities_verdict(X).exchanged:
         warn_user(EXCHANGED, ModalitiesExchangedWarning)
 
 
-def _verdict(X: PairReader) -> Bunch:
+def modalities_verdict(X: PairReader) -> Bunch:
+    """What `check_modalities` returns; only the slices that are looked at are read."""
     n = len(X)
     looked, right, exchanged = 0, 0, 0
     if n >= _LEAST_SLICES:
