@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ctmri_detect.imageops.mutual import UNSEEN
 from ctmri_detect.pairing.codes import CodedPairs, nmi
-from ctmri_detect.pairing.partners import Rows
+from ctmri_detect.pairing.partners import PAIRED_LEVEL, Rows, advantage_test, rivals
 from ctmri_detect.pairing.shift import Codes
 from ctmri_detect.validation import CT, MRI
 
@@ -24,13 +24,17 @@ Gains = npt.NDArray[np.float64]
 
 
 class Arrangement(NamedTuple):
-    """Whether another arrangement of the MRI fits better, and its p-value."""
+    """Whether another arrangement of the MRI fits better, and its p-value.
+
+    `better` is True only where CT and MRI, arranged so, pass the test of pairs, too. Strangers
+    fit in no arrangement, and one of them is always the better one.
+    """
 
     better: bool | None
     p_value: float
 
 
-def mirrored(images: list[Codes], blocks: Rows) -> Arrangement:
+def mirrored(images: list[Codes], blocks: Rows, patients: Rows | None) -> Arrangement:
     """Whether the MRI of the pairs fit better when they are mirrored left to right.
 
     Parameters
@@ -38,9 +42,12 @@ def mirrored(images: list[Codes], blocks: Rows) -> Arrangement:
     images : list of uint8 arrays (2, height, width)
     blocks : int array (n,)
         Blocks of pairs that are taken for independent.
+    patients : int array (n,) or None
+        0, 1, ...
     """
-    gains = [_best(a[CT], a[MRI][:, ::-1]) - _best(a[CT], a[MRI]) for a in images]
-    return _tested(np.array(gains), blocks)
+    ct, back = [a[CT] for a in images], [a[MRI][:, ::-1] for a in images]
+    gains = [_best(a[CT], flip) - _best(*a) for a, flip in zip(images, back, strict=True)]
+    return _confirmed(_tested(np.array(gains), blocks), ct, back, patients)
 
 
 def slipped(
@@ -61,6 +68,7 @@ def slipped(
     """
     step = -(-len(rows) // _MOST_SLIPS)
     gains = np.full(len(rows), np.nan)
+    ct, mri, at = [], [], []
     for i in range(0, len(rows), step):
         row = int(rows[i])
         other = row + by
@@ -72,7 +80,24 @@ def slipped(
         if own is not None and neighbour is not None:
             # symmetric in the two: the own partners of both, against the one that is asked about
             gains[i] = nmi(neighbour[CT], own[MRI]) - _mean_own(own, neighbour)
-    return _tested(gains, blocks)
+            ct.append(neighbour[CT])
+            mri.append(own[MRI])
+            at.append(row)
+    patients = None if groups is None else np.unique(groups[at], return_inverse=True)[1]
+    return _confirmed(_tested(gains, blocks), ct, mri, patients)
+
+
+def _confirmed(
+    found: Arrangement, ct: list[Codes], mri: list[Codes], patients: Rows | None
+) -> Arrangement:
+    """The same, without a verdict where CT and MRI arranged so don't fit as pairs do."""
+    if not found.better:
+        return found
+    if patients is not None and patients.max() == 0:
+        patients = None
+    values = np.array([[nmi(a, b) for b in mri] for a in ct])
+    fit, _ = advantage_test(values, *rivals(len(ct), patients), np.random.RandomState(0))
+    return found if fit < PAIRED_LEVEL else found._replace(better=None)
 
 
 def slip_of(slips: dict[int, Arrangement]) -> tuple[int | None, float]:
@@ -81,7 +106,7 @@ def slip_of(slips: dict[int, Arrangement]) -> tuple[int | None, float]:
     p_value = min(1.0, 2 * slips[by].p_value)  # two directions were tried
     if np.isnan(p_value):
         return None, np.nan
-    if p_value < LEVEL:
+    if p_value < LEVEL and slips[by].better:
         return by, p_value
     return (0 if all(each.better is False for each in slips.values()) else None), p_value
 

@@ -15,6 +15,7 @@ from ctmri_detect.pairing.codes import CodedPairs, nmi
 from ctmri_detect.pairing.partners import (
     BLOCKS,
     LEAST_PAIRS,
+    PAIRED_LEVEL,
     Rows,
     advantage_test,
     mean_of,
@@ -36,7 +37,6 @@ from ctmri_detect.validation import (
 __all__ = ["check_pairing", "pairing_verdict"]
 
 MOST_PAIRS = 64
-LEVEL = 0.01
 
 
 @with_default_floats
@@ -88,12 +88,14 @@ def check_pairing(
         statistic : float, mean NMI of the pairs minus that of their best rivals, in standard
         deviations of the NMI of wrong partners; at or below 0 for wrong pairs; NaN without a
         verdict.
-        mirrored : True where the MRI fit better mirrored left to right (``p_mirrored < 0.05``),
-        False where they fit better as they are, None where it can't be told.
+        mirrored : True where the MRI fit better mirrored left to right (``p_mirrored < 0.05``)
+        and, mirrored, pass the test of pairs; False where they fit better as they are, None where
+        it can't be told.
         p_mirrored : float, chance of a gain as large where both fit alike; NaN without eight
         pairs.
         slip : 1 where the MRI fit the CT one row further on better, -1 one row before
-        (``p_slip < 0.05``), 0 where their own fits better than both, None where it can't be told.
+        (``p_slip < 0.05``), and pass the test of pairs there; 0 where their own fits better than
+        both, None where it can't be told.
         p_slip : float, twice the smaller p-value of the two directions; NaN without neighbours.
         shift : float array (n,), how far the MRI has to be moved to fit its CT best, in pixels
         of X, at most 1/16 of the larger side (16 at 256) a direction; NaN where a plane is
@@ -205,10 +207,10 @@ def pairing_verdict(
     blocks, rival = rivals(len(kept), patients)
     p_value, statistic = advantage_test(values, blocks, rival, rng)
     parts = blocks if patients is None else parts_of(patients)
-    mirror = mirrored(images, parts)
+    mirror = mirrored(images, parts, patients)
     slips = {by: slipped(coded, kept, codes, parts, by) for by in (1, -1)}
     slip, p_slip = slip_of(slips)
-    paired = None if np.isnan(p_value) else bool(p_value < LEVEL)
+    paired = None if np.isnan(p_value) else bool(p_value < PAIRED_LEVEL)
     if mirror.better or slip:
         paired = False
     wrong = np.where(rival[blocks][:, blocks], values, np.nan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+PAIRED_LEVEL = 0.01
 LEAST_PAIRS = 8
 BLOCKS = 8
 WHOLE_PATIENTS_FROM = 5  # from here on whole patients are exchanged

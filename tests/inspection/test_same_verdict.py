@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -140,7 +141,7 @@ def test_a_dicom_folder_is_inspected_as_volumes_are(heads, tmp_path):
             for found in (volumes, series)
         )
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
-    assert series.modalities["units"].to_dict() == {"CT": "hu", "MRI": None}
+    assert series.modalities.loc["CT", "units"] == volumes.modalities.loc["CT", "units"] == "hu"
     assert series.summary["pairs"] == PATIENTS
     assert series.pairs["status"].eq("paired").all()
     assert set(series.intensities) == {"CT", "MRI"}
@@ -151,7 +152,7 @@ def test_a_dicom_folder_is_inspected_as_volumes_are(heads, tmp_path):
     )
     page = write_inspection(series, tmp_path / "dicom", tmp_path / "page.html").read_text()
     assert page.count("<img") > 8
-    assert "patient 1, series 1" in page
+    assert re.search(r"patient \d, series \d", page)
     assert "Jensen" not in page + series.files.to_csv() + series.pairs.to_csv()
 
 

@@ -164,7 +164,7 @@ def test_a_volume_that_lost_its_place_is_named(tmp_path, affine):
     texts = [str(w.message) for w in caught if w.category is GeometryWarning]
     assert "p1/mr.nii: its affine gives no position" in texts[0]
     assert "centres are" in texts[0]
-    assert pairs.paired is None
+    assert pairs.paired is pairs.pairing.paired
     nifti(tmp_path / "p1" / "ct.nii", CT, affine)  # neither has one: nothing contradicts
     with warnings.catch_warnings():
         warnings.simplefilter("error", GeometryWarning)
@@ -187,7 +187,7 @@ def test_slices_that_an_mri_lacks_are_counted_for_each_patient(tmp_path):
     ]
     assert "In 1 of 3 pairs the MRI shows less than half" in said[GeometryWarning]
     assert "p2/ct.nii (31%)" in said[GeometryWarning]
-    assert pairs.paired is None
+    assert pairs.paired is pairs.pairing.paired
 
 
 def hostile_header(**fields):
