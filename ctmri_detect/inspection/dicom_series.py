@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from ctmri_detect.layouts.frames import COLUMNS
 from ctmri_detect.layouts.volume_pairs import Wanted, choose_series, dicom_pair
 
 _NAMES = {"ct": "CT", "mri": "MRI"}
+_ALONE = "no partner in the other modality, or several"
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,29 @@ def list_series(folder: Path, patient: str | None, sequence: str | None) -> Dico
     return DicomSeries(
         rows,
         pairs,
-        {names[id(one)]: partial(read_series, one) for one in series if not one.problem},
+        {names[id(one)]: SeriesReader(one) for one in series if not one.problem},
         together,
         [names[id(one)] for one in series if one.burned_in],
         list(_findings(series, skipped, together)),
     )
 
 
-_ALONE = "no partner in the other modality, or several"
+class SeriesReader:
+    """Reads one series; its text names no file.
+
+    Parameters
+    ----------
+    series : Series
+    """
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+
+    def __call__(self) -> Volume:
+        return read_series(self._series)
+
+    def __repr__(self) -> str:
+        return f"SeriesReader({len(self._series.slices)} images)"
 
 
 def _renamed(ct: Series, mri: Series, names: dict[int, str], numbers: dict[str, int]) -> VolumePair:

@@ -153,7 +153,7 @@ def test_a_dicom_folder_is_inspected_as_volumes_are(heads, tmp_path):
     page = write_inspection(series, tmp_path / "dicom", tmp_path / "page.html").read_text()
     assert page.count("<img") > 8
     assert re.search(r"patient \d, series \d", page)
-    assert "Jensen" not in page + series.files.to_csv() + series.pairs.to_csv()
+    assert "Jensen" not in page + series.files.to_csv() + series.pairs.to_csv() + repr(dict(series))
 
 
 def test_images_with_text_burned_in_are_not_shown(heads, tmp_path):
