@@ -11,6 +11,7 @@ BLOCKS = 8
 WHOLE_PATIENTS_FROM = 5  # from here on whole patients are exchanged
 FEW_BLOCKS = 6  # 6! = 720 orders: p < .01 would be out of reach for fewer, nearly so for 6
 DRAWS = 999
+_ALIKE = 1e-6  # spread of the NMI, which rounding alone leaves
 
 Matrix = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -56,13 +57,17 @@ def advantage_test(
 ) -> tuple[float, float]:
     """p-value and standardised advantage of the true partners over the best rivals.
 
-    Both NaN where fewer than eight pairs have rivals to be compared with.
+    Both NaN where fewer than eight pairs have rivals to be compared with, and where all images
+    are alike, so that no partner is better than another.
     """
     # slices of low entropy have a high NMI with all others: subtract the means of row and column
     level = mean_of(nmi, axis=1)[:, None] + mean_of(nmi, axis=0)[None] - np.nanmean(nmi)
     excess = nmi - level
     wrong = np.where(rival[blocks][:, blocks], excess, np.nan)
     own = np.diag(excess)
+    spread = float(np.nanstd(wrong)) if np.isfinite(wrong).any() else 0.0
+    if spread < _ALIKE:
+        return np.nan, np.nan
     # half of the draws compare MRI for each CT, half compare CT for each MRI; the mean of both
     # would vary less than the pairs do, and wrong pairs would pass too often
     best = np.stack([_best_of(wrong, blocks), _best_of(wrong.T, blocks)])
@@ -76,8 +81,7 @@ def advantage_test(
     shuffled = best[:, known][side, np.arange(known.sum()), draws].mean(axis=1)
     observed = own[known].mean()
     p_value = (1 + int(np.count_nonzero(shuffled >= observed))) / (1 + DRAWS)
-    spread = float(np.nanstd(wrong))
-    return p_value, float((observed - rivals_mean) / spread) if spread > 0 else 0.0
+    return p_value, float((observed - rivals_mean) / spread)
 
 
 def _exchanges(rival: npt.NDArray[np.bool_], rng: np.random.RandomState) -> Rows:

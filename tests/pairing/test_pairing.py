@@ -91,6 +91,12 @@ def test_missing_planes_and_empty_images_are_not_used(phantoms):
     assert nothing.pairs.isna().all(axis=None)
 
 
+def test_images_that_are_all_alike_give_no_verdict(phantoms):
+    X = np.repeat(phantoms.data[4:5], 12, axis=0)
+    found = check_pairing(X, groups=np.arange(12) // 3)
+    assert (found.paired, found.mirrored, found.slip) == (None, False, None)
+
+
 def test_masks_that_never_meet_those_of_others_give_no_verdict():
     X = np.full((8, 2, 64, 64), np.nan, np.float32)
     for i in range(8):
