@@ -19,6 +19,7 @@ from ctmri_detect.storage.whole import remove_left_overs, whole_file, write_whol
 FORMAT = "ctmri_detect scores"
 FORMAT_VERSION = 1
 _ABOUT = "run.json"
+NO_COLUMNS = ("map", "named")  # anomaly maps; (step, row) of samples that a step warns of
 _BELONGS = {  # what must not change between two calls, and how an error calls it
     "model": "another model, or of one with another threshold",
     "data": "other pairs",
@@ -140,8 +141,8 @@ class RunFolder:
         with whole_file(self._file(rows)) as file:
             write_arrays(file, arrays)
 
-    def get(self, rows: range, *, maps: bool = False) -> dict[str, npt.NDArray[Any]]:
-        """The result of a block; its maps alone, or all but them.
+    def get(self, rows: range, only: str | None = None) -> dict[str, npt.NDArray[Any]]:
+        """The result of a block: its columns, or one of `NO_COLUMNS` alone.
 
         Raises
         ------
@@ -151,7 +152,8 @@ class RunFolder:
         path = self._file(rows)
         try:
             with np.load(path) as file:
-                return {name: file[name] for name in file.files if maps == (name == "map")}
+                names = [only] if only else [n for n in file.files if n not in NO_COLUMNS]
+                return {name: file[name] for name in names}
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
             raise ValueError(
                 f"{path} is damaged ({error}). Delete it, and call score_to again: only its rows "

@@ -98,7 +98,7 @@ def open_maps(
     found: npt.NDArray[np.float32] | None = None
     for number in np.unique(asked // run.block_size):
         block = run.blocks[number]
-        maps = files.get(block, maps=True)["map"]
+        maps = files.get(block, "map")["map"]
         if found is None:
             found = np.empty((len(asked), *maps.shape[1:]), np.float32)
         here = asked // run.block_size == number

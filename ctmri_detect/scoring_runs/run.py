@@ -23,7 +23,7 @@ from ctmri_detect.scoring import CONSPICUOUS
 from ctmri_detect.scoring_runs.folder import Run, RunFolder
 from ctmri_detect.scoring_runs.identity import data_digest, model_digest
 from ctmri_detect.scoring_runs.reading import open_scores
-from ctmri_detect.scoring_runs.worker import SharedModel, score_block
+from ctmri_detect.scoring_runs.worker import SharedModel, score_block, steps_of
 from ctmri_detect.validation import check_pairs
 
 _TRIES = 3  # times that workers may die without one more block being finished
@@ -82,7 +82,8 @@ def score_to(
         Where the folder belongs to another model, other pairs or other settings, or holds
         something else.
     InvalidPairsError, MissingModalityError
-        Where X is not as the contract says, or doesn't fit the model. Finished blocks stay.
+        Where X is not as the contract says, or doesn't fit the model; where a step finds, in the
+        end, no brain in most samples. Finished blocks stay.
     RuntimeError
         Where workers die again and again, as they do without enough memory. Finished blocks stay.
 
@@ -123,6 +124,7 @@ def score_to(
     finally:
         shared.drop()
     _warn(told)
+    _tell_of_steps(estimator, files, run)
     return open_scores(files.path)
 
 
@@ -185,3 +187,11 @@ def _warn(told: list[Told]) -> None:
         message = min(text for kind, text in flat if kind is category)
         more = f" (and {count - 1} more such warnings)" if count > 1 else ""
         warn_user(f"{message}{more}", category)
+
+
+def _tell_of_steps(estimator: BaseEstimator, files: RunFolder, run: Run) -> None:
+    """What each step says of the samples it named: one warning, or the error that they are many."""
+    named = np.concatenate([files.get(rows, "named")["named"] for rows in run.blocks])
+    for number, step in enumerate(steps_of(estimator)):
+        if rows := sorted(named[named[:, 0] == number, 1].tolist()):
+            step._warn_of(rows, run.n_samples)

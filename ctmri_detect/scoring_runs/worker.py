@@ -18,10 +18,12 @@ from sklearn.base import BaseEstimator
 
 from ctmri_detect._types import StoredArray
 from ctmri_detect._warnings import Told, warnings_kept
+from ctmri_detect.base.telling import told_later
 from ctmri_detect.exceptions import CtmriDetectWarning, InvalidPairsError, MissingModalityError
 from ctmri_detect.localization import iter_detect
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.persistence import load, save
+from ctmri_detect.pipelines import last_step, steps_and_last
 from ctmri_detect.scoring_runs.folder import Run, RunFolder
 
 NUMBERS = ("anomaly_score", "decision", "prediction", "p_value", "seen_in_fit")
@@ -90,7 +92,7 @@ def score_block(
     """
     with warnings_kept() as told:
         try:
-            arrays = _result(model.get(), X, run)
+            arrays = _result(model.get(), X, rows, run)
         except (InvalidPairsError, MissingModalityError) as error:
             raise type(error)(f"{_named(rows)}: {error}") from error
     RunFolder(folder).put(rows, arrays)
@@ -101,14 +103,24 @@ def _named(rows: range) -> str:
     return f"Samples {rows.start} to {rows.stop - 1}, counted from {rows.start} as 0"
 
 
-def _result(model: BaseEstimator, X: StoredArray, run: Run) -> dict[str, npt.NDArray[Any]]:
+def steps_of(model: BaseEstimator) -> list[BaseEstimator]:
+    """The steps before the detector, frozen ones as what is inside."""
+    return [last_step(step) for step in steps_and_last(model)[0]]
+
+
+def _result(
+    model: BaseEstimator, X: StoredArray, rows: range, run: Run
+) -> dict[str, npt.NDArray[Any]]:
     asked = [*NUMBERS, "regions", *(["anomaly_map"] if run.maps else [])]
-    blocks = list(iter_detect(model, X, include=asked, threshold=run.threshold))
+    with told_later(steps_of(model)) as named:
+        blocks = list(iter_detect(model, X, include=asked, threshold=run.threshold))
     arrays = {name: np.concatenate([block[name] for block in blocks]) for name in NUMBERS}
     regions = pd.concat([block.regions for block in blocks], ignore_index=True)
     arrays |= _strongest(regions, len(arrays["p_value"]))
     if run.maps:
         arrays["map"] = np.concatenate([block.anomaly_map for block in blocks])
+    told = [(step, rows.start + row) for step, found in enumerate(named) for row in found]
+    arrays["named"] = np.array(told, dtype=np.int64).reshape(-1, 2)
     if isinstance(X, Pairs) and X.groups is not None:
         arrays["patient"] = X.groups.astype(str)
     return arrays

@@ -18,9 +18,14 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from ctmri_detect import AtlasDetector, MapScoring, Pairs, detect, score_to
-from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
+from ctmri_detect.exceptions import (
+    BrainNotFoundError,
+    BrainNotFoundWarning,
+    InvalidPairsError,
+    TrainingDataWarning,
+)
 from ctmri_detect.persistence import load, save
-from ctmri_detect.preprocessing import Resize
+from ctmri_detect.preprocessing import BrainMask, Resize
 from ctmri_detect.scoring_runs import open_maps, open_scores
 
 HEALTHY = Pairs(make_heads(40, seed=0), groups=np.arange(40) // 2)
@@ -267,3 +272,26 @@ def test_slices_of_the_fit_are_named_and_warned_of_once(tmp_path):
     assert "Samples 0 to 3" in str(caught[0].message)
     assert "2 more such warnings" in str(caught[0].message)
     assert table["seen_in_fit"].tolist() == [True] * 10 + [False] * 23
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_step_says_once_of_all_samples_what_it_says_in_one_go(n_jobs, tmp_path):
+    """Eight slices without a brain are a warning, although they fill two blocks."""
+    y, x = np.mgrid[-1:1:48j, -1:1:48j]
+    r = np.hypot(y / 0.75, x / 0.6)
+    head = np.stack([np.select([r < 1, r < 1.25], [30, 1000], -1000), 130.0 * (r < 1)])
+    X = head + 3 * np.random.default_rng(0).normal(size=(24, 2, 48, 48))
+    X[8:16, 0] = -1000
+    X = Pairs(X, groups=np.arange(24))
+    mask = BrainMask(ct_units="hu")
+    with pytest.warns(BrainNotFoundWarning) as expected:
+        prepared = mask.fit_transform(X)
+    model = make_pipeline(mask, AtlasDetector().fit(prepared))
+    with pytest.warns(BrainNotFoundWarning) as caught:
+        score_to(model, X, tmp_path, block_size=4, n_jobs=n_jobs)
+    assert [str(one.message) for one in caught] == [str(expected[0].message)]
+    with pytest.warns(BrainNotFoundWarning) as again:
+        score_to(model, X, tmp_path)
+    assert len(again) == 1
+    with pytest.raises(BrainNotFoundError, match="in 8 of 8 samples"):
+        score_to(model, X[8:16], tmp_path / "none", block_size=4)
