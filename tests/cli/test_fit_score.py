@@ -503,6 +503,12 @@ def test_patients_are_told_by_their_strongest_slice(scored, tmp_path, model, mix
 
 
 def test_slices_of_the_fit_are_marked(model, healthy, mixed, tmp_path):
-    for folder, said in ((healthy, "yes"), (mixed, "no")):
-        assert score(model, folder, tmp_path / said, "--top", "0") == 0
-        assert set(pd.read_csv(tmp_path / said / "scores.csv")["seen_in_fit"]) == {said}
+    """Both folders hold the same heads, but for three with a lesion."""
+    tables = {}
+    for folder in (healthy, mixed):
+        out = tmp_path / str(len(tables))
+        assert score(model, folder, out, "--top", "0", "--labels", "labels.csv") == 0
+        tables[folder] = pd.read_csv(out / "scores.csv")
+    assert set(tables[healthy]["seen_in_fit"]) == {"yes"}
+    table = tables[mixed]
+    assert ((table["seen_in_fit"] == "no") == (table["label"] == "anomalous")).all()
