@@ -105,7 +105,7 @@ BROKEN = {
     LooksAtItsCompany: ("order_and_batch", "does not depend on .* values differ, by up to"),
     Blind: ("planted_lesion", r"at least 1\.5 times as hot .* in it"),
     WritesIntoX: ("read_only_memmap", "read-only"),
-    HoldsALambda: ("pickle", "pickle"),
+    HoldsALambda: ("pickle", "local object"),
     HidesCtrlC: ("failed_fit", "does not hide KeyboardInterrupt"),
     DrawsAnew: ("detect", "is what the verb returns"),
     ForgetsOnPickling: ("pickle", "pickled and loaded is the same"),

@@ -62,7 +62,7 @@ def find_tissues(
         Where the planes show nothing but one value.
     """
     planes = [plane[core] for plane in (ct, mri) if plane is not None]
-    if not any(np.ptp(np.quantile(values, [0.05, 0.95])) > 1e-6 for values in planes):
+    if not any(_varies(np.quantile(values, [0.05, 0.95])) for values in planes):
         raise InjectionError("its brain shows nothing but one value")
     healthy = make_protocol(sequence).healthy
     solid = 0.5 * (healthy["gm"] + healthy["wm"])
@@ -133,13 +133,18 @@ def _sharpened(fluid: NDArray, mri: NDArray, core: NDArray[np.bool_]) -> NDArray
     return np.clip(1.4 * place - 0.2, 0, 1) * (fluid > 0.05)  # grey matter is no part fluid
 
 
+def _varies(values: NDArray) -> bool:
+    """Whether there is more than one value, rounding aside."""
+    return bool(np.ptp(values) > 1e-6 * max(1.0, np.abs(values).max()))
+
+
 def _upper_half(plane: NDArray, solid: NDArray[np.bool_]) -> NDArray:
     """How far each pixel lies above Otsu's threshold [1]_ between the two tissues of `solid`."""
     values = plane[solid]
     if values.size:
         low, high = np.quantile(values, [0.05, 0.95])  # without what is part fluid
         values = values[(values >= low) & (values <= high)]
-    if not values.size or np.ptp(values) == 0:
+    if not values.size or not _varies(values):
         return np.full(plane.shape, 0.5)
     threshold = float(threshold_otsu(values))
     gap = float(values[values > threshold].mean() - values[values <= threshold].mean())

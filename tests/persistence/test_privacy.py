@@ -56,7 +56,8 @@ def best_match(path):
 def test_the_default_holds_training_slices_and_a_summary_holds_none(tmp_path):
     for bank in ("slices", "summary"):
         save(fitted(bank), tmp_path / bank)
-    assert best_match(tmp_path / "slices").min() > 0.95  # every slice, in each of its forms
+    whole, _, small = best_match(tmp_path / "slices")  # smoothed ones are made again by `load`
+    assert min(whole.min(), small.min()) > 0.95  # every slice
     found = best_match(tmp_path / "summary")
     assert found.max() < 0.75
     assert np.median(found) < 0.5  # its share in a mean of eight slices or more
