@@ -96,3 +96,8 @@ def _one(values: list[Any]) -> npt.NDArray[Any] | pd.DataFrame:
     if isinstance(values[0], pd.DataFrame):
         return pd.concat(values, ignore_index=True)
     return np.concatenate(values)
+
+
+def called(decision: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """-1 below 0, else +1."""
+    return np.where(decision < 0, -1, 1).astype(np.int64)

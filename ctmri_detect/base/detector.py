@@ -14,10 +14,11 @@ from ctmri_detect._parameters import check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._types import GroupsLike, LabelsLike, PairsLike
 from ctmri_detect._warnings import warn_user
+from ctmri_detect.base._detected import called
 from ctmri_detect.base.blocks import FitFromBefore
 from ctmri_detect.base.estimator import PairedEstimator
 from ctmri_detect.base.fingerprints import Fingerprints
-from ctmri_detect.base.verbs import Verbs, called
+from ctmri_detect.base.verbs import Verbs
 from ctmri_detect.exceptions import InvalidPairsError, LabelsWarning, MissingModalityError
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.scoring.calibration import HeldOut, held_out, patient_codes

@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._threads import threads_allowed
 from ctmri_detect._types import PairsLike
-from ctmri_detect.base._detected import DETECTED, check_include, joined, regions_of
+from ctmri_detect.base._detected import DETECTED, called, check_include, joined, regions_of
 from ctmri_detect.base.threshold_verbs import ThresholdVerbs
 from ctmri_detect.scoring import CONSPICUOUS
 from ctmri_detect.validation import PairReader
@@ -247,8 +247,3 @@ class Verbs(ThresholdVerbs):
         `back` takes maps of X to the grid of `found`, where that is another one.
         """
         return found
-
-
-def called(decision: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """-1 below 0, else +1."""
-    return np.where(decision < 0, -1, 1).astype(np.int64)

@@ -53,9 +53,9 @@ def inverted(healthy, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def deep(healthy, tmp_path_factory):
-    """The CT of `healthy` exported with 16 bits."""
+    """The CT of `healthy` in 16 bits that are neither HU nor a window."""
     folder = tmp_path_factory.mktemp("deep") / "set"
-    return with_other_ct(healthy, folder, lambda ct: ct.astype("u2") * 257)
+    return with_other_ct(healthy, folder, lambda ct: ct.astype("u2") ** 2 + 300)
 
 
 @pytest.fixture(scope="session")
