@@ -67,12 +67,20 @@ class LabelsWarning(CtmriDetectWarning):
     """Labels are not used (in `fit`: not coded +1 and -1), or +1 and -1 seem to be exchanged."""
 
 
+class DetectorFailedWarning(CtmriDetectWarning):
+    """Some detectors of a benchmark raised an error; the others were measured."""
+
+
 class UnlabelledWarning(CtmriDetectWarning):
     """A set without labels can't say which detector is better."""
 
 
 class UnpairedDataWarning(CtmriDetectWarning):
     """CT and MRI do not seem to show the same heads; cross-modal comparison means nothing."""
+
+
+class IdentityWarning(CtmriDetectWarning):
+    """CT and MRI have one patient's ID, and seem to be of two people."""
 
 
 class MixedDataWarning(CtmriDetectWarning):
@@ -84,7 +92,7 @@ class UnitsWarning(CtmriDetectWarning):
 
 
 class GeometryWarning(CtmriDetectWarning):
-    """The position of a volume is uncertain, or CT and MRI hardly overlap."""
+    """The position of a volume is uncertain, slices are missing, or CT and MRI hardly overlap."""
 
 
 class PrivacyWarning(CtmriDetectWarning):

@@ -10,6 +10,7 @@ import pandas as pd
 from ctmri_detect.exceptions import (
     CtmriDetectWarning,
     GeometryWarning,
+    IdentityWarning,
     MixedDataWarning,
     PrivacyWarning,
     SkippedFilesWarning,
@@ -59,6 +60,7 @@ def findings(
             "them first, or look at check_pairing."
         )
         found.append((text, UnpairedDataWarning))
+    found += [(text, IdentityWarning) for text in _identities(used)]
     found += [(text, GeometryWarning) for text in _places(used)]
     burned = sum(pair.burned_in for pair, _ in used)
     if burned:
@@ -91,10 +93,28 @@ def _lesion_files(used: Used) -> list[str]:
     ]
 
 
+def _identities(used: Used) -> list[str]:
+    two = [(pair.ct, pair.two_people) for pair, _ in used if pair.two_people]
+    if not two:
+        return []
+    listed = "; ".join(f"{name} ({' and '.join(tags)})" for name, tags in two[:3])
+    return [
+        f"In {len(two)} of {len(used)} pairs CT and MRI have one PatientID, but different values "
+        f"where a person has one: {listed}{'; ...' if len(two) > 3 else ''}. They may be two "
+        "people. Look at their headers, and leave them out or mend the ID."
+    ]
+
+
 def _places(used: Used) -> list[str]:
     """Files whose place is in doubt, and pairs that overlap little."""
     doubts = [doubt for _, slices in used for doubt in slices.doubts]
     texts = [say(doubts)] if doubts else []
+    gaps = [f"{pair.ct}: {gap}" for pair, slices in used for gap in slices.gaps]
+    if gaps:
+        texts.append(
+            f"Slices are missing, and nothing stands in for them: {'; '.join(gaps[:3])}"
+            f"{'; ...' if len(gaps) > 3 else ''}."
+        )
     low = [(pair.ct, s.overlap.share) for pair, s in used if s.overlap.share < LEAST_OVERLAP]
     if low:
         listed = ", ".join(f"{name} ({share:.0%})" for name, share in low[:3])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.io.volumes.layers import Layers
 
 MAX_VOXELS = 2**30
 """Largest volume that is read: 4 GiB as float32. A header that claims more is damaged."""
@@ -36,7 +37,7 @@ class Volume:
         NaN where nothing was observed.
     affine : ndarray of float64, shape (4, 4)
         Maps (slice, row, column, 1) to millimetres towards the patient's right, front and top
-        (RAS+, as NIfTI).
+        (RAS+, as NIfTI). Of an uneven volume it takes the slice's place, see `places`.
     eight_bit : bool, default=False
         Whether the file stored 8-bit integers without a scale.
     dtype : str, default=""
@@ -45,6 +46,10 @@ class Volume:
         Whether the file says no more of its place than the size of a voxel.
     disagreement : float, default=0.0
         Millimetres between the two places that a NIfTI file gives a voxel, at the worst corner.
+    places : ndarray of shape (slices,), default=None
+        Where the slices lie, in steps of the affine, rising; None: one step apart.
+    instances : tuple of int or None, default=None
+        The numbers of the slices in their DICOM series.
 
     Examples
     --------
@@ -62,10 +67,17 @@ class Volume:
     dtype: str = ""
     placeholder: bool = False
     disagreement: float = 0.0
+    places: NDArray[np.float64] | None = None
+    instances: tuple[int | None, ...] | None = None
+
+    @property
+    def layers(self) -> Layers:
+        """Where the slices lie, and which are missing."""
+        return Layers.even(len(self.values)) if self.places is None else Layers.at(self.places)
 
     @property
     def spacing(self) -> tuple[float, float, float]:
-        """Millimetres between slices (along their normal), rows and columns."""
+        """Millimetres between slices (along their normal; usually), rows and columns."""
         slices, rows, columns = self.affine[:3, :3].T
         normal = np.cross(rows, columns)
         between = abs(slices @ normal) / np.linalg.norm(normal)
@@ -77,12 +89,14 @@ class Volume:
 def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: Any) -> Volume:
     """Turn stored axes to the order of `Volume`: a permutation and flips, no interpolation.
 
-    `particulars` are the other fields of the `Volume`.
+    `particulars` are the other fields of the `Volume`; `places` and `instances` belong to the
+    first of the stored axes.
 
     Raises
     ------
     DataLoadingError
-        With a short reason, where it is no volume or its position is not known.
+        With a short reason, where it is no volume, its position is not known, or its slices are
+        unevenly spaced and not axial.
     """
     check_grid(values.shape, affine)
     orientations = require("nibabel.orientations", extra="volumes")
@@ -91,7 +105,26 @@ def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: 
     )
     affine = affine @ orientations.inv_ornt_aff(turn, values.shape)
     turned = orientations.apply_orientation(values, turn)
+    particulars = _turned_slices(particulars, turn[0], len(values))
     return Volume(np.ascontiguousarray(turned, dtype=np.float32), affine, **particulars)
+
+
+def _turned_slices(
+    particulars: dict[str, Any], turn: NDArray[np.float64], n: int
+) -> dict[str, Any]:
+    """Places and instances in the new order; `turn` is the new axis of the slices and its sign."""
+    places, instances = particulars.get("places"), particulars.get("instances")
+    if turn[0] != 0:
+        if places is not None:
+            raise DataLoadingError(
+                "its slices are unevenly spaced, and not axial; expected even steps. Resample it, "
+                "for example with dcm2niix"
+            )
+        return particulars | {"instances": None}
+    if turn[1] < 0:
+        places = None if places is None else (n - 1) - places[::-1]
+        instances = None if instances is None else instances[::-1]
+    return particulars | {"places": places, "instances": instances}
 
 
 def check_grid(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
