@@ -6,8 +6,10 @@ Run by hand; appends JSON lines and prints them:
 
 Verdicts on phantoms, seeds 0 to 19: 8 subjects of 8 slices, 64 pixels, raw and through
 `make_preprocessor`. "true": as they are. "same level": each CT with the MRI of the next subject at
-the same level, which is the hard way of being no pair. "next slice": the MRI of the next slice of
-the same subject. With 64 pairs, and with 8 (one of each subject, each at a level of its own).
+the same level, which is the hard way of being no pair. "next slice", "slice before": the MRI of
+the next slice or the one before of the same subject (the last one its own). "mirrored": each MRI
+left to right. With 64 pairs, and with 8 (one of each subject, each at a level of its own). "order":
+what `check_modalities` says of 64 slices in HU, in 8-bit windows, and without skull.
 Misregistration on phantoms of 256 pixels, seeds 0 to 3: the MRI moved by 0 to 8 pixels, the
 phantom's own shift counted in; on real pairs from what is found without a motion. Real pairs:
 the folders of the README of the tests, where they are there.
@@ -22,8 +24,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ctmri_detect.datasets import check_pairing, load_pairs, make_phantom_pairs
-from ctmri_detect.preprocessing import make_preprocessor
+from ctmri_detect.datasets import (
+    check_modalities,
+    check_pairing,
+    load_pairs,
+    make_phantom_pairs,
+)
+from ctmri_detect.preprocessing import BrainMask, make_preprocessor
 
 SUBJECTS = SLICES = 8
 Rows = list[dict[str, object]]
@@ -34,36 +41,83 @@ def arrangements() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     subject, level = np.divmod(np.arange(SUBJECTS * SLICES), SLICES)
     grid = subject * SLICES + level
     other = (subject + 1) % SUBJECTS * SLICES + level
-    following = subject * SLICES + (level + 1) % SLICES
+    following = subject * SLICES + np.minimum(level + 1, SLICES - 1)
+    before = subject * SLICES + np.maximum(level - 1, 0)
     few = np.arange(SUBJECTS) * SLICES + np.arange(SUBJECTS)
     return {
         "true, 64 pairs": (grid, grid),
         "same level, 64 pairs": (grid, other),
         "next slice, 64 pairs": (grid, following),
+        "slice before, 64 pairs": (grid, before),
+        "mirrored, 64 pairs": (grid, grid),
         "true, 8 pairs": (few, few),
         "same level, 8 pairs": (few, other[few]),
     }
 
 
 def verdicts(seeds: int) -> Rows:
-    """Share of sets that were called paired."""
-    called: dict[tuple[str, str], list[bool]] = {}
+    """Shares of sets that were called paired, mirrored, and one slice off."""
+    called: dict[tuple[str, str], list[list[bool]]] = {}
     for seed in range(seeds):
-        data = make_phantom_pairs(
-            SUBJECTS, SLICES, size=64, anomalous_fraction=0, random_state=seed
-        )
-        raw = np.asarray(data.data)
+        raw, groups = heads(seed, size=64)
         inputs = {"raw": raw, "prepared": make_preprocessor(size=64).transform(raw)}
         for what, X in inputs.items():
             for name, (ct, mri) in arrangements().items():
                 pairs = np.stack([X[ct, 0], X[mri, 1]], axis=1)
-                paired = check_pairing(pairs, groups=data.groups[ct]).paired
-                called.setdefault((name, what), []).append(paired is True)
+                if name.startswith("mirrored"):
+                    pairs[:, 1] = pairs[:, 1, :, ::-1]
+                found = check_pairing(pairs, groups=groups[ct])
+                told = [found.paired is True, found.mirrored is True, found.slip in (1, -1)]
+                called.setdefault((name, what), []).append(told)
     return [
-        {"what": "verdict", "pairs": name, "input": what, "seeds": seeds,
-         "called paired": round(float(np.mean(found)), 3)}
-        for (name, what), found in called.items()
+        {"what": "verdict", "pairs": name, "input": what, "seeds": seeds}
+        | dict(zip(("called paired", "mirrored", "slip"), np.mean(told, axis=0).round(3).tolist(),
+                   strict=True))
+        for (name, what), told in called.items()
     ]  # fmt: skip
+
+
+def heads(seed: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Healthy raw pairs, of another sequence for each seed, and their patients."""
+    made = make_phantom_pairs(
+        SUBJECTS,
+        SLICES,
+        size=size,
+        anomalous_fraction=0,
+        sequence=("t2", "t1", "flair", "pd")[seed % 4],
+        random_state=seed,
+    )
+    return np.asarray(made.data), made.groups
+
+
+def orders(seeds: int) -> Rows:
+    """Shares of slices that tell the order of CT and MRI, rightly or not, and wrong verdicts."""
+    found: dict[str, list[tuple[float, float, bool]]] = {}
+    for seed in range(seeds):
+        X, _ = heads(seed, size=128)
+        top = np.percentile(X[:, 1:], 99, axis=(1, 2, 3), keepdims=True)
+        mri = 255 * np.clip(X[:, 1:] / top, 0, 1)
+        forms = {"HU": X}
+        for low, high in ((0, 80), (-110, 190)):
+            ct = 255 * np.clip((X[:, :1] - low) / (high - low), 0, 1)
+            forms[f"8-bit, {low} to {high} HU"] = np.concatenate([ct, mri], axis=1)
+        forms["without skull, 0 outside"] = np.nan_to_num(BrainMask().fit_transform(X))
+        for name, pairs in forms.items():
+            found.setdefault(name, []).append(order(pairs))
+    return [order_row(name, seeds, told) for name, told in found.items()]
+
+
+def order(pairs: np.ndarray) -> tuple[float, float, bool]:
+    """Share of slices that tell, and that tell wrongly; whether the verdict is wrong."""
+    told = check_modalities(pairs)
+    return told.n_right / told.n_looked, told.n_exchanged / told.n_looked, told.exchanged is True
+
+
+def order_row(name: str, seeds: int, told: list[tuple[float, float, bool]]) -> dict[str, object]:
+    right, wrong, verdicts = np.transpose(told).astype(float)
+    return {"what": "order", "input": name, "sets": len(told), "seeds": seeds,
+            "tell": round(float(right.mean()), 3), "tell wrongly": round(float(wrong.mean()), 3),
+            "wrong verdicts": int(verdicts.sum())}  # fmt: skip
 
 
 def moved(X: np.ndarray, pixels: float, seed: int) -> np.ndarray:
@@ -109,15 +163,27 @@ def real(root: Path) -> Rows:
     ct = np.concatenate([np.flatnonzero(groups == n)[:least] for n in names])
     exchanged = np.stack([X[ct, 0], X[np.roll(ct, least), 1]], axis=1)
     kaggle = load_kaggle(root / "kaggle_layout" / "Dataset" / "images")
+    at = np.arange(len(X))
+    ends = groups != np.roll(groups, -1)
+    following = np.where(ends, at, at + 1)
+    before = np.where(np.roll(ends, 1), at, at - 1)
     for name, data, who in (
         ("brain_pairs", X, groups),
+        ("brain_pairs, mirrored", np.stack([X[:, 0], X[:, 1, :, ::-1]], axis=1), groups),
+        ("brain_pairs, next slice", np.stack([X[:, 0], X[following, 1]], axis=1), groups),
+        ("brain_pairs, slice before", np.stack([X[:, 0], X[before, 1]], axis=1), groups),
         ("brain_pairs, patients exchanged", exchanged, groups[ct]),
         ("kaggle_layout, by number", kaggle, None),
     ):
         found = check_pairing(data, groups=who)
         rows.append({"what": "real", "data": name, "pairs": len(data), "paired": found.paired,
                      "p_value": round(float(found.p_value), 3),
+                     "mirrored": found.mirrored, "slip": found.slip,
                      "statistic": round(float(found.statistic), 2)})  # fmt: skip
+    parts = [kaggle[i : i + 12] for i in range(0, len(kaggle) - 11, 12)]
+    rows.append(order_row("brain_pairs", 0, [order(X)]))
+    rows.append(order_row("brain_pairs, by patient", 0, [order(X[groups == n]) for n in names]))
+    rows.append(order_row("kaggle_layout", 0, [order(kaggle)] + [order(part) for part in parts]))
     return rows + shifts(X, "brain_pairs", 0, estimated(X))
 
 
@@ -142,10 +208,10 @@ def main() -> None:
     parser.add_argument("--real", type=Path, default=None)
     parser.add_argument("--out", type=Path, default=None)
     arguments = parser.parse_args()
-    rows = verdicts(arguments.seeds)
-    heads = [make_phantom_pairs(4, 4, anomalous_fraction=0, random_state=s) for s in range(4)]
-    own = [h.frame[["mri_shift_y", "mri_shift_x"]].div(h.frame["spacing"], axis=0) for h in heads]
-    X = np.concatenate([each.data for each in heads])
+    rows = verdicts(arguments.seeds) + orders(arguments.seeds)
+    made = [make_phantom_pairs(4, 4, anomalous_fraction=0, random_state=s) for s in range(4)]
+    own = [h.frame[["mri_shift_y", "mri_shift_x"]].div(h.frame["spacing"], axis=0) for h in made]
+    X = np.concatenate([each.data for each in made])
     rows += shifts(X, "phantom", 0, np.concatenate(own))
     if arguments.real:
         rows += real(arguments.real)

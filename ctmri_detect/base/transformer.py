@@ -17,6 +17,7 @@ from ctmri_detect._threads import map_threads
 from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags, PlainOutput
 from ctmri_detect.base.notes import Block, Notes, joined_blocks
+from ctmri_detect.base.telling import is_told_later
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
@@ -36,7 +37,8 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     A step that has to warn about samples writes ``_transform_block`` and ``_warn_of`` instead
     of ``_transform``: each block returns the rows concerned, and one warning names them all.
     `Block` can also hold columns for the frame of `Pairs`, and which samples stay. A step that
-    uses these refuses in ``_check_use`` what they don't work with.
+    uses these refuses in ``_check_use`` what they don't work with. A step that warns of the
+    samples as a whole does it in ``_look``, once a call.
 
     Blocks are shared between threads where ``traits.threadsafe`` is True. It is False unless a
     step says so: then one thread transforms one block after the other.
@@ -78,6 +80,9 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
 
     def _check_use(self, X: PairsLike, *, may_leave_out: bool) -> None:
         """Refuse X, or a call that has to give as many samples as it takes."""
+
+    def _look(self, X: PairReader) -> None:
+        """Warn of all samples together, before they are transformed; changes nothing."""
 
     @final
     def _check_ready(self) -> None:
@@ -123,9 +128,10 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         self._check_use(X, may_leave_out=may_leave_out)
         known = X if isinstance(X, Pairs) else None
         self._check_units(None if known is None else known.ct_units)
+        self._look(reader)
         spacing = None if known is None or known.spacing is None else known.spacing.copy()
         made = self._transform_all(reader, spacing)
-        if made.named:
+        if made.named and not is_told_later(self, made.named):
             self._warn_of(list(made.named), len(reader))
         notes = Notes.joined([Notes(np.arange(len(reader))).after(made)], len(reader))
         out = made.values[notes.rows] if notes.leaves_out else made.values

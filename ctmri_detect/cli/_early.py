@@ -90,7 +90,7 @@ def refuse_units(units: str | None, expected: Iterable[str], why: str = "") -> N
         raise ValueError(
             "The CT are neither Hounsfield units nor 8-bit brain windows; expected one of them"
             f"{f' ({why})' if why else ''}. Export them again, or say what they are with "
-            "--ct-units."
+            "--ct-units. Are the folders of CT and MRI exchanged?"
         )
     if expected and units not in expected:
         raise ValueError(

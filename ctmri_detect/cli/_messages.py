@@ -57,10 +57,14 @@ def short_warnings(*, everything: bool = False) -> Iterator[None]:
             warnings.simplefilter("ignore")
         warnings.simplefilter("once", CtmriDetectWarning)
         before = warnings.showwarning
+        told = set[str]()  # "once" forgets whenever somebody changes a filter
 
         def show(message: Any, category: Any, filename: str, lineno: int, *rest: Any) -> None:
             if issubclass(category, CtmriDetectWarning):
-                tell(f"warning: {' '.join(str(message).split())}")
+                text = " ".join(str(message).split())
+                if text not in told:
+                    tell(f"warning: {text}")
+                told.add(text)
             else:
                 before(message, category, filename, lineno, *rest)
 

@@ -110,6 +110,10 @@ def _add_score(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--false-positive-rate", metavar="R", type=rate,
                      help="share of healthy pairs that may be flagged, such as 0.1; default: that "
                      "of the model")  # fmt: skip
+    sub.add_argument("--resume", action="store_true",
+                     help="go on with a run into this folder that was stopped")  # fmt: skip
+    sub.add_argument("--n-jobs", metavar="N", type=positive, default=None,
+                     help="processes that score; default: 1")  # fmt: skip
     _add_data(sub, "keep", "mark", "drop")
 
 

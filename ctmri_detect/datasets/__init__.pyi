@@ -1,4 +1,5 @@
 from . import kaggle as kaggle
+from ._front import check_modalities as check_modalities
 from ._front import check_pairing as check_pairing
 from ._front import find_pairs as find_pairs
 from ._front import make_phantom_pairs as make_phantom_pairs

@@ -2,10 +2,11 @@
 
 from ctmri_detect.io.volumes.pseudonym import pseudonym
 from ctmri_detect.layouts import find_pairs
-from ctmri_detect.pairing import check_pairing
+from ctmri_detect.pairing import check_modalities, check_pairing
 from ctmri_detect.phantom import make_phantom_pairs, make_phantom_volumes
 
 __all__ = [
+    "check_modalities",
     "check_pairing",
     "find_pairs",
     "make_phantom_pairs",

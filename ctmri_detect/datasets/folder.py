@@ -26,7 +26,9 @@ from ctmri_detect.layouts.labels import (
     target_of,
 )
 from ctmri_detect.layouts.matching import NOT_CHOSEN
+from ctmri_detect.pairing.modalities import warn_of_exchanged
 from ctmri_detect.storage.pair_store import PairStore
+from ctmri_detect.validation import PairReader
 
 
 def load_pairs(
@@ -114,7 +116,8 @@ def load_pairs(
 
     Warns
     -----
-    SkippedFilesWarning, MixedDataWarning, UnitsWarning, UnpairedDataWarning, LabelsWarning
+    SkippedFilesWarning, MixedDataWarning, UnitsWarning, UnpairedDataWarning,
+    ModalitiesExchangedWarning, LabelsWarning
 
     Examples
     --------
@@ -159,6 +162,7 @@ def load_pairs(
     frame = _frame(pairs.iloc[read.rows], None if rows is None else rows.iloc[read.rows], column)
     unpaired = found.attrs["layout"] == "cyclegan"
     warn(folder, skipped, frame, read, unpaired)
+    warn_of_exchanged(PairReader(read.data))
     return loaded(
         read.data,
         frame,

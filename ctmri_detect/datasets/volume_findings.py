@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ctmri_detect._warnings import warn_user
 from ctmri_detect.exceptions import (
     CtmriDetectWarning,
     GeometryWarning,
@@ -21,6 +23,8 @@ from ctmri_detect.io.listing import first_reasons
 from ctmri_detect.io.volumes.cut import EXPECTED, VolumePair, VolumeSlices
 from ctmri_detect.io.volumes.dicom_headers import Skipped
 from ctmri_detect.io.volumes.places import LEAST_OVERLAP, say
+from ctmri_detect.pairing import Verdict, pairing_verdict
+from ctmri_detect.validation import PairReader
 
 Used = list[tuple[VolumePair, VolumeSlices]]
 """The pairs of volumes that gave slices, with what is known of them."""
@@ -70,6 +74,17 @@ def findings(
         text = f"{len(skipped)} entries were skipped{first_reasons(skipped)}."
         found.append((f"{text} All are listed in `skipped`.", SkippedFilesWarning))
     return found
+
+
+def asked(X: PairReader, frame: pd.DataFrame) -> Verdict:
+    """The verdict of `check_pairing` on the slices; a warning where they are no pairs."""
+    patients = frame["patient"]
+    codes = pd.factorize(patients)[0].astype(np.int64) if patients.notna().all() else None
+    verdict = pairing_verdict(X, codes)
+    if verdict.paired is False:
+        text = f"{verdict.why_not()}. Differences between the two then mean nothing."
+        warn_user(f"{text} See `pairing`, and check_pairing(X).", UnpairedDataWarning)
+    return verdict
 
 
 def left_out(pair: VolumePair, empty: Counter[str], total: int) -> Skipped:

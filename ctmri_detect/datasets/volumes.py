@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._parameters import SIZE, OneOf, check_value, height_and_width, number
 from ctmri_detect.datasets.volume_cutting import cut_all
-from ctmri_detect.datasets.volume_findings import describe, findings, units_of
+from ctmri_detect.datasets.volume_findings import asked, describe, findings, units_of
 from ctmri_detect.datasets.volume_labels import read_volume_labels, targets_of
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import first_reasons
@@ -22,7 +22,9 @@ from ctmri_detect.io.loaded import loaded
 from ctmri_detect.io.volumes.cut import Cut
 from ctmri_detect.io.volumes.pseudonym import check_key
 from ctmri_detect.layouts.volume_pairs import Choice, Wanted, list_volume_pairs
+from ctmri_detect.pairing.modalities import warn_of_exchanged
 from ctmri_detect.storage.pair_store import PairStore
+from ctmri_detect.validation import PairReader
 
 COLUMNS = ["ct", "mri", "patient", "slice", "instance", "z_mm", "spacing", "sequence", "kind"]
 GAPS = ("skip", "keep")
@@ -71,7 +73,8 @@ def load_volume_pairs(
 
     When it fails: two scans of one patient share coordinates only where somebody registered
     them. DICOM says so by the frame of reference (a warning where it differs); other files
-    don't: look at `check_pairing`. A warning tells where a NIfTI file places itself twice
+    don't; an `UnpairedDataWarning` tells where the images say that they are not pairs. A
+    warning tells where a NIfTI file places itself twice
     (sform and qform), where one file of a pair gives no position, and where the MRI
     shows less than half of the head. A patient with several examinations needs `ct_series` and
     `mri_series`. Several stacks, echoes or time points in one enhanced DICOM file, and
@@ -126,9 +129,11 @@ def load_volume_pairs(
         pseudonym and modality), patient, slice (counted from the lowest slice, 0, with those
         left out), instance (the number of the CT's image in its DICOM series, of the nearest one
         where slices are averaged or interpolated), z_mm, spacing (mm a pixel), sequence, kind
-        (None); `paired` None: `check_pairing` tells; `ct_units` "hu", "uint8", or None where the
-        values are neither; `orientation` "radiological"; `skipped` list
-        of (name, reason), also of slices without MRI; `DESCR`.
+        (None); `paired` True, False, or None (too few), the verdict of `check_pairing`, and
+        `pairing` what it rests on (`Verdict`: its p-value, the rows compared, whether the MRI
+        seem mirrored or one slice off); `ct_units` "hu", "uint8", or None where the values are
+        neither; `orientation` "radiological"; `skipped` list of (name, reason), also of slices
+        without MRI; `DESCR`.
 
     Raises
     ------
@@ -180,13 +185,18 @@ def load_volume_pairs(
     places = pd.DataFrame({"volume": frame["ct"], "z_mm": frame["z_mm"]})
     for text, kind in findings(used, skipped, frame):
         warnings.warn(text, kind, stacklevel=2)
+    data = store.data()
+    reader = PairReader(data)
+    warn_of_exchanged(reader)
+    verdict = asked(reader, frame)
     segmented = [lesion for lesion in lesions if lesion is not None]
     masks = np.stack(segmented) if len(segmented) == len(lesions) else None
     return loaded(
-        store.data(),
+        data,
         frame,
         ct_units=units_of(used),
-        paired=None,
+        paired=verdict.paired,
+        pairing=verdict,
         skipped=skipped,
         description=describe(rows, used, empty, slice_spacing),
         target=targets_of(frame, masks, named),

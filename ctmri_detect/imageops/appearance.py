@@ -64,8 +64,10 @@ def is_inverted(image: NDArray[Any]) -> bool:
 def is_eight_bit_window(ct: NDArray[Any]) -> bool:
     """Whether a CT looks like an exported brain window, 0 to 255, whatever type it is stored in.
 
-    When it fails: a window other than the brain's may pass or not; a brain without its skull
-    in HU passes where it holds calcification of just under 255 HU and no value below 0.
+    It may be cut off at 255, and so may Hounsfield units: what lies in the middle of the head tells
+    them apart.
+
+    When it fails: a window other than the brain's may pass or not.
 
     Parameters
     ----------
@@ -82,11 +84,11 @@ def is_eight_bit_window(ct: NDArray[Any]) -> bool:
     seen = ct[np.isfinite(ct)]
     if not seen.size or float(seen.min()) < 0 or not 1 < float(seen.max()) <= 255:
         return False
-    if float(seen.max()) >= _SATURATED:
-        return True
     middle = middle_of(ct)
     tissue = middle[middle > seen.min()]
-    return bool(tissue.size and float(np.median(tissue)) > _BRIGHT)
+    if not tissue.size:
+        return float(seen.max()) >= _SATURATED
+    return float(np.median(tissue)) > _BRIGHT
 
 
 def window_top(ct: NDArray[Any]) -> int | None:

@@ -20,12 +20,20 @@ from ctmri_detect.inspection.description import (
     split_of,
     summary,
 )
-from ctmri_detect.inspection.dicom_count import count_series
+from ctmri_detect.inspection.dicom_series import list_series
 from ctmri_detect.inspection.duplicates import find_duplicates
-from ctmri_detect.inspection.file_stats import FileStats, read_file_stats
+from ctmri_detect.inspection.file_stats import (
+    FileStats,
+    file_format,
+    read_file_stats,
+    read_series_stats,
+)
 from ctmri_detect.inspection.findings import list_findings, place_findings
-from ctmri_detect.inspection.pairing_sample import check_sample
+from ctmri_detect.inspection.pairing_sample import check_slices, check_volumes
+from ctmri_detect.inspection.source import Source
+from ctmri_detect.io.volumes.cut import VolumePair
 from ctmri_detect.layouts.find import find_pairs
+from ctmri_detect.layouts.volume_pairs import Wanted, list_volume_pairs
 
 FILE_COLUMNS = [
     *("file", "modality", "patient", "slice", "sequence", "split", "status", "reason"),
@@ -45,15 +53,16 @@ def describe_pairs(
 ) -> Bunch:
     r"""Describe a folder of CT and MRI: what it holds, and its problems.
 
-    Every file is read once, one at a time, in any layout that `find_pairs` knows: slices and
-    volumes in single files with their statistics; DICOM series are counted. Looks for damaged
-    files, duplicate images (also across training and test), mixed sizes, types and units, and
-    volumes whose position is not certain. `check_pairing` tests whether CT and MRI show the same
-    heads.
+    Every file is read, one at a time, in any layout that `find_pairs` knows: slices, volumes in
+    single files, and DICOM series, whose patients and series are numbered and not named. Looks
+    for damaged files, duplicate images (also across training and test), mixed sizes, types and
+    units, and volumes whose position is not certain. `check_pairing` tests whether CT and MRI
+    show the same heads, and `check_modalities` whether the CT are CT and the MRI are MRI.
 
     When it fails: copies that were cropped, turned, shifted or mirrored are not found as
     duplicates; text burned into images is not looked for; the units of a CT are a guess from its
-    values. Volumes count as one image each: a damaged slice inside a volume is not found.
+    values. Volumes and DICOM series count as one image each: a damaged slice inside a volume is
+    not found.
 
     Parameters
     ----------
@@ -89,12 +98,16 @@ def describe_pairs(
 
         damaged : DataFrame: file, modality, reason.
 
-        pairing : Bunch of `check_pairing` on at most 128 pairs (its `pairs` name the files and
-        say which are `bad`: moved by more than 1.5 % of the side), or None without a pair.
+        pairing : Bunch with the verdicts of `check_pairing` (the same that `load_volume_pairs` and
+        a fit give) and `exchanged` of `check_modalities`, or None without a pair. Of volumes, at
+        most 24 pairs are asked. `pairs` names at most 128 pairs with their shifts, and says
+        which are `bad`: moved by more than 1.5 % of the side.
 
         findings : list of (severity, text), "error", "warning" or "note", worst first.
 
         intensities : dict of modality to float32 array: a sample of the values, for histograms.
+
+        series, burned_in : of DICOM, what `write_inspection` needs.
 
         summary : dict of plain types, for JSON.
 
@@ -126,20 +139,27 @@ def describe_pairs(
     """
     folder = Path(folder)
     pairs = find_pairs(folder, patient=patient, sequence=sequence)
+    dicom = None
+    if pairs.attrs["kind"] == "dicom":
+        dicom = list_series(folder, patient, sequence)
+        pairs = dicom.pairs
     attributes = dict(pairs.attrs)
-    if attributes["kind"] == "dicom":
-        rows, attributes["findings"] = count_series(folder, patient)
-        read = [FileStats(row) for row in rows]
-    else:
-        read = list(_read(folder, _listed(pairs), n_jobs, progress))
-        attributes["findings"] = list(place_findings(pairs, read))
+    source = Source(folder, {} if dicom is None else dicom.readers)
+    entries = _listed(pairs) if dicom is None else dicom.rows
+    read = list(_read(source, entries, n_jobs, progress))
+    attributes["findings"] = [] if dicom is None else dicom.findings
+    attributes["findings"] += place_findings(pairs, read)
     files = pd.DataFrame([stats.row for stats in read]).reindex(columns=FILE_COLUMNS)
     for column in ("split", "reason"):
         files[column] = files[column].astype(object).fillna("")
     values = _pooled(files, read)
     duplicates = find_duplicates(files, [s.digest for s in read], [s.thumb for s in read])
     pairs = pairs_with_sizes(pairs, files)
-    pairing = None if attributes["kind"] == "dicom" else check_sample(folder, pairs, random_state)
+    if attributes["kind"] == "slices":
+        pairing = check_slices(source, pairs, random_state)
+    else:
+        together = _volumes(folder, patient, sequence) if dicom is None else dicom.together
+        pairing = check_volumes(together, random_state)
     found = Bunch(
         files=files,
         modalities=modality_table(files, values),
@@ -148,6 +168,8 @@ def describe_pairs(
         damaged=files.loc[files["reason"] != "", ["file", "modality", "reason"]],
         pairing=pairing,
         intensities=values,
+        series=source.series,
+        burned_in=[] if dicom is None else dicom.burned_in,
     )
     why = {s.row["units_why"] for s in read if s.row.get("units_why")}
     found.findings = list_findings(found, attributes, sorted(why))
@@ -169,23 +191,36 @@ def _listed(pairs: pd.DataFrame) -> list[dict[str, Any]]:
                         "slice": row.slice,
                         "sequence": row.sequence if modality == "MRI" else None,
                         "split": split_of(str(name)),
+                        "format": file_format(str(name)),
                         "status": row.status,
                     }
                 )
     return entries
 
 
+def _volumes(folder: Path, patient: str | None, sequence: str | None) -> list[VolumePair]:
+    """The pairs that `load_volume_pairs` would cut, without their lesions."""
+    wanted = Wanted(patient, sequence, {"ct": None, "mri": None}, None)
+    pairs, _ = list_volume_pairs(folder, wanted)
+    return [replace(pair, read_lesion=None) for pair in pairs]
+
+
 def _read(
-    folder: Path, entries: list[dict[str, Any]], n_jobs: int | None, progress: bool
+    source: Source, entries: list[dict[str, Any]], n_jobs: int | None, progress: bool
 ) -> Iterator[FileStats]:
     """The statistics of each entry, in order; one file at a time is held in memory."""
-    jobs = (delayed(_stats)(folder, entry) for entry in entries)
+    jobs = (delayed(_stats)(source, entry) for entry in entries)
     results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(jobs)
     yield from tqdm(results, total=len(entries), disable=not progress, unit="file")
 
 
-def _stats(folder: Path, entry: dict[str, Any]) -> FileStats:
-    stats = read_file_stats(folder, entry["file"], entry["modality"])
+def _stats(source: Source, entry: dict[str, Any]) -> FileStats:
+    if entry["format"] != "dcm":
+        stats = read_file_stats(source.folder, entry["file"], entry["modality"])
+    elif entry["file"] in source.series:
+        stats = read_series_stats(source.series[entry["file"]], entry["modality"])
+    else:
+        return FileStats(entry)  # its status says why it is no volume
     return replace(stats, row=entry | stats.row)
 
 

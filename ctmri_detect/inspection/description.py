@@ -84,7 +84,6 @@ def summary(found: Bunch, attributes: dict[str, Any]) -> dict[str, Any]:
     """What ``dataset_summary.json`` holds: plain types, no NaN, no name of a patient."""
     files, pairs, pairing = found.files, found.pairs, found.pairing
     states = Counter(pairs["status"])
-    dicom = attributes["kind"] == "dicom"  # whose table of pairs lists folders
     patients = files.dropna(subset="patient").groupby("patient").size()
     result = {
         "headline": _headline(found, attributes),
@@ -92,7 +91,7 @@ def summary(found: Bunch, attributes: dict[str, Any]) -> dict[str, Any]:
         "kind": attributes["kind"],
         "files": len(files),
         "pairs": int(states["paired"]),
-        "left_over": 0 if dicom else int(len(pairs) - states["paired"]),
+        "left_over": int(len(pairs) - states["paired"]),
         "patients": len(patients),
         "files_per_patient": [] if patients.empty else [int(patients.min()), int(patients.max())],
         "modalities": found.modalities.to_dict(orient="index"),
@@ -107,8 +106,11 @@ def summary(found: Bunch, attributes: dict[str, Any]) -> dict[str, Any]:
         if pairing is None
         else {
             "paired": pairing.paired,
+            "exchanged": pairing.exchanged,
             "p_value": pairing.p_value,
             "statistic": pairing.statistic,
+            "mirrored": pairing.mirrored,
+            "slip": pairing.slip,
             "compared": pairing.n_compared,
             "checked": len(pairing.pairs),
             "median_shift": float(pd.Series(pairing.shift).median()),
@@ -137,8 +139,6 @@ def _headline(found: Bunch, attributes: dict[str, Any]) -> str:
     else:
         first = f"{there or 'No image'}{who}"
         first += ", which are not pairs" if apart(found) else ""
-    if attributes["kind"] == "dicom":
-        return f"{first}. Only headers were read; load_volume_pairs reads the images."
     grave = Counter(severity for severity, _ in found.findings)
     said = [count(grave[each], each) for each in ("error", "warning") if grave[each]]
     if grave["error"]:

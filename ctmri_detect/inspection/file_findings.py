@@ -92,7 +92,8 @@ def types(found: Bunch) -> Iterator[Finding]:
                 f"{modality} files hold different number types ({listed}): their grey values "
                 "may not be on one scale.",
             )
-        read = found.files[(found.files["modality"] == modality) & found.files["min"].notna()]
+        known = found.files["min"].notna() & found.files["dtype"].notna()  # not of DICOM
+        read = found.files[(found.files["modality"] == modality) & known]
         scales = Counter(map(scale_of, read["dtype"], read["min"], read["max"]))
         if len(scales) > 1 and len(row["dtypes"]) == 1:
             listed = ", ".join(f"{n} {scale}" for scale, n in scales.most_common())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from ctmri_detect.io.formats import with_colour
 from ctmri_detect.io.images import read_grey
 from ctmri_detect.io.quiet import quiet
 from ctmri_detect.io.volumes.places import Place, place_of
+from ctmri_detect.io.volumes.volume import Volume
 from ctmri_detect.io.volumes.volume_files import is_volume, read_volume
 
 THUMB = 64
@@ -82,12 +84,28 @@ def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
     try:
         with (folder / name).open("rb") as file:
             row["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
-        reader = _read_volume if is_volume(name) else _read_slice
-        image, eight_bit, facts, place = reader(folder / name)
+        path = folder / name
+        read = _of_volume(read_volume(path)) if is_volume(name) else _read_slice(path)
     except DataLoadingError as error:
         return FileStats(row | {"reason": str(error)})
     except OSError as error:
         return FileStats(row | {"reason": f"unreadable: {error.strerror or 'no access'}"})
+    return _stats(read, row, modality)
+
+
+@with_default_floats
+def read_series_stats(reader: Callable[[], Volume], modality: str | None) -> FileStats:
+    """`read_file_stats` of a DICOM series; without a sha256, because it is no single file."""
+    row: dict[str, Any] = {"format": "dcm", "reason": ""}
+    try:
+        read = _of_volume(reader())
+    except DataLoadingError as error:
+        return FileStats(row | {"reason": str(error)})
+    return _stats(read, row, modality)
+
+
+def _stats(read: _Read, row: dict[str, Any], modality: str | None) -> FileStats:
+    image, eight_bit, facts, place = read
     row |= facts | _statistics(image)
     row["inverted"] = is_inverted(image if image.ndim == 2 else image[len(image) // 2])
     if modality == "CT":
@@ -132,11 +150,10 @@ def _read_slice(path: Path) -> _Read:
     return _Read(image, window, facts | _colour(path), None)
 
 
-def _read_volume(path: Path) -> _Read:
-    volume = read_volume(path)
+def _of_volume(volume: Volume) -> _Read:
     depth, height, width = volume.values.shape
     spacing = " x ".join(f"{s:.3g}" for s in volume.spacing[::-1])
-    facts = {"dtype": volume.dtype, "height": height, "width": width, "depth": depth}
+    facts = {"dtype": volume.dtype or None, "height": height, "width": width, "depth": depth}
     facts |= {"channels": 1, "colour": False, "spacing": spacing}
     return _Read(volume.values, volume.eight_bit, facts, place_of(volume))
 

@@ -13,6 +13,7 @@ from ctmri_detect.inspection.description import count
 from ctmri_detect.inspection.file_findings import Finding, named
 from ctmri_detect.inspection.file_stats import FileStats
 from ctmri_detect.io.volumes.places import doubts, say
+from ctmri_detect.pairing.modalities import EXCHANGED
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 
@@ -31,6 +32,7 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
     """
     checks: tuple[Callable[[Bunch], Iterator[Finding]], ...] = (
         _pairs_exist,
+        _exchanged,
         _pairing,
         _leaks,
         files.damage,
@@ -74,13 +76,9 @@ def _pairs_exist(found: Bunch) -> Iterator[Finding]:
             f"Only {present[0]} was found: nothing can be compared between modalities. Add the "
             "other modality, or use a detector that works on one.",
         )
-    elif n_pairs == 0 and not found.files["format"].eq("dcm").all():
-        yield (
-            "error",
-            "There are CT and MRI, but by the file names no CT belongs to an MRI.",
-        )
-    if found.pairs.attrs["kind"] == "dicom":
-        return  # the table of pairs lists folders, which hold the series that are counted
+    elif n_pairs == 0:
+        by = "headers" if found.pairs.attrs["kind"] == "dicom" else "file names"
+        yield "error", f"There are CT and MRI, but by the {by} no CT belongs to an MRI."
     left = found.pairs[states != "paired"]
     alone = left[["ct", "mri"]].notna().any(axis=1)
     if n_pairs and alone.any() and not files.apart(found):
@@ -92,16 +90,19 @@ def _pairs_exist(found: Bunch) -> Iterator[Finding]:
         yield "note", f"{len(states)} more entries of the folder are not used: {states.iloc[0]}."
 
 
+def _exchanged(found: Bunch) -> Iterator[Finding]:
+    if found.pairing is not None and found.pairing.exchanged:
+        yield "error", EXCHANGED
+
+
 def _pairing(found: Bunch) -> Iterator[Finding]:
     asked = found.pairing
     if asked is None:
         return
-    if files.apart(found):
+    if asked.paired is False:
         yield (
             "error",
-            "CT and MRI do not show the same heads: a CT fits the MRI of its name no better "
-            f"than other MRI (p = {asked.p_value:.3g}). Differences between the two then mean "
-            "nothing; use them as two separate data sets.",
+            f"{asked.why}. Differences between the two then mean nothing. {_CURES[_kind(asked)]}",
         )
     elif asked.paired is None:
         yield (
@@ -114,6 +115,17 @@ def _pairing(found: Bunch) -> Iterator[Finding]:
             f"CT and MRI belong together: a CT fits its own MRI better than other MRI "
             f"(p = {asked.p_value:.3g}, {asked.n_compared} pairs compared).",
         )
+
+
+_CURES = {
+    "mirrored": "Mirror the MRI back, and find out which step mirrored them.",
+    "slip": "Number the files of one modality anew, or move them by one.",
+    "": "Use them as two separate data sets.",
+}
+
+
+def _kind(asked: Bunch) -> str:
+    return "mirrored" if asked.mirrored else "slip" if asked.slip else ""
 
 
 def _leaks(found: Bunch) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -10,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect.imageops.warp import resize_observed
-from ctmri_detect.inspection.pair_images import slice_pair, volume_pair
-from ctmri_detect.io.images import read_grey
+from ctmri_detect.inspection.pair_images import volume_pair
+from ctmri_detect.inspection.source import Source
 from ctmri_detect.io.volumes.volume import Volume
-from ctmri_detect.io.volumes.volume_files import is_volume, read_volume
 from ctmri_detect.plotting import panels
 from ctmri_detect.plotting.canvas import ct_range, grey, robust_range
 
@@ -28,19 +26,19 @@ _SQUARES = 8  # of the checkerboard, a side
 _COOL, _WARM = np.array([86, 180, 233]), np.array([230, 159, 0])
 
 
-def read_plane(folder: Path, name: str, level: float = 0.5) -> Plane:
+def read_plane(source: Source, name: str, level: float = 0.5) -> Plane:
     """One slice; of a volume the axial one at this share of its height."""
-    if is_volume(name):
-        volume = read_volume(folder / name)
+    if source.holds_volume(name):
+        volume = source.volume(name)
         return square(volume.values[int(level * (len(volume.values) - 1))], volume.spacing[1:])
-    return read_grey(folder / name)
+    return source.grey(name)
 
 
-def read_pair(folder: Path, ct: str, mri: str, level: float = 0.5) -> tuple[Plane, Plane] | None:
+def read_pair(source: Source, ct: str, mri: str, level: float = 0.5) -> tuple[Plane, Plane] | None:
     """CT and MRI on the CT's grid; of volumes an axial slice, or None where the MRI ends."""
-    if not is_volume(ct):
-        return slice_pair(folder, ct, mri)
-    for _, pair, _ in volume_pair(folder, ct, mri, [level], None):
+    if not source.holds_volume(ct):
+        return source.slices(ct, mri)
+    for pair in volume_pair(source, ct, mri, [level]):
         return pair[0], pair[1]
     return None
 

@@ -10,6 +10,7 @@ from sklearn.utils import Bunch
 from ctmri_detect import __version__
 from ctmri_detect.html.page import write_page
 from ctmri_detect.inspection import sections, tables
+from ctmri_detect.inspection.source import Source
 
 
 def write_inspection(
@@ -20,8 +21,9 @@ def write_inspection(
     The page holds the findings, a table of both modalities, sample images (pairs with their
     checkerboard and difference; volumes from three sides), intensity histograms, sizes, badly
     registered pairs, duplicates and damaged files. It loads nothing from the network and follows
-    the reader's light or dark mode. Files are named relative to the folder; of a DICOM folder no
-    name of a file is shown, and no image.
+    the reader's light or dark mode. Files are named relative to the folder. Of a DICOM folder no
+    name of a file is shown, and no image of a series that says it has text burned in; faces can
+    be seen in the others.
 
     Parameters
     ----------
@@ -58,6 +60,7 @@ def write_inspection(
     1
     """
     folder = Path(folder)
+    source = Source(folder, description.series)
     dicom = description.summary["kind"] == "dicom"
     if title is None:
         title = "Inspection of a DICOM folder" if dicom else f"Inspection of {_name(folder)}"
@@ -69,12 +72,12 @@ def write_inspection(
         headline=description.summary["headline"],
         findings=description.findings,
         overview=tables.overview(description),
-        samples=sections.samples(description, folder),
+        samples=sections.samples(description, source),
         histograms=sections.histograms(description),
         statistics=tables.statistics(description),
         sizes=tables.sizes(description),
-        registration=sections.registration(description, folder),
-        duplicates=sections.duplicates(description, folder),
+        registration=sections.registration(description, source),
+        duplicates=sections.duplicates(description, source),
         damaged=tables.damaged(description),
         settings={
             "Layout": description.summary["layout"],

@@ -1,9 +1,9 @@
-"""Pairs of a folder, at most 128, on one grid: what the pairing check is asked about."""
+"""What the images of a folder's pairs say: the verdicts of a fit, and how far pairs are off."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,14 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._types import RandomState
-from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.imageops.warp import resize_observed
-from ctmri_detect.inspection.pair_images import slice_pair, volume_pair
-from ctmri_detect.io.volumes.volume_files import is_volume
-from ctmri_detect.pairing.check import check_pairing
+from ctmri_detect.datasets.volume_cutting import cut_all
+from ctmri_detect.inspection.source import SlicePairs, Source
+from ctmri_detect.io.volumes.cut import Cut, VolumePair
+from ctmri_detect.pairing.check import pairing_verdict
+from ctmri_detect.pairing.modalities import modalities_verdict
+from ctmri_detect.pairing.shift import estimate_shift
+from ctmri_detect.storage.pair_store import PairStore
+from ctmri_detect.validation import PairReader
 
 BAD_SHIFT = 0.015
 """Share of the image's side from which a pair is called badly registered: 4 of 256 pixels, about
@@ -24,69 +27,104 @@ the width of a cortical gyrus's grey matter at 0.9 mm a pixel. 1 to 2 mm are usu
 tolerate 2 to 4 pixels."""
 
 _SIDE = 256
-_MOST = 128  # pairs: 64 MiB, and a second or ten for the shifts
-_LEVELS = (0.3, 0.7)  # of a volume's height: brain, above the teeth and below the vertex
+_MOST = 128  # pairs whose shift is estimated: a second or ten
+_MOST_VOLUMES = 24  # pairs of volumes that are cut: a minute or two
+_LEVELS = (0.3, 0.7)  # of a volume's slices, for the shift: above the teeth, below the vertex
 
-Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+
+def check_slices(source: Source, pairs: pd.DataFrame, random_state: RandomState) -> Bunch | None:
+    """The verdicts on pairs of slice files, see `check_volumes`; shifts in pixels of the CT."""
+    rows = pairs[pairs["status"] == "paired"]
+    if rows.empty:
+        return None
+    X = SlicePairs(source, list(zip(rows["ct"], rows["mri"], strict=True)), _SIDE)
+    table = rows[["ct", "mri", "patient"]].reset_index(drop=True).assign(place=np.nan)
+    chosen = np.unique(np.linspace(0, len(table) - 1, min(_MOST, len(table))).astype(int))
+    steps = {}
+    for row in chosen:
+        if not np.isnan(X[np.array([row])]).all():
+            height, width = source.grey(table["ct"].iloc[row]).shape
+            steps[int(row)] = (height / _SIDE, width / _SIDE)
+    return _asked(PairReader(X), table, steps, "px", random_state) if steps else None
 
 
 @with_default_floats
-def check_sample(folder: Path, pairs: pd.DataFrame, random_state: RandomState) -> Bunch | None:
-    """`check_pairing` on pairs spread evenly over the folder; None where there is no pair.
+def check_volumes(pairs: list[VolumePair], random_state: RandomState) -> Bunch | None:
+    """The verdicts on at most 24 pairs of volumes, cut as `load_volume_pairs` cuts them.
 
     Returns
     -------
     Bunch or None
-        What `check_pairing` returns, with `pairs` cut to ct, mri, nmi, shift_y, shift_x, shift
-        and bad, the shifts in the unit `shift_unit`: "px" of the CT file, or "mm" for volumes.
-        `n_compared` is how many of them the verdict rests on.
+        `paired`, `why`, `p_value`, `statistic`, `mirrored`, `p_mirrored`, `slip`, `p_slip` as
+        those of `check_pairing`, `n_compared` (pairs that they rest on), `exchanged` (of
+        `check_modalities`); `pairs`, at most 128 of them, with ct, mri, place (share of the CT's
+        height), nmi, shift_y, shift_x, shift and bad; `shift`; their unit `shift_unit`, "mm", or
+        "px" of slices. None where nothing can be asked.
     """
-    rows = pairs[pairs["status"] == "paired"]
-    if rows.empty:
+    if not pairs:
         return None
-    volumes = is_volume(rows["ct"].iloc[0])
-    per_row = max(1, min(8, _MOST // len(rows))) if volumes else 1
-    few = _MOST // per_row
-    chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(few, len(rows))).astype(int))]
-    images: list[Floats] = []
-    facts: list[dict[str, Any]] = []
-    for row in chosen.itertuples():
-        try:
-            reader = _volume_slices if volumes else _one_slice
-            for pair, step, place in reader(folder, row.ct, row.mri, per_row):
-                images.append(pair)
-                where = {"ct": row.ct, "mri": row.mri, "place": place, "patient": row.patient}
-                facts.append(where | {"step_y": step[0], "step_x": step[1]})
-        except DataLoadingError:
-            continue  # the table of files says what is wrong with it
-    if not images:
-        return None
-    return _asked(np.stack(images), pd.DataFrame(facts), "mm" if volumes else "px", random_state)
+    few = np.unique(np.linspace(0, len(pairs) - 1, min(_MOST_VOLUMES, len(pairs))).astype(int))
+    with tempfile.TemporaryDirectory() as folder:
+        store = PairStore(Path(folder) / "pairs.npy")  # memory is bounded by one pair of volumes
+        with store:
+            rows = cut_all([pairs[i] for i in few], Cut(None, (_SIDE, _SIDE), True), store, [])[0]
+        if not rows:
+            return None
+        table = pd.DataFrame(
+            [(row[0], row[1], row[2], row[3]) for row in rows],
+            columns=["ct", "mri", "patient", "place"],
+        )
+        steps = {row: (rows[row][6], rows[row][6]) for row in _middle(table)}
+        data = store.data()
+        found = _asked(PairReader(data), table, steps, "mm", random_state)
+        del data  # before its file goes
+    return found
 
 
-def _asked(X: Floats, facts: pd.DataFrame, unit: str, random_state: RandomState) -> Bunch:
-    groups = facts["patient"].to_numpy() if facts["patient"].notna().all() else None
-    result = check_pairing(X, groups=groups, random_state=random_state)
-    table = facts[["ct", "mri", "place"]].assign(nmi=result.pairs["nmi"].to_numpy())
-    table["shift_y"] = result.pairs["shift_y"].to_numpy() * facts["step_y"]
-    table["shift_x"] = result.pairs["shift_x"].to_numpy() * facts["step_x"]
-    table["shift"] = np.hypot(table["shift_y"], table["shift_x"])
-    table["bad"] = result.shift > BAD_SHIFT * max(X.shape[2:])
-    result.paired = None if result.paired is None else bool(result.paired)
-    result.pairs, result.shift = table, table["shift"].to_numpy()
-    result.shift_unit = unit
-    result.n_compared = int(result.pairs["nmi"].notna().sum())
-    return result
+def _middle(table: pd.DataFrame) -> list[int]:
+    """Rows of the middle of each volume, at most 128 in all."""
+    volumes = [group.index for _, group in table.groupby("ct", sort=False)]
+    most = max(1, min(8, _MOST // len(volumes)))
+    chosen = []
+    for index in volumes:
+        low, high = (share * (len(index) - 1) for share in _LEVELS)
+        places = np.linspace(low, high, most).round().astype(int)
+        chosen += [int(index[i]) for i in np.unique(places)]
+    return chosen
 
 
-def _one_slice(folder: Path, ct: str, mri: str, most: int) -> list[tuple[Floats, Any, float]]:
-    planes = slice_pair(folder, ct, mri)
-    height, width = planes[0].shape
-    pair = np.stack([resize_observed(plane, (_SIDE, _SIDE)) for plane in planes])
-    return [(pair, (height / _SIDE, width / _SIDE), np.nan)]
-
-
-def _volume_slices(folder: Path, ct: str, mri: str, most: int) -> list[tuple[Floats, Any, float]]:
-    levels = np.linspace(*_LEVELS, most)
-    found = volume_pair(folder, ct, mri, levels, (_SIDE, _SIDE))
-    return [(pair, (mm, mm), level) for level, pair, mm in found]
+def _asked(
+    X: PairReader,
+    table: pd.DataFrame,
+    steps: dict[int, tuple[float, float]],
+    unit: str,
+    random_state: RandomState,
+) -> Bunch:
+    patients = table["patient"]
+    codes = pd.factorize(patients)[0].astype(np.int64) if patients.notna().all() else None
+    verdict = pairing_verdict(X, codes, random_state=random_state)
+    chosen = list(steps)
+    moved = np.array([estimate_shift(X[row : row + 1][0]) for row in chosen])
+    nmi = pd.Series(verdict.nmi, index=verdict.rows, dtype=float)
+    shown = table.loc[chosen, ["ct", "mri", "place"]].assign(nmi=nmi.reindex(chosen))
+    shown[["shift_y", "shift_x"]] = moved * np.array([steps[row] for row in chosen])
+    shown["shift"] = np.hypot(shown["shift_y"], shown["shift_x"])
+    shown["bad"] = np.hypot(*moved.T) > BAD_SHIFT * max(X.shape[2:])
+    shown = shown.reset_index(drop=True)
+    return Bunch(
+        paired=verdict.paired,
+        why=verdict.why_not(),
+        p_value=verdict.p_value,
+        statistic=verdict.statistic,
+        mirrored=verdict.mirrored,
+        p_mirrored=verdict.p_mirrored,
+        slip=verdict.slip,
+        p_slip=verdict.p_slip,
+        n_compared=len(verdict.rows),
+        exchanged=modalities_verdict(X).exchanged,
+        pairs=shown,
+        shift=shown["shift"].to_numpy(),
+        shift_unit=unit,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ctmri_detect.inspection import images, tables
 from ctmri_detect.inspection.charts import HistogramDisplay, OverlaidDisplay
 from ctmri_detect.inspection.description import by
 from ctmri_detect.inspection.file_findings import apart
+from ctmri_detect.inspection.source import Source
 from ctmri_detect.inspection.tables import MOST_ROWS, Part
 from ctmri_detect.plotting import panels
 
@@ -21,13 +22,14 @@ _MOST_BAD = 8
 _CHART = (4.4, 3.0)
 
 
-def samples(found: Bunch, folder: Path) -> Part | None:
+def samples(found: Bunch, source: Source) -> Part | None:
     """Pairs with overlays; where CT and MRI are not pairs, a row of each; volumes in 3 planes."""
     kind = found.summary["kind"]
     files = found.files[(found.files["reason"] == "") & (found.files["blank"].astype(float) < 0.9)]
-    of_kind = [images.is_volume(name) == (kind == "volumes") for name in files["file"]]
+    files = files[~files["file"].isin(found.burned_in)]
+    of_kind = [source.holds_volume(name) == (kind != "slices") for name in files["file"]]
     files = files[of_kind]  # the others are no part of the data set
-    if kind == "dicom" or files.empty:
+    if files.empty:
         return None
     units = files.set_index("file")["units"]
     pairs = found.pairs[
@@ -35,15 +37,15 @@ def samples(found: Bunch, folder: Path) -> Part | None:
         & found.pairs["ct"].isin(files["file"])
         & found.pairs["mri"].isin(files["file"])
     ]
-    if kind == "volumes":
-        return _volume_samples(folder, files, pairs)
+    if kind != "slices":
+        return _volume_samples(source, files, pairs)
     if pairs.empty or apart(found):
         examples = []
         for modality, rows in files.groupby("modality", sort=False):
             chosen = spread_rows(rows, 6)
             shown = [
                 images.panel(
-                    images.read_plane(folder, row.file), str(modality), row.units, row.file, ""
+                    images.read_plane(source, row.file), str(modality), row.units, row.file, ""
                 )
                 for row in chosen.itertuples()
             ]  # fmt: skip
@@ -53,7 +55,7 @@ def samples(found: Bunch, folder: Path) -> Part | None:
     examples = [
         example
         for row in spread_rows(pairs, 6).itertuples()
-        for example in _pair_example(folder, row, units[row.ct])
+        for example in _pair_example(source, row, units[row.ct])
     ]
     return {"text": _OVERLAYS, "examples": examples, "kind": "four"}
 
@@ -66,19 +68,19 @@ _OVERLAYS = (
 )
 
 
-def _volume_samples(folder: Path, files: pd.DataFrame, pairs: pd.DataFrame) -> Part:
+def _volume_samples(source: Source, files: pd.DataFrame, pairs: pd.DataFrame) -> Part:
     rows = files.set_index("file")
     examples = []
     names = [n for row in spread_rows(pairs, 2).itertuples() for n in (row.ct, row.mri)]
     names = names or [row.file for row in spread_rows(files, 2).itertuples()]
     for name in names:
         row = rows.loc[name]
-        volume = images.read_volume(folder / name)
+        volume = source.volume(name)
         shown = images.volume_views(volume, row["modality"], row["units"])
         text = f"{by((row['width'], row['height'], row['depth']))} voxels of {row['spacing']} mm."
         examples.append({"heading": f"{row['modality']}: {name}", "text": text, "panels": shown})
     for row in spread_rows(pairs, 2).itertuples():
-        examples += _pair_example(folder, row, rows.loc[row.ct, "units"])
+        examples += _pair_example(source, row, rows.loc[row.ct, "units"])
     text = (
         "Patient's right is on the left of axial and coronal slices, as radiologists look at them."
     )
@@ -90,9 +92,9 @@ def _planes(ct: Any, mri: Any, units: Any) -> list[Part]:
     return [images.panel(ct, "CT", units, "CT", ""), images.panel(mri, "MRI", None, "MRI", "")]
 
 
-def _pair_example(folder: Path, row: Any, units: Any) -> list[Part]:
+def _pair_example(source: Source, row: Any, units: Any) -> list[Part]:
     """One example; none where the MRI of a volume ends below its middle."""
-    pair = images.read_pair(folder, row.ct, row.mri)
+    pair = images.read_pair(source, row.ct, row.mri)
     if pair is None:
         return []
     (ct, mri), name = pair, PurePosixPath(row.ct).name
@@ -125,13 +127,14 @@ def histograms(found: Bunch) -> list[Part]:
     return charts
 
 
-def registration(found: Bunch, folder: Path) -> Part | None:
+def registration(found: Bunch, source: Source) -> Part | None:
     """The shifts of `check_pairing`, and the pairs whose MRI is shifted against its CT."""
     asked = found.pairing
     if asked is None or apart(found) or asked.pairs["shift"].isna().all():
         return None
     table, unit = asked.pairs, {"px": "pixels"}.get(asked.shift_unit, asked.shift_unit)
     bad = table[table["bad"]].sort_values("shift", ascending=False)
+    seen = bad[~bad["ct"].isin(found.burned_in) & ~bad["mri"].isin(found.burned_in)]
     text = (
         f"For each of {len(table)} pairs, the shift was estimated that makes the MRI fit its CT "
         f"best: the median is {table['shift'].median():.1f} {unit}, the largest "
@@ -146,15 +149,15 @@ def registration(found: Bunch, folder: Path) -> Part | None:
     units = found.files.set_index("file")["units"]
     examples = [
         example
-        for row in bad.head(_MOST_BAD).itertuples()
-        for example in _moved_example(folder, row, units[row.ct], unit)
+        for row in seen.head(_MOST_BAD).itertuples()
+        for example in _moved_example(source, row, units[row.ct], unit)
     ]
     return {"text": text, "examples": examples}
 
 
-def _moved_example(folder: Path, row: Any, ct_units: Any, unit: str) -> list[Part]:
+def _moved_example(source: Source, row: Any, ct_units: Any, unit: str) -> list[Part]:
     level = 0.5 if np.isnan(row.place) else row.place
-    pair = images.read_pair(folder, row.ct, row.mri, level)
+    pair = images.read_pair(source, row.ct, row.mri, level)
     if pair is None:
         return []
     (ct, mri), name = pair, PurePosixPath(row.ct).name
@@ -169,7 +172,7 @@ def _moved_example(folder: Path, row: Any, ct_units: Any, unit: str) -> list[Par
     return [{"heading": _heading(row), "text": said, "panels": shown}]
 
 
-def duplicates(found: Bunch, folder: Path) -> Part | None:
+def duplicates(found: Bunch, source: Source) -> Part | None:
     """All duplicates in a table, the most serious ones as pictures."""
     table = found.duplicates
     if table.empty:
@@ -180,10 +183,11 @@ def duplicates(found: Bunch, folder: Path) -> Part | None:
         same = {True: "same", False: "different"}.get(row.same_patient, "not known")
         facts = [row.kind, f"{row.correlation:.3f}", same, row.splits or "-"]
         rows.append([row.file, row.other, row.modality, *facts])
-    for row in table.head(_MOST_DUPLICATES).itertuples():
+    seen = table[~table["file"].isin(found.burned_in) & ~table["other"].isin(found.burned_in)]
+    for row in seen.head(_MOST_DUPLICATES).itertuples():
         shown = [
             images.panel(
-                images.read_plane(folder, name), row.modality, units[name], label, name
+                images.read_plane(source, name), row.modality, units[name], label, name
             )
             for name, label in ((row.file, "One"), (row.other, "The other"))
         ]  # fmt: skip

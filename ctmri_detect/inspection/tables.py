@@ -32,17 +32,15 @@ def overview(found: Bunch) -> Part:
         ("Size", [_listed(r["shapes"]) for r in _of(table)]),
         ("Kind of file", [_listed(r["formats"]) for r in _of(table)]),
     ]
-    if not dicom:
-        rows += [
-            ("Stored as", [_stored(r) for r in _of(table)]),
-            ("Units", [_unit(name, r) for name, r in table.iterrows()]),
-            ("Background, share", [f"{r['background']:.0%}" for r in _of(table)]),
-        ]
+    rows += [
+        ("Stored as", [_stored(r) for r in _of(table)]),
+        ("Units", [_unit(name, r) for name, r in table.iterrows()]),
+        ("Background, share", [f"{r['background']:.0%}" for r in _of(table)]),
+    ]
     n_pairs, alone = found.summary["pairs"], found.summary["left_over"]
     by_name = " by name only" * (n_pairs > 0 and apart(found))
-    caption = f"{count(n_pairs, 'pair')}{by_name}, {count(alone, 'file')} without a partner."
-    if dicom:
-        caption = "Series by their headers; load_volume_pairs pairs and reads them."
+    thing = "series" if dicom else "file"
+    caption = f"{count(n_pairs, 'pair')}{by_name}, {count(alone, thing)} without a partner."
     headings = ["", *table.index]
     return {"headings": headings, "rows": [[k, *v] for k, v in rows], "caption": caption}
 

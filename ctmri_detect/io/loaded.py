@@ -23,6 +23,7 @@ def loaded(
     masks: NDArray[Any] | None = None,
     places: pd.DataFrame | None = None,
     scale: NDArray[Any] | float = 1.0,
+    pairing: Any = None,
     orientation: str | None = None,
 ) -> Bunch:
     """The Bunch of a loader: `Pairs` over an array or memmap, and what is known of them.
@@ -42,6 +43,8 @@ def loaded(
         `volume` and `z_mm` of each sample.
     scale : float or array of shape (n, 2), default=1.0
         Pixels of the file in one of `array`, along rows and columns.
+    pairing : Verdict or None, default=None
+        Of `pairing_verdict`: what `paired` rests on, where the images were asked.
     orientation : "radiological" or None, default=None
         The patient's right is on the left of each image; None where nobody knows.
 
@@ -66,6 +69,7 @@ def loaded(
         groups=groups,
         frame=frame,
         paired=paired,
+        pairing=pairing,
         ct_units=ct_units,
         orientation=orientation,
         skipped=skipped,

@@ -126,9 +126,30 @@ def _beside(ct: Path, name: str) -> Path | None:
 
 
 def _in_dicom(folder: Path, wanted: Wanted) -> tuple[list[VolumePair], Skipped]:
-    sequence = known_sequence(wanted.sequence)
     found, skipped = scan(folder, wanted.patient, wanted.key)
-    pairs: list[VolumePair] = []
+    chosen, left = choose_series(found, wanted)
+    return [dicom_pair(ct, mri) for ct, mri in chosen], skipped + left
+
+
+def choose_series(
+    found: list[Series], wanted: Wanted
+) -> tuple[list[tuple[Series, Series]], Skipped]:
+    """The CT and the MRI series of each patient, where there is one of each, and the rest.
+
+    Parameters
+    ----------
+    found : list of Series
+        Of `scan`, by patient.
+    wanted : Wanted
+
+    Raises
+    ------
+    ValueError
+        Where the sequence is not known.
+    """
+    sequence = known_sequence(wanted.sequence)
+    pairs: list[tuple[Series, Series]] = []
+    skipped: Skipped = []
     for who, group in groupby(found, key=lambda one: one.patient):
         members = list(group)
         chosen: list[Series] = []
@@ -146,11 +167,12 @@ def _in_dicom(folder: Path, wanted: Wanted) -> tuple[list[VolumePair], Skipped]:
         if reasons:
             skipped.append((who, "; ".join(reasons)))
             continue
-        pairs.append(_dicom_pair(*chosen))
+        pairs.append((chosen[0], chosen[1]))
     return pairs, skipped
 
 
-def _dicom_pair(ct: Series, mri: Series) -> VolumePair:
+def dicom_pair(ct: Series, mri: Series) -> VolumePair:
+    """Two series of one patient as a pair of volumes, still on the disk."""
     space = ct.frame_of_reference
     return VolumePair(
         patient=ct.patient,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -12,17 +10,20 @@ from sklearn.utils import Bunch
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._random import own_random_state
 from ctmri_detect._types import GroupsLike, PairsLike, RandomState
-from ctmri_detect.imageops.mutual import UNSEEN, normalized_mutual_information
+from ctmri_detect.pairing.arrangements import mirrored, slip_of, slipped
+from ctmri_detect.pairing.codes import CodedPairs, nmi
 from ctmri_detect.pairing.partners import (
     BLOCKS,
     LEAST_PAIRS,
-    Matrix,
+    PAIRED_LEVEL,
     Rows,
     advantage_test,
     mean_of,
+    parts_of,
     rivals,
 )
-from ctmri_detect.pairing.shift import coded_pair, estimate_shift
+from ctmri_detect.pairing.shift import estimate_shift
+from ctmri_detect.pairing.verdict import Verdict
 from ctmri_detect.validation import (
     CT,
     MRI,
@@ -33,35 +34,9 @@ from ctmri_detect.validation import (
     missing_planes,
 )
 
-__all__ = ["Verdict", "check_pairing", "pairing_verdict"]
+__all__ = ["check_pairing", "pairing_verdict"]
 
-SIDE = 64  # pixels a side at which partners are compared: small misregistration counts little
-LEAST_PIXELS = 200  # observed in both planes at that size; fewer are too few for a histogram
 MOST_PAIRS = 64
-LEVEL = 0.01
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The result of the test; `check_pairing` explains the fields.
-
-    Examples
-    --------
-    >>> from ctmri_detect.pairing import pairing_verdict
-    >>> from ctmri_detect.testing import make_heads
-    >>> from ctmri_detect.validation import check_pairs
-    >>> verdict = pairing_verdict(check_pairs(make_heads(12)), np.arange(12))
-    >>> verdict.paired, len(verdict.rows), verdict.p_value < 0.05
-    (True, 12, True)
-    """
-
-    paired: bool | None
-    p_value: float
-    statistic: float
-    rows: Rows
-    nmi: Matrix
-    others: Matrix
-    best: Rows
 
 
 @with_default_floats
@@ -76,8 +51,13 @@ def check_pairing(
     not pass as partners. So the partner of a slice is compared with the *best* slice of a block
     of others, once for its CT and once for its MRI.
 
-    When it fails: pairs exchanged *within* a patient (all MRI one slice further) mostly pass,
-    since they show the same head; look at `pairs.best`. With fewer than five patients, parts of
+    Raw pairs are compared within the brain, which is found in the CT, as prepared ones are. Two
+    mistakes within a patient are looked for by name: all MRI mirrored left to right, and all MRI
+    one slice further up or down. Each is asked whether that arrangement would fit better, block
+    by block of patients (a sign-flip test). What was measured is on the page ``docs/data.md``.
+
+    When it fails: a slip by one slice needs neighbouring slices in neighbouring rows; it is not
+    seen in shuffled rows, or with one slice a patient. With fewer than five patients, parts of
     patients are exchanged instead of whole patients; then slices of another patient at the same
     level can pass. So can they in a small set (eight pairs, each at its own level), where no
     other slice has the same level. A set with some right and some wrong pairs is called paired
@@ -98,14 +78,25 @@ def check_pairing(
     Returns
     -------
     Bunch
-        paired : True where ``p_value < 0.01``, else False; None (no verdict) where fewer than
-        eight pairs can be used. A sample can't be used if a plane is missing or constant, or if
-        fewer than 200 pixels are observed in both planes on a grid of 64 x 64.
+        paired : True where ``p_value < 0.01`` and the MRI are neither mirrored nor one slice off,
+        else False; None (no verdict) where fewer than eight pairs can be used. A sample can't be
+        used if a plane is missing or constant, or if fewer than 200 pixels are observed in both
+        planes on a grid of 64 x 64.
+        why : str, the verdict as a clause where `paired` is False, else empty.
         p_value : float, ``(1 + count) / (1 + 999)`` with the number of draws in which shuffled
         partners fit at least as well; NaN without a verdict.
         statistic : float, mean NMI of the pairs minus that of their best rivals, in standard
         deviations of the NMI of wrong partners; at or below 0 for wrong pairs; NaN without a
         verdict.
+        mirrored : True where the MRI fit better mirrored left to right (``p_mirrored < 0.05``)
+        and, mirrored, pass the test of pairs; False where they fit better as they are, None where
+        it can't be told.
+        p_mirrored : float, chance of a gain as large where both fit alike; NaN without eight
+        pairs.
+        slip : 1 where the MRI fit the CT one row further on better, -1 one row before
+        (``p_slip < 0.05``), and pass the test of pairs there; 0 where their own fits better than
+        both, None where it can't be told.
+        p_slip : float, twice the smaller p-value of the two directions; NaN without neighbours.
         shift : float array (n,), how far the MRI has to be moved to fit its CT best, in pixels
         of X, at most 1/16 of the larger side (16 at 256) a direction; NaN where a plane is
         missing or has too few pixels, or no shift within that range is clearly the best.
@@ -158,8 +149,13 @@ def check_pairing(
     pairs["shift_y"], pairs["shift_x"] = moved.T
     return Bunch(
         paired=verdict.paired,
+        why=verdict.why_not(),
         p_value=verdict.p_value,
         statistic=verdict.statistic,
+        mirrored=verdict.mirrored,
+        p_mirrored=verdict.p_mirrored,
+        slip=verdict.slip,
+        p_slip=verdict.p_slip,
         shift=np.hypot(*moved.T),
         pairs=pairs,
     )
@@ -169,7 +165,7 @@ def check_pairing(
 def pairing_verdict(
     X: PairReader, codes: npt.NDArray[np.int64] | None, *, random_state: RandomState = 0
 ) -> Verdict:
-    """The test alone, on at most 64 pairs of `X`; the others are not read.
+    """The test alone, on at most 64 pairs of `X`, and neighbours of 32; no other is read.
 
     Parameters
     ----------
@@ -195,14 +191,11 @@ def pairing_verdict(
     False
     """
     rng = own_random_state(random_state)
-    rows, images = [], []
-    for row in _chosen(len(X), codes, rng):
-        pair = coded_pair(X[row : row + 1][0], SIDE)
-        both = (pair != UNSEEN).all(axis=0)
-        if both.sum() >= LEAST_PIXELS and np.ptp(pair[:, both], axis=1).all():
-            rows.append(row)
-            images.append(pair)
-    kept = np.array(rows, dtype=np.int64)
+    coded = CodedPairs(X)
+    found = {
+        int(row): pair for row in _chosen(len(X), codes, rng) if (pair := coded[row]) is not None
+    }
+    kept, images = np.array(list(found), dtype=np.int64), list(found.values())
     patients = None if codes is None else np.unique(codes[kept], return_inverse=True)[1]
     if patients is not None and (not len(kept) or patients.max() == 0):
         patients = None
@@ -210,18 +203,30 @@ def pairing_verdict(
         nothing = np.empty(0)
         none = np.empty(0, np.int64)
         return Verdict(None, np.nan, np.nan, none, nothing, nothing, none)
-    nmi = np.array([[_nmi(a[CT], b[MRI]) for b in images] for a in images])
+    values = np.array([[nmi(a[CT], b[MRI]) for b in images] for a in images])
     blocks, rival = rivals(len(kept), patients)
-    p_value, statistic = advantage_test(nmi, blocks, rival, rng)
-    paired = None if np.isnan(p_value) else bool(p_value < LEVEL)
-    wrong = np.where(rival[blocks][:, blocks], nmi, np.nan)
-    best = kept[np.nanargmax(nmi, axis=1)]
-    return Verdict(paired, p_value, statistic, kept, np.diag(nmi), mean_of(wrong, axis=1), best)
-
-
-def _nmi(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> float:
-    both = np.count_nonzero((a != UNSEEN) & (b != UNSEEN))
-    return normalized_mutual_information(a, b) if both >= LEAST_PIXELS else np.nan
+    p_value, statistic = advantage_test(values, blocks, rival, rng)
+    parts = blocks if patients is None else parts_of(patients)
+    mirror = mirrored(images, parts, patients)
+    slips = {by: slipped(coded, kept, codes, parts, by) for by in (1, -1)}
+    slip, p_slip = slip_of(slips)
+    paired = None if np.isnan(p_value) else bool(p_value < PAIRED_LEVEL)
+    if mirror.better or slip:
+        paired = False
+    wrong = np.where(rival[blocks][:, blocks], values, np.nan)
+    return Verdict(
+        paired,
+        p_value,
+        statistic,
+        kept,
+        np.diag(values),
+        mean_of(wrong, axis=1),
+        kept[np.nanargmax(values, axis=1)],
+        mirror.better,
+        mirror.p_value,
+        slip,
+        p_slip,
+    )
 
 
 def _chosen(n: int, codes: npt.NDArray[np.int64] | None, rng: np.random.RandomState) -> Rows:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+PAIRED_LEVEL = 0.01
 LEAST_PAIRS = 8
 BLOCKS = 8
 WHOLE_PATIENTS_FROM = 5  # from here on whole patients are exchanged
 FEW_BLOCKS = 6  # 6! = 720 orders: p < .01 would be out of reach for fewer, nearly so for 6
 DRAWS = 999
+_ALIKE = 1e-6  # spread of the NMI, which rounding alone leaves
 
 Matrix = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -28,14 +30,26 @@ def rivals(n: int, patients: npt.NDArray[np.int64] | None) -> tuple[Rows, npt.ND
     if count >= WHOLE_PATIENTS_FROM:
         blocks = min(BLOCKS, count) * patients // count
         return blocks, ~np.eye(blocks.max() + 1, dtype=bool)
-    parts = -(-BLOCKS // count)
-    place = np.zeros(n, dtype=np.int64)
-    for patient in range(count):
+    parts = parts_of(patients)
+    owner, blocks = np.unique(parts, return_inverse=True)
+    owner = owner // -(-BLOCKS // count)
+    return blocks, owner[:, None] != owner[None]
+
+
+def parts_of(patients: npt.NDArray[np.int64]) -> Rows:
+    """Eight or more parts: equal stretches of the rows of each patient, whole ones from eight on.
+
+    Examples
+    --------
+    >>> parts_of(np.array([0, 0, 0, 0, 1, 1, 1, 1])).tolist()
+    [0, 1, 2, 3, 4, 5, 6, 7]
+    """
+    parts = -(-BLOCKS // (int(patients.max()) + 1))
+    place = np.zeros(len(patients), dtype=np.int64)
+    for patient in np.unique(patients):
         of_one = np.flatnonzero(patients == patient)
         place[of_one] = parts * np.arange(len(of_one)) // len(of_one)
-    owner, blocks = np.unique(patients * parts + place, return_inverse=True)
-    owner = owner // parts
-    return blocks, owner[:, None] != owner[None]
+    return np.asarray(patients * parts + place)
 
 
 def advantage_test(
@@ -43,13 +57,17 @@ def advantage_test(
 ) -> tuple[float, float]:
     """p-value and standardised advantage of the true partners over the best rivals.
 
-    Both NaN where fewer than eight pairs have rivals to be compared with.
+    Both NaN where fewer than eight pairs have rivals to be compared with, and where all images
+    are alike, so that no partner is better than another.
     """
     # slices of low entropy have a high NMI with all others: subtract the means of row and column
     level = mean_of(nmi, axis=1)[:, None] + mean_of(nmi, axis=0)[None] - np.nanmean(nmi)
     excess = nmi - level
     wrong = np.where(rival[blocks][:, blocks], excess, np.nan)
     own = np.diag(excess)
+    spread = float(np.nanstd(wrong)) if np.isfinite(wrong).any() else 0.0
+    if spread < _ALIKE:
+        return np.nan, np.nan
     # half of the draws compare MRI for each CT, half compare CT for each MRI; the mean of both
     # would vary less than the pairs do, and wrong pairs would pass too often
     best = np.stack([_best_of(wrong, blocks), _best_of(wrong.T, blocks)])
@@ -63,8 +81,7 @@ def advantage_test(
     shuffled = best[:, known][side, np.arange(known.sum()), draws].mean(axis=1)
     observed = own[known].mean()
     p_value = (1 + int(np.count_nonzero(shuffled >= observed))) / (1 + DRAWS)
-    spread = float(np.nanstd(wrong))
-    return p_value, float((observed - rivals_mean) / spread) if spread > 0 else 0.0
+    return p_value, float((observed - rivals_mean) / spread)
 
 
 def _exchanges(rival: npt.NDArray[np.bool_], rng: np.random.RandomState) -> Rows:

@@ -24,12 +24,13 @@ from ctmri_detect.imageops.appearance import is_brain_alone, is_eight_bit_window
 from ctmri_detect.imageops.brainmask import brain_mask, head_mask, mri_head_mask
 from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.imageops.skullbase import brain_share, is_below_skull_base
+from ctmri_detect.pairing.modalities import warn_of_exchanged
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.preprocessing._grid import each_back
 from ctmri_detect.preprocessing._no_brain import no_brain_in_most, no_brain_in_some
 from ctmri_detect.preprocessing._reach import reaching
 from ctmri_detect.preprocessing._skull_base import DROP_AND_LABELS, IS_CHOICE, check_use
-from ctmri_detect.validation import CT, MRI
+from ctmri_detect.validation import CT, MRI, PairReader
 
 _NEARLY_ALL = 0.95  # share of samples without a brain above which the input must be wrong
 
@@ -61,7 +62,9 @@ class BrainMask(BasePairedTransformer):
     removed before, the head is the brain. A sample without CT keeps the head as the MRI shows it.
 
     Where (nearly) no sample of several has a brain, something is wrong with all of them: other
-    units than `ct_units` says, an inverted CT, no heads. That is a `BrainNotFoundError`.
+    units than `ct_units` says, an inverted CT, no heads. That is a `BrainNotFoundError`. Where the
+    CT look like MRI and the MRI like CT, a `ModalitiesExchangedWarning` says so (see
+    `ctmri_detect.pairing.check_modalities`).
 
     Each sample's mask depends on that sample alone. Masks that you have already (from a
     segmentation tool, or part of the data set) are set with `apply_masks` before the
@@ -149,6 +152,10 @@ class BrainMask(BasePairedTransformer):
 
     def _check_use(self, X: PairsLike, *, may_leave_out: bool) -> None:
         check_use(self.below_skull_base, self.source, X, may_leave_out=may_leave_out)
+
+    def _look(self, X: PairReader) -> None:
+        if self.source != "observed":
+            warn_of_exchanged(X)
 
     def _transform_block(self, X: NDArray[np.float32]) -> Block:
         if self.source in ("auto", "ct"):

@@ -103,6 +103,8 @@ def transform_to(
     store = PairStore(path, overwrite=overwrite)
     steps = _ready_steps(pipe, X)
     reader = check_pairs(X, n_planes=2)
+    if steps and isinstance(steps[0], BasePairedTransformer):
+        steps[0]._look(reader)
     units = _units_after(steps, X.ct_units) if isinstance(X, Pairs) else None
     named: list[list[int]] = [[] for _ in steps]
     spacings: list[Any] = []

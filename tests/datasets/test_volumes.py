@@ -436,7 +436,8 @@ def test_plain_data_warn_of_nothing(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pairs = load_volume_pairs(tmp_path)
-    assert (pairs.target, pairs.masks, pairs.paired, pairs.skipped) == (None, None, None, [])
+    assert (pairs.target, pairs.masks, pairs.skipped) == (None, None, [])
+    assert pairs.paired is pairs.pairing.paired is not False
     columns = ["slice", "instance", "z_mm", "spacing", "sequence", "kind"]
     assert list(pairs.frame) == ["ct", "mri", "patient", *columns]
     assert pairs.frame["instance"].isna().all()  # DICOM numbers its images, NIfTI doesn't

@@ -119,7 +119,7 @@ def test_strangers_are_no_pairs(tmp_path):
     write_pairs(tmp_path, mri_of=lambda i: 100 + i)
     found = describe_pairs(tmp_path)
     assert found.pairing.paired is False
-    assert said(found, "error", "do not show the same heads")
+    assert said(found, "error", "do not seem to show the same heads")
     # what presumes that they are pairs is not worth a word then
     write(tmp_path / "CT" / "p9_9.png", head(99))
     write(tmp_path / "MRI" / "p0_0.png", head(100, contrast=-1, size=64))

@@ -80,6 +80,7 @@ def test_a_window_reads_as_its_8_bit_export(tmp_path, kind, ending):
 
 OTHERS = {
     "HU": (lambda hu: hu.astype(np.int16), "hu"),
+    "HU from 0 to 255": (lambda hu: np.clip(hu, 0, 255).astype(np.uint16), "hu"),
     "HU + 1024": (lambda hu: np.clip(hu + 1024, 0, 4095).astype(np.uint16), None),
     "HU + 1024 with metal": (
         lambda hu: np.where(hu > 900, 4095, np.clip(hu + 1024, 0, 4095)).astype(np.uint16),

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("nibabel")
 pytest.importorskip("pydicom")
+import pydicom
 from dicom_heads import BALL, load, pair, reasons
 
 from ctmri_detect.datasets import load_volume_pairs, pseudonym
@@ -153,6 +154,21 @@ def test_a_sagittal_series_with_a_gap_is_refused(tmp_path):
     drop = {"change": lambda data, k: None if k == 12 else data}
     pair(tmp_path, mri={"axes": ([0, 1, 0], [0, 0, -1]), "n": 24} | drop)
     assert "unevenly spaced, and not axial" in reasons(tmp_path, gaps="keep")
+
+
+@pytest.mark.parametrize("number", [None, "abc"], ids=["no", "damaged"])
+def test_images_without_a_number_are_read(tmp_path, number):
+    def change(data, k):
+        del data.InstanceNumber
+        if number:
+            element = pydicom.DataElement("InstanceNumber", "LO", number)
+            element.VR = "IS"
+            data.add(element)
+        return None if k == 5 else data
+
+    pair(tmp_path, ct={"n": 16, "change": change})
+    assert "between slices 4 and 5 of the CT" in reasons(tmp_path)
+    assert load(tmp_path, gaps="keep", skip_empty=False).frame["instance"].isna().all()
 
 
 def test_the_parameter_is_checked(tmp_path):

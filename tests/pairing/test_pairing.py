@@ -91,6 +91,12 @@ def test_missing_planes_and_empty_images_are_not_used(phantoms):
     assert nothing.pairs.isna().all(axis=None)
 
 
+def test_images_that_are_all_alike_give_no_verdict(phantoms):
+    X = np.repeat(phantoms.data[4:5], 12, axis=0)
+    found = check_pairing(X, groups=np.arange(12) // 3)
+    assert (found.paired, found.mirrored, found.slip) == (None, False, None)
+
+
 def test_masks_that_never_meet_those_of_others_give_no_verdict():
     X = np.full((8, 2, 64, 64), np.nan, np.float32)
     for i in range(8):
@@ -120,13 +126,13 @@ class Counting(np.ndarray):
         return out
 
 
-def test_the_verdict_reads_64_pairs_at_most_and_is_repeatable(phantoms):
+def test_the_verdict_reads_128_pairs_at_most_and_is_repeatable(phantoms):
     X = np.concatenate([phantoms.data, phantoms.data])
     codes = np.unique(np.concatenate([phantoms.groups] * 2), return_inverse=True)[1]
     for groups in (codes, None):
         Counting.read = 0
         first = pairing_verdict(PairReader(X.view(Counting)), groups)
-        assert Counting.read <= 64
+        assert Counting.read <= 128  # 64, and two neighbours of 32
         assert first.paired is True
         again = pairing_verdict(PairReader(X), groups)
         np.testing.assert_array_equal(again.rows, first.rows)

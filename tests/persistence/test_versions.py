@@ -1,7 +1,8 @@
 """Models that another version of the library saved.
 
 The files in ``models_0_1`` were written by `save` in format version 1, with networks (cross-modal),
-without (threshold), and as a Pipeline with `make_preprocessor`; they are zipped again to be small.
+without (threshold), and as a Pipeline with `make_preprocessor`; they are zipped again to be
+small.
 """
 
 from __future__ import annotations

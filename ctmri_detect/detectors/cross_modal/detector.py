@@ -219,8 +219,7 @@ class CrossModalDetector(PredictedPlanes, BasePairedDetector):
         verdict = pairing_verdict(X, X.groups)
         if verdict.paired is False:
             warn_user(
-                f"CT and MRI do not seem to show the same heads (p = {verdict.p_value:.2g} in "
-                f"{len(verdict.rows)} pairs); then neither can predict the other. See "
+                f"{verdict.why_not()}; then neither can predict the other. See "
                 "datasets.check_pairing(X, groups=groups). Match the files, register the pairs, or "
                 "take evidence=('within',) or another detector, such as AtlasDetector.",
                 UnpairedDataWarning,

@@ -135,7 +135,8 @@ def _gaps(volume: Volume, what: str, cut: Cut) -> list[str]:
     for k in layers.gaps:
         wide = (layers.places[k + 1] - layers.places[k]) * native
         numbers = volume.instances and (volume.instances[k], volume.instances[k + 1])
-        images = f" (images {numbers[0]} and {numbers[1]})" if numbers else ""
+        known = numbers is not None and None not in numbers
+        images = f" (images {numbers[0]} and {numbers[1]})" if numbers and known else ""
         found.append(f"{wide:.2f} mm between slices {k} and {k + 1}{images} of the {what}")
     if found and not cut.keep_gaps:
         more = f", and {len(found) - 1} gaps more" if len(found) > 1 else ""

@@ -1,6 +1,6 @@
 """Which DICOM series a folder holds, from the headers alone.
 
-Only the tags in `_TAGS` and `PERSON_TAGS` are read, none of them with the patient's name; what
+Only the tags in `_TAGS` and `_OPTIONAL` are read, none of them with the patient's name; what
 leaves this module is a pseudonym, a modality, a series number, a count and a word out of a closed
 list. Messages of pydicom are dropped, since they quote values and paths.
 """
@@ -40,7 +40,6 @@ _TAGS = [
     "IssuerOfPatientID",
     "SeriesInstanceUID",
     "SeriesNumber",
-    "InstanceNumber",
     "SeriesDescription",
     "ImageType",
     "NumberOfFrames",
@@ -58,6 +57,7 @@ _TAGS = [
     "InversionTime",
     *FRAME_TAGS,
 ]
+_OPTIONAL = [*PERSON_TAGS, "InstanceNumber"]  # a file is read without them, too
 
 
 @dataclass
@@ -171,7 +171,7 @@ def _read_header(path: Path) -> Any:
         try:
             # by force: where the preamble is missing, too
             header = pydicom.dcmread(
-                path, stop_before_pixels=True, force=True, specific_tags=[*_TAGS, *PERSON_TAGS]
+                path, stop_before_pixels=True, force=True, specific_tags=[*_TAGS, *_OPTIONAL]
             )
         except Exception as error:
             raise UnusableError(f"not readable as DICOM ({type(error).__name__})") from None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import warnings
 from typing import Any
 
-from ctmri_detect.io.volumes.dicom_slices import UnusableError
+from ctmri_detect.io.volumes.dicom_slices import UnusableError, optional
 
 PERSON_TAGS = ["PatientSex", "PatientBirthDate"]
 Marks = set[tuple[str, str]]
@@ -41,14 +40,7 @@ def marks_of(header: Any) -> Marks:
 
     What is empty, damaged, or neither M nor F, says nothing.
     """
-    found = {}
-    for tag in PERSON_TAGS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydicom's warnings quote values
-            try:
-                found[tag] = str(header.get(tag) or "").strip().upper()
-            except Exception:  # a damaged date raises whatever it is parsed by
-                found[tag] = ""
+    found = {tag: str(optional(header, tag) or "").strip().upper() for tag in PERSON_TAGS}
     if found["PatientSex"] not in _KNOWN_SEX:
         found["PatientSex"] = ""
     date = re.sub("[^0-9]", "", found["PatientBirthDate"])  # older ones have dots

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,8 @@ def slices_of(header: Any, path: Path, problem: str) -> list[Slice]:
         position, orientation, spacing = (
             tuple(float(v) for v in header.get(tag) or ()) for tag in (*_PLACE, "PixelSpacing")
         )
-        number = number_of(header, "InstanceNumber")
+        said = optional(header, "InstanceNumber")
+        number = int(said) if isinstance(said, int) else None
         found = [Slice(path, syntax, shape, position, orientation, spacing, number)]
     if not all(_is_placed(one) for one in found):
         raise UnusableError("its position, orientation or pixel spacing is missing or damaged")
@@ -100,6 +102,16 @@ def number_of(header: Any, tag: str) -> int | None:
     """A whole number of the header; None where there is none."""
     value = header.get(tag)
     return None if value in (None, "") else int(value)
+
+
+def optional(header: Any, tag: str) -> Any:
+    """A value that a file may lack; None where it is damaged, too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's warnings quote values
+        try:
+            return header.get(tag)
+        except Exception:  # a damaged value raises whatever it is parsed by
+            return None
 
 
 def _is_placed(one: Slice) -> bool:

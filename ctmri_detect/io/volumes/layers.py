@@ -16,6 +16,7 @@ Real = NDArray[np.float64]
 _GAP = 1.4  # of the spacing beside it: a wider step is a gap, a narrower one is jitter
 _ALIKE = 0.1  # of a step: two that differ by less belong to one spacing
 _RUN = 3  # steps in a row that make a spacing of its own, as in the posterior fossa
+_FEW = 5  # steps
 _SAME = 0.01  # spacings that differ by less count as equal
 _ENOUGH = 1e-6
 
@@ -170,8 +171,8 @@ def _usual(steps: Real) -> Real:
     starts = np.concatenate([[0], np.flatnonzero(~alike) + 1])
     lengths = np.diff([*starts, len(steps)])
     settled = np.flatnonzero(np.repeat(lengths >= min(_RUN, len(steps)), lengths))
-    if not settled.size:
-        return np.full(len(steps), steps.min())
+    if not settled.size:  # of a few steps, half may be gaps
+        return np.full(len(steps), steps.min() if len(steps) < _FEW else np.median(steps))
     after = np.searchsorted(settled, np.arange(len(steps)))
     below = steps[settled[np.maximum(after - 1, 0)]]
     above = steps[settled[np.minimum(after, settled.size - 1)]]

@@ -1,0 +1,70 @@
+"""Pairs as small coded images of the brain: what is compared, raw pairs or prepared ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ctmri_detect.ct_units import CTUnits
+from ctmri_detect.imageops.appearance import is_eight_bit_window
+from ctmri_detect.imageops.brainmask import brain_mask
+from ctmri_detect.imageops.mutual import UNSEEN, normalized_mutual_information
+from ctmri_detect.pairing.shift import AIR, Codes, coded_pair
+from ctmri_detect.validation import CT, PairReader
+
+SIDE = 64  # pixels a side at which partners are compared: small misregistration counts little
+LEAST_PIXELS = 200  # observed in both planes at that size; fewer are too few for a histogram
+
+
+class CodedPairs:
+    """The coded pairs of a reader, each read once, when it is first asked for.
+
+    Examples
+    --------
+    >>> coded = CodedPairs(PairReader(np.zeros((3, 2, 64, 64))))
+    >>> coded[0] is None  # constant
+    True
+    """
+
+    def __init__(self, X: PairReader) -> None:
+        self.reader = X
+        self._known: dict[int, Codes | None] = {}
+
+    def __getitem__(self, row: int) -> Codes | None:
+        """uint8 ``(2, 64, 64)`` or smaller; None for a pair that can't be used."""
+        if row not in self._known:
+            self._known[row] = _coded(self.reader[row : row + 1][0])
+        return self._known[row]
+
+
+def nmi(ct: Codes, mri: Codes) -> float:
+    """Normalised mutual information; NaN where too few pixels were observed in both."""
+    both = np.count_nonzero((ct != UNSEEN) & (mri != UNSEEN))
+    return normalized_mutual_information(ct, mri) if both >= LEAST_PIXELS else np.nan
+
+
+def _coded(pair: npt.NDArray[np.float32]) -> Codes | None:
+    codes = coded_pair(brain_alone(pair), SIDE)
+    both = (codes != UNSEEN).all(axis=0)
+    usable = both.sum() >= LEAST_PIXELS and np.ptp(codes[:, both], axis=1).all()
+    return codes if usable else None
+
+
+def brain_alone(pair: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """A raw pair without what is outside of the brain, as `BrainMask` makes it.
+
+    Outlines of heads are alike at one level, and symmetric. Masked here, raw pairs get the same
+    verdict as prepared ones. A pair in which no brain is found stays as it is.
+    """
+    units = _units_of(pair[CT])
+    mask = None if units is None else brain_mask(pair[CT], units)
+    if mask is None or not mask.any():
+        return pair
+    return np.where(mask, pair, np.float32(np.nan))
+
+
+def _units_of(ct: npt.NDArray[np.float32]) -> CTUnits | None:
+    """None where it is not raw."""
+    if np.nanmin(ct, initial=np.inf) < AIR:
+        return "hu"
+    return "uint8" if is_eight_bit_window(ct) else None

@@ -1,0 +1,120 @@
+"""Whether the planes of raw pairs are CT and MRI in this order, as their skulls say."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import PairsLike
+from ctmri_detect._warnings import warn_user
+from ctmri_detect.exceptions import ModalitiesExchangedWarning
+from ctmri_detect.imageops.skull_look import SkullLook, skull_look
+from ctmri_detect.validation import CT, MRI, PairReader, check_pairs
+
+__all__ = ["check_modalities", "warn_of_exchanged"]
+
+EXCHANGED = (
+    "CT and MRI seem to be exchanged: the first plane looks like an MRI (a dark skull inside the "
+    "scalp), the second like a CT (a bright skull on the brain). Nothing that is computed from "
+    "them then means what it says. Exchange the folders, or the planes of the array: X[:, ::-1]."
+)
+"""What is said wherever it is noticed."""
+
+_MOST = 48  # slices that are looked at, 3 ms a plane
+_LEAST_SLICES = 3  # that tell; with fewer there is no verdict
+_LEAST_SHARE = 0.3  # of the slices that are looked at
+_TIMES = 4  # as many as speak for the other order
+_MARGIN = 0.5  # between the two planes, of bright minus dark; see `skull_look`
+_DARK, _BRIGHT = 0.6, 0.2  # least shares in the plane that is the MRI, and in the CT
+
+
+@with_default_floats
+def check_modalities(X: PairsLike) -> Bunch:
+    """Test whether plane 0 looks like a CT and plane 1 like an MRI.
+
+    It looks at the skull, in at most 48 slices spread evenly over X. In a CT the skull is the
+    brightest tissue and lies on the brain. In an MRI it is a dark band inside the scalp. One
+    slice often can't tell; the verdict is that of all slices together.
+
+    When it works: on raw slices of the brain, CT in HU or exported in any window, MRI of any
+    sequence. In sets of many slices no order was mistaken, on phantoms and on real images; the
+    figures are on the page ``docs/data.md``.
+
+    When it doesn't: without a skull there is nothing to see, so prepared pairs and brains that
+    were cut out give no verdict. Nor do slices of the face and neck, two planes of one
+    modality, and sets with fewer than three slices that tell. Where a part of the set is
+    exchanged, the larger part decides.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, 2, height, width)
+        Raw pairs, NaN where nothing was observed.
+
+    Returns
+    -------
+    Bunch
+        exchanged : True, False, or None (can't be told).
+        n_looked : int, slices that were looked at, with both planes.
+        n_right, n_exchanged : int, slices that speak for each order.
+
+    Raises
+    ------
+    InvalidPairsError
+        Where X is invalid.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ctmri_detect.pairing import check_modalities
+    >>> y, x = np.mgrid[-1:1:96j, -1:1:96j]
+    >>> r = np.hypot(y, x)
+    >>> ct = np.select([r < 0.65, r < 0.75, r < 0.85], [35.0, 900.0, 10.0], -1000.0)
+    >>> mri = np.select([r < 0.65, r < 0.75, r < 0.85], [110.0, 5.0, 200.0], 0.0)
+    >>> X = np.stack([[ct, mri]] * 4)
+    >>> check_modalities(X).exchanged, check_modalities(X[:, ::-1]).exchanged
+    (False, True)
+    """
+    return modalities_verdict(check_pairs(X, n_planes=2))
+
+
+def warn_of_exchanged(X: PairReader) -> None:
+    """Warn where CT and MRI of X are exchanged; nothing is said where it can't be told.
+
+    Parameters
+    ----------
+    X : PairReader of shape (n, 2, height, width)
+
+    Examples
+    --------
+    >>> warn_of_exchanged(PairReader(np.zeros((4, 2, 32, 32))))
+    """
+    if modalities_verdict(X).exchanged:
+        warn_user(EXCHANGED, ModalitiesExchangedWarning)
+
+
+def modalities_verdict(X: PairReader) -> Bunch:
+    """What `check_modalities` returns; only the slices that are looked at are read."""
+    n = len(X)
+    looked, right, exchanged = 0, 0, 0
+    if n >= _LEAST_SLICES:
+        for row in np.unique(np.linspace(0, n - 1, min(n, _MOST)).round().astype(int)):
+            ct, mri = (skull_look(plane) for plane in X[row : row + 1][0][[CT, MRI]])
+            if ct is None or mri is None:
+                continue
+            looked += 1
+            right += _in_order(ct, mri)
+            exchanged += _in_order(mri, ct)
+    most, least = max(right, exchanged), min(right, exchanged)
+    told = most >= max(_LEAST_SLICES, _LEAST_SHARE * looked) and most >= _TIMES * least
+    return Bunch(
+        exchanged=exchanged > right if told else None,
+        n_looked=looked,
+        n_right=right,
+        n_exchanged=exchanged,
+    )
+
+
+def _in_order(ct: SkullLook, mri: SkullLook) -> bool:
+    apart = (ct.bright - ct.dark) - (mri.bright - mri.dark)
+    return apart > _MARGIN and mri.dark >= _DARK and ct.bright >= _BRIGHT
