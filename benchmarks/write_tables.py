@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import patient_tables
 import preset_tables
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -196,62 +197,6 @@ def evaluation() -> str:
     )
 
 
-def share(low: float, high: float | None = None) -> str:
-    """In percent, one decimal; a range where there are two; "-" for what is not known."""
-    if pd.isna(low):
-        return "-"
-    return f"{100 * low:.1f} %" if high is None else f"{100 * low:.0f} to {100 * high:.0f} %"
-
-
-def patient_coverage() -> str:
-    """Rates of patients after `recalibrate`."""
-    table = rows("patient_coverage").set_index(["detector", "healthy_patients", "way"])
-    lines = {}
-    for (name, n), part in table[table["sets"] >= 500].groupby(level=[0, 1], sort=False):
-        of = part.droplevel([0, 1])
-        own = of.loc["recalibrate"]
-        lines[f"{name}, {n}"] = {
-            "expected": share(own["expected"]),
-            "mean": f"{share(own['mean'])} (± {100 * own['standard_error']:.1f})",
-            "5 to 95 % of the draws": share(own["p05"], own["p95"]),
-            "by slices": share(of.loc["slices", "mean"]),
-            "twice the slices": share(of.loc["4 new slices, 2 healthy", "mean"]),
-            "half the slices": share(of.loc["2 new slices, 4 healthy", "mean"]),
-        }
-    return markdown(pd.DataFrame(lines).T.rename_axis("detector, healthy patients"))
-
-
-def patient_fit() -> str:
-    """Rates of patients after `fit` alone."""
-    table = rows("patient_coverage")
-    lines = {
-        f"{row.detector}, {row.healthy_patients}": {
-            "expected": share(row.expected),
-            "mean": share(row.mean) + f" (± {100 * row.standard_error:.1f})" * (row.sets > 2),
-            "5 to 95 % of the fits": share(row.p05, row.p95) if row.sets > 2 else "-",
-            "fits": str(row.sets),
-        }
-        for row in table[table["way"] == "fit"].itertuples()
-    }
-    return markdown(pd.DataFrame(lines).T.rename_axis("detector, patients of the fit"))
-
-
-def exchangeable() -> str:
-    """How often another scanner is noticed, and what it does to the rate."""
-    lines = {}
-    for (name, n, m), part in rows("exchangeable").groupby(
-        ["scanner", "healthy_patients", "new_patients"], sort=False
-    ):
-        row = part.iloc[0]
-        lines[f"{name}; {n}, {m}"] = {
-            "called different at 1 %": share(row["alarms_0.01"]),
-            "at 5 %": share(row["alarms_0.05"]),
-            "patients called before": share(row["called_before"]),
-            "after": share(row["called_after"]),
-        }
-    return markdown(pd.DataFrame(lines).T.rename_axis("new patients; healthy, new"))
-
-
 TABLES: dict[str, Callable[[], str]] = {
     "readme": readme,
     "methods": methods,
@@ -259,14 +204,14 @@ TABLES: dict[str, Callable[[], str]] = {
     "robustness": robustness,
     "evaluation": evaluation,
     "presets": presets,
+    "patient-coverage": lambda: markdown(patient_tables.coverage(rows("patient_coverage"))),
+    "patient-fit": lambda: markdown(patient_tables.of_fits(rows("patient_coverage"))),
+    "exchangeable": lambda: markdown(patient_tables.exchangeable(rows("exchangeable"))),
     "presets-readme": lambda: markdown(preset_tables.of_the_readme(rows("presets"))),
     "presets-400": lambda: markdown(preset_tables.with_400_pairs(rows("presets"))),
     "presets-kinds": lambda: markdown(preset_tables.by_kind(rows("presets"))),
     "presets-gains": lambda: markdown(preset_tables.gains(rows("presets"))),
     "presets-real": lambda: markdown(preset_tables.on_real_pairs(rows("real_presets"))),
-    "patient-coverage": patient_coverage,
-    "patient-fit": patient_fit,
-    "exchangeable": exchangeable,
     **{f"about-{name}": partial(about, name) for name in ABOUT},
 }
 
