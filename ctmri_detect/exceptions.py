@@ -83,6 +83,10 @@ class ModalitiesExchangedWarning(CtmriDetectWarning):
     """The CT of the pairs look like MRI, and the MRI like CT."""
 
 
+class IdentityWarning(CtmriDetectWarning):
+    """CT and MRI have one patient's ID, and seem to be of two people."""
+
+
 class MixedDataWarning(CtmriDetectWarning):
     """A data set mixes what should be one: MRI sequences, scalings, sizes."""
 

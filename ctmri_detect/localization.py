@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from ctmri_detect._types import PairsLike
-from ctmri_detect.base import DETECTED, joined, regions_of
+from ctmri_detect.base import DETECTED, UNCLIPPED, joined, regions_of
 from ctmri_detect.pipelines import Route, no_maps, steps_and_last, walk
 from ctmri_detect.scoring import CONSPICUOUS
 
@@ -97,9 +97,16 @@ def explain(
     ['MRI', 'brighter']
     """
     route, detector = walk(estimator, X)
-    maps, names = route.back(detector.z_maps(route.X)), detector.modalities_
-    rows = np.arange(len(maps))
-    table = regions_of(maps, X, rows, threshold=threshold, modalities=names, spacing=spacing)
+    maps, unclipped = (route.back(both) for both in detector._both_z_maps(route.X))
+    table = regions_of(
+        maps,
+        X,
+        np.arange(len(maps)),
+        threshold=threshold,
+        modalities=detector.modalities_,
+        spacing=spacing,
+        unclipped=unclipped,
+    )
     return detector._explained(route.X, Bunch(z_maps=maps, regions=table), route.back)
 
 
@@ -132,16 +139,22 @@ def iter_detect(
     route, detector = walk(estimator, X)
     names, asked = detector.modalities_, include
     if "regions" in include:  # made below, from maps on the caller's grid
-        asked = [name for name in (*include, "z_maps") if name != "regions"]
+        asked = [name for name in (*include, "z_maps", UNCLIPPED) if name != "regions"]
     for block in detector.iter_detect(route.X, include=asked, threshold=threshold):
         rows = block.samples
-        for name in {"anomaly_map", "z_maps"} & set(block):
+        for name in {"anomaly_map", "z_maps", UNCLIPPED} & set(block):
             block[name] = route.back(block[name], rows)
         if "regions" in include:
-            maps = block.z_maps
-            block.regions = regions_of(maps, X, rows, threshold=threshold, modalities=names)
-        if "z_maps" not in include:
-            block.pop("z_maps", None)
+            block.regions = regions_of(
+                block.z_maps,
+                X,
+                rows,
+                threshold=threshold,
+                modalities=names,
+                unclipped=block[UNCLIPPED],
+            )
+        for name in {"z_maps", UNCLIPPED} - set(include):
+            block.pop(name, None)
         yield block
 
 

@@ -1,6 +1,6 @@
 """The base classes of everything that takes pairs."""
 
-from ctmri_detect.base._detected import DETECTED, joined, regions_of
+from ctmri_detect.base._detected import DETECTED, UNCLIPPED, joined, regions_of
 from ctmri_detect.base.detector import BasePairedDetector
 from ctmri_detect.base.estimator import PairedTags
 from ctmri_detect.base.notes import Block, Notes
@@ -9,6 +9,7 @@ from ctmri_detect.base.transformer import BasePairedTransformer
 
 __all__ = [
     "DETECTED",
+    "UNCLIPPED",
     "BasePairedDetector",
     "BasePairedTransformer",
     "Block",

@@ -23,11 +23,13 @@ DETECTED = (
     "z_maps",
     "regions",
 )
+UNCLIPPED = "unclipped_z_maps"
+"""An entry of `iter_detect` that is given only where it is named."""
 
 
 def check_include(include: Sequence[str]) -> None:
     """Refuse a name that is no entry."""
-    wrong = [name for name in include if name not in DETECTED]
+    wrong = [name for name in include if name not in (*DETECTED, UNCLIPPED)]
     if wrong or isinstance(include, str) or not include:
         raise ValueError(
             f"include is {include!r}; expected a list of some of {', '.join(DETECTED)}."
@@ -42,8 +44,11 @@ def regions_of(
     threshold: float,
     modalities: Sequence[str],
     spacing: npt.ArrayLike | None = None,
+    unclipped: npt.NDArray[np.float32] | None = None,
 ) -> pd.DataFrame:
     """The region table of these rows of X; without `spacing`, what `Pairs` know is taken.
+
+    `unclipped` are z-maps without the bound, for the peaks (see `scoring.region_table`).
 
     Examples
     --------
@@ -55,7 +60,13 @@ def regions_of(
     """
     if spacing is None and isinstance(X, Pairs) and X.spacing is not None:
         spacing = X.spacing[rows]
-    table = region_table(z_maps, threshold=threshold, spacing=spacing, modalities=modalities)
+    table = region_table(
+        z_maps,
+        threshold=threshold,
+        spacing=spacing,
+        modalities=modalities,
+        unclipped=unclipped,
+    )
     return table.assign(sample=rows[table["sample"].to_numpy(dtype=int)])
 
 

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect._arrays import plain_array
+from ctmri_detect._types import GroupsLike
 from ctmri_detect._warnings import inside_search, warn_user
 from ctmri_detect.exceptions import TrainingDataWarning, UnlikeTrainingWarning
 
+_MOST_NAMED = 5
 _FEWEST = 5  # samples: a large lesion can make a slice look unlike all others, too
 
 
@@ -58,3 +61,35 @@ class Noticed:
                 "nothing. Check sequence and preparation; fit on slices of this kind.",
                 UnlikeTrainingWarning,
             )
+
+
+def known_patients(detector: Any, names: GroupsLike) -> tuple[list[str], int]:
+    """Patients that a fitted detector knows by name, and how many there are.
+
+    Parameters
+    ----------
+    names : array-like of shape (n,), default=None
+        Patient of each sample; None where they are unknown.
+    """
+    every = [] if names is None else list(dict.fromkeys(np.asarray(plain_array(names)).tolist()))
+    codes = detector.fingerprints_.codes_of(every)
+    return [str(name) for name, code in zip(every, codes, strict=True) if code >= 0], len(every)
+
+
+def listed_patients(known: list[str]) -> str:
+    """The first five, and how many more."""
+    more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
+    return ", ".join(known[:_MOST_NAMED]) + more
+
+
+def warn_of_known(detector: Any, names: GroupsLike) -> list[str]:
+    """Warn of patients that a fitted detector knows by name; returns these."""
+    known, n = known_patients(detector, names)
+    if known and not inside_search():
+        warn_user(
+            f"{type(detector).__name__} was fitted on {len(known)} of these {n} patients: "
+            f"{listed_patients(known)}. False-positive rates hold for other patients only. Leave "
+            "these out. Where other people have the same names, give them other names: groups.",
+            TrainingDataWarning,
+        )
+    return known

@@ -10,10 +10,11 @@ from sklearn.base import clone
 
 from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect.base.blocks import Blockwise
-from ctmri_detect.base.noticing import Noticed
+from ctmri_detect.base.noticing import Noticed, warn_of_known
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.scoring import MapScoring
 from ctmri_detect.scoring.calibration import Finish
+from ctmri_detect.scoring.calibration_patients import CalibrationPatients
 from ctmri_detect.scoring.thresholds import slices_needed
 from ctmri_detect.scoring.withheld import without_planes
 from ctmri_detect.validation import PairReader, check_groups, groups_of
@@ -63,7 +64,8 @@ class ThresholdVerbs(Blockwise):
             Healthy samples of patients that the detector was not fitted on, prepared like the
             training data. For a rate of 5 % at least 19.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; not needed where X are `Pairs` that know them.
+            Patient of each sample; not needed where X are `Pairs` that know them. Without either,
+            each sample stands for a patient, and `evaluation.patient_predict` refuses.
 
         Returns
         -------
@@ -82,7 +84,9 @@ class ThresholdVerbs(Blockwise):
         Warns
         -----
         TrainingDataWarning
-            Where some of X are training slices.
+            Where some of X are training slices, or of patients that `fit` knows by name. The
+            threshold is too low or too high then: these were compared with themselves, or left
+            out of their own reference.
         UnlikeTrainingWarning
             As `score_samples`.
 
@@ -103,17 +107,30 @@ class ThresholdVerbs(Blockwise):
                 f"{scoring.false_positive_rate:g} needs at least {needed}. Give more healthy "
                 "samples, or ask for a higher rate first: rescore(false_positive_rate=...)."
             )
-        names = groups_of(X, groups)
-        codes = np.arange(len(reader)) if names is None else check_groups(names, len(reader))
+        own, patients = self._own(X, reader, groups)
         pool, noticed = self._noticing(scoring.pooled, always=True)
-        pooled, owners = self._each(reader, pool), [codes]
+        pooled, owners = self._each(reader, pool), [own]
         noticed.warn(self, len(reader))
-        choices = scoring.withhold(reader.with_groups(codes))
+        choices = scoring.withhold(reader.with_groups(own))
         for planes, rows in choices if self.traits.missing_modality else []:
             pooled += self._each(without_planes(reader.take(rows), planes), scoring.pooled)
-            owners.append(codes[rows])
+            owners.append(own[rows])
         scores, shown = map(np.concatenate, zip(*pooled, strict=True))
-        return self._take(scoring.with_threshold(scores, shown, np.concatenate(owners)))
+        return self._take(scoring.with_threshold(scores, shown, np.concatenate(owners), patients))
+
+    def _own(
+        self, X: PairsLike, reader: PairReader, groups: GroupsLike
+    ) -> tuple[npt.NDArray[np.int64], CalibrationPatients]:
+        """New codes of one's own patients, and what is kept of them; warns of patients of `fit`."""
+        names = groups_of(X, groups)
+        seen = np.concatenate([self.fingerprints_.seen(block) for block in reader.blocks()])
+        codes = np.arange(len(reader)) if names is None else check_groups(names, len(reader))
+        if names is not None:
+            warn_of_known(self, names)
+            seen = seen | (np.asarray(reader.groups) >= 0)
+        codes = codes + self._scoring.next_code
+        own = reader.with_groups(codes)
+        return codes, CalibrationPatients.of_own(own, named=names is not None, seen=seen)
 
     @final
     def seen_in_fit(self, X: PairsLike) -> npt.NDArray[np.bool_]:

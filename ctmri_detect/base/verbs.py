@@ -117,7 +117,8 @@ class Verbs(ThresholdVerbs):
         Bunch
             `samples` (rows of X), `anomaly_score` (high = anomalous; minus `score_samples`),
             `decision`, `prediction`, `p_value`, `anomaly_map`, `z_maps` and `regions` (its column
-            `sample` counts rows of X).
+            `sample` counts rows of X). Only where named: `unclipped_z_maps`, z-maps without the
+            bound `MapScoring.clip`; the peaks of regions are theirs.
         """
         check_include(include)
         reader, judge, noticed = self._ready(X), *self._noticing(self._scoring.judge)
@@ -133,6 +134,7 @@ class Verbs(ThresholdVerbs):
                         found.samples,
                         threshold=threshold,
                         modalities=self.modalities_,
+                        unclipped=judged.unclipped_z_maps,
                     )
                 yield Bunch(**{name: found[name] for name in ("samples", *include)})
                 start += len(judged.z_maps)
@@ -149,6 +151,7 @@ class Verbs(ThresholdVerbs):
             p_value=judged.p_values,
             anomaly_map=judged.anomaly_map,
             z_maps=judged.z_maps,
+            unclipped_z_maps=judged.unclipped_z_maps,
         )
 
     @final
@@ -201,9 +204,10 @@ class Verbs(ThresholdVerbs):
         -------
         Bunch
             `z_maps` (float32 ``(n, n_planes, h, w)``, signed) and `regions` (DataFrame: sample,
-            region, modality, sign, y, x, area_px, area_mm2, peak).
+            region, modality, sign, y, x, area_px, area_mm2, peak). Peaks are not bounded by
+            `MapScoring.clip`, z-maps are.
         """
-        maps = self.z_maps(X)
+        maps, unclipped = self._both_z_maps(X)
         regions = regions_of(
             maps,
             X,
@@ -211,8 +215,14 @@ class Verbs(ThresholdVerbs):
             threshold=threshold,
             modalities=self.modalities_,
             spacing=spacing,
+            unclipped=unclipped,
         )
         return self._explained(X, Bunch(z_maps=maps, regions=regions))
+
+    def _both_z_maps(self, X: PairsLike) -> tuple[npt.NDArray[np.float32], ...]:
+        """`z_maps`, and the same without the bound."""
+        both = self._scored(X, self._scoring.both_z_maps)
+        return both[:, 0], both[:, 1]
 
     def _explained(
         self,

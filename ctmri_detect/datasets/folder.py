@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from ctmri_detect._parameters import SIZE, check_value, height_and_width
-from ctmri_detect.datasets.folder_findings import nothing_left, units_of, warn
+from ctmri_detect.datasets.folder_findings import nothing_left, scaled, units_of, warn
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import Skipped
 from ctmri_detect.io.loaded import loaded
@@ -98,7 +98,8 @@ def load_pairs(
         `groups` or None; `frame` DataFrame with ct, mri (paths relative to `folder`), patient,
         slice (the last number in the name), spacing, sequence, kind; `paired` None: names prove
         nothing, `check_pairing` tells; `ct_units` "uint8"
-        where all CT files hold 8-bit integers or most an exported window, "hu" where most can be
+        where all CT files hold 8-bit integers or most an exported window (of more bits: scaled to
+        0 to 255), "hu" where most can be
         in HU, else None (HU + 1024, or mixed scalings, say); `orientation` None: image files
         don't tell the patient's left; `skipped` list of (file, reason); `DESCR`. In natural order
         of the names.
@@ -170,7 +171,7 @@ def load_pairs(
         skipped=skipped,
         description=(
             f"{len(frame)} CT-MRI pairs from the folder {folder.resolve().name}, paired by name "
-            f"(layout: {found.attrs['layout']}). {' '.join(found.attrs['notes'])}"
+            f"(layout: {found.attrs['layout']}). {' '.join([*found.attrs['notes'], *scaled(read)])}"
         ).rstrip(),
         target=None if target is None else target[read.rows],
         scale=np.divide(read.grids, read.data.shape[2:]),

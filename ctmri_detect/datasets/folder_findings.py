@@ -57,6 +57,13 @@ def warn(
         )
 
 
+def scaled(read: Collected) -> list[str]:
+    """A sentence where CT were brought to the scale of 8 bits."""
+    if read.top is None:
+        return []
+    return [f"The CT hold a brain window, 0 to {read.top}; it was scaled to 0 to 255."]
+
+
 def units_of(read: Collected) -> str | None:
     """The units of all CT: what most of them look like, None where they mix scales or can't be
     told. One slice alone says little: near the vertex its middle is bone."""

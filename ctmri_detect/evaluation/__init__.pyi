@@ -3,11 +3,14 @@ from .data_sets import benchmark_sets as benchmark_sets
 from .effects import lesion_effects as lesion_effects
 from .evaluate import evaluate as evaluate
 from .evaluate import evaluate_scores as evaluate_scores
+from .exchangeable import check_exchangeable as check_exchangeable
 from .foreign import as_detector as as_detector
 from .gates import check_not_seen as check_not_seen
 from .gates import warn_if_labels_look_mirrored as warn_if_labels_look_mirrored
 from .harness import benchmark as benchmark
 from .orientation import check_orientation as check_orientation
+from .patient_predict import patient_predict as patient_predict
+from .patient_predict import patient_predict_scores as patient_predict_scores
 from .patients import patient_scores as patient_scores
 from .patients import patient_target as patient_target
 from .pictures import open_benchmark as open_benchmark

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ctmri_detect._arrays import plain_array
 from ctmri_detect._types import GroupsLike, LabelsLike, PairsLike
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.base.noticing import known_patients, listed_patients
 from ctmri_detect.exceptions import InvalidPairsError, LabelsWarning
 from ctmri_detect.metrics import delong_test
 from ctmri_detect.pipelines import last_step, steps_and_last
@@ -19,7 +19,6 @@ from ctmri_detect.validation import check_groups, check_target, groups_of
 
 _SURE = 0.001  # two-sided; DeLong's p-values are too small where patients are few
 _FEWEST_PATIENTS = 5  # of each kind
-_MOST_NAMED = 5
 
 
 def warn_if_labels_look_mirrored(
@@ -136,15 +135,12 @@ them other names: groups.
     for step in steps:
         prepared = step.transform(prepared)
     seen = detector.seen_in_fit(prepared)
-    patients = [] if names is None else list(dict.fromkeys(np.asarray(plain_array(names)).tolist()))
-    codes = detector.fingerprints_.codes_of(patients)
-    known = [str(name) for name, code in zip(patients, codes, strict=True) if code >= 0]
+    known, n_patients = known_patients(detector, names)
     if seen.any() or known:
         counts = [f"{seen.sum()} of the {len(seen)} test samples"]
-        if patients:
-            counts.append(f"on {len(known)} of their {len(patients)} patients")
-        more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
-        named = f": {', '.join(known[:_MOST_NAMED])}{more}" if known else ""
+        if n_patients:
+            counts.append(f"on {len(known)} of their {n_patients} patients")
+        named = f": {listed_patients(known)}" if known else ""
         raise InvalidPairsError(
             f"{type(detector).__name__} was fitted on {' and '.join(counts)}{named}; expected "
             "neither, or the test figures are too good. Test it on other patients, or give it "

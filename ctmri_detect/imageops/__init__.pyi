@@ -10,6 +10,7 @@ from . import ct_values as ct_values
 from . import filters as filters
 from . import gaps as gaps
 from . import headpose as headpose
+from . import looks as looks
 from . import mirror_axis as mirror_axis
 from . import morphology as morphology
 from . import mutual as mutual

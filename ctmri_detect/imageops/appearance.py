@@ -15,6 +15,9 @@ _LOOKED_AT = 128  # pixels a side that are read
 _NEAR = 0.1  # of the range of values: a smaller difference counts as equal
 _SATURATED = 240  # bone in an 8-bit brain window, blurred by JPEG and by resizing
 _BRIGHT = 55  # brain in such a window is 64 to 143 (20 to 45 HU); in HU it is 20 to 45
+_CUT_OFF = 0.02  # share of the head that is bone, and of the image that is air, in any window
+_BRAIN = (0.2, 0.7)  # of a brain window, the median of the middle: 16 to 56 HU
+_SHIFTED = (900, 1174)  # soft tissue in HU + 1024, of which little reaches 4095
 _SOFT = (5.0, 80.0)  # HU: the median of a brain, also with much fluid or blood
 _NO_BONE = 0.02  # share of the head; less is calcification, not skull
 _FILLED = (0.15, 0.95)  # share of the plane that a brain takes; more means a background above air
@@ -84,6 +87,49 @@ def is_eight_bit_window(ct: NDArray[Any]) -> bool:
     middle = middle_of(ct)
     tissue = middle[middle > seen.min()]
     return bool(tissue.size and float(np.median(tissue)) > _BRIGHT)
+
+
+def window_top(ct: NDArray[Any]) -> int | None:
+    """The number that stands for white where a CT holds a brain window in more than 8 bits.
+
+    Such a file has whole numbers from 0 up to one less than a power of two (1023, 4095, 65535), or
+    at most 256 different ones. Air is cut off at 0 and bone at the top, and brain lies where the
+    window puts it: at 20 to 45 of 80 HU.
+
+    When it fails: a slice without bone, or a window other than the brain's, may not be recognised.
+
+    Parameters
+    ----------
+    ct : array of shape (height, width)
+
+    Returns
+    -------
+    int or None
+        None for 8-bit files, Hounsfield units, and what is no such window.
+
+    Examples
+    --------
+    >>> window = np.zeros((64, 64), dtype=np.uint16)
+    >>> window[8:56, 12:52] = 4095
+    >>> window[12:52, 16:48] = 1800
+    >>> window_top(window), window_top(window // 16)
+    (4095, None)
+    """
+    if ct.dtype.kind not in "ui" or ct.dtype.itemsize < 2 or not ct.size:
+        return None
+    low, top = int(ct.min()), int(ct.max())
+    if low != 0 or top <= 255:
+        return None
+    if (top & (top + 1)) and np.unique(ct).size > 256:
+        return None
+    bone, air = np.count_nonzero(ct == top), np.count_nonzero(ct == 0)
+    if bone < _CUT_OFF * np.count_nonzero(ct) or air < _CUT_OFF * ct.size:
+        return None
+    tissue = middle_of(ct)
+    tissue = tissue[tissue > 0]
+    middle = float(np.median(tissue)) if tissue.size else 0.0
+    shifted = top == 4095 and _SHIFTED[0] <= middle <= _SHIFTED[1]
+    return top if _BRAIN[0] <= middle / top <= _BRAIN[1] and not shifted else None
 
 
 def is_brain_alone(ct: NDArray[np.floating], head: NDArray[np.bool_], units: CTUnits) -> bool:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.imageops.appearance import is_inverted
+from ctmri_detect.imageops.appearance import is_inverted, window_top
 from ctmri_detect.imageops.ct_values import ct_units_of
 from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.io.formats import with_colour
@@ -74,6 +74,11 @@ def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
         units_why (CT: `ct_units_of`), min, max, mean, std, median, blank (share of background),
         inverted (air bright, head dark),
         sha256 (of the file) and reason.
+
+    Examples
+    --------
+    >>> read_file_stats(Path("a folder that was removed"), "a.png", "CT").row["reason"]
+    'unreadable: No such file or directory'
     """
     row: dict[str, Any] = {"format": file_format(name), "reason": ""}
     try:
@@ -141,7 +146,8 @@ def background(image: NDArray[Any]) -> NDArray[np.bool_]:
 def _read_slice(path: Path) -> _Read:
     image = read_grey(path)
     facts = {"dtype": str(image.dtype), "height": image.shape[0], "width": image.shape[1]}
-    return _Read(image, image.dtype == np.uint8, facts | _colour(path), None)
+    window = image.dtype == np.uint8 or window_top(image) is not None
+    return _Read(image, window, facts | _colour(path), None)
 
 
 def _of_volume(volume: Volume) -> _Read:

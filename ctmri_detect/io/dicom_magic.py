@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ctmri_detect.io.names import ending_of, natural
 
@@ -53,7 +53,7 @@ def has_magic(path: Path) -> bool:
     """Whether a file's first bytes are those of DICOM.
 
     DICM follows a preamble of 128 bytes (DICOM PS3.10, section 7.1), or, as older exports have
-    it, the data set begins at once: with an element of group 0002 or 0008, little endian.
+    it, the data set begins at once: with an element of group 0002 or 0008, in either byte order.
     """
     try:
         with path.open("rb") as file:
@@ -64,8 +64,14 @@ def has_magic(path: Path) -> bool:
 
 
 def _begins_at_once(head: bytes) -> bool:
-    group, element = (int.from_bytes(head[i : i + 2], "little") for i in (0, 2))
-    if element not in _FIRST.get(group, ()) or len(head) < _HEAD:
+    if len(head) < _HEAD:
         return False
-    # an explicit data set gives the type of its first value, an implicit one a small length
-    return head[4:6] in _VRS or int.from_bytes(head[4:8], "little") <= 128
+    orders: tuple[Literal["little", "big"], ...] = ("little", "big")
+    for order in orders:
+        group, element = (int.from_bytes(head[i : i + 2], order) for i in (0, 2))
+        if element in _FIRST.get(group, ()):
+            # an explicit data set gives the type of its first value, an implicit one, which is
+            # never big endian, a small length
+            implicit = order == "little" and int.from_bytes(head[4:8], "little") <= 128
+            return implicit or head[4:6] in _VRS
+    return False

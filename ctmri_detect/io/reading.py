@@ -18,6 +18,7 @@ from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.io.images import read_grey, read_size
 from ctmri_detect.io.listing import Skipped
 from ctmri_detect.io.scales import EIGHT_BIT, scale_of
+from ctmri_detect.io.windows import common_top, in_eight_bits
 from ctmri_detect.storage.pair_store import PairStore
 
 Files = list[tuple[str, str]]
@@ -52,6 +53,8 @@ class Collected(NamedTuple):
     units : list of (str or None, str)
         What each CT alone looks like, see `ct_units_of`.
     skipped : list of (str, str)
+    top : int or None
+        White in CT that held a window in more than 8 bits; `data` has them on 0 to 255.
     """
 
     data: NDArray[np.float32]
@@ -60,6 +63,7 @@ class Collected(NamedTuple):
     scales: list[tuple[str, str]]
     units: list[Judged]
     skipped: Skipped
+    top: int | None = None
 
 
 @with_default_floats
@@ -80,8 +84,9 @@ def collect(
     scales: list[tuple[str, str]] = []
     units: list[Judged] = []
     skipped: Skipped = []
+    top = common_top(folder, [ct for ct, _ in files])
     with store:
-        for start, block in _blocks(folder, files, shape, n_jobs):
+        for start, block in _blocks(folder, files, shape, n_jobs, top):
             good = []
             for row, read in enumerate(block, start):
                 skipped += read.skipped
@@ -98,21 +103,23 @@ def collect(
                 units.append(read.units)
             if good:
                 store.append(np.stack(good))
-    return Collected(store.data(), rows, grids, scales, units, skipped) if rows else skipped
+    if not rows:
+        return skipped
+    return Collected(store.data(), rows, grids, scales, units, skipped, top)
 
 
 def _blocks(
-    folder: Path, files: Files, shape: Shape | None, n_jobs: int | None
+    folder: Path, files: Files, shape: Shape | None, n_jobs: int | None, top: int | None
 ) -> Iterator[tuple[int, list[ReadPair]]]:
     """Blocks of read pairs, in order, with the row of the first."""
     size = _BLOCK * effective_n_jobs(n_jobs)
     with Parallel(n_jobs=n_jobs, prefer="threads") as parallel:
         for start in range(0, len(files), size):
             block = files[start : start + size]
-            yield start, parallel(delayed(_read)(folder, pair, shape) for pair in block)
+            yield start, parallel(delayed(_read)(folder, pair, shape, top) for pair in block)
 
 
-def _read(folder: Path, files: tuple[str, str], shape: Shape | None) -> ReadPair:
+def _read(folder: Path, files: tuple[str, str], shape: Shape | None, top: int | None) -> ReadPair:
     images, skipped = [], []
     for file in files:
         try:
@@ -125,10 +132,13 @@ def _read(folder: Path, files: tuple[str, str], shape: Shape | None) -> ReadPair
     if not _same_field(ct.shape, mri.shape, shape):
         reason = f"CT is {_by(ct.shape)}, MRI is {_by(mri.shape)}"
         return _unread([(files[0], reason)])
+    ct_scale, mri_scale = (scale_of(i.dtype, np.nanmin(i), np.nanmax(i)) for i in images)
+    scaled = in_eight_bits(ct, top)
+    if scaled is not None:
+        images[0], ct, ct_scale = scaled, scaled, EIGHT_BIT
     planes = np.stack([resize_observed(image, shape or image.shape) for image in images])
     if np.isnan(planes).all():
         return _unread([(files[0], "nothing observed at this size")])
-    ct_scale, mri_scale = (scale_of(i.dtype, np.nanmin(i), np.nanmax(i)) for i in images)
     units = ct_units_of(ct, eight_bit=ct_scale == EIGHT_BIT)
     return ReadPair(planes, (ct.shape[0], ct.shape[1]), (ct_scale, mri_scale), units, [])
 

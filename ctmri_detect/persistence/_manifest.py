@@ -14,7 +14,7 @@ from ctmri_detect.exceptions import ModelVersionWarning
 from ctmri_detect.persistence._networks import describe
 
 FORMAT = "ctmri_detect model"
-FORMAT_VERSION = 5  # raise it whenever parameters or fitted attributes of an estimator change
+FORMAT_VERSION = 6  # raise it whenever parameters or fitted attributes of an estimator change
 _PACKAGES = ("numpy", "scikit-learn", "torch", "pyod", "skops", "safetensors")
 
 

@@ -36,6 +36,7 @@ TRUSTED_TYPES = frozenset(
         "ctmri_detect.networks.classification.NetworkClassifier",
         "ctmri_detect.networks.regression.NetworkRegressor",
         "ctmri_detect.synthesis.generic.anomalies.GenericAnomalies",
+        "ctmri_detect.scoring.calibration_patients.CalibrationPatients",
         "ctmri_detect.scoring.fused_scoring.Healthy",
         "ctmri_detect.scoring.fusion.Rarity",
         "ctmri_detect.scoring.patterns.PatternThresholds",

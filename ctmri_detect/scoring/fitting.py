@@ -14,6 +14,7 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import CheckedParameters, check_parameters
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect.scoring.calibration import HeldOut
+from ctmri_detect.scoring.calibration_patients import CalibrationPatients
 from ctmri_detect.scoring.evidence import fused_evidence
 from ctmri_detect.scoring.judging import Judging, Planes, Scored
 from ctmri_detect.scoring.patterns import PatternThresholds
@@ -54,6 +55,7 @@ class Fitting(WithThreshold, Judging, CheckedParameters, BaseEstimator):
             self.descriptors_ = np.concatenate([part.descriptors for part in parts])
             self.codes_ = np.concatenate([part.X.take(part.bank).groups for part in parts])
             self.withheld_ = [one for part in parts for one in part.withheld]
+            self.patients_ = CalibrationPatients.of_fit([part.X for part in parts])
             pooled, groups = self._build()
             for part in parts:
                 if len(others := part.others):
@@ -80,7 +82,7 @@ class Fitting(WithThreshold, Judging, CheckedParameters, BaseEstimator):
             now = self.get_params().items()
             changed = {name for name, value in now if not np.array_equal(value, before[name])}
             _refuse_what_needs_a_fit(changed, fitted)
-            for name in _KEPT & vars(fitted).keys():
+            for name in {"patients_"} | _KEPT & vars(fitted).keys():
                 setattr(self, name, getattr(fitted, name))
             if changed <= {"false_positive_rate"}:
                 self.bank_, self.sd_ = fitted.bank_, fitted.sd_

@@ -23,6 +23,7 @@ from ctmri_detect._parameters import (
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._types import PairsLike
 from ctmri_detect.scoring.calibration import describe
+from ctmri_detect.scoring.calibration_patients import CalibrationPatients
 from ctmri_detect.scoring.evidence import pool_top
 from ctmri_detect.scoring.fusion import Fusion, Rarity, fused, fused_z
 from ctmri_detect.scoring.judging import Judging, Planes
@@ -55,11 +56,14 @@ class Healthy:
         Which planes were observed.
     groups : int array (n,)
         Patients.
+    patients : CalibrationPatients
+        What is kept of each.
     """
 
     evidence: npt.NDArray[np.float16]
     seen: npt.NDArray[np.bool_]
     groups: Codes
+    patients: CalibrationPatients
 
 
 class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
@@ -129,14 +133,14 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
         changed = {k for k, v in self.get_params().items() if not np.array_equal(v, before[k])}
         if changed <= {"false_positive_rate"}:
             check_parameters(self)
-            for name in ("members_", "codes_", "healthy_", "weights_", "rarities_"):
+            for name in ("members_", "codes_", "healthy_", "weights_", "rarities_", "patients_"):
                 setattr(self, name, getattr(fitted, name))
             return self._take(fitted.patterns_.at_rate(self.false_positive_rate))
         return self.fit(fitted.members_, fitted.codes_, fitted.healthy_)
 
     @with_default_floats
     def _learn(self, healthy: Healthy) -> Self:
-        self.healthy_ = healthy
+        self.healthy_, self.patients_ = healthy, healthy.patients
         self.weights_ = self._find_weights(healthy)
         self.rarities_ = [
             Rarity(healthy.evidence[:, member]) if self.fusion == "quantile" else None
@@ -171,17 +175,23 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
         return np.concatenate(parts)
 
     def _judged(
-        self, residual: npt.ArrayLike, X: PairsLike, finish: Callable[[Planes], _Made]
+        self,
+        residual: npt.ArrayLike,
+        X: PairsLike,
+        finish: Callable[[Planes], _Made],
+        *,
+        unclipped: bool = False,
     ) -> list[_Made]:
         """`finish` is given the members' evidence (entry 0 of axis 2) and z-maps behind it."""
         check_is_fitted(self, "members_")
         reader = X if isinstance(X, PairReader) else check_pairs(X)
         planes, described = np.asarray(residual, dtype=np.float32), describe(reader)
         codes = self.codes_.of_members(reader.groups)
-        packed = [
-            np.concatenate(member._gather(planes[:, m], described, codes[m], member.packed))
-            for m, member in enumerate(self.members_)
-        ]
+        packed = []
+        for m, member in enumerate(self.members_):
+            pack = member.packed_both if unclipped else member.packed
+            given = planes[:, m], described, codes[m]
+            packed.append(np.concatenate(member._gather(*given, pack, unclipped=unclipped)))
         return [finish(np.stack(packed, axis=1))]
 
     def _rare(self, evidence: Planes) -> Planes:
@@ -198,6 +208,10 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
 
     def _signed(self, z: Planes) -> Planes:
         return fused_z(z[:, :, 1:], self.weights_)
+
+    def _parted(self, both: Planes) -> tuple[Planes, Planes]:
+        behind = 1 + both.shape[2] // 2
+        return both[:, :, :behind], fused_z(both[:, :, behind:], self.weights_)
 
     def _seen(self, residual: Any) -> npt.NDArray[np.bool_]:
         seen: npt.NDArray[np.bool_] = ~np.isnan(residual).all(axis=(1, 3, 4))

@@ -97,29 +97,47 @@ class Judging:
         """Scores, anomaly maps and z-maps from one pass, as a Bunch.
 
         `score_samples`, `p_values`, `anomaly_map`, `z_maps`: what the methods of these names
-        return.
+        return. `unclipped_z_maps`: z-maps without the bound, to tell strong anomalies apart.
         """
 
-        def finish(z: Planes) -> tuple[npt.NDArray[np.floating], ...]:
+        def finish(both: Planes) -> tuple[npt.NDArray[np.floating], ...]:
+            z, unclipped = self._parted(both)
             evidence = self._fused(z)
-            return -pool_top(evidence, self.pool_fraction), np.sqrt(evidence), self._signed(z)
+            pooled = -pool_top(evidence, self.pool_fraction)
+            return pooled, np.sqrt(evidence), self._signed(z), unclipped
 
-        blocks = self._judged(residual, X, finish)
-        scores, heat, z = map(np.concatenate, zip(*blocks, strict=True))
+        blocks = self._judged(residual, X, finish, unclipped=True)
+        scores, heat, z, unclipped = map(np.concatenate, zip(*blocks, strict=True))
         scaled, p = self._scaled_and_p(Scored(scores, self._seen(residual)))
-        return Bunch(score_samples=scaled, p_values=p, anomaly_map=heat, z_maps=z)
+        found = {"score_samples": scaled, "p_values": p, "anomaly_map": heat, "z_maps": z}
+        return Bunch(**found, unclipped_z_maps=unclipped)
+
+    def both_z_maps(self, residual: Planes, X: PairsLike) -> Planes:
+        """`z_maps`, and the same without the bound: ``(n, 2, n_planes, height, width)``."""
+
+        def finish(both: Planes) -> Planes:
+            z, unclipped = self._parted(both)
+            return np.stack([self._signed(z), unclipped], axis=1)
+
+        return np.concatenate(self._judged(residual, X, finish, unclipped=True))
 
     def _scaled_and_p(self, pooled: Scored) -> tuple[npt.NDArray[np.float64], ...]:
         scaled = self.patterns_.scaled(*pooled)
         return scaled, self.patterns_.p_values(scaled, pooled.seen)
 
     def _judged(
-        self, residual: npt.ArrayLike, X: PairsLike, finish: Callable[[Planes], _Made]
+        self,
+        residual: npt.ArrayLike,
+        X: PairsLike,
+        finish: Callable[[Planes], _Made],
+        *,
+        unclipped: bool = False,
     ) -> list[_Made]:
+        """What `finish` makes of z-maps; with `unclipped`, of both kinds: see `_parted`."""
         check_is_fitted(self, "bank_")
         reader = X if isinstance(X, PairReader) else check_pairs(X)
         planes = as_residual(residual, reader)
-        return self._gather(planes, describe(reader), reader.groups, finish)
+        return self._gather(planes, describe(reader), reader.groups, finish, unclipped=unclipped)
 
     def _evidence(self, residual: Planes) -> Planes:
         tolerance = self.symmetry_tolerance if self.symmetry else None
@@ -135,13 +153,21 @@ class Judging:
         descriptors: npt.NDArray[np.float64],
         codes: npt.NDArray[np.int64] | None,
         finish: Callable[[Planes], _Made],
+        *,
+        unclipped: bool = False,
     ) -> list[_Made]:
-        """What `finish` makes of the z-maps, block by block."""
+        """What `finish` makes of the z-maps, block by block.
+
+        With `unclipped`, those of the residual without the bound are one kind more, the last.
+        """
 
         def smooth(z: Planes, seen: npt.NDArray[np.bool_]) -> _Made:
             clip = np.float32(self.clip)
             scaled = [z / sd for z, sd in zip(self._blurred(z, seen), self.sd_, strict=True)]
-            return finish(over_scales([np.clip(z, -clip, clip, out=z) for z in scaled]))
+            if not unclipped:
+                return finish(over_scales([np.clip(z, -clip, clip, out=z) for z in scaled]))
+            clipped = over_scales([np.clip(z, -clip, clip) for z in scaled])
+            return finish(np.concatenate([clipped, over_scales([z[:, :1] for z in scaled])], 1))
 
         return self._against_bank(residual, descriptors, codes, smooth)
 
@@ -211,8 +237,17 @@ class Judging:
         """Evidence, and z-maps behind it: float32 ``(n, 1 + n_planes, height, width)``."""
         return np.concatenate([self._fused(z)[:, None], self._signed(z)], axis=1)
 
+    def packed_both(self, both: Planes) -> Planes:
+        """`packed`, and unclipped z-maps behind it: ``(n, 1 + 2 n_planes, height, width)``."""
+        z, unclipped = self._parted(both)
+        return np.concatenate([self.packed(z), unclipped], axis=1)
+
     def _signed(self, z: Planes) -> Planes:
         return z[:, 0]
+
+    def _parted(self, both: Planes) -> tuple[Planes, Planes]:
+        """Clipped z-maps of all kinds, and the unclipped ones of the residual."""
+        return both[:, :-1], both[:, -1]
 
     def _seen(self, residual: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         return ~missing_planes(np.asarray(plain_array(residual)))

@@ -28,8 +28,11 @@ def region_table(
     min_area: int = 4,
     spacing: npt.ArrayLike | None = None,
     modalities: Sequence[str] | None = None,
+    unclipped: npt.NDArray[np.float32] | None = None,
 ) -> pd.DataFrame:
     """Connected regions brighter or darker than expected, strongest first.
+
+    Of regions with equal peaks, the larger one comes first.
 
     Parameters
     ----------
@@ -44,13 +47,16 @@ def region_table(
         Distance of the pixels in mm.
     modalities : sequence of str, default=None
         Names of the planes. None: two planes are CT and MRI, others "plane 0" and so on.
+    unclipped : float32 array (n, n_planes, height, width), default=None
+        The z-maps without the bound `MapScoring.clip`, for the peaks: else all strong regions have
+        the same. None: the peaks of `z_maps`.
 
     Returns
     -------
     DataFrame
         One row per region: sample, region (1 is the sample's strongest), modality (such as
         "MRI"), sign ("brighter" or "darker"), y and x (centroid, pixels), area_px, area_mm2
-        (only where `spacing` is given), peak (signed z).
+        (only where `spacing` is given), peak (signed z, the largest of the region).
 
     Examples
     --------
@@ -60,20 +66,21 @@ def region_table(
       'area_mm2': 1.5, 'peak': -5.0}]
     """
     rows, names = [], checked_modalities(modalities, z_maps.shape[1])
-    for sample, planes in enumerate(z_maps):
-        for modality, plane in zip(names, planes, strict=True):
+    sizes = z_maps if unclipped is None else unclipped
+    for sample, (planes, heights) in enumerate(zip(z_maps, sizes, strict=True)):
+        for modality, plane, height in zip(names, planes, heights, strict=True):
             for sign, word in ((1, "brighter"), (-1, "darker")):
-                signed = sign * np.nan_to_num(plane)
-                for region in regionprops(label(signed >= threshold), intensity_image=signed):
+                inside = label(sign * np.nan_to_num(plane) >= threshold)
+                signed = sign * np.nan_to_num(height)
+                for region in regionprops(inside, intensity_image=signed):
                     if region.area >= min_area:
                         y, x = region.centroid
                         peak = sign * float(region.intensity_max)
                         rows.append((sample, modality, word, y, x, int(region.area), peak))
     columns = [c for c in COLUMNS if c not in ("region", "area_mm2")]
     table = pd.DataFrame(rows, columns=columns)
-    table = table.sort_values(
-        ["sample", "peak"], key=lambda c: c if c.name == "sample" else -c.abs(), kind="stable"
-    ).reset_index(drop=True)
+    order = np.lexsort([-table["area_px"], -table["peak"].abs(), table["sample"]])
+    table = table.iloc[order].reset_index(drop=True)
     table.insert(1, "region", table.groupby("sample").cumcount() + 1)
     mm = checked_spacing(spacing, len(z_maps))
     if mm is not None:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect.scoring.calibration_patients import CalibrationPatients
 from ctmri_detect.scoring.patterns import PatternThresholds
 from ctmri_detect.scoring.thresholds import Threshold
 from ctmri_detect.scoring.withheld import Choice, slices_to_withhold_from
@@ -23,6 +24,7 @@ class WithThreshold:
     offset_: float
     calibration_scores_: npt.NDArray[np.float64]
     calibration_groups_: npt.NDArray[np.int64]
+    patients_: CalibrationPatients
 
     def withhold(self, X: PairReader) -> list[Choice]:
         """From which of these held-out slices planes are withheld, to calibrate each pattern."""
@@ -33,12 +35,26 @@ class WithThreshold:
         scores: npt.NDArray[np.float64],
         seen: npt.NDArray[np.bool_],
         groups: npt.NDArray[np.int64],
+        patients: CalibrationPatients,
     ) -> Self:
         """A copy whose thresholds rest on these scores of `pooled`, of slices of these patients.
 
-        Patterns of planes with too few of them keep their scores.
+        Patterns of planes with too few of them keep their scores. Codes of patients have to be
+        from `next_code` on.
         """
-        return copy(self)._take(self.patterns_.with_own(scores, seen, groups))
+        patterns, changed = self.patterns_.with_own(scores, seen, groups), copy(self)
+        changed.patients_ = self.patients_.and_own(patients, patterns.groups)
+        return changed._take(patterns)
+
+    @property
+    def next_code(self) -> int:
+        """The first number that is no patient's code yet."""
+        return int(self.patients_.codes.max()) + 1
+
+    @property
+    def threshold_patients(self) -> CalibrationPatients:
+        """Those whose slices set the threshold, in the order of their codes."""
+        return self.patients_.of(self.threshold_.groups)
 
     def _take(self, patterns: PatternThresholds) -> Self:
         threshold = patterns.threshold

@@ -127,3 +127,27 @@ def test_nothing_found_is_a_table_with_the_same_columns(spacing):
     empty = region_table(blank(), spacing=spacing)
     assert len(empty) == 0
     assert list(empty.columns) == list(region_table(several(), spacing=spacing).columns)
+
+
+def test_peaks_are_those_of_the_unclipped_maps_and_rank_what_the_clip_made_equal():
+    whole = blank(1)
+    whole[0, 0, 2:6, 2:6], whole[0, 0, 3, 3] = 10.0, 14.0
+    whole[0, 1, 8:12, 8:12], whole[0, 1, 9, 9] = -10.0, -30.0
+    whole[0, 0, 14:18, 14:20] = 14.0
+    clipped = np.clip(whole, -9, 9)
+    table = region_table(clipped, unclipped=whole)
+    assert table[["modality", "peak", "area_px"]].to_numpy().tolist() == [
+        ["MRI", -30.0, 16],
+        ["CT", 14.0, 24],  # of equal peaks, the larger one first
+        ["CT", 14.0, 16],
+    ]
+    same = ["sample", "sign", "y", "x", "area_px"]
+    bounded = region_table(clipped)
+    assert (bounded["peak"].abs() == 9).all()
+    assert bounded["area_px"].tolist() == [24, 16, 16]
+    columns = ["y", "x"]
+    assert (
+        table[same]
+        .sort_values(columns, ignore_index=True)
+        .equals(bounded[same].sort_values(columns, ignore_index=True))
+    )

@@ -38,6 +38,7 @@ from ctmri_detect.datasets import (
 )
 from ctmri_detect.evaluation import (
     benchmark,
+    check_exchangeable,
     evaluate,
     evaluate_scores,
     unlabelled_roc_auc,
@@ -133,6 +134,9 @@ def calls(folder):
         ),
         "unlabelled_roc_auc": lambda: unlabelled_roc_auc(
             AtlasDetector().fit(X, groups=GROUPS), 2 * X, GROUPS + 6, n_resamples=9
+        ),
+        "check_exchangeable": lambda: check_exchangeable(
+            AtlasDetector().fit(X, groups=GROUPS), 2 * X, GROUPS + 6, false_alarm_rate=0.1
         ),
         "check_pairing": lambda: check_pairing(X, groups=GROUPS, random_state=None),
         "describe_pairs": lambda: described(folder),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ctmri_detect._arrays import evenly_spaced
 from ctmri_detect.detectors.ensemble.members import Member, Rows, rows_nobody_saw
+from ctmri_detect.scoring.calibration_patients import CalibrationPatients
 from ctmri_detect.scoring.fused_scoring import FusedScoring, Healthy
 from ctmri_detect.validation import PairReader
 
@@ -32,4 +33,6 @@ def healthy_evidence(members: Sequence[Member], X: PairReader, scoring: FusedSco
         evidence.append(np.stack(each, axis=1))
         planes.append(~X.missing[some] & (True if seen is None else seen))
     owners = [X.groups[some] for some, _ in parts]
-    return Healthy(np.concatenate(evidence), np.concatenate(planes), np.concatenate(owners))
+    patients = CalibrationPatients.of_fit([X.take(rows)])
+    joined = np.concatenate(evidence), np.concatenate(planes), np.concatenate(owners)
+    return Healthy(*joined, patients)

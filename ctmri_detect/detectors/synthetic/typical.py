@@ -7,6 +7,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from ctmri_detect.detectors.synthetic.residuals import Block
+from ctmri_detect.imageops.looks import asymmetry
 from ctmri_detect.imageops.position import position_statistics
 from ctmri_detect.validation import PairReader
 
@@ -54,7 +55,7 @@ class TypicalLook(BaseEstimator):
 def described(block: Block, mean: Block) -> npt.NDArray[np.float64]:
     """Correlation with the mean, and asymmetry: ``(n, n_planes, 2)``; NaN without values.
 
-    The asymmetry is Bowley's, of the deciles: ``(q90 + q10 - 2 q50) / (q90 - q10)``.
+    The asymmetry is that of `imageops.looks`.
     """
     out = np.full((*block.shape[:2], 2), np.nan)
     for n, plane in np.ndindex(block.shape[:2]):
@@ -64,8 +65,6 @@ def described(block: Block, mean: Block) -> npt.NDArray[np.float64]:
         here, there = values[seen].astype(np.float64), mean[plane][seen].astype(np.float64)
         spread = here.std() * there.std()
         covariance = np.mean((here - here.mean()) * (there - there.mean()))
-        low, middle, high = np.percentile(here, (10, 50, 90))
-        width = high - low
         out[n, plane, 0] = covariance / spread if spread > 0 else 0.0
-        out[n, plane, 1] = (high + low - 2 * middle) / width if width > 0 else 0.0
+        out[n, plane, 1] = asymmetry(*np.percentile(here, (10, 50, 90)))
     return out

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +13,15 @@ from numpy.typing import NDArray
 
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.io.volumes.dicom_headers import Series, Slice
+from ctmri_detect.io.volumes.dicom_headers import Series
+from ctmri_detect.io.volumes.dicom_slices import Slice
 from ctmri_detect.io.volumes.volume import Volume, canonical, check_grid, check_values
 
 _TO_RAS = np.diag([-1.0, -1.0, 1.0])  # DICOM's axes run to the patient's left, back and top
 _ROUNDING = 0.1  # mm: positions are written with few digits
+_DECODERS = (
+    'run: pip install "ctmri_detect[dicom]", or decompress the files, for example with gdcmconv'
+)
 _PIXEL_TAGS = [
     "PixelData",
     "BitsAllocated",
@@ -59,8 +66,11 @@ def read_series(series: Series) -> Volume:
     slices, affine, places = stack(series.slices)
     _check_decoder(slices)
     values = np.empty((len(slices), *slices[0].shape), dtype=np.float32)
+    opened: tuple[Path, Any] | None = None
     for i, one in enumerate(slices):
-        values[i] = _pixels(one, series.modality)
+        if opened is None or opened[0] != one.path:  # a file of several frames is opened once
+            opened = one.path, _open(one)
+        values[i] = _pixels(opened[1], one, series.modality)
     check_values(values)
     numbers = tuple(one.number for one in slices)
     return canonical(values, affine, places=places, instances=numbers)
@@ -130,43 +140,69 @@ def _check_decoder(slices: list[Slice]) -> None:
             raise DataLoadingError("its TransferSyntaxUID is damaged, or of a maker's own")
         if not ready:
             raise DataLoadingError(
-                f"compressed as {known.name}, for which no decoder is installed; run: pip install "
-                '"pylibjpeg[all]", or decompress the files'
+                f"compressed as {known.name}, for which no decoder is installed; {_DECODERS}"
             )
 
 
-def _pixels(one: Slice, modality: str) -> NDArray[np.float32]:
+def _open(one: Slice) -> Any:
+    """The file of an image, without what is not about pixels."""
     pydicom = require("pydicom", extra="volumes")
+    with _guarded():
+        image = pydicom.dcmread(one.path, force=True, specific_tags=list(_PIXEL_TAGS))
+        if not image.file_meta.get("TransferSyntaxUID"):
+            if image["PixelData"].is_undefined_length:
+                raise DataLoadingError(
+                    "its TransferSyntaxUID is missing, which says how its pixels are compressed"
+                )
+            image.file_meta.TransferSyntaxUID = one.syntax
+        return image
+
+
+def _pixels(image: Any, one: Slice, modality: str) -> NDArray[np.float32]:
+    pixels = require("pydicom.pixels", extra="volumes")
+    with _guarded(_compression(image.file_meta.TransferSyntaxUID)):
+        raw = np.asarray(pixels.pixel_array(image, index=one.frame))
+        if raw.shape != one.shape:
+            raise ValueError("another shape than its header says")
+        return _meaning(raw, image, modality, one.rescale)
+
+
+def _compression(syntax: Any) -> str:
+    """The name of a compression that needs a decoder; empty for none."""
+    known = bool(syntax.is_compressed and not syntax.is_deflated)
+    return str(syntax.name) if known else ""
+
+
+@contextmanager
+def _guarded(syntax: str = "") -> Iterator[None]:
+    """Whatever pydicom and its decoders raise becomes one short reason without a value.
+
+    `syntax` names the compression, where there is one.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values
         try:
-            image = pydicom.dcmread(one.path, force=True, specific_tags=list(_PIXEL_TAGS))
-            if not image.file_meta.get("TransferSyntaxUID"):
-                if image["PixelData"].is_undefined_length:
-                    raise DataLoadingError(
-                        "its TransferSyntaxUID is missing, which says how its pixels are compressed"
-                    )
-                image.file_meta.TransferSyntaxUID = one.syntax
-            raw = np.asarray(image.pixel_array)
-            if raw.shape != one.shape:
-                raise ValueError("another shape than its header says")
-            return _meaning(raw, image, modality)
+            yield
         except DataLoadingError:
             raise
         except Exception as error:  # decoders raise whatever their formats make them raise
-            raise DataLoadingError(
-                f"the pixels of an image can't be read ({type(error).__name__})"
-            ) from None
+            why = type(error).__name__
+            if syntax:
+                why += f", compressed as {syntax}: damaged, or of a form that no decoder here reads"
+                why += f"; {_DECODERS}"
+            raise DataLoadingError(f"the pixels of an image can't be read ({why})") from None
 
 
-def _meaning(raw: NDArray[Any], image: Any, modality: str) -> NDArray[np.float32]:
+def _meaning(
+    raw: NDArray[Any], image: Any, modality: str, rescale: tuple[float, float] | None
+) -> NDArray[np.float32]:
     """Stored numbers to what they stand for: HU for CT, brighter = larger for MRI."""
     padding = _padding(raw, image)
     values = raw.astype(np.float32)
     if modality == "mri" and image.get("PhotometricInterpretation") == "MONOCHROME1":
         signed = int(image.get("PixelRepresentation", 0)) == 1
         values = (-1 if signed else 2 ** int(image.BitsStored) - 1) - values
-    slope, intercept = (image.get(tag) for tag in ("RescaleSlope", "RescaleIntercept"))
+    slope, intercept = rescale or (image.get(f"Rescale{what}") for what in ("Slope", "Intercept"))
     values *= np.float32(1 if slope is None else slope)
     values += np.float32(0 if intercept is None else intercept)
     values[padding] = np.nan
