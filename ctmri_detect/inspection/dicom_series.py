@@ -137,6 +137,14 @@ def _findings(
                 "places.",
             )
         )
+    if two := [pair.ct for pair in together if pair.two_people]:
+        found.append(
+            (
+                "warning",
+                f"In {len(two)} of {len(together)} pairs the headers of CT and MRI speak of two "
+                f"people, such as {two[0]}: one ID may have been given twice.",
+            )
+        )
     if skipped:
         text = f"{count(len(skipped), 'DICOM file')} left out; the first: {skipped[0][1]}."
         found.append(("note", text))
