@@ -61,8 +61,9 @@ def list_series(folder: Path, patient: str | None, sequence: str | None) -> Dico
     paired = {name for pair in together for name in (pair.ct, pair.mri)}
     table = [(p.ct, p.mri, p.patient, None, p.sequence, "paired") for p in together]
     for row in rows:
+        usable = not row["status"]  # a localizer is nobody's partner
         row["status"] = "paired" if row["file"] in paired else row["status"] or _ALONE
-        if row["file"] not in paired and row["modality"] is not None:
+        if row["file"] not in paired and usable:
             sides = [row["file"] if row["modality"] == name else None for name in _NAMES.values()]
             table.append((*sides, row["patient"], None, row["sequence"], row["status"]))
     pairs = pd.DataFrame(table, columns=COLUMNS).astype({"slice": "Int64"})
