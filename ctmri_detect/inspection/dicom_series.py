@@ -61,8 +61,9 @@ def list_series(folder: Path, patient: str | None, sequence: str | None) -> Dico
     paired = {name for pair in together for name in (pair.ct, pair.mri)}
     table = [(p.ct, p.mri, p.patient, None, p.sequence, "paired") for p in together]
     for row in rows:
+        usable = not row["status"]  # a localizer is nobody's partner
         row["status"] = "paired" if row["file"] in paired else row["status"] or _ALONE
-        if row["file"] not in paired and row["modality"] is not None:
+        if row["file"] not in paired and usable:
             sides = [row["file"] if row["modality"] == name else None for name in _NAMES.values()]
             table.append((*sides, row["patient"], None, row["sequence"], row["status"]))
     pairs = pd.DataFrame(table, columns=COLUMNS).astype({"slice": "Int64"})
@@ -135,6 +136,14 @@ def _findings(
                 f"In {apart} of {len(together)} pairs CT and MRI have different frames of "
                 "reference: unless somebody registered them, equal coordinates are different "
                 "places.",
+            )
+        )
+    if two := [pair.ct for pair in together if pair.two_people]:
+        found.append(
+            (
+                "warning",
+                f"In {len(two)} of {len(together)} pairs the headers of CT and MRI speak of two "
+                f"people, such as {two[0]}: one ID may have been given twice.",
             )
         )
     if skipped:

@@ -34,13 +34,14 @@ def read_plane(source: Source, name: str, level: float = 0.5) -> Plane:
     return source.grey(name)
 
 
-def read_pair(source: Source, ct: str, mri: str, level: float = 0.5) -> tuple[Plane, Plane] | None:
+def read_pair(
+    source: Source, ct: str, mri: str, place: int | None = None
+) -> tuple[Plane, Plane] | None:
     """CT and MRI on the CT's grid; of volumes an axial slice, or None where the MRI ends."""
     if not source.holds_volume(ct):
         return source.slices(ct, mri)
-    for pair in volume_pair(source, ct, mri, [level]):
-        return pair[0], pair[1]
-    return None
+    pair = volume_pair(source, ct, mri, place)
+    return None if pair is None else (pair[0], pair[1])
 
 
 def panel(plane: Plane, modality: str, units: Any, label: str, name: str) -> Panel:

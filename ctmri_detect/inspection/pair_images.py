@@ -1,8 +1,6 @@
-"""CT and MRI of one pair of volumes, as slices on one grid."""
+"""CT and MRI of one pair of volumes, as a slice on one grid."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +10,12 @@ from ctmri_detect.io.volumes.resample import Sampler, plane_grid
 
 
 def volume_pair(
-    source: Source, ct: str, mri: str, levels: Iterable[float]
-) -> Iterator[NDArray[np.float32]]:
-    """A pair ``(2, height, width)`` at each share of the CT's height.
+    source: Source, ct: str, mri: str, place: int | None = None
+) -> NDArray[np.float32] | None:
+    """A pair ``(2, height, width)`` at a slice of the CT; the middle one where `place` is None.
 
-    The MRI is put on the CT's grid by the files' own coordinates; levels at which nothing of it
-    lies are left out.
+    The MRI is put on the CT's grid by the files' own coordinates; None where nothing of it lies
+    there.
 
     Raises
     ------
@@ -25,9 +23,7 @@ def volume_pair(
         With a short reason.
     """
     a, b = source.volume(ct), source.volume(mri)
-    plane, sampler = plane_grid(a, None), Sampler(b, a)
-    for level in levels:
-        place = int(level * (len(a.values) - 1))
-        pair = np.stack([plane.fit(image) for image in (a.values[place], sampler.at(place))])
-        if np.isfinite(pair).any(axis=(1, 2)).all():
-            yield pair
+    plane = plane_grid(a, None)
+    place = (len(a.values) - 1) // 2 if place is None else place
+    pair = np.stack([plane.fit(image) for image in (a.values[place], Sampler(b, a).at(place))])
+    return pair if np.isfinite(pair).any(axis=(1, 2)).all() else None

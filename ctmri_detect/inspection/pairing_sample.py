@@ -59,9 +59,9 @@ def check_volumes(pairs: list[VolumePair], random_state: RandomState) -> Bunch |
     Bunch or None
         `paired`, `why`, `p_value`, `statistic`, `mirrored`, `p_mirrored`, `slip`, `p_slip` as
         those of `check_pairing`, `n_compared` (pairs that they rest on), `exchanged` (of
-        `check_modalities`); `pairs`, at most 128 of them, with ct, mri, place (share of the CT's
-        height), nmi, shift_y, shift_x, shift and bad; `shift`; their unit `shift_unit`, "mm", or
-        "px" of slices. None where nothing can be asked.
+        `check_modalities`); `pairs`, at most 128 of them, with ct, mri, place (slice of the CT,
+        NaN of slice files), nmi, shift_y, shift_x, shift and bad; `shift`; their unit
+        `shift_unit`, "mm", or "px" of slices. None where nothing can be asked.
     """
     if not pairs:
         return None

@@ -156,8 +156,8 @@ def registration(found: Bunch, source: Source) -> Part | None:
 
 
 def _moved_example(source: Source, row: Any, ct_units: Any, unit: str) -> list[Part]:
-    level = 0.5 if np.isnan(row.place) else row.place
-    pair = images.read_pair(source, row.ct, row.mri, level)
+    place = None if np.isnan(row.place) else int(row.place)
+    pair = images.read_pair(source, row.ct, row.mri, place)
     if pair is None:
         return []
     (ct, mri), name = pair, PurePosixPath(row.ct).name

@@ -183,3 +183,18 @@ def test_a_dicom_folder_without_pairs_says_so(heads, tmp_path):
     )
     with pytest.raises(ValueError, match="No pair"):
         load_volume_pairs(tmp_path)
+
+
+def test_a_badly_registered_volume_is_shown_at_its_slice(heads, tmp_path):
+    pytest.importorskip("jinja2")
+    pytest.importorskip("matplotlib")
+    mri = heads[:, 1].copy()
+    mri[3] = np.roll(mri[3], 3, axis=-1)
+    write_nifti(tmp_path / "nifti", heads[:, 0], mri)
+    found = describe_pairs(tmp_path / "nifti")
+    bad = found.pairing.pairs[found.pairing.pairs["bad"]]
+    assert set(bad["ct"]) == {"1BA003/ct.nii.gz"}
+    assert bad["place"].between(1, SLICES - 2).all()
+    assert bad["shift_x"].to_numpy() == pytest.approx(3 * MM, abs=1.5)
+    page = write_inspection(found, tmp_path / "nifti", tmp_path / "page.html").read_text()
+    assert re.search(r"The MRI seems shifted [\d.]+ mm (up|down) and [78][\d.]* mm", page)
