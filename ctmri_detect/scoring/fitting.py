@@ -90,10 +90,11 @@ class Fitting(WithThreshold, Judging, CheckedParameters, BaseEstimator):
 
     def lean(self) -> Self:
         """A copy without what `restored` makes again, exactly, of the slices that are kept."""
-        if type(getattr(self, "bank_", None)) is not ReferenceBank:
+        bank = getattr(self, "bank_", None)
+        if type(bank) is not ReferenceBank:
             return self
         small = copy(self)
-        small.bank_ = self.bank_.forgetful()
+        small.bank_ = bank.forgetful()
         small.descriptors_ = self.descriptors_.astype(np.float32)  # their values are float32
         return small
 
