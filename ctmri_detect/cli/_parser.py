@@ -95,6 +95,10 @@ def _add_fit(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--out", metavar="MODEL", required=True, help="the file to write")
     sub.add_argument("--detector", metavar="NAME", choices=DETECTORS, default="cross-modal",
                      help=f"one of {', '.join(DETECTORS)}; default: %(default)s")  # fmt: skip
+    sub.add_argument("--epochs", metavar="N", type=positive,
+                     help="of each training; default: that of the detector")  # fmt: skip
+    sub.add_argument("--checkpoint", metavar="DIR",
+                     help="keeps trainings: the same command goes on after a stop")  # fmt: skip
     _add_data(sub, "keep", "drop")
     _add_size(sub)
     _add_seed(sub)

@@ -48,3 +48,22 @@ def make_detector(name: str, seed: int, *, epochs: int | None = None) -> Any:
         if prefix or name == "autoencoder":
             detector.set_params(**{f"{prefix}training__max_epochs": epochs})
     return detector
+
+
+def train_with(detector: Any, name: str, **settings: Any) -> None:
+    """Settings of `Training` for the networks that a detector trains on images.
+
+    Raises
+    ------
+    ValueError
+        Where it trains none.
+    """
+    named = (part for part in detector.get_params() if part.split("__")[-1] == "training")
+    parts = [part for part in named if not part.startswith("conditioning")]  # short, of features
+    if not parts:
+        raise ValueError(
+            f"The detector {name} trains no network, so it has no epochs and no checkpoints. Leave "
+            "out --epochs and --checkpoint, or take a detector that trains, such as cross-modal or "
+            "autoencoder."
+        )
+    detector.set_params(**{f"{part}__{key}": v for part in parts for key, v in settings.items()})

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 import warnings
+from contextlib import suppress
+from typing import Any
 
 from sklearn.pipeline import make_pipeline
 
@@ -12,7 +15,7 @@ from ctmri_detect._extras import require
 from ctmri_detect.cli._data import read_pairs
 from ctmri_detect.cli._messages import note, say, tell
 from ctmri_detect.cli._output import output_file
-from ctmri_detect.cli.detectors import make_detector
+from ctmri_detect.cli.detectors import make_detector, train_with
 from ctmri_detect.evaluation.standings import FEW_PATIENTS
 from ctmri_detect.exceptions import PatientsUnknownWarning
 from ctmri_detect.persistence import save
@@ -28,10 +31,10 @@ def run(args: argparse.Namespace) -> None:
     """Load, fit, save."""
     require("skops", extra="save")  # said before the work, not after it
     path = output_file(args.out)
+    detector = _detector(args)
     pairs = read_pairs(args)
     if pairs.groups is None:
         tell("warning: no --patient, so contiguous files stand for patients in the calibration")
-    detector = make_detector(args.detector, args.seed)
     model = make_pipeline(make_preprocessor(ct_units=pairs.ct_units, size=args.size), detector)
     note(f"fitting {args.detector} on {len(pairs.data)} pairs", quiet=args.quiet)
     start = time.perf_counter()
@@ -53,3 +56,19 @@ def run(args: argparse.Namespace) -> None:
         )
     say(f"Wrote {path} ({path.stat().st_size / 2**20:.1f} MiB).")
     say(_PRIVACY)
+
+
+def _detector(args: argparse.Namespace) -> Any:
+    """The detector with what the arguments say about its trainings; on a terminal, with a bar."""
+    detector = make_detector(args.detector, args.seed)
+    settings: dict[str, Any] = {}
+    if args.epochs is not None:
+        settings["max_epochs"] = args.epochs
+    if args.checkpoint is not None:
+        settings |= {"checkpoint_dir": args.checkpoint, "resume": True}
+    if settings:
+        train_with(detector, args.detector, **settings)
+    if not args.quiet and sys.stderr.isatty():
+        with suppress(ValueError):  # it trains nothing
+            train_with(detector, args.detector, verbose=1)
+    return detector

@@ -547,3 +547,39 @@ def test_slices_of_the_fit_are_marked(model, healthy, mixed, tmp_path):
     assert set(tables[healthy]["seen_in_fit"]) == {"yes"}
     table = tables[mixed]
     assert ((table["seen_in_fit"] == "no") == (table["label"] == "anomalous")).all()
+
+
+def test_epochs_and_checkpoints_reach_the_trainings(healthy, tmp_path):
+    pytest.importorskip("torch")
+    scores, written, kept = [], [], tmp_path / "kept"
+    more = ["--epochs", "1", "--checkpoint", str(kept), "--detector", "autoencoder", *QUIET]
+    for name in ("a", "b"):
+        assert fit(healthy, tmp_path / name, *more, "--size", "32") == 0
+        detector = load(tmp_path / name)[-1]
+        assert detector.training.max_epochs == 1
+        scores.append(detector.map_scoring_.calibration_scores_)
+        written.append({path: path.stat().st_mtime_ns for path in kept.rglob("weights.pt")})
+    assert written[0]
+    assert written[1] == written[0]  # loaded, not trained again
+    np.testing.assert_array_equal(*scores)
+
+
+@pytest.mark.parametrize(
+    "option", [("--epochs", "3"), ("--checkpoint", "kept")], ids=lambda o: o[0]
+)
+def test_a_detector_that_does_not_train_has_no_epochs(option, healthy, tmp_path, capsys):
+    assert fit(healthy, tmp_path / "m.ctmri", *option) == 2
+    assert "The detector atlas trains no network" in capsys.readouterr().err
+    assert not (tmp_path / "m.ctmri").exists()
+
+
+@pytest.mark.parametrize("name", ["balanced", "cross-modal", "fast", "latent"])
+def test_epochs_reach_every_training_of_a_detector(name):
+    from ctmri_detect.cli.detectors import make_detector, train_with
+
+    detector = make_detector(name, 0)
+    train_with(detector, name, max_epochs=7)
+    found = {k: v for k, v in detector.get_params().items() if k.endswith("training__max_epochs")}
+    found.pop("conditioning__training__max_epochs", None)  # of features: short, and its own
+    assert found
+    assert set(found.values()) == {7}
