@@ -35,6 +35,7 @@ from ctmri_detect.layouts.volume_pairs import Choice, Wanted, list_volume_pairs
 from ctmri_detect.storage.pair_store import PairStore
 
 COLUMNS = ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind"]
+_PLACE = ["z_mm", "grid"]
 
 
 def load_volume_pairs(
@@ -120,7 +121,8 @@ def load_volume_pairs(
     -------
     Bunch
         `data` `Pairs` ``(n, 2, height, width)`` that know groups, spacing, ct_units and, in their
-        frame, `volume` (the CT) and `z_mm` (above its lowest slice); `masks` bool
+        frame, `volume` (the CT), `z_mm` (above its lowest slice) and `grid` (the CT's own, as text
+        for `io.write_maps`); `masks` bool
         ``(n, height, width)`` and `target` (-1 where a slice's mask holds a pixel, else +1; or by
         `labels`), None unless every pair of volumes has a ``lesion.nii.gz``; `groups` the patients
         of slices, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
@@ -174,8 +176,8 @@ def load_volume_pairs(
                 f"No pair of volumes is left of {len(pairs)}; {len(skipped)} entries were "
                 f"skipped{first_reasons(skipped)}."
             )
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, "z_mm"]).astype({"slice": "Int64"})
-    places = pd.DataFrame({"volume": frame["ct"], "z_mm": frame.pop("z_mm")})
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *_PLACE]).astype({"slice": "Int64"})
+    places = pd.DataFrame({"volume": frame["ct"], **{name: frame.pop(name) for name in _PLACE}})
     for text, kind in findings(used, skipped, frame):
         warnings.warn(text, kind, stacklevel=2)
     segmented = [lesion for lesion in lesions if lesion is not None]
@@ -215,8 +217,8 @@ def _cut_all(
                 _check_alike(one.pair.shape, store.shape, pair.ct, used)
                 store.append(one.pair[None])
                 lesions.append(one.lesion)
-                place = [one.index, one.spacing, pair.sequence, None, one.z_mm]
-                rows.append([pair.ct, pair.mri, pair.patient, *place])
+                about = [one.index, one.spacing, pair.sequence, None, one.z_mm, slices.grid]
+                rows.append([pair.ct, pair.mri, pair.patient, *about])
         except DataLoadingError as error:
             skipped.append((pair.ct, str(error)))
             continue

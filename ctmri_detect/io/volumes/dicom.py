@@ -62,7 +62,7 @@ def read_series(series: Series) -> Volume:
     for i, one in enumerate(slices):
         values[i] = _pixels(one, series.modality)
     check_values(values)
-    return canonical(values, affine)
+    return canonical(values.transpose(), affine[:, [2, 1, 0, 3]])  # as other programs stack them
 
 
 def stack(slices: list[Slice]) -> tuple[list[Slice], NDArray[np.float64]]:
