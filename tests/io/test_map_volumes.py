@@ -103,8 +103,9 @@ def same_grid(one, other):
         np.testing.assert_allclose(a, b, atol=1e-4, err_msg=what)
 
 
-@pytest.mark.parametrize("codes", CODES)
-@pytest.mark.parametrize("turn", [None, rotation()], ids=["straight", "oblique"])
+@pytest.mark.parametrize(
+    ("codes", "turn"), [*((codes, rotation()) for codes in CODES), ("RAS", None), ("PIR", None)]
+)
 def test_a_lesion_lies_where_it_lay(tmp_path, codes, turn):
     ct = case(tmp_path / "set", codes=codes, turn=turn)
     pairs = load_volume_pairs(tmp_path / "set", skip_empty=False)
@@ -242,9 +243,14 @@ def test_maps_as_they_come(tmp_path):
 def test_an_error_leaves_no_half_of_a_map(tmp_path):
     case(tmp_path / "set")
     pairs = load_volume_pairs(tmp_path / "set", skip_empty=False)
-    with pytest.raises(ValueError, match="shape"), MapWriter(pairs.data, tmp_path / "a") as writer:
-        for maps in (maps_of(pairs)[:2], np.zeros((2, 3, 3))):
-            writer.add([0, 1], maps)
+
+    def stopped():
+        with MapWriter(pairs.data, tmp_path / "a") as writer:
+            writer.add([0, 1], maps_of(pairs)[:2])
+            writer.add([2, 3], np.zeros((2, 3, 3)))
+
+    with pytest.raises(ValueError, match="shape"):
+        stopped()
     assert list((tmp_path / "a").iterdir()) == []
 
 
