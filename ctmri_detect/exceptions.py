@@ -84,7 +84,7 @@ class UnitsWarning(CtmriDetectWarning):
 
 
 class GeometryWarning(CtmriDetectWarning):
-    """The position of a volume is uncertain, or CT and MRI hardly overlap."""
+    """The position of a volume is uncertain, slices are missing, or CT and MRI hardly overlap."""
 
 
 class PrivacyWarning(CtmriDetectWarning):

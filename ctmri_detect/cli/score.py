@@ -82,7 +82,8 @@ def _score(
 def _table(pairs: Bunch, numbers: pd.DataFrame, regions: list[pd.DataFrame]) -> pd.DataFrame:
     """One row a pair, most anomalous first."""
     strongest = pd.concat(regions).set_index("sample")[["modality", "sign"]]
-    known = ["ct", "mri", "patient", "slice", *(m for m in MARKS if m in pairs.frame)]
+    extra = [name for name in ("instance", "z_mm", *MARKS) if name in pairs.frame]
+    known = ["ct", "mri", "patient", "slice", *extra]
     table = pairs.frame[known].reset_index(drop=True)
     table[["anomaly_score", "p_value"]] = numbers[["anomaly_score", "p_value"]]
     table["anomalous"] = np.where(numbers["prediction"] == -1, "yes", "no")

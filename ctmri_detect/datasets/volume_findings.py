@@ -95,6 +95,12 @@ def _places(used: Used) -> list[str]:
     """Files whose place is in doubt, and pairs that overlap little."""
     doubts = [doubt for _, slices in used for doubt in slices.doubts]
     texts = [say(doubts)] if doubts else []
+    gaps = [f"{pair.ct}: {gap}" for pair, slices in used for gap in slices.gaps]
+    if gaps:
+        texts.append(
+            f"Slices are missing, and nothing stands in for them: {'; '.join(gaps[:3])}"
+            f"{'; ...' if len(gaps) > 3 else ''}."
+        )
     low = [(pair.ct, s.overlap.share) for pair, s in used if s.overlap.share < LEAST_OVERLAP]
     if low:
         listed = ", ".join(f"{name} ({share:.0%})" for name, share in low[:3])

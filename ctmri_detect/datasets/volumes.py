@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Mapping
 from numbers import Integral
 from pathlib import Path
@@ -11,31 +10,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ctmri_detect._floats import with_default_floats
-from ctmri_detect._parameters import SIZE, check_value, height_and_width, number
-from ctmri_detect.datasets.volume_findings import (
-    Used,
-    describe,
-    findings,
-    left_out,
-    units_of,
-)
+from ctmri_detect._parameters import SIZE, OneOf, check_value, height_and_width, number
+from ctmri_detect.datasets.volume_cutting import cut_all
+from ctmri_detect.datasets.volume_findings import describe, findings, units_of
 from ctmri_detect.datasets.volume_labels import read_volume_labels, targets_of
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import first_reasons
 from ctmri_detect.io.loaded import loaded
-from ctmri_detect.io.volumes.cut import Cut, VolumePair, cut_volumes
-from ctmri_detect.io.volumes.dicom_headers import Skipped
-from ctmri_detect.io.volumes.places import say
+from ctmri_detect.io.volumes.cut import Cut
 from ctmri_detect.io.volumes.pseudonym import check_key
 from ctmri_detect.layouts.volume_pairs import Choice, Wanted, list_volume_pairs
 from ctmri_detect.storage.pair_store import PairStore
 
-COLUMNS = ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind"]
-_PLACE = ["z_mm", "grid"]
+COLUMNS = ["ct", "mri", "patient", "slice", "instance", "z_mm", "spacing", "sequence", "kind"]
+GAPS = ("skip", "keep")
 
 
 def load_volume_pairs(
@@ -49,6 +39,7 @@ def load_volume_pairs(
     slice_spacing: float | None = None,
     size: int | tuple[int, int] | None = None,
     skip_empty: bool = True,
+    gaps: str = "skip",
     key: str | bytes | None = None,
     cache: str | Path | None = None,
 ) -> Bunch:
@@ -111,6 +102,12 @@ def load_volume_pairs(
     skip_empty : bool, default=True
         Leave out slices with less than 10 cm² of head in the CT, or with less than 10 cm² or
         nothing but one value in the MRI.
+    gaps : {"skip", "keep"}, default="skip"
+        What to do with a DICOM series that lacks slices: leave the patient out and say why in
+        `skipped`, or keep the other slices, with a warning that names those beside the gap.
+        Nothing is ever interpolated across a gap; where only the MRI has one, the MRI is NaN.
+        A step is a gap where it is 1.4 times as wide as the spacing beside it. Three equal steps
+        or more make a spacing of their own, such as 2.5 mm below 5 mm.
     key : str or bytes, default=None
         Secret for the pseudonyms, 1 to 64 bytes.
     cache : str or Path, default=None
@@ -127,9 +124,11 @@ def load_volume_pairs(
         `labels`), None unless every pair of volumes has a ``lesion.nii.gz``; `groups` the patients
         of slices, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
         pseudonym and modality), patient, slice (counted from the lowest slice, 0, with those
-        left out), spacing (mm a pixel), sequence, kind (None); `paired` None: `check_pairing`
-        tells; `ct_units` "hu", "uint8", or None where the values are neither; `orientation`
-        "radiological"; `skipped` list of (name, reason), also of slices without MRI; `DESCR`.
+        left out), instance (the number of the CT's image in its DICOM series, of the nearest one
+        where slices are averaged or interpolated), z_mm, spacing (mm a pixel), sequence, kind
+        (None); `paired` None: `check_pairing` tells; `ct_units` "hu", "uint8", or None where the
+        values are neither; `orientation` "radiological"; `skipped` list
+        of (name, reason), also of slices without MRI; `DESCR`.
 
     Raises
     ------
@@ -162,22 +161,24 @@ def load_volume_pairs(
     check_key(key)
     check_value("slice_spacing", slice_spacing, [number(above=0, below=1000), None])
     check_value("size", size, [*SIZE, None])
+    check_value("gaps", gaps, [OneOf(*GAPS)])
     shape = None if size is None else height_and_width(size)
-    cut = Cut(slice_spacing, shape, bool(skip_empty))
+    cut = Cut(slice_spacing, shape, bool(skip_empty), gaps == "keep")
     series = {"ct": _check_series(ct_series, "ct_series")}
     series["mri"] = _check_series(mri_series, "mri_series")
     named = read_volume_labels(Path(folder), labels)
     store = PairStore(cache)
     pairs, skipped = list_volume_pairs(Path(folder), Wanted(patient, sequence, series, key))
     with store:
-        rows, lesions, used, empty = _cut_all(pairs, cut, store, skipped)
+        rows, lesions, used, empty = cut_all(pairs, cut, store, skipped)
         if not rows:
             raise DataLoadingError(
                 f"No pair of volumes is left of {len(pairs)}; {len(skipped)} entries were "
                 f"skipped{first_reasons(skipped)}."
             )
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, *_PLACE]).astype({"slice": "Int64"})
-    places = pd.DataFrame({"volume": frame["ct"], **{name: frame.pop(name) for name in _PLACE}})
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "grid"])
+    frame = frame.astype({"slice": "Int64", "instance": "Int64"})
+    places = pd.DataFrame({"volume": frame["ct"], "z_mm": frame["z_mm"], "grid": frame.pop("grid")})
     for text, kind in findings(used, skipped, frame):
         warnings.warn(text, kind, stacklevel=2)
     segmented = [lesion for lesion in lesions if lesion is not None]
@@ -193,55 +194,6 @@ def load_volume_pairs(
         masks=masks,
         places=places,
         orientation="radiological",
-    )
-
-
-@with_default_floats
-def _cut_all(
-    pairs: list[VolumePair], cut: Cut, store: PairStore, skipped: Skipped
-) -> tuple[list[list[Any]], list[NDArray[np.bool_] | None], Used, Counter[str]]:
-    """Rows of the frame, lesions, the pairs of volumes that gave any, empty slices."""
-    rows: list[list[Any]] = []
-    lesions: list[NDArray[np.bool_] | None] = []
-    used: Used = []
-    empty: Counter[str] = Counter()
-    for pair in pairs:
-        before = len(rows)
-        left: Counter[str] = Counter()
-        try:
-            slices = cut_volumes(pair, cut)
-            for one in slices:
-                if one.empty:
-                    left[one.empty] += 1
-                    continue
-                _check_alike(one.pair.shape, store.shape, pair.ct, used)
-                store.append(one.pair[None])
-                lesions.append(one.lesion)
-                about = [one.index, one.spacing, pair.sequence, None, one.z_mm, slices.grid]
-                rows.append([pair.ct, pair.mri, pair.patient, *about])
-        except DataLoadingError as error:
-            skipped.append((pair.ct, str(error)))
-            continue
-        if len(rows) == before:
-            why = f" {say(slices.doubts)}" if slices.doubts else ""
-            skipped.append((pair.ct, f"no slice shows the head in both: do the two overlap?{why}"))
-        else:
-            used.append((pair, slices))
-            skipped += left_out(pair, left, len(rows) - before + left.total())
-        empty += left
-    return rows, lesions, used, empty
-
-
-def _check_alike(
-    shape: tuple[int, ...], first: tuple[int, ...] | None, name: str, used: Used
-) -> None:
-    """Refuse slices of another size than the first."""
-    if first in (None, shape):
-        return
-    sizes = [f"{height}x{width}" for _, height, width in (first or (), shape)]
-    raise ValueError(
-        f"The volumes differ in size: {used[0][0].ct} is {sizes[0]}, {name} is {sizes[1]}. "
-        "Expected one size; pass size=, such as size=256, to scale all."
     )
 
 

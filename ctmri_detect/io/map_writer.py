@@ -180,9 +180,9 @@ def write_maps(
     **Volumes** (``form="nifti"``): for each CT, ``<patient>_anomaly.nii.gz`` on the CT's own grid,
     in the order of axes that its file has (DICOM: column, row, slice), so that ITK-SNAP, 3D Slicer
     and others show it over the CT. A second CT of a patient gets a number. Where the grid of a CT
-    has no right angles (a tilted gantry), those programs can't show it as it lies: the map is then
-    written on the box around the slices, and ``<patient>_ct.nii.gz``, the CT as X holds it,
-    beside it. The `note` of the files says so.
+    has no right angles (a tilted gantry) or uneven slices, those programs can't show it as it lies:
+    the map is then written on an even box around the slices, and ``<patient>_ct.nii.gz``, the CT
+    as X holds it, beside it. The `note` of the files says so.
 
     **Slices** (``form="npy"`` or ``"tiff"``): one file a slice, ``<name>_anomaly.npy``, on the
     grid of X; a TIFF as `write_map_slice` has it.

@@ -437,7 +437,10 @@ def test_plain_data_warn_of_nothing(tmp_path):
         warnings.simplefilter("error")
         pairs = load_volume_pairs(tmp_path)
     assert (pairs.target, pairs.masks, pairs.paired, pairs.skipped) == (None, None, None, [])
-    assert list(pairs.frame) == ["ct", "mri", "patient", "slice", "spacing", "sequence", "kind"]
+    columns = ["slice", "instance", "z_mm", "spacing", "sequence", "kind"]
+    assert list(pairs.frame) == ["ct", "mri", "patient", *columns]
+    assert pairs.frame["instance"].isna().all()  # DICOM numbers its images, NIfTI doesn't
+    assert pairs.frame["z_mm"].tolist() == pairs.data.frame["z_mm"].tolist()
     assert pairs.frame["ct"].unique().tolist() == ["p1/ct.nii.gz"]
 
 

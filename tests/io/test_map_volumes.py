@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from itertools import permutations, product
 
+import dicom_heads
 import numpy as np
 import pytest
-from dicom_files import write_dicom
 
 from ctmri_detect import Pairs
 from ctmri_detect.datasets import load_volume_pairs, make_phantom_pairs
@@ -16,9 +16,9 @@ from ctmri_detect.io import MapWriter, write_maps
 
 nib = pytest.importorskip("nibabel")
 sitk = pytest.importorskip("SimpleITK")
-pydicom = pytest.importorskip("pydicom")
 
 BALL = np.array([12.0, 16.0, 6.0])  # mm towards the patient's right, front and top
+LARGE = np.diag([-1, -1, 1]) @ dicom_heads.BALL  # that of the DICOM series
 HALF = np.array([32.0, 40.0, 24.0])  # half the field of view, mm
 CODES = ["".join(c) for p in permutations(["RL", "AP", "SI"]) for c in product(*p)]
 TURN = np.array([[0.98, -0.15, 0.1], [0.17, 0.96, -0.2], [-0.07, 0.22, 0.97]])
@@ -89,11 +89,11 @@ def by_itk(path, floor=0.0):
     return np.diag([-1, -1, 1]) @ centre(values, affine)
 
 
-def check_place(path, floor=0.0):
+def check_place(path, floor=0.0, ball=BALL):
     """The ball lies in its place to half a voxel, read by two other programs."""
     steps = nib.load(path).affine[:3, :3]
     for found in (by_nibabel(path, floor), by_itk(path, floor)):
-        assert np.abs(np.linalg.inv(steps) @ (found - BALL)).max() < 0.5
+        assert np.abs(np.linalg.inv(steps) @ (found - ball)).max() < 0.5
 
 
 def same_grid(one, other):
@@ -182,45 +182,55 @@ def test_a_grid_that_is_nearly_straight_is_the_ct_s_own(tmp_path):
     np.testing.assert_allclose(nib.load(file.path).affine, nib.load(ct).affine, atol=0.15)
 
 
-def dicom_case(folder, tilt=0.0, turn=None):
-    """CT and MRI series, as scanners write them: rows to the back, columns to the left."""
-    shape, affine = grid("LPS", turn=turn, tilt=tilt)
-    lps = np.diag([-1, -1, 1]) @ affine[:3]
-    frame = pydicom.uid.generate_uid()
-    for modality, air in (("CT", -1000), ("MR", 0)):
-        images = sample(shape, affine, air).transpose(2, 1, 0)
-        sides = [*(lps[:, 0] / 2), *(lps[:, 1] / 2)]
-        write_dicom(
-            folder, "Doe", modality, images,
-            PixelSpacing=[2, 2], ImageOrientationPatient=sides, FrameOfReferenceUID=frame,
-        )  # fmt: skip
-        for i in range(len(images)):
-            path = folder / "Doe" / modality / f"Doe{i}.dcm"
-            ds = pydicom.dcmread(path)
-            ds.ImagePositionPatient = [round(v, 4) for v in lps @ [0, 0, i, 1]]
-            ds.save_as(path)
-    return folder / "Doe" / "CT"
+OBLIQUE = (rotation()[:, 0].tolist(), rotation()[:, 1].tolist())
 
 
-@pytest.mark.parametrize("turn", [None, rotation()], ids=["straight", "oblique"])
-def test_a_dicom_series(tmp_path, turn):
-    folder = dicom_case(tmp_path / "set", turn=turn)
-    pairs = load_volume_pairs(tmp_path / "set", skip_empty=False)
+@pytest.mark.parametrize("axes", [dicom_heads.AXIAL, OBLIQUE], ids=["straight", "oblique"])
+def test_a_dicom_series(tmp_path, axes):
+    dicom_heads.pair(tmp_path / "set", ct={"axes": axes})
+    pairs = dicom_heads.load(tmp_path / "set", skip_empty=False)
     (file,) = write_maps(maps_of(pairs), pairs.data, tmp_path)
-    assert "Doe" not in file.path.name
+    assert "MRN" not in file.path.name
     reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    series = tmp_path / "set" / "MRN12345" / "ct"
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(series)))
     same_grid(sitk.ReadImage(str(file.path)), reader.Execute())
-    check_place(file.path)
+    check_place(file.path, ball=LARGE)
 
 
-def test_a_tilted_dicom_series(tmp_path):
-    dicom_case(tmp_path / "set", tilt=0.35)
-    pairs = load_volume_pairs(tmp_path / "set", skip_empty=False)
+FINE_BELOW = [*np.arange(-30, 0, 2.5), *np.arange(0, 35, 5.0)]  # 2.5 mm, and 5 mm above
+
+
+@pytest.mark.parametrize(
+    ("ct", "why", "slices"),
+    [
+        ({"shear": 1.5}, "tilted gantry", 12),
+        ({"heights": FINE_BELOW}, "unevenly spaced", 26),
+        ({"heights": FINE_BELOW, "axes": OBLIQUE}, "unevenly spaced", 26),
+        ({"heights": FINE_BELOW, "shear": 1.5}, "tilted gantry", 26),
+    ],
+    ids=["tilted", "uneven", "uneven_oblique", "tilted_uneven"],
+)
+def test_a_dicom_series_that_fits_no_grid(tmp_path, ct, why, slices):
+    dicom_heads.pair(tmp_path / "set", ct=ct)
+    pairs = dicom_heads.load(tmp_path / "set", skip_empty=False)
+    anomaly, ct_file = write_maps(maps_of(pairs), pairs.data, tmp_path)
+    assert why in anomaly.note == ct_file.note
+    same_grid(sitk.ReadImage(str(anomaly.path)), sitk.ReadImage(str(ct_file.path)))
+    assert nib.load(anomaly.path).shape[2] == slices  # as thin as the thinnest
+    for path, floor in ((anomaly.path, 0), (ct_file.path, 40)):
+        check_place(path, floor, LARGE)
+
+
+def test_nothing_is_written_into_a_gap(tmp_path):
+    heights = [h for h in np.arange(-30, 30, 5.0) if h not in (-10, -5)]
+    dicom_heads.pair(tmp_path / "set", ct={"heights": heights})
+    pairs = dicom_heads.load(tmp_path / "set", skip_empty=False, gaps="keep")
     anomaly, ct = write_maps(maps_of(pairs), pairs.data, tmp_path)
-    same_grid(sitk.ReadImage(str(anomaly.path)), sitk.ReadImage(str(ct.path)))
-    for path, floor in ((anomaly.path, 0), (ct.path, 40)):
-        check_place(path, floor)
+    seen = np.isfinite(nib.load(anomaly.path).get_fdata()).any(axis=(0, 1))
+    assert np.flatnonzero(~seen).tolist() == [4, 5]
+    assert (nib.load(ct.path).get_fdata()[..., 4:6] == -1024).all()
+    check_place(anomaly.path, ball=LARGE)
 
 
 def test_maps_as_they_come(tmp_path):
@@ -277,7 +287,7 @@ def test_pairs_that_know_no_place(tmp_path):
     lost = pairs.data.frame.assign(grid=[None, *pairs.data.frame["grid"][1:]])
     with pytest.raises(InvalidPairsError, match=r"1 samples know no place.*sample 0"):
         write_maps(maps_of(pairs), pairs.data.replace(frame=lost), tmp_path)
-    for text in ("", "[1, 2]", '[[9, 0, 4], [[1,0,0,0],[0,1,0,0],[0,0,1,0]], "RAS", 1]'):
+    for text in ("", "[1, 2]", '[[9, 0, 4], [[1,0,0,0],[0,1,0,0],[0,0,1,0]], "RAS", 1, null]'):
         wrong = pairs.data.replace(frame=pairs.data.frame.assign(grid=text))
         with pytest.raises(DataLoadingError, match="Load the pairs again"):
             write_maps(maps_of(pairs), wrong, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,7 @@ from ctmri_detect.io.volumes.dicom_headers import Series, Slice
 from ctmri_detect.io.volumes.volume import Volume, canonical, check_grid, check_values
 
 _TO_RAS = np.diag([-1.0, -1.0, 1.0])  # DICOM's axes run to the patient's left, back and top
-_UNEVEN = 0.05  # of a step, and at least _ROUNDING mm: positions are written with few digits
-_ROUNDING = 0.1
+_ROUNDING = 0.1  # mm: positions are written with few digits
 _PIXEL_TAGS = [
     "PixelData",
     "BitsAllocated",
@@ -41,6 +41,7 @@ def read_series(series: Series) -> Volume:
     CT values become Hounsfield units by each image's own slope and intercept; padding becomes
     NaN. A MONOCHROME1 MRI is inverted; a MONOCHROME1 CT is not, since its rescaling already
     says what the numbers mean. A tilted gantry shears the grid, which the affine describes.
+    Slices that are unevenly spaced keep their own places; gaps are read as what they are.
 
     Parameters
     ----------
@@ -53,25 +54,31 @@ def read_series(series: Series) -> Volume:
     Raises
     ------
     DataLoadingError
-        With a short reason: one slice only, several orientations or shapes, missing, double or
-        unevenly spaced slices, a compression without a decoder, damaged pixels.
+        With a short reason: one slice only, several orientations or shapes, double slices,
+        a compression without a decoder, damaged pixels.
     """
-    slices, affine = stack(series.slices)
+    slices, affine, places = stack(series.slices)
     _check_decoder(slices)
     values = np.empty((len(slices), *slices[0].shape), dtype=np.float32)
     for i, one in enumerate(slices):
         values[i] = _pixels(one, series.modality)
     check_values(values)
-    return canonical(values.transpose(), affine[:, [2, 1, 0, 3]])  # as other programs stack them
+    numbers = tuple(one.number for one in slices)
+    volume = canonical(values, affine, places=places, instances=numbers)
+    return replace(volume, codes=volume.codes[::-1])  # column, row, slice, as others stack them
 
 
-def stack(slices: list[Slice]) -> tuple[list[Slice], NDArray[np.float64]]:
-    """The slices in order, and the affine from (slice, row, column) to RAS+ mm.
+def stack(
+    slices: list[Slice],
+) -> tuple[list[Slice], NDArray[np.float64], NDArray[np.float64] | None]:
+    """The slices in order, the affine from (slice, row, column) to RAS+ mm, and their places.
+
+    Places are in steps of the affine, its first at 0; None where they are one step apart.
 
     Raises
     ------
     DataLoadingError
-        Where they are no regular grid.
+        Where they don't lie behind one another.
     """
     if len(slices) < 2:
         raise DataLoadingError("one slice only; expected a volume")
@@ -90,35 +97,25 @@ def stack(slices: list[Slice]) -> tuple[list[Slice], NDArray[np.float64]]:
     places = np.array([s.position for s in slices])
     depth = places @ np.cross(along_row, along_column)
     order = np.argsort(depth, kind="stable")
-    _check_steps(np.diff(depth[order]))
-    places = places[order]
-    step = (places[-1] - places[0]) / (len(slices) - 1)
-    off = np.abs(places - (places[0] + step * np.arange(len(slices))[:, None])).max()
-    if off > max(1.0, 0.5 * float(np.linalg.norm(step))):
+    places, depth = places[order], depth[order]
+    steps = np.diff(depth)
+    if steps.min() < 0.01:
+        raise DataLoadingError("several images at one place (echoes, time points or copies)")
+    even = np.linspace(depth[0], depth[-1], len(slices))
+    uneven = np.abs(depth - even).max() > _ROUNDING
+    step = float(np.median(steps)) if uneven else float(even[1] - even[0])
+    line = (places[-1] - places[0]) / (depth[-1] - depth[0])  # a tilted gantry's is no normal
+    off = np.abs(places - (places[0] + np.outer(depth - depth[0], line))).max()
+    if off > max(1.0, 0.5 * step):
         raise DataLoadingError("its slices do not lie on one line")
     affine = np.eye(4)
-    affine[:3, 0] = step
+    affine[:3, 0] = line * step
     affine[:3, 1] = along_column * first.spacing[0]  # down the rows
     affine[:3, 2] = along_row * first.spacing[1]
     affine[:3, 3] = places[0]
     affine[:3] = _TO_RAS @ affine[:3]
     check_grid((len(slices), *first.shape), affine)
-    return [slices[i] for i in order], affine
-
-
-def _check_steps(steps: NDArray[np.float64]) -> None:
-    usual = float(np.median(steps))
-    if steps.min() < 0.01:
-        raise DataLoadingError("several images at one place (echoes, time points or copies)")
-    if np.abs(steps - usual).max() <= max(_ROUNDING, _UNEVEN * usual):
-        return
-    if steps.max() > 1.5 * usual and steps.min() > 0.9 * usual:
-        raise DataLoadingError(
-            f"slices are missing: {usual:.2f} mm apart, but {steps.max():.2f} mm at one place"
-        )
-    raise DataLoadingError(
-        f"its slices are unevenly spaced, {steps.min():.2f} to {steps.max():.2f} mm apart"
-    )
+    return [slices[i] for i in order], affine, (depth - depth[0]) / step if uneven else None
 
 
 def _check_decoder(slices: list[Slice]) -> None:

@@ -37,6 +37,7 @@ _TAGS = [
     "IssuerOfPatientID",
     "SeriesInstanceUID",
     "SeriesNumber",
+    "InstanceNumber",
     "SeriesDescription",
     "ImageType",
     "NumberOfFrames",
@@ -66,6 +67,7 @@ class Slice:
     position: tuple[float, ...]
     orientation: tuple[float, ...]
     spacing: tuple[float, ...]
+    number: int | None = None
 
 
 @dataclass
@@ -188,16 +190,19 @@ def _patient(header: Any, relative: str, pattern: str | None, key: str | bytes |
 
 
 def _series(header: Any, patient: str) -> Series:
-    number = header.get("SeriesNumber")
     return Series(
         patient=patient,
         modality=MODALITIES.get(header.get("Modality", ""), "other"),
-        number=None if number is None else int(number),
+        number=_number(header.get("SeriesNumber")),
         sequence=sequence_of(header) if header.get("Modality") == "MR" else None,
         frame_of_reference=str(header.get("FrameOfReferenceUID") or ""),
         problem=_problem(header),
         burned_in=str(header.get("BurnedInAnnotation") or "").upper() == "YES",
     )
+
+
+def _number(value: Any) -> int | None:
+    return None if value in (None, "") else int(value)
 
 
 def _problem(header: Any) -> str:
@@ -247,4 +252,5 @@ def _slice(header: Any, path: Path, problem: str) -> Slice:
         position=vectors[0],
         orientation=vectors[1],
         spacing=vectors[2],
+        number=_number(header.get("InstanceNumber")),
     )

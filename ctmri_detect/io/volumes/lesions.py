@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.coverage import mask_of_shares
-from ctmri_detect.io.volumes.resample import Plane, slice_ranges
+from ctmri_detect.io.volumes.resample import Plane
 from ctmri_detect.io.volumes.volume import Volume
 
 _TOUCH = 0.05  # of a voxel's or a slice's height: less is rounding of the two affines
@@ -35,11 +35,13 @@ def lesion_slices(
     half = np.abs(matrix[:3, :3]).max(axis=1) / 2
     centres = np.argwhere(lesion.values > 0) @ matrix[:3, :3].T + matrix[:3, 3]
     centres = centres[np.argsort(centres[:, 0], kind="stable")]
-    inside = (centres > -0.5) & (centres < np.array(ct.values.shape) - 0.5)
-    if len(centres) and not inside.all(axis=1).any():
+    inside = ct.layers.hold(centres[:, 0])
+    inside &= ((centres > -0.5) & (centres < np.array(ct.values.shape) - 0.5))[:, 1:].all(axis=1)
+    if len(centres) and not inside.any():
         raise DataLoadingError("lies outside of the CT; do the two share coordinates?")
     volume = abs(float(np.linalg.det(matrix[:3, :3]))) / float(np.prod(2 * half))
-    bounds = slice_ranges(len(ct.values), ct.spacing[0], slice_spacing)
+    slabs = ct.layers.slabs(ct.spacing[0], slice_spacing)
+    bounds = [(slab.low, slab.high) for slab in slabs]
     shape = (ct.values.shape[1], ct.values.shape[2])
     return _masks(centres, half, volume, bounds, plane, shape)
 

@@ -20,6 +20,7 @@ def map_volume(
     z_mm: NDArray[np.float64],
     spacing: NDArray[np.float64],
     grid: Grid,
+    ends: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
     """Images of slices, put back to where these were cut out of the CT.
 
@@ -35,10 +36,13 @@ def map_volume(
     spacing : float64 array (n, 2)
         Distance of the pixels in mm.
     grid : Grid
+    ends : float64 array (m, 2), default=None
+        Where the slices of the result begin and end, in steps of the grid's affine; None takes
+        the CT's own.
 
     Returns
     -------
-    float32 array of the grid's shape
+    float32 array (m, rows, columns)
         As a `Volume`. NaN where less than half of a voxel was observed.
 
     Examples
@@ -51,11 +55,11 @@ def map_volume(
     >>> found.shape, found[:, 0, 0].tolist()
     ((3, 4, 4), [nan, 1.0, nan])
     """
-    thickness = grid.spacing[0]
-    centre, half = z_mm / thickness, grid.step / thickness / 2
-    out = np.full(grid.shape, _NAN, dtype=np.float32)
-    for k, image in enumerate(out):
-        share = np.minimum(k + 0.5, centre + half) - np.maximum(k - 0.5, centre - half)
+    ends = grid.layers.ends if ends is None else ends
+    reach = grid.reach(z_mm)
+    out = np.full((len(ends), *grid.shape[1:]), _NAN, dtype=np.float32)
+    for (low, high), image in zip(ends, out, strict=True):
+        share = (np.minimum(high, reach[:, 1]) - np.maximum(low, reach[:, 0])) / (high - low)
         total, seen = np.zeros_like(image), np.zeros_like(image)
         for i in np.flatnonzero(share > _TOUCH).tolist():
             there = _on_pixels(np.asarray(images[i]), spacing[i], grid)

@@ -27,6 +27,7 @@ class Place(NamedTuple):
 def place_of(volume: Volume) -> Place:
     """The place of a volume, its middle in mm towards the patient's right, front and top."""
     middle = (np.array(volume.values.shape) - 1) / 2
+    middle[0] = volume.layers.places[[0, -1]].mean()
     centre = volume.affine[:3, :3] @ middle + volume.affine[:3, 3]
     return Place(centre, volume.placeholder, volume.disagreement)
 

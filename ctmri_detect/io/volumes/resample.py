@@ -12,12 +12,11 @@ from scipy import ndimage
 
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.warp import MIN_WEIGHT, resize_observed
+from ctmri_detect.io.volumes.layers import Weighted
 from ctmri_detect.io.volumes.volume import Volume
 
 _MOST_PIXELS = 4096**2
-_SAME = 0.01  # spacings that differ by less count as equal
 _NAN = np.float32(np.nan)
-Weighted = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,8 @@ def axial_slices(
 
     The MRI is interpolated linearly at the CT's voxels by the two affines, after a Gaussian
     where the CT's grid is the coarser one; NaN outside of its field of view. A wider
-    `slice_spacing` averages all slices within it; a narrower one interpolates.
+    `slice_spacing` averages all slices within it; a narrower one interpolates. Where slices are
+    missing in one of the two, it is NaN there.
 
     Raises
     ------
@@ -96,54 +96,21 @@ def axial_slices(
         if not same:
             raise DataLoadingError("the mask lies on another grid than the CT")
     sampler = Sampler(mri, ct)
-    for low, high in slice_ranges(len(ct.values), ct.spacing[0], slice_spacing):
-        ct_parts, mri_parts = _parts(low, high, len(ct.values))
-        ct_slices = [_inside(ct.values[int(z)], mask, z) for z, _ in ct_parts]
-        mri_slices = [_inside(sampler.at(z), mask, z) for z, _ in mri_parts]
-        yield np.stack(
-            [plane.fit(_mean(ct_slices, ct_parts)), plane.fit(_mean(mri_slices, mri_parts))]
-        )
+    layers = ct.layers
+    for slab in layers.slabs(ct.spacing[0], slice_spacing):
+        ct_parts, mri_parts, whole = layers.parts(slab)
+        if not ct_parts:
+            yield np.full((2, *plane.shape), _NAN, dtype=np.float32)
+            continue
+        ct_slices = [_inside(ct.values[int(k)], mask, int(k)) for k, _ in ct_parts]
+        mri_slices = [_inside(sampler.at(z), mask, layers.nearest(z)) for z, _ in mri_parts]
+        means = _mean(ct_slices, ct_parts, whole), _mean(mri_slices, mri_parts, whole)
+        yield np.stack([plane.fit(mean) for mean in means])
 
 
-def slice_ranges(n: int, native: float, wanted: float | None) -> list[tuple[float, float]]:
-    """Where each output slice begins and ends, in indices of the CT's `n` slices.
-
-    Slice k reaches from k - 0.5 to k + 0.5.
-    """
-    if wanted is None or abs(wanted - native) < _SAME * native:
-        return [(k - 0.5, k + 0.5) for k in range(n)]
-    n_out = max(1, int(n * native / wanted + _SAME))
-    step = wanted / native  # in CT slices
-    start = (n - n_out * step) / 2 - 0.5
-    return [(low, low + step) for low in (start + step * np.arange(n_out)).tolist()]
-
-
-def _parts(low: float, high: float, n: int) -> tuple[Weighted, Weighted]:
-    """For one output slice: (CT slice, weight) and (place of the MRI, weight).
-
-    Places are indices of CT slices; the CT's are whole numbers.
-    """
-    if high - low > 1:
-        parts = _weights(low, high, n)
-        return parts, parts
-    z = min(max((low + high) / 2, 0.0), n - 1.0)
-    k, part = int(z), z - int(z)
-    return [(k, 1 - part), (k + 1, part)] if part > 0 else [(k, 1.0)], [(z, 1.0)]
-
-
-def _weights(low: float, high: float, n: int) -> Weighted:
-    """The slices between two places, weighted by how much of each lies there."""
-    parts = []
-    for k in range(max(0, int(low + 0.5)), min(n - 1, int(high + 0.5)) + 1):
-        share = min(high, k + 0.5) - max(low, k - 0.5)
-        if share > 1e-6:
-            parts.append((k, share))
-    return parts
-
-
-def _mean(slices: list[NDArray[np.float32]], parts: Weighted) -> NDArray[np.float32]:
-    """Weighted mean of what was observed; NaN where less than half of the weight was."""
-    if len(slices) == 1:
+def _mean(slices: list[NDArray[np.float32]], parts: Weighted, whole: float) -> NDArray[np.float32]:
+    """Weighted mean of what was observed; NaN where less than half of the whole weight was."""
+    if len(slices) == 1 and parts[0][1] >= MIN_WEIGHT * whole:
         return slices[0]
     total = np.zeros(slices[0].shape, dtype=np.float32)
     observed = np.zeros(slices[0].shape, dtype=np.float32)
@@ -151,14 +118,14 @@ def _mean(slices: list[NDArray[np.float32]], parts: Weighted) -> NDArray[np.floa
         there = ~np.isnan(image)
         total[there] += np.float32(weight) * image[there]
         observed += np.float32(weight) * there
-    enough = observed >= MIN_WEIGHT * sum(weight for _, weight in parts)
+    enough = observed >= MIN_WEIGHT * whole
     return np.where(enough, total / np.where(enough, observed, 1), _NAN)
 
 
-def _inside(image: NDArray[np.float32], mask: Volume | None, place: float) -> NDArray[np.float32]:
+def _inside(image: NDArray[np.float32], mask: Volume | None, k: int) -> NDArray[np.float32]:
     if mask is None:
         return image
-    return np.where(mask.values[round(place)] > 0, image, _NAN)
+    return np.where(mask.values[k] > 0, image, _NAN)
 
 
 class Sampler:
@@ -168,6 +135,7 @@ class Sampler:
         self.shape = ct.values.shape[1:]
         self.extent = mri.values.shape
         self.matrix = np.linalg.inv(mri.affine) @ ct.affine  # CT index to MRI index
+        self.layers = mri.layers
         self.values = mri.values
         self.weight: NDArray[np.float32] | None = None
         observed = ~np.isnan(mri.values)
@@ -178,31 +146,38 @@ class Sampler:
         scale = np.linalg.norm(self.matrix[:3, :3], axis=1)
         sigma = np.maximum(0, (scale - 1) / 2)  # as skimage.transform.resize
         if (sigma > 0.05).any():
-            self.values = ndimage.gaussian_filter(self.values, sigma, mode="nearest")
+            self.values = _smoothed(self.values, sigma, mri)
             if self.weight is not None:
-                self.weight = ndimage.gaussian_filter(self.weight, sigma, mode="nearest")
+                self.weight = _smoothed(self.weight, sigma, mri)
 
     def at(self, place: float) -> NDArray[np.float32]:
         """The MRI in the plane of this (fractional) CT slice; NaN where there is none."""
         offset = self.matrix[:3, 0] * place + self.matrix[:3, 3]
-        values = self._interpolate(self.values, offset)
-        outside = np.zeros(self.shape, dtype=bool)
         rows, columns = (np.arange(n) for n in self.shape)
-        for axis, n in enumerate(self.extent):  # a voxel reaches half its width beyond its centre
-            index = (
-                offset[axis]
-                + self.matrix[axis, 1] * rows[:, None]
-                + self.matrix[axis, 2] * columns[None, :]
-            )
-            outside |= (index < -0.5 - 1e-6) | (index > n - 0.5 + 1e-6)
+        index = [
+            offset[axis]
+            + self.matrix[axis, 1] * rows[:, None]
+            + self.matrix[axis, 2] * columns[None, :]
+            for axis in range(3)
+        ]
+        outside = ~self.layers.hold(index[0])
+        for axis in (1, 2):  # a voxel reaches half its width beyond its centre
+            last = self.extent[axis] - 0.5
+            outside |= (index[axis] < -0.5 - 1e-6) | (index[axis] > last + 1e-6)
+        values = self._interpolate(self.values, offset, index)
         if self.weight is not None:
-            weight = self._interpolate(self.weight, offset)
+            weight = self._interpolate(self.weight, offset, index)
             outside |= weight < MIN_WEIGHT
             values = values / np.where(weight < MIN_WEIGHT, 1, weight)
         values[outside] = _NAN
         return values
 
-    def _interpolate(self, volume: NDArray[np.float32], offset: NDArray[Any]) -> NDArray[Any]:
+    def _interpolate(
+        self, volume: NDArray[np.float32], offset: NDArray[Any], index: list[NDArray[Any]]
+    ) -> NDArray[Any]:
+        if not self.layers.is_even:
+            index = [self.layers.stored(index[0]), *index[1:]]
+            return ndimage.map_coordinates(volume, index, order=1, mode="nearest")
         return ndimage.affine_transform(
             volume,
             self.matrix[:3, :3],
@@ -212,3 +187,11 @@ class Sampler:
             mode="nearest",
             prefilter=False,
         )[0]
+
+
+def _smoothed(values: NDArray[np.float32], sigma: NDArray[Any], mri: Volume) -> NDArray[np.float32]:
+    """Smoothed by a Gaussian, but never across a gap."""
+    parts = [
+        ndimage.gaussian_filter(values[block], sigma, mode="nearest") for block in mri.layers.blocks
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

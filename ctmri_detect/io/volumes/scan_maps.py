@@ -21,10 +21,7 @@ from ctmri_detect.validation import CT
 _NEEDED = ("volume", "z_mm", "grid")
 _STEPS = 1024  # in a standard deviation: whole numbers of them pack well
 _AIR = -1024  # HU
-_TILTED = (
-    "on a grid with right angles, since the CT's own has none (a tilted gantry): open it over "
-    "the CT that lies beside it"
-)
+_OTHER_GRID = "not on the CT's own grid, since {why}: open it over the CT that lies beside it"
 CT_KIND = "ct"
 
 
@@ -108,11 +105,11 @@ def write_scan(
     assert X.spacing is not None
     z_mm, spacing = X.frame["z_mm"].to_numpy(dtype=np.float64)[rows], X.spacing[rows]
     to, samples = straight(scan.grid), tuple(int(row) for row in rows)
-    note = "" if to.moves is None else _TILTED
+    note = to.why and _OTHER_GRID.format(why=to.why)
     written = []
 
     def write(kind: str, images: Sequence[NDArray[np.floating]]) -> None:
-        volume = moved(map_volume(images, z_mm, spacing, scan.grid), to)
+        volume = moved(map_volume(images, z_mm, spacing, scan.grid, to.ends), to)
         values = _as_ct(volume, X.ct_units) if kind == CT_KIND else _as_map(volume, outside)
         path = stem.with_name(f"{stem.name}_{kind}.nii.gz")
         content = "CT" if kind == CT_KIND else f"{kind} map, standard deviations"
@@ -121,7 +118,7 @@ def write_scan(
 
     for kind, images in maps.items():
         write(kind, images)
-    if to.moves is not None:
+    if to.why:
         write(CT_KIND, [X[int(row)][CT] for row in rows])
     return written
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import DataLoadingError
+from ctmri_detect.io.volumes.layers import Layers
 
 MAX_VOXELS = 2**30
 """Largest volume that is read: 4 GiB as float32. A header that claims more is damaged."""
@@ -39,7 +40,7 @@ class Volume:
         NaN where nothing was observed.
     affine : ndarray of float64, shape (4, 4)
         Maps (slice, row, column, 1) to millimetres towards the patient's right, front and top
-        (RAS+, as NIfTI).
+        (RAS+, as NIfTI). Of an uneven volume it takes the slice's place, see `places`.
     eight_bit : bool, default=False
         Whether the file stored 8-bit integers without a scale.
     dtype : str, default=""
@@ -50,6 +51,10 @@ class Volume:
         Millimetres between the two places that a NIfTI file gives a voxel, at the worst corner.
     codes : str, default="SPL"
         Where the axes of the file point to, such as "RAS": right, front, top.
+    places : ndarray of shape (slices,), default=None
+        Where the slices lie, in steps of the affine, rising; None: one step apart.
+    instances : tuple of int or None, default=None
+        The numbers of the slices in their DICOM series.
 
     Examples
     --------
@@ -68,10 +73,17 @@ class Volume:
     placeholder: bool = False
     disagreement: float = 0.0
     codes: str = CODES
+    places: NDArray[np.float64] | None = None
+    instances: tuple[int | None, ...] | None = None
+
+    @property
+    def layers(self) -> Layers:
+        """Where the slices lie, and which are missing."""
+        return Layers.even(len(self.values)) if self.places is None else Layers.at(self.places)
 
     @property
     def spacing(self) -> tuple[float, float, float]:
-        """Millimetres between slices (along their normal), rows and columns."""
+        """Millimetres between slices (along their normal; usually), rows and columns."""
         return spacing_of(self.affine)
 
 
@@ -88,12 +100,14 @@ def spacing_of(affine: NDArray[np.float64]) -> tuple[float, float, float]:
 def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: Any) -> Volume:
     """Turn stored axes to the order of `Volume`: a permutation and flips, no interpolation.
 
-    `particulars` are the other fields of the `Volume`.
+    `particulars` are the other fields of the `Volume`; `places` and `instances` belong to the
+    first of the stored axes.
 
     Raises
     ------
     DataLoadingError
-        With a short reason, where it is no volume or its position is not known.
+        With a short reason, where it is no volume, its position is not known, or its slices are
+        unevenly spaced and not axial.
     """
     check_grid(values.shape, affine)
     orientations = require("nibabel.orientations", extra="volumes")
@@ -102,9 +116,28 @@ def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: 
     codes = "".join(orientations.ornt2axcodes(stored))
     affine = affine @ orientations.inv_ornt_aff(turn, values.shape)
     turned = orientations.apply_orientation(values, turn)
+    particulars = _turned_slices(particulars, turn[0], len(values))
     return Volume(
         np.ascontiguousarray(turned, dtype=np.float32), affine, codes=codes, **particulars
     )
+
+
+def _turned_slices(
+    particulars: dict[str, Any], turn: NDArray[np.float64], n: int
+) -> dict[str, Any]:
+    """Places and instances in the new order; `turn` is the new axis of the slices and its sign."""
+    places, instances = particulars.get("places"), particulars.get("instances")
+    if turn[0] != 0:
+        if places is not None:
+            raise DataLoadingError(
+                "its slices are unevenly spaced, and not axial; expected even steps. Resample it, "
+                "for example with dcm2niix"
+            )
+        return particulars | {"instances": None}
+    if turn[1] < 0:
+        places = None if places is None else (n - 1) - places[::-1]
+        instances = None if instances is None else instances[::-1]
+    return particulars | {"places": places, "instances": instances}
 
 
 def check_grid(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
