@@ -18,6 +18,7 @@ from ctmri_detect.plotting import panels
 from ctmri_detect.plotting.canvas import shown_units
 from ctmri_detect.plotting.maps import VMAX, VMIN, heat_rgb, opacity
 from ctmri_detect.plotting.marks import height_of, height_text
+from ctmri_detect.reports.examples import head_box
 from ctmri_detect.reports.region_words import region_words, side_of
 from ctmri_detect.validation import CT, MRI
 
@@ -52,7 +53,8 @@ def patient_slices(shown: Shown, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
     """Slices from the lowest, the number of the strongest, and regions, of these rows."""
     kept = kept_rows(in_order(shown.X, rows), shown.score)
     maps = np.asarray(shown.maps(kept))
-    slices = [_slice(shown, int(row), plane) for row, plane in zip(kept, maps, strict=True)]
+    box = _box(shown, kept)
+    slices = [_slice(shown, int(row), plane, box) for row, plane in zip(kept, maps, strict=True)]
     regions, more = _regions(shown, kept, maps)
     return {
         "slices": slices,
@@ -107,9 +109,18 @@ def heat_colours() -> list[list[int]]:
     return [[0, 0, 0, 0], *colours.tolist()]
 
 
-def _slice(shown: Shown, row: int, plane: npt.NDArray[Any]) -> dict[str, Any]:
+def _box(shown: Shown, rows: npt.NDArray[np.int64]) -> tuple[slice, slice]:
+    """The part of the images that holds the head in all of these slices."""
+    boxes = [head_box(np.asarray(shown.X[int(row)]), shown.ct_units) for row in rows]
+    ends = [(min(b[i].start for b in boxes), max(b[i].stop for b in boxes)) for i in (0, 1)]
+    return slice(*ends[0]), slice(*ends[1])
+
+
+def _slice(
+    shown: Shown, row: int, plane: npt.NDArray[Any], box: tuple[slice, slice]
+) -> dict[str, Any]:
     pair = np.asarray(shown.X[row])
-    ct = pair[CT]
+    ct, mri = pair[CT][box], pair[MRI][box]
     if shown_units(ct, shown.ct_units) == "hu":
         images = {name: panels.ct_panel(ct, "hu", ends) for name, ends in WINDOWS.items()}
     else:
@@ -119,10 +130,8 @@ def _slice(shown: Shown, row: int, plane: npt.NDArray[Any]) -> dict[str, Any]:
         "label": _label(shown, row),
         "score": f"score {shown.score[row]:.1f}{p_value}",
         "ct": images,
-        "mri": panels.mri_panel(pair[MRI]),
-        "heat": heat_image(plane),
-        "width": ct.shape[1],
-        "height": ct.shape[0],
+        "mri": panels.mri_panel(mri),
+        "heat": heat_image(plane[box]),
     }
 
 
@@ -140,7 +149,8 @@ def _regions(
     if shown.regions is None:
         return [], 0
     table = shown.regions[shown.regions["sample"].isin(kept)]
-    table = table.sort_values("peak", key=np.abs, ascending=False, kind="stable")
+    order = ["strength", "area_px"]  # many reach the end of the scale
+    table = table.assign(strength=table["peak"].abs()).sort_values(order, ascending=False)
     number = {int(row): i for i, row in enumerate(kept)}
     found = []
     for region in table.head(_MOST_REGIONS).to_dict("records"):

@@ -25,7 +25,7 @@ from ctmri_detect.validation import check_pairs
 
 
 def write_patients(
-    found: Bunch,
+    found: Bunch | pd.DataFrame,
     X: PairsLike,
     path: str | Path,
     *,
@@ -48,9 +48,10 @@ def write_patients(
 
     Parameters
     ----------
-    found : Bunch
+    found : Bunch or DataFrame
         What `detect` gave: `anomaly_score`, and where they are there `p_value`, `prediction`,
-        `regions`, `anomaly_map`.
+        `regions`, `anomaly_map`. Or a table of these, one row a sample; the columns of its
+        strongest region (modality, sign, x, area_px, area_mm2, peak) then stand for regions.
     X : Pairs or array-like of shape (n, 2, height, width)
         What was scored. Where it knows no patients, each sample stands for one.
     path : str or Path
@@ -100,7 +101,7 @@ def write_patients(
     ...     write_patients(found, X, f"{folder}/report.html", n_patients=2).name
     'report.html'
     """
-    pairs = check_pairs(X, n_planes=2)
+    check_pairs(X, n_planes=2)
     pairs = X if isinstance(X, Pairs) else Pairs(X)
     score = np.asarray(found["anomaly_score"], dtype=np.float64)
     if len(score) != len(pairs):
@@ -110,7 +111,7 @@ def write_patients(
         X=pairs,
         score=score,
         p_value=None if p_value is None else np.asarray(p_value, dtype=np.float64),
-        regions=found.get("regions"),
+        regions=_regions(found),
         maps=_source(found.get("anomaly_map") if maps is None else maps, len(pairs)),
         names=names,
         orientation=orientation,
@@ -136,6 +137,14 @@ def write_patients(
         written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         version=__version__,
     )
+
+
+def _regions(found: Bunch | pd.DataFrame) -> pd.DataFrame | None:
+    """The table of regions, or one of the strongest of each sample."""
+    if not isinstance(found, pd.DataFrame) or "peak" not in found:
+        return found.get("regions")
+    strongest = found.assign(sample=np.arange(len(found)))
+    return strongest[strongest["peak"].notna()]
 
 
 def _fitting(shown: Shown, table: pd.DataFrame, most: float) -> list[dict[str, Any]]:

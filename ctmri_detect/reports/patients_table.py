@@ -43,7 +43,7 @@ def ranked(
     members = [np.flatnonzero(codes == code) for code in range(len(unique))]
     table = pd.DataFrame(
         {
-            "patient": labels if X.groups is None else list(unique),
+            "patient": labels if X.groups is None else unique.tolist(),
             "anomaly_score": [score[rows].max() for rows in members],
             "rows": members,
             "n_slices": [len(rows) for rows in members],

@@ -54,7 +54,7 @@ def region_words(region: dict[str, Any], side: str) -> str:
     "CT brighter than expected, patient's left, 118 mm² (7.2 SD)"
     """
     area = region.get("area_mm2")
-    size = f"{region['area_px']} pixels" if area is None else f"{area:.0f} mm²"
+    size = f"{region['area_px']:.0f} pixels" if area is None else f"{area:.0f} mm²"
     place = f", {side}" if side else ""
     peak = abs(float(region["peak"]))
     return f"{region['modality']} {region['sign']} than expected{place}, {size} ({peak:.1f} SD)"

@@ -25,7 +25,7 @@ const coloured = (image, least) => {
   const layer = document.createElement("canvas");
   layer.width = image.naturalWidth;
   layer.height = image.naturalHeight;
-  const context = layer.getContext("2d");
+  const context = layer.getContext("2d", { willReadFrequently: true });
   context.drawImage(image, 0, 0);
   const pixels = context.getImageData(0, 0, layer.width, layer.height);
   for (let i = 0; i < pixels.data.length; i += 4) {
@@ -62,7 +62,7 @@ const refresh = () => {
   const words = [slice.label, slice.score].filter(Boolean).join(", ");
   say("slice", `${number + 1} of ${patient.slices.length}`);
   say("opacity", `${control("opacity").value} %`);
-  say("least", +control("least").value ? `${control("least").value} SD` : "all");
+  say("least", +control("least").value ? `${control("least").value} SD` : "nothing");
   viewer.querySelector(".place").textContent = words;
   canvas.setAttribute("aria-label", `${patient.name}, slice ${number + 1}: ${words}`);
   draw();
