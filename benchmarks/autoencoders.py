@@ -37,8 +37,11 @@ from sklearn.base import clone
 from ctmri_detect import (
     AtlasDetector,
     ConvAutoencoderDetector,
+    CrossModalDetector,
     DeepFeatureDetector,
+    EnsembleDetector,
     PatchMemoryDetector,
+    SyntheticAnomalyDetector,
     ThresholdDetector,
 )
 from ctmri_detect.datasets import fetch_kaggle_ct_mri, make_phantom_pairs
@@ -139,7 +142,8 @@ def kaggle(
     X, target, patients = real_ct(archive, labels)
     heads, area, brainy = heads_and_brains(X)
     outline = np.stack([heads, np.full(heads.shape, np.nan)], axis=1).astype(np.float32)
-    networks = {name: ConvAutoencoderDetector(name) for name in OBJECTIVES}
+    learned: dict[str, Any] = {name: ConvAutoencoderDetector(name) for name in OBJECTIVES}
+    learned |= members_of_best()
     required = AtlasDetector().set_params(map_scoring__symmetry="required")
     plain: dict[str, Any] = {"threshold": ThresholdDetector(), "atlas": AtlasDetector()}
     plain["atlas, symmetry required"] = required
@@ -147,7 +151,7 @@ def kaggle(
     plain |= {"deep-iforest": DeepFeatureDetector("iforest"), "memory": PatchMemoryDetector()}
     for slices, kept in (("all", np.full(len(X), True)), ("brain", brainy)):
         sample = X[kept], target[kept], patients[kept]
-        chosen = {**plain, **(networks if slices == "brain" else {})}
+        chosen = {**plain, **(learned if slices == "brain" else {})}
         for name, detector in chosen.items():
             if only and name not in only:
                 continue
@@ -159,6 +163,15 @@ def kaggle(
         decision = cross_validated(AtlasDetector(), outline[kept], *sample[1:], prepare=False)
         yield row_of("control: outline of the head", slices, 0, decision, *sample[1:])
         yield row_of("control: brain area", slices, 0, -area[kept], *sample[1:])
+
+
+def members_of_best() -> dict[str, Any]:
+    """What the preset "best" is made of, as far as one modality allows it, and their sum."""
+    within = CrossModalDetector(evidence=("within",))
+    synthetic = SyntheticAnomalyDetector(channels="planes")
+    parts = [within, ConvAutoencoderDetector(), synthetic]
+    best = EnsembleDetector(parts, weights=(1.0, 0.5, 0.25))
+    return {"within": within, "synthetic, planes": synthetic, "best, one modality": best}
 
 
 def cross_validated(

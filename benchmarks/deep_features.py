@@ -59,13 +59,15 @@ def one_class(
     if conditioning.get("inputs", ()) is not None:
         step = FeatureConditioning(**conditioning)
     features = Remembered() if features is None else features
-    return DeepFeatureDetector(detector, features, step, random_state=seed)
+    return DeepFeatureDetector(detector, features=features, conditioning=step, random_state=seed)
 
 
 def memory(seed: int, features: Any = None, conditioning: Any = None, **settings: Any) -> Any:
     """A patch memory."""
     features = Remembered() if features is None else features
-    return PatchMemoryDetector(features, conditioning, random_state=seed, **settings)
+    return PatchMemoryDetector(
+        features=features, conditioning=conditioning, random_state=seed, **settings
+    )
 
 
 def detectors(seed: int) -> dict[str, Callable[[], Any]]:
@@ -92,7 +94,7 @@ def detectors(seed: int) -> dict[str, Callable[[], Any]]:
         "planes and similar, coarse": lambda: one_class(seed, features=coarse, smoothing=0.0),
         "components": lambda: one_class(seed, **bare),
         "image": lambda: DeepFeatureDetector(
-            "mahalanobis", Remembered(), level="image", random_state=seed
+            "mahalanobis", features=Remembered(), level="image", random_state=seed
         ),
         "symmetry required": lambda: one_class(seed).set_params(
             map_scoring=MapScoring(scales=2.0, symmetry="required")

@@ -66,7 +66,11 @@ def measure(names: list[str]) -> Iterator[dict[str, Any]]:
     yield row | {"MiB": round(memory.increase_mb)}
     for n in (100, 400):
         detector = PatchMemoryDetector(
-            FilterBankFeatures(), False, restricted=False, bank_size=2000, random_state=0
+            features=FilterBankFeatures(),
+            conditioning=False,
+            restricted=False,
+            bank_size=2000,
+            random_state=0,
         )
         with PeakMemory() as memory:
             detector.fit(np.asarray(train)[:n], groups=healthy.groups[:n])

@@ -45,7 +45,7 @@ def members(seed: int) -> dict[str, Any]:
         "autoencoder": ConvAutoencoderDetector(random_state=seed),
         "deep features": DeepFeatureDetector(random_state=seed),
         "atlas": AtlasDetector(),
-        "synthetic, planes": SyntheticAnomalyDetector("planes", random_state=seed),
+        "synthetic, planes": SyntheticAnomalyDetector(channels="planes", random_state=seed),
         "synthetic, all": SyntheticAnomalyDetector(random_state=seed),
         "cross-modal, half the pixels": CrossModalDetector(pixels_per_slice=200, random_state=seed),
         "cross-modal, not cross-fitted": CrossModalDetector(

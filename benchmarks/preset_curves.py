@@ -55,9 +55,6 @@ def run(arguments: argparse.Namespace) -> pd.DataFrame:
         n_threads=arguments.threads,
         n_examples=0,
     )
-    failed = result.table.loc[result.table["error"] != "", ["detector", "error"]]
-    if len(failed):
-        print(failed.drop_duplicates().to_string())
     return figures(result)
 
 

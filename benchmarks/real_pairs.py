@@ -81,9 +81,6 @@ def all_detectors(data: Bunch, arguments: argparse.Namespace) -> tuple[pd.DataFr
         preprocessor=make_preprocessor(ct_units=data.ct_units),
         n_examples=0,
     )
-    failed = result.table.loc[result.table["error"] != "", ["detector", "error"]]
-    if len(failed):
-        print(failed.drop_duplicates().to_string())
     return result.scores, result.settings
 
 

@@ -49,9 +49,6 @@ def main() -> None:
         n_threads=1,
     )
     print(format_table(standings(result.scores)))
-    failed = result.table.loc[result.table["error"] != "", ["detector", "error"]]
-    if len(failed):
-        print(failed.drop_duplicates().to_string())
     rows = evaluate(result).assign(commit=commit(), folder=Path(arguments.folder).name)
     if arguments.out:
         with arguments.out.open("a") as file:

@@ -92,9 +92,6 @@ def run(names: list[str], seed: int, store: Path, conditions: bool, n_jobs: int)
         n_jobs=n_jobs,
         n_threads=1,
     )
-    failed = result.table.loc[result.table["error"] != "", ["detector", "error"]]
-    if len(failed):
-        print(failed.drop_duplicates().to_string())
     return figures(result)
 
 

@@ -52,7 +52,7 @@ def members(seed: int) -> dict[str, Any]:
         "autoencoder": ConvAutoencoderDetector(random_state=seed),
     }
     for channels, stages in product(("planes", "mismatch", "residuals", "all"), (1, 2)):
-        detector = SyntheticAnomalyDetector(channels, stages, random_state=seed)
+        detector = SyntheticAnomalyDetector(channels=channels, stages=stages, random_state=seed)
         found[f"{channels}, {stages} stage{'s'[: stages - 1]}"] = detector
     return found
 

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import preset_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -202,6 +203,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "robustness": robustness,
     "evaluation": evaluation,
     "presets": presets,
+    "presets-readme": lambda: markdown(preset_tables.of_the_readme(rows("presets"))),
+    "presets-400": lambda: markdown(preset_tables.with_400_pairs(rows("presets"))),
+    "presets-kinds": lambda: markdown(preset_tables.by_kind(rows("presets"))),
+    "presets-gains": lambda: markdown(preset_tables.gains(rows("presets"))),
+    "presets-real": lambda: markdown(preset_tables.on_real_pairs(rows("real_presets"))),
     **{f"about-{name}": partial(about, name) for name in ABOUT},
 }
 

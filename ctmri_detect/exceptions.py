@@ -67,6 +67,10 @@ class LabelsWarning(CtmriDetectWarning):
     """Labels are not used (in `fit`: not coded +1 and -1), or +1 and -1 seem to be exchanged."""
 
 
+class DetectorFailedWarning(CtmriDetectWarning):
+    """Some detectors of a benchmark raised an error; the others were measured."""
+
+
 class UnlabelledWarning(CtmriDetectWarning):
     """A set without labels can't say which detector is better."""
 

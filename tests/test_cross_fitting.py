@@ -62,7 +62,9 @@ def test_few_patients_are_left_out_one_by_one_in_any_case(cross_fit):
 
 def test_it_has_no_effect_where_nothing_is_trained():
     scores = [
-        AtlasDetector(MapScoring(cross_fit=value)).fit(X, groups=OWNERS).score_samples(NEW)
+        AtlasDetector(map_scoring=MapScoring(cross_fit=value))
+        .fit(X, groups=OWNERS)
+        .score_samples(NEW)
         for value in (True, False, "auto")
     ]
     assert_array_equal(scores[0], scores[1])
@@ -72,7 +74,7 @@ def test_it_has_no_effect_where_nothing_is_trained():
 @pytest.mark.parametrize("value", [None, 1, "yes", "True"])
 def test_other_values_are_refused(value):
     with pytest.raises(ValueError, match=r"MapScoring's cross_fit is .*; expected 'auto'"):
-        AtlasDetector(MapScoring(cross_fit=value)).fit(X, groups=OWNERS)
+        AtlasDetector(map_scoring=MapScoring(cross_fit=value)).fit(X, groups=OWNERS)
 
 
 def test_it_can_not_change_without_a_new_fit():

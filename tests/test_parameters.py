@@ -166,10 +166,12 @@ def test_numpys_numbers_change_no_score(name):
 @pytest.mark.parametrize("kind", [tuple, list, np.array], ids=["tuple", "list", "array"])
 def test_evidence_may_be_any_sequence(kind):
     X = make_heads(8, seed=3)
-    detector = CrossModalDetector(kind(["within"]))
+    detector = CrossModalDetector(evidence=kind(["within"]))
     assert detector.__sklearn_tags__().missing_modality
     scores = detector.fit(X).score_samples(X)
-    np.testing.assert_array_equal(scores, CrossModalDetector(("within",)).fit(X).score_samples(X))
+    np.testing.assert_array_equal(
+        scores, CrossModalDetector(evidence=("within",)).fit(X).score_samples(X)
+    )
 
 
 @pytest.mark.parametrize("other", [LogisticRegression(), KMeans(), IsolationForest()], ids=str)
@@ -197,3 +199,13 @@ def test_a_long_value_does_not_fill_the_screen():
     with pytest.raises(ValueError, match="MapScoring's clip") as error:
         MapScoring(clip=list(range(10_000))).fit(Unreadable(), Unreadable())
     assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS.values(), ids=ESTIMATORS)
+def test_main_parameters_come_by_position_and_all_others_by_name(cls):
+    by_position = [
+        name
+        for name, one in inspect.signature(cls).parameters.items()
+        if one.kind is one.POSITIONAL_OR_KEYWORD
+    ]
+    assert len(by_position) <= 2

@@ -110,6 +110,7 @@ class Augmentation(CheckedParameters, BaseEstimator):
 
     def __init__(
         self,
+        *,
         flip: float = 0.5,
         rotation: float = 5.0,
         zoom: float = 0.05,

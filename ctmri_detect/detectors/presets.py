@@ -81,4 +81,4 @@ def make_detector(
     ]
     if preset == "best":
         members.append(SyntheticAnomalyDetector(device=device))
-    return EnsembleDetector(members, _WEIGHTS[: len(members)], random_state=random_state)
+    return EnsembleDetector(members, weights=_WEIGHTS[: len(members)], random_state=random_state)

@@ -55,7 +55,7 @@ class ThresholdDetector(BasePairedDetector):
 
     _parameter_constraints: ClassVar[Constraints] = {"map_scoring": [MapScoring, None]}
 
-    def __init__(self, map_scoring: MapScoring | None = None) -> None:
+    def __init__(self, *, map_scoring: MapScoring | None = None) -> None:
         self.map_scoring = map_scoring
 
     def _default_map_scoring(self) -> MapScoring:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ctmri_detect._warnings import warn_user
 from ctmri_detect.evaluation.cells import AS_THEY_ARE, COSTS, Cell, Map, Measured
 from ctmri_detect.evaluation.gallery import worst_samples
 from ctmri_detect.evaluation.pixels import PixelCounts
@@ -16,6 +17,7 @@ from ctmri_detect.evaluation.result import BenchmarkResult
 from ctmri_detect.evaluation.samples import ALL, Samples
 from ctmri_detect.evaluation.store import Store
 from ctmri_detect.evaluation.table import COUNTS, columns_with, image_row, metric_rows
+from ctmri_detect.exceptions import DetectorFailedWarning
 
 
 class Run:
@@ -162,3 +164,17 @@ def collect(
         settings=settings,
         conditions=pd.DataFrame(conditions, columns=["condition", "level", *columns]),
     )
+
+
+def warn_failed(result: BenchmarkResult) -> None:
+    """Name the detectors whose figures are missing, and the first error of each."""
+    rows = result.conditions
+    failed = rows[rows["error"] != ""].groupby("detector", sort=False)["error"].first()
+    if len(failed):
+        each = "; ".join(f"{name}: {error}" for name, error in failed.items())
+        warn_user(
+            f"{len(failed)} of {rows['detector'].nunique()} detectors failed, and figures of them "
+            f"are missing ({each}). The column `error` of the tables says where. With store=, "
+            "the same call computes only these again.",
+            DetectorFailedWarning,
+        )

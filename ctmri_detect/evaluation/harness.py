@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
 
 from ctmri_detect._threads import threads_allowed
-from ctmri_detect.evaluation.collect import collect
+from ctmri_detect.evaluation.collect import collect, warn_failed
 from ctmri_detect.evaluation.conditions import Condition, check_conditions
 from ctmri_detect.evaluation.gallery import typical_samples
 from ctmri_detect.evaluation.measure import Ground
@@ -65,7 +65,7 @@ def benchmark(
 
     All detectors see the same folds. With the default folds, every patient is tested once, by a
     model that saw neither this patient nor any anomaly. A detector that fails is a row with its
-    error; the others are measured all the same.
+    error (and a `DetectorFailedWarning` at the end); the others are measured all the same.
 
     Parameters
     ----------
@@ -197,6 +197,7 @@ def benchmark(
         run_jobs(jobs, ground, kept, n_jobs, progress)
         check_runs(cells, kept, ground, detectors)
         result = collect(kept, cells, shown, own, chosen, n_worst, settings)
+        warn_failed(result)
         if store is None:
             return result
         write_pictures(kept, result, data, shown.frame["patient"].to_numpy())

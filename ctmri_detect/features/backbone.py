@@ -125,6 +125,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
     def __init__(
         self,
         module: Any = None,
+        *,
         layers: Sequence[str] | None = None,
         enlargement: int = 2,
         cell: int | None = None,

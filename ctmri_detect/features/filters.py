@@ -61,7 +61,7 @@ class FilterBankFeatures(PairedEstimator):
     traits = Traits(trains=False, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {"cell": [integer(1)]}
 
-    def __init__(self, cell: int = 4) -> None:
+    def __init__(self, *, cell: int = 4) -> None:
         self.cell = cell
 
     @with_default_floats

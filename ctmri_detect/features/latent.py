@@ -94,7 +94,7 @@ class LatentFeatures(PairedEstimator):
 
     >>> features = LatentFeatures(encoder, depth=1, apart=True)
     >>> smoothed = FeatureConditioning(smoothing=1.3)  # cells are small
-    >>> detector = DeepFeatureDetector("mahalanobis", features, smoothed, random_state=0)
+    >>> detector = DeepFeatureDetector(features=features, conditioning=smoothed, random_state=0)
     >>> detector = detector.set_params(map_scoring__false_positive_rate=0.3)
     >>> detector.fit(X, groups=patients).anomaly_map(X[:3]).shape
     (3, 16, 16)
@@ -120,7 +120,7 @@ class LatentFeatures(PairedEstimator):
         "apart": BOOLEAN,
     }
 
-    def __init__(self, estimator: Any, depth: int | None = None, apart: bool = False) -> None:
+    def __init__(self, estimator: Any, *, depth: int | None = None, apart: bool = False) -> None:
         self.estimator = estimator
         self.depth = depth
         self.apart = apart

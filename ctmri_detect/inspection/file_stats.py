@@ -72,6 +72,11 @@ def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
         units_why (CT: `ct_units_of`), min, max, mean, std, median, blank (share of background),
         inverted (air bright, head dark),
         sha256 (of the file) and reason.
+
+    Examples
+    --------
+    >>> read_file_stats(Path("a folder that was removed"), "a.png", "CT").row["reason"]
+    'unreadable: No such file or directory'
     """
     row: dict[str, Any] = {"format": file_format(name), "reason": ""}
     try:

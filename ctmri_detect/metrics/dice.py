@@ -144,7 +144,7 @@ def anomaly_map_threshold(maps: PlanesLike, false_positive_rate: float = 0.05) -
 
 @with_default_floats
 def anomaly_map_dice_at_fpr_score(
-    masks: PlanesLike, maps: PlanesLike, max_fpr: float = 0.05
+    masks: PlanesLike, maps: PlanesLike, *, max_fpr: float = 0.05
 ) -> float:
     """Dice at the lowest threshold that at most `max_fpr` of the healthy pixels lie above.
 
@@ -180,7 +180,7 @@ def anomaly_map_dice_at_fpr_score(
 
     Examples
     --------
-    >>> anomaly_map_dice_at_fpr_score([[[1, 1, 0, 0]]], [[[3.0, 1.0, 2.0, 0.0]]], 0.5)
+    >>> anomaly_map_dice_at_fpr_score([[[1, 1, 0, 0]]], [[[3.0, 1.0, 2.0, 0.0]]], max_fpr=0.5)
     0.8
     """
     rate = check_share("max_fpr", max_fpr, zero=True)

@@ -92,7 +92,7 @@ def decision_average_precision_score(y_true: npt.ArrayLike, decision: npt.ArrayL
 
 @with_default_floats
 def decision_sensitivity_score(
-    y_true: npt.ArrayLike, decision: npt.ArrayLike, specificity: float = 0.95
+    y_true: npt.ArrayLike, decision: npt.ArrayLike, *, specificity: float = 0.95
 ) -> float:
     """Share of anomalous samples found while at most 1 - `specificity` of the normals are flagged.
 

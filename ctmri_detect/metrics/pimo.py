@@ -21,8 +21,8 @@ _BUFFER = 2**18  # normal pixels kept before the highest of them are chosen agai
 def anomaly_map_aupimo_score(
     masks: PlanesLike,
     maps: PlanesLike,
-    fpr_bounds: tuple[float, float] = (1e-5, 1e-4),
     *,
+    fpr_bounds: tuple[float, float] = (1e-5, 1e-4),
     average: bool = True,
 ) -> float | npt.NDArray[np.float64]:
     """Area under the per-image overlap curve (AUPIMO): recall where false positives are rare.

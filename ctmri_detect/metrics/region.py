@@ -13,7 +13,7 @@ from ctmri_detect.metrics.levels import area_under_roc, rank_pixels
 
 
 @with_default_floats
-def anomaly_map_aupro_score(masks: PlanesLike, maps: PlanesLike, max_fpr: float = 0.3) -> float:
+def anomaly_map_aupro_score(masks: PlanesLike, maps: PlanesLike, *, max_fpr: float = 0.3) -> float:
     """Area under the per-region overlap curve (AUPRO): all lesions count alike.
 
     At each threshold: the share of each lesion's pixels that are found, as a mean over lesions,

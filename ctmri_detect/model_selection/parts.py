@@ -23,6 +23,7 @@ _SCARCE_NORMALS = (_TRAIN, _TEST, _VALIDATION)
 def train_validation_test_split(
     groups: GroupsLike,
     y: LabelsLike = None,
+    *,
     fractions: Sequence[float] = (0.70, 0.15, 0.15),
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[Rows, Rows, Rows]:

@@ -136,7 +136,7 @@ class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
 
     _parameter_constraints: ClassVar[Constraints] = {"normal_only": BOOLEAN}
 
-    def __init__(self, normal_only: bool = True) -> None:
+    def __init__(self, *, normal_only: bool = True) -> None:
         self.normal_only = normal_only
         check_parameters(self)
 

@@ -10,17 +10,16 @@ import numpy.typing as npt
 
 from ctmri_detect._extras import require
 from ctmri_detect.imageops.ct_values import AIR, ct_units_of
+from ctmri_detect.preprocessing.intensity import CT_WINDOWS
 
-BRAIN_WINDOW = (0.0, 80.0)  # HU, the customary brain window: width 80, level 40
-CT_WINDOWS = {
-    "brain": BRAIN_WINDOW,
-    "subdural": (-25.0, 175.0),  # width 200, level 75
-    "bone": (-500.0, 1300.0),  # width 1800, level 400
-    "wide": (-1000.0, 1000.0),  # air to dense bone
-}
-"""What is black and what is white, in HU: customary windows (Bell, Murphy, "Windowing (CT)",
-radiopaedia.org/articles/windowing-ct), and a wide one."""
-RANGE_OF_UNITS = {"hu": BRAIN_WINDOW, "uint8": (0.0, 255.0)}
+_SHOWN = ("brain", "subdural", "bone")
+RANGES = {
+    name: (level - width / 2, level + width / 2)
+    for name, (level, width) in CT_WINDOWS.items()
+    if name in _SHOWN
+} | {"wide": (-1000.0, 1000.0)}  # air to dense bone
+"""What is black and what is white, in HU: windows of `CTWindow`, and a wide one."""
+RANGE_OF_UNITS = {"hu": RANGES["brain"], "uint8": (0.0, 255.0)}
 _PREPARED = "prepared"  # windowed before, by `CTWindow`
 _RANGES = RANGE_OF_UNITS | {_PREPARED: (0.0, 1.0)}
 

@@ -71,7 +71,7 @@ class BiasFieldCorrector(BasePairedTransformer):
         "n_iterations": [integer(1)],
     }
 
-    def __init__(self, shrink: int = 2, levels: int = 2, n_iterations: int = 50) -> None:
+    def __init__(self, *, shrink: int = 2, levels: int = 2, n_iterations: int = 50) -> None:
         self.shrink = shrink
         self.levels = levels
         self.n_iterations = n_iterations

@@ -65,7 +65,7 @@ class CLAHE(PlaneFilter):
         "planes": [OneOf(*PLANES)],
     }
 
-    def __init__(self, clip_limit: float = 2.0, tiles: int = 8, planes: str = "mri") -> None:
+    def __init__(self, *, clip_limit: float = 2.0, tiles: int = 8, planes: str = "mri") -> None:
         self.clip_limit = clip_limit
         self.tiles = tiles
         self.planes = planes

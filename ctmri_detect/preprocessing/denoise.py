@@ -68,7 +68,7 @@ class Denoiser(PlaneFilter):
         "planes": [OneOf(*PLANES)],
     }
 
-    def __init__(self, method: str = "nlm", strength: float = 1.0, planes: str = "both") -> None:
+    def __init__(self, method: str = "nlm", *, strength: float = 1.0, planes: str = "both") -> None:
         self.method = method
         self.strength = strength
         self.planes = planes

@@ -60,7 +60,7 @@ class HeadAligner(GridStep):
         "fill": [number(above=0, most=1)],
     }
 
-    def __init__(self, size: int = 128, fill: float = 0.9) -> None:
+    def __init__(self, size: int = 128, *, fill: float = 0.9) -> None:
         self.size = size
         self.fill = fill
 

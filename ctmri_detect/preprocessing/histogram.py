@@ -68,7 +68,7 @@ class HistogramStandardizer(BasePairedTransformer):
         "percentiles": [percentiles("at least two rising numbers from 0 to 100")],
     }
 
-    def __init__(self, planes: str = "mri", percentiles: tuple[float, ...] = DECILES) -> None:
+    def __init__(self, *, planes: str = "mri", percentiles: tuple[float, ...] = DECILES) -> None:
         self.planes = planes
         self.percentiles = percentiles
 

@@ -93,7 +93,7 @@ class CTWindow(BasePairedTransformer):
     }
 
     def __init__(
-        self, level: float = 40, width: float = 80, units: str = "hu", window: Any = None
+        self, level: float = 40, width: float = 80, *, units: str = "hu", window: Any = None
     ) -> None:
         self.level = level
         self.width = width
@@ -195,7 +195,7 @@ class MRIScaler(BasePairedTransformer):
     }
 
     def __init__(
-        self, clip: float = 5.0, method: str = "iqr", percentiles: tuple[float, float] = (1, 99)
+        self, *, clip: float = 5.0, method: str = "iqr", percentiles: tuple[float, float] = (1, 99)
     ) -> None:
         self.clip = clip
         self.method = method

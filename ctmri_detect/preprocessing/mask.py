@@ -122,6 +122,7 @@ class BrainMask(BasePairedTransformer):
     def __init__(
         self,
         ct_units: str = "hu",
+        *,
         dilation: int = 0,
         source: str = "auto",
         below_skull_base: str = "keep",

@@ -13,7 +13,7 @@ from ctmri_detect.preprocessing.mask import BrainMask
 
 
 def make_preprocessor(
-    ct_units: str = "hu", size: int = 128, below_skull_base: str = "keep"
+    ct_units: str = "hu", *, size: int = 128, below_skull_base: str = "keep"
 ) -> Pipeline:
     """The recommended Pipeline: brain mask, CT window, head upright in a box, MRI scaled.
 

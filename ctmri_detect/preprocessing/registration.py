@@ -92,6 +92,7 @@ class PairRegistrar(BasePairedTransformer):
     def __init__(
         self,
         motion: str = "rigid",
+        *,
         max_shift: float = 20.0,
         max_rotation: float = 10.0,
         max_stretch: float = 0.1,

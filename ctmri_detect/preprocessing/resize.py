@@ -93,7 +93,7 @@ class CropOrPad(GridStep):
         "centre": [OneOf("image", "observed")],
     }
 
-    def __init__(self, size: int | tuple[int, int] = 256, centre: str = "image") -> None:
+    def __init__(self, size: int | tuple[int, int] = 256, *, centre: str = "image") -> None:
         self.size = size
         self.centre = centre
 

@@ -8,7 +8,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.plotting import panels
-from ctmri_detect.plotting.canvas import CT_WINDOWS, shown_units
+from ctmri_detect.plotting.canvas import RANGES, shown_units
 from ctmri_detect.plotting.maps import VMAX, VMIN
 from ctmri_detect.plotting.marks import side_letters
 from ctmri_detect.reports.examples import (
@@ -40,7 +40,7 @@ def gallery(result: BenchmarkResult, data: Bunch, n_examples: int | None) -> dic
         "has_threshold": bool(names) and has_threshold(result, names[0]),
         "sides": side_letters(orientation_of(data)),
         "masks": getattr(data, "masks", None) is not None,
-        "windows": {k: f"{a:g} to {b:g}" for k, (a, b) in CT_WINDOWS.items()} if hu else {},
+        "windows": {k: f"{a:g} to {b:g}" for k, (a, b) in RANGES.items()} if hu else {},
         "scale": {"low": VMIN, "high": VMAX, "stops": scale_stops()},
     }
 
@@ -49,7 +49,7 @@ def _shown(example: Example, units: str | None, hu: bool) -> dict[str, Any]:
     """Heading, planes, outline and maps of one example."""
     ct = panels.ct_panel(example.ct, units)
     # the first window is the one that is shown at first, and on the page already
-    others = list(CT_WINDOWS.items())[1:] if hu and ct else []
+    others = list(RANGES.items())[1:] if hu and ct else []
     height, width = example.ct.shape
     return {
         "heading": example.heading,

@@ -18,12 +18,13 @@ from ctmri_detect.plotting import panels
 from ctmri_detect.plotting.canvas import shown_units
 from ctmri_detect.plotting.maps import VMAX, VMIN, heat_rgb, opacity
 from ctmri_detect.plotting.marks import height_of, height_text
+from ctmri_detect.preprocessing import CT_WINDOWS
 from ctmri_detect.reports.examples import head_box
 from ctmri_detect.reports.region_words import region_words, side_of
 from ctmri_detect.validation import CT, MRI
 
-WINDOWS = {"brain": (0.0, 80.0), "stroke": (20.0, 60.0), "bone": (-500.0, 1300.0)}
-"""What is black and what is white, in HU: level 40 and width 80, 40 and 40, 400 and 1800."""
+WINDOWS = {name: CT_WINDOWS[name] for name in ("brain", "stroke", "bone")}
+"""Level and width, in HU."""
 MOST_SLICES = 60
 _STRONGEST = 5
 _MOST_REGIONS = 8
@@ -122,7 +123,10 @@ def _slice(
     pair = np.asarray(shown.X[row])
     ct, mri = pair[CT][box], pair[MRI][box]
     if shown_units(ct, shown.ct_units) == "hu":
-        images = {name: panels.ct_panel(ct, "hu", ends) for name, ends in WINDOWS.items()}
+        ends = {
+            name: (level - width / 2, level + width / 2) for name, (level, width) in WINDOWS.items()
+        }
+        images = {name: panels.ct_panel(ct, "hu", each) for name, each in ends.items()}
     else:
         images = {"brain": panels.ct_panel(ct, shown.ct_units)}
     p_value = "" if shown.p_value is None else f", p = {shown.p_value[row]:.3f}"

@@ -19,7 +19,7 @@ from ctmri_detect.html.page import write_page
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.plotting.maps import VMAX
 from ctmri_detect.plotting.marks import side_letters
-from ctmri_detect.reports.patient_slices import Maps, Shown, heat_colours, patient_slices
+from ctmri_detect.reports.patient_slices import WINDOWS, Maps, Shown, heat_colours, patient_slices
 from ctmri_detect.reports.patients_table import patient_rows, ranked
 from ctmri_detect.validation import check_pairs
 
@@ -41,7 +41,7 @@ def write_patients(
     """Write the most anomalous patients as one HTML file to look through.
 
     The page has a table of patients, most anomalous first, and a viewer: a slider for the slices,
-    CT (in HU: brain window 40/80, stroke 40/40, bone) or MRI, the anomaly map over it with its
+    CT (in HU: the brain, stroke and bone windows of `CTWindow`) or MRI, the anomaly map over it with its
     opacity and a least value, L and R where they are known, and the strongest regions in words. It
     loads nothing from the network, follows the reader's light or dark mode, works with the
     keyboard and on a phone. It shows names of patients and files as they were given.
@@ -130,7 +130,7 @@ def write_patients(
         n_all=len(table),
         threshold=threshold,
         sides=side_letters(orientation),
-        windows=any(len(each["ct"]) > 1 for each in images),
+        windows=WINDOWS if any(len(each["ct"]) > 1 for each in images) else {},
         has_mri=any(each["mri"] for each in images),
         colours=heat_colours(),
         highest=VMAX,

@@ -173,6 +173,7 @@ class MapScoring(Fitting):
 
     def __init__(
         self,
+        *,
         reference: Reference = "similar",
         n_neighbors: int = 30,
         symmetry: Symmetry = True,

@@ -65,7 +65,7 @@ def test_training_on_one_modality_alone_and_scoring_it():
     half[1::2, 0] = np.nan  # unpaired: no sample has both
     test[:, 1] = np.nan
     scoring = MapScoring(reference="position", symmetry=False, smoothing=1, scales=1, clip=50)
-    detector = AtlasDetector(scoring).fit(half)
+    detector = AtlasDetector(map_scoring=scoring).fit(half)
     assert_allclose(detector.mean_[0], AtlasDetector().fit(X[::2]).mean_[0], atol=1e-6)
     assert np.isfinite(detector.score_samples(test)).all()
     odd, disc = plant(test[0], 0, amount=0.8, at=(18, 10))
@@ -74,7 +74,7 @@ def test_training_on_one_modality_alone_and_scoring_it():
 
 def test_the_classical_atlas_is_a_setting():
     classical = AtlasDetector(
-        MapScoring(reference="position", symmetry=False, smoothing=0, scales=0, clip=9)
+        map_scoring=MapScoring(reference="position", symmetry=False, smoothing=0, scales=0, clip=9)
     )
     whole, test = make_heads(40, mask=False), make_heads(4, seed=3, mask=False)
     z = classical.fit(whole).explain(test).z_maps

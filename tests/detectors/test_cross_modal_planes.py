@@ -122,7 +122,7 @@ def test_a_unet_withholds_planes_of_three_and_not_of_two():
 
 def test_one_plane_alone_is_judged_within_and_not_by_others():
     one = TRAIN[:, :1]
-    model = CrossModalDetector(("within",)).fit(one, groups=PATIENTS)
+    model = CrossModalDetector(evidence=("within",)).fit(one, groups=PATIENTS)
     assert auroc(model, TEST[:, :1], with_lesion(TEST, 0)[:, :1]) > 0.9
     with pytest.raises(ValueError, match=r"one plane.*evidence=\('within',\)"):
         CrossModalDetector().fit(one, groups=PATIENTS)

@@ -154,7 +154,7 @@ def test_a_memory_does_not_remember_the_own_patient():
     X, new = np.array(TRAIN), make_heads(3, seed=5)
     for heads in (X[57:], new):
         heads[:, 1, 14:20, 10:16] += 2
-    memory = PatchMemoryDetector(FilterBankFeatures(), conditioning=False, random_state=0)
+    memory = PatchMemoryDetector(features=FilterBankFeatures(), conditioning=False, random_state=0)
     both = EnsembleDetector([memory]).fit(Pairs(X, groups=PATIENTS))
     alone = clone(memory).fit(Pairs(X, groups=PATIENTS))
     named = Pairs(new, groups=PATIENTS[57:])

@@ -111,7 +111,7 @@ FEATURES = {
 @pytest.mark.parametrize("features", FEATURES.values(), ids=FEATURES)
 @pytest.mark.parametrize("settings", [{}, {"restricted": False, "bank_size": 400}], ids=str)
 def test_a_bright_lesion_is_found_with_nothing_trained(features, settings):
-    model = PatchMemoryDetector(features, conditioning=False, random_state=0, **settings)
+    model = PatchMemoryDetector(features=features, conditioning=False, random_state=0, **settings)
     model.fit(TRAIN, groups=PATIENTS)
     test = make_heads(16, size=64, seed=3)
     odd = np.stack([plant(p, 1, amount=0.8, at=(32, 20), radius=7)[0] for p in test[:8]])
@@ -125,7 +125,7 @@ def test_a_slice_is_not_compared_with_those_of_its_own_patient_where_the_name_is
 
     train = np.concatenate([TRAIN[:20], ill(TRAIN[20:24])])
     names = [f"p{i // 4}" for i in range(24)]  # the last four slices are of one patient
-    model = PatchMemoryDetector(FilterBankFeatures(), conditioning=False, random_state=0)
+    model = PatchMemoryDetector(features=FilterBankFeatures(), conditioning=False, random_state=0)
     model.fit(Pairs(train, groups=names))
     new = ill(make_heads(3, size=64, seed=5))
     named, unnamed = (
@@ -139,13 +139,15 @@ def test_a_slice_is_not_compared_with_those_of_its_own_patient_where_the_name_is
 def test_the_bank_keeps_to_its_size(selection):
     for n in (12, 48):
         model = PatchMemoryDetector(
-            FilterBankFeatures(), False, restricted=False, bank_size=300, selection=selection,
-            random_state=0,
+            features=FilterBankFeatures(), conditioning=False, restricted=False, bank_size=300,
+            selection=selection, random_state=0,
         )  # fmt: skip
         model.fit(TRAIN[:n], groups=PATIENTS[:n])
         assert [len(patches) for patches in model.bank_.patches] == [300, 300]
         assert model.bank_.nbytes == 2 * 300 * model.bank_.patches[0].shape[1] * 2
-    whole = PatchMemoryDetector(FilterBankFeatures(), False, bank_size=5 * 16 * 16, random_state=0)
+    whole = PatchMemoryDetector(
+        features=FilterBankFeatures(), conditioning=False, bank_size=5 * 16 * 16, random_state=0
+    )
     assert len(whole.fit(TRAIN, groups=PATIENTS).bank_.seen) == 5
 
 
@@ -153,7 +155,9 @@ def test_a_modality_that_no_one_has_is_no_obstacle():
     X = TRAIN[:24].copy()
     X[:, 1] = np.nan
     for restricted in (True, False):
-        model = PatchMemoryDetector(FilterBankFeatures(), False, restricted, random_state=0)
+        model = PatchMemoryDetector(
+            features=FilterBankFeatures(), conditioning=False, restricted=restricted, random_state=0
+        )
         model.fit(X, groups=PATIENTS[:24])
         assert np.isfinite(model.score_samples(X[:3])).all()
         model.score_samples(TRAIN[:3])  # a plane never seen in training says nothing

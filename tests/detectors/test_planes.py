@@ -41,7 +41,7 @@ DETECTORS = {
     "cross-modal": CrossModalDetector(
         pixels_per_slice=100, training=Training(max_epochs=4, batch_size=512, lr=5e-3), **SEEDED
     ),
-    "within": CrossModalDetector(("within",)),
+    "within": CrossModalDetector(evidence=("within",)),
 }
 CASES = [(name, n) for name in DETECTORS for n in NAMES if n > 1 or name != "cross-modal"]
 

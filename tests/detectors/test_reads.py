@@ -35,7 +35,7 @@ def test_a_fit_reads_x_as_often_as_the_docs_say(evidence, passes):
     X = CountedReads(make_heads(160, seed=0))
     brief = Training(max_epochs=1, batch_size=2048)
     detector = CrossModalDetector(
-        evidence, pixels_per_slice=16, training=brief, device="cpu", random_state=0
+        evidence=evidence, pixels_per_slice=16, training=brief, device="cpu", random_state=0
     )
     detector.fit(X, groups=np.arange(160) // 20)
     assert X.n_read / len(X) == passes

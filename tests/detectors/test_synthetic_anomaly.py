@@ -27,7 +27,9 @@ ODD, DISC = np.stack([odd for odd, _ in PLANTED]), PLANTED[0][1]
 
 
 def detector(channels="planes", **params):
-    return SyntheticAnomalyDetector(channels, copies=2, random_state=0).set_params(**params)
+    return SyntheticAnomalyDetector(channels=channels, copies=2, random_state=0).set_params(
+        **params
+    )
 
 
 @pytest.mark.parametrize(

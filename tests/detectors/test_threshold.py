@@ -32,7 +32,7 @@ def test_each_plane_of_each_sample_has_its_own_level():
 
 def test_bright_and_dark_spots_are_anomalies_wherever_they_are():
     scoring = MapScoring(reference=None, symmetry=False, clip=50, false_positive_rate=0.1)
-    plain = ThresholdDetector(scoring).fit(X)
+    plain = ThresholdDetector(map_scoring=scoring).fit(X)
     for modality in (0, 1):
         for amount in (3.0, -3.0):
             for at in ((10, 13), (20, 18)):

@@ -15,7 +15,12 @@ from sklearn.utils import Bunch
 from ctmri_detect import AtlasDetector, MapScoring, Pairs, ThresholdDetector
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.evaluation import as_detector, benchmark
-from ctmri_detect.exceptions import InvalidPairsError, LabelsWarning, PatientsUnknownWarning
+from ctmri_detect.exceptions import (
+    DetectorFailedWarning,
+    InvalidPairsError,
+    LabelsWarning,
+    PatientsUnknownWarning,
+)
 from ctmri_detect.metrics import anomaly_map_average_precision_score, decision_roc_auc_score
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.reports import write_figures, write_report
@@ -103,7 +108,8 @@ def test_a_perfect_detector_has_auroc_one_and_no_pixel_figure(data):
 
 
 def test_a_failing_detector_is_a_row_and_the_others_are_measured(data):
-    result = run({"bad": Failing(), "good": Oracle()}, data)
+    with pytest.warns(DetectorFailedWarning, match="1 of 2 detectors failed.*bad: Runtime.*luck"):
+        result = run({"bad": Failing(), "good": Oracle()}, data)
     bad = result.table[result.table["detector"] == "bad"]
     assert bad["image_auroc"].isna().all()
     assert (bad["error"] == "RuntimeError: no luck").all()

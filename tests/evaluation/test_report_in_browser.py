@@ -9,6 +9,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect import AtlasDetector, MapScoring, Pairs, ThresholdDetector
 from ctmri_detect.evaluation import benchmark
+from ctmri_detect.preprocessing import CT_WINDOWS
 from ctmri_detect.reports import write_report
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -110,6 +111,13 @@ def test_the_window_of_the_ct_changes_also_under_the_map(opened):
     assert before[0] == before[1] != after[0] == after[1]
     page.get_by_label("brain").check()
     assert images.nth(1).get_attribute("src") == before[1]
+
+
+@pytest.mark.parametrize("name", ["brain", "subdural", "bone"])
+def test_windows_are_those_of_the_preprocessing(opened, name):
+    level, width = CT_WINDOWS[name]
+    label = opened().locator(f"label:has([name=window][value={name}])")
+    assert " ".join(label.inner_text().split()) == f"{name} {level - width / 2:g} to {level + width / 2:g}"
 
 
 def test_the_outline_of_the_lesion_can_be_hidden(opened):

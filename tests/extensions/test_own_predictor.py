@@ -162,7 +162,9 @@ def test_a_misplaced_mri_is_laid_over_its_prediction():
     shifted[:, 1] = np.roll(shifted[:, 1], (2, -3), axis=(1, 2))
     inner, spread = (..., slice(8, -8), slice(8, -8)), {}
     for tolerance in (0, 4):
-        model = CrossModalDetector(("mismatch",), RidgePredictor(), tolerance)
+        model = CrossModalDetector(
+            evidence=("mismatch",), predictor=RidgePredictor(), tolerance=tolerance
+        )
         model.fit(X[:20], groups=np.arange(20) // 2)
         spread[tolerance] = np.std(model.residual_map(shifted)[inner])
     assert spread[0] > 3 * spread[4]
@@ -174,6 +176,6 @@ def test_an_answer_of_another_form_is_named(wrong):
         def predict(self, block):
             return super().predict(block) * wrong
 
-    model = CrossModalDetector(("mismatch",), Wrong(), 0)
+    model = CrossModalDetector(evidence=("mismatch",), predictor=Wrong(), tolerance=0)
     with pytest.raises(ValueError, match=r"Wrong\.predict gave .*expected mean and variance"):
         model.fit(TRAIN, groups=PATIENTS)

@@ -18,7 +18,7 @@ HEADS = make_heads(6, size=64)
 
 
 def features(cell=4):
-    return FilterBankFeatures(cell).fit(HEADS)
+    return FilterBankFeatures(cell=cell).fit(HEADS)
 
 
 @pytest.mark.parametrize("cell", [1, 4, 7])

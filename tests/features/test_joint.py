@@ -78,7 +78,7 @@ def test_a_disagreement_of_planes_is_found_that_no_plane_shows():
     test[:, 1, 12:20, 12:20] = 1 - test[:, 0, 12:20, 12:20]
     residuals = []
     for features in (FilterBankFeatures(), JointFeatures(FilterBankFeatures())):
-        model = DeepFeatureDetector("knn", features, conditioning=False, random_state=0)
+        model = DeepFeatureDetector("knn", features=features, conditioning=False, random_state=0)
         model.set_params(map_scoring__false_positive_rate=0.3)
         residual = model.fit(X[10:], groups=np.arange(50) // 5).residual_map(test)[:, 1]
         residuals.append(residual[:, 13:19, 13:19].mean() - residual[:, :8].mean())

@@ -107,10 +107,13 @@ def test_the_depth_is_asked_of_the_encoder():
         def encode(self, X, depth=0):
             return Means(2**depth).encode(X)
 
-    assert [LatentFeatures(Deep(), k).fit(HEADS).grids(HEADS).stride for k in (1, 3)] == [2, 8]
+    assert [LatentFeatures(Deep(), depth=k).fit(HEADS).grids(HEADS).stride for k in (1, 3)] == [
+        2,
+        8,
+    ]
     for wrong in (0, 1.5, True):
         with pytest.raises(ValueError, match=r"LatentFeatures's depth is .*integer of at least 1"):
-            LatentFeatures(Deep(), wrong).fit(HEADS)
+            LatentFeatures(Deep(), depth=wrong).fit(HEADS)
 
 
 def test_an_encoder_is_cloned_and_fitted_unless_it_is_frozen():

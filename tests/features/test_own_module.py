@@ -38,7 +38,9 @@ def own_network():
 
 
 def features(*layers, module=None, enlargement=1):
-    return BackboneFeatures(module or own_network(), layers, enlargement, device="cpu")
+    return BackboneFeatures(
+        module or own_network(), layers=layers, enlargement=enlargement, device="cpu"
+    )
 
 
 @pytest.mark.parametrize("enlargement", [1, 2])
@@ -174,7 +176,7 @@ def test_a_module_needs_names_and_has_to_be_one():
     with pytest.raises(ValueError, match="has a module and no layers"):
         BackboneFeatures(own_network()).fit(HEADS)
     with pytest.raises(ValueError, match=r"module is .*; expected a torch\.nn\.Module"):
-        BackboneFeatures(torch.nn.Conv2d, ["fine"]).fit(HEADS)
+        BackboneFeatures(torch.nn.Conv2d, layers=["fine"]).fit(HEADS)
 
 
 @pytest.mark.parametrize("size", [20, 50, 64])

@@ -43,7 +43,7 @@ def test_dice_at_a_rate_is_that_of_the_lowest_threshold_allowed(seed, max_fpr):
     healthy = maps[~masks & ~np.isnan(maps)]
     lowest = min(t for t in healthy if (healthy > t).mean() <= max_fpr)
     expected = anomaly_map_dice_score(masks, maps, lowest)
-    found = anomaly_map_dice_at_fpr_score(masks, maps, max_fpr)
+    found = anomaly_map_dice_at_fpr_score(masks, maps, max_fpr=max_fpr)
     assert found == expected <= anomaly_map_best_dice_score(masks, maps)
 
 
@@ -56,7 +56,7 @@ def test_by_hand():
     assert anomaly_map_dice_score(masks, maps, 4.5) == pytest.approx(0.4)
     assert anomaly_map_best_dice_score(masks, maps) == pytest.approx(2 / 3)
     for rate, expected in ((0.25, 2 / 3), (0, 0.5), (0.5, 2 / 3)):
-        assert anomaly_map_dice_at_fpr_score(masks, maps, rate) == pytest.approx(expected)
+        assert anomaly_map_dice_at_fpr_score(masks, maps, max_fpr=rate) == pytest.approx(expected)
 
 
 def test_a_threshold_of_normals_flags_what_it_promises():
@@ -110,7 +110,7 @@ def test_a_threshold_is_a_number(threshold):
 @pytest.mark.parametrize("rate", [-0.1, 1, 5, np.nan, None])
 def test_a_rate_is_a_share(rate):
     with pytest.raises(ValueError, match=r"max_fpr is .*; expected a share from 0 and below 1"):
-        anomaly_map_dice_at_fpr_score(*map_case(), rate)
+        anomaly_map_dice_at_fpr_score(*map_case(), max_fpr=rate)
 
 
 def test_without_healthy_pixels_there_is_no_rate():

@@ -33,7 +33,7 @@ def test_sensitivity_is_the_best_that_spares_enough_normals(seed, specificity):
     thresholds = np.append(decision, np.inf)
     allowed = [t for t in thresholds if (decision[y == 1] >= t).mean() >= specificity - 1e-9]
     best = max((decision[y == -1] < t).mean() for t in allowed)
-    found = decision_sensitivity_score(y, decision, specificity)
+    found = decision_sensitivity_score(y, decision, specificity=specificity)
     assert found == pytest.approx(best)
     fpr, tpr, _ = roc_curve(y == -1, -decision, drop_intermediate=False)
     assert found == pytest.approx(tpr[fpr <= 1 - specificity + 1e-9].max())
@@ -44,9 +44,9 @@ def test_a_share_of_normals_may_be_flagged_to_the_last_one():
     y = np.r_[np.ones(100), -np.ones(3)]
     decision = np.r_[np.arange(1.0, 101), 28.5, 29.5, 30.5]
     assert 10 * (1 - 0.9) < 1
-    assert decision_sensitivity_score([*[1] * 10, -1], [*range(10), 0.5], 0.9) == 1
+    assert decision_sensitivity_score([*[1] * 10, -1], [*range(10), 0.5], specificity=0.9) == 1
     for share, found in ((0.72, 1), (0.71, 2), (0.70, 3)):  # 28, 29, 30 may be flagged
-        assert decision_sensitivity_score(y, decision, share) == found / 3
+        assert decision_sensitivity_score(y, decision, specificity=share) == found / 3
 
 
 @pytest.mark.parametrize("metric", BOTH)
@@ -87,4 +87,4 @@ def test_what_would_mislead_is_refused(metric):
 @pytest.mark.parametrize("specificity", [0, -0.1, 95, np.nan, "high", None])
 def test_a_specificity_is_a_share(specificity):
     with pytest.raises(ValueError, match=r"specificity is .*; expected a share above 0 and to 1"):
-        decision_sensitivity_score([1, -1], [1.0, 0.0], specificity)
+        decision_sensitivity_score([1, -1], [1.0, 0.0], specificity=specificity)

@@ -32,7 +32,9 @@ def slow_aupro(masks, maps, max_fpr):
 def test_aupro_is_the_mean_height_of_the_curve(seed, unseen, max_fpr):
     masks, maps = map_case(seed, unseen=unseen)
     expected = slow_aupro(masks, maps, max_fpr)
-    assert anomaly_map_aupro_score(masks, maps, max_fpr) == pytest.approx(expected, abs=1e-4)
+    assert anomaly_map_aupro_score(masks, maps, max_fpr=max_fpr) == pytest.approx(
+        expected, abs=1e-4
+    )
 
 
 # Lesions A (one pixel: 9) and B (three: 5, 2, 2); healthy 7, 5, 3, 1. The curve (FPR, PRO):
@@ -53,7 +55,7 @@ MAPS = np.array([[[9.0, 7.0, 5.0, 5.0, 2.0, 2.0, 3.0, 1.0]]])
     ],
 )
 def test_by_hand(max_fpr, area):
-    assert anomaly_map_aupro_score(MASKS, MAPS, max_fpr) == pytest.approx(area / max_fpr)
+    assert anomaly_map_aupro_score(MASKS, MAPS, max_fpr=max_fpr) == pytest.approx(area / max_fpr)
 
 
 def test_corners_connect_and_slices_do_not():
@@ -71,7 +73,7 @@ def test_with_one_lesion_it_is_the_pixels_roc():
     masks, maps = map_case(4)
     masks[:] = False
     masks[2, 3:7, 2:9] = True
-    assert anomaly_map_aupro_score(masks, maps, 1) == pytest.approx(
+    assert anomaly_map_aupro_score(masks, maps, max_fpr=1) == pytest.approx(
         anomaly_map_roc_auc_score(masks, maps)
     )
 
@@ -90,14 +92,16 @@ def test_a_lesion_counts_alike_whatever_its_size():
 def test_chance():
     masks, maps = map_case(5, unseen=0)
     for max_fpr in (0.1, 0.3, 1):
-        assert anomaly_map_aupro_score(masks, 0 * maps, max_fpr) == pytest.approx(max_fpr / 2)
-        assert anomaly_map_aupro_score(masks, -1.0 * masks, max_fpr) == 0
+        assert anomaly_map_aupro_score(masks, 0 * maps, max_fpr=max_fpr) == pytest.approx(
+            max_fpr / 2
+        )
+        assert anomaly_map_aupro_score(masks, -1.0 * masks, max_fpr=max_fpr) == 0
 
 
 @pytest.mark.parametrize("max_fpr", [0, -0.3, 1.01, 30, np.nan, None])
 def test_a_rate_is_a_share(max_fpr):
     with pytest.raises(ValueError, match=r"max_fpr is .*; expected a share above 0 and to 1"):
-        anomaly_map_aupro_score(MASKS, MAPS, max_fpr)
+        anomaly_map_aupro_score(MASKS, MAPS, max_fpr=max_fpr)
 
 
 def test_without_healthy_pixels_there_is_no_rate():

@@ -80,7 +80,7 @@ def test_without_labels_all_patients_are_alike(n):
 
 def test_a_part_may_be_left_out():
     patient, y = cohort(5, 15)
-    train, validation, test = train_validation_test_split(patient, y, (0.75, 0, 0.25))
+    train, validation, test = train_validation_test_split(patient, y, fractions=(0.75, 0, 0.25))
     assert (len(set(patient[train])), len(validation), len(set(patient[test]))) == (15, 0, 5)
 
 

@@ -103,7 +103,9 @@ def models():
     return {
         "atlas": AtlasDetector().fit(X, groups=PATIENTS),
         "threshold": ThresholdDetector().fit(X),
-        "parameters": AtlasDetector(MapScoring(reference=None, clip=float("inf"))).fit(X),
+        "parameters": AtlasDetector(map_scoring=MapScoring(reference=None, clip=float("inf"))).fit(
+            X
+        ),
         "pipeline": make_pipeline(MRIScaler(), AtlasDetector()).fit(X),
         "search": search.fit(X, Y, groups=PATIENTS),
     }

@@ -108,7 +108,7 @@ def test_windows_show_other_values_of_the_ct(opened):
     for window in ("brain", "stroke", "bone"):
         page.get_by_label(window).check()
         shades[window] = pixel(page, HEAD, window=window, opacity=0)[0]
-    for window, (low, high) in {"brain": (0, 80), "stroke": (20, 60), "bone": (-500, 1300)}.items():
+    for window, (low, high) in {"brain": (0, 80), "stroke": (20, 60), "bone": (-800, 2000)}.items():
         assert abs(shades[window] - 255 * (31 - low) / (high - low)) <= 3  # the head has 31 HU
 
 

@@ -180,13 +180,15 @@ def test_residuals_are_smoothed_before_the_comparison_and_z_maps_after(smoothing
 
 def test_of_several_scales_remains_the_signed_geometric_mean():
     scales = (0.7, 1.5, 3.0)
-    scoring = MapScoring(None, symmetry=False, scales=scales, clip=4.0).fit(R, X, PATIENT)
+    scoring = MapScoring(reference=None, symmetry=False, scales=scales, clip=4.0).fit(R, X, PATIENT)
     each = np.stack([rescaled(2.0, scale, 4.0) for scale in scales])
     alike = (each > 0).all(axis=0) | (each < 0).all(axis=0) | np.isnan(each[0])
     expected = np.where(alike, np.cbrt(each.prod(axis=0)), 0)
     assert 0.2 < alike.mean() < 0.98
     assert_allclose(scoring.z_maps(R, X), expected, rtol=1e-3, atol=1e-3)
-    turned = MapScoring(None, symmetry=False, scales=scales[::-1], clip=4.0).fit(R, X, PATIENT)
+    turned = MapScoring(reference=None, symmetry=False, scales=scales[::-1], clip=4.0).fit(
+        R, X, PATIENT
+    )
     assert_allclose(turned.anomaly_map(R, X), scoring.anomaly_map(R, X), rtol=1e-4, atol=1e-4)
 
 

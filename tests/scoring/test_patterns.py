@@ -64,7 +64,9 @@ def copy_of(name="atlas"):
 
 
 def atlas(samples=X, groups=OWNERS, **settings):
-    return AtlasDetector(MapScoring(fusion="max", **settings)).fit(samples, groups=groups)
+    return AtlasDetector(map_scoring=MapScoring(fusion="max", **settings)).fit(
+        samples, groups=groups
+    )
 
 
 def flagged(detector, samples):

@@ -30,7 +30,9 @@ DETECTORS = {
         channels=(4, 8), latent_dim=8, training=BRIEF, device="cpu", random_state=0
     ),
     "cross-modal": CrossModalDetector(pixels_per_slice=64, device="cpu", random_state=0),
-    "deep-ocsvm": DeepFeatureDetector("ocsvm", FilterBankFeatures(), CONDITIONING, **SMALL),
+    "deep-ocsvm": DeepFeatureDetector(
+        "ocsvm", features=FilterBankFeatures(), conditioning=CONDITIONING, **SMALL
+    ),
     "deep-mahalanobis": DeepFeatureDetector(conditioning=False, **SMALL),
     "ensemble": EnsembleDetector(
         [
@@ -39,6 +41,8 @@ DETECTORS = {
         ],
         weights="calibrated",
     ),
-    "patch-memory": PatchMemoryDetector(FilterBankFeatures(), conditioning=False, random_state=0),
+    "patch-memory": PatchMemoryDetector(
+        features=FilterBankFeatures(), conditioning=False, random_state=0
+    ),
     "synthetic": SyntheticAnomalyDetector(copies=1, hidden=(8,), device="cpu", random_state=0),
 }

@@ -70,7 +70,11 @@ def deep(detector):
 def conditioned():
     """What remains of features, and what is remembered of it."""
     step = FeatureConditioning(n_cells=200, training=BRIEF)
-    scored(PatchMemoryDetector(FilterBankFeatures(), step, restricted=False, bank_size=20))()
+    scored(
+        PatchMemoryDetector(
+            features=FilterBankFeatures(), conditioning=step, restricted=False, bank_size=20
+        )
+    )()
 
 
 def pixels(predictor):

@@ -147,7 +147,7 @@ def test_brighter_is_brighter_by_the_amplitude():
 
 
 def test_replaced_tissue_keeps_the_noise_of_the_slice():
-    anomalies = GenericAnomalies(("ellipse",), ("replace",), radius=(8, 9), aspect=1)
+    anomalies = GenericAnomalies(shapes=("ellipse",), modes=("replace",), radius=(8, 9), aspect=1)
     noisy = SAMPLE + np.float32(0.03) * make_noise()
     for one in drawn(anomalies, 10, noisy):
         changed, label = anomalies.apply(noisy, one)

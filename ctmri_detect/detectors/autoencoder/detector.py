@@ -170,6 +170,7 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
     def __init__(
         self,
         objective: Literal["denoising", "plain", "uncertainty", "variational"] = "denoising",
+        *,
         predict_variance: bool | None = None,
         residual: Literal["standardised", "difference", "ssim"] | None = None,
         latent_dim: int = 128,

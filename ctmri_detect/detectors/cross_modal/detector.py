@@ -163,6 +163,7 @@ class CrossModalDetector(PredictedPlanes, BasePairedDetector):
 
     def __init__(
         self,
+        *,
         evidence: Sequence[str] = ("mismatch", "within"),
         predictor: Any = "pixel",
         tolerance: int = 4,

@@ -110,7 +110,7 @@ class DeepFeatureDetector(FeatureGridDetector):
     >>> from ctmri_detect import DeepFeatureDetector
     >>> from ctmri_detect.features import FilterBankFeatures
     >>> X = np.random.default_rng(0).normal(size=(20, 2, 16, 16))
-    >>> detector = DeepFeatureDetector("knn", FilterBankFeatures(), random_state=0)
+    >>> detector = DeepFeatureDetector("knn", features=FilterBankFeatures(), random_state=0)
     >>> detector = detector.fit(X, groups=np.arange(20) // 4)
     >>> detector.anomaly_map(X[:3]).shape
     (3, 16, 16)
@@ -138,6 +138,7 @@ class DeepFeatureDetector(FeatureGridDetector):
     def __init__(
         self,
         detector: BaseEstimator = "mahalanobis",
+        *,
         features: FeatureExtractor | None = None,
         conditioning: Any = None,
         level: Literal["patch", "image"] = "patch",

@@ -121,6 +121,7 @@ class EnsembleDetector(BasePairedDetector):
     def __init__(
         self,
         detectors: Sequence[Any],
+        *,
         weights: Literal["equal", "calibrated"] | Sequence[float] = "equal",
         fusion: Fusion = "sum",
         pool_fraction: float = 0.005,

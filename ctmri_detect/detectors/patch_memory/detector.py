@@ -96,7 +96,7 @@ class PatchMemoryDetector(FeatureGridDetector):
     >>> from ctmri_detect import PatchMemoryDetector
     >>> from ctmri_detect.features import FilterBankFeatures
     >>> X = np.random.default_rng(0).normal(size=(20, 2, 16, 16))
-    >>> detector = PatchMemoryDetector(FilterBankFeatures(), conditioning=False, random_state=0)
+    >>> detector = PatchMemoryDetector(features=FilterBankFeatures(), conditioning=False)
     >>> detector.fit(X, groups=np.arange(20) // 4).anomaly_map(X[:3]).shape
     (3, 16, 16)
     """
@@ -115,6 +115,7 @@ class PatchMemoryDetector(FeatureGridDetector):
 
     def __init__(
         self,
+        *,
         features: FeatureExtractor | None = None,
         conditioning: Any = None,
         restricted: bool = True,

@@ -118,7 +118,7 @@ class SyntheticAnomalyDetector(BasePairedDetector):
     >>> from ctmri_detect import SyntheticAnomalyDetector
     >>> from ctmri_detect.testing import make_heads, plant
     >>> X = make_heads(80)
-    >>> detector = SyntheticAnomalyDetector("planes", copies=2, random_state=0)
+    >>> detector = SyntheticAnomalyDetector(channels="planes", copies=2, random_state=0)
     >>> detector = detector.fit(X, groups=np.arange(80) // 2)
     >>> odd, _ = plant(make_heads(1, seed=1)[0], 1)
     >>> int(detector.predict(odd[None])[0])
@@ -145,6 +145,7 @@ class SyntheticAnomalyDetector(BasePairedDetector):
 
     def __init__(
         self,
+        *,
         channels: Literal["planes", "mismatch", "residuals", "all"] = "all",
         stages: Literal[1, 2] = 2,
         anomalies: GenericAnomalies | None = None,

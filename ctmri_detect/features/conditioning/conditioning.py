@@ -128,6 +128,7 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
 
     def __init__(
         self,
+        *,
         inputs: Sequence[str] = INPUTS,
         n_components: int = 64,
         n_predicted: int = 8,

@@ -133,6 +133,7 @@ class Training(CheckedParameters, BaseEstimator):
     def __init__(
         self,
         max_epochs: int = 30,
+        *,
         batch_size: int = 16,
         lr: float = 1e-3,
         optimizer: Literal["adamw", "adam", "sgd"] = "adamw",

@@ -98,6 +98,7 @@ class GenericAnomalies(CheckedParameters, BaseEstimator):
 
     def __init__(
         self,
+        *,
         shapes: Sequence[str] = tuple(SHAPES),
         modes: Sequence[str] = tuple(MODES),
         radius: Sequence[float] = (1.5, 14.0),
