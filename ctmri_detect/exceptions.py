@@ -79,6 +79,10 @@ class UnpairedDataWarning(CtmriDetectWarning):
     """CT and MRI do not seem to show the same heads; cross-modal comparison means nothing."""
 
 
+class IdentityWarning(CtmriDetectWarning):
+    """CT and MRI have one patient's ID, and seem to be of two people."""
+
+
 class MixedDataWarning(CtmriDetectWarning):
     """A data set mixes what should be one: MRI sequences, scalings, sizes."""
 

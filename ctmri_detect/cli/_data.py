@@ -14,6 +14,7 @@ from ctmri_detect.cli import _early as early
 from ctmri_detect.cli._messages import note, tell
 from ctmri_detect.datasets import load_pairs, load_volume_pairs
 from ctmri_detect.exceptions import BrainNotFoundWarning
+from ctmri_detect.io.volumes.pseudonym import read_key
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.preprocessing import BrainMask
 
@@ -29,8 +30,14 @@ def read_pairs(
     What can be refused without reading them all is refused first. `labelled`: labels and patients
     are needed, as a benchmark does; `units`: those that a model takes, an empty one allows any.
     """
+    key = key_of(args)
     note(f"reading {args.folder}", quiet=args.quiet)
     found = early.look(args)
+    if key and found.attrs["kind"] != "dicom" and not getattr(args, "pseudonyms", False):
+        raise ValueError(
+            f"--key makes the pseudonyms of DICOM patients, and {args.folder} holds "
+            f"{found.attrs['kind']}, which keep their names. Leave --key out."
+        )
     if labelled:
         early.check_labelled(args, found)
     early.check_memory(args, found)
@@ -43,6 +50,8 @@ def read_pairs(
             sequence=args.sequence,
             slice_spacing=args.slice_spacing,
             size=args.image_size,
+            gaps=args.gaps,
+            key=key,
         )
     else:
         pairs = load_pairs(
@@ -61,6 +70,11 @@ def read_pairs(
     if args.below_skull_base == "drop":
         _drop(pairs)
     return pairs
+
+
+def key_of(args: argparse.Namespace) -> bytes | None:
+    """The key in the file that --key names; None without."""
+    return None if args.key is None else read_key(args.key)
 
 
 def _mark(pairs: Bunch) -> None:

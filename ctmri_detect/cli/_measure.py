@@ -41,7 +41,7 @@ def measure(
     quiet: bool,
     store: str | None = None,
     n_jobs: int | None = None,
-    pseudonyms: bool = False,
+    pseudonyms: bool | bytes = False,
 ) -> pd.DataFrame:
     """Benchmark the detectors, write tables, figures and the report; returns the leaderboard."""
     result = benchmark(

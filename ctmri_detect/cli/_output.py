@@ -10,12 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_FILES = (
-    *("inspection.html", "dataset_summary.json", "files.csv"),
-    *("report.html", "table.csv", "scores.csv", "metrics.csv", "skipped.csv"),
-    *("roc.png", "score_distributions.png", "gallery.png"),
-)
-"""All that the commands write into a folder, beside the overlays: what is theirs to replace."""
+from ctmri_detect.storage.results import RESULT_FILES
+
 OVERLAYS = "overlays"
 _OVERLAY = re.compile(r"\d{3,}_.*\.png")
 
@@ -112,7 +108,7 @@ def _aside(target: Path) -> Iterator[Path]:
 
 def _results(folder: Path) -> list[Path]:
     """What earlier runs left, relative to the folder."""
-    found = [Path(name) for name in _FILES if os.path.lexists(folder / name)]
+    found = [Path(name) for name in RESULT_FILES if os.path.lexists(folder / name)]
     if (folder / OVERLAYS).is_dir():
         names = sorted(path.name for path in (folder / OVERLAYS).iterdir())
         found += [Path(OVERLAYS, name) for name in names if _OVERLAY.fullmatch(name)]

@@ -186,6 +186,12 @@ def _add_data(sub: argparse.ArgumentParser, *below_skull_base: str) -> None:
     sub.add_argument("--sequence", metavar="NAME", help="the MRI sequence to use, such as t2")
     sub.add_argument("--slice-spacing", metavar="MM", type=float,
                      help="of volumes: distance of the slices; default: the CT's own")  # fmt: skip
+    sub.add_argument("--gaps", choices=("skip", "keep"), default="skip",
+                     help="DICOM series that lack slices: leave the patient out, or keep the "
+                     "other slices; default: %(default)s")  # fmt: skip
+    sub.add_argument("--key", metavar="FILE",
+                     help="a file that holds the key for pseudonyms of DICOM patients (and for "
+                     "--pseudonyms): with one key they are the same in every run")  # fmt: skip
 
 
 def _add_size(sub: argparse.ArgumentParser) -> None:

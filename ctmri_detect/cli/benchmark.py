@@ -6,7 +6,7 @@ import argparse
 
 from sklearn.utils import Bunch
 
-from ctmri_detect.cli._data import read_pairs, write_skipped
+from ctmri_detect.cli._data import key_of, read_pairs, write_skipped
 from ctmri_detect.cli._early import LABELS_NEEDED, PATIENTS_NEEDED, refuse_too_many
 from ctmri_detect.cli._measure import measure, require_report, show
 from ctmri_detect.cli._messages import note
@@ -25,7 +25,8 @@ def run(args: argparse.Namespace) -> None:
     detectors = {name: make_detector(name, args.seed, **quick) for name in names}
     seeds = range(args.seed, args.seed + args.seeds)
     options = {"size": args.size, "folds": args.folds, "seeds": seeds, "quiet": args.quiet}
-    options |= {"store": args.store, "n_jobs": args.jobs, "pseudonyms": args.pseudonyms}
+    options |= {"store": args.store, "n_jobs": args.jobs}
+    options["pseudonyms"] = args.pseudonyms and (key_of(args) or True)
     with results_folder(args.out, overwrite=args.overwrite) as folder:
         data = _phantom(args) if args.phantom else _labelled(args)
         if args.pseudonyms and data.skipped:

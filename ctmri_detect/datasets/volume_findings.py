@@ -10,6 +10,7 @@ import pandas as pd
 from ctmri_detect.exceptions import (
     CtmriDetectWarning,
     GeometryWarning,
+    IdentityWarning,
     MixedDataWarning,
     PrivacyWarning,
     SkippedFilesWarning,
@@ -59,6 +60,7 @@ def findings(
             "them first, or look at check_pairing."
         )
         found.append((text, UnpairedDataWarning))
+    found += [(text, IdentityWarning) for text in _identities(used)]
     found += [(text, GeometryWarning) for text in _places(used)]
     burned = sum(pair.burned_in for pair, _ in used)
     if burned:
@@ -88,6 +90,18 @@ def _lesion_files(used: Used) -> list[str]:
     return [
         f"{len(lacking)} of {len(used)} CT have no lesion file beside them, such as {lacking[0]}: "
         "masks and target are None. For a healthy patient, an empty one says so."
+    ]
+
+
+def _identities(used: Used) -> list[str]:
+    two = [(pair.ct, pair.two_people) for pair, _ in used if pair.two_people]
+    if not two:
+        return []
+    listed = "; ".join(f"{name} ({' and '.join(tags)})" for name, tags in two[:3])
+    return [
+        f"In {len(two)} of {len(used)} pairs CT and MRI have one PatientID, but different values "
+        f"where a person has one: {listed}{'; ...' if len(two) > 3 else ''}. They may be two "
+        "people. Look at their headers, and leave them out or mend the ID."
     ]
 
 

@@ -74,7 +74,8 @@ def load_volume_pairs(
     don't: look at `check_pairing`. A warning tells where a NIfTI file places itself twice
     (sform and qform), where one file of a pair gives no position, and where the MRI
     shows less than half of the head. A patient with several examinations needs `ct_series` and
-    `mri_series`. Enhanced multi-frame DICOM and Analyze 7.5 are not read.
+    `mri_series`. Several stacks, echoes or time points in one enhanced DICOM file, and
+    Analyze 7.5, are not read.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def benchmark(
     n_jobs: int | None = None,
     n_threads: int | None = None,
     n_examples: int = 12,
-    pseudonyms: bool = False,
+    pseudonyms: bool | str | bytes = False,
     progress: bool = True,
 ) -> BenchmarkResult:
     """Train each detector on normal samples of some patients, test it on the other patients.
@@ -112,9 +112,11 @@ def benchmark(
     n_examples : int, default=12
         Samples whose maps are kept for a gallery; up to a third as many misses and as many false
         alarms of each detector come on top. 0 keeps none.
-    pseudonyms : bool, default=False
+    pseudonyms : bool, str or bytes, default=False
         Whether tables, store and report name patients by salted hashes, drawn anew at each call,
         in place of the names as they were given. No figure changes, and no cell is computed again.
+        A key gives the names of `datasets.pseudonym`, the same at each call and on each machine;
+        intervals may then differ in their last digits, as they follow the order of names.
         An error whose text quotes a name (of three characters or more) is stored without it.
     progress : bool, default=True
         Show a progress bar on stderr.
@@ -186,7 +188,10 @@ def benchmark(
     wants_maps = store is not None or samples.masks is not None or n_examples > 0
     about, lasting = [n_threads, wants_maps], store is not None
     jobs = plan_jobs(detectors, samples, folds, under, preprocessor, about, lasting)
-    shown, hidden = renamed(samples) if pseudonyms else (samples, frozenset[str]())
+    key = None if isinstance(pseudonyms, bool) else pseudonyms
+    shown, hidden = samples, frozenset[str]()
+    if pseudonyms or key is not None:
+        shown, hidden = renamed(samples, key)
     settings = run_settings(detectors, samples, folds, cv, preprocessor, n_threads, hidden)
     with _store(store) as kept:
         prepared = _prepared(samples.X, preprocessor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -12,17 +12,23 @@ import pandas as pd
 from ctmri_detect.evaluation.samples import Samples
 from ctmri_detect.io.volumes.pseudonym import pseudonym
 
-PSEUDONYMS = "pseudonyms, drawn anew at each call"
+PSEUDONYMS = "pseudonyms, drawn anew at each call or made with a key"
 _LEFT_OUT = "left out, because it quotes the name of a patient; without pseudonyms it is shown"
 _SHORTEST = 3  # characters: "7" or "AB" stand in many a text, and say nothing
 
 
-def renamed(samples: Samples) -> tuple[Samples, frozenset[str]]:
+def renamed(samples: Samples, key: str | bytes | None = None) -> tuple[Samples, frozenset[str]]:
     """The samples under names that tell nothing, and the names that they had.
 
     Names are salted hashes whose salt is thrown away, so that nobody finds a patient by hashing
     names. Their order is that in which patients come in the data: figures that depend on the
-    order of names, as the draws of a bootstrap do, don't depend on the salt.
+    order of names, as the draws of a bootstrap do, don't depend on the salt. With a `key` they are
+    those of `pseudonym`: the same at each call.
+
+    Raises
+    ------
+    ValueError
+        Where a key gives two patients one name.
 
     Examples
     --------
@@ -34,7 +40,8 @@ def renamed(samples: Samples) -> tuple[Samples, frozenset[str]]:
     ([14, 14, 14], ['Doe', 'Roe'])
     """
     codes, names = pd.factorize(samples.frame["patient"].astype(str))
-    patients = np.array(_new_names(len(names)))[codes]
+    new = _new_names(len(names)) if key is None else _keyed(names, key)
+    patients = np.array(new)[codes]
     frame = samples.frame.assign(patient=patients)
     return replace(samples, X=samples.X.replace(groups=patients), frame=frame), frozenset(names)
 
@@ -46,6 +53,16 @@ def _new_names(n: int) -> list[str]:
         found = sorted({pseudonym(str(i), key=salt) for i in range(n)})
         if len(found) == n:
             return found
+
+
+def _keyed(names: Iterable[str], key: str | bytes) -> list[str]:
+    found = [pseudonym(name, key) for name in names]
+    if len(set(found)) < len(found):
+        raise ValueError(
+            "Two patients get one pseudonym: their names differ only in spaces around them, or in "
+            "how accents are written. Write each patient in one way, or rename one of them."
+        )
+    return found
 
 
 def without_names(text: str, names: Collection[str]) -> str:

@@ -21,6 +21,7 @@ from ctmri_detect.io.volumes.dicom_headers import (
     holds_dicom,
     scan,
 )
+from ctmri_detect.io.volumes.dicom_people import differing
 from ctmri_detect.io.volumes.volume_files import (
     VOLUME_SUFFIXES,
     is_volume,
@@ -160,6 +161,7 @@ def _dicom_pair(ct: Series, mri: Series) -> VolumePair:
         read_mri=partial(read_series, mri),
         same_space=bool(space) and space == mri.frame_of_reference,
         burned_in=ct.burned_in or mri.burned_in,
+        two_people=differing(ct.marks, mri.marks),
     )
 
 

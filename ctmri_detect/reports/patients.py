@@ -41,10 +41,10 @@ def write_patients(
     """Write the most anomalous patients as one HTML file to look through.
 
     The page has a table of patients, most anomalous first, and a viewer: a slider for the slices,
-    CT (in HU: the brain, stroke and bone windows of `CTWindow`) or MRI, the anomaly map over it with its
-    opacity and a least value, L and R where they are known, and the strongest regions in words. It
-    loads nothing from the network, follows the reader's light or dark mode, works with the
-    keyboard and on a phone. It shows names of patients and files as they were given.
+    the CT (in HU: in the brain, stroke and bone windows of `CTWindow`) or the MRI, the anomaly map
+    over it with its opacity and a least value, L and R where they are known, and the strongest
+    regions in words. It loads nothing from the network, follows the reader's light or dark mode,
+    works with the keyboard and on a phone. It shows names of patients and files as they were given.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def _source(maps: npt.ArrayLike | Maps | None, n: int) -> Maps:
         )
     if callable(maps):
         return maps
-    array = maps if hasattr(maps, "shape") else np.asarray(maps)
+    array: Any = maps if hasattr(maps, "shape") else np.asarray(maps)
     if len(array) != n:
         raise ValueError(f"There are {len(array)} maps of {n} samples; expected one each.")
     return lambda rows: np.asarray(array[rows])

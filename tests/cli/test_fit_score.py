@@ -433,3 +433,37 @@ def test_fit_leaves_out_pairs_below_the_skull_base(with_skull_base, tmp_path, ca
         fitted.append(load(out)[-1].n_samples_fit_)
     assert fitted[0] - fitted[1] == 2
     assert "left out 2 of" in capsys.readouterr().err
+
+
+def test_pseudonyms_follow_the_key_in_a_file(tmp_path, capsys):
+    pytest.importorskip("pydicom")
+    from dicom_files import write_dicom
+
+    from ctmri_detect.datasets import pseudonym
+
+    folder = tmp_path / "scans"
+    for who, volumes in zip(("Zwiebel", "Fisch"), make_volumes(2), strict=True):
+        for modality, values in zip(("CT", "MR"), volumes, strict=True):
+            images = values.transpose(2, 0, 1)
+            write_dicom(folder, who, modality, images, FrameOfReferenceUID="1.2.3")
+    key = tmp_path / "key.txt"
+    key.write_text("mine\n")
+    fit(folder, tmp_path / "m.ctmri", "--key", key)
+    score(tmp_path / "m.ctmri", folder, tmp_path / "out", "--key", key, "--gaps", "keep")
+    table = pd.read_csv(tmp_path / "out" / "scores.csv")
+    names = {pseudonym(f"ID-{who}", "mine") for who in ("Zwiebel", "Fisch")}
+    assert set(table["patient"]) == names
+    assert {"instance", "z_mm"} <= set(table)
+    assert "mine" not in capsys.readouterr().err
+    key.write_text("")
+    assert fit(folder, tmp_path / "n.ctmri", "--key", key) == 2
+    assert "The key file holds 0 bytes" in capsys.readouterr().err
+    assert fit(folder, tmp_path / "n.ctmri", "--key", tmp_path / "none") == 2
+    assert "The key file can't be read" in capsys.readouterr().err
+
+
+def test_a_key_that_makes_no_pseudonym_is_refused(healthy, tmp_path, capsys):
+    key = tmp_path / "key.txt"
+    key.write_text("mine")
+    assert fit(healthy, tmp_path / "m.ctmri", "--key", key) == 2
+    assert "holds slices, which keep their names. Leave --key out" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from ctmri_detect import AtlasDetector, MapScoring, ThresholdDetector
+from ctmri_detect.datasets import pseudonym
 from ctmri_detect.evaluation import Noise, Store, benchmark, evaluate, open_benchmark
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
 from ctmri_detect.reports import write_report
@@ -133,3 +134,21 @@ def test_intervals_do_not_depend_on_the_salt(named, tmp_path):
         tables.append(evaluate(tmp_path / "store", metrics=["auroc", "pixel_ap"]))
     pd.testing.assert_frame_equal(*tables)
     assert tables[0]["low"].notna().all()
+
+
+def test_a_key_gives_the_same_names_at_each_call(named):
+    """And those of `datasets.pseudonym`, so that a hospital finds its patients again."""
+    names = {pseudonym(name, "mine") for name in set(named.groups)}
+    for _ in range(2):
+        scores = run(named, pseudonyms="mine").scores
+        assert set(scores["patient"]) == names
+    with pytest.raises(ValueError, match="key has 0 bytes"):
+        run(named, pseudonyms="")
+
+
+def test_a_key_that_makes_two_patients_one_is_refused(named):
+    data = Bunch(**named)
+    data.groups = np.where(data.groups == data.groups[0], f"{data.groups[-1]} ", data.groups)
+    data.frame = data.frame.assign(patient=data.groups)
+    with pytest.raises(ValueError, match="Two patients get one pseudonym"):
+        run(data, pseudonyms="mine")

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from ctmri_detect.datasets import find_pairs
+from ctmri_detect.datasets import find_pairs, pseudonym
 from ctmri_detect.datasets.volumes import load_volume_pairs
 from ctmri_detect.exceptions import (
     MixedDataWarning,
@@ -20,7 +20,6 @@ from ctmri_detect.exceptions import (
 )
 from ctmri_detect.inspection import describe_pairs
 from ctmri_detect.io.volumes.dicom_sequence import sequence_of
-from ctmri_detect.io.volumes.pseudonym import pseudonym
 
 pytest.importorskip("nibabel")
 pydicom = pytest.importorskip("pydicom")
@@ -186,9 +185,9 @@ HOSTILE = {
     ),
     "enhanced": (
         {"change": _set(SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1")},
-        "enhanced multi-frame, which is not read; convert it",
+        "functional groups are missing, or not one a frame.*convert it",
     ),
-    "frames": ({"change": _set(NumberOfFrames=3)}, "enhanced multi-frame"),
+    "frames": ({"change": _set(NumberOfFrames=3)}, "several frames without functional groups"),
     "report": ({"change": _set(Modality="SR")}, "neither CT nor MR"),
     "no place": ({"change": lambda d, k: _without(d, "ImagePositionPatient")}, "position in the"),
     "no spacing": ({"change": lambda d, k: _without(d, "PixelSpacing")}, "spacing is missing"),
@@ -308,18 +307,18 @@ def test_patients_without_an_id_or_by_their_folder(tmp_path):
 
 def test_pseudonyms_are_stable_and_need_the_key():
     # computed once with Python's hashlib: files written by an older version stay comparable
-    assert pseudonym("MRN12345", "Hospital") == pseudonym("MRN12345 ", " Hospital")
+    assert pseudonym("MRN12345", issuer="Hospital") == pseudonym("MRN12345 ", issuer=" Hospital")
     assert len(pseudonym("x")) == 14
     names = {
         pseudonym("a"),
-        pseudonym("a", "b"),
+        pseudonym("a", issuer="b"),
         pseudonym("ab"),
         pseudonym("a", key="k"),
         pseudonym("a", key="l"),
-        pseudonym("a", "b", key="k"),
+        pseudonym("a", "k", issuer="b"),
     }
     assert len(names) == 6
-    assert pseudonym("MRN12345", "Hospital", key="k") == "sub-95c03b9751"
+    assert pseudonym("MRN12345", "k", issuer="Hospital") == "sub-95c03b9751"
 
 
 def test_the_frame_names_no_file(tmp_path):

@@ -9,9 +9,8 @@ pytest.importorskip("nibabel")
 pytest.importorskip("pydicom")
 from dicom_heads import BALL, load, pair, reasons
 
-from ctmri_detect.datasets import load_volume_pairs
+from ctmri_detect.datasets import load_volume_pairs, pseudonym
 from ctmri_detect.exceptions import GeometryWarning
-from ctmri_detect.io.volumes.pseudonym import pseudonym
 
 FOSSA = np.concatenate([np.arange(-40, -10, 2.5), np.arange(-10, 41, 5.0)])  # 2.5 and 5 mm
 RNG = np.random.default_rng(7)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
@@ -122,3 +124,55 @@ def ball(pairs):
             for plane, limit in ((0, 62), (1, 600))
         ]
     )
+
+
+def enhanced(folder, modality="CT", *args, change=None, shared=(), **parameters):
+    """The same series as one enhanced multi-frame file.
+
+    `change(frame, k)` may do to the functional groups of the k-th frame what it likes; groups
+    named in `shared` stand once for all frames.
+    """
+    parts = folder / "parts"
+    series(parts, modality, *args, **parameters)
+    images = sorted((pydicom.dcmread(p) for p in parts.iterdir()), key=lambda i: i.InstanceNumber)
+    shutil.rmtree(parts)
+    whole = images[0]
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = ENHANCED[modality]
+    whole.NumberOfFrames = len(images)
+    frames = [_groups(image) for image in images]
+    common = Dataset()
+    for name in shared:
+        setattr(common, name, getattr(frames[0], name))
+        for frame in frames:
+            delattr(frame, name)
+    for k, frame in enumerate(frames):
+        if change is not None:
+            change(frame, k)
+    whole.SharedFunctionalGroupsSequence = [common]
+    whole.PerFrameFunctionalGroupsSequence = frames
+    whole.PixelData = b"".join(image.PixelData for image in images)
+    for tag in (*PLACE, "RescaleSlope", "RescaleIntercept"):
+        delattr(whole, tag)
+    whole.save_as(folder / "enhanced.dcm", enforce_file_format=True)
+    return folder / "enhanced.dcm"
+
+
+ENHANCED = {"CT": "1.2.840.10008.5.1.4.1.1.2.1", "MR": "1.2.840.10008.5.1.4.1.1.4.1"}
+PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+
+
+def _groups(image):
+    """The functional groups of one frame."""
+    frame = Dataset()
+    for sequence, tags in {
+        "PlanePositionSequence": PLACE[:1],
+        "PlaneOrientationSequence": PLACE[1:2],
+        "PixelMeasuresSequence": PLACE[2:],
+        "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept"),
+        "FrameContentSequence": (),
+    }.items():
+        item = Dataset()
+        for tag in tags:
+            setattr(item, tag, getattr(image, tag))
+        setattr(frame, sequence, [item])
+    return frame

@@ -39,6 +39,7 @@ class VolumePair:
     read_lesion: Callable[[], Volume] | None = None
     same_space: bool = True
     burned_in: bool = False
+    two_people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,8 @@ from numpy.typing import NDArray
 
 from ctmri_detect._extras import require
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.io.volumes.dicom_headers import Series, Slice
+from ctmri_detect.io.volumes.dicom_headers import Series
+from ctmri_detect.io.volumes.dicom_slices import Slice
 from ctmri_detect.io.volumes.volume import Volume, canonical, check_grid, check_values
 
 _TO_RAS = np.diag([-1.0, -1.0, 1.0])  # DICOM's axes run to the patient's left, back and top
@@ -60,8 +64,11 @@ def read_series(series: Series) -> Volume:
     slices, affine, places = stack(series.slices)
     _check_decoder(slices)
     values = np.empty((len(slices), *slices[0].shape), dtype=np.float32)
+    opened: tuple[Path, Any] | None = None
     for i, one in enumerate(slices):
-        values[i] = _pixels(one, series.modality)
+        if opened is None or opened[0] != one.path:  # a file of several frames is opened once
+            opened = one.path, _open(one)
+        values[i] = _pixels(opened[1], one, series.modality)
     check_values(values)
     numbers = tuple(one.number for one in slices)
     volume = canonical(values, affine, places=places, instances=numbers)
@@ -137,22 +144,36 @@ def _check_decoder(slices: list[Slice]) -> None:
             )
 
 
-def _pixels(one: Slice, modality: str) -> NDArray[np.float32]:
+def _open(one: Slice) -> Any:
+    """The file of an image, without what is not about pixels."""
     pydicom = require("pydicom", extra="volumes")
+    with _guarded():
+        image = pydicom.dcmread(one.path, force=True, specific_tags=list(_PIXEL_TAGS))
+        if not image.file_meta.get("TransferSyntaxUID"):
+            if image["PixelData"].is_undefined_length:
+                raise DataLoadingError(
+                    "its TransferSyntaxUID is missing, which says how its pixels are compressed"
+                )
+            image.file_meta.TransferSyntaxUID = one.syntax
+        return image
+
+
+def _pixels(image: Any, one: Slice, modality: str) -> NDArray[np.float32]:
+    pixels = require("pydicom.pixels", extra="volumes")
+    with _guarded():
+        raw = np.asarray(pixels.pixel_array(image, index=one.frame))
+        if raw.shape != one.shape:
+            raise ValueError("another shape than its header says")
+        return _meaning(raw, image, modality, one.rescale)
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """Whatever pydicom and its decoders raise becomes one short reason without a value."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values
         try:
-            image = pydicom.dcmread(one.path, force=True, specific_tags=list(_PIXEL_TAGS))
-            if not image.file_meta.get("TransferSyntaxUID"):
-                if image["PixelData"].is_undefined_length:
-                    raise DataLoadingError(
-                        "its TransferSyntaxUID is missing, which says how its pixels are compressed"
-                    )
-                image.file_meta.TransferSyntaxUID = one.syntax
-            raw = np.asarray(image.pixel_array)
-            if raw.shape != one.shape:
-                raise ValueError("another shape than its header says")
-            return _meaning(raw, image, modality)
+            yield
         except DataLoadingError:
             raise
         except Exception as error:  # decoders raise whatever their formats make them raise
@@ -161,14 +182,16 @@ def _pixels(one: Slice, modality: str) -> NDArray[np.float32]:
             ) from None
 
 
-def _meaning(raw: NDArray[Any], image: Any, modality: str) -> NDArray[np.float32]:
+def _meaning(
+    raw: NDArray[Any], image: Any, modality: str, rescale: tuple[float, float] | None
+) -> NDArray[np.float32]:
     """Stored numbers to what they stand for: HU for CT, brighter = larger for MRI."""
     padding = _padding(raw, image)
     values = raw.astype(np.float32)
     if modality == "mri" and image.get("PhotometricInterpretation") == "MONOCHROME1":
         signed = int(image.get("PixelRepresentation", 0)) == 1
         values = (-1 if signed else 2 ** int(image.BitsStored) - 1) - values
-    slope, intercept = (image.get(tag) for tag in ("RescaleSlope", "RescaleIntercept"))
+    slope, intercept = rescale or (image.get(f"Rescale{what}") for what in ("Slope", "Intercept"))
     values *= np.float32(1 if slope is None else slope)
     values += np.float32(0 if intercept is None else intercept)
     values[padding] = np.nan

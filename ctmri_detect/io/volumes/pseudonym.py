@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from ctmri_detect.io.words import canonical
 
 _LONGEST_KEY = 64  # bytes, what BLAKE2b takes
 
 
-def pseudonym(patient_id: str, issuer: str = "", *, key: str | bytes | None = None) -> str:
+def pseudonym(patient_id: str, key: str | bytes | None = None, *, issuer: str = "") -> str:
     """``sub-`` and ten hexadecimal digits: the same for the same patient and key, everywhere.
 
-    Keyed BLAKE2b (RFC 7693) of the PatientID and the IssuerOfPatientID. Forty bits: among
-    10,000 patients the chance that two share a name is 1 in 20,000.
+    The names that `load_volume_pairs` gives to DICOM patients: a message authentication code
+    (keyed BLAKE2b, RFC 7693, which does what HMAC does) of the PatientID and the
+    IssuerOfPatientID. Forty bits: among 10,000 patients the chance that two share a name is 1 in
+    20,000.
 
     When it fails: **without a key of one's own** anybody can hash a known PatientID and see
     whether that patient is in the set. With a key that stays secret nobody else can. A patient
@@ -23,10 +26,11 @@ def pseudonym(patient_id: str, issuer: str = "", *, key: str | bytes | None = No
     ----------
     patient_id : str
         Spaces around it, which DICOM pads with, don't count, nor does how accents are written.
+    key : str or bytes, default=None
+        Of 1 to 64 bytes. Draw it once (``secrets.token_hex(32)``), and keep it as you keep a
+        password: other people's images get comparable names with the same key only.
     issuer : str, default=""
         Who gave the ID; two hospitals may give the same one to two people.
-    key : str or bytes, default=None
-        Of 1 to 64 bytes.
 
     Returns
     -------
@@ -39,10 +43,10 @@ def pseudonym(patient_id: str, issuer: str = "", *, key: str | bytes | None = No
 
     Examples
     --------
-    >>> from ctmri_detect.io.volumes.pseudonym import pseudonym
-    >>> pseudonym("1234", key="my secret") == pseudonym(" 1234 ", key=b"my secret")
+    >>> from ctmri_detect.datasets import pseudonym
+    >>> pseudonym("1234", "my secret") == pseudonym(" 1234 ", b"my secret")
     True
-    >>> pseudonym("1234") == pseudonym("1234", key="my secret")
+    >>> pseudonym("1234") == pseudonym("1234", "my secret")
     False
     """
     secret = check_key(key)
@@ -65,4 +69,27 @@ def check_key(key: str | bytes | None) -> bytes:
     secret = key.encode() if isinstance(key, str) else key
     if not 1 <= len(secret) <= _LONGEST_KEY:
         raise ValueError(f"key has {len(secret)} bytes; expected 1 to {_LONGEST_KEY}.")
+    return secret
+
+
+def read_key(path: str | Path) -> bytes:
+    """The key that a file holds: its bytes, without an ending line break.
+
+    Raises
+    ------
+    ValueError
+        Where it can't be read, or holds no key of 1 to 64 bytes; no message holds the key.
+    """
+    try:
+        secret = Path(path).read_bytes().rstrip(b"\r\n")
+    except OSError as error:
+        raise ValueError(
+            f"The key file can't be read: {error.strerror or type(error).__name__}. Expected a "
+            "file that holds the key, and nothing else."
+        ) from error
+    if not 1 <= len(secret) <= _LONGEST_KEY:
+        raise ValueError(
+            f"The key file holds {len(secret)} bytes; expected 1 to {_LONGEST_KEY}. Make one: "
+            "openssl rand -hex 32 > key.txt"
+        )
     return secret
