@@ -50,9 +50,12 @@ writes to --out:
   scores.csv    all pairs, most anomalous first
   overlays/     CT, MRI and anomaly map of the top pairs
   skipped.csv   files that were not used, and why
+  maps/         with --maps: the anomaly maps
+  report.html   with --report: patients to look through, with their names
 
-example:
+examples:
   ctmri-detect score model.ctmri new/ --out scores/ --top 20
+  ctmri-detect score model.ctmri scans/ --out scores/ --maps nifti --report
 """
 BENCHMARK = r"""
 writes to --out: report.html, table.csv (metrics), scores.csv (every pair), and figures

@@ -15,12 +15,15 @@ from tqdm import tqdm
 
 from ctmri_detect._extras import require
 from ctmri_detect.cli._data import MARKS, read_pairs, write_skipped
+from ctmri_detect.cli._maps import REPORT, check_extras, map_writer, say_maps, write_report
 from ctmri_detect.cli._messages import hide_progress, one_line, say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder
+from ctmri_detect.io import MapWriter
 from ctmri_detect.io.volumes.volume_files import is_volume
+from ctmri_detect.localization import iter_detect
 from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.persistence import load
-from ctmri_detect.pipelines import NO_THRESHOLD, ct_units_taken, has_threshold, walk
+from ctmri_detect.pipelines import NO_THRESHOLD, ct_units_taken, has_threshold, last_step
 
 Maps = dict[int, npt.NDArray[np.float32]]  # by row
 
@@ -40,6 +43,7 @@ _COLUMNS = [
 
 def run(args: argparse.Namespace) -> None:
     """Load, score, write."""
+    check_extras(args)
     if args.top:
         require("matplotlib", extra="plot")
     with results_folder(args.out, overwrite=args.overwrite) as folder:
@@ -47,47 +51,54 @@ def run(args: argparse.Namespace) -> None:
         units = ct_units_taken(model)
         pairs = read_pairs(args, units=[units] if units else [])
         write_skipped(pairs.skipped, folder)
-        table, maps = _score(model, pairs, args)
+        names = [_name(row) for row in pairs.frame.itertuples()]
+        with map_writer(args, pairs, names, folder) as writer:
+            scores, maps = _score(model, pairs, args, writer)
+        table = _table(pairs, scores)
         table.drop(columns="sample").to_csv(folder / "scores.csv", index=False)
         top = table.head(args.top)
         failed = _overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
+        if args.report:
+            write_report(model, pairs, scores, names, folder)
     called = has_threshold(model)
     if not called:
         tell("warning: the model had too few slices for a threshold, so none is called anomalous")
-    _summary(table, pairs, args.out, len(top) - failed, called=called)
+    written = f"{len(top) - failed} overlays{say_maps(writer)}"
+    written += f", {REPORT}" * args.report
+    _summary(table, pairs, args.out, written, called=called)
 
 
 def _score(
-    model: BaseEstimator, pairs: Bunch, args: argparse.Namespace
+    model: BaseEstimator, pairs: Bunch, args: argparse.Namespace, writer: MapWriter | None
 ) -> tuple[pd.DataFrame, Maps]:
-    """All pairs, most anomalous first, and the maps of as many as are to be drawn."""
-    route, detector = walk(model, pairs.data)  # all at once: warnings name the right rows
+    """Numbers and strongest region of all pairs, and the maps of as many as are to be drawn."""
     if args.false_positive_rate is not None:
-        detector.rescore(false_positive_rate=args.false_positive_rate)
+        last_step(model).rescore(false_positive_rate=args.false_positive_rate)
     parts: list[pd.DataFrame] = []
     regions: list[pd.DataFrame] = []
     drawn: list[tuple[float, int, npt.NDArray[np.float32]]] = []
     total, hidden = len(pairs.data), hide_progress(quiet=args.quiet)
     with tqdm(total=total, desc="scoring", unit="pair", disable=hidden) as bar:
-        for block in detector.iter_detect(route.X, include=_NEEDED):
+        for block in iter_detect(model, pairs.data, include=_NEEDED):
             parts.append(pd.DataFrame({name: block[name] for name in _NUMBERS}))
             regions.append(block.regions[block.regions["region"] == 1])
+            if writer is not None:
+                writer.add(block.samples, block.anomaly_map)
             candidates = zip(-block.anomaly_score, block.samples, block.anomaly_map, strict=True)
             drawn = sorted([*drawn, *candidates], key=lambda one: one[:2])[: args.top]
             bar.update(len(block.samples))
-    maps = {int(i): route.back(heat[None], [i])[0] for _, i, heat in drawn}
-    return _table(pairs, pd.concat(parts, ignore_index=True), regions), maps
+    scores = pd.concat(parts, ignore_index=True)
+    return scores.join(pd.concat(regions).set_index("sample")), {int(i): h for _, i, h in drawn}
 
 
-def _table(pairs: Bunch, numbers: pd.DataFrame, regions: list[pd.DataFrame]) -> pd.DataFrame:
+def _table(pairs: Bunch, scores: pd.DataFrame) -> pd.DataFrame:
     """One row a pair, most anomalous first."""
-    strongest = pd.concat(regions).set_index("sample")[["modality", "sign"]]
     extra = [name for name in ("instance", "z_mm", *MARKS) if name in pairs.frame]
     known = ["ct", "mri", "patient", "slice", *extra]
     table = pairs.frame[known].reset_index(drop=True)
-    table[["anomaly_score", "p_value"]] = numbers[["anomaly_score", "p_value"]]
-    table["anomalous"] = np.where(numbers["prediction"] == -1, "yes", "no")
-    table = table.join(strongest.rename(columns={"sign": "direction"}))
+    table[["anomaly_score", "p_value"]] = scores[["anomaly_score", "p_value"]]
+    table["anomalous"] = np.where(scores["prediction"] == -1, "yes", "no")
+    table[["modality", "direction"]] = scores[["modality", "sign"]]
     if pairs.target is not None:
         table["label"] = np.where(pairs.target == -1, "anomalous", "normal")
     table = table.rename_axis("sample").reset_index()
@@ -127,7 +138,7 @@ def _name(row: Any) -> str:
     return f"{row.patient or file.parent.name}_slice{row.slice}"
 
 
-def _summary(table: pd.DataFrame, pairs: Bunch, folder: str, drawn: int, *, called: bool) -> None:
+def _summary(table: pd.DataFrame, pairs: Bunch, folder: str, drawn: str, *, called: bool) -> None:
     flagged = int((table["anomalous"] == "yes").sum())
     found = f"{flagged} are anomalous ({flagged / len(table):.0%})" if called else NO_THRESHOLD
     say(f"Scored {len(table)} pairs; {found}.")
@@ -146,4 +157,4 @@ def _summary(table: pd.DataFrame, pairs: Bunch, folder: str, drawn: int, *, call
     shown = table.head(_SHOWN)
     shown = shown.assign(name=[_name(row) for row in shown.itertuples()])[_COLUMNS]
     say(f"\n{shown.to_string(index=False, na_rep='-', float_format='{:.3f}'.format)}\n")
-    say(f"Wrote scores.csv, skipped.csv and {drawn} overlays to {folder}.")
+    say(f"Wrote scores.csv, skipped.csv and {drawn} to {folder}.")
