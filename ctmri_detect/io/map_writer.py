@@ -138,7 +138,8 @@ class MapWriter:
                 )
         if n and not (samples.min() >= 0 and samples.max() < len(self.X)):
             raise ValueError(f"samples are not all rows of X, which has {len(self.X)}.")
-        return np.concatenate([parts[0][:, None], *parts[1:]], axis=1)
+        first = parts[0][:, None]
+        return first if z_maps is None else np.concatenate([first, parts[1]], axis=1)
 
     def _named(self, names: Sequence[str] | None) -> list[str]:
         """Names of files: one a scan, or one a sample."""

@@ -98,7 +98,7 @@ def test_slices_of_volumes_know_their_scan_and_their_height(volumes, distance, z
     assert_allclose(frame["z_mm"], np.tile(z_mm, 2))
     names = ["1BA001/ct.nii.gz", "1BA002/ct.nii.gz"]
     assert frame["volume"].tolist() == np.repeat(names, len(z_mm)).tolist()
-    assert "z_mm" not in found.frame
+    assert "grid" not in found.frame
 
 
 def test_a_phantom_knows_all_of_itself(phantom):
