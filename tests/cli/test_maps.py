@@ -61,8 +61,8 @@ def test_maps_of_slices_are_no_volumes(model, mixed, tmp_path, capsys):
 def test_maps_of_volumes(tmp_path):
     pytest.importorskip("nilearn")
     healthy, new = tmp_path / "healthy", tmp_path / "new"
-    make_phantom_volumes(healthy, 6, anomalous_fraction=0.0, random_state=0)
-    make_phantom_volumes(new, 1, anomalous_fraction=1.0, random_state=1)
+    make_phantom_volumes(healthy, 4, size=64, anomalous_fraction=0.0, random_state=0)
+    make_phantom_volumes(new, 1, size=64, anomalous_fraction=1.0, random_state=1)
     out, model = tmp_path / "out", tmp_path / "m.ctmri"
     cut = ["--slice-spacing", 8]
     assert run("fit", healthy, "--detector", "atlas", "--size", 48, "--out", model, *cut) == 0
