@@ -22,6 +22,7 @@ from . import plotting as plotting
 from . import preprocessing as preprocessing
 from . import reports as reports
 from . import scoring as scoring
+from . import scoring_runs as scoring_runs
 from . import storage as storage
 from . import synthesis as synthesis
 from . import testing as testing
@@ -46,5 +47,6 @@ from .networks.training.settings import Training as Training
 from .pairs import Pairs as Pairs
 from .preprocessing.pipeline import make_preprocessor as make_preprocessor
 from .scoring import MapScoring as MapScoring
+from .scoring_runs.run import score_to as score_to
 
 __version__: str

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 import sysconfig
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -13,6 +16,9 @@ from weakref import WeakKeyDictionary
 
 _WARNED: WeakKeyDictionary[Any, set[type[Warning]]] = WeakKeyDictionary()
 _WARNED_AS_WORKER: set[type[Warning]] = set()
+_keeping = threading.local()
+
+Told = list[tuple[type[Warning], str]]
 
 
 def warn_user(message: str, category: type[Warning]) -> None:
@@ -23,6 +29,10 @@ def warn_user(message: str, category: type[Warning]) -> None:
     what was said once under it is not said again. Workers, which don't see the call, say it once
     a process.
     """
+    kept: Told | None = getattr(_keeping, "told", None)
+    if kept is not None:
+        kept.append((category, message))
+        return
     level, frame, search = 2, sys._getframe(1), None
     while frame.f_back is not None and _is_own(frame):
         if frame.f_code.co_filename.startswith(_SEARCHES):
@@ -37,6 +47,17 @@ def warn_user(message: str, category: type[Warning]) -> None:
     if category not in said:
         said.add(category)
         warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def warnings_kept() -> Iterator[Told]:
+    """Keep what `warn_user` says in this thread, and show nothing; for a worker to send home."""
+    before, told = getattr(_keeping, "told", None), Told()
+    _keeping.told = told
+    try:
+        yield told
+    finally:
+        _keeping.told = before
 
 
 def inside_search() -> bool:

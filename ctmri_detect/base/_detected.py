@@ -19,6 +19,7 @@ DETECTED = (
     "decision",
     "prediction",
     "p_value",
+    "seen_in_fit",
     "anomaly_map",
     "z_maps",
     "regions",

@@ -17,6 +17,7 @@ from ctmri_detect._threads import map_threads
 from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags, PlainOutput
 from ctmri_detect.base.notes import Block, Notes, joined_blocks
+from ctmri_detect.base.telling import is_told_later
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
@@ -125,7 +126,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         self._check_units(None if known is None else known.ct_units)
         spacing = None if known is None or known.spacing is None else known.spacing.copy()
         made = self._transform_all(reader, spacing)
-        if made.named:
+        if made.named and not is_told_later(self, made.named):
             self._warn_of(list(made.named), len(reader))
         notes = Notes.joined([Notes(np.arange(len(reader))).after(made)], len(reader))
         out = made.values[notes.rows] if notes.leaves_out else made.values

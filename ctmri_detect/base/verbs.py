@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -15,6 +16,7 @@ from ctmri_detect._types import PairsLike
 from ctmri_detect.base._detected import DETECTED, check_include, joined, regions_of
 from ctmri_detect.base.threshold_verbs import ThresholdVerbs
 from ctmri_detect.scoring import CONSPICUOUS
+from ctmri_detect.validation import PairReader
 
 
 class Verbs(ThresholdVerbs):
@@ -116,11 +118,12 @@ class Verbs(ThresholdVerbs):
         ------
         Bunch
             `samples` (rows of X), `anomaly_score` (high = anomalous; minus `score_samples`),
-            `decision`, `prediction`, `p_value`, `anomaly_map`, `z_maps` and `regions` (its column
-            `sample` counts rows of X).
+            `decision`, `prediction`, `p_value`, `seen_in_fit` (bool, see the method of that name),
+            `anomaly_map`, `z_maps` and `regions` (its column `sample` counts rows of X).
         """
         check_include(include)
-        reader, judge, noticed = self._ready(X), *self._noticing(self._scoring.judge)
+        asked = "seen_in_fit" in include
+        reader, judge, noticed = self._ready(X), *self._noticing(partial(self._judge, asked))
         at_once = self._block * (threads_allowed() if self.traits.threadsafe else 1)
         for start in range(0, len(reader), at_once):
             rows = np.arange(start, min(start + at_once, len(reader)))
@@ -138,6 +141,13 @@ class Verbs(ThresholdVerbs):
                 start += len(judged.z_maps)
         noticed.warn(self, len(reader))
 
+    def _judge(self, known: bool, residual: npt.NDArray[np.float32], X: PairReader) -> Bunch:
+        """What the scoring says of a block, and which of its samples are `known`."""
+        judged = self._scoring.judge(residual, X)
+        if known:
+            judged.seen_in_fit = self.fingerprints_.seen(np.asarray(X.array))
+        return judged
+
     def _detected(self, judged: Bunch, start: int) -> Bunch:
         """One block of `iter_detect` without its regions; its first sample is row `start`."""
         scores = judged.score_samples
@@ -147,6 +157,7 @@ class Verbs(ThresholdVerbs):
             decision=scores - self.offset_,
             prediction=called(scores - self.offset_),
             p_value=judged.p_values,
+            seen_in_fit=judged.get("seen_in_fit"),
             anomaly_map=judged.anomaly_map,
             z_maps=judged.z_maps,
         )

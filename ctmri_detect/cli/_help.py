@@ -48,13 +48,18 @@ contiguous files stand for patients, and the threshold may be wrong.
 SCORE = """
 writes to --out:
   scores.csv    all pairs, most anomalous first
+  patients.csv  one row a patient, where the patients are known
   overlays/     CT, MRI and anomaly map of the top pairs
   skipped.csv   files that were not used, and why
   maps/         with --maps: the anomaly maps
   report.html   with --report: patients to look through, with their names
 
+Scores are kept as they come, in a folder "unfinished" inside of --out, until all is written. A run
+that was stopped goes on with --resume.
+
 examples:
   ctmri-detect score model.ctmri new/ --out scores/ --top 20
+  ctmri-detect score model.ctmri archive/ --out scores/ --n-jobs 4 --resume
   ctmri-detect score model.ctmri scans/ --out scores/ --maps nifti --report
 """
 BENCHMARK = r"""

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ctmri_detect.cli._messages import tell
+from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError
 from ctmri_detect.storage.results import RESULT_FILES
 
 OVERLAYS, MAPS = "overlays", "maps"
@@ -18,6 +20,7 @@ _FOLDERS = {
     MAPS: re.compile(r".+_(anomaly|z_\w+|ct)\.(nii\.gz|npy|tif)"),
 }
 """What the commands write into folders of the results: what is theirs to replace."""
+_UNFINISHED = "unfinished"
 
 
 @contextmanager
@@ -47,6 +50,37 @@ def results_folder(path: str, *, overwrite: bool) -> Iterator[Path]:
             _swap(work, target)
     finally:
         _unmake(made)
+
+
+@contextmanager
+def unfinished_run(path: str, *, resume: bool, overwrite: bool) -> Iterator[Path]:
+    """The folder inside `path` that keeps the scores of a run until its results are complete.
+
+    It stays where the run is stopped or fails, unless nothing was scored yet, or the pairs are
+    wrong: other ones would be other data.
+
+    Raises
+    ------
+    FileExistsError
+        Where a run was stopped, and nobody says whether to go on with it or to begin again.
+    """
+    kept = Path(path) / _UNFINISHED
+    if kept.exists() and not resume:
+        if not overwrite:
+            raise FileExistsError(
+                f"{path} holds the scores of a run that was stopped. Go on with it: --resume. Or "
+                "begin again: --overwrite."
+            )
+        shutil.rmtree(kept)
+    try:
+        yield kept
+    except BaseException as error:
+        wrong = isinstance(error, InvalidPairsError | MissingModalityError)
+        if wrong or not any(kept.glob("blocks/*.npz")):
+            shutil.rmtree(kept, ignore_errors=True)
+        elif isinstance(error, KeyboardInterrupt):
+            tell(f"what is scored stays in {kept}; the same command with --resume goes on")
+        raise
 
 
 def output_file(path: str) -> Path:

@@ -115,6 +115,10 @@ def _add_score(sub: argparse.ArgumentParser) -> None:
                      "(nifti), or a file for each slice")  # fmt: skip
     sub.add_argument("--report", action="store_true",
                      help="write report.html: the most anomalous patients")  # fmt: skip
+    sub.add_argument("--resume", action="store_true",
+                     help="go on with a run into this folder that was stopped")  # fmt: skip
+    sub.add_argument("--n-jobs", metavar="N", type=positive, default=None,
+                     help="processes that score; default: 1")  # fmt: skip
     _add_data(sub, "keep", "mark", "drop")
 
 

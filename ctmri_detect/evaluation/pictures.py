@@ -14,8 +14,9 @@ from sklearn.utils import Bunch
 
 from ctmri_detect.evaluation.collect import collect
 from ctmri_detect.evaluation.result import BenchmarkResult
-from ctmri_detect.evaluation.store import Store, write_arrays
+from ctmri_detect.evaluation.store import Store
 from ctmri_detect.evaluation.written_plan import read_plan
+from ctmri_detect.storage.arrays import write_arrays
 from ctmri_detect.storage.whole import whole_file
 
 _KEPT = ["kind", "patient", "diameter_mm", "cnr_ct", "cnr_mri", "whole_slice", "z_mm"]

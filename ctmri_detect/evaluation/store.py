@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +16,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from ctmri_detect.evaluation.cells import Cell, Measured
-from ctmri_detect.storage.whole import whole_file, write_whole
+from ctmri_detect.storage.arrays import write_arrays
+from ctmri_detect.storage.whole import remove_left_overs, whole_file, write_whole
 
 FORMAT = "ctmri_detect benchmark"
 FORMAT_VERSION = 1
 _AT_ONCE = 256  # maps that are read together
-_LEFT_OVER = 3600.0  # seconds after which a half-written file is nobody's any more
 
 
 class Store:
@@ -74,7 +73,8 @@ class Store:
             text = json.dumps({"format": FORMAT, "format_version": FORMAT_VERSION})
             write_whole(about, text.encode())
         self._check(about)
-        self._sweep()
+        for each in (self.folder, self.cells):
+            remove_left_overs(each)
 
     def _check(self, about: Path) -> None:
         try:
@@ -87,12 +87,6 @@ class Store:
                 f"{about} says {given}; expected {(FORMAT, FORMAT_VERSION)}. Give another folder, "
                 "or the version of ctmri_detect that wrote this one."
             )
-
-    def _sweep(self) -> None:
-        """Remove what killed processes left half-written."""
-        for path in [*self.folder.glob(".*.tmp"), *self.cells.glob(".*.tmp")]:
-            if time.time() - path.stat().st_mtime > _LEFT_OVER:
-                path.unlink(missing_ok=True)
 
     def begin(self, cell: Cell) -> None:
         """Write into the log that a cell begins."""
@@ -168,20 +162,3 @@ def existing_store(folder: str | os.PathLike[str]) -> Store:
             "'ctmri-detect benchmark --store' wrote."
         )
     return Store(folder)
-
-
-def write_arrays(file: Any, arrays: dict[str, npt.NDArray[Any]]) -> None:
-    """`numpy.savez_compressed` with the fastest compression, several times as fast.
-
-    Examples
-    --------
-    >>> import io
-    >>> file = io.BytesIO()
-    >>> write_arrays(file, {"a": np.arange(3)})
-    >>> np.load(io.BytesIO(file.getvalue()))["a"].tolist()
-    [0, 1, 2]
-    """
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)

@@ -14,8 +14,9 @@ import pandas as pd
 
 from ctmri_detect.evaluation.cells import Cell
 from ctmri_detect.evaluation.samples import Samples
-from ctmri_detect.evaluation.store import Store, write_arrays
+from ctmri_detect.evaluation.store import Store
 from ctmri_detect.pairs import Pairs
+from ctmri_detect.storage.arrays import write_arrays
 from ctmri_detect.storage.whole import whole_file, write_whole
 
 

@@ -14,7 +14,8 @@ from ctmri_detect.exceptions import ModelVersionWarning
 from ctmri_detect.persistence._networks import describe
 
 FORMAT = "ctmri_detect model"
-FORMAT_VERSION = 5  # raise it whenever parameters or fitted attributes of an estimator change
+FORMAT_VERSION = 6  # raise it whenever parameters or fitted attributes of an estimator change
+_READ = (5, 6)  # in 5, the reference bank was saved as it is in memory
 _PACKAGES = ("numpy", "scikit-learn", "torch", "pyod", "skops", "safetensors")
 
 
@@ -48,7 +49,7 @@ def check_manifest(text: bytes, path: str) -> dict[str, Any]:
     number, versions = manifest.get("format_version"), manifest.get("versions")
     if not isinstance(number, int) or not isinstance(versions, dict):
         raise ValueError(f"{path} has an incomplete manifest. Save the model again.")
-    if number != FORMAT_VERSION:
+    if number not in _READ:
         raise ValueError(
             f"{path} was saved by {'an earlier' if number < FORMAT_VERSION else 'a later'} version "
             f"of ctmri_detect, in format version {number}; this version reads format version "

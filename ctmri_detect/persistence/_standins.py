@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from ctmri_detect.networks.device import available_device
 from ctmri_detect.persistence._networks import build, check_network
 from ctmri_detect.persistence._walk import mapped
+from ctmri_detect.scoring import MapScoring
 
 
 class SavedNetwork:
@@ -46,6 +47,8 @@ def take_out(estimator: BaseEstimator) -> tuple[Any, dict[str, Any]]:
     torch = sys.modules.get("torch")  # without it nobody can have made a network
 
     def replace(value: Any, name: str) -> Any:
+        if isinstance(value, MapScoring):
+            return value.lean()
         if isinstance(value, pd.DataFrame):
             return SavedFrame(value)
         if torch is not None and isinstance(value, torch.device):
@@ -70,6 +73,8 @@ def put_back(estimator: BaseEstimator, described: dict[str, Any], weights: dict[
             return networks[value.member]
         if isinstance(value, SavedFrame):
             return value.frame()
+        if isinstance(value, MapScoring):
+            return value.restored()
         return available_device(value) if name == "device_" and isinstance(value, str) else value
 
     return mapped(estimator, replace)

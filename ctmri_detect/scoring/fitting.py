@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Literal, Self
 
 import numpy as np
@@ -86,6 +87,24 @@ class Fitting(WithThreshold, Judging, CheckedParameters, BaseEstimator):
                 self.bank_, self.sd_ = fitted.bank_, fitted.sd_
                 return self._take(fitted.patterns_.at_rate(rate))
             return self._keep(*self._build())
+
+    def lean(self) -> Self:
+        """A copy without what `restored` makes again, exactly, of the slices that are kept."""
+        if type(getattr(self, "bank_", None)) is not ReferenceBank:
+            return self
+        small = copy(self)
+        small.bank_ = self.bank_.forgetful()
+        small.descriptors_ = self.descriptors_.astype(np.float32)  # their values are float32
+        return small
+
+    def restored(self) -> Self:
+        """Make again what `lean` left out; does nothing where all is there."""
+        bank = getattr(self, "bank_", None)
+        if type(bank) is ReferenceBank and not hasattr(bank, "values_"):
+            self.descriptors_ = self.descriptors_.astype(np.float64)
+            evidence = with_default_floats(self._evidence_of)(self.residual_)
+            bank.remember(evidence, self.descriptors_, self.codes_)
+        return self
 
     def _fused(self, z: Planes) -> Planes:
         return fused_evidence(z, self.fusion, self.symmetry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ctmri_detect.scoring.z_score import Reference, ZScore
 
 BANK_SLICES = 512  # at most so many reference slices ...
 BANK_BYTES = 256 * 2**20  # ... and at most so much memory for them
+_OF_SLICES = ("values_", "seen_", "total_", "descriptors_", "groups_")
 _COLUMNS = 4096  # pixels handled at a time, so that temporaries stay in the cache
 
 
@@ -64,24 +66,44 @@ class ReferenceBank(Neighbours, ZScore):
     ) -> ReferenceBank:
         """Keep evidence ``(m, kinds, n_planes, h, w)``, descriptors and patients of slices."""
         self.know(descriptors, groups)
-        seen = ~np.isnan(evidence[:, 0])
-        self.box_ = _box(seen)
-        self.seen_ = np.ascontiguousarray(seen[self._boxed])
-        values = np.where(self.seen_[:, None], evidence[self._boxed], np.float32(0))
+        self.box_ = _box(~np.isnan(evidence[:, 0]))
+        values = self._within_box(evidence)
         count = self.seen_.sum(axis=0, dtype=np.float32)
-        center = values.sum(axis=0) / np.maximum(count, 1)
-        if self.reference is None:  # nothing is subtracted, and the unit is the root mean square
-            center = np.zeros_like(center)
-        values -= center
-        values *= self.seen_[:, None]
-        self.values_ = values
         self.center_ = np.zeros(evidence.shape[1:], np.float32)
-        self.center_[self._boxed] = center
-        self._add_up()
+        if self.reference is not None:  # else the unit is the root mean square
+            self.center_[self._boxed] = values.sum(axis=0) / np.maximum(count, 1)
+        self._keep(values)
         pixels = np.maximum(count.sum(axis=(-2, -1), dtype=np.float64), 1)
         power = self.total_[2].sum(axis=(-2, -1)) / pixels
         self.pooled_sd_ = np.vectorize(positive)(np.sqrt(power)).astype(np.float32)
         return self
+
+    def remember(
+        self,
+        evidence: npt.NDArray[np.float32],
+        descriptors: npt.NDArray[np.float64],
+        groups: npt.NDArray[np.int64],
+    ) -> None:
+        """Take back what `forgetful` left out: what `fit` was given."""
+        self.descriptors_, self.groups_ = descriptors, groups
+        self._keep(self._within_box(evidence))
+
+    def forgetful(self) -> ReferenceBank:
+        """A copy that only knows what `remember` needs, without slices."""
+        small = copy(self)
+        for name in _OF_SLICES:
+            delattr(small, name)
+        return small
+
+    def _within_box(self, evidence: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        self.seen_ = np.ascontiguousarray(~np.isnan(evidence[:, 0])[self._boxed])
+        return np.where(self.seen_[:, None], evidence[self._boxed], np.float32(0))
+
+    def _keep(self, values: npt.NDArray[np.float32]) -> None:
+        values -= self.center_[self._boxed]
+        values *= self.seen_[:, None]
+        self.values_ = values
+        self._add_up()
 
     @property
     def n_nearest(self) -> int | None:

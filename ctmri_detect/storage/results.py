@@ -8,6 +8,7 @@ from pathlib import Path
 RESULT_FILES = (
     *("inspection.html", "dataset_summary.json", "files.csv"),
     *("report.html", "table.csv", "scores.csv", "metrics.csv", "skipped.csv"),
+    "patients.csv",
     *("roc.png", "score_distributions.png", "gallery.png"),
 )
 """All that the commands write into a folder, beside the overlays: what is theirs to replace."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
+
+_LEFT_OVER = 3600.0  # seconds after which a half-written file is nobody's any more
 
 
 @contextmanager
@@ -63,6 +66,13 @@ def write_whole(path: Path, *parts: Any) -> None:
     with whole_file(path) as file:
         for part in parts:
             file.write(part)
+
+
+def remove_left_overs(folder: Path) -> None:
+    """Remove what killed processes left half-written in a folder, an hour ago or before."""
+    for path in folder.glob(".*.tmp"):
+        if time.time() - path.stat().st_mtime > _LEFT_OVER:
+            path.unlink(missing_ok=True)
 
 
 def _is(path: Path, own: os.stat_result) -> bool:

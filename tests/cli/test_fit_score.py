@@ -88,7 +88,7 @@ def test_scores_are_ranked_and_those_of_the_library(scored, model, mixed):
     table = pd.read_csv(scored / "scores.csv")
     assert table.columns.tolist() == [
         "rank", "ct", "mri", "patient", "slice", "anomaly_score", "p_value", "anomalous",
-        "modality", "direction", "label",
+        "seen_in_fit", "modality", "direction", "label",
     ]  # fmt: skip
     assert table["rank"].tolist() == list(range(1, 13))
     assert (table["anomaly_score"].diff().dropna() <= 0).all()
@@ -195,15 +195,15 @@ def test_without_a_threshold_pairs_are_ranked_and_none_is_called_anomalous(mixed
     assert table["anomaly_score"][3:].nunique() == 9, "healthy ones are told apart, too"
 
 
-def test_scores_regions_and_overlays_come_from_one_pass(healthy, tmp_path, monkeypatch):
+def test_pairs_are_scored_once_and_those_drawn_once_more(healthy, tmp_path, monkeypatch):
     pairs = load_pairs(healthy, patient=PATIENT)
     pipe = make_pipeline(make_preprocessor(ct_units="uint8", size=48), CountingDetector())
     pipe.fit(pairs.data)
     CountingDetector.asked.clear()
     monkeypatch.setattr("ctmri_detect.cli.score.load", lambda path: pipe)
-    assert score("any.ctmri", healthy, tmp_path / "out", "--top", "20") == 0
-    assert len(list((tmp_path / "out" / "overlays").iterdir())) == 20
-    assert list(CountingDetector.asked.values()) == [1] * 20
+    assert score("any.ctmri", healthy, tmp_path / "out", "--top", "3") == 0
+    assert len(list((tmp_path / "out" / "overlays").iterdir())) == 3
+    assert sorted(CountingDetector.asked.values()) == [1] * 17 + [2] * 3
 
 
 def test_one_failed_overlay_loses_nothing_else(model, mixed, tmp_path, monkeypatch, capsys):
@@ -467,3 +467,76 @@ def test_a_key_that_makes_no_pseudonym_is_refused(healthy, tmp_path, capsys):
     key.write_text("mine")
     assert fit(healthy, tmp_path / "m.ctmri", "--key", key) == 2
     assert "holds slices, which keep their names. Leave --key out" in capsys.readouterr().err
+
+
+def test_a_stopped_run_keeps_its_scores_and_goes_on(model, mixed, tmp_path, monkeypatch, capsys):
+    from ctmri_detect.cli import score as module
+
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert score(model, mixed, whole, "--top", "0", *QUIET) == 0
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "draw_overlays", stop)
+        assert score(model, mixed, out, "--top", "1", *QUIET) == 130
+    assert "--resume goes on" in capsys.readouterr().err
+    assert sorted(path.name for path in out.iterdir()) == ["unfinished"]
+    assert score(model, mixed, out, *QUIET) == 2
+    assert "Go on with it: --resume. Or begin again: --overwrite" in capsys.readouterr().err
+    block = next((out / "unfinished" / "blocks").iterdir())
+    then = block.stat().st_mtime_ns
+    seen = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            module, "draw_overlays", lambda *_, **__: seen.append(block.stat().st_mtime_ns) or 0
+        )
+        assert score(model, mixed, out, "--top", "1", "--resume", *QUIET) == 0
+    assert seen == [then]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "patients.csv", "scores.csv", "skipped.csv"]  # fmt: skip
+    for name in ("scores.csv", "patients.csv"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_run_of_another_folder_does_not_go_on(
+    model, mixed, healthy, tmp_path, monkeypatch, capsys
+):
+    from ctmri_detect.cli import score as module
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "draw_overlays", stop)
+        assert score(model, mixed, tmp_path, "--top", "0") == 130
+    assert score(model, healthy, tmp_path, "--top", "0", "--resume") == 2
+    assert "holds scores of other pairs" in capsys.readouterr().err
+    assert (tmp_path / "unfinished" / "run.json").exists()
+    assert score(model, healthy, tmp_path, "--top", "0", "--overwrite") == 0
+    assert len(pd.read_csv(tmp_path / "scores.csv")) == 20
+    assert not (tmp_path / "unfinished").exists()
+
+
+def test_patients_are_told_by_their_strongest_slice(scored, tmp_path, model, mixed):
+    slices, patients = pd.read_csv(scored / "scores.csv"), pd.read_csv(scored / "patients.csv")
+    assert patients.columns.tolist() == [
+        "patient", "anomaly_score", "slices", "slices_flagged", "strongest_ct", "strongest_slice",
+    ]  # fmt: skip
+    assert patients["anomaly_score"].is_monotonic_decreasing
+    assert sorted(patients["patient"]) == [f"p{i}" for i in range(6)]
+    for row in patients.itertuples():
+        own = slices[slices["patient"] == row.patient]
+        assert row.anomaly_score == own["anomaly_score"].max()
+        assert row.slices == len(own)
+        assert row.slices_flagged == (own["anomalous"] == "yes").sum()
+        assert row.strongest_ct == own.loc[own["anomaly_score"].idxmax(), "ct"]
+    assert score(model, mixed, tmp_path, "--top", "0") == 0  # no patient is named
+    assert not (tmp_path / "patients.csv").exists()
+
+
+def test_slices_of_the_fit_are_marked(model, healthy, mixed, tmp_path):
+    for folder, said in ((healthy, "yes"), (mixed, "no")):
+        assert score(model, folder, tmp_path / said, "--top", "0") == 0
+        assert set(pd.read_csv(tmp_path / said / "scores.csv")["seen_in_fit"]) == {said}

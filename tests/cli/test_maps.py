@@ -36,7 +36,7 @@ def test_maps_of_slices_and_a_page(model, mixed, tmp_path, capsys):
     out = tmp_path / "out"
     options = ["--out", out, "--top", 1, *PATIENT]
     assert run("score", model, mixed, *options, "--maps", "tiff", "--report") == 0
-    assert "1 overlays, 12 files in maps, report.html to" in capsys.readouterr().out
+    assert "12 files in maps, report.html and 1 overlays to" in capsys.readouterr().out
     pairs = load_pairs(mixed, patient=PATIENT[1])
     true = anomaly_map(load(model), pairs.data)
     for name, plane in zip(pairs.frame["ct"], true, strict=True):

@@ -68,7 +68,7 @@ def test_results_of_two_runs_never_mix(model, healthy, mixed, tmp_path, capsys):
 
 @pytest.mark.parametrize("command", ["score", "benchmark", "inspect", "demo"])
 @pytest.mark.parametrize(
-    "earlier", ["inspection.html", "report.html", "roc.png", "overlays/001_a.png"]
+    "earlier", ["inspection.html", "report.html", "roc.png", "overlays/001_a.png", "patients.csv"]
 )
 def test_every_command_refuses_results_of_any_other_at_once(command, earlier, tmp_path, capsys):
     (tmp_path / earlier).parent.mkdir(exist_ok=True)

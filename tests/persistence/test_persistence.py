@@ -40,6 +40,7 @@ from ctmri_detect.networks.portable import PortableNetwork
 from ctmri_detect.persistence import load, save
 from ctmri_detect.persistence.trust import TRUSTED_TYPES
 from ctmri_detect.preprocessing import MRIScaler
+from ctmri_detect.testing import make_heads
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(16, 2, 16, 16)).astype("float32")
@@ -186,6 +187,25 @@ def test_a_frozen_model_travels(fitted, path):
     save(frozen, path)
     again = load(path).fit(2 * X)
     np.testing.assert_array_equal(anomaly_map(again, X), anomaly_map(frozen, X))
+
+
+@pytest.mark.parametrize("reference", ["similar", "position", None])
+def test_what_the_bank_can_make_again_is_not_saved(reference, path):
+    heads = make_heads(40, size=64)
+    detector = AtlasDetector(map_scoring=MapScoring(reference=reference)).fit(
+        heads, groups=np.arange(40) // 2
+    )
+    save(detector, path)
+    scoring, bank = detector.map_scoring_, detector.map_scoring_.bank_
+    slices = scoring.residual_.nbytes + sum(one.residual.nbytes for one in scoring.withheld_)
+    assert path.stat().st_size < slices < slices + bank.values_.nbytes
+    loaded, new = load(path), make_heads(9, size=64, seed=1)
+    np.testing.assert_array_equal(loaded.score_samples(new), detector.score_samples(new))
+    np.testing.assert_array_equal(loaded.z_maps(new), detector.z_maps(new))
+    changes = {"n_neighbors": 10, "smoothing": 1.0}
+    np.testing.assert_array_equal(
+        loaded.rescore(**changes).score_samples(new), detector.rescore(**changes).score_samples(new)
+    )
 
 
 def test_a_loaded_model_can_be_rescored_and_fitted_again(fitted, path):

@@ -1,12 +1,14 @@
 """Models that another version of the library saved.
 
 The files in ``models_0_1`` were written by `save` in format version 1, with networks (cross-modal),
-without (threshold), and as a Pipeline with `make_preprocessor`; they are zipped again to be small.
+without (threshold), and as a Pipeline with `make_preprocessor`; they are zipped again to be
+small. So is the file in ``models_5``, of format version 5.
 """
 
 from __future__ import annotations
 
 import json
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -14,8 +16,9 @@ import numpy as np
 import pytest
 
 from ctmri_detect import ThresholdDetector
-from ctmri_detect.exceptions import UntrustedModelError
+from ctmri_detect.exceptions import ModelVersionWarning, UntrustedModelError
 from ctmri_detect.persistence import load, save
+from ctmri_detect.testing import make_heads
 
 EARLIER = sorted((Path(__file__).parent / "models_0_1").glob("*.ctmri"))
 
@@ -53,6 +56,16 @@ def test_a_model_of_an_earlier_version_asks_for_a_new_fit(earlier):
     assert str(earlier) in said
     assert "in format version 1" in said
     assert "Fit the model again and save it" in said
+
+
+def test_a_model_of_format_5_gives_the_scores_it_gave_then():
+    """It was fitted on ``make_heads(20, size=16)``, and saved with its whole bank."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ModelVersionWarning)
+        detector = load(Path(__file__).parent / "models_5" / "atlas.ctmri")
+    scores = detector.score_samples(make_heads(3, size=16, seed=1))
+    then = [-4.893527030944824, -15.323968887329102, -11.243029594421387]
+    np.testing.assert_allclose(scores, then, rtol=1e-5)
 
 
 def test_trust_in_its_types_does_not_open_an_earlier_model():

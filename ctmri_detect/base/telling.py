@@ -1,0 +1,33 @@
+"""Samples that steps name: at once, or later for all blocks of a larger whole together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+_later = threading.local()
+
+
+@contextmanager
+def told_later(steps: Sequence[Any]) -> Iterator[list[list[int]]]:
+    """The rows that each step would warn of in this thread; nothing is said meanwhile.
+
+    Whether they are too many is a question about all blocks together.
+    """
+    named: list[list[int]] = [[] for _ in steps]
+    _later.known = {id(step): rows for step, rows in zip(steps, named, strict=True)}
+    try:
+        yield named
+    finally:
+        _later.known = {}
+
+
+def is_told_later(step: object, rows: Sequence[int]) -> bool:
+    """Whether these rows are kept for later."""
+    kept = getattr(_later, "known", {}).get(id(step))
+    if kept is None:
+        return False
+    kept.extend(rows)
+    return True

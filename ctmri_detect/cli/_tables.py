@@ -1,0 +1,58 @@
+"""The tables of a scored folder: one row a pair, one row a patient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from ctmri_detect.cli._data import MARKS
+from ctmri_detect.io.volumes.volume_files import is_volume
+
+_OF_FILES = ("ct", "mri", "patient", "slice", "instance", "z_mm", *MARKS)
+
+
+def scores_table(pairs: Bunch, scored: pd.DataFrame) -> pd.DataFrame:
+    """One row a pair, most anomalous first; its index is the row of the pair in `pairs.data`."""
+    table = pairs.frame[[name for name in _OF_FILES if name in pairs.frame]].reset_index(drop=True)
+    table[["anomaly_score", "p_value"]] = scored[["anomaly_score", "p_value"]]
+    table["anomalous"] = np.where(scored["prediction"] == -1, "yes", "no")
+    table["seen_in_fit"] = np.where(scored["seen_in_fit"], "yes", "no")
+    table["modality"], table["direction"] = scored["modality"], scored["sign"]
+    if pairs.target is not None:
+        table["label"] = np.where(pairs.target == -1, "anomalous", "normal")
+    table = table.sort_values("anomaly_score", ascending=False, kind="stable")
+    table.insert(0, "rank", np.arange(1, len(table) + 1))
+    return table
+
+
+def patients_table(table: pd.DataFrame, decided: pd.DataFrame | None = None) -> pd.DataFrame | None:
+    """One row a patient, most anomalous first; None where the patients are not known.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `scores_table` gives.
+    decided : DataFrame, default=None
+        More about each patient, by the name in its index: columns of their own, such as a p-value
+        of the patient.
+    """
+    if table["patient"].isna().any():
+        return None
+    of_each = table.groupby("patient", sort=False)  # a patient's first row is the strongest slice
+    found = of_each[["anomaly_score", "ct", *(n for n in ("slice", "z_mm") if n in table)]].first()
+    found = found.rename(columns={"ct": "strongest_ct", "slice": "strongest_slice"})
+    found.insert(1, "slices", of_each.size())
+    found.insert(2, "slices_flagged", of_each["anomalous"].agg(lambda said: (said == "yes").sum()))
+    return (found if decided is None else found.join(decided)).reset_index()
+
+
+def name_of(row: Any) -> str:
+    """The file of a slice, or patient and slice where a file is a whole volume."""
+    file = Path(row.ct)
+    if file.suffix and not is_volume(file.name):
+        return file.stem
+    return f"{row.patient or file.parent.name}_slice{row.slice}"

@@ -1,0 +1,197 @@
+"""score_to: score many samples into a folder, block by block."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator
+from tqdm import tqdm
+
+from ctmri_detect._arrays import plain_array
+from ctmri_detect._parameters import check_value, integer
+from ctmri_detect._types import PairsLike, StoredArray
+from ctmri_detect._warnings import Told, warn_user
+from ctmri_detect.pipelines import unwrapped
+from ctmri_detect.scoring import CONSPICUOUS
+from ctmri_detect.scoring_runs.folder import Run, RunFolder
+from ctmri_detect.scoring_runs.identity import data_digest, model_digest
+from ctmri_detect.scoring_runs.reading import open_scores
+from ctmri_detect.scoring_runs.worker import SharedModel, score_block, steps_of
+from ctmri_detect.validation import check_pairs
+
+_TRIES = 3  # times that workers may die without one more block being finished
+
+
+def score_to(
+    estimator: BaseEstimator,
+    X: PairsLike,
+    folder: str | os.PathLike[str],
+    *,
+    maps: bool = False,
+    threshold: float = CONSPICUOUS,
+    block_size: int = 64,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Score samples block by block into a folder; a stopped run goes on.
+
+    The result of each block is written as soon as it is there. A later call with the same model
+    and the same pairs scores only what is missing. The numbers are those of `detect`.
+
+    Parameters
+    ----------
+    estimator : detector, Pipeline that ends in one, or fitted search object
+        Fitted.
+    X : array-like of shape (n_samples, n_modalities, height, width)
+        What the estimator's first step takes. `Pairs` over a memmap, zarr or h5py array are read
+        by the workers themselves.
+    folder : path
+        New, empty, or that of an earlier call. Workers on other machines have to share it.
+    maps : bool, default=False
+        Keep the anomaly maps on the grid of X, for `open_maps`. They take up to 4 bytes a pixel.
+    threshold : float, default=4.5
+        Least absolute z of a region's pixels.
+    block_size : int, default=64
+        Samples a block. More costs memory in each worker; less writes more files. A run that goes
+        on keeps the size that it was begun with.
+    n_jobs : int, default=None
+        Workers, as in joblib: None means 1 (or what `joblib.parallel_config` says, such as a Dask
+        cluster), -1 all cores. The numbers are the same.
+    progress : bool, default=False
+        Show a progress bar, on a terminal only.
+
+    Returns
+    -------
+    DataFrame
+        One row a sample, in the order of X: `patient` (where X are `Pairs` that know it),
+        `anomaly_score` (high = anomalous), `decision`, `prediction`, `p_value`, `seen_in_fit`
+        (whether the model was fitted on this very slice), and the strongest region: `modality`,
+        `sign`, `y`, `x` (pixels of X), `area_px`, `area_mm2` (where the spacing is known), `peak`
+        (signed z). Without a region these are NaN.
+
+    Raises
+    ------
+    ValueError
+        Where the folder belongs to another model, other pairs or other settings, or holds
+        something else.
+    InvalidPairsError, MissingModalityError
+        Where X is not as the contract says, or doesn't fit the model; where a step finds, in the
+        end, no brain in most samples. Finished blocks stay.
+    RuntimeError
+        Where workers die again and again, as they do without enough memory. Finished blocks stay.
+
+    Warns
+    -----
+    TrainingDataWarning, UnlikeTrainingWarning and what else the steps warn of
+        One of each kind, with the rows of the first block that it was said of.
+
+    Notes
+    -----
+    X is read twice before the first block is scored: to check it, and for the digest by which a
+    later call knows it again. The model reaches each worker once, as a file in the folder (written
+    by `persistence.save`, which needs the extra ``save``). Where a worker is killed, its block is
+    scored again.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ctmri_detect import AtlasDetector
+    >>> from ctmri_detect.testing import make_heads
+    >>> X, new = make_heads(24), make_heads(10, seed=1)
+    >>> detector = AtlasDetector().fit(X, groups=range(24))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = score_to(detector, new, folder, block_size=4)
+    >>> len(table), bool((table["anomaly_score"] == -detector.score_samples(new)).all())
+    (10, True)
+    """
+    check_value("block_size", block_size, [integer(1)])
+    unwrapped(estimator)
+    given = plain_array(X)
+    stored: StoredArray = given if hasattr(given, "shape") else np.asarray(given)
+    n = len(check_pairs(stored))
+    model, files = model_digest(estimator), RunFolder(Path(folder))
+    run = files.begin(Run(model, data_digest(stored), n, block_size, maps, float(threshold)))
+    shared = SharedModel(estimator, model, files.path / "model.ctmri")
+    try:
+        told = _score_missing(shared, stored, files, run, n_jobs, progress)
+    finally:
+        shared.drop()
+    _warn(told)
+    _tell_of_steps(estimator, files, run)
+    return open_scores(files.path)
+
+
+def _score_missing(
+    model: SharedModel,
+    X: StoredArray,
+    files: RunFolder,
+    run: Run,
+    n_jobs: int | None,
+    progress: bool,
+) -> list[Told]:
+    """Score what has no result yet; again where workers died meanwhile."""
+    told: list[Told] = []
+    missing, tries = files.missing(run), _TRIES
+    done = run.n_samples - sum(map(len, missing))
+    with tqdm(
+        total=run.n_samples, initial=done, unit="sample", disable=None if progress else True
+    ) as bar:
+        while missing:
+            try:
+                for rows, said in _each(model, X, missing, files, run, n_jobs):
+                    bar.update(len(rows))
+                    told.append(said)
+            except BrokenProcessPool as error:
+                before, missing = len(missing), files.missing(run)
+                tries = _TRIES if len(missing) < before else tries - 1
+                bar.n = run.n_samples - sum(map(len, missing))
+                if not tries:
+                    raise RuntimeError(
+                        f"Workers died {_TRIES} times without finishing a block. There may be too "
+                        "little memory: take fewer n_jobs or a smaller block_size. What is "
+                        f"finished stays in {files.path}."
+                    ) from error
+            else:
+                missing = files.missing(run)
+    return told
+
+
+def _each(
+    model: SharedModel,
+    X: StoredArray,
+    blocks: list[range],
+    files: RunFolder,
+    run: Run,
+    n_jobs: int | None,
+) -> Iterator[tuple[range, Told]]:
+    """Each block and what was warned of, as soon as it is written."""
+    calls = (
+        delayed(score_block)(model, X[rows.start : rows.stop], rows, files.path.absolute(), run)
+        for rows in blocks
+    )
+    yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls)
+
+
+def _warn(told: list[Told]) -> None:
+    """Each kind of warning once, with how many blocks it was said of."""
+    flat = [one for said in told for one in said]
+    counts = Counter(category for category, _ in flat)
+    for category, count in counts.items():
+        message = min(text for kind, text in flat if kind is category)
+        more = f" (and {count - 1} more such warnings)" if count > 1 else ""
+        warn_user(f"{message}{more}", category)
+
+
+def _tell_of_steps(estimator: BaseEstimator, files: RunFolder, run: Run) -> None:
+    """What each step says of the samples it named: one warning, or the error that they are many."""
+    named = np.concatenate([files.get(rows, "named")["named"] for rows in run.blocks])
+    for number, step in enumerate(steps_of(estimator)):
+        if rows := sorted(named[named[:, 0] == number, 1].tolist()):
+            step._warn_of(rows, run.n_samples)
