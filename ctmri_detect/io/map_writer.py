@@ -189,8 +189,8 @@ def write_maps(
     grid of X; a TIFF as `write_map_slice` has it.
 
     Where nothing was observed (outside of the brain mask, slices that were left out) stands NaN.
-    ITK-SNAP from 4.2 and 3D Slicer from 5 on show nothing there; older ones, and programs that
-    take no NaN, need ``outside=0``. Then "not observed" looks like "as usual".
+    Recent viewers take it (ITK-SNAP from 4.2 on; 3D Slicer crashed on it until 2020). Older ones,
+    and programs that take no NaN, need ``outside=0``. Then "not observed" looks like "as usual".
 
     Parameters
     ----------

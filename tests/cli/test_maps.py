@@ -18,6 +18,7 @@ from ctmri_detect.persistence import load
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
+GRID = {"size": 64, "slice_spacing": 15.0}
 PATIENT = ["--patient", r"^(p\d+)_"]
 
 
@@ -61,14 +62,13 @@ def test_maps_of_slices_are_no_volumes(model, mixed, tmp_path, capsys):
 def test_maps_of_volumes(tmp_path):
     pytest.importorskip("nilearn")
     healthy, new = tmp_path / "healthy", tmp_path / "new"
-    make_phantom_volumes(healthy, 4, size=64, anomalous_fraction=0.0, random_state=0)
-    make_phantom_volumes(new, 1, size=64, anomalous_fraction=1.0, random_state=1)
+    make_phantom_volumes(healthy, 3, anomalous_fraction=0.0, random_state=0, **GRID)
+    make_phantom_volumes(new, 1, anomalous_fraction=1.0, random_state=1, **GRID)
     out, model = tmp_path / "out", tmp_path / "m.ctmri"
-    cut = ["--slice-spacing", 8]
-    assert run("fit", healthy, "--detector", "atlas", "--size", 48, "--out", model, *cut) == 0
-    assert run("score", model, new, "--out", out, "--top", 0, "--maps", "nifti", *cut) == 0
+    assert run("fit", healthy, "--detector", "atlas", "--size", 48, "--out", model) == 0
+    assert run("score", model, new, "--out", out, "--top", 0, "--maps", "nifti") == 0
     (path,) = (out / "maps").iterdir()
-    pairs = load_volume_pairs(new, slice_spacing=8)
+    pairs = load_volume_pairs(new)
     ct = nib.load(new / pairs.frame["ct"][0])
     found = nib.load(path)
     assert found.shape == ct.shape
