@@ -70,6 +70,7 @@ class MapWriter:
         self._scans: list[Scan] = scans_of(self.X) if form == "nifti" else []
         self._names = self._named(names)
         self._scan_of = {int(row): i for i, scan in enumerate(self._scans) for row in scan.rows}
+        self._given: set[int] = set()
         self._waiting: dict[int, dict[int, list[npt.NDArray[np.float32]]]] = {}  # scan, row, maps
         self._kinds = [_ANOMALY, *(f"z_{name.lower()}" for name in file_names(self.X.modalities))]
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +108,7 @@ class MapWriter:
         Raises
         ------
         ValueError
-            Where the maps are not on the grid of X.
+            Where the maps are not on the grid of X, and where a sample comes twice.
         """
         maps = self._checked(np.asarray(samples), anomaly_map, z_maps)
         for row, planes in zip(np.asarray(samples).tolist(), maps, strict=True):
@@ -138,6 +139,10 @@ class MapWriter:
                 )
         if n and not (samples.min() >= 0 and samples.max() < len(self.X)):
             raise ValueError(f"samples are not all rows of X, which has {len(self.X)}.")
+        rows = set(samples.tolist())
+        if twice := sorted(rows & self._given):
+            raise ValueError(f"Maps of sample {twice[0]} were added before; expected each once.")
+        self._given |= rows
         first = parts[0][:, None]
         return first if z_maps is None else np.concatenate([first, parts[1]], axis=1)
 

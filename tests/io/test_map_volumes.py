@@ -250,6 +250,17 @@ def test_maps_as_they_come(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_a_sample_comes_once(tmp_path):
+    case(tmp_path / "set")
+    pairs = load_volume_pairs(tmp_path / "set", skip_empty=False)
+    with MapWriter(pairs.data, tmp_path) as writer:
+        writer.add(range(12), maps_of(pairs))
+        with pytest.raises(ValueError, match="Maps of sample 3 were added before"):
+            writer.add([3], maps_of(pairs)[:1])
+        with pytest.raises(ValueError, match="not all rows of X, which has 12"):
+            writer.add([12], maps_of(pairs)[:1])
+
+
 def test_an_error_leaves_no_half_of_a_map(tmp_path):
     case(tmp_path / "set")
     pairs = load_volume_pairs(tmp_path / "set", skip_empty=False)
