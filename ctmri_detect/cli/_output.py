@@ -14,9 +14,13 @@ from ctmri_detect.cli._messages import tell
 from ctmri_detect.exceptions import InvalidPairsError, MissingModalityError
 from ctmri_detect.storage.results import RESULT_FILES
 
-OVERLAYS = "overlays"
+OVERLAYS, MAPS = "overlays", "maps"
+_FOLDERS = {
+    OVERLAYS: re.compile(r"\d{3,}_.*\.png"),
+    MAPS: re.compile(r".+_(anomaly|z_\w+|ct)\.(nii\.gz|npy|tif)"),
+}
+"""What the commands write into folders of the results: what is theirs to replace."""
 _UNFINISHED = "unfinished"
-_OVERLAY = re.compile(r"\d{3,}_.*\.png")
 
 
 @contextmanager
@@ -143,9 +147,10 @@ def _aside(target: Path) -> Iterator[Path]:
 def _results(folder: Path) -> list[Path]:
     """What earlier runs left, relative to the folder."""
     found = [Path(name) for name in RESULT_FILES if os.path.lexists(folder / name)]
-    if (folder / OVERLAYS).is_dir():
-        names = sorted(path.name for path in (folder / OVERLAYS).iterdir())
-        found += [Path(OVERLAYS, name) for name in names if _OVERLAY.fullmatch(name)]
+    for inner, pattern in _FOLDERS.items():
+        if (folder / inner).is_dir():
+            names = sorted(path.name for path in (folder / inner).iterdir())
+            found += [Path(inner, name) for name in names if pattern.fullmatch(name)]
     return found
 
 
@@ -171,4 +176,5 @@ def _swap(work: Path, target: Path) -> None:
         for before, after in reversed(moved):
             os.replace(after, before)
         raise
-    _unmake([target / OVERLAYS])  # where the older run had some and this one has none
+    for inner in _FOLDERS:
+        _unmake([target / inner])  # where the older run had some and this one has none

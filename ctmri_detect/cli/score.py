@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._extras import require
 from ctmri_detect.cli._data import read_pairs, write_skipped
+from ctmri_detect.cli._maps import check_extras, check_maps, write_all_maps, write_report
 from ctmri_detect.cli._messages import say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder, unfinished_run
 from ctmri_detect.cli._overlays import draw_overlays
@@ -36,6 +37,7 @@ _COLUMNS = [
 
 def run(args: argparse.Namespace) -> None:
     """Load, score, write. Scores are kept block by block until all results are complete."""
+    check_extras(args)
     if args.top:
         require("matplotlib", extra="plot")
     with (
@@ -45,11 +47,15 @@ def run(args: argparse.Namespace) -> None:
         model = load(args.model)
         units = ct_units_taken(model)
         pairs = read_pairs(args, units=[units] if units else [])
-        table = _score(model, pairs, kept, args)
+        check_maps(args, pairs)
+        scored = _score(model, pairs, kept, args)
+        table = scores_table(pairs, scored)
         written = _write(table, pairs, folder)
         top = table.head(args.top)
         maps = maps_again(model, pairs.data, top.index)
         failed = draw_overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
+        written += write_all_maps(args, pairs, kept, folder)
+        written += write_report(args, model, pairs, scored, folder)
     shutil.rmtree(kept)
     called = has_threshold(model)
     if not called:
@@ -61,11 +67,11 @@ def run(args: argparse.Namespace) -> None:
 def _score(
     model: BaseEstimator, pairs: Bunch, kept: Path, args: argparse.Namespace
 ) -> pd.DataFrame:
-    """All pairs, most anomalous first."""
+    """Numbers and strongest region of each pair."""
     if args.false_positive_rate is not None:
         unwrapped(model)[1].rescore(false_positive_rate=args.false_positive_rate)
-    scored = score_to(model, pairs.data, kept, n_jobs=args.n_jobs, progress=not args.quiet)
-    return scores_table(pairs, scored)
+    maps, progress = args.maps is not None, not args.quiet
+    return score_to(model, pairs.data, kept, maps=maps, n_jobs=args.n_jobs, progress=progress)
 
 
 def _write(table: pd.DataFrame, pairs: Bunch, folder: Path) -> str:

@@ -47,7 +47,8 @@ def cut_all(
                 store.append(one.pair[None])
                 lesions.append(one.lesion)
                 place = [one.index, one.instance, one.z_mm, one.spacing]
-                rows.append([pair.ct, pair.mri, pair.patient, *place, pair.sequence, None])
+                about = [*place, pair.sequence, None, slices.grid]
+                rows.append([pair.ct, pair.mri, pair.patient, *about])
         except DataLoadingError as error:
             skipped.append((pair.ct, str(error)))
             continue

@@ -122,7 +122,8 @@ def load_volume_pairs(
     -------
     Bunch
         `data` `Pairs` ``(n, 2, height, width)`` that know groups, spacing, ct_units and, in their
-        frame, `volume` (the CT) and `z_mm` (above its lowest slice); `masks` bool
+        frame, `volume` (the CT), `z_mm` (above its lowest slice) and `grid` (the CT's own, as text
+        for `io.write_maps`); `masks` bool
         ``(n, height, width)`` and `target` (-1 where a slice's mask holds a pixel, else +1; or by
         `labels`), None unless every pair of volumes has a ``lesion.nii.gz``; `groups` the patients
         of slices, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
@@ -181,8 +182,9 @@ def load_volume_pairs(
                 f"No pair of volumes is left of {len(pairs)}; {len(skipped)} entries were "
                 f"skipped{first_reasons(skipped)}."
             )
-    frame = pd.DataFrame(rows, columns=COLUMNS).astype({"slice": "Int64", "instance": "Int64"})
-    places = pd.DataFrame({"volume": frame["ct"], "z_mm": frame["z_mm"]})
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "grid"])
+    frame = frame.astype({"slice": "Int64", "instance": "Int64"})
+    places = pd.DataFrame({"volume": frame["ct"], "z_mm": frame["z_mm"], "grid": frame.pop("grid")})
     for text, kind in findings(used, skipped, frame):
         warnings.warn(text, kind, stacklevel=2)
     data = store.data()

@@ -94,11 +94,11 @@ def test_slices_of_volumes_know_their_scan_and_their_height(volumes, distance, z
     assert_allclose(found.data.spacing, 2)
     assert found.data.ct_units == "hu"
     frame = found.data.frame
-    assert list(frame) == ["volume", "z_mm"]
+    assert list(frame) == ["volume", "z_mm", "grid"]
     assert_allclose(frame["z_mm"], np.tile(z_mm, 2))
     names = ["1BA001/ct.nii.gz", "1BA002/ct.nii.gz"]
     assert frame["volume"].tolist() == np.repeat(names, len(z_mm)).tolist()
-    assert "z_mm" not in found.frame
+    assert "grid" not in found.frame
 
 
 def test_a_phantom_knows_all_of_itself(phantom):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.ct_values import AIR, ct_units_of
+from ctmri_detect.io.volumes.grid import grid_of
 from ctmri_detect.io.volumes.lesions import lesion_slices
 from ctmri_detect.io.volumes.places import Overlap, doubts, place_of
 from ctmri_detect.io.volumes.resample import Plane, axial_slices, plane_grid
@@ -73,7 +74,7 @@ class VolumeSlices:
     """The slices of a pair of volumes, cut when they are asked for, and what is known of the two.
 
     `doubts` says why equal coordinates may be different places, `gaps` where slices are missing;
-    `overlap` is complete when all slices are cut.
+    `overlap` is complete when all slices are cut; `grid` is the text of the CT's `Grid`.
     """
 
     units: str | None
@@ -81,6 +82,7 @@ class VolumeSlices:
     doubts: list[str]
     gaps: list[str]
     overlap: Overlap
+    grid: str
     slices: Iterator[CutSlice]
 
     def __iter__(self) -> Iterator[CutSlice]:
@@ -117,7 +119,8 @@ def cut_volumes(volumes: VolumePair, cut: Cut) -> VolumeSlices:
     both = zip(_heights(ct, cut.slice_spacing), planes, lesions, strict=False)
     overlap = Overlap()
     slices = _checked(both, plane, threshold, cut.skip_empty, overlap)
-    return VolumeSlices(units, problem, doubts(places), gaps, overlap, slices)
+    grid = grid_of(ct, cut.slice_spacing).text
+    return VolumeSlices(units, problem, doubts(places), gaps, overlap, grid, slices)
 
 
 def _heights(ct: Volume, slice_spacing: float | None) -> Iterator[tuple[float, int | None]]:

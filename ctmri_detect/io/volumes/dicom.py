@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ def read_series(series: Series) -> Volume:
         values[i] = _pixels(opened[1], one, series.modality)
     check_values(values)
     numbers = tuple(one.number for one in slices)
-    return canonical(values, affine, places=places, instances=numbers)
+    volume = canonical(values, affine, places=places, instances=numbers)
+    return replace(volume, codes=volume.codes[::-1])  # column, row, slice, as others stack them
 
 
 def stack(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,11 +55,18 @@ def plane_grid(ct: Volume, size: tuple[int, int] | None) -> Plane:
         raise DataLoadingError(
             f"its pixels measure {sides} mm: too many to make them square; pass size="
         )
-    # at least one pixel, and no more than the box by a rounding error
-    inner = tuple(max(1, round(mm / pixel)) for mm in extent)
-    if size is not None:
-        inner = tuple(min(n, side) for n, side in zip(inner, size, strict=True))
-    return Plane((inner[0], inner[1]), size or (inner[0], inner[1]), float(pixel))
+    inner = fitted(extent, (pixel, pixel), size)
+    return Plane(inner, size or inner, float(pixel))
+
+
+def fitted(
+    extent: Sequence[float], pixel: tuple[float, float], size: tuple[int, int] | None
+) -> tuple[int, int]:
+    """Rows and columns of these pixels in an extent (mm): at least one, at most `size`."""
+    inner = [max(1, round(mm / side)) for mm, side in zip(extent, pixel, strict=True)]
+    if size is not None:  # no more than the box by a rounding error
+        inner = [min(n, side) for n, side in zip(inner, size, strict=True)]
+    return inner[0], inner[1]
 
 
 def axial_slices(

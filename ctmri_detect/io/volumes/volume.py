@@ -15,6 +15,9 @@ from ctmri_detect.io.volumes.layers import Layers
 MAX_VOXELS = 2**30
 """Largest volume that is read: 4 GiB as float32. A header that claims more is damaged."""
 
+CODES = "SPL"
+"""Where the axes of a `Volume` point to: top, back and left, in nibabel's letters."""
+
 _HUGE = 2**27  # voxels: 512 x 512 x 512, 0.5 GiB as float32
 _DENSE = 100  # voxels a byte of the file; scans have 1 or 2, masked ones up to 20
 
@@ -46,6 +49,8 @@ class Volume:
         Whether the file says no more of its place than the size of a voxel.
     disagreement : float, default=0.0
         Millimetres between the two places that a NIfTI file gives a voxel, at the worst corner.
+    codes : str, default="SPL"
+        Where the axes of the file point to, such as "RAS": right, front, top.
     places : ndarray of shape (slices,), default=None
         Where the slices lie, in steps of the affine, rising; None: one step apart.
     instances : tuple of int or None, default=None
@@ -67,6 +72,7 @@ class Volume:
     dtype: str = ""
     placeholder: bool = False
     disagreement: float = 0.0
+    codes: str = CODES
     places: NDArray[np.float64] | None = None
     instances: tuple[int | None, ...] | None = None
 
@@ -78,12 +84,17 @@ class Volume:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Millimetres between slices (along their normal; usually), rows and columns."""
-        slices, rows, columns = self.affine[:3, :3].T
-        normal = np.cross(rows, columns)
-        between = abs(slices @ normal) / np.linalg.norm(normal)
-        return tuple(  # type: ignore[return-value]
-            float(np.round(s, 6)) for s in (between, np.linalg.norm(rows), np.linalg.norm(columns))
-        )
+        return spacing_of(self.affine)
+
+
+def spacing_of(affine: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Millimetres between slices (along their normal), rows and columns of a `Volume`."""
+    slices, rows, columns = affine[:3, :3].T
+    normal = np.cross(rows, columns)
+    between = abs(slices @ normal) / np.linalg.norm(normal)
+    return tuple(  # type: ignore[return-value]
+        float(np.round(s, 6)) for s in (between, np.linalg.norm(rows), np.linalg.norm(columns))
+    )
 
 
 def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: Any) -> Volume:
@@ -100,13 +111,15 @@ def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: 
     """
     check_grid(values.shape, affine)
     orientations = require("nibabel.orientations", extra="volumes")
-    turn = orientations.ornt_transform(
-        orientations.io_orientation(affine), orientations.axcodes2ornt(("S", "P", "L"))
-    )
+    stored = orientations.io_orientation(affine)
+    turn = orientations.ornt_transform(stored, orientations.axcodes2ornt(tuple(CODES)))
+    codes = "".join(orientations.ornt2axcodes(stored))
     affine = affine @ orientations.inv_ornt_aff(turn, values.shape)
     turned = orientations.apply_orientation(values, turn)
     particulars = _turned_slices(particulars, turn[0], len(values))
-    return Volume(np.ascontiguousarray(turned, dtype=np.float32), affine, **particulars)
+    return Volume(
+        np.ascontiguousarray(turned, dtype=np.float32), affine, codes=codes, **particulars
+    )
 
 
 def _turned_slices(

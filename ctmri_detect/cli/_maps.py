@@ -1,0 +1,90 @@
+"""Maps of scored pairs as files, and the page of the most anomalous patients."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
+
+from ctmri_detect._extras import require
+from ctmri_detect.cli._messages import tell
+from ctmri_detect.cli._output import MAPS
+from ctmri_detect.cli._tables import name_of
+from ctmri_detect.io import MapWriter
+from ctmri_detect.pipelines import has_threshold
+from ctmri_detect.scoring_runs import open_maps
+from ctmri_detect.scoring_runs.again import maps_again
+
+_REPORT = "report.html"
+_AT_ONCE = 64  # maps in memory
+
+
+def check_extras(args: argparse.Namespace) -> None:
+    """Refuse what can't be written, before anything is read."""
+    if args.report:
+        require("jinja2", extra="report")
+        require("matplotlib", extra="plot")
+
+
+def check_maps(args: argparse.Namespace, pairs: Bunch) -> None:
+    """Refuse maps that don't fit the pairs, before anything is scored.
+
+    Raises
+    ------
+    ValueError
+        Where NIfTI is asked for, and the pairs are no slices of volumes.
+    """
+    frame = pairs.data.frame
+    if args.maps == "nifti" and (frame is None or "grid" not in frame):
+        raise ValueError(
+            "--maps nifti puts maps back onto volumes (NIfTI, DICOM, ...), and this folder holds "
+            "slices. Give --maps npy or --maps tiff."
+        )
+
+
+def write_all_maps(args: argparse.Namespace, pairs: Bunch, kept: Path, folder: Path) -> str:
+    """Write the maps that a run kept, if any are asked for; returns what was written.
+
+    Maps that don't lie on the CT's own grid are named.
+    """
+    if args.maps is None:
+        return ""
+    with MapWriter(pairs.data, folder / MAPS, form=args.maps, names=_names(pairs)) as writer:
+        for start in range(0, len(pairs.data), _AT_ONCE):
+            rows = np.arange(start, min(start + _AT_ONCE, len(pairs.data)))
+            writer.add(rows, open_maps(kept, rows))
+    other = [file.path.name for file in writer.written if file.note and file.kind != "ct"]
+    if other:
+        tell(
+            f"note: {len(other)} maps, such as {other[0]}, are not on the CT's own grid, which is "
+            "tilted or uneven: open each over the CT that lies beside it"
+        )
+    return f", {len(writer.written)} files in {MAPS}"
+
+
+def write_report(
+    args: argparse.Namespace, model: BaseEstimator, pairs: Bunch, scored: pd.DataFrame, folder: Path
+) -> str:
+    """Write the page of the most anomalous patients, if asked for; returns what was written."""
+    if not args.report:
+        return ""
+    from ctmri_detect.reports import write_patients
+
+    write_patients(
+        scored,
+        pairs.data,
+        folder / _REPORT,
+        maps=lambda rows: maps_again(model, pairs.data, rows),
+        names=_names(pairs),
+        orientation=pairs.orientation,
+        threshold=has_threshold(model),
+    )
+    return f", {_REPORT}"
+
+
+def _names(pairs: Bunch) -> list[str]:
+    return [name_of(row) for row in pairs.frame.itertuples()]

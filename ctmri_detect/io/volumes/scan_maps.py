@@ -1,0 +1,137 @@
+"""The maps of one CT volume as files that open over the CT."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.io.volumes.grid import Grid, read_grid
+from ctmri_detect.io.volumes.map_volume import map_volume
+from ctmri_detect.io.volumes.straight import moved, straight
+from ctmri_detect.io.volumes.write_nifti import write_nifti
+from ctmri_detect.pairs import Pairs
+from ctmri_detect.validation import CT
+
+_NEEDED = ("volume", "z_mm", "grid")
+_STEPS = 1024  # in a standard deviation: whole numbers of them pack well
+_AIR = -1024  # HU
+_OTHER_GRID = "not on the CT's own grid, since {why}: open it over the CT that lies beside it"
+CT_KIND = "ct"
+
+
+class WrittenMap(NamedTuple):
+    """One file with maps.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : str
+        "anomaly", "z_ct", "z_mri" and the like; "ct" of a CT that was written beside its map.
+    samples : tuple of int
+        The rows of X that it shows.
+    note : str
+        What is to be known of its grid; "" where that is the CT's own.
+
+    Examples
+    --------
+    >>> WrittenMap(Path("p1_anomaly.nii.gz"), "anomaly", (0, 1), "").path.name
+    'p1_anomaly.nii.gz'
+    """
+
+    path: Path
+    kind: str
+    samples: tuple[int, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The rows of X that were cut out of one CT; `patient` is the CT's name where none is known."""
+
+    patient: str
+    rows: NDArray[np.int64]
+    grid: Grid
+
+
+def scans_of(X: Pairs) -> list[Scan]:
+    """The CT volumes that pairs were cut out of, in their order.
+
+    Raises
+    ------
+    InvalidPairsError
+        Where the pairs don't know their place in a volume.
+    DataLoadingError
+        Where what they say of it is damaged.
+    """
+    frame = X.frame
+    if frame is None or X.spacing is None or any(name not in frame for name in _NEEDED):
+        raise InvalidPairsError(
+            "X know no place in a volume (the columns volume, z_mm and grid of their frame, and "
+            "their spacing); expected pairs of load_volume_pairs. Write slices with "
+            "form='npy' or form='tiff'."
+        )
+    table = frame[list(_NEEDED)].reset_index(drop=True)
+    lacking = np.flatnonzero(table.isna().any(axis=1))
+    if len(lacking):
+        raise InvalidPairsError(
+            f"{len(lacking)} samples know no place in a volume, such as sample {lacking[0]}; "
+            "expected pairs of load_volume_pairs only. Leave the others out."
+        )
+    names = table["volume"].to_numpy() if X.groups is None else X.groups
+    table["patient"] = np.asarray(names).astype(str)
+    scans = []
+    for (patient, _, text), own in table.groupby(["patient", "volume", "grid"], sort=False):
+        scans.append(Scan(str(patient), own.index.to_numpy(), read_grid(str(text))))
+    return scans
+
+
+def write_scan(
+    X: Pairs,
+    scan: Scan,
+    rows: NDArray[np.int64],
+    maps: Mapping[str, Sequence[NDArray[np.floating]]],
+    stem: Path,
+    outside: float,
+) -> list[WrittenMap]:
+    """Write maps of these rows, by kind, to ``stem_kind.nii.gz``."""
+    assert X.frame is not None
+    assert X.spacing is not None
+    z_mm, spacing = X.frame["z_mm"].to_numpy(dtype=np.float64)[rows], X.spacing[rows]
+    to, samples = straight(scan.grid), tuple(int(row) for row in rows)
+    note = to.why and _OTHER_GRID.format(why=to.why)
+    written = []
+
+    def write(kind: str, images: Sequence[NDArray[np.floating]]) -> None:
+        volume = moved(map_volume(images, z_mm, spacing, scan.grid, to.ends), to)
+        values = _as_ct(volume, X.ct_units) if kind == CT_KIND else _as_map(volume, outside)
+        path = stem.with_name(f"{stem.name}_{kind}.nii.gz")
+        content = "CT" if kind == CT_KIND else f"{kind} map, standard deviations"
+        write_nifti(path, *scan.grid.as_stored(values, to.affine), f"ctmri_detect: {content}"[:79])
+        written.append(WrittenMap(path, kind, samples, note))
+
+    for kind, images in maps.items():
+        write(kind, images)
+    if to.why:
+        write(CT_KIND, [X[int(row)][CT] for row in rows])
+    return written
+
+
+def _as_map(volume: NDArray[np.float32], outside: float) -> NDArray[np.float32]:
+    rounded = np.rint(volume * np.float32(_STEPS)) / np.float32(_STEPS)
+    return np.where(np.isnan(rounded), np.float32(outside), rounded)
+
+
+def _as_ct(volume: NDArray[np.float32], units: str | None) -> NDArray[np.int16 | np.float32]:
+    """Whole numbers in HU; what was not observed is air, or the darkest that there is."""
+    if units != "hu":
+        return np.where(np.isnan(volume), np.nanmin(volume), volume)
+    limits = np.iinfo(np.int16)
+    whole = np.rint(np.where(np.isnan(volume), _AIR, volume))
+    return np.clip(whole, limits.min, limits.max).astype(np.int16)

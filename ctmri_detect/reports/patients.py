@@ -1,0 +1,175 @@
+"""The page of scored patients: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils import Bunch
+
+from ctmri_detect import __version__
+from ctmri_detect._types import PairsLike
+from ctmri_detect.html.page import write_page
+from ctmri_detect.pairs import Pairs
+from ctmri_detect.plotting.maps import VMAX
+from ctmri_detect.plotting.marks import side_letters
+from ctmri_detect.reports.patient_slices import WINDOWS, Maps, Shown, heat_colours, patient_slices
+from ctmri_detect.reports.patients_table import patient_rows, ranked
+from ctmri_detect.validation import check_pairs
+
+
+def write_patients(
+    found: Bunch | pd.DataFrame,
+    X: PairsLike,
+    path: str | Path,
+    *,
+    maps: npt.ArrayLike | Maps | None = None,
+    patients: pd.DataFrame | None = None,
+    names: Sequence[str] | None = None,
+    orientation: str | None = None,
+    threshold: bool = True,
+    title: str = "Scored patients",
+    n_patients: int = 20,
+    most_mb: float = 50.0,
+) -> Path:
+    """Write the most anomalous patients as one HTML file to look through.
+
+    The page has a table of patients, most anomalous first, and a viewer: a slider for the slices,
+    the CT (in HU: in the brain, stroke and bone windows of `CTWindow`) or the MRI, the anomaly map
+    over it with its opacity and a least value, L and R where they are known, and the strongest
+    regions in words. It loads nothing from the network, follows the reader's light or dark mode,
+    works with the keyboard and on a phone. It shows names of patients and files as they were given.
+
+    Parameters
+    ----------
+    found : Bunch or DataFrame
+        What `detect` gave: `anomaly_score`, and where they are there `p_value`, `prediction`,
+        `regions`, `anomaly_map`. Or a table of these, one row a sample; the columns of its
+        strongest region (modality, sign, x, area_px, area_mm2, peak) then stand for regions.
+    X : Pairs or array-like of shape (n, 2, height, width)
+        What was scored. Where it knows no patients, each sample stands for one.
+    path : str or Path
+        The file; its folder is made.
+    maps : array-like of shape (n, height, width) or callable, default=None
+        The maps on the grid of X, where they are not in `found`; a memmap is read for the shown
+        slices only. A callable takes rows of X, and is asked for one patient at a time, so that
+        no more maps are ever in memory: ``lambda rows: anomaly_map(model, X[rows])``.
+    patients : DataFrame, default=None
+        Columns `patient`, `anomaly_score`, and where they are there `p_value`, `q_value` and
+        `prediction`. None: the highest score of a slice stands for its patient, and nobody is
+        called anomalous.
+    names : sequence of str, default=None
+        A label of each sample, such as its file.
+    orientation : {"radiological", "neurological"} or None, default=None
+        Where the patient's right is; loaders say it. None writes no L and R, and no sides.
+    threshold : bool, default=True
+        False where the model has none (`pipelines.has_threshold`): then the page shows ranks only.
+    title : str
+        Heading of the page.
+    n_patients : int, default=20
+        How many patients are shown; the table has all.
+    most_mb : float, default=50
+        Largest size of all images. The page says which patients it leaves out.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ImportError
+        Without jinja2 or matplotlib; the message is the command that installs them.
+    ValueError
+        Where `found` and X differ in length, and where there are no maps.
+    InvalidPairsError
+        Where X are no pairs of two planes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ctmri_detect import AtlasDetector
+    >>> X = np.random.default_rng(0).normal(size=(24, 2, 32, 32))
+    >>> found = AtlasDetector().fit(X, groups=range(24)).detect(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_patients(found, X, f"{folder}/report.html", n_patients=2).name
+    'report.html'
+    """
+    check_pairs(X, n_planes=2)
+    pairs = X if isinstance(X, Pairs) else Pairs(X)
+    score = np.asarray(found["anomaly_score"], dtype=np.float64)
+    if len(score) != len(pairs):
+        raise ValueError(f"found has {len(score)} samples and X {len(pairs)}; expected the same.")
+    p_value = found.get("p_value") if threshold else None
+    shown = Shown(
+        X=pairs,
+        score=score,
+        p_value=None if p_value is None else np.asarray(p_value, dtype=np.float64),
+        regions=_regions(found),
+        maps=_source(found.get("anomaly_map") if maps is None else maps, len(pairs)),
+        names=names,
+        orientation=orientation,
+        ct_units=pairs.ct_units,
+    )
+    table = ranked(pairs, score, found.get("prediction") if threshold else None, patients, names)
+    shown_patients = _fitting(shown, table.head(n_patients), most_mb * 1e6)
+    images = [each for patient in shown_patients for each in patient["slices"]]
+    return write_page(
+        "ctmri_detect.reports",
+        "patients.html.j2",
+        path,
+        title=title,
+        table=patient_rows(table, len(shown_patients)),
+        patients=shown_patients,
+        n_all=len(table),
+        threshold=threshold,
+        sides=side_letters(orientation),
+        windows=WINDOWS if any(len(each["ct"]) > 1 for each in images) else {},
+        has_mri=any(each["mri"] for each in images),
+        colours=heat_colours(),
+        highest=VMAX,
+        written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        version=__version__,
+    )
+
+
+def _regions(found: Bunch | pd.DataFrame) -> pd.DataFrame | None:
+    """The table of regions, or one of the strongest of each sample."""
+    if not isinstance(found, pd.DataFrame) or "peak" not in found:
+        return found.get("regions")
+    strongest = found.assign(sample=np.arange(len(found)))
+    return strongest[strongest["peak"].notna()]
+
+
+def _fitting(shown: Shown, table: pd.DataFrame, most: float) -> list[dict[str, Any]]:
+    """The patients from the top whose images fit into so many bytes; always the first."""
+    fitting: list[dict[str, Any]] = []
+    size = 0
+    for row in table.to_dict("records"):
+        patient = {"name": row["patient"]} | patient_slices(shown, row["rows"])
+        size += len(json.dumps(patient))
+        if fitting and size > most:
+            break
+        fitting.append(patient)
+    return fitting
+
+
+def _source(maps: npt.ArrayLike | Maps | None, n: int) -> Maps:
+    """Maps of some rows, whatever they were given as."""
+    if maps is None:
+        raise ValueError(
+            "There are no maps to show: found has no 'anomaly_map'. Pass maps=, or include it in "
+            "detect(..., include=[...])."
+        )
+    if callable(maps):
+        return maps
+    array: Any = maps if hasattr(maps, "shape") else np.asarray(maps)
+    if len(array) != n:
+        raise ValueError(f"There are {len(array)} maps of {n} samples; expected one each.")
+    return lambda rows: np.asarray(array[rows])
