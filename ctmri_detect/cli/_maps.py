@@ -67,7 +67,12 @@ def write_all_maps(args: argparse.Namespace, pairs: Bunch, kept: Path, folder: P
 
 
 def write_report(
-    args: argparse.Namespace, model: BaseEstimator, pairs: Bunch, scored: pd.DataFrame, folder: Path
+    args: argparse.Namespace,
+    model: BaseEstimator,
+    pairs: Bunch,
+    scored: pd.DataFrame,
+    decided: pd.DataFrame | None,
+    folder: Path,
 ) -> str:
     """Write the page of the most anomalous patients, if asked for; returns what was written."""
     if not args.report:
@@ -79,6 +84,7 @@ def write_report(
         pairs.data,
         folder / _REPORT,
         maps=lambda rows: maps_again(model, pairs.data, rows),
+        patients=decided,
         names=_names(pairs),
         orientation=pairs.orientation,
         threshold=has_threshold(model),

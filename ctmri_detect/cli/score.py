@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._extras import require
 from ctmri_detect.cli._data import read_pairs, write_skipped
+from ctmri_detect.cli._decisions import as_columns, decide_patients
 from ctmri_detect.cli._maps import check_extras, check_maps, write_all_maps, write_report
 from ctmri_detect.cli._messages import say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder, unfinished_run
@@ -50,12 +51,13 @@ def run(args: argparse.Namespace) -> None:
         check_maps(args, pairs)
         scored = _score(model, pairs, kept, args)
         table = scores_table(pairs, scored)
-        written = _write(table, pairs, folder)
+        decided = decide_patients(model, pairs, scored)
+        written = _write(table, decided, pairs, folder)
         top = table.head(args.top)
         maps = maps_again(model, pairs.data, top.index)
         failed = draw_overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
         written += write_all_maps(args, pairs, kept, folder)
-        written += write_report(args, model, pairs, scored, folder)
+        written += write_report(args, model, pairs, scored, decided, folder)
     shutil.rmtree(kept)
     called = has_threshold(model)
     if not called:
@@ -74,11 +76,11 @@ def _score(
     return score_to(model, pairs.data, kept, maps=maps, n_jobs=args.n_jobs, progress=progress)
 
 
-def _write(table: pd.DataFrame, pairs: Bunch, folder: Path) -> str:
+def _write(table: pd.DataFrame, decided: pd.DataFrame | None, pairs: Bunch, folder: Path) -> str:
     """Write the tables; returns their names."""
     write_skipped(pairs.skipped, folder)
     table.to_csv(folder / "scores.csv", index=False)
-    patients = patients_table(table)
+    patients = patients_table(table, None if decided is None else as_columns(decided))
     if patients is None:
         return "scores.csv, skipped.csv"
     patients.to_csv(folder / "patients.csv", index=False)

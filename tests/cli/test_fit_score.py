@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from ctmri_detect import anomaly_map, detect
 from ctmri_detect.cli import main
 from ctmri_detect.datasets import load_pairs
+from ctmri_detect.evaluation import patient_predict_scores
 from ctmri_detect.persistence import load
 from ctmri_detect.preprocessing import make_preprocessor
 
@@ -524,6 +525,7 @@ def test_patients_are_told_by_their_strongest_slice(scored, tmp_path, model, mix
     slices, patients = pd.read_csv(scored / "scores.csv"), pd.read_csv(scored / "patients.csv")
     assert patients.columns.tolist() == [
         "patient", "anomaly_score", "slices", "slices_flagged", "strongest_ct", "strongest_slice",
+        "p_value", "q_value", "anomalous",
     ]  # fmt: skip
     assert patients["anomaly_score"].is_monotonic_decreasing
     assert sorted(patients["patient"]) == [f"p{i}" for i in range(6)]
@@ -533,6 +535,10 @@ def test_patients_are_told_by_their_strongest_slice(scored, tmp_path, model, mix
         assert row.slices == len(own)
         assert row.slices_flagged == (own["anomalous"] == "yes").sum()
         assert row.strongest_ct == own.loc[own["anomaly_score"].idxmax(), "ct"]
+    decided = patient_predict_scores(load(model), slices["anomaly_score"], slices["patient"])
+    decided = decided.set_index("patient").loc[patients["patient"]]
+    np.testing.assert_allclose(patients[["p_value", "q_value"]], decided[["p_value", "q_value"]])
+    assert ((patients["anomalous"] == "yes").to_numpy() == (decided["prediction"] == -1)).all()
     assert score(model, mixed, tmp_path, "--top", "0") == 0  # no patient is named
     assert not (tmp_path / "patients.csv").exists()
 
