@@ -14,9 +14,10 @@ from on_disk import reads_from
 from ctmri_detect.exceptions import InjectionError
 from ctmri_detect.phantom.compose import Setting, cut, draw_person, render
 from ctmri_detect.phantom.pairs import make_phantom_pairs
-from ctmri_detect.phantom.physics import draw_acquisition
+from ctmri_detect.phantom.physics import draw_acquisition, draw_scanner
 from ctmri_detect.synthesis import DEFAULT_KINDS, LESION_KINDS, anomaly_kinds
 from ctmri_detect.synthesis.signals import make_protocol
+from ctmri_detect.synthesis.tissues import TISSUES
 
 LESIONS = list(LESION_KINDS)
 WHOLE = [kind for kind in anomaly_kinds() if kind not in LESIONS]
@@ -92,6 +93,16 @@ def test_grey_white_contrast_is_the_published_one():
             assert abs(pair[0][white].mean() - 30) < 4.5
             assert abs(pair[0][grey].mean() - 37) < 4.5
     assert 6.0 <= np.mean(differences) <= 8.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scanners_differ_in_calibration_and_in_the_contrast_of_grey_and_white_matter(seed):
+    hu = draw_scanner(np.random.default_rng(seed)).hu
+    moved = {name: hu[name] - tissue.hu for name, tissue in TISSUES.items()}
+    calibration = moved["muscle"]
+    assert moved["dura"] == pytest.approx(calibration)
+    assert moved["gm"] + moved["wm"] == pytest.approx(2 * calibration)
+    assert 6.8 <= hu["gm"] - hu["wm"] <= 8.4  # 7.6 +- .8
 
 
 @pytest.mark.parametrize("size", [64, 129, 256])
