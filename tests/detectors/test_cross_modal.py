@@ -319,7 +319,11 @@ def test_a_prediction_never_sees_the_pixel_itself():
 
 @pytest.mark.parametrize(
     "predictor",
-    [HistGradientBoostingRegressor(max_iter=30), make_pipeline(StandardScaler(), Ridge())],
+    [
+        pytest.param(HistGradientBoostingRegressor(max_iter=30), marks=pytest.mark.slow),
+        make_pipeline(StandardScaler(), Ridge()),
+    ],
+    ids=["boosting", "ridge"],
 )
 def test_any_regressor_takes_the_place_of_the_network(predictor):
     detector = small(predictor=predictor, evidence=("mismatch",)).fit(X, groups=PATIENT)

@@ -171,7 +171,12 @@ QUICK = FeatureConditioning(n_cells=4000, training=Training(max_epochs=2, batch_
 
 
 @pytest.mark.parametrize(
-    ("detector", "conditioning"), [*((name, QUICK) for name in NAMES), ("mahalanobis", False)]
+    ("detector", "conditioning"),
+    [
+        ("knn", QUICK),
+        ("mahalanobis", False),
+        *(pytest.param(n, QUICK, marks=pytest.mark.slow) for n in NAMES if n != "knn"),
+    ],
 )
 def test_a_bright_lesion_is_found(detector, conditioning):
     model = DeepFeatureDetector(detector, conditioning=conditioning, device="cpu", random_state=0)

@@ -44,6 +44,7 @@ DETECTORS = {
     "within": CrossModalDetector(evidence=("within",)),
 }
 CASES = [(name, n) for name in DETECTORS for n in NAMES if n > 1 or name != "cross-modal"]
+TRAINED = [name for name in DETECTORS if name not in ("atlas", "threshold", "within")]
 
 
 @lru_cache
@@ -76,7 +77,13 @@ def assert_found_and_named(model, X, plane):
     assert set(first.modality) == {model.modalities_[plane]}
 
 
-@pytest.mark.parametrize(("name", "n_planes"), CASES)
+@pytest.mark.parametrize(
+    ("name", "n_planes"),
+    [
+        pytest.param(name, n, marks=[pytest.mark.slow] * (n == 4 and name in TRAINED))
+        for name, n in CASES
+    ],
+)
 def test_a_lesion_of_one_plane_is_found_and_its_plane_is_named(name, n_planes):
     model, new = fitted(name, n_planes), heads(n_planes, 6, seed=5)
     assert model.decision_function(new).shape == (6,)

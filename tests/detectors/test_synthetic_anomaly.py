@@ -34,7 +34,14 @@ def detector(channels="planes", **params):
 
 @pytest.mark.parametrize(
     ("channels", "stages"),
-    [("planes", 1), ("planes", 2), ("mismatch", 1), ("residuals", 1), ("all", 2)],
+    [
+        ("planes", 1),
+        ("all", 2),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (("planes", 2), ("mismatch", 1), ("residuals", 1))
+        ),
+    ],
 )
 def test_a_planted_blob_is_found_and_placed(channels, stages):
     fitted = detector(channels, stages=stages).fit(TRAIN)

@@ -9,7 +9,11 @@ from fuzz.pool import run_cases
 SEED = 0
 
 
-@pytest.mark.parametrize("numbers", [range(80), range(500, 580)], ids=["first", "second"])
+@pytest.mark.parametrize(
+    "numbers",
+    [range(80), pytest.param(range(500, 580), marks=pytest.mark.slow)],
+    ids=["first", "second"],
+)
 def test_whatever_a_file_holds_the_answer_is_right_or_an_error_of_ours(numbers):
     """A failure shows its number; ``PYTHONPATH=tests python -m fuzz --case NUMBER`` repeats it."""
     reports = list(run_cases(SEED, numbers, jobs=1, limit=60, every=4))

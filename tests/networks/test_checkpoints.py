@@ -76,7 +76,10 @@ def state_file(folder):
     return path
 
 
-@pytest.mark.parametrize("how", ["killed", "writing", "ctrl-c"])
+_SLOW = [pytest.param(how, marks=pytest.mark.slow) for how in ("writing", "ctrl-c")]
+
+
+@pytest.mark.parametrize("how", ["killed", *_SLOW])
 def test_a_process_that_died_is_continued_to_the_same_weights(how, tmp_path):
     settings = {"augmentation": "default", "patience": 50}
     whole, history = fit(**settings)

@@ -112,7 +112,12 @@ def test_progress_is_on_standard_error_and_only_when_asked(capsys):
     assert f"valid_loss={history['valid_loss'].iloc[-1]:.4g}" in err
 
 
-@pytest.mark.parametrize("settings", [{}, {"augmentation": "default", "patience": 9}])
+_PLAIN = pytest.param({}, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    "settings", [_PLAIN, {"augmentation": "default", "patience": 9}], ids=["plain", "augmented"]
+)
 def test_workers_and_memmaps_change_nothing(settings, tmp_path):
     path = tmp_path / "pairs.npy"
     np.save(path, PAIRS)
