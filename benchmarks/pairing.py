@@ -2,7 +2,7 @@
 
 Run by hand; appends JSON lines and prints them:
 
-    python benchmarks/pairing.py --real ../shared/data --out benchmarks/results/pairing.jsonl
+    python benchmarks/pairing.py --real images/ --out benchmarks/results/pairing.jsonl
 
 Verdicts on phantoms, seeds 0 to 19: 8 subjects of 8 slices, 64 pixels, raw and through
 `make_preprocessor`. "true": as they are. "same level": each CT with the MRI of the next subject at

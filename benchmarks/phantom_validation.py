@@ -4,7 +4,7 @@ Run by hand; writes JSON lines, the tables of docs/phantom.md and its pictures, 
 claims:
 
     python benchmarks/phantom_validation.py --out benchmarks/results/phantom_validation.jsonl \
-        --pictures docs/images [--real ../shared/data --side-by-side /tmp/side.png]
+        --pictures docs/images [--real images/ --side-by-side /tmp/side.png]
 
 Seeds 200 to 202, which nothing was chosen on. Real images only give histograms; the picture that
 shows them beside the phantom goes where ``--side-by-side`` says, never into the project.

@@ -3,7 +3,7 @@
 Run by hand; appends JSON lines, prints a table and asserts its claims:
 
     python benchmarks/registration.py --out benchmarks/results/registration.jsonl \
-        --real ../shared/data/brain_pairs
+        --real brain_pairs/
 
 Phantoms: for each seed one head of 10 slices of 256 pixels; the MRI is shifted by up to 10 px along
 each axis and turned by up to 5 degrees. The phantom has a misregistration of its own (SD 0.7 mm),
