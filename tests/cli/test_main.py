@@ -172,3 +172,23 @@ def test_every_detector_of_the_list_can_be_made(name):
     detector = make_detector(name, seed=7)
     assert detector.get_params().get("random_state", 7) == 7
     assert type(detector).__module__.startswith("ctmri_detect.detectors.")
+
+
+@pytest.mark.parametrize(
+    ("terminal", "options", "told"),
+    [(True, [], True), (True, ["--quiet"], False), (False, [], False)],
+    ids=["terminal", "quiet", "pipe"],
+)
+def test_what_is_being_done_is_told_on_a_terminal_only(terminal, options, told, tmp_path):
+    pty = pytest.importorskip("pty")
+    (tmp_path / "CT").mkdir()
+    (tmp_path / "MRI").mkdir()
+    reading, writing = pty.openpty() if terminal else os.pipe()
+    command = [sys.executable, "-m", "ctmri_detect", "inspect", str(tmp_path), *options]
+    done = subprocess.run([*command, "--out", str(tmp_path / "out")], stderr=writing, timeout=120)
+    said = os.read(reading, 100_000).decode()
+    for end in (reading, writing):
+        os.close(end)
+    assert done.returncode == 2
+    assert ("reading" in said) == told
+    assert "error" in said
