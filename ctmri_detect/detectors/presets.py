@@ -35,8 +35,8 @@ def make_detector(
           network that takes noise away doesn't rebuild. They miss different lesions. Weights 1
           and .5.
         - "best", some minutes more: "balanced" and `SyntheticAnomalyDetector` with weight .25. It
-          draws better maps of synthetic heads; on the few real pairs it is not shown to gain. Where
-          training slices may hold lesions, take "balanced".
+          finds more in synthetic heads, and draws better maps; on the few real pairs it is no
+          better and no worse than its best member.
     device : str, default="auto"
         Where networks are trained: "auto" (CUDA where it is), "cpu", "cuda".
     random_state : int, RandomState or None, default=None
