@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import SIZE, check_value, height_and_width
 from ctmri_detect.datasets.folder_findings import nothing_left, scaled, units_of, warn
 from ctmri_detect.exceptions import DataLoadingError
@@ -31,6 +32,7 @@ from ctmri_detect.storage.pair_store import PairStore
 from ctmri_detect.validation import PairReader
 
 
+@with_default_floats
 def load_pairs(
     folder: str | Path,
     *,

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import SIZE, OneOf, check_value, height_and_width, number
 from ctmri_detect.datasets.volume_cutting import cut_all
 from ctmri_detect.datasets.volume_findings import asked, describe, findings, units_of
@@ -30,6 +31,7 @@ COLUMNS = ["ct", "mri", "patient", "slice", "instance", "z_mm", "spacing", "sequ
 GAPS = ("skip", "keep")
 
 
+@with_default_floats
 def load_volume_pairs(
     folder: str | Path,
     *,

@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
+from ctmri_detect._floats import with_default_floats
 from ctmri_detect._types import RandomState
 from ctmri_detect.inspection.description import (
     modality_table,
@@ -42,6 +43,7 @@ FILE_COLUMNS = [
 ]
 
 
+@with_default_floats
 def describe_pairs(
     folder: str | Path,
     *,

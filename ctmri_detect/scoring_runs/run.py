@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -182,11 +181,10 @@ def _each(
 def _warn(told: list[Told]) -> None:
     """Each kind of warning once, with how many blocks it was said of."""
     flat = [one for said in told for one in said]
-    counts = Counter(category for category, _ in flat)
-    for category, count in counts.items():
-        message = min(text for kind, text in flat if kind is category)
-        more = f" (and {count - 1} more such warnings)" if count > 1 else ""
-        warn_user(f"{message}{more}", category)
+    for category in dict.fromkeys(category for category, _ in flat):
+        texts = [text for kind, text in flat if kind is category]
+        more = f" (and {len(texts) - 1} more such warnings)" if len(set(texts)) > 1 else ""
+        warn_user(f"{min(texts)}{more}", category)
 
 
 def _tell_of_steps(estimator: BaseEstimator, files: RunFolder, run: Run) -> None:

@@ -94,13 +94,16 @@ def score_block(
         try:
             arrays = _result(model.get(), X, rows, run)
         except (InvalidPairsError, MissingModalityError) as error:
-            raise type(error)(f"{_named(rows)}: {error}") from error
+            raise type(error)(_named(rows, str(error))) from error
     RunFolder(folder).put(rows, arrays)
-    return rows, [(category, f"{_named(rows)}: {message}") for category, message in told]
+    return rows, [(category, _named(rows, message)) for category, message in told]
 
 
-def _named(rows: range) -> str:
-    return f"Samples {rows.start} to {rows.stop - 1}, counted from {rows.start} as 0"
+def _named(rows: range, message: str) -> str:
+    """Where a message speaks of samples, it says which rows they are."""
+    if "sample" not in message:
+        return message
+    return f"Samples {rows.start} to {rows.stop - 1}, counted from {rows.start} as 0: {message}"
 
 
 def steps_of(model: BaseEstimator) -> list[BaseEstimator]:
