@@ -64,6 +64,21 @@ def of_the_readme(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found).T.rename_axis("preset")
 
 
+def curves(rows: pd.DataFrame) -> pd.DataFrame:
+    """AUROC with its interval and pixel AP under each condition, a column a preset."""
+    rows = rows[rows["kind"] == "all"].assign(condition=rows["condition"].fillna(""))
+    found: dict[str, dict[str, str]] = {}
+    for (condition, level, name), part in rows.groupby(
+        ["condition", "condition_level", "detector"], sort=False
+    ):
+        of = part.set_index("metric")
+        auroc, pixels = of.loc["auroc"], of.loc["pixel_ap", "value"]
+        text = f"{auroc['value']:.3f} ({auroc['low']:.3f} to {auroc['high']:.3f}), {pixels:.2f}"
+        where = f"{condition} {level:g}" if condition else "100 patients, as they are"
+        found.setdefault(where, {})[name] = text
+    return pd.DataFrame(found).T.rename_axis("condition, level")
+
+
 def span(values: pd.Series) -> str:
     """The lowest and the highest."""
     return f"{values.min():.0f} to {values.max():.0f}"

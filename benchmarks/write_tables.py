@@ -211,6 +211,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "presets-400": lambda: markdown(preset_tables.with_400_pairs(rows("presets"))),
     "presets-kinds": lambda: markdown(preset_tables.by_kind(rows("presets"))),
     "presets-gains": lambda: markdown(preset_tables.gains(rows("presets"))),
+    "presets-curves": lambda: markdown(preset_tables.curves(rows("preset_curves"))),
     "presets-real": lambda: markdown(preset_tables.on_real_pairs(rows("real_presets"))),
     **{f"about-{name}": partial(about, name) for name in ABOUT},
 }
