@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from patients_page import scored
 
 from ctmri_detect.reports import write_patients
 
 pytest.importorskip("jinja2")
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
-
 PHONE = {"width": 390, "height": 844}
 HEAD = (3 / 4, 1 / 4)  # down and across in the picture: head, and no lesion
 LESION = (9.5 / 38, 31 / 42)  # the head lies in rows 1 to 38 and columns 3 to 44
@@ -26,14 +20,6 @@ PIXEL = """([down, across]) => {
   context.drawImage(canvas, 0, 0);
   return [...context.getImageData(x, y, 1, 1).data].slice(0, 3);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture
