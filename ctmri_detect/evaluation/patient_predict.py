@@ -181,7 +181,9 @@ def patient_predict_scores(
         The patient of each.
     missing : bool array-like of shape (n, n_planes), default=None
         Which planes each slice lacks. None: none. It only decides whether the rate is exact.
-    false_positive_rate, aggregation
+    false_positive_rate : float, default=0.05
+        As `patient_predict`.
+    aggregation : {"max", "highest_share", "mean"}, default="max"
         As `patient_predict`.
 
     Returns

@@ -84,6 +84,7 @@ def warn_of_exchanged(X: PairReader) -> None:
     Parameters
     ----------
     X : PairReader of shape (n, 2, height, width)
+        Raw pairs of CT and MRI.
 
     Examples
     --------
