@@ -86,8 +86,7 @@ def patient_predict(
         - p_value: small = anomalous; none is below 1 / (healthy patients + 1)
         - q_value: p-value after Benjamini and Hochberg [2]_. Of the patients with a q-value of at
           most a, on average at most the share a is healthy. See Notes.
-        - prediction: -1 where the p-value is at most the rate, else +1; one number of patients
-          doesn't change another's
+        - prediction: -1 where the p-value is at most the rate, else +1
         - n_slices
         - strongest_slice: row of X with the highest anomaly score
 
