@@ -21,7 +21,7 @@ import patient_tables
 import preset_tables
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PLACE = ["condition", "condition_level"]
 ABOUT = ("threshold", "atlas", "cross-modal", "autoencoder", "deep-mahalanobis", "patch-memory")
@@ -197,12 +197,36 @@ def evaluation() -> str:
     )
 
 
+def mutants() -> str:
+    """Changes drawn at random, and the test that failed first."""
+    table = rows("mutants").sort_values("number").drop_duplicates("number")
+
+    def code(text: str) -> str:
+        return f"`{text.replace('|', chr(92) + '|')}`"
+
+    caught = (
+        table["caught_by"]
+        .str.split(n=1)
+        .str[-1]
+        .fillna("")
+        .map(lambda test: code(test) if test else "no")
+    )
+    shown = {
+        "line": table["was"].map(code),
+        "changed to": table["became"].map(code),
+        "caught by": caught,
+    }
+    index = pd.Index(table["place"].str.removeprefix("ctmri_detect/"), name="place")
+    return markdown(pd.DataFrame({k: v.tolist() for k, v in shown.items()}, index=index))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "readme": readme,
     "methods": methods,
     "kinds": kinds,
     "robustness": robustness,
     "evaluation": evaluation,
+    "mutants": mutants,
     "presets": presets,
     "patient-coverage": lambda: markdown(patient_tables.coverage(rows("patient_coverage"))),
     "patient-fit": lambda: markdown(patient_tables.of_fits(rows("patient_coverage"))),

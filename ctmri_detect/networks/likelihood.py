@@ -15,9 +15,7 @@ def bounded(log_variance: Tensor) -> Tensor:
     return BOUND * torch.tanh(log_variance / BOUND)
 
 
-def trimmed_likelihood(
-    error: Tensor, log_variance: Tensor, progress: float, trim: float = 0.0
-) -> Tensor:
+def trimmed_likelihood(error: Tensor, log_variance: Tensor, progress: float, trim: float) -> Tensor:
     """Ten times the squared error at first, then the Gaussian negative log-likelihood.
 
     The share `trim` of a batch with the largest standardised errors is left out, so that rare
@@ -32,7 +30,7 @@ def trimmed_likelihood(
         Predicted.
     progress : float
         0 to 1 over the training.
-    trim : float, default=0.0
+    trim : float
         From 0 to below 1.
 
     Returns
