@@ -79,6 +79,13 @@ def curves(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found).T.rename_axis("condition, level")
 
 
+def without_a_family(rows: pd.DataFrame) -> pd.DataFrame:
+    """AUROC by kind of the detector that learned from all families of anomalies, or all but one."""
+    table = rows.groupby("what", sort=False).mean(numeric_only=True).drop(columns="seed").T
+    table.loc["mean"] = table.mean()
+    return table.map("{:.2f}".format).rename_axis("kind")
+
+
 def span(values: pd.Series) -> str:
     """The lowest and the highest."""
     return f"{values.min():.0f} to {values.max():.0f}"

@@ -236,6 +236,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "presets-kinds": lambda: markdown(preset_tables.by_kind(rows("presets"))),
     "presets-gains": lambda: markdown(preset_tables.gains(rows("presets"))),
     "presets-curves": lambda: markdown(preset_tables.curves(rows("preset_curves"))),
+    "generic-bias": lambda: markdown(preset_tables.without_a_family(rows("generic_bias"))),
     "presets-real": lambda: markdown(preset_tables.on_real_pairs(rows("real_presets"))),
     **{f"about-{name}": partial(about, name) for name in ABOUT},
 }
