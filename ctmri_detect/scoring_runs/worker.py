@@ -103,7 +103,8 @@ def _named(rows: range, message: str) -> str:
     """Where a message speaks of samples, it says which rows they are."""
     if "sample" not in message:
         return message
-    return f"Samples {rows.start} to {rows.stop - 1}, counted from {rows.start} as 0: {message}"
+    counted = ", here numbered from 0" if rows.start else ""
+    return f"Samples {rows.start} to {rows.stop - 1}{counted}: {message}"
 
 
 def steps_of(model: BaseEstimator) -> list[BaseEstimator]:
