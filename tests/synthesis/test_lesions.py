@@ -83,6 +83,8 @@ def test_territories_are_six_and_mirror_each_other(scene):
     front, back = supplied[:70, 40:120], supplied[-30:, 40:120]
     assert 3 not in np.abs(front)
     assert set(np.abs(back).ravel()) == {3}
+    areas = np.bincount(np.abs(supplied[scene.depth < 0]))
+    assert areas[2] > max(areas[1], areas[3])  # the middle artery supplies the largest part
 
 
 @pytest.mark.parametrize("kind", LESION_KINDS)
