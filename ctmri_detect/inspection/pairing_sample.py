@@ -114,14 +114,7 @@ def _asked(
     shown["bad"] = np.hypot(*moved.T) > BAD_SHIFT * max(X.shape[2:])
     shown = shown.reset_index(drop=True)
     return Bunch(
-        paired=verdict.paired,
-        why=verdict.why_not(),
-        p_value=verdict.p_value,
-        statistic=verdict.statistic,
-        mirrored=verdict.mirrored,
-        p_mirrored=verdict.p_mirrored,
-        slip=verdict.slip,
-        p_slip=verdict.p_slip,
+        **verdict.as_entries(),
         n_compared=len(verdict.rows),
         exchanged=modalities_verdict(X).exchanged,
         pairs=shown,

@@ -148,14 +148,7 @@ def check_pairing(
     pairs.loc[compared, "best"] = rows[verdict.best]
     pairs["shift_y"], pairs["shift_x"] = moved.T
     return Bunch(
-        paired=verdict.paired,
-        why=verdict.why_not(),
-        p_value=verdict.p_value,
-        statistic=verdict.statistic,
-        mirrored=verdict.mirrored,
-        p_mirrored=verdict.p_mirrored,
-        slip=verdict.slip,
-        p_slip=verdict.p_slip,
+        **verdict.as_entries(),
         shift=np.hypot(*moved.T),
         pairs=pairs,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,11 @@ class Verdict:
     p_mirrored: float = np.nan
     slip: int | None = None
     p_slip: float = np.nan
+
+    def as_entries(self) -> dict[str, Any]:
+        """The entries that `check_pairing` and the inspection have in common."""
+        names = ("paired", "p_value", "statistic", "mirrored", "p_mirrored", "slip", "p_slip")
+        return {"why": self.why_not(), **{name: getattr(self, name) for name in names}}
 
     def why_not(self) -> str:
         """Why the pairs are none, as the beginning of a sentence; empty where they are paired."""
