@@ -78,7 +78,7 @@ def each_back(
 ) -> NDArray[np.float32]:
     """``back(map, pair)`` for each sample; maps that are not of `grid` (None: of X) are refused."""
     maps = np.asarray(plain_array(maps))
-    reader = check_pairs(X, n_planes=2)
+    reader = check_pairs(X)
     height, width = reader.shape[2:] if grid is None else grid
     if maps.ndim not in (3, 4) or len(maps) != len(reader) or maps.shape[-2:] != (height, width):
         raise InvalidPairsError(
