@@ -33,9 +33,10 @@ _DARK, _BRIGHT = 0.6, 0.2  # least shares in the plane that is the MRI, and in t
 def check_modalities(X: PairsLike) -> Bunch:
     """Test whether the CT looks like a CT and the MRI like an MRI.
 
-    Of several CT or MRI planes, it takes the first. It looks at the skull, in at most 48 slices spread evenly over X. In a CT the skull is the
+    It looks at the skull, in at most 48 slices spread evenly over X. In a CT the skull is the
     brightest tissue and lies on the brain. In an MRI it is a dark band inside the scalp. One
-    slice often can't tell; the verdict is that of all slices together.
+    slice often can't tell; the verdict is that of all slices together. Of several CT or MRI
+    planes, the first is looked at.
 
     When it works: on raw slices of the brain, CT in HU or exported in any window, MRI of any
     sequence. In sets of many slices no order was mistaken, on phantoms and on real images; the

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.imageops.brainmask import mri_head_mask
 from ctmri_detect.modalities import Roles, planes_with
 
 Plane = NDArray[np.float32]
 
 
 def plane_with(sample: NDArray[np.float32], roles: Roles, role: str) -> Plane | None:
-    """The first plane of this role with values; one without where none has; None without a plane.
+    """The first plane of this role that a sample has; None where it has none.
 
     Examples
     --------
@@ -20,19 +21,30 @@ def plane_with(sample: NDArray[np.float32], roles: Roles, role: str) -> Plane | 
     >>> float(plane_with(sample, ("mri", "mri", "ct"), "mri"))
     1.0
     """
-    planes = planes_with(roles, role)
-    for plane in planes:
+    for plane in planes_with(roles, role):
         if np.isfinite(sample[plane]).any():
             return sample[plane]
-    return sample[planes[0]] if planes else None
+    return None
 
 
-def not_background(sample: NDArray[np.float32], roles: Roles) -> NDArray[np.bool_]:
-    """Where anything was observed; without a CT, pixels that are 0 in all planes are background."""
+def mask_without_ct(sample: NDArray[np.float32], roles: Roles, source: str) -> NDArray[np.bool_]:
+    """The mask of a sample by a `source` that is not its CT; empty where there is nothing to see.
+
+    Where no plane of X is a CT, "observed" takes pixels that are 0 in all planes for background.
+
+    Examples
+    --------
+    >>> stripped = np.array([[[0.0, 5.0]], [[0.0, 0.0]]], np.float32)
+    >>> mask_without_ct(stripped, ("mri", "mri"), "observed").tolist()
+    [[False, True]]
+    """
     seen = np.isfinite(sample)
-    if not planes_with(roles, "ct"):
-        seen &= sample != 0
-    return np.asarray(seen.any(axis=0))
+    if source == "observed":
+        if not planes_with(roles, "ct"):
+            seen &= sample != 0
+        return np.asarray(seen.any(axis=0))
+    mri = None if source == "ct" else plane_with(sample, roles, "mri")
+    return np.zeros(sample.shape[1:], bool) if mri is None else mri_head_mask(mri)
 
 
 def check_source(source: str, roles: Roles) -> None:

@@ -21,13 +21,13 @@ from ctmri_detect.exceptions import (
     InvalidPairsError,
 )
 from ctmri_detect.imageops.appearance import is_brain_alone, is_eight_bit_window, is_inverted
-from ctmri_detect.imageops.brainmask import brain_mask, head_mask, mri_head_mask
+from ctmri_detect.imageops.brainmask import brain_mask, head_mask
 from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.imageops.skullbase import brain_share, is_below_skull_base
 from ctmri_detect.modalities import Roles, planes_with
 from ctmri_detect.pairing.modalities import warn_of_exchanged
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.preprocessing._by_role import check_source, not_background, plane_with
+from ctmri_detect.preprocessing._by_role import check_source, mask_without_ct, plane_with
 from ctmri_detect.preprocessing._grid import each_back
 from ctmri_detect.preprocessing._no_brain import no_brain_in_most, no_brain_in_some
 from ctmri_detect.preprocessing._reach import reaching
@@ -208,7 +208,7 @@ class BrainMask(BasePairedTransformer):
         if self.source not in ("auto", "ct") or self.dilation:
             return np.asarray(image, dtype=np.float32)
         ct = plane_with(pair, roles, "ct")
-        if ct is None or not np.isfinite(ct).any() or self._odd(ct):
+        if ct is None or self._odd(ct):
             return np.asarray(image, dtype=np.float32)
         units = cast(CTUnits, self.ct_units)
         mask = brain_mask(ct, units, to_inner_table=True)  # empty where no brain is found
@@ -226,17 +226,10 @@ class BrainMask(BasePairedTransformer):
     def _mask(self, pair: NDArray[np.float32], roles: Roles) -> _Found:
         observed: NDArray[np.bool_] = np.asarray(np.isfinite(pair).any(axis=0))
         ct = plane_with(pair, roles, "ct")
-        if ct is not None and self._looks_at(ct):
+        if ct is not None and self.source in ("auto", "ct"):
             return self._mask_of_ct(ct, observed)
-        if self.source == "observed":
-            mask = not_background(pair, roles)
-        else:
-            mri = plane_with(pair, roles, "mri")
-            mask = np.zeros_like(observed) if mri is None else mri_head_mask(mri)
+        mask = mask_without_ct(pair, roles, self.source)
         return _Found(mask, True) if (mask & observed).any() else _Found(observed, False)
-
-    def _looks_at(self, ct: NDArray[np.float32]) -> bool:
-        return self.source == "ct" or (self.source == "auto" and bool(np.isfinite(ct).any()))
 
     def _mask_of_ct(self, ct: NDArray[np.float32], observed: NDArray[np.bool_]) -> _Found:
         units = cast(CTUnits, self.ct_units)
