@@ -213,10 +213,10 @@ def test_one_failed_overlay_loses_nothing_else(model, mixed, tmp_path, monkeypat
 
     draw = OverlayWriter.write
 
-    def sometimes(writer, ct, mri, heat, path, **more):
+    def sometimes(writer, pair, heat, path, **more):
         if path.name.startswith("002"):
             raise RuntimeError("no ink")
-        return draw(writer, ct, mri, heat, path, **more)
+        return draw(writer, pair, heat, path, **more)
 
     monkeypatch.setattr(OverlayWriter, "write", sometimes)
     assert score(model, mixed, tmp_path, "--top", "3") == 0
@@ -290,9 +290,9 @@ def test_overlays_show_the_map_of_the_library(model, mixed, tmp_path, monkeypatc
         OverlayWriter, "write", lambda writer, *planes, **__: seen.append((writer, *planes))
     )
     assert score(model, mixed, tmp_path, "--top", "1") == 0
-    writer, ct, mri, heat, _ = seen[0]
+    writer, pair, heat, _ = seen[0]
     assert writer.orientation is None  # files don't tell it
-    expected = anomaly_map(load(model), np.stack([ct, mri])[None])[0]
+    expected = anomaly_map(load(model), pair[None])[0]
     np.testing.assert_array_equal(heat, expected)
 
 
