@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,6 @@ from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.dicom_magic import dicom_folders
 from ctmri_detect.io.listing import scan
 from ctmri_detect.io.names import natural
-from ctmri_detect.io.sequences import known_sequence
 from ctmri_detect.io.volumes.volume_files import VOLUME_SUFFIXES, without_voxel_files
 from ctmri_detect.io.words import canonical
 from ctmri_detect.layouts.expressions import Rules
@@ -20,6 +20,7 @@ from ctmri_detect.layouts.frames import dicom_frame, pairs_frame
 from ctmri_detect.layouts.layouts import ImageFile, Sorted, sort_files
 from ctmri_detect.layouts.matching import Matched, match
 from ctmri_detect.layouts.patients import by_rule, find_patients
+from ctmri_detect.layouts.planes import Planes
 
 __all__ = ["find_pairs"]
 
@@ -28,7 +29,8 @@ def find_pairs(
     folder: str | Path,
     *,
     patient: str | None = None,
-    sequence: str | None = None,
+    sequence: str | Sequence[str] | None = None,
+    modality: str = "both",
     ct: str | None = None,
     mri: str | None = None,
 ) -> pd.DataFrame:
@@ -60,9 +62,13 @@ def find_pairs(
         the folder or the beginning of the name does, where it says so in every pair
         (``patient01/``, ``sub-01``, ``case16_``, ``p3_``; other folders with a number, such as
         SynthRAD's ``1BA001/``, where there are two or more).
-    sequence : str, default=None
+    sequence : str or sequence of str, default=None
         The MRI sequence to take where a CT has several: "t1", "t1ce" (with contrast agent), "t2",
-        "flair", "pd", "dwi", "adc" or "swi" (with T2*).
+        "flair", "pd", "dwi", "adc" or "swi" (with T2*). Several, ``("t1", "flair")``, are a
+        plane each, and a sample may lack some of them.
+    modality : {"both", "ct", "mri"}, default="both"
+        "ct" and "mri": these images alone, where no CT belongs to an MRI or there is only one of
+        the two. Files of the other have no row.
     ct, mri : str, default=None
         Regular expressions that are searched for in the relative paths and tell which files
         are CT and which MRI, where the names don't. With one of them alone, the names tell the
@@ -71,10 +77,12 @@ def find_pairs(
     Returns
     -------
     DataFrame
-        One row a pair or left-over file, in natural order. `ct` and `mri`: paths relative to
-        `folder`, or None. `patient`: str or None. `slice`: the last number in the name, NA for
-        volumes. `sequence`: or None. `status`: "paired", or why not. A file that is neither
-        CT nor MRI has its name in `status`; masks and hidden files have no row.
+        One row a sample or left-over file, in natural order. First a column for each plane with
+        paths relative to `folder`, or None: `ct` and `mri`; with several sequences, such as `ct`,
+        `t1` and `flair`. `patient`: str or None. `slice`: the last number in the name, NA for
+        volumes. `sequence`: of the only MRI, or None. `status`: "paired"; "lacks FLAIR" where
+        some of several planes are missing; "alone" with one modality; or why the file is left
+        over. One without a column has its name in `status`; masks and hidden files have no row.
         ``attrs`` holds "layout", "kind" ("slices", "volumes" or "dicom"), "notes" (a list of
         what to know about the folder) and "patients": what they were read from ("parameter",
         "folders", "names" or None). A DICOM folder has one row a series' folder:
@@ -105,7 +113,7 @@ def find_pairs(
     """
     rules = Rules(
         patient=_compiled("patient", patient),
-        sequence=known_sequence(sequence),
+        planes=Planes.wanted(modality, sequence),
         ct=_compiled("ct", ct),
         mri=_compiled("mri", mri),
     )
@@ -114,20 +122,22 @@ def find_pairs(
     series = dicom_folders(folder, listing.files)
     files = without_voxel_files(file for file in listing.files if file not in series.files)
     found = sort_files(files, rules)
-    if series.folders and len({image.modality for image in found.images}) < 2:
-        return dicom_frame(series.folders)
+    here = {image.modality for image in found.images}
+    if series.folders and (len(here) < 2 if modality == "both" else modality not in here):
+        return dicom_frame(series.folders, rules.planes)
     found.aside += [
         (name, None, "DICOM beside images: load_volume_pairs reads it in a folder of its own")
         for name in series.folders
     ]
     _check_found(found, folder, rules)
-    images = _of_one_kind(found)
+    images = _of_one_kind(found, rules.planes)
     matched = match(images, rules)
-    if not matched.pairs and matched.ambiguous:
+    if not matched.units and matched.ambiguous:
         raise DataLoadingError(f"No pair is certain: {matched.ambiguous[0]}.")
-    patients = find_patients(matched.pairs or [(image,) for image in images], rules.patient)
+    units = [tuple(unit.values()) for unit in matched.units]
+    patients = find_patients(units or [(image,) for image in images], rules.patient)
     _part_patients(matched, rules)
-    return pairs_frame(images, matched, found, listing.broken, patients)
+    return pairs_frame(images, matched, found, listing.broken, patients, rules.planes)
 
 
 def _compiled(name: str, expression: str | None) -> re.Pattern[str] | None:
@@ -163,30 +173,33 @@ def _check_found(found: Sorted, folder: Path, rules: Rules) -> None:
     )
 
 
-def _of_one_kind(found: Sorted) -> list[ImageFile]:
-    """Slices or volumes: the kind that has both modalities.
+def _of_one_kind(found: Sorted, planes: Planes) -> list[ImageFile]:
+    """Slices or volumes: the kind that has the planes that are wanted.
 
     Raises
     ------
     DataLoadingError
-        Where both kinds have.
+        Where both kinds have, or none.
     """
-    counts = Counter(image.kind for image in found.images)
-    if len(counts) == 1:
+    there: dict[str, set[str]] = {}
+    for image in found.images:
+        plane = planes.of(image.modality, image.sequence)
+        there.setdefault(image.kind, set()).update([plane] if plane else [])
+    if not planes.is_pair and not any(there.values()):
+        raise DataLoadingError(_lacking(found.images, planes))
+    if len(there) == 1:
         return found.images
-    both = [
-        kind
-        for kind in counts
-        if len({image.modality for image in found.images if image.kind == kind}) == 2
-    ]
-    if len(both) == 2:
-        examples = [next(i.path for i in found.images if i.kind == kind) for kind in both]
+    least = 1 if planes.is_alone else 2
+    whole = [kind for kind in there if len(there[kind]) >= least]
+    if len(whole) == 2:
+        examples = [next(i.path for i in found.images if i.kind == kind) for kind in whole]
         raise DataLoadingError(
-            f"The folder holds slices and volumes of both modalities, such as {examples[0]} and "
+            f"The folder holds slices and volumes of {_said(planes)}, such as {examples[0]} and "
             f"{examples[1]}; pass ct= and mri=, regular expressions that match one kind only, or "
             "name the folder that holds one."
         )
-    kept = both[0] if both else counts.most_common(1)[0][0]
+    counts = Counter(image.kind for image in found.images)
+    kept = whole[0] if whole else counts.most_common(1)[0][0]
     found.aside += [
         (image.path, image.modality, f"not read beside {kept}")
         for image in found.images
@@ -195,17 +208,28 @@ def _of_one_kind(found: Sorted) -> list[ImageFile]:
     return [image for image in found.images if image.kind == kept]
 
 
+def _said(planes: Planes) -> str:
+    return "both modalities" if planes.is_pair else " and ".join(planes.modalities)
+
+
+def _lacking(images: list[ImageFile], planes: Planes) -> str:
+    """What a folder holds, where it has nothing of what is wanted."""
+    names = Counter((image.sequence or image.modality).upper() for image in images)
+    held = ", ".join(f"{name} ({count} files)" for name, count in names.most_common())
+    return f"The folder holds no {' or '.join(planes.modalities)}; it has {held}."
+
+
 def _part_patients(matched: Matched, rules: Rules) -> None:
-    """Separate pairs whose files belong to different patients, as `patient` finds them."""
+    """Separate images that belong to different patients, as `patient` finds them."""
     if rules.patient is None:
         return
     kept = []
-    for pair in matched.pairs:
-        ct, mri = (by_rule(rules.patient, image) for image in pair)
-        if ct is None or mri is None or ct.casefold() == mri.casefold():
-            kept.append(pair)
+    for unit in matched.units:
+        names = {plane: by_rule(rules.patient, image) for plane, image in unit.items()}
+        if len({name.casefold() for name in names.values() if name is not None}) < 2:
+            kept.append(unit)
             continue
-        for image in pair:
-            reason = f"patient= finds {ct!r} for the CT and {mri!r} for the MRI"
-            matched.alone[image.path] = (image, reason)
-    matched.pairs = kept
+        said = " and ".join(f"{name!r} for the {plane.upper()}" for plane, name in names.items())
+        for image in unit.values():
+            matched.alone[image.path] = (image, f"patient= finds {said}")
+    matched.units = kept
