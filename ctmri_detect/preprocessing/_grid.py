@@ -14,15 +14,16 @@ from ctmri_detect._parameters import check_parameters
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.modalities import Roles
 from ctmri_detect.validation import check_pairs
 
 
 class GridStep(BasePairedTransformer):
     """Base of the steps whose output lies on another grid.
 
-    A step writes ``_grid()``, the height and width of its output, and ``_back(image, pair)``,
-    which takes maps of one sample ``(height, width)`` or ``(channels, height, width)`` back
-    to the grid of that sample's input.
+    A step writes ``_grid()``, the height and width of its output, and
+    ``_back(image, pair, roles)``, which takes maps of one sample ``(height, width)`` or
+    ``(channels, height, width)`` back to the grid of that sample's input.
     """
 
     traits = Traits(threadsafe=True, missing_modality=True)
@@ -30,8 +31,10 @@ class GridStep(BasePairedTransformer):
     def _grid(self) -> tuple[int, int]:
         raise NotImplementedError(f"{type(self).__name__} has to write _grid().")
 
-    def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
-        raise NotImplementedError(f"{type(self).__name__} has to write _back(image, pair).")
+    def _back(
+        self, image: NDArray[np.floating], pair: NDArray[np.float32], roles: Roles
+    ) -> NDArray[np.float32]:
+        raise NotImplementedError(f"{type(self).__name__} has to write _back(image, pair, roles).")
 
     def _scale(self, pair: NDArray[np.float32]) -> tuple[float, float]:
         """Pixels of the output for each pixel of the input, along rows and columns."""
@@ -51,7 +54,7 @@ class GridStep(BasePairedTransformer):
         ----------
         maps : array of shape (n_samples, height', width') or (n_samples, channels, ...)
             On the grid of this step's output, NaN where there is none.
-        X : array-like of shape (n_samples, 2, height, width)
+        X : array-like of shape (n_samples, n_planes, height, width)
             This step's input, from which each sample's transform follows again.
 
         Returns
@@ -74,9 +77,9 @@ def each_back(
     maps: ArrayLike,
     X: PairsLike,
     grid: tuple[int, int] | None,
-    back: Callable[[NDArray[np.floating], NDArray[np.float32]], NDArray[np.float32]],
+    back: Callable[[NDArray[np.floating], NDArray[np.float32], Roles], NDArray[np.float32]],
 ) -> NDArray[np.float32]:
-    """``back(map, pair)`` for each sample; maps that are not of `grid` (None: of X) are refused."""
+    """``back(map, pair, roles)`` of each sample; maps not of `grid` (None: of X) are refused."""
     maps = np.asarray(plain_array(maps))
     reader = check_pairs(X)
     height, width = reader.shape[2:] if grid is None else grid
@@ -90,6 +93,6 @@ def each_back(
     start = 0
     for block in reader.blocks():
         for i, pair in enumerate(block, start):
-            out[i] = back(maps[i], pair)
+            out[i] = back(maps[i], pair, reader.roles)
         start += len(block)
     return out

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from ctmri_detect._parameters import SIZE, Constraints, OneOf, height_and_width
 from ctmri_detect.imageops.warp import resize_observed
+from ctmri_detect.modalities import Roles
 from ctmri_detect.preprocessing._grid import GridStep
 
 
 class Resize(GridStep):
-    """Resize both planes to one height and width.
+    """Resize all planes to one height and width.
 
     The mean over the covered area when shrinking, linear otherwise. Values and the mask of
     observed pixels are resized separately and divided, so gaps don't spread: a pixel counts
@@ -56,12 +57,14 @@ class Resize(GridStep):
         height, width = self._grid()
         return height / pair.shape[1], width / pair.shape[2]
 
-    def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _back(
+        self, image: NDArray[np.floating], pair: NDArray[np.float32], roles: Roles
+    ) -> NDArray[np.float32]:
         return resize_observed(image, (pair.shape[1], pair.shape[2]))
 
 
 class CropOrPad(GridStep):
-    """Cut or pad both planes to one height and width; no value changes.
+    """Cut or pad all planes to one height and width; no value changes.
 
     What is added is NaN, "not observed". Pixels are moved by whole numbers, so nothing is
     interpolated and maps come back exactly.
@@ -76,7 +79,7 @@ class CropOrPad(GridStep):
         Height and width of the output, pixels, at least 1; one number means both.
     centre : {"image", "observed"}, default="image"
         What is put in the middle: the image, the same cut for all samples, or the bounding box
-        of what was observed in either plane, for each sample by itself.
+        of what was observed in any plane, for each sample by itself.
 
     Examples
     --------
@@ -103,7 +106,9 @@ class CropOrPad(GridStep):
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.stack([_moved(pair, self._shift(pair), self._grid()) for pair in X])
 
-    def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _back(
+        self, image: NDArray[np.floating], pair: NDArray[np.float32], roles: Roles
+    ) -> NDArray[np.float32]:
         down, right = self._shift(pair)
         return _moved(image, (-down, -right), (pair.shape[1], pair.shape[2]))
 
