@@ -115,15 +115,15 @@ def load_pairs(
     -------
     Bunch
         `data` `Pairs` ``(n, n_planes, height, width)`` that know the names of the planes, groups,
-        ct_units and, where every row has a `spacing`, that of their own pixels; `target` int ``(n,)`` or None; `masks` None;
-        `groups` or None; `frame` DataFrame with a column for each plane (``ct``, ``mri``, or ``t1``,
-        ...: paths relative to `folder`, None where it is missing), patient, slice (the last number in the name), spacing, sequence, kind; `paired` None: names prove
-        nothing, `check_pairing` tells; `ct_units` "uint8"
-        where all CT files hold 8-bit integers or most an exported window (of more bits: scaled to
-        0 to 255), "hu" where most can be
-        in HU, else None (HU + 1024, or mixed scalings, say); `orientation` None: image files
-        don't tell the patient's left; `skipped` list of (file, reason); `DESCR`. In natural order
-        of the names.
+        ct_units and, where every row has a `spacing`, that of their own pixels; `target` int
+        ``(n,)`` or None; `masks` None; `groups` or None; `frame` DataFrame with a column for each
+        plane (``ct``, ``mri``, or ``t1``, ...: paths relative to `folder`, None where it is
+        missing), patient, slice (the last number in the name), spacing, sequence, kind; `paired`
+        None: names prove nothing, `check_pairing` tells; `ct_units` "uint8" where all CT files hold
+        8-bit integers or most an exported window (of more bits: scaled to 0 to 255), "hu" where
+        most can be in HU, else None (HU + 1024, or mixed scalings, say); `orientation` None: image
+        files don't tell the patient's left; `skipped` list of (file, reason); `DESCR`. In natural
+        order of the names.
 
     Raises
     ------

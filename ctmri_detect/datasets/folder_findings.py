@@ -147,9 +147,7 @@ def _unknown_units(frame: pd.DataFrame, read: Collected) -> list[str]:
     return [text]
 
 
-def _mixed_scales(
-    frame: pd.DataFrame, scales: list[tuple[str, ...]], planes: Planes
-) -> list[str]:
+def _mixed_scales(frame: pd.DataFrame, scales: list[tuple[str, ...]], planes: Planes) -> list[str]:
     """One sentence for each plane whose files are on several scales."""
     texts = []
     for plane, name in enumerate(planes.names):

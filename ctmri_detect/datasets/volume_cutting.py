@@ -56,7 +56,9 @@ def cut_all(
             continue
         if len(rows) == before:
             why = f" {say(slices.doubts)}" if slices.doubts else ""
-            what = "shows the head in both: do the two overlap?" if len(there) > 1 else "shows a head"
+            what = (
+                "shows the head in both: do the two overlap?" if len(there) > 1 else "shows a head"
+            )
             skipped.append((scans.name, f"no slice {what}{why}"))
         else:
             used.append((scans, slices))

@@ -174,8 +174,8 @@ def describe(rows: list[list[Any]], used: Used, empty: Counter[str], spacing: fl
     left = "".join(f" {n} slices were left out: {why}." for why, n in sorted(empty.items()))
     if first.whole:
         return (
-            f"{len(rows)} axial CT-MRI pairs of {len(used)} pairs of volumes, slices at {kept}, the "
-            f"MRI interpolated on the CT's grid by their affines.{left}"
+            f"{len(rows)} axial CT-MRI pairs of {len(used)} pairs of volumes, slices at {kept}, "
+            f"the MRI interpolated on the CT's grid by their affines.{left}"
         )
     counts = Counter(name for _, slices in used for name in slices.names)
     listed = ", ".join(f"{counts[name]} {name.upper()}" for name in first.planes)

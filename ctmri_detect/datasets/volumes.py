@@ -130,19 +130,19 @@ def load_volume_pairs(
     -------
     Bunch
         `data` `Pairs` ``(n, n_planes, height, width)`` that know the names of the planes, groups,
-        spacing, ct_units and, in their frame, `volume` (the CT), `z_mm` (above its lowest slice) and `grid` (the CT's own, as text
-        for `io.write_maps`); `masks` bool
-        ``(n, height, width)`` and `target` (-1 where a slice's mask holds a pixel, else +1; or by
-        `labels`), None unless every pair of volumes has a ``lesion.nii.gz``; `groups` the patients
-        of slices, None where one is unknown; `frame` with a column for each plane (``ct``,
-        ``mri``: relative file; DICOM: pseudonym and modality; None where missing), patient, slice (counted from the lowest slice, 0, with those
-        left out), instance (the number of the CT's image in its DICOM series, of the nearest one
-        where slices are averaged or interpolated), z_mm, spacing (mm a pixel), sequence, kind
-        (None); `paired` True, False, or None (too few, or no CT or MRI), the verdict of
-        `check_pairing` (the worst of several sequences), and `pairing` what it rests on (`Verdict`: its p-value, the rows compared, whether the MRI
-        seem mirrored or one slice off); `ct_units` "hu", "uint8", or None where the values are
-        neither; `orientation` "radiological"; `skipped` list of (name, reason), also of slices
-        without MRI; `DESCR`.
+        spacing, ct_units and, in their frame, `volume` (the CT), `z_mm` (above its lowest slice)
+        and `grid` (the CT's own, as text for `io.write_maps`); `masks` bool ``(n, height, width)``
+        and `target` (-1 where a slice's mask holds a pixel, else +1; or by `labels`), None unless
+        every pair of volumes has a ``lesion.nii.gz``; `groups` the patients of slices, None where
+        one is unknown; `frame` with a column for each plane (``ct``, ``mri``: relative file; DICOM:
+        pseudonym and modality; None where missing), patient, slice (counted from the lowest slice,
+        0, with those left out), instance (the number of the CT's image in its DICOM series, of the
+        nearest one where slices are averaged or interpolated), z_mm, spacing (mm a pixel),
+        sequence, kind (None); `paired` True, False, or None (too few, or no CT or MRI), the verdict
+        of `check_pairing` (the worst of several sequences), and `pairing` what it rests on
+        (`Verdict`: its p-value, the rows compared, whether the MRI seem mirrored or one slice off);
+        `ct_units` "hu", "uint8", or None where the values are neither; `orientation`
+        "radiological"; `skipped` list of (name, reason), also of slices without MRI; `DESCR`.
 
     Raises
     ------

@@ -154,11 +154,21 @@ def _read(
             skipped.append((file, str(error)))
     if not images or (skipped and wanted.whole):
         return _unread(skipped)
+    read, why = _judged(images, wanted, top)
+    if why:
+        return _unread([*skipped, (next(filter(None, files)), why)])
+    return read._replace(skipped=skipped)
+
+
+def _judged(
+    images: dict[str, NDArray[Any]], wanted: Wanted, top: int | None
+) -> tuple[ReadSample, str]:
+    """Images as one sample; why they are none."""
     (first, grid), *others = ((name, image.shape) for name, image in images.items())
     for name, shape in others:
         if not _same_field(grid, shape, wanted.shape):
-            reason = f"{first.upper()} is {_by(grid)}, {name.upper()} is {_by(shape)}"
-            return _unread([*skipped, (next(filter(None, files)), reason)])
+            why = f"{first.upper()} is {_by(grid)}, {name.upper()} is {_by(shape)}"
+            return _unread([]), why
     scales = {
         name: scale_of(image.dtype, np.nanmin(image), np.nanmax(image))
         for name, image in images.items()
@@ -174,9 +184,9 @@ def _read(
         if name in images:
             plane[:] = resize_observed(images[name], wanted.shape or images[name].shape)
     if np.isnan(planes).all():
-        return _unread([*skipped, (next(filter(None, files)), "nothing observed at this size")])
+        return _unread([]), "nothing observed at this size"
     of_each = tuple(scales.get(name, "") for name in wanted.planes)
-    return ReadSample(planes, (grid[0], grid[1]), of_each, units, skipped)
+    return ReadSample(planes, (grid[0], grid[1]), of_each, units, []), ""
 
 
 def _unread(skipped: Skipped) -> ReadSample:

@@ -18,7 +18,6 @@ from ctmri_detect.layouts.patients import Patients
 from ctmri_detect.layouts.planes import Planes, is_sample, plane_columns
 
 _MORE = ["patient", "slice", "sequence", "status"]
-COLUMNS = ["ct", "mri", *_MORE]
 _MAX_DIGITS = 18  # more don't fit int64; they are part of a UID, no slice number
 
 

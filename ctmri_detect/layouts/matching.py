@@ -21,6 +21,14 @@ Found = list[tuple[str, ImageFile]]
 _OTHER = {"ct": "MRI", "mri": "CT"}
 
 
+class SeveralSequencesError(DataLoadingError):
+    """A head has several MRI sequences, and none was chosen; `sequences` are all that there are."""
+
+    def __init__(self, sequences: tuple[str, ...], text: str) -> None:
+        super().__init__(text)
+        self.sequences = sequences
+
+
 @dataclass
 class Matched:
     """What was paired, and why the rest was not.
@@ -150,7 +158,9 @@ def _round(units: list[Unit], key: Key, planes: Planes, matched: Matched) -> lis
             several.append(found)
         else:
             singles = [part for part in parts if len(joined[part]) == 1]
-            _leave_alone(found, [image for p in singles for image in joined.pop(p).values()], matched)
+            _leave_alone(
+                found, [image for p in singles for image in joined.pop(p).values()], matched
+            )
     if several:
         _ask_for_sequence([[image for _, image in found] for found in several])
     return list(joined.values())
@@ -183,14 +193,17 @@ def _leave_alone(found: Found, images: list[ImageFile], matched: Matched) -> Non
 def _ask_for_sequence(several: list[list[ImageFile]]) -> None:
     cts = [image for image in several[0] if image.modality == "ct"]
     mris = [image for image in several[0] if image.modality == "mri"]
-    what = f"CT have more than one MRI sequence, such as {cts[0].path}" if cts else (
-        "heads have more than one MRI sequence, such as"
+    what = (
+        f"CT have more than one MRI sequence, such as {cts[0].path}"
+        if cts
+        else ("heads have more than one MRI sequence, such as")
     )
     known = sorted({image.sequence for group in several for image in group if image.sequence})
-    raise DataLoadingError(
+    raise SeveralSequencesError(
+        tuple(known),
         f"{len(several)} {what}: {', '.join(image.path for image in mris)}. Pass "
         f"{' or '.join(f'sequence={name!r}' for name in known)}, or several to have a plane for "
-        f"each: sequence={tuple(known)!r}."
+        f"each: sequence={tuple(known)!r}.",
     )
 
 

@@ -68,7 +68,9 @@ class Planes:
         names = ("mri",) if single or not found else found
         names = ("ct", *names) if modality == "both" else names
         if len(names) > _MOST:
-            raise ValueError(f"sequence names {len(found)} sequences; expected {_MOST - 1} at most.")
+            raise ValueError(
+                f"sequence names {len(found)} sequences; expected {_MOST - 1} at most."
+            )
         return cls(names, found)
 
     @classmethod
@@ -138,6 +140,18 @@ def is_sample(found: pd.DataFrame) -> pd.Series:
     """
     status = found["status"].astype(str)
     return status.isin([PAIRED, ALONE]) | status.str.startswith(LACKS)
+
+
+def is_together(found: pd.DataFrame) -> pd.Series:
+    """Which rows of `find_pairs` are samples with two images or more.
+
+    Examples
+    --------
+    >>> rows = [["a", None, "p", "lacks T1"], ["a", "b", "p", "paired"]]
+    >>> is_together(pd.DataFrame(rows, columns=["ct", "t1", "patient", "status"])).tolist()
+    [False, True]
+    """
+    return is_sample(found) & (found[plane_columns(found)].notna().sum(axis=1) > 1)
 
 
 def plane_columns(frame: pd.DataFrame) -> list[str]:

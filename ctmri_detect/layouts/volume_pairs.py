@@ -132,10 +132,11 @@ def beside(path: Path, name: str) -> Path | None:
     Beside the files of BraTS, ``..._seg.nii.gz`` is the lesion.
     """
     stem, _, ending = path.name.partition(".")
+    said = read_name(stem)
     if stem.lower().startswith("brats") and name == "lesion":
         stem, name = re.sub("[-_][^-_]+$", "", stem), ""
         names = [f"{stem}{sign}seg" for sign in "_-"]
-    elif stem.lower() == "ct" or (read_name(stem).is_modality and read_name(stem).modality == "mri"):
+    elif stem.lower() == "ct" or (said.is_modality and said.modality == "mri"):
         names = [name]
     else:
         return None

@@ -100,10 +100,10 @@ class CutSlice:
 class VolumeSlices:
     """The slices of one head, cut when they are asked for, and what is known of its volumes.
 
-    `names` are the planes that are there. `units` and `units_problem` are those of the CT, None and "" without one; `doubts` says why
-    equal coordinates may be different places, `gaps` where slices are missing; `unread` names
-    planes that are missing because their file can't be read. `overlaps` are complete when all
-    slices are cut; `grid` is the text of the first volume's `Grid`.
+    `names` are the planes that are there. `units` and `units_problem` are those of the CT, None and
+    "" without one; `doubts` says why equal coordinates may be different places, `gaps` where slices
+    are missing; `unread` names planes that are missing because their file can't be read. `overlaps`
+    are complete when all slices are cut; `grid` is the text of the first volume's `Grid`.
     """
 
     names: list[str]

@@ -83,9 +83,7 @@ class Overlap:
     head: int = 0
     seen: int = 0
 
-    def add(
-        self, first: NDArray[np.float32], other: NDArray[np.float32], threshold: float
-    ) -> None:
+    def add(self, first: NDArray[np.float32], other: NDArray[np.float32], threshold: float) -> None:
         """Count one slice; what exceeds `threshold` in the first volume is head."""
         head = first > threshold  # NaN compares as False
         self.head += int(np.count_nonzero(head))
