@@ -66,19 +66,24 @@ def look(args: argparse.Namespace) -> pd.DataFrame:
 
 def _found(args: argparse.Namespace, patient: str | None) -> pd.DataFrame:
     """What `find_pairs` says; a rule for patients that the model remembers need not fit here."""
-    named = {"sequence": args.sequence, "modality": args.modality}
-    try:
-        return find_pairs(args.folder, patient=patient, **named)
-    except DataLoadingError as error:
-        if patient is not None and getattr(args, "patient_recalled", False):
-            found = find_pairs(args.folder, patient=None, **named)
-            args.patient = None
-            tell(
-                f"note: patients are not known here: names don't fit {patient!r}, which named them "
-                "at the fit. Give --patient to have them named."
+    rules = [patient, None] if getattr(args, "patient_recalled", False) else [patient]
+    for rule in rules:
+        try:
+            found = find_pairs(
+                args.folder, patient=rule, sequence=args.sequence, modality=args.modality
             )
-            return found
-        raise DataLoadingError(f"{error}{_fitted_on(args)}") from error
+        except DataLoadingError as error:
+            if rule is rules[-1]:
+                raise DataLoadingError(f"{error}{_fitted_on(args)}") from error
+        else:
+            break
+    if rule != patient:
+        args.patient = None
+        tell(
+            f"note: patients are not known here: names don't fit {patient!r}, which named them at "
+            "the fit. Give --patient to have them named."
+        )
+    return found
 
 
 def _fitted_on(args: argparse.Namespace) -> str:

@@ -13,23 +13,16 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import SIZE, check_value, height_and_width
 from ctmri_detect.datasets.exchanged import warn_of_exchanged_planes
 from ctmri_detect.datasets.folder_findings import describe, nothing_left, units_of, warn
+from ctmri_detect.datasets.folder_frame import labelled, sample_frame, without_missing
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import Skipped
 from ctmri_detect.io.loaded import loaded
 from ctmri_detect.io.reading import Collected, Wanted, collect
 from ctmri_detect.layouts.find import find_pairs
 from ctmri_detect.layouts.frames import left_over
-from ctmri_detect.layouts.label_rows import rows_of
-from ctmri_detect.layouts.labels import (
-    CARRIED,
-    carried,
-    labels_path,
-    patients_from,
-    read_labels,
-    target_of,
-)
+from ctmri_detect.layouts.labels import labels_path, patients_from, read_labels, target_of
 from ctmri_detect.layouts.matching import NOT_CHOSEN
-from ctmri_detect.layouts.planes import Planes, first_file, is_sample
+from ctmri_detect.layouts.planes import Planes, is_sample
 from ctmri_detect.storage.pair_store import PairStore
 
 
@@ -173,7 +166,7 @@ def load_pairs(
     samples, skipped = _split(found)
     rows = None
     if table is not None:
-        samples, rows = _labelled(samples, table, skipped, Path(labels or "").name)
+        samples, rows = labelled(samples, table, skipped, Path(labels or "").name)
         if column is not None:
             patients_from(rows, column)
     # what is wrong with the labels is said before an image is read
@@ -184,8 +177,10 @@ def load_pairs(
     if not isinstance(read, Collected):
         raise DataLoadingError(nothing_left(folder, found, skipped + read, planes))
     skipped += read.skipped
-    frame = _frame(samples.iloc[read.rows], None if rows is None else rows.iloc[read.rows], column)
-    _without_missing(frame, planes, read)
+    frame = sample_frame(
+        samples.iloc[read.rows], None if rows is None else rows.iloc[read.rows], column
+    )
+    without_missing(frame, planes, read)
     warn(folder, skipped, frame, read, planes, cyclegan=found.attrs["layout"] == "cyclegan")
     warn_of_exchanged_planes(read.data, planes.modalities)
     return loaded(
@@ -214,40 +209,3 @@ def _split(found: pd.DataFrame) -> tuple[pd.DataFrame, Skipped]:
     """The samples, and the files left over; an MRI that `sequence` left out is none of them."""
     samples = found[is_sample(found)].reset_index(drop=True)
     return samples, [one for one in left_over(found) if not one[1].startswith(NOT_CHOSEN)]
-
-
-def _labelled(
-    pairs: pd.DataFrame, table: pd.DataFrame, skipped: Skipped, name: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The pairs that have a row in the labels file, and these rows."""
-    rows = rows_of(table, pairs)
-    unused = table["file"].drop(index=[row for row in rows if row is not None]).dropna()
-    if len(unused):
-        reason = f"{len(unused)} of its {len(table)} rows fit no pair, such as {unused.iloc[0]!r}"
-        skipped.append((name, reason))
-    has_row = np.array([row is not None for row in rows], dtype=bool)
-    without = [first_file(row) for _, row in pairs[~has_row].iterrows()]
-    skipped += [(file, "no row in the labels file") for file in without]
-    kept = pairs[has_row].reset_index(drop=True)
-    return kept, table.iloc[[row for row in rows if row is not None]].reset_index(drop=True)
-
-
-def _frame(pairs: pd.DataFrame, rows: pd.DataFrame | None, column: str | None) -> pd.DataFrame:
-    frame = pairs.drop(columns="status").reset_index(drop=True)
-    frame.attrs = {}
-    frame.insert(list(frame).index("slice") + 1, "spacing", np.nan)
-    frame["kind"] = None
-    if rows is not None:
-        for name in CARRIED:
-            if name in rows:
-                frame[name] = carried(rows, name)
-        if column is not None:
-            frame["patient"] = pd.Series(patients_from(rows, column), dtype=object)
-    return frame
-
-
-def _without_missing(frame: pd.DataFrame, planes: Planes, read: Collected) -> None:
-    """A plane whose file could not be read is missing; the file stands in `skipped`."""
-    for plane, name in enumerate(planes.names):
-        missing = np.array([not scales[plane] for scales in read.scales], dtype=bool)
-        frame.loc[missing, name] = None

@@ -12,8 +12,9 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect.datasets.volume_findings import Used, left_out
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import Skipped
-from ctmri_detect.io.volumes.cut import Cut, VolumeSet, cut_volumes
+from ctmri_detect.io.volumes.cut import cut_volumes
 from ctmri_detect.io.volumes.places import say
+from ctmri_detect.io.volumes.volume_set import Cut, VolumeSet
 from ctmri_detect.storage.pair_store import PairStore
 
 

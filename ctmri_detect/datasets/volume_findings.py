@@ -21,9 +21,10 @@ from ctmri_detect.exceptions import (
     UnpairedDataWarning,
 )
 from ctmri_detect.io.listing import first_reasons
-from ctmri_detect.io.volumes.cut import VolumeSet, VolumeSlices, is_expected
+from ctmri_detect.io.volumes.cut import VolumeSlices, is_expected
 from ctmri_detect.io.volumes.dicom_headers import Skipped
 from ctmri_detect.io.volumes.places import LEAST_OVERLAP, say
+from ctmri_detect.io.volumes.volume_set import VolumeSet
 from ctmri_detect.pairing import Verdict, pairing_verdict
 
 Used = list[tuple[VolumeSet, VolumeSlices]]

@@ -21,8 +21,8 @@ from ctmri_detect.datasets.volume_labels import read_volume_labels, targets_of
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import first_reasons
 from ctmri_detect.io.loaded import loaded
-from ctmri_detect.io.volumes.cut import Cut
 from ctmri_detect.io.volumes.pseudonym import check_key
+from ctmri_detect.io.volumes.volume_set import Cut
 from ctmri_detect.layouts.dicom_choice import Choice
 from ctmri_detect.layouts.planes import first_file
 from ctmri_detect.layouts.volume_pairs import Wanted, list_volume_pairs

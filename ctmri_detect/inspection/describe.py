@@ -28,7 +28,7 @@ from ctmri_detect.inspection.findings import list_findings, place_findings
 from ctmri_detect.inspection.found_files import couples, find_files, listed
 from ctmri_detect.inspection.pairing_sample import check_slices, check_volumes
 from ctmri_detect.inspection.source import Source
-from ctmri_detect.io.volumes.cut import VolumeSet
+from ctmri_detect.io.volumes.volume_set import VolumeSet
 from ctmri_detect.layouts.planes import Planes
 from ctmri_detect.layouts.volume_pairs import Wanted, list_volume_pairs
 

@@ -11,10 +11,10 @@ import pandas as pd
 
 from ctmri_detect.inspection.description import count
 from ctmri_detect.inspection.file_findings import Finding
-from ctmri_detect.io.volumes.cut import VolumeSet
 from ctmri_detect.io.volumes.dicom import read_series
 from ctmri_detect.io.volumes.dicom_headers import Series, scan
 from ctmri_detect.io.volumes.volume import Volume
+from ctmri_detect.io.volumes.volume_set import VolumeSet
 from ctmri_detect.layouts.dicom_choice import choose_series, dicom_set
 from ctmri_detect.layouts.planes import Planes
 

@@ -16,7 +16,7 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._types import RandomState
 from ctmri_detect.datasets.volume_cutting import cut_all
 from ctmri_detect.inspection.source import SlicePairs, Source
-from ctmri_detect.io.volumes.cut import Cut, VolumeSet
+from ctmri_detect.io.volumes.volume_set import Cut, VolumeSet
 from ctmri_detect.pairing.check import pairing_verdict
 from ctmri_detect.pairing.modalities import modalities_verdict
 from ctmri_detect.pairing.shift import estimate_shift

@@ -66,9 +66,9 @@ def loaded(
         groups = frame["patient"].to_numpy(dtype=str)
     if frame["spacing"].notna().all():
         spacing = frame["spacing"].to_numpy(dtype=float)[:, None] * scale
-    known = {"groups": groups, "spacing": spacing, "ct_units": ct_units, "frame": places}
+    known: dict[str, Any] = {"groups": groups, "spacing": spacing, "frame": places}
     return Bunch(
-        data=Pairs(array, modalities=modalities, **known),
+        data=Pairs(array, modalities=modalities, ct_units=ct_units, **known),
         target=target,
         masks=masks,
         groups=groups,

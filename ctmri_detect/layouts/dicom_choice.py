@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.io.volumes.cut import VolumeSet
 from ctmri_detect.io.volumes.dicom import read_series
 from ctmri_detect.io.volumes.dicom_headers import Series, Skipped
 from ctmri_detect.io.volumes.dicom_people import differing
+from ctmri_detect.io.volumes.volume_set import VolumeSet
 from ctmri_detect.layouts.planes import Planes
 
 Choice = int | Mapping[str, int] | None

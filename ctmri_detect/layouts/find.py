@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,12 +11,12 @@ import pandas as pd
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.dicom_magic import dicom_folders
 from ctmri_detect.io.listing import scan
-from ctmri_detect.io.names import natural
-from ctmri_detect.io.volumes.volume_files import VOLUME_SUFFIXES, without_voxel_files
+from ctmri_detect.io.volumes.volume_files import without_voxel_files
 from ctmri_detect.io.words import canonical
 from ctmri_detect.layouts.expressions import Rules
 from ctmri_detect.layouts.frames import dicom_frame, pairs_frame
-from ctmri_detect.layouts.layouts import ImageFile, Sorted, sort_files
+from ctmri_detect.layouts.kinds import check_found, of_one_kind
+from ctmri_detect.layouts.layouts import Sorted, sort_files
 from ctmri_detect.layouts.matching import Matched, match
 from ctmri_detect.layouts.patients import by_rule, find_patients
 from ctmri_detect.layouts.planes import Planes
@@ -68,7 +67,8 @@ def find_pairs(
         plane each, and a sample may lack some of them.
     modality : {"both", "ct", "mri"}, default="both"
         "ct" and "mri": these images alone, where no CT belongs to an MRI or there is only one of
-        the two. Files of the other have no row.
+        the two. Files of the other have no row. Where no name says CT or MRI, all images are
+        taken for what is asked for.
     ct, mri : str, default=None
         Regular expressions that are searched for in the relative paths and tell which files
         are CT and which MRI, where the names don't. With one of them alone, the names tell the
@@ -122,6 +122,7 @@ def find_pairs(
     series = dicom_folders(folder, listing.files)
     files = without_voxel_files(file for file in listing.files if file not in series.files)
     found = sort_files(files, rules)
+    taken = _taken_for(found, rules)
     here = {image.modality for image in found.images}
     if series.folders and (len(here) < 2 if modality == "both" else modality not in here):
         return dicom_frame(series.folders, rules.planes)
@@ -129,15 +130,30 @@ def find_pairs(
         (name, None, "DICOM beside images: load_volume_pairs reads it in a folder of its own")
         for name in series.folders
     ]
-    _check_found(found, folder, rules)
-    images = _of_one_kind(found, rules.planes)
+    check_found(found, folder, rules)
+    images = of_one_kind(found, rules.planes)
     matched = match(images, rules)
     if not matched.units and matched.ambiguous:
         raise DataLoadingError(f"No pair is certain: {matched.ambiguous[0]}.")
     units = [tuple(unit.values()) for unit in matched.units]
     patients = find_patients(units or [(image,) for image in images], rules.patient)
     _part_patients(matched, rules)
-    return pairs_frame(images, matched, found, listing.broken, patients, rules.planes)
+    frame = pairs_frame(images, matched, found, listing.broken, patients, rules.planes)
+    frame.attrs["notes"] += taken
+    return frame
+
+
+def _taken_for(found: Sorted, rules: Rules) -> list[str]:
+    """Where no name says CT or MRI, all images are of the one modality that is asked for."""
+    (name, *others) = rules.planes.names
+    untold = [path for path, modality, _ in found.aside if modality is None]
+    if found.images or not untold or others or name not in ("ct", "mri") or rules.ct or rules.mri:
+        return []
+    every = re.compile("")
+    every_one = rules._replace(ct=every) if name == "ct" else rules._replace(mri=every)
+    found.images += sort_files(untold, every_one).images
+    found.aside = [one for one in found.aside if one[1] is not None]
+    return [f"No name says CT or MRI; all {len(untold)} images are taken for {name.upper()}."]
 
 
 def _compiled(name: str, expression: str | None) -> re.Pattern[str] | None:
@@ -149,74 +165,6 @@ def _compiled(name: str, expression: str | None) -> re.Pattern[str] | None:
         return re.compile(canonical(expression))
     except re.error as error:
         raise ValueError(f"{name}={expression!r} is no regular expression: {error}.") from error
-
-
-def _check_found(found: Sorted, folder: Path, rules: Rules) -> None:
-    """Refuse a folder without images, and one whose names tell nothing."""
-    if found.images:
-        return
-    untold = [path for path, modality, _ in found.aside if modality is None]
-    if not untold:
-        names = sorted((path.name for path in folder.iterdir()), key=natural)
-        held = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "") or "nothing"
-        raise DataLoadingError(
-            f"{folder.name} holds no images (it has {held}); expected slices (PNG, JPEG, TIFF, "
-            f"BMP, .npy), volumes ({', '.join(VOLUME_SUFFIXES)}) or DICOM, in folders named CT/ "
-            "and MRI/ or with these words in their names."
-        )
-    raise DataLoadingError(
-        f"The names of {len(untold)} images don't tell CT from MRI, such as "
-        f"{', '.join(untold[:3])}"
-        + ("; ct= and mri= match none of them. " if rules.ct or rules.mri else ". ")
-        + "Put them into folders CT/ and MRI/, or pass ct= and mri=, regular expressions for "
-        "the relative paths, such as ct='A/', mri='B/'."
-    )
-
-
-def _of_one_kind(found: Sorted, planes: Planes) -> list[ImageFile]:
-    """Slices or volumes: the kind that has the planes that are wanted.
-
-    Raises
-    ------
-    DataLoadingError
-        Where both kinds have, or none.
-    """
-    there: dict[str, set[str]] = {}
-    for image in found.images:
-        plane = planes.of(image.modality, image.sequence)
-        there.setdefault(image.kind, set()).update([plane] if plane else [])
-    if not planes.is_pair and not any(there.values()):
-        raise DataLoadingError(_lacking(found.images, planes))
-    if len(there) == 1:
-        return found.images
-    least = 1 if planes.is_alone else 2
-    whole = [kind for kind in there if len(there[kind]) >= least]
-    if len(whole) == 2:
-        examples = [next(i.path for i in found.images if i.kind == kind) for kind in whole]
-        raise DataLoadingError(
-            f"The folder holds slices and volumes of {_said(planes)}, such as {examples[0]} and "
-            f"{examples[1]}; pass ct= and mri=, regular expressions that match one kind only, or "
-            "name the folder that holds one."
-        )
-    counts = Counter(image.kind for image in found.images)
-    kept = whole[0] if whole else counts.most_common(1)[0][0]
-    found.aside += [
-        (image.path, image.modality, f"not read beside {kept}")
-        for image in found.images
-        if image.kind != kept
-    ]
-    return [image for image in found.images if image.kind == kept]
-
-
-def _said(planes: Planes) -> str:
-    return "both modalities" if planes.is_pair else " and ".join(planes.modalities)
-
-
-def _lacking(images: list[ImageFile], planes: Planes) -> str:
-    """What a folder holds, where it has nothing of what is wanted."""
-    names = Counter((image.sequence or image.modality).upper() for image in images)
-    held = ", ".join(f"{name} ({count} files)" for name, count in names.most_common())
-    return f"The folder holds no {' or '.join(planes.modalities)}; it has {held}."
 
 
 def _part_patients(matched: Matched, rules: Rules) -> None:

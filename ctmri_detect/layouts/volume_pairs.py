@@ -12,7 +12,6 @@ from typing import Any
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import is_folder
 from ctmri_detect.io.names import read_name
-from ctmri_detect.io.volumes.cut import VolumeSet
 from ctmri_detect.io.volumes.dicom_files import files_below
 from ctmri_detect.io.volumes.dicom_headers import Skipped, holds_dicom, scan
 from ctmri_detect.io.volumes.volume_files import (
@@ -22,6 +21,7 @@ from ctmri_detect.io.volumes.volume_files import (
     read_mask,
     read_volume,
 )
+from ctmri_detect.io.volumes.volume_set import VolumeSet
 from ctmri_detect.layouts.dicom_choice import Choice, choose_series, dicom_set
 from ctmri_detect.layouts.find import find_pairs
 from ctmri_detect.layouts.frames import left_over

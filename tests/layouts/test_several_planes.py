@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ctmri_detect.datasets import find_pairs
@@ -97,7 +100,7 @@ def test_a_folder_without_what_is_asked_for_says_what_it_has(tmp_path):
     _touch(tmp_path, "T1/1.png", "T1/2.png")
     with pytest.raises(DataLoadingError, match=r"holds no CT; it has T1 \(2 files\)"):
         find_pairs(tmp_path, modality="ct")
-    with pytest.raises(DataLoadingError, match="sequence='flair'.*found: t1"):
+    with pytest.raises(DataLoadingError, match=r"sequence=.flair.*found: t1"):
         find_pairs(tmp_path, modality="mri", sequence=("t1", "flair"))
 
 
@@ -115,3 +118,36 @@ def test_bad_planes(given, said, tmp_path):
     _touch(tmp_path, "CT/1.png", "MRI/1.png")
     with pytest.raises(ValueError, match=said):
         find_pairs(tmp_path, **given)
+
+
+def test_names_that_say_nothing_are_what_is_asked_for(tmp_path):
+    _touch(tmp_path, "a_1.png", "a_2.png", "mask/a_1.png")
+    found = find_pairs(tmp_path, modality="ct")
+    assert found["ct"].tolist() == ["a_1.png", "a_2.png"]
+    assert any("all 2 images are taken for CT" in note for note in found.attrs["notes"])
+    with pytest.raises(DataLoadingError, match="don't tell CT from MRI"):
+        find_pairs(tmp_path)
+    _touch(tmp_path, "CT/b_1.png")  # now a name says what is CT
+    assert find_pairs(tmp_path, modality="ct")["ct"].dropna().tolist() == ["CT/b_1.png"]
+
+
+def documented():
+    page = (Path(__file__).parents[2] / "docs" / "layouts.md").read_text(encoding="utf-8")
+    table = page.split("| `sequence` | `modality` |")[1].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
+
+
+@pytest.mark.parametrize(("sequence", "modality", "files", "planes"), documented())
+def test_documented_samples(sequence, modality, files, planes, tmp_path):
+    names = re.findall("`([^`]+)`", files)
+    asked = tuple(sequence.strip("`").split(",")) if sequence else None
+    _touch(tmp_path, *names)
+    for name in asked or ():  # each has to be somewhere in the folder
+        _touch(tmp_path, f"other/{name}/9.{names[0].partition('.')[2]}")
+    asked = asked[0] if asked and len(asked) == 1 else asked
+    found = find_pairs(tmp_path, sequence=asked, modality=modality.strip("`") or "both")
+    found = found[found["status"].str.match("paired|lacks |alone")]
+    columns = list(found)[: list(found).index("patient")]
+    (row,) = found[found[columns].isin(names).any(axis=1)][columns].to_numpy().tolist()
+    there = [name.upper() for name, file in zip(columns, row, strict=True) if file in names]
+    assert ", ".join(there) == planes

@@ -17,6 +17,7 @@ from ctmri_detect.io.volumes.lesions import lesion_slices
 from ctmri_detect.io.volumes.places import Overlap, doubts, place_of
 from ctmri_detect.io.volumes.resample import Plane, axial_slices, plane_grid
 from ctmri_detect.io.volumes.volume import Volume
+from ctmri_detect.io.volumes.volume_set import Cut, VolumeSet
 
 _MIN_AREA = 1000.0
 """mm²: less head than this is the tip of the vertex, or the table."""
@@ -28,54 +29,6 @@ _BRIGHT = 99.9  # percentile of an MRI that counts as the upper end of its range
 def is_expected(reason: str) -> bool:
     """Whether slices are left out for it in every scan: above and below the head, say."""
     return reason == _NOTHING or reason.startswith(_NO_HEAD)
-
-
-@dataclass(frozen=True)
-class VolumeSet:
-    """The volumes of one head, still on the disk: those of the planes that are there.
-
-    Attributes
-    ----------
-    patient : str or None
-    planes : tuple of str
-        All planes of a sample, such as "ct" and "mri".
-    files : dict of str to str
-        The name of each volume that is there, by its plane, in the order of the planes. The
-        first is what the others are put on: the CT, where there is one.
-    readers : dict of str to callable
-        Read them.
-    sequence : str or None
-        Of the only MRI.
-    whole : bool
-        Whether all of them are needed; else one that can't be read is a missing plane.
-    """
-
-    patient: str | None
-    planes: tuple[str, ...]
-    files: dict[str, str]
-    readers: dict[str, Callable[[], Volume]]
-    sequence: str | None = None
-    whole: bool = True
-    read_mask: Callable[[], Volume] | None = None
-    read_lesion: Callable[[], Volume] | None = None
-    same_space: bool = True
-    burned_in: bool = False
-    two_people: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The first file."""
-        return next(iter(self.files.values()))
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How volumes are cut."""
-
-    slice_spacing: float | None
-    size: tuple[int, int] | None
-    skip_empty: bool
-    keep_gaps: bool = False
 
 
 @dataclass(frozen=True)
