@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 from ctmri_detect.cli import _early as early
 from ctmri_detect.cli._messages import note, tell
 from ctmri_detect.datasets import load_pairs, load_volume_pairs
-from ctmri_detect.exceptions import BrainNotFoundWarning
+from ctmri_detect.exceptions import BrainNotFoundWarning, DataLoadingError
 from ctmri_detect.io.volumes.pseudonym import read_key
 from ctmri_detect.layouts.planes import Planes, first_file
 from ctmri_detect.modalities import DEFAULT_MODALITIES
@@ -49,18 +49,10 @@ def read_pairs(
     early.check_memory(args, found)
     if has_ct:
         early.check_units(args, found, units)
-    common = {"patient": args.patient, "labels": args.labels, "size": args.image_size}
-    common |= {"sequence": args.sequence, "modality": args.modality}
-    if found.attrs["kind"] != "slices":
-        pairs = load_volume_pairs(
-            args.folder,
-            slice_spacing=args.slice_spacing,
-            gaps=args.gaps,
-            key=key,
-            **common,
-        )
-    else:
-        pairs = load_pairs(args.folder, **common)
+    try:
+        pairs = _load(args, found.attrs["kind"], key)
+    except DataLoadingError as error:
+        raise DataLoadingError(f"{error}{early.fitted_on(args)}") from error
     pairs.patient_is_column = found.attrs["patient_is_column"]
     if has_ct:
         if args.ct_units != "auto":
@@ -72,6 +64,16 @@ def read_pairs(
     if args.below_skull_base == "drop":
         _drop(pairs)
     return pairs
+
+
+def _load(args: argparse.Namespace, kind: str, key: bytes | None) -> Bunch:
+    common = {"patient": args.patient, "labels": args.labels, "size": args.image_size}
+    common |= {"sequence": args.sequence, "modality": args.modality}
+    if kind == "slices":
+        return load_pairs(args.folder, **common)
+    return load_volume_pairs(
+        args.folder, slice_spacing=args.slice_spacing, gaps=args.gaps, key=key, **common
+    )
 
 
 def preprocessor(args: argparse.Namespace, pairs: Bunch) -> Pipeline:

@@ -74,7 +74,7 @@ def _found(args: argparse.Namespace, patient: str | None) -> pd.DataFrame:
             )
         except DataLoadingError as error:
             if rule is rules[-1]:
-                raise DataLoadingError(f"{error}{_fitted_on(args)}") from error
+                raise DataLoadingError(f"{error}{fitted_on(args)}") from error
         else:
             break
     if rule != patient:
@@ -86,7 +86,8 @@ def _found(args: argparse.Namespace, patient: str | None) -> pd.DataFrame:
     return found
 
 
-def _fitted_on(args: argparse.Namespace) -> str:
+def fitted_on(args: argparse.Namespace) -> str:
+    """A sentence for errors, where a folder is to be scored."""
     fitted = getattr(args, "fitted_on", ())
     return f" The model was fitted on {', '.join(fitted)}." if fitted else ""
 
@@ -99,7 +100,7 @@ def _refuse_none(args: argparse.Namespace, found: pd.DataFrame) -> None:
     if len(there) != 1:
         return  # the loader says what is wrong
     (name,) = there
-    how = _fitted_on(args) or f" Use {name.upper()} alone with --modality {name}."
+    how = fitted_on(args) or f" Use {name.upper()} alone with --modality {name}."
     raise ValueError(
         f"{args.folder} holds {name.upper()} alone ({found[name].notna().sum()} files); expected "
         f"CT and MRI.{how}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from dicom_heads import load, reasons, series
 
 from ctmri_detect.inspection import describe_pairs
@@ -32,6 +33,8 @@ def test_series_of_several_sequences_are_a_plane_each(tmp_path):
     ]  # fmt: skip
     assert [why for _, why in found.skipped if "several MRI series known to be t1" in why]
     assert found.frame["flair"].str.endswith("/flair").all()
+    with pytest.raises(ValueError, match="expected one MRI with mri_series"):
+        load(tmp_path, sequence=("t1", "flair"), mri_series=4)
 
 
 def test_a_ct_series_alone(tmp_path):
