@@ -177,6 +177,7 @@ def _differ_in_sequence(found: Found) -> bool:
 
 def _leave_alone(found: Found, images: list[ImageFile], matched: Matched) -> None:
     """Leave these images alone, because what was found fits in more than one way."""
+    found = sorted(found, key=lambda one: one[0] != "ct")
     paths = [image.path for _, image in found]
     shown = ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
     counts = Counter(plane for plane, _ in found)
