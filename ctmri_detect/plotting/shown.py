@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from ctmri_detect._particulars import checked_modalities
 from ctmri_detect.modalities import Roles, roles_of
-from ctmri_detect.pairs import Pairs
 from ctmri_detect.plotting.canvas import bare, ct_range, grey, robust_range, shown_units
 
 COLOURS = {"pet": "gray_r"}
@@ -35,14 +34,14 @@ def named(
 
 
 def names_and_roles(X: Any, n_planes: int) -> tuple[tuple[str, ...], Roles]:
-    """Names and roles of the planes of X: those that `Pairs` know, else the usual ones.
+    """Names and roles of the planes of X: those that it knows, as `Pairs` do, else the usual ones.
 
     Examples
     --------
     >>> names_and_roles(np.zeros((1, 3, 8, 8)), 3)
     (('plane 0', 'plane 1', 'plane 2'), (None, None, None))
     """
-    return (X.modalities, X.roles) if isinstance(X, Pairs) else named(n_planes, None, None)
+    return named(n_planes, getattr(X, "modalities", None), getattr(X, "roles", None))
 
 
 def range_of(
