@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
         maps = maps_again(model, pairs.data, top.index)
         failed = draw_overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
         written += write_all_maps(args, pairs, kept, folder)
-        written += write_report(args, model, pairs, scored, decided, folder)
+        written += write_report(args, model, pairs, scored, decided, kept, folder)
     shutil.rmtree(kept)
     called = has_threshold(model)
     if not called:

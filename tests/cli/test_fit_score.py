@@ -205,9 +205,22 @@ def test_pairs_are_scored_once_and_those_drawn_once_more(healthy, tmp_path, monk
     CountingDetector.asked.clear()
     monkeypatch.setattr("ctmri_detect.cli.score.load", lambda path: pipe)
     monkeypatch.setattr("ctmri_detect.cli.score.read_about", lambda path: {})
-    assert score("any.ctmri", healthy, tmp_path / "out", "--top", "3") == 0
+    assert score("any.ctmri", healthy, tmp_path / "out", "--top", "3", "--no-report") == 0
     assert len(list((tmp_path / "out" / "overlays").iterdir())) == 3
+    assert not (tmp_path / "out" / "report.html").exists()
     assert sorted(CountingDetector.asked.values()) == [1] * 17 + [2] * 3
+
+
+def test_the_page_asks_nothing_again_where_maps_are_kept(healthy, tmp_path, monkeypatch):
+    pairs = load_pairs(healthy, patient=PATIENT)
+    pipe = make_pipeline(make_preprocessor(ct_units="uint8", size=48), CountingDetector())
+    pipe.fit(pairs.data)
+    CountingDetector.asked.clear()
+    monkeypatch.setattr("ctmri_detect.cli.score.load", lambda path: pipe)
+    monkeypatch.setattr("ctmri_detect.cli.score.read_about", lambda path: {})
+    assert score("any.ctmri", healthy, tmp_path / "out", "--top", "0", "--maps", "npy") == 0
+    assert (tmp_path / "out" / "report.html").exists()
+    assert set(CountingDetector.asked.values()) == {1}
 
 
 def test_one_failed_overlay_loses_nothing_else(model, mixed, tmp_path, monkeypatch, capsys):
@@ -499,7 +512,7 @@ def test_a_stopped_run_keeps_its_scores_and_goes_on(model, mixed, tmp_path, monk
         assert score(model, mixed, out, "--top", "1", "--resume", *QUIET) == 0
     assert seen == [then]
     assert sorted(path.name for path in out.iterdir()) == [
-        "patients.csv", "scores.csv", "skipped.csv"]  # fmt: skip
+        "patients.csv", "report.html", "scores.csv", "skipped.csv"]  # fmt: skip
     for name in ("scores.csv", "patients.csv"):
         assert (out / name).read_bytes() == (whole / name).read_bytes()
 
