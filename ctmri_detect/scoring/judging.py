@@ -112,6 +112,31 @@ class Judging:
     def _score(self, z: Planes) -> npt.NDArray[np.float64]:
         return -pool_top(self._fused(z), self.pool_fraction)
 
+    def layers(self, residual: Planes, X: PairsLike) -> Planes:
+        """All layers of each sample: float32 ``(n, n_layers, height, width)``.
+
+        A layer is z of one scale, kind and plane, without a bound.
+        """
+        raise NotImplementedError
+
+    def of_layers(
+        self, layers: Planes, finish: Callable[[Planes], _Made], *, unclipped: bool = False
+    ) -> _Made:
+        """What `finish` makes of the z-maps of these layers; `unclipped` as for `_judged`.
+
+        Of several sets of layers, one behind the other, an anomaly has to show in all of them, as
+        it has to at all scales.
+        """
+        raise NotImplementedError
+
+    def seen_in_layers(self, layers: Planes) -> npt.NDArray[np.bool_]:
+        """Which planes were observed: bool ``(n, n_planes)``."""
+        raise NotImplementedError
+
+    def evidence_of(self, layers: Planes) -> Planes:
+        """The evidence of each pixel: float32 ``(n, height, width)``."""
+        return self.of_layers(layers, self._fused)
+
     def _fused(self, z: Planes) -> Planes:
         """The evidence of each pixel."""
         raise NotImplementedError

@@ -16,6 +16,7 @@ from ctmri_detect._random import own_random_state, seeded
 from ctmri_detect._types import PairsLike, RandomState
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.detectors.ensemble.healthy import healthy_evidence
+from ctmri_detect.detectors.ensemble.joint import joint_parts
 from ctmri_detect.detectors.ensemble.members import fit_member
 from ctmri_detect.detectors.ensemble.named import Named, are_members, named
 from ctmri_detect.detectors.ensemble.patients import EnsembleFingerprints
@@ -203,7 +204,7 @@ class EnsembleDetector(BasePairedDetector):
         self._take(
             scoring.fit([m.map_scoring_ for m in self.members_], self.fingerprints_, healthy)
         )
-        return []
+        return joint_parts(members, reader) if keeps_models else []
 
     def _residual_block(
         self, block: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None
