@@ -1,10 +1,30 @@
-"""Maps that reach as far as a mask does."""
+"""Maps that reach as far as a mask does.
+
+A `Reach` is such a mask, one bit a pixel; None where maps stay as they are.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+Reach = NDArray[np.uint8] | None
+
+
+def packed_reach(mask: NDArray[np.bool_]) -> Reach:
+    """The reach of a mask; None where it is empty."""
+    return np.packbits(mask) if mask.any() else None
+
+
+def back_to_reach(
+    image: NDArray[np.floating], grid: tuple[int, int], reach: Reach
+) -> NDArray[np.float32]:
+    """Maps of one sample ``(..., height, width)`` extended over its reach on this grid."""
+    if reach is None:
+        return np.asarray(image, dtype=np.float32)
+    mask = np.unpackbits(reach, count=grid[0] * grid[1]).reshape(grid).view(bool)
+    return reaching(image, mask)
 
 
 def reaching(

@@ -73,18 +73,20 @@ class HeadAligner(GridStep):
     def _transform_spaced(
         self, X: NDArray[np.float32], spacing: NDArray[np.float64] | None
     ) -> tuple[Block, NDArray[np.float64] | None]:
-        matrices = [self._matrix(pair) for pair in X]
+        matrices = [self._learn(pair) for pair in X]
         if spacing is not None:  # each matrix is a turn and one scale
             spacing = (
                 spacing / np.sqrt(np.abs(np.linalg.det(np.array(matrices)[:, :, :2])))[:, None]
             )
         warped = (warp_observed(*each, self._grid()) for each in zip(X, matrices, strict=True))
-        return Block(np.stack(list(warped))), spacing
+        return Block(np.stack(list(warped)), learnt=matrices), spacing
 
-    def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
-        return unwarp_observed(image, self._matrix(pair), (pair.shape[1], pair.shape[2]))
+    def _back(
+        self, image: NDArray[np.floating], grid: tuple[int, int], learnt: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        return unwarp_observed(image, learnt, grid)
 
-    def _matrix(self, pair: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _learn(self, pair: NDArray[np.float32]) -> NDArray[np.float64]:
         return head_pose(pair).matrix(self.size, self.fill)
 
 

@@ -56,8 +56,10 @@ class Resize(GridStep):
         height, width = self._grid()
         return height / pair.shape[1], width / pair.shape[2]
 
-    def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
-        return resize_observed(image, (pair.shape[1], pair.shape[2]))
+    def _back(
+        self, image: NDArray[np.floating], grid: tuple[int, int], learnt: None
+    ) -> NDArray[np.float32]:
+        return resize_observed(image, grid)
 
 
 class CropOrPad(GridStep):
@@ -101,13 +103,15 @@ class CropOrPad(GridStep):
         return height_and_width(self.size)
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.stack([_moved(pair, self._shift(pair), self._grid()) for pair in X])
+        return np.stack([_moved(pair, self._learn(pair), self._grid()) for pair in X])
 
-    def _back(self, image: NDArray[np.floating], pair: NDArray[np.float32]) -> NDArray[np.float32]:
-        down, right = self._shift(pair)
-        return _moved(image, (-down, -right), (pair.shape[1], pair.shape[2]))
+    def _back(
+        self, image: NDArray[np.floating], grid: tuple[int, int], learnt: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        down, right = learnt
+        return _moved(image, (-down, -right), grid)
 
-    def _shift(self, pair: NDArray[np.float32]) -> tuple[int, int]:
+    def _learn(self, pair: NDArray[np.float32]) -> tuple[int, int]:
         """Rows down and columns right that a pixel moves."""
         spans = [(0, side) for side in pair.shape[1:]]
         if self.centre == "observed":
