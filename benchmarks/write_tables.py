@@ -4,7 +4,8 @@
     python benchmarks/write_tables.py --check
 
 A table stands in a page between ``<!-- table NAME -->`` and ``<!-- end -->``. What is between them
-is replaced. ``--check`` changes nothing, and fails where a page and the rows differ.
+is replaced, and so is each number of docs/findings.md (`findings.py`). ``--check`` changes
+nothing, and fails where a page and the rows differ.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pathlib import Path
 import pandas as pd
 import patient_tables
 import preset_tables
+from finding_figures import FIGURES
+from findings import filled
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -250,6 +253,7 @@ def main() -> None:
     for page in PAGES:
         before = page.read_text("utf-8")
         after = BLOCK.sub(lambda m: f"{m[1]}\n{TABLES[m[2]]()}\n\n{m[3]}", before)
+        after = filled(after, FIGURES)
         if after != before:
             old.append(page.name)
             if not check:

@@ -13,6 +13,7 @@ from ctmri_detect._arrays import plain_array
 from ctmri_detect._types import GroupsLike, PairsLike, StoredArray, is_stored
 from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.modalities import DEFAULT_MODALITIES
 
 _MOST_NAMED = 5
 
@@ -87,14 +88,24 @@ def checked_units(ct_units: object) -> str | None:
 def checked_modalities(modalities: Sequence[str] | None, n_planes: int) -> tuple[str, ...]:
     """A name for each plane; two planes without names are CT and MRI."""
     if modalities is None:
-        known = ("CT", "MRI") if n_planes == 2 else tuple(f"plane {i}" for i in range(n_planes))
-        return known
+        unnamed = tuple(f"plane {i}" for i in range(n_planes))
+        return DEFAULT_MODALITIES if n_planes == 2 else unnamed
     names = tuple(modalities) if not isinstance(modalities, str) else (modalities,)
     if len(set(names)) != n_planes or not all(isinstance(name, str) for name in names):
         raise InvalidPairsError(
             f"modalities is {modalities!r}; expected {n_planes} different names, one per plane."
         )
     return names
+
+
+def chosen_planes(asked: str | Sequence[str], known: tuple[str, ...]) -> tuple[int, ...]:
+    """Which planes have these names; each name once."""
+    names = (asked,) if isinstance(asked, str) else tuple(asked)
+    if not names or len({*names} & {*known}) != len(names):
+        raise InvalidPairsError(
+            f"select was asked for {names}; expected one or more of {', '.join(known)}, each once."
+        )
+    return tuple(known.index(name) for name in names)
 
 
 def checked_frame(frame: Any, n: int) -> pd.DataFrame | None:
@@ -121,6 +132,7 @@ def check_alike(parts: Sequence[Any], same_patients: bool) -> None:
         raise InvalidPairsError("Nothing to concatenate; expected at least one Pairs.")
     for name, what in (
         ("modalities", lambda part: part.modalities),
+        ("roles", lambda part: part.roles),
         ("grid", lambda part: part.shape[2:]),
         ("ct_units", lambda part: part.ct_units),
         *((name, lambda part, name=name: getattr(part, name) is not None) for name in

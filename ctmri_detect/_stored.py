@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._types import StoredArray
 
-Rows = npt.NDArray[np.int64]
+RowNumbers = npt.NDArray[np.int64]
 
 
 class Stacked:
@@ -39,7 +39,7 @@ class Stacked:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: Rows) -> npt.NDArray[np.float32]:
+    def __getitem__(self, rows: RowNumbers) -> npt.NDArray[np.float32]:
         out = np.empty((len(rows), *self.shape[1:]), np.float32)
         place = np.searchsorted(self.ends, rows, side="right")
         for i, part in enumerate(self.parts):
@@ -49,7 +49,40 @@ class Stacked:
         return out
 
 
-def read_rows(array: StoredArray, rows: Rows, *, copy: bool = True) -> npt.NDArray[np.float32]:
+class SomePlanes:
+    """Some planes of samples, read as if they were all.
+
+    Parameters
+    ----------
+    samples : array-like of shape (n, planes, height, width)
+    planes : tuple of int
+
+    Examples
+    --------
+    >>> SomePlanes(np.arange(6).reshape(1, 3, 1, 2), (2, 0))[np.array([0])].tolist()
+    [[[[4, 5]], [[0, 1]]]]
+    """
+
+    def __init__(self, samples: Any, planes: tuple[int, ...]) -> None:
+        self.samples = samples
+        self.planes = planes
+        self.shape = (samples.shape[0], len(planes), *samples.shape[2:])
+        self.dtype = np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, rows: RowNumbers) -> npt.NDArray[np.float32]:
+        return np.asarray(np.asarray(self.samples[rows])[:, list(self.planes)])
+
+    def of(self, rows: RowNumbers) -> SomePlanes:
+        """The same planes of these samples only."""
+        return SomePlanes(self.samples[rows], self.planes)
+
+
+def read_rows(
+    array: StoredArray, rows: RowNumbers, *, copy: bool = True
+) -> npt.NDArray[np.float32]:
     """These rows of an array-like, as float32; without `copy` perhaps as a view, to be read only.
 
     Too large for float32 becomes infinity, which detectors refuse; too small becomes 0.
@@ -80,7 +113,7 @@ def positions(key: Any, n: int) -> Any:
     return np.arange(n)[key]
 
 
-def packed(array: Any, rows: Rows) -> dict[str, Any]:
+def packed(array: Any, rows: RowNumbers) -> dict[str, Any]:
     """What a pickle holds of an array and the rows chosen of it: values, or where they lie.
 
     Raises
@@ -94,6 +127,8 @@ def packed(array: Any, rows: Rows) -> dict[str, Any]:
         return {"memmap": where | {"order": "F" if np.isfortran(array) else "C"}, "rows": rows}
     if isinstance(array, np.ndarray):
         return {"array": np.ascontiguousarray(array[rows]), "rows": np.arange(len(rows))}
+    if isinstance(array, SomePlanes):
+        return {"array": array.of(rows), "rows": np.arange(len(rows))}
     if isinstance(array, Stacked):
         return {"array": array, "rows": rows}
     package = type(array).__module__.partition(".")[0]
@@ -108,7 +143,7 @@ def packed(array: Any, rows: Rows) -> dict[str, Any]:
     )
 
 
-def unpacked(state: dict[str, Any]) -> tuple[Any, Rows]:
+def unpacked(state: dict[str, Any]) -> tuple[Any, RowNumbers]:
     """The array and the rows of a pickle.
 
     Raises
@@ -130,3 +165,40 @@ def unpacked(state: dict[str, Any]) -> tuple[Any, Rows]:
 
         return h5py.File(state["h5py"]["path"])[state["h5py"]["name"]], state["rows"]
     return state["array"], state["rows"]
+
+
+class Rows:
+    """Chosen samples of an array-like, read as float32 when they are asked for."""
+
+    _array: StoredArray
+    _rows: RowNumbers
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Samples, planes, height, width."""
+        return (len(self._rows), *(int(side) for side in self._array.shape[1:]))
+
+    ndim = 4
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Always float32."""
+        return np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        for i in range(len(self)):
+            yield read_rows(self._array, self._rows[i : i + 1])[0]
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError("Pairs are converted when they are read: copy=False is impossible.")
+        return np.asarray(read_rows(self._array, self._rows), dtype=dtype)
+
+    def read(self, positions: npt.ArrayLike, *, copy: bool = True) -> npt.NDArray[np.float32]:
+        """``numpy.asarray(pairs[positions])`` in less time; without `copy`, for reading only."""
+        return read_rows(self._array, self._rows[np.asarray(positions)], copy=copy)

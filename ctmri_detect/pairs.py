@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,22 +16,23 @@ from ctmri_detect._particulars import (
     checked_modalities,
     checked_spacing,
     checked_units,
+    chosen_planes,
     joined,
     wrapped,
 )
-from ctmri_detect._stored import Stacked, packed, positions, read_rows, unpacked
-from ctmri_detect._types import PairsLike, StoredArray
+from ctmri_detect._stored import Rows, SomePlanes, Stacked, packed, positions, read_rows, unpacked
+from ctmri_detect._types import PairsLike
+from ctmri_detect.modalities import Roles, roles_of
 
 __all__ = ["Pairs"]
 
-_PARTICULARS = ("groups", "spacing", "ct_units", "modalities", "frame")
+_PARTICULARS = ("groups", "spacing", "ct_units", "modalities", "roles", "frame")
 
 
-class Pairs:
-    """CT-MRI pairs with their patients, pixel spacing, units and names.
+class Pairs(Rows):
+    """Samples of co-registered modalities, with their patients, pixel spacing, units and names.
 
-    A lazy view of an array: values are read only when they are needed, so a memmap, zarr or h5py
-    array stays on disk. scikit-learn can split it, and each part keeps its patients.
+    A CT and an MRI, or one to eight other modalities. A lazy view: a memmap stays on disk.
 
     Parameters
     ----------
@@ -47,7 +48,9 @@ class Pairs:
         Units of the CT, see `ctmri_detect.ct_units`; None where they are neither, as after a
         CT window.
     modalities : sequence of str, default=None
-        Names of the planes. None: two planes are CT and MRI.
+        Names of the planes, such as ``("CT", "T1", "FLAIR")``. None: two planes are CT and MRI.
+    roles : dict of str to {"ct", "mri", "pet"}, default=None
+        Where the name does not say it: ``{"FDG": "pet"}``, see `ctmri_detect.modalities`.
     frame : DataFrame of n_samples rows, default=None
         More about each sample, such as `volume` and `z_mm`.
 
@@ -56,6 +59,8 @@ class Pairs:
     groups, spacing, ct_units, modalities, frame
         As given; arrays ``(n_samples,)`` and float64 ``(n_samples, 2)``, str, tuple, DataFrame.
         None where not known.
+    roles : tuple of {"ct", "mri", "pet"} or None
+        One a plane; None for planes that nobody named.
 
     Raises
     ------
@@ -88,9 +93,8 @@ class Pairs:
     spacing: npt.NDArray[np.float64] | None
     ct_units: str | None
     modalities: tuple[str, ...]
+    roles: Roles
     frame: pd.DataFrame | None
-    _array: StoredArray
-    _rows: npt.NDArray[np.int64]
 
     def __init__(
         self,
@@ -100,13 +104,15 @@ class Pairs:
         spacing: npt.ArrayLike | None = None,
         ct_units: str | None = None,
         modalities: Sequence[str] | None = None,
+        roles: Mapping[str, str] | Roles | None = None,
         frame: pd.DataFrame | None = None,
     ) -> None:
         if isinstance(array, Pairs):  # what is not given is kept
             groups = array.groups if groups is None else groups
             spacing = array.spacing if spacing is None else spacing
             ct_units = array.ct_units if ct_units is None else ct_units
-            modalities = array.modalities if modalities is None else modalities
+            if modalities is None:
+                modalities, roles = array.modalities, array.roles if roles is None else roles
             frame = array.frame if frame is None else frame
             self._array, self._rows = array._array, array._rows
         else:
@@ -116,22 +122,8 @@ class Pairs:
         self.spacing = checked_spacing(spacing, len(self))
         self.ct_units = checked_units(ct_units)
         self.modalities = checked_modalities(modalities, self.shape[1])
+        self.roles = roles_of(self.modalities, roles)
         self.frame = checked_frame(frame, len(self))
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Samples, planes, height, width."""
-        return (len(self._rows), *(int(side) for side in self._array.shape[1:]))
-
-    ndim = 4
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Always float32."""
-        return np.dtype(np.float32)
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
     def __repr__(self) -> str:
         patients = "unknown" if self.groups is None else len(np.unique(self.groups.astype(str)))
@@ -139,17 +131,6 @@ class Pairs:
             f"Pairs(shape={self.shape}, modalities={self.modalities}, patients={patients}, "
             f"ct_units={self.ct_units!r})"
         )
-
-    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
-        for i in range(len(self)):
-            yield read_rows(self._array, self._rows[i : i + 1])[0]
-
-    def __array__(
-        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
-    ) -> npt.NDArray[Any]:
-        if copy is False:
-            raise ValueError("Pairs are converted when they are read: copy=False is impossible.")
-        return np.asarray(read_rows(self._array, self._rows), dtype=dtype)
 
     def __getitem__(self, key: Any) -> Any:
         first, others = (key[0], key[1:]) if isinstance(key, tuple) and key else (key, ())
@@ -167,17 +148,13 @@ class Pairs:
         part._array, part._rows = self._array, self._rows[rows]
         part.groups = None if self.groups is None else self.groups[rows]
         part.spacing = None if self.spacing is None else self.spacing[rows]
-        part.ct_units, part.modalities = self.ct_units, self.modalities
+        part.ct_units, part.modalities, part.roles = self.ct_units, self.modalities, self.roles
         frame = self.frame
         part.frame = None if frame is None else frame.iloc[rows].reset_index(drop=True)
         return part
 
-    def read(self, positions: npt.ArrayLike, *, copy: bool = True) -> npt.NDArray[np.float32]:
-        """``numpy.asarray(pairs[positions])`` in less time; without `copy`, for reading only."""
-        return read_rows(self._array, self._rows[np.asarray(positions)], copy=copy)
-
     def replace(self, **particulars: Any) -> Pairs:
-        """The same samples with other groups, spacing, ct_units, modalities or frame.
+        """The same samples with other groups, spacing, ct_units, modalities, roles or frame.
 
         What is not named stays; None removes an entry.
 
@@ -191,7 +168,30 @@ class Pairs:
                 f"Pairs have no {', '.join(unknown)}; expected some of {', '.join(_PARTICULARS)}."
             )
         kept = {name: getattr(self, name) for name in _PARTICULARS} | particulars
+        if "modalities" in particulars and "roles" not in particulars:
+            kept["roles"] = None  # by the new names
         return Pairs(self._bare(), **kept)
+
+    def select(self, modalities: str | Sequence[str]) -> Pairs:
+        """The same samples with the planes of these names only, in this order; nothing is read.
+
+        Raises
+        ------
+        InvalidPairsError
+            For a name that no plane has, a name twice, and none.
+
+        Examples
+        --------
+        >>> pairs = Pairs(np.zeros((2, 3, 8, 8)), modalities=("CT", "T1", "FLAIR"))
+        >>> pairs.select(("FLAIR", "CT")).modalities
+        ('FLAIR', 'CT')
+        """
+        planes = chosen_planes(modalities, self.modalities)
+        known = {name: getattr(self, name) for name in _PARTICULARS}
+        known["modalities"] = tuple(self.modalities[i] for i in planes)
+        known["roles"] = tuple(self.roles[i] for i in planes)
+        known["ct_units"] = self.ct_units if "ct" in known["roles"] else None
+        return Pairs(SomePlanes(self._bare(), planes), **known)
 
     def _bare(self) -> Pairs:
         """The same samples and names of planes, and nothing else."""
@@ -237,6 +237,7 @@ class Pairs:
             spacing=joined([part.spacing for part in parts]),
             ct_units=first.ct_units,
             modalities=first.modalities,
+            roles=first.roles,
             frame=None if first.frame is None else pd.concat([part.frame for part in parts]),
         )
 

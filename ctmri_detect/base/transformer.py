@@ -21,6 +21,7 @@ from ctmri_detect.base.notes import Block, Notes, joined_blocks
 from ctmri_detect.base.telling import is_told_later
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.modalities import Roles
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.validation import PairReader, check_pairs
 
@@ -34,6 +35,10 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     (scikit-learn's tag ``requires_fit``). A step that moves pixels also writes
     ``inverse_transform_map(maps, X)``, `X` being the step's input: maps on the output grid come
     back on the grid of `X`, NaN where they do not reach.
+
+    A step that treats CT, MRI and PET differently writes ``_transform_planes(X, roles)`` instead,
+    `roles` being one of "ct", "mri", "pet" a plane, or None where nobody named the planes;
+    `ctmri_detect.modalities.planes_with` finds the planes of a role.
 
     A step that has to warn about samples writes ``_transform_block`` and ``_warn_of`` instead
     of ``_transform``: each block returns the rows concerned, and one warning names them all.
@@ -72,9 +77,15 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     def _transform(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         raise NotImplementedError(f"{type(self).__name__} has to write _transform(X).")
 
-    def _transform_block(self, X: npt.NDArray[np.float32]) -> Block:
+    def _transform_planes(
+        self, X: npt.NDArray[np.float32], roles: Roles
+    ) -> npt.NDArray[np.float32]:
+        """`_transform` of a step that treats CT, MRI and PET differently."""
+        return self._transform(X)
+
+    def _transform_block(self, X: npt.NDArray[np.float32], roles: Roles) -> Block:
         """One block transformed, the rows of it that a warning has to name, and more."""
-        return Block(self._transform(X))
+        return Block(self._transform_planes(X, roles))
 
     def _warn_of(self, rows: list[int], total: int) -> None:
         """One warning about these rows of X, after all blocks; an error where they are too many."""
@@ -102,7 +113,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     def fit(self, X: PairsLike, y: LabelsLike = None) -> Self:
         """Check the parameters and learn what the step needs; `y` is ignored."""
         check_parameters(self)
-        reader = check_pairs(X, n_planes=2)
+        reader = check_pairs(X)
         with unchanged_on_failure(self):
             self._fit(reader)
             self.image_shape_ = reader.shape[2:]
@@ -110,7 +121,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
 
     @final
     def transform(self, X: PairsLike) -> Pairs | npt.NDArray[np.float32]:
-        """Float32 pairs ``(n_samples, 2, height', width')``; `X` is left as it was.
+        """Float32 pairs ``(n_samples, n_modalities, height', width')``; `X` is left as it was.
 
         `Pairs` come back as `Pairs` in memory, with the same patients and the new spacing and
         units; anything else as an array.
@@ -125,7 +136,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     @with_default_floats
     def _transformed(self, X: PairsLike, *, may_leave_out: bool) -> Pairs | npt.NDArray[np.float32]:
         self._check_ready()
-        reader = check_pairs(X, n_planes=2)
+        reader = check_pairs(X)
         self._check_use(X, may_leave_out=may_leave_out)
         known = X if isinstance(X, Pairs) else None
         self._check_units(None if known is None else known.ct_units)
@@ -146,6 +157,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
             spacing=None if spacing is None else spacing[notes.rows],
             ct_units=self._units_after(known.ct_units),
             modalities=known.modalities,
+            roles=known.roles,
             frame=left.frame,
         )
 
@@ -165,12 +177,12 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
                 block = reader[here]
             try:
                 before = None if spacing is None else spacing[here]
-                part, after = self._transform_spaced(block, before)
+                part, after = self._transform_spaced(block, reader.roles, before)
             except InvalidPairsError as error:
                 first = start - start % told
                 with lock:
                     block = reader[first : first + told]
-                raise self._told(block, first, error) from error
+                raise self._told(block, reader.roles, first, error) from error
             with lock:
                 if not whole:
                     whole.append(np.empty((len(reader), *part.values.shape[1:]), np.float32))
@@ -184,18 +196,21 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         return joined_blocks(map_threads(one, starts) if safe else [one(s) for s in starts])
 
     def _transform_spaced(
-        self, X: npt.NDArray[np.float32], spacing: npt.NDArray[np.float64] | None
+        self,
+        X: npt.NDArray[np.float32],
+        roles: Roles,
+        spacing: npt.NDArray[np.float64] | None,
     ) -> tuple[Block, npt.NDArray[np.float64] | None]:
         """`_transform_block`, and the spacing after it, for steps that find both at once."""
-        part = self._transform_block(X)
+        part = self._transform_block(X, roles)
         return part, None if spacing is None else self._spacing_after(spacing, X)
 
     def _told(
-        self, X: npt.NDArray[np.float32], first: int, error: InvalidPairsError
+        self, X: npt.NDArray[np.float32], roles: Roles, first: int, error: InvalidPairsError
     ) -> InvalidPairsError:
         """What the step says about these samples together, of which some gave `error`."""
         try:
-            self._transform_block(X)
+            self._transform_block(X, roles)
         except InvalidPairsError as about_all:
             error = about_all
         if not first:

@@ -53,7 +53,7 @@ def data_digest(samples: Samples) -> str:
     about = (samples.target.tolist(), list(map(str, samples.frame["patient"])))
     frame = samples.X.frame
     places = (list(map(str, samples.frame["slice"])), "" if frame is None else frame.to_csv())
-    particulars = (samples.X.spacing, samples.X.ct_units, samples.X.modalities)
+    particulars = (samples.X.spacing, samples.X.ct_units, samples.X.modalities, samples.X.roles)
     return digest([whole.hexdigest(), about, *places, joblib.hash(particulars)])
 
 

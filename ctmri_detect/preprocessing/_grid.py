@@ -93,10 +93,10 @@ def each_back(
     of X; where it is None, X is read and `learn` is asked.
     """
     maps = np.asarray(plain_array(maps))
-    reader = check_pairs(X, n_planes=2) if known is None else PairReader(X)
+    reader = check_pairs(X) if known is None else PairReader(X)
     height, width = reader.shape[2:]
     _refuse_maps(maps, len(reader), grid or (height, width))
-    out = np.empty(maps.shape[:-2] + (height, width), dtype=np.float32)
+    out = np.empty((*maps.shape[:-2], height, width), dtype=np.float32)
     reading = Lock()  # the source of X may not be thread-safe
 
     def one(i: int) -> None:

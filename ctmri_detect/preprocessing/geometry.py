@@ -11,6 +11,7 @@ from ctmri_detect._parameters import Constraints, integer, number
 from ctmri_detect.base import Block
 from ctmri_detect.imageops.headpose import HeadPose, estimate_pose
 from ctmri_detect.imageops.warp import unwarp_observed, warp_observed
+from ctmri_detect.modalities import Roles
 from ctmri_detect.preprocessing._grid import GridStep
 from ctmri_detect.validation import CT, MRI
 
@@ -68,10 +69,10 @@ class HeadAligner(GridStep):
         return (self.size, self.size)
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._transform_spaced(X, None)[0].values
+        return self._transform_spaced(X, (), None)[0].values
 
     def _transform_spaced(
-        self, X: NDArray[np.float32], spacing: NDArray[np.float64] | None
+        self, X: NDArray[np.float32], roles: Roles, spacing: NDArray[np.float64] | None
     ) -> tuple[Block, NDArray[np.float64] | None]:
         matrices = [self._learn(pair) for pair in X]
         if spacing is not None:  # each matrix is a turn and one scale

@@ -25,6 +25,7 @@ from ctmri_detect.imageops.appearance import is_brain_alone, is_eight_bit_window
 from ctmri_detect.imageops.brainmask import both_brain_masks, head_mask, mri_head_mask
 from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.imageops.skullbase import brain_share, is_below_skull_base
+from ctmri_detect.modalities import Roles
 from ctmri_detect.pairing.modalities import warn_of_exchanged
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.preprocessing._grid import each_back
@@ -159,7 +160,7 @@ class BrainMask(BasePairedTransformer):
         if self.source != "observed":
             warn_of_exchanged(X)
 
-    def _transform_block(self, X: NDArray[np.float32]) -> Block:
+    def _transform_block(self, X: NDArray[np.float32], roles: Roles) -> Block:
         if self.source in ("auto", "ct"):
             check_ct_values(X, self.ct_units)
         out = X.astype(np.float32)

@@ -102,7 +102,7 @@ def transform_to(
     check_value("batch_size", batch_size, [integer(1)])
     store = PairStore(path, overwrite=overwrite)
     steps = _ready_steps(pipe, X)
-    reader = check_pairs(X, n_planes=2)
+    reader = check_pairs(X)
     if steps and isinstance(steps[0], BasePairedTransformer):
         steps[0]._look(reader)
     units = _units_after(steps, X.ct_units) if isinstance(X, Pairs) else None
@@ -142,6 +142,7 @@ def _with_particulars(
         spacing=None if any(part is None for part in spacings) else np.concatenate(spacings),
         ct_units=units,
         modalities=X.modalities,
+        roles=X.roles,
         frame=X.frame,
     )
     write_sidecar(pairs, path)

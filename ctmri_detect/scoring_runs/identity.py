@@ -33,7 +33,7 @@ def data_digest(X: StoredArray) -> str:
         whole.update(np.ascontiguousarray(block).data)
     if isinstance(X, Pairs):
         names = None if X.groups is None else X.groups.astype(str).tolist()
-        whole.update(joblib.hash((names, X.spacing, X.ct_units, X.modalities)).encode())
+        whole.update(joblib.hash((names, X.spacing, X.ct_units, X.modalities, X.roles)).encode())
     return whole.hexdigest()[:32]
 
 

@@ -33,6 +33,7 @@ def write_sidecar(pairs: Pairs, path: str | os.PathLike[str]) -> None:
         "spacing": None if pairs.spacing is None else pairs.spacing.tolist(),
         "ct_units": pairs.ct_units,
         "modalities": pairs.modalities,
+        "roles": pairs.roles,
         "frame": None if frame is None else json.loads(frame.to_json(orient="table", index=False)),
     }
     write_whole(sidecar_of(path), json.dumps(content, default=str).encode())
@@ -85,7 +86,8 @@ def open_pairs(path: str | os.PathLike[str]) -> Pairs:
     if frame is not None:
         frame = pd.read_json(StringIO(json.dumps(frame)), orient="table")
     names = ("groups", "spacing", "ct_units", "modalities")
-    return Pairs(array, frame=frame, **{name: content[name] for name in names})
+    known = {name: content[name] for name in names}
+    return Pairs(array, frame=frame, roles=content.get("roles"), **known)
 
 
 def _read(side: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from ctmri_detect.validation.form import (
     check_pairs,
     listed,
     missing_planes,
+    planes_of,
 )
 from ctmri_detect.validation.groups import check_groups, groups_of
 from ctmri_detect.validation.labels import (
@@ -40,5 +41,6 @@ __all__ = [
     "is_target",
     "listed",
     "missing_planes",
+    "planes_of",
     "were_left_out",
 ]

@@ -11,13 +11,14 @@ import numpy.typing as npt
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._types import PairsLike, StoredArray, is_stored
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.modalities import DEFAULT_MODALITIES, planes_with
 from ctmri_detect.validation.reader import BLOCK, PairReader
 
 CT = 0
 MRI = 1
 PLANES: dict[str, tuple[int, ...]] = {"ct": (CT,), "mri": (MRI,), "both": (CT, MRI)}
 """Values of the parameter `planes`, and the planes that they mean."""
-MODALITIES = ("CT", "MRI")
+MODALITIES = DEFAULT_MODALITIES
 MOST_PLANES = 8
 _STACK = "Stack the planes: np.stack([ct, mri], axis=1)"
 
@@ -159,6 +160,34 @@ def missing_planes(block: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     [[False, True]]
     """
     return np.asarray(np.isnan(block).all(axis=(2, 3)))
+
+
+def planes_of(X: PairsLike | PairReader, role: str) -> tuple[int, ...]:
+    """Which planes of X are CT, MRI or PET.
+
+    Parameters
+    ----------
+    X : Pairs, PairReader or array of shape (n_samples, n_planes, height, width)
+    role : {"ct", "mri", "pet"}
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    InvalidPairsError
+        Where the planes have no names; only two without names are CT and MRI.
+
+    Examples
+    --------
+    >>> from ctmri_detect import Pairs
+    >>> X = Pairs(np.zeros((1, 3, 8, 8)), modalities=("CT", "T1", "FLAIR"))
+    >>> planes_of(X, "mri")
+    (1, 2)
+    """
+    reader = X if isinstance(X, PairReader) else PairReader(_as_array(X, None))
+    return planes_with(reader.roles, role)
 
 
 def listed(indices: Sequence[int] | npt.NDArray[np.integer], most: int = 10) -> str:

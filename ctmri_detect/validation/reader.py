@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ctmri_detect._particulars import checked_modalities
 from ctmri_detect._stored import read_rows
 from ctmri_detect._types import StoredArray
+from ctmri_detect.modalities import Roles, roles_of
 from ctmri_detect.pairs import Pairs
 
 BLOCK = 64  # samples read at a time when all of X is looked through
@@ -65,6 +66,11 @@ class PairReader:
         if isinstance(self.array, Pairs):
             return self.array.modalities
         return checked_modalities(None, self.shape[1])
+
+    @property
+    def roles(self) -> Roles:
+        """The role of each plane, "ct", "mri" or "pet"; None where nobody named the planes."""
+        return self.array.roles if isinstance(self.array, Pairs) else roles_of(self.modalities)
 
     @property
     def dtype(self) -> np.dtype[Any]:

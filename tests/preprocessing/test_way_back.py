@@ -51,13 +51,18 @@ def one_by_one(steps, X, maps):
     return maps
 
 
-def maps_of(n, channels=2, side=SIZE):
-    return np.random.default_rng(1).normal(size=(n, channels, side, side)).astype(np.float32)
+def maps_of(X, steps):
+    """Maps on the grid of what the steps make of X, NaN where nothing was observed."""
+    for step in steps:
+        X = step.transform(X)
+    noise = np.random.default_rng(1).normal(size=X.shape)
+    return np.where(np.isnan(X), np.nan, noise).astype(np.float32)
 
 
 @pytest.mark.parametrize("frozen", [False, True])
 def test_a_route_gives_the_bits_that_the_steps_give(heads, frozen):
-    maps, steps = maps_of(len(heads), side=40), steps_for(heads, [CropOrPad(44), Resize(40)])
+    steps = steps_for(heads, [CropOrPad(44), Resize(40)])
+    maps = maps_of(heads, steps)
     expected = one_by_one(steps, heads, maps)
     walked = [FrozenEstimator(step) for step in steps] if frozen else steps
     for X in (heads, Pairs(heads, ct_units="hu", spacing=0.8)):
@@ -69,8 +74,9 @@ def test_a_route_gives_the_bits_that_the_steps_give(heads, frozen):
 
 
 def test_the_way_back_looks_at_no_sample_again(heads):
-    maps, given = maps_of(len(heads)), heads.copy()
-    route = Route(given).walk(steps_for(given))
+    given, steps = heads.copy(), steps_for(heads)
+    maps = maps_of(heads, steps)
+    route = Route(given).walk(steps)
     expected = route.back(maps)
     given[:] = 0
     np.testing.assert_array_equal(route.back(maps), expected)
@@ -78,21 +84,22 @@ def test_the_way_back_looks_at_no_sample_again(heads):
 
 def test_a_step_keeps_nothing_of_a_pass(heads):
     steps = steps_for(heads)
+    maps = maps_of(heads, steps)
     before = [vars(step).copy() for step in steps]
-    Route(heads).walk(steps).back(maps_of(len(heads)))
+    Route(heads).walk(steps).back(maps)
     assert [vars(step) for step in steps] == before
     other = heads[::-1]
-    np.testing.assert_array_equal(
-        steps[0].inverse_transform_map(maps_of(len(other), side=other.shape[-1]), other),
-        BrainMask().inverse_transform_map(maps_of(len(other), side=other.shape[-1]), other),
-    )
+    raw = maps_of(other, steps[:1])
+    expected = BrainMask().inverse_transform_map(raw, other)
+    np.testing.assert_array_equal(steps[0].inverse_transform_map(raw, other), expected)
 
 
 def test_passes_in_threads_do_not_disturb_one_another(heads):
-    steps, maps = steps_for(heads), maps_of(1)
+    steps = steps_for(heads)
+    maps = maps_of(heads, steps)
 
     def there_and_back(i):
-        return Route(heads[i : i + 1]).walk(steps).back(maps)
+        return Route(heads[i : i + 1]).walk(steps).back(maps[i : i + 1])
 
     rows = [0, 2, 4, 5] * 3
     with ThreadPoolExecutor(4) as pool:
