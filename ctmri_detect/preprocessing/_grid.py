@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any, final
+from typing import Any, cast, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,7 @@ from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
 from ctmri_detect._threads import map_threads
-from ctmri_detect._types import PairsLike
+from ctmri_detect._types import PairsLike, StoredArray
 from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.base.learnt import recall
 from ctmri_detect.exceptions import InvalidPairsError
@@ -93,7 +93,7 @@ def each_back(
     of X; where it is None, X is read and `learn` is asked.
     """
     maps = np.asarray(plain_array(maps))
-    reader = check_pairs(X) if known is None else PairReader(X)
+    reader = check_pairs(X) if known is None else PairReader(cast(StoredArray, X))
     height, width = reader.shape[2:]
     _refuse_maps(maps, len(reader), grid or (height, width))
     out = np.empty((*maps.shape[:-2], height, width), dtype=np.float32)
