@@ -47,7 +47,7 @@ PUBLISHED = {
 
 def measure(seed: int) -> list[dict[str, float]]:
     """One row a slice: mean of pure pixels of each tissue, and the noise."""
-    setting = Setting(SIZE, make_protocol("t2"))
+    setting = Setting(SIZE, {"mri": make_protocol("t2")})
     rows = []
     for k, person_seed in enumerate(SeedSequence(seed).spawn(SUBJECTS)):
         person = draw_person(person_seed, SLICES)
@@ -65,8 +65,8 @@ def measure(seed: int) -> list[dict[str, float]]:
             row["ct noise"] = float((first[0] - second[0])[inner].std() / np.sqrt(2))
             white = inner & (scene.fractions["wm"] > 0.95)
             row["mri noise"] = float((first[1] - second[1])[white].std() / np.sqrt(2))
-            row["bias"] = float(np.ptp(np.clip(made[0].bias, -1, 1)[inner]) / 2)
-            row["bias"] *= 0.10 * person.scanner.bias_strength
+            row["bias"] = float(np.ptp(np.clip(made[0].biases[0], -1, 1)[inner]) / 2)
+            row["bias"] *= 0.10 * person.scanner.scan.bias_strength
             rows.append(row)
     return rows
 

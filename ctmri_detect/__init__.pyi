@@ -38,6 +38,7 @@ from .detectors.synthetic.detector import (
     SyntheticAnomalyDetector as SyntheticAnomalyDetector,
 )
 from .detectors.threshold import ThresholdDetector as ThresholdDetector
+from .detectors.volume.detector import VolumeDetector as VolumeDetector
 from .localization import anomaly_map as anomaly_map
 from .localization import detect as detect
 from .localization import explain as explain

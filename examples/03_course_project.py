@@ -311,6 +311,9 @@ print("warning:", said[0].message)
 #   claim a difference, take more patients and several seeds.
 # - Injected lesions are easier than real ones, and a phantom is no hospital.
 #
+# The questions of such a project, with the answers of long runs, also where the answer is no:
+# ``docs/findings.md``.
+#
 # Where to go on
 # --------------
 # More methods in the same table: ``13_one_or_several.py``. Stored results, several seeds, curves of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from threading import Lock
 from typing import TypeVar
@@ -13,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._particulars import checked_modalities
-from ctmri_detect._threads import map_threads
+from ctmri_detect._threads import map_threads, threads_allowed
 from ctmri_detect._types import GroupsLike, PairsLike
 from ctmri_detect.base.fingerprints import Fingerprints
 from ctmri_detect.base.traits import Traits
@@ -96,6 +97,13 @@ class Blockwise:
     def _scored(self, X: PairsLike, finish: Finish[npt.NDArray[_Number]]) -> npt.NDArray[_Number]:
         """Score block by block, because the residuals of all of X may not fit in memory."""
         return np.concatenate(self._each(self._ready(X), finish))
+
+    def _in_turn(self, reader: PairReader, finish: Finish[_Made]) -> Iterator[_Made]:
+        """`_each`, a few blocks at a time: no more than there are threads."""
+        at_once = self._block * (threads_allowed() if self.traits.threadsafe else 1)
+        for start in range(0, len(reader), at_once):
+            rows = np.arange(start, min(start + at_once, len(reader)))
+            yield from self._each(reader.take(rows), finish)
 
     @with_default_floats
     def _each(self, reader: PairReader, finish: Finish[_Made]) -> list[_Made]:

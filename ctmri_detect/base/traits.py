@@ -26,6 +26,9 @@ class Traits:
         slices with planes withheld, so that the CT alone has a threshold of its own.
     localizes : bool, default=True
         Whether the anomaly map shows where the anomaly is.
+    whole_scans : bool, default=False
+        Whether the score of a slice depends on its neighbours in the scan, so that scans have to be
+        scored whole.
 
     Examples
     --------
@@ -39,3 +42,4 @@ class Traits:
     threadsafe: bool = False
     missing_modality: bool = False
     localizes: bool = True
+    whole_scans: bool = False

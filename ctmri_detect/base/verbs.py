@@ -11,7 +11,6 @@ import numpy.typing as npt
 from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
-from ctmri_detect._threads import threads_allowed
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base._detected import (
     DETECTED,
@@ -136,22 +135,20 @@ class Verbs(ThresholdVerbs):
         check_include(include)
         asked = "seen_in_fit" in include, bool({"regions", UNCLIPPED} & set(include))
         reader, judge, noticed = self._ready(X), *self._noticing(partial(self._judge, asked))
-        at_once = self._block * (threads_allowed() if self.traits.threadsafe else 1)
-        for start in range(0, len(reader), at_once):
-            rows = np.arange(start, min(start + at_once, len(reader)))
-            for judged in self._each(reader.take(rows), judge):
-                found = of_block(judged, start, self.offset_)
-                if "regions" in include:
-                    found.regions = regions_of(
-                        judged.z_maps,
-                        X,
-                        found.samples,
-                        threshold=threshold,
-                        modalities=self.modalities_,
-                        unclipped=judged.unclipped_z_maps,
-                    )
-                yield Bunch(**{name: found[name] for name in ("samples", *include)})
-                start += len(judged.z_maps)
+        start = 0
+        for judged in self._in_turn(reader, judge):
+            found = of_block(judged, start, self.offset_)
+            if "regions" in include:
+                found.regions = regions_of(
+                    judged.z_maps,
+                    X,
+                    found.samples,
+                    threshold=threshold,
+                    modalities=self.modalities_,
+                    unclipped=judged.unclipped_z_maps,
+                )
+            yield Bunch(**{name: found[name] for name in ("samples", *include)})
+            start += len(judged.z_maps)
         noticed.warn(self, len(reader))
 
     def _judge(

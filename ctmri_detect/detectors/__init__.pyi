@@ -15,3 +15,4 @@ from .presets import PRESETS as PRESETS
 from .presets import make_detector as make_detector
 from .synthetic.detector import SyntheticAnomalyDetector as SyntheticAnomalyDetector
 from .threshold import ThresholdDetector as ThresholdDetector
+from .volume.detector import VolumeDetector as VolumeDetector

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect.ct_units import CT_RANGES
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.appearance import is_eight_bit_window, middle_of
-from ctmri_detect.validation import CT, listed
+from ctmri_detect.validation import listed
 
 _MOST_BEYOND = 0.01  # of the observed pixels: filters and resizing overshoot a little
 _ROUNDED = 0.5
 
 
-def check_ct_values(X: NDArray[np.float32], units: str) -> None:
+def check_ct_values(X: NDArray[np.float32], units: str, *, planes: Sequence[int] = (0,)) -> None:
     """Refuse CT whose values can't be in these units.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_planes, height, width)
+    units : {"hu", "uint8"}
+    planes : sequence of int, default=(0,)
+        Which planes are CT.
 
     Raises
     ------
@@ -23,9 +32,14 @@ def check_ct_values(X: NDArray[np.float32], units: str) -> None:
         Where more than 1 % of a sample's observed pixels lie beyond the range of the units, or
         all of them between 0 and 1, as those of prepared pairs do.
     """
+    for ct in planes:
+        _check_plane(X[:, ct], units)
+
+
+def _check_plane(ct: NDArray[np.float32], units: str) -> None:
     low, high = CT_RANGES[units]
     beyond, prepared = [], []
-    for i, plane in enumerate(X[:, CT]):  # comparisons with NaN are False
+    for i, plane in enumerate(ct):  # comparisons with NaN are False
         far = np.count_nonzero((plane < low - _ROUNDED) | (plane > high + _ROUNDED))
         if far and far > _MOST_BEYOND * np.isfinite(plane).sum():
             beyond.append(i)
@@ -34,7 +48,7 @@ def check_ct_values(X: NDArray[np.float32], units: str) -> None:
             if between > 0.01 * np.isfinite(plane).sum():
                 prepared.append(i)
     if beyond:
-        worst = X[beyond[0], CT]
+        worst = ct[beyond[0]]
         raise InvalidPairsError(
             f"The CT runs from {np.nanmin(worst):g} to {np.nanmax(worst):g} in sample {beyond[0]}, "
             f"and in {len(beyond)} samples ({listed(beyond)}) more than 1 % of its pixels lie "

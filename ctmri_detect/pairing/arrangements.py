@@ -12,7 +12,6 @@ from ctmri_detect.imageops.mutual import UNSEEN
 from ctmri_detect.pairing.codes import CodedPairs, nmi
 from ctmri_detect.pairing.partners import PAIRED_LEVEL, Rows, advantage_test, rivals
 from ctmri_detect.pairing.shift import Codes
-from ctmri_detect.validation import CT, MRI
 
 LEVEL = 0.05
 LEAST_BLOCKS = 5  # 1 / 2**5 = .031; fewer can't reach the level
@@ -45,8 +44,8 @@ def mirrored(images: list[Codes], blocks: Rows, patients: Rows | None) -> Arrang
     patients : int array (n,) or None
         0, 1, ...
     """
-    ct, back = [a[CT] for a in images], [a[MRI][:, ::-1] for a in images]
-    gains = [_best(a[CT], flip) - _best(*a) for a, flip in zip(images, back, strict=True)]
+    ct, back = [a[0] for a in images], [a[1][:, ::-1] for a in images]
+    gains = [_best(a[0], flip) - _best(*a) for a, flip in zip(images, back, strict=True)]
     return _confirmed(_tested(np.array(gains), blocks), ct, back, patients)
 
 
@@ -79,9 +78,9 @@ def slipped(
         own, neighbour = coded[row], coded[other]
         if own is not None and neighbour is not None:
             # symmetric in the two: the own partners of both, against the one that is asked about
-            gains[i] = nmi(neighbour[CT], own[MRI]) - _mean_own(own, neighbour)
-            ct.append(neighbour[CT])
-            mri.append(own[MRI])
+            gains[i] = nmi(neighbour[0], own[1]) - _mean_own(own, neighbour)
+            ct.append(neighbour[0])
+            mri.append(own[1])
             at.append(row)
     patients = None if groups is None else np.unique(groups[at], return_inverse=True)[1]
     return _confirmed(_tested(gains, blocks), ct, mri, patients)
@@ -112,7 +111,7 @@ def slip_of(slips: dict[int, Arrangement]) -> tuple[int | None, float]:
 
 
 def _mean_own(a: Codes, b: Codes) -> float:
-    return (nmi(a[CT], a[MRI]) + nmi(b[CT], b[MRI])) / 2
+    return (nmi(*a) + nmi(*b)) / 2
 
 
 def _best(ct: Codes, mri: Codes) -> float:

@@ -12,31 +12,27 @@ from ctmri_detect._random import own_random_state
 from ctmri_detect._types import GroupsLike, PairsLike, RandomState
 from ctmri_detect.pairing.arrangements import mirrored, slip_of, slipped
 from ctmri_detect.pairing.codes import CodedPairs, nmi
+from ctmri_detect.pairing.compared import compared
 from ctmri_detect.pairing.partners import (
-    BLOCKS,
     LEAST_PAIRS,
     PAIRED_LEVEL,
-    Rows,
     advantage_test,
+    chosen_rows,
     mean_of,
     parts_of,
     rivals,
 )
 from ctmri_detect.pairing.shift import estimate_shift
-from ctmri_detect.pairing.verdict import Verdict
+from ctmri_detect.pairing.verdict import NO_VERDICT, Verdict
 from ctmri_detect.validation import (
-    CT,
-    MRI,
     PairReader,
     check_groups,
     check_pairs,
     groups_of,
-    missing_planes,
+    planes_of,
 )
 
 __all__ = ["check_pairing", "pairing_verdict"]
-
-MOST_PAIRS = 64
 
 
 @with_default_floats
@@ -44,6 +40,11 @@ def check_pairing(
     X: PairsLike, *, groups: GroupsLike = None, random_state: RandomState = 0
 ) -> Bunch:
     """Test whether CT and MRI of the pairs show the same heads, and estimate their shifts.
+
+    Of more planes, the first CT and the first MRI are compared. Without one of the two, it is the
+    first two planes that are not PET, such as T1 and FLAIR; what is said of CT and MRI here is then
+    said of these. Two MRI are compared within what was observed. There is no verdict where there
+    are no two such planes. Figures were measured on CT and MRI only.
 
     Files with equal names may still show different heads. The test compares the normalised mutual
     information (NMI) of a CT and its own MRI with the NMI of the CT and the MRI of others. Slices
@@ -66,8 +67,9 @@ def check_pairing(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, 2, height, width)
-        Raw or preprocessed pairs, NaN where nothing was observed. Read in blocks.
+    X : array-like of shape (n_samples, n_planes, height, width)
+        Raw or preprocessed pairs, NaN where nothing was observed. Read in blocks. `Pairs` where
+        the planes are not CT, MRI.
     groups : array-like of shape (n_samples,), default=None
         Patient of each sample; needed where X is not `Pairs` with patients. Partners are then
         compared with slices of other patients only. Without patients, eight contiguous blocks of
@@ -108,7 +110,7 @@ def check_pairing(
     Raises
     ------
     InvalidPairsError
-        Where X or groups are invalid.
+        Where X or groups are invalid, or the planes have no names and are not two.
 
     References
     ----------
@@ -129,23 +131,25 @@ def check_pairing(
     >>> check_pairing(X).paired
     False
     """
-    reader = check_pairs(X, n_planes=2)
+    reader = check_pairs(X)
+    planes_of(reader, "ct")  # refuses planes that nobody named
+    planes = compared(reader)
     groups = groups_of(X, groups)
     codes = None if groups is None else check_groups(groups, len(reader))
-    whole = np.concatenate([~missing_planes(block).any(axis=1) for block in reader.blocks()])
-    rows = np.flatnonzero(whole)
+    rows = np.flatnonzero(~planes.lacking(reader)) if planes else np.arange(0)
     verdict = pairing_verdict(
         reader.take(rows), None if codes is None else codes[rows], random_state=random_state
     )
     moved = np.full((len(reader), 2), np.nan)
-    for row in rows:
-        moved[row] = estimate_shift(reader[row : row + 1][0])
+    for row in rows if planes else ():
+        pair = planes.of(reader[row : row + 1][0])
+        moved[row] = estimate_shift(pair, with_ct=planes.with_ct)
     pairs = pd.DataFrame({"nmi": np.nan, "nmi_others": np.nan}, index=range(len(reader)))
     pairs["best"] = pd.array([pd.NA] * len(reader), dtype="Int64")
-    compared = rows[verdict.rows]
-    pairs.loc[compared, "nmi"] = verdict.nmi
-    pairs.loc[compared, "nmi_others"] = verdict.others
-    pairs.loc[compared, "best"] = rows[verdict.best]
+    looked_at = rows[verdict.rows]
+    pairs.loc[looked_at, "nmi"] = verdict.nmi
+    pairs.loc[looked_at, "nmi_others"] = verdict.others
+    pairs.loc[looked_at, "best"] = rows[verdict.best]
     pairs["shift_y"], pairs["shift_x"] = moved.T
     return Bunch(
         **verdict.as_entries(),
@@ -162,8 +166,9 @@ def pairing_verdict(
 
     Parameters
     ----------
-    X : PairReader of shape (n, 2, height, width)
-        Pairs of CT and MRI.
+    X : PairReader of shape (n, n_planes, height, width)
+        Pairs of CT and MRI; of others, see `check_pairing`. No verdict where nothing is known of
+        the planes, or where there are no two to compare.
     codes : int array (n,) or None
         Patient of each pair.
     random_state : int, RandomState or None, default=0
@@ -184,19 +189,22 @@ def pairing_verdict(
     False
     """
     rng = own_random_state(random_state)
-    coded = CodedPairs(X)
+    planes = compared(X)
+    if planes is None:
+        return NO_VERDICT
+    coded = CodedPairs(X, planes)
     found = {
-        int(row): pair for row in _chosen(len(X), codes, rng) if (pair := coded[row]) is not None
+        int(row): pair
+        for row in chosen_rows(len(X), codes, rng)
+        if (pair := coded[row]) is not None
     }
     kept, images = np.array(list(found), dtype=np.int64), list(found.values())
     patients = None if codes is None else np.unique(codes[kept], return_inverse=True)[1]
     if patients is not None and (not len(kept) or patients.max() == 0):
         patients = None
     if len(kept) < LEAST_PAIRS:
-        nothing = np.empty(0)
-        none = np.empty(0, np.int64)
-        return Verdict(None, np.nan, np.nan, none, nothing, nothing, none)
-    values = np.array([[nmi(a[CT], b[MRI]) for b in images] for a in images])
+        return NO_VERDICT
+    values = np.array([[nmi(a[0], b[1]) for b in images] for a in images])
     blocks, rival = rivals(len(kept), patients)
     p_value, statistic = advantage_test(values, blocks, rival, rng)
     parts = blocks if patients is None else parts_of(patients)
@@ -219,21 +227,5 @@ def pairing_verdict(
         mirror.p_value,
         slip,
         p_slip,
+        planes.names,
     )
-
-
-def _chosen(n: int, codes: npt.NDArray[np.int64] | None, rng: np.random.RandomState) -> Rows:
-    """At most 64 rows: evenly spaced slices of patients drawn at random."""
-    if n <= MOST_PAIRS:
-        return np.arange(n)
-    if codes is None:  # one row of each of 64 equal stretches
-        edges = np.linspace(0, n, MOST_PAIRS + 1).astype(int)
-        return edges[:-1] + rng.randint(0, np.diff(edges))
-    patients = rng.permutation(np.unique(codes))
-    each = max(MOST_PAIRS // BLOCKS, -(-MOST_PAIRS // len(patients)))
-    parts = []
-    for patient in patients:
-        of_one = np.flatnonzero(codes == patient)
-        few = min(len(of_one), each)
-        parts.append(of_one[np.linspace(0, len(of_one) - 1, few).round().astype(int)])
-    return np.sort(np.concatenate(parts)[:MOST_PAIRS])

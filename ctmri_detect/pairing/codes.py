@@ -9,8 +9,9 @@ from ctmri_detect.ct_units import CTUnits
 from ctmri_detect.imageops.appearance import is_eight_bit_window
 from ctmri_detect.imageops.brainmask import brain_mask
 from ctmri_detect.imageops.mutual import UNSEEN, normalized_mutual_information
+from ctmri_detect.pairing.compared import CT_AND_MRI, Compared
 from ctmri_detect.pairing.shift import AIR, Codes, coded_pair
-from ctmri_detect.validation import CT, PairReader
+from ctmri_detect.validation import PairReader
 
 SIDE = 64  # pixels a side at which partners are compared: small misregistration counts little
 LEAST_PIXELS = 200  # observed in both planes at that size; fewer are too few for a histogram
@@ -19,6 +20,12 @@ LEAST_PIXELS = 200  # observed in both planes at that size; fewer are too few fo
 class CodedPairs:
     """The coded pairs of a reader, each read once, when it is first asked for.
 
+    Parameters
+    ----------
+    X : PairReader
+    planes : Compared
+        The two planes that are coded.
+
     Examples
     --------
     >>> coded = CodedPairs(PairReader(np.zeros((3, 2, 64, 64))))
@@ -26,38 +33,40 @@ class CodedPairs:
     True
     """
 
-    def __init__(self, X: PairReader) -> None:
+    def __init__(self, X: PairReader, planes: Compared = CT_AND_MRI) -> None:
         self.reader = X
+        self.planes = planes
         self._known: dict[int, Codes | None] = {}
 
     def __getitem__(self, row: int) -> Codes | None:
         """uint8 ``(2, 64, 64)`` or smaller; None for a pair that can't be used."""
         if row not in self._known:
-            self._known[row] = _coded(self.reader[row : row + 1][0])
+            pair = self.planes.of(self.reader[row : row + 1][0])
+            self._known[row] = _coded(pair, self.planes.with_ct)
         return self._known[row]
 
 
-def nmi(ct: Codes, mri: Codes) -> float:
+def nmi(first: Codes, second: Codes) -> float:
     """Normalised mutual information; NaN where too few pixels were observed in both."""
-    both = np.count_nonzero((ct != UNSEEN) & (mri != UNSEEN))
-    return normalized_mutual_information(ct, mri) if both >= LEAST_PIXELS else np.nan
+    both = np.count_nonzero((first != UNSEEN) & (second != UNSEEN))
+    return normalized_mutual_information(first, second) if both >= LEAST_PIXELS else np.nan
 
 
-def _coded(pair: npt.NDArray[np.float32]) -> Codes | None:
-    codes = coded_pair(brain_alone(pair), SIDE)
+def _coded(pair: npt.NDArray[np.float32], with_ct: bool) -> Codes | None:
+    codes = coded_pair(brain_alone(pair) if with_ct else pair, SIDE, with_ct=with_ct)
     both = (codes != UNSEEN).all(axis=0)
     usable = both.sum() >= LEAST_PIXELS and np.ptp(codes[:, both], axis=1).all()
     return codes if usable else None
 
 
 def brain_alone(pair: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """A raw pair without what is outside of the brain, as `BrainMask` makes it.
+    """A raw pair of CT and another without what is outside of the brain, as `BrainMask` makes it.
 
     Outlines of heads are alike at one level, and symmetric. Masked here, raw pairs get the same
     verdict as prepared ones. A pair in which no brain is found stays as it is.
     """
-    units = _units_of(pair[CT])
-    mask = None if units is None else brain_mask(pair[CT], units)
+    units = _units_of(pair[0])
+    mask = None if units is None else brain_mask(pair[0], units)
     if mask is None or not mask.any():
         return pair
     return np.where(mask, pair, np.float32(np.nan))

@@ -10,7 +10,7 @@ from ctmri_detect._types import PairsLike
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.exceptions import ModalitiesExchangedWarning
 from ctmri_detect.imageops.skull_look import SkullLook, skull_look
-from ctmri_detect.validation import CT, MRI, PairReader, check_pairs
+from ctmri_detect.validation import MODALITIES, PairReader, check_pairs, planes_of
 
 __all__ = ["check_modalities", "warn_of_exchanged"]
 
@@ -31,11 +31,12 @@ _DARK, _BRIGHT = 0.6, 0.2  # least shares in the plane that is the MRI, and in t
 
 @with_default_floats
 def check_modalities(X: PairsLike) -> Bunch:
-    """Test whether plane 0 looks like a CT and plane 1 like an MRI.
+    """Test whether the CT looks like a CT and the MRI like an MRI.
 
     It looks at the skull, in at most 48 slices spread evenly over X. In a CT the skull is the
     brightest tissue and lies on the brain. In an MRI it is a dark band inside the scalp. One
-    slice often can't tell; the verdict is that of all slices together.
+    slice often can't tell; the verdict is that of all slices together. Of several CT or MRI
+    planes, the first is looked at.
 
     When it works: on raw slices of the brain, CT in HU or exported in any window, MRI of any
     sequence. In sets of many slices no order was mistaken, on phantoms and on real images; the
@@ -44,12 +45,12 @@ def check_modalities(X: PairsLike) -> Bunch:
     When it doesn't: without a skull there is nothing to see, so prepared pairs and brains that
     were cut out give no verdict. Nor do slices of the face and neck, two planes of one
     modality, and sets with fewer than three slices that tell. Where a part of the set is
-    exchanged, the larger part decides.
+    exchanged, the larger part decides. X without a CT or without an MRI gives no verdict.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, 2, height, width)
-        Raw pairs, NaN where nothing was observed.
+    X : array-like of shape (n_samples, n_planes, height, width)
+        Raw pairs, NaN where nothing was observed. `Pairs` where the planes are not CT, MRI.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def check_modalities(X: PairsLike) -> Bunch:
     Raises
     ------
     InvalidPairsError
-        Where X is invalid.
+        Where X is invalid, or its planes have no names and are not two.
 
     Examples
     --------
@@ -75,7 +76,9 @@ def check_modalities(X: PairsLike) -> Bunch:
     >>> check_modalities(X).exchanged, check_modalities(X[:, ::-1]).exchanged
     (False, True)
     """
-    return modalities_verdict(check_pairs(X, n_planes=2))
+    reader = check_pairs(X)
+    planes_of(reader, "ct")  # refuses planes that nobody named
+    return modalities_verdict(reader)
 
 
 def warn_of_exchanged(X: PairReader) -> None:
@@ -83,24 +86,37 @@ def warn_of_exchanged(X: PairReader) -> None:
 
     Parameters
     ----------
-    X : PairReader of shape (n, 2, height, width)
-        Raw pairs of CT and MRI.
+    X : PairReader of shape (n, n_planes, height, width)
+        Raw pairs.
 
     Examples
     --------
     >>> warn_of_exchanged(PairReader(np.zeros((4, 2, 32, 32))))
     """
     if modalities_verdict(X).exchanged:
-        warn_user(EXCHANGED, ModalitiesExchangedWarning)
+        warn_user(_said(X), ModalitiesExchangedWarning)
+
+
+def _said(X: PairReader) -> str:
+    if X.modalities == MODALITIES:
+        return EXCHANGED
+    ct, mri = (X.modalities[X.roles.index(role)] for role in ("ct", "mri"))
+    return (
+        f"{ct} and {mri} seem to be exchanged: what is named {ct} looks like an MRI (a dark skull "
+        f"inside the scalp), and what is named {mri} like a CT (a bright skull on the brain). "
+        "Nothing that is computed from them then means what it says. Exchange the folders, or the "
+        "names: X.replace(modalities=...)."
+    )
 
 
 def modalities_verdict(X: PairReader) -> Bunch:
     """What `check_modalities` returns; only the slices that are looked at are read."""
     n = len(X)
     looked, right, exchanged = 0, 0, 0
-    if n >= _LEAST_SLICES:
+    planes = [X.roles.index(role) for role in ("ct", "mri") if role in X.roles]
+    if n >= _LEAST_SLICES and len(planes) == 2:
         for row in np.unique(np.linspace(0, n - 1, min(n, _MOST)).round().astype(int)):
-            ct, mri = (skull_look(plane) for plane in X[row : row + 1][0][[CT, MRI]])
+            ct, mri = (skull_look(plane) for plane in X[row : row + 1][0][planes])
             if ct is None or mri is None:
                 continue
             looked += 1

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 PAIRED_LEVEL = 0.01
 LEAST_PAIRS = 8
+MOST_PAIRS = 64
 BLOCKS = 8
 WHOLE_PATIENTS_FROM = 5  # from here on whole patients are exchanged
 FEW_BLOCKS = 6  # 6! = 720 orders: p < .01 would be out of reach for fewer, nearly so for 6
@@ -117,3 +118,20 @@ def mean_of(values: Matrix, axis: int | None) -> Matrix:
     count = seen.sum(axis=axis)
     total = np.where(seen, values, 0).sum(axis=axis)
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+
+
+def chosen_rows(n: int, codes: npt.NDArray[np.int64] | None, rng: np.random.RandomState) -> Rows:
+    """At most 64 rows: evenly spaced slices of patients drawn at random."""
+    if n <= MOST_PAIRS:
+        return np.arange(n)
+    if codes is None:  # one row of each of 64 equal stretches
+        edges = np.linspace(0, n, MOST_PAIRS + 1).astype(int)
+        return edges[:-1] + rng.randint(0, np.diff(edges))
+    patients = rng.permutation(np.unique(codes))
+    each = max(MOST_PAIRS // BLOCKS, -(-MOST_PAIRS // len(patients)))
+    parts = []
+    for patient in patients:
+        of_one = np.flatnonzero(codes == patient)
+        few = min(len(of_one), each)
+        parts.append(of_one[np.linspace(0, len(of_one) - 1, few).round().astype(int)])
+    return np.sort(np.concatenate(parts)[:MOST_PAIRS])

@@ -1,4 +1,4 @@
-"""The shift between CT and MRI of one pair."""
+"""The shift between the two planes of one pair."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy.typing as npt
 from ctmri_detect.imageops.mirror_axis import vertex
 from ctmri_detect.imageops.mutual import UNSEEN, normalized_mutual_information, quantize
 from ctmri_detect.imageops.warp import resize_observed
-from ctmri_detect.validation import CT, MRI
 
 MAX_SHIFT = 1 / 16  # of the larger side; a wider search finds other structures
 BINS = 16  # fewer than the usual 32: a brain at 64 x 64 has too few pixels for more
@@ -22,10 +21,10 @@ _LEAST_GAIN = 0.002  # NMI of the best shift above the mean of all; less is not 
 Codes = npt.NDArray[np.uint8]
 
 
-def coded_pair(pair: npt.NDArray[np.float32], side: int) -> Codes:
+def coded_pair(pair: npt.NDArray[np.float32], side: int, *, with_ct: bool = True) -> Codes:
     """Both planes, area-reduced so that the larger side has at most `side` pixels, and coded.
 
-    A CT in HU is cut to soft tissue first (-20 to 100 HU).
+    `with_ct` says whether the first is a CT. In HU, it is cut to soft tissue (-20 to 100 HU).
 
     Examples
     --------
@@ -35,16 +34,16 @@ def coded_pair(pair: npt.NDArray[np.float32], side: int) -> Codes:
     height, width = pair.shape[1:]
     factor = min(1.0, side / max(height, width))
     shape = (max(1, round(height * factor)), max(1, round(width * factor)))
-    ct = pair[CT]
-    if np.nanmin(ct, initial=np.inf) < AIR:
-        ct = np.clip(ct, *WINDOW)
-    planes = (ct, pair[MRI])
+    first, second = pair
+    if with_ct and np.nanmin(first, initial=np.inf) < AIR:
+        first = np.clip(first, *WINDOW)
+    planes = (first, second)
     if factor < 1:
-        planes = (resize_observed(ct, shape), resize_observed(pair[MRI], shape))
+        planes = (resize_observed(first, shape), resize_observed(second, shape))
     return np.stack([quantize(plane, BINS) for plane in planes])
 
 
-def estimate_shift(pair: npt.NDArray[np.float32]) -> tuple[float, float]:
+def estimate_shift(pair: npt.NDArray[np.float32], *, with_ct: bool = True) -> tuple[float, float]:
     """Position of the MRI relative to the CT: the shift of largest mutual information.
 
     It is searched on a grid of 64 pixels, refined on one of 128, and between pixels by a
@@ -54,6 +53,8 @@ def estimate_shift(pair: npt.NDArray[np.float32]) -> tuple[float, float]:
     Parameters
     ----------
     pair : float32 array (2, height, width)
+    with_ct : bool, default=True
+        Whether the first plane is a CT.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def estimate_shift(pair: npt.NDArray[np.float32]) -> tuple[float, float]:
     """
     nothing = (float("nan"), float("nan"))
     side = max(pair.shape[1:])
-    coarse = coded_pair(pair, _COARSE)
+    coarse = coded_pair(pair, _COARSE, with_ct=with_ct)
     if np.count_nonzero((coarse != UNSEEN).all(axis=0)) < _LEAST_PIXELS:
         return nothing
     reach = max(1, round(MAX_SHIFT * max(coarse.shape[1:])))
@@ -83,7 +84,7 @@ def estimate_shift(pair: npt.NDArray[np.float32]) -> tuple[float, float]:
     at = np.array(np.unravel_index(values.argmax(), values.shape))
     if (at == 0).any() or (at == 2 * reach).any():
         return nothing
-    fine = coded_pair(pair, _FINE)
+    fine = coded_pair(pair, _FINE, with_ct=with_ct)
     ratio = max(fine.shape[1:]) / max(coarse.shape[1:])
     centre = np.round((at - reach) * ratio).astype(int)
     peak = _climb(fine, centre)
@@ -115,8 +116,8 @@ def _climb(codes: Codes, start: npt.NDArray[np.int64]) -> npt.NDArray[np.float64
 
 
 def _shifted(codes: Codes, y: int, x: int) -> float:
-    """NMI of CT and MRI over their overlap, where the MRI lies `y` down and `x` to the right."""
+    """NMI of the two over their overlap, where the second lies `y` down and `x` to the right."""
     height, width = codes.shape[1:]
-    ct = codes[CT, max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)]
-    mri = codes[MRI, max(0, y) : height - max(0, -y), max(0, x) : width - max(0, -x)]
-    return normalized_mutual_information(ct, mri)
+    first = codes[0, max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)]
+    second = codes[1, max(0, y) : height - max(0, -y), max(0, x) : width - max(0, -x)]
+    return normalized_mutual_information(first, second)

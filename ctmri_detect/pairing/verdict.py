@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ctmri_detect.modalities import DEFAULT_MODALITIES
 from ctmri_detect.pairing.partners import Matrix, Rows
 
 
@@ -37,6 +38,7 @@ class Verdict:
     p_mirrored: float = np.nan
     slip: int | None = None
     p_slip: float = np.nan
+    names: tuple[str, str] = DEFAULT_MODALITIES
 
     def as_entries(self) -> dict[str, Any]:
         """The entries that `check_pairing` and the inspection have in common."""
@@ -47,18 +49,31 @@ class Verdict:
         """Why the pairs are none, as the beginning of a sentence; empty where they are paired."""
         if self.paired is not False:
             return ""
+        ct, mri = self.names
         if self.mirrored:
             return (
-                "The MRI seem to be mirrored left to right: mirrored back, they fit the CT better "
-                f"(p = {self.p_mirrored:.2g} in {len(self.rows)} pairs)"
+                f"The {mri} seem to be mirrored left to right: mirrored back, they fit the {ct} "
+                f"better (p = {self.p_mirrored:.2g} in {len(self.rows)} pairs)"
             )
         if self.slip:
             return (
-                f"The MRI seem to be one slice off within each patient: an MRI fits the CT one row "
-                f"{'further on' if self.slip > 0 else 'before'} better than its own "
+                f"The {mri} seem to be one slice off within each patient: they fit the {ct} one "
+                f"row {'further on' if self.slip > 0 else 'before'} better than their own "
                 f"(p = {self.p_slip:.2g} in {len(self.rows)} pairs)"
             )
         return (
-            "CT and MRI do not seem to show the same heads: a CT fits its own MRI no better than "
-            f"other MRI (p = {self.p_value:.2g} in {len(self.rows)} pairs)"
+            f"{ct} and {mri} do not seem to show the same heads: the {ct} fit their own {mri} no "
+            f"better than other {mri} (p = {self.p_value:.2g} in {len(self.rows)} pairs)"
         )
+
+
+NO_VERDICT = Verdict(
+    None,
+    np.nan,
+    np.nan,
+    rows=np.empty(0, np.int64),
+    nmi=np.empty(0),
+    others=np.empty(0),
+    best=np.empty(0, np.int64),
+)
+"""Where there is too little to compare."""

@@ -95,7 +95,7 @@ class Subject:
     shells : SmoothField
         Relative change of the thickness of (fluid gap, skull, scalp).
     bias : SmoothField
-        Shape of the MRI bias field, within about -1..1.
+        Shape of the (first) MRI's bias field, within about -1..1.
     thickness : dict
         Mean thickness of each shell, mm, from the inside to the outside.
     ventricle : float
@@ -186,7 +186,7 @@ def _folds(wm: NDArray, origin: NDArray, envelope: Volume) -> Volume:
     return Volume(folds.astype(np.float16).astype(np.float32), origin, 1.0, 0.0)
 
 
-def _draw_field(rng: np.random.Generator, pitch: float, sd: float, channels: int) -> SmoothField:
+def draw_field(rng: np.random.Generator, pitch: float, sd: float, channels: int) -> SmoothField:
     across = int(np.ceil(FIELD_OF_VIEW / pitch)) + 1
     along = int(np.ceil((_FIELD_Z[1] - _FIELD_Z[0]) / pitch)) + 1
     shape = (along, across, across, channels)
@@ -238,10 +238,10 @@ def draw_subject(rng: np.random.Generator) -> Subject:
     return Subject(
         affine=_draw_affine(rng),
         shift=np.clip(rng.normal(0, 3.0, 3), -7, 7) * [1.0, 1.0, 0.5],
-        head_warp=_draw_field(rng, 80.0, 3.0, 3),
-        brain_warp=_draw_field(rng, 28.0, 2.0, 3),
-        shells=_draw_field(rng, 70.0, 0.13, 3),
-        bias=_draw_field(rng, 90.0, 0.5, 1),
+        head_warp=draw_field(rng, 80.0, 3.0, 3),
+        brain_warp=draw_field(rng, 28.0, 2.0, 3),
+        shells=draw_field(rng, 70.0, 0.13, 3),
+        bias=draw_field(rng, 90.0, 0.5, 1),
         thickness={name: float(value) for name, value in thickness.items()},
         ventricle=float(np.clip(-0.9 + 2.4 * age + rng.normal(0, 0.5), -1.2, 2.0)),
         atrophy=float(np.clip(age + rng.normal(0, 0.15), 0, 1)),

@@ -24,17 +24,22 @@ from ctmri_detect.synthesis.artefacts import ARTEFACT_KINDS, apply_artefact, dra
 from ctmri_detect.synthesis.contrast import LEAST_CNR, TRIES, contrast_to_noise
 from ctmri_detect.synthesis.kinds import LESION_KINDS
 from ctmri_detect.synthesis.lesions import draw_lesion
+from ctmri_detect.validation import CT
 
 _SWAP = (15.0, 30.0)  # mm between the levels of a swapped pair
 
 
 @dataclass(frozen=True)
 class PairedSlice:
-    """A rendered pair with its truth."""
+    """The rendered planes of a slice with their truth.
+
+    `cnr` is one number a plane; `spoilt` the plane that an artefact concerns.
+    """
 
     pair: NDArray[np.float32]
     mask: NDArray[np.bool_]
-    cnr: tuple[float, float] = (np.nan, np.nan)
+    cnr: tuple[float, ...]
+    spoilt: int | None = None
 
 
 def make_slice(person: Person, index: int, setting: Setting, kind: str | None) -> PairedSlice:
@@ -50,20 +55,21 @@ def make_slice(person: Person, index: int, setting: Setting, kind: str | None) -
     made = cut(person, z, noise_seed, setting)
     healthy, nothing = render(made, person, setting)
     if kind is None:
-        return PairedSlice(healthy, nothing)
+        return PairedSlice(healthy, nothing, (np.nan,) * len(healthy))
     if kind in LESION_KINDS:
         return _with_lesion(made, person, setting, healthy, kind, kind_seed)
     rng = np.random.default_rng(kind_seed)
+    spoilt = None
     if kind in ARTEFACT_KINDS:
         artefact = draw_artefact(kind, setting.severity, rng)
-        pair = apply_artefact(artefact, healthy, spacing=setting.spacing)
+        spoilt = CT if ARTEFACT_KINDS[kind].plane == CT else int(rng.integers(1, len(healthy)))
+        pair = apply_artefact(artefact, healthy, spacing=setting.spacing, plane=spoilt)
     else:
-        mri = _other_mri(kind, person, z, setting, kind_seed, rng)
-        pair = np.stack([healthy[0], mri])
+        mris = _other_mris(kind, person, z, setting, kind_seed, rng)
+        pair = np.stack([healthy[CT], *mris])
     head = made.scene.depth < 0
-    return PairedSlice(
-        pair, nothing, contrast_to_noise(healthy, pair, head, noise_sds(person, setting))
-    )
+    cnr = contrast_to_noise(healthy, pair, head, noise_sds(person, setting))
+    return PairedSlice(pair, nothing, cnr, spoilt)
 
 
 def _with_lesion(
@@ -83,7 +89,7 @@ def _with_lesion(
             break  # no such tissue in this slice: no draw will find any
         pair, mask = render(made, person, setting, lesion)
         cnr = contrast_to_noise(healthy, pair, mask, noise)
-        if mask.any() and max(abs(cnr[0]), abs(cnr[1])) >= LEAST_CNR:
+        if mask.any() and max(map(abs, cnr)) >= LEAST_CNR:
             return PairedSlice(pair, mask, cnr)
     raise InjectionError(
         f"A phantom slice of {setting.size} pixels has no room for a visible {kind} "
@@ -92,7 +98,7 @@ def _with_lesion(
     )
 
 
-def _other_mri(
+def _other_mris(
     kind: str,
     person: Person,
     z: float,
@@ -100,12 +106,12 @@ def _other_mri(
     seed: SeedSequence,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """The MRI of another level of the same person, or of the same level of another person."""
+    """All MRI of another level of the same person, or of the same level of another person."""
     person_seed, noise_seed = seed.spawn(2)
     if kind == "foreign_slice":
-        person = draw_person(person_seed, 1)
+        person = draw_person(person_seed, 1, n_sequences=len(setting.protocols))
     else:
         away = float(rng.uniform(*_SWAP))
         downwards = z - away >= LOWEST and (z + away > HIGHEST or rng.random() < 0.5)
         z += -away if downwards else away
-    return render(cut(person, z, noise_seed, setting), person, setting)[0][1]
+    return render(cut(person, z, noise_seed, setting), person, setting)[0][1:]

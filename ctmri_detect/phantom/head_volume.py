@@ -1,4 +1,4 @@
-"""One subject as a pair of volumes, with a lesion in all slices that it reaches."""
+"""One subject as volumes of CT and MRI, with a lesion in all slices that it reaches."""
 
 from __future__ import annotations
 
@@ -32,18 +32,19 @@ class PairedVolume:
 
     Parameters
     ----------
-    pair : float32 ndarray of shape (2, n_slices, height, width)
+    pair : float32 ndarray of shape (n_planes, n_slices, height, width)
+        CT, then each MRI.
     mask : bool ndarray of shape (n_slices, height, width)
     levels : ndarray of shape (n_slices,)
         z of each slice, mm.
-    cnr : (float, float)
+    cnr : tuple of float, one a plane
         As in `contrast_to_noise`, over the whole lesion; NaN without one.
     """
 
     pair: NDArray[np.float32]
     mask: NDArray[np.bool_]
     levels: NDArray[np.float64]
-    cnr: tuple[float, float]
+    cnr: tuple[float, ...]
 
 
 @with_default_floats
@@ -58,7 +59,7 @@ def make_volume(
         Where no drawn lesion would be visible.
     """
     person_seed, kind_seed = seed.spawn(2)
-    person = draw_person(person_seed, n_slices, slice_spacing)
+    person = draw_person(person_seed, n_slices, slice_spacing, len(setting.protocols))
     cuts = [
         cut(person, float(z), noise, setting)
         for z, noise in zip(person.levels, person.slice_seeds, strict=True)
@@ -66,7 +67,7 @@ def make_volume(
     healthy = np.stack([render(made, person, setting)[0] for made in cuts], axis=1)
     if kind is None:
         nothing = np.zeros(healthy.shape[1:], bool)
-        return PairedVolume(healthy, nothing, person.levels, (np.nan, np.nan))
+        return PairedVolume(healthy, nothing, person.levels, (np.nan,) * len(healthy))
     for each in kind_seed.spawn(TRIES):
         made = _with_lesion(cuts, healthy, person, setting, kind, each)
         if made is not None:
@@ -98,7 +99,7 @@ def _with_lesion(
         if scale > 0:
             pair[:, k], mask[k] = render(made, person, setting, lesion, scale)
     cnr = contrast_to_noise(healthy, pair, mask, noise_sds(person, setting))
-    if not mask.any() or max(abs(cnr[0]), abs(cnr[1])) < LEAST_CNR:
+    if not mask.any() or max(map(abs, cnr)) < LEAST_CNR:
         return None
     return PairedVolume(pair, mask, person.levels, cnr)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ctmri_detect._parameters import OneOf, check_value, integer
 from ctmri_detect.phantom.compose import Setting
+from ctmri_detect.phantom.sequences import make_protocols
 from ctmri_detect.synthesis.kinds import SEVERITIES
-from ctmri_detect.synthesis.signals import make_protocol
 
 CT_ARTEFACTS = ("cupping", "streaks")
 
@@ -15,7 +15,7 @@ CT_ARTEFACTS = ("cupping", "streaks")
 def make_setting(
     size: int,
     severity: str,
-    sequence: str,
+    sequence: str | Sequence[str],
     field_strength: float,
     ct_artefacts: str | Sequence[str],
 ) -> Setting:
@@ -25,5 +25,5 @@ def make_setting(
     artefacts = [ct_artefacts] if isinstance(ct_artefacts, str) else list(ct_artefacts)
     for each in artefacts:
         check_value("ct_artefacts", each, [OneOf(*CT_ARTEFACTS)])
-    protocol = make_protocol(sequence, field_strength)
-    return Setting(int(size), protocol, severity, "cupping" in artefacts, "streaks" in artefacts)
+    protocols = make_protocols(sequence, field_strength)
+    return Setting(int(size), protocols, severity, "cupping" in artefacts, "streaks" in artefacts)

@@ -36,21 +36,28 @@ _CUPPING = 1.5  # HU beside the skull: what is left of beam hardening, fades ove
 
 
 @dataclass(frozen=True)
+class Scan:
+    """What stays the same over one subject's slices of one sequence: gain, bias, shift (mm)."""
+
+    scale: float
+    bias_strength: float
+    shift: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Scanner:
-    """What stays the same over one subject's slices: HU, and the MRI's scale and shift (mm)."""
+    """What stays the same over one subject's slices: HU, and the (first) MRI sequence."""
 
     hu: dict[str, float]
-    mri_scale: float
-    bias_strength: float
-    mri_shift: tuple[float, float]
+    scan: Scan
 
 
 @dataclass(frozen=True)
 class Acquisition:
-    """The noise of one slice: three channels of unit variance."""
+    """The noise of one slice, of unit variance: one channel of CT, two of each MRI sequence."""
 
     ct_noise: NDArray[np.float32]
-    mri_noise: NDArray[np.float32]
+    mri_noise: tuple[NDArray[np.float32], ...]
 
 
 def draw_scanner(rng: np.random.Generator) -> Scanner:
@@ -65,16 +72,22 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
     hu["bone"] *= np.exp(np.clip(rng.normal(0, 0.08), -0.18, 0.18))
     hu["diploe"] *= np.exp(np.clip(rng.normal(0, 0.2), -0.4, 0.4))
     hu["air"] = -1000.0
+    scan = draw_scan(rng, (0.0, 0.0), _MISREGISTRATION)
+    return Scanner({k: float(v) for k, v in hu.items()}, scan)
+
+
+def draw_scan(rng: np.random.Generator, about: tuple[float, float], spread: float) -> Scan:
+    """One sequence; its shift lies about another (mm), with `spread` as SD along each axis."""
     scale = float(np.exp(rng.uniform(np.log(300.0), np.log(3000.0))))
-    x, y = np.clip(rng.normal(0, _MISREGISTRATION, 2), -2.0, 2.0)
+    x, y = np.clip(rng.normal(0, spread, 2), -2.0, 2.0)
     bias_strength = float(rng.uniform(0.5, 1.0))
-    return Scanner({k: float(v) for k, v in hu.items()}, scale, bias_strength, (float(x), float(y)))
+    return Scan(scale, bias_strength, (about[0] + float(x), about[1] + float(y)))
 
 
 def draw_acquisition(rng: np.random.Generator, size: int, spacing: float) -> Acquisition:
-    """Noise of one slice."""
+    """Noise of one slice of CT and of one MRI sequence."""
     white = rng.standard_normal((3, size, size), dtype=np.float32)
-    return Acquisition(_grain(white[0], spacing), white[1:])
+    return Acquisition(_grain(white[0], spacing), (white[1:],))
 
 
 def _grain(white: NDArray[np.float32], spacing: float) -> NDArray[np.float32]:
@@ -118,25 +131,25 @@ def render_ct(ideal: NDArray, acquisition: Acquisition, spacing: float) -> NDArr
     return np.maximum(image, np.float32(-1024.0))
 
 
-def mri_noise_sd(protocol: Protocol, scanner: Scanner) -> float:
+def mri_noise_sd(protocol: Protocol, scan: Scan) -> float:
     """SD of each of the two noise channels, in the units of the image."""
-    return MRI_NOISE * scanner.mri_scale * protocol.healthy["wm"]
+    return MRI_NOISE * scan.scale * protocol.healthy["wm"]
 
 
 def render_mri(
     ideal: NDArray,
-    acquisition: Acquisition,
+    noise: NDArray,
     spacing: float,
-    scanner: Scanner,
+    scan: Scan,
     bias: NDArray,
     noise_sd: float,
 ) -> NDArray[np.float32]:
     """Shift against the CT, point spread, bias field, Rician noise; arbitrary units."""
-    dx, dy = (float(shift) / spacing for shift in scanner.mri_shift)
+    dx, dy = (float(shift) / spacing for shift in scan.shift)
     move = np.array([[1.0, 0.0, dx], [0.0, 1.0, dy]])
     height, width = ideal.shape
     moved = cv2.warpAffine(ideal, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    field = 1.0 + BIAS * scanner.bias_strength * np.clip(bias, -1.0, 1.0)
-    signal = scanner.mri_scale * field * _blur(np.asarray(moved), POINT_SPREAD[MRI] / spacing)
-    real, imaginary = noise_sd * acquisition.mri_noise
+    field = 1.0 + BIAS * scan.bias_strength * np.clip(bias, -1.0, 1.0)
+    signal = scan.scale * field * _blur(np.asarray(moved), POINT_SPREAD[MRI] / spacing)
+    real, imaginary = noise_sd * noise
     return np.hypot(signal + real, imaginary).astype(np.float32)

@@ -14,10 +14,16 @@ from ctmri_detect.phantom.anomalies import PairedSlice, make_slice
 from ctmri_detect.phantom.compose import Person, Setting, draw_person
 from ctmri_detect.synthesis.catalogue import is_whole_slice
 
-COLUMNS = (
-    *("ct", "mri", "patient", "slice", "spacing", "sequence", "kind", "severity", "whole_slice"),
-    *("area_mm2", "diameter_mm", "cnr_ct", "cnr_mri", "mri_shift_x", "mri_shift_y"),
-)
+_COMMON = ("patient", "slice", "spacing", "sequence", "kind", "severity", "whole_slice")
+
+
+def columns(setting: Setting) -> list[str]:
+    """The columns of the frame, in order: files, particulars, contrasts, shifts."""
+    several = [] if setting.planes == ("ct", "mri") else ["artefact_plane"]
+    contrasts = [f"cnr_{plane}" for plane in setting.planes]
+    shifts = [f"{plane}_shift_{axis}" for plane in setting.protocols for axis in "xy"]
+    sizes = ["area_mm2", "diameter_mm"]
+    return [*setting.planes, *_COMMON, *several, *sizes, *contrasts, *shifts]
 
 
 def give_out(kinds: list[str], n_anomalous: int, n_subjects: int) -> list[list[str]]:
@@ -48,7 +54,7 @@ def make_subject(
 ) -> tuple[Person, list[str | None], list[PairedSlice]]:
     """All slices of one subject, its anomalies on slices drawn at random."""
     person_seed, order_seed = seed.spawn(2)
-    person = draw_person(person_seed, n_slices, slice_spacing)
+    person = draw_person(person_seed, n_slices, slice_spacing, len(setting.protocols))
     plan: list[str | None] = [None] * n_slices
     order = np.random.default_rng(order_seed).permutation(n_slices)
     for place, kind in zip(order, kinds, strict=False):
@@ -60,9 +66,13 @@ def slice_row(
     made: PairedSlice, person: Person, index: int, setting: Setting, kind: str | None
 ) -> dict[str, Any]:
     area = float(made.mask.sum()) * setting.spacing**2
+    shifts = {
+        f"{plane}_shift_{axis}": shift
+        for plane, (scan, _) in zip(setting.protocols, person.scans, strict=True)
+        for axis, shift in zip("xy", scan.shift, strict=True)
+    }
     return {
-        "ct": None,
-        "mri": None,
+        **dict.fromkeys(setting.planes),
         "slice": float(person.levels[index]),
         "spacing": setting.spacing,
         "kind": kind or "normal",
@@ -70,8 +80,7 @@ def slice_row(
         "whole_slice": kind is not None and is_whole_slice(kind),
         "area_mm2": area,
         "diameter_mm": 2.0 * float(np.sqrt(area / np.pi)),
-        "cnr_ct": made.cnr[0],
-        "cnr_mri": made.cnr[1],
-        "mri_shift_x": person.scanner.mri_shift[0],
-        "mri_shift_y": person.scanner.mri_shift[1],
+        "artefact_plane": None if made.spoilt is None else setting.planes[made.spoilt].upper(),
+        **{f"cnr_{plane}": cnr for plane, cnr in zip(setting.planes, made.cnr, strict=True)},
+        **shifts,
     }

@@ -16,6 +16,7 @@ from ctmri_detect._parameters import check_value, integer, number
 from ctmri_detect.phantom.compose import HIGHEST, LOWEST, Setting
 from ctmri_detect.phantom.head_volume import PairedVolume, make_volume
 from ctmri_detect.phantom.options import make_setting
+from ctmri_detect.phantom.sequences import sequence_label
 from ctmri_detect.phantom.subjects import give_out, subject_name, subject_seeds
 from ctmri_detect.synthesis.catalogue import check_kinds, is_whole_slice
 
@@ -31,19 +32,20 @@ def make_phantom_volumes(
     kinds: str | Sequence[str] = "default",
     anomalous_fraction: float = 0.5,
     severity: str = "moderate",
-    sequence: str = "t2",
+    sequence: str | Sequence[str] = "t2",
     field_strength: float = 1.5,
     ct_artefacts: str | Sequence[str] = ("cupping",),
     n_jobs: int | None = None,
     random_state: int | RandomState | None = None,
 ) -> pd.DataFrame:
-    """Write NIfTI pairs of synthetic heads, some with a lesion, and say what is in them.
+    """Write NIfTI volumes of synthetic heads, some with a lesion, and say what is in them.
 
     The same heads as in `make_phantom_pairs`, as volumes on a grid in mm (patient's left and
     posterior along the first two axes, as scanners store them). A lesion is an ellipsoid, or a
     layer under the skull, cut by all slices that it reaches. One folder a subject, in the layout of
     SynthRAD: ``sub-000/ct.nii.gz`` (HU, int16), ``mr.nii.gz`` (float32) and, beside them,
-    ``lesion.nii.gz`` (0 and 1; empty for the healthy). `load_volume_pairs` reads all three.
+    ``lesion.nii.gz`` (0 and 1; empty for the healthy). `load_volume_pairs` reads all three. Of a
+    list of sequences, each has a file of its own in place of ``mr.nii.gz``: ``t1.nii.gz``, ...
 
     Parameters
     ----------
@@ -66,8 +68,9 @@ def make_phantom_volumes(
     Returns
     -------
     DataFrame
-        One row a subject: patient, ct, mri, lesion (paths relative to `folder`), sequence, kind,
-        severity, volume_ml, cnr_ct, cnr_mri, sequence.
+        One row a subject: patient, ct, mri, lesion (paths relative to `folder`), kind, severity,
+        volume_ml, cnr_ct, cnr_mri, sequence. Of a list of sequences: t1, ... and cnr_t1, ... in
+        place of mri and cnr_mri, and sequence is joined, such as "t1+flair".
 
     Raises
     ------
@@ -110,7 +113,7 @@ def make_phantom_volumes(
             zip(subject_seeds(random_state, n_subjects), plan, strict=True)
         )
     )
-    return pd.DataFrame([{**row, "sequence": sequence} for row in rows])
+    return pd.DataFrame([{**row, "sequence": sequence_label(sequence)} for row in rows])
 
 
 def _write_subject(
@@ -126,20 +129,20 @@ def _write_subject(
     made = make_volume(seed, n_slices, slice_spacing, setting, kind)
     folder.mkdir()
     affine = _affine(made, setting.spacing, slice_spacing)
-    _save(np.rint(made.pair[0]).astype(np.int16), affine, folder / "ct.nii.gz")
-    _save(made.pair[1], affine, folder / "mr.nii.gz")
+    files = {name: f"{'mr' if name == 'mri' else name}.nii.gz" for name in setting.planes}
+    for plane, file in zip(made.pair, files.values(), strict=True):
+        values = np.rint(plane).astype(np.int16) if file == "ct.nii.gz" else plane
+        _save(values, affine, folder / file)
     _save(made.mask.astype(np.uint8), affine, folder / "lesion.nii.gz")
     voxel = setting.spacing**2 * slice_spacing / 1000.0  # ml
     return {
         "patient": folder.name,
-        "ct": f"{folder.name}/ct.nii.gz",
-        "mri": f"{folder.name}/mr.nii.gz",
+        **{name: f"{folder.name}/{file}" for name, file in files.items()},
         "lesion": f"{folder.name}/lesion.nii.gz",
         "kind": kind or "normal",
         "severity": setting.severity if kind else None,
         "volume_ml": float(made.mask.sum()) * voxel,
-        "cnr_ct": made.cnr[0],
-        "cnr_mri": made.cnr[1],
+        **{f"cnr_{name}": cnr for name, cnr in zip(setting.planes, made.cnr, strict=True)},
     }
 
 

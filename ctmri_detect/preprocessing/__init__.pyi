@@ -9,6 +9,7 @@ from .intensity import CT_WINDOWS as CT_WINDOWS
 from .intensity import CTWindow as CTWindow
 from .intensity import MRIScaler as MRIScaler
 from .mask import BrainMask as BrainMask
+from .pet import PETScaler as PETScaler
 from .pipeline import make_preprocessor as make_preprocessor
 from .registration import PairRegistrar as PairRegistrar
 from .resize import CropOrPad as CropOrPad

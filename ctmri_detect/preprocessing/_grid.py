@@ -17,16 +17,17 @@ from ctmri_detect._types import PairsLike, StoredArray
 from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.base.learnt import recall
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.modalities import Roles
 from ctmri_detect.validation import PairReader, check_pairs
 
 
 class GridStep(BasePairedTransformer):
     """Base of the steps whose output lies on another grid.
 
-    A step writes ``_grid()``, the height and width of its output; ``_learn(pair)``, what the way
-    back has to know of a sample; and ``_back(image, grid, learnt)``, which takes maps of one sample
-    ``(height, width)`` or ``(channels, height, width)`` back to the grid of that sample's input.
-    A `Block` that holds `learnt` saves the way back a second ``_learn``.
+    A step writes ``_grid()``, the height and width of its output; ``_learn(pair, roles)``, what the
+    way back has to know of a sample; and ``_back(image, grid, learnt)``, which takes maps of one
+    sample ``(height, width)`` or ``(channels, height, width)`` back to the grid of its input. A
+    `Block` that holds `learnt` saves the way back a second ``_learn``.
     """
 
     traits = Traits(threadsafe=True, missing_modality=True)
@@ -34,7 +35,7 @@ class GridStep(BasePairedTransformer):
     def _grid(self) -> tuple[int, int]:
         raise NotImplementedError(f"{type(self).__name__} has to write _grid().")
 
-    def _learn(self, pair: NDArray[np.float32]) -> Any:
+    def _learn(self, pair: NDArray[np.float32], roles: Roles) -> Any:
         return None
 
     def _back(
@@ -60,7 +61,7 @@ class GridStep(BasePairedTransformer):
         ----------
         maps : array of shape (n_samples, height', width') or (n_samples, channels, ...)
             On the grid of this step's output, NaN where there is none.
-        X : array-like of shape (n_samples, 2, height, width)
+        X : array-like of shape (n_samples, n_planes, height, width)
             This step's input, from which each sample's transform follows again.
 
         Returns
@@ -84,7 +85,7 @@ def each_back(
     X: PairsLike,
     grid: tuple[int, int] | None,
     known: Sequence[Any] | None,
-    learn: Callable[[NDArray[np.float32]], Any],
+    learn: Callable[[NDArray[np.float32], Roles], Any],
     back: Callable[[NDArray[np.floating], tuple[int, int], Any], NDArray[np.float32]],
 ) -> NDArray[np.float32]:
     """``back(map, grid of X, what is known)`` for each sample, on several threads.
@@ -103,7 +104,7 @@ def each_back(
         if known is None:
             with reading:
                 pair = reader[i : i + 1][0]
-            told = learn(pair)
+            told = learn(pair, reader.roles)
         else:
             told = known[i]
         out[i] = back(maps[i], (height, width), told)

@@ -22,14 +22,16 @@ def no_brain_in_some(samples: list[int], total: int, below_skull_base: str) -> s
 
 def no_brain_in_most(samples: list[int], total: int, ct_units: str, source: str) -> str:
     """The error where the input must be wrong."""
-    if source == "mri":
+    if source == "observed":
+        cure = "All their planes are 0 everywhere. Leave such slices out."
+    elif source == "mri":
         cure = "Check that axis 1 of X is CT, MRI, and that the MRI shows heads."
     else:
         cure = (
             f"ct_units is {ct_units!r}: check that the CT is in these units, that air is dark in "
-            "it (else it is inverted: 255 - x), and that axis 1 of X is CT, MRI. `ctmri-detect "
-            "inspect` checks a folder. Where brains were cut out before, set what lies "
-            "outside to NaN (apply_masks) and source='observed'."
+            "it (else it is inverted: 255 - x), and that axis 1 of X is CT, MRI, or as its names "
+            "say. `ctmri-detect inspect` checks a folder. Where brains were cut out before, set "
+            "what lies outside to NaN (apply_masks) and source='observed'."
         )
     return (
         f"No brain found in {len(samples)} of {total} samples ({listed(samples)}); expected one in "

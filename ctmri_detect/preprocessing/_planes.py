@@ -1,4 +1,4 @@
-"""Base of the filters: they change planes one by one, only where observed."""
+"""The planes that a filter changes, and the base of those that change them one by one."""
 
 from __future__ import annotations
 
@@ -8,15 +8,40 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ctmri_detect._parameters import OneOf
 from ctmri_detect.base import BasePairedTransformer, Traits
-from ctmri_detect.validation import PLANES
+from ctmri_detect.modalities import ROLES, Roles, planes_with
 
 Plane = NDArray[np.float32]
 Observed = NDArray[np.bool_]
 
+IS_PLANES = OneOf("all", *ROLES, "both")
+"""What the parameter `planes` of a filter may be; "both" is another word for "all"."""
+
+
+def named_planes(planes: str, roles: Roles) -> tuple[int, ...]:
+    """Which planes the parameter `planes` means.
+
+    Examples
+    --------
+    >>> named_planes("mri", ("ct", "mri", "mri")), named_planes("all", ("ct", "mri", "mri"))
+    ((1, 2), (0, 1, 2))
+    """
+    return tuple(range(len(roles))) if changes_all(planes) else planes_with(roles, planes)
+
+
+def changes_all(planes: str) -> bool:
+    """Whether the parameter `planes` means all planes."""
+    return planes in ("all", "both")
+
+
+def units_after(planes: str, ct_units: str | None) -> str | None:
+    """The units of the CT after a filter; None where it changes what the values mean."""
+    return None if planes == "ct" or changes_all(planes) else ct_units
+
 
 class PlaneFilter(BasePairedTransformer):
-    """A step that changes each plane by itself, those of the modalities that `planes` names."""
+    """A step that changes each plane by itself, those that `planes` names."""
 
     traits = Traits(threadsafe=True, missing_modality=True)
     planes: str
@@ -24,9 +49,9 @@ class PlaneFilter(BasePairedTransformer):
     def _change(self, plane: Plane, observed: Observed) -> Plane:
         raise NotImplementedError(f"{type(self).__name__} has to write _change(plane, observed).")
 
-    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _transform_planes(self, X: NDArray[np.float32], roles: Roles) -> NDArray[np.float32]:
         out = X.astype(np.float32)
-        for modality in PLANES[self.planes]:
+        for modality in named_planes(self.planes, roles):
             for plane in out[:, modality]:
                 filter_observed(plane, self._change)
         return out

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from ctmri_detect._extras import require
 from ctmri_detect._parameters import Constraints, integer
 from ctmri_detect.base import BasePairedTransformer, Traits
+from ctmri_detect.modalities import Roles, planes_with
 from ctmri_detect.preprocessing._planes import filter_observed
-from ctmri_detect.validation import MRI
 
 LEAST_PIXELS = 256
 """Observed pixels after shrinking; with fewer there is no field to be told from anatomy."""
 
 
 class BiasFieldCorrector(BasePairedTransformer):
-    """Divide the MRI by its bias field, estimated by N4 in each sample by itself.
+    """Divide each MRI plane by its bias field, estimated by N4 in each sample by itself.
 
     Tissue near a coil looks brighter, so that the same tissue differs across the head. N4 looks
     for the smooth factor whose removal makes the histogram sharpest. The field has the geometric
-    mean 1 over the observed pixels, so brightness stays. The CT is left as it is.
+    mean 1 over the observed pixels, so brightness stays. CT and PET are left as they are.
 
     When it fails: a large lesion, or anatomy that is as smooth as shading, is partly removed with
     the field. The model is a factor on raw values: put it before `MRIScaler`
@@ -76,11 +76,12 @@ class BiasFieldCorrector(BasePairedTransformer):
         self.levels = levels
         self.n_iterations = n_iterations
 
-    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _transform_planes(self, X: NDArray[np.float32], roles: Roles) -> NDArray[np.float32]:
         sitk = require("SimpleITK", extra="itk")
         out = X.astype(np.float32)
-        for plane in out[:, MRI]:
-            filter_observed(plane, lambda part, seen: self._correct(sitk, part, seen))
+        for modality in planes_with(roles, "mri"):
+            for plane in out[:, modality]:
+                filter_observed(plane, lambda part, seen: self._correct(sitk, part, seen))
         return out
 
     def _correct(

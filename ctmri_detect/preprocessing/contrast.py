@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ctmri_detect._parameters import Constraints, OneOf, integer, number
-from ctmri_detect.preprocessing._planes import PlaneFilter, fill_alike
-from ctmri_detect.validation import CT, PLANES
+from ctmri_detect._parameters import Constraints, integer, number
+from ctmri_detect.preprocessing._planes import IS_PLANES, PlaneFilter, fill_alike, units_after
 
 LEAST_TILE = 16
 """Pixels along the side of a tile: with 256, the mean of the 256 bins is 1, and below that the
@@ -40,8 +39,8 @@ class CLAHE(PlaneFilter):
     tiles : int, default=8
         Tiles along height and width of the observed area, at least 1; fewer where a tile would
         be smaller than 16 pixels. More tiles follow smaller structures.
-    planes : {"mri", "ct", "both"}, default="mri"
-        Which planes are changed.
+    planes : {"mri", "ct", "pet", "all"}, default="mri"
+        Which planes are changed: those of one role, or all. "both" means "all".
 
     References
     ----------
@@ -62,7 +61,7 @@ class CLAHE(PlaneFilter):
     _parameter_constraints: ClassVar[Constraints] = {
         "clip_limit": [number(above=0)],
         "tiles": [integer(1)],
-        "planes": [OneOf(*PLANES)],
+        "planes": [IS_PLANES],
     }
 
     def __init__(self, *, clip_limit: float = 2.0, tiles: int = 8, planes: str = "mri") -> None:
@@ -71,7 +70,7 @@ class CLAHE(PlaneFilter):
         self.planes = planes
 
     def _units_after(self, ct_units: str | None) -> str | None:
-        return ct_units if CT not in PLANES[self.planes] else None
+        return units_after(self.planes, ct_units)
 
     def _change(
         self, plane: NDArray[np.float32], observed: NDArray[np.bool_]

@@ -13,8 +13,7 @@ from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
 from ctmri_detect._parameters import Constraints, OneOf, number
 from ctmri_detect.imageops.gaps import fill_nearest
-from ctmri_detect.preprocessing._planes import PlaneFilter
-from ctmri_detect.validation import PLANES
+from ctmri_detect.preprocessing._planes import IS_PLANES, PlaneFilter
 
 NOISE_FILTER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 """Blind to flat areas, slopes and straight edges; multiplies the noise SD by 6."""
@@ -41,8 +40,8 @@ class Denoiser(PlaneFilter):
     strength : float, default=1.0
         Above 0; higher is smoother. For "nlm" and "tv" in units of the estimated noise; for
         "median" the radius of the window in pixels, rounded, at least 1.
-    planes : {"both", "ct", "mri"}, default="both"
-        Which planes are changed.
+    planes : {"all", "ct", "mri", "pet"}, default="all"
+        Which planes are changed: those of one role, or all. "both" means "all".
 
     References
     ----------
@@ -65,10 +64,10 @@ class Denoiser(PlaneFilter):
     _parameter_constraints: ClassVar[Constraints] = {
         "method": [OneOf(*METHODS)],
         "strength": [number(above=0)],
-        "planes": [OneOf(*PLANES)],
+        "planes": [IS_PLANES],
     }
 
-    def __init__(self, method: str = "nlm", *, strength: float = 1.0, planes: str = "both") -> None:
+    def __init__(self, method: str = "nlm", *, strength: float = 1.0, planes: str = "all") -> None:
         self.method = method
         self.strength = strength
         self.planes = planes

@@ -13,7 +13,6 @@ from ctmri_detect.imageops.headpose import HeadPose, estimate_pose
 from ctmri_detect.imageops.warp import unwarp_observed, warp_observed
 from ctmri_detect.modalities import Roles
 from ctmri_detect.preprocessing._grid import GridStep
-from ctmri_detect.validation import CT, MRI
 
 
 class HeadAligner(GridStep):
@@ -22,8 +21,8 @@ class HeadAligner(GridStep):
     Comparisons with the mirrored hemisphere and with other patients at the same place need
     this. The midline is found as the line about which the observed pixels resemble their
     mirror image most (`ctmri_detect.imageops.headpose.estimate_pose`); it comes from the
-    CT, or from the MRI where the CT is missing. Both planes are warped by the same matrix,
-    one factor for both axes; pixels that were not observed don't spread.
+    CT, or from the first plane that a sample has where the CT is missing. All planes are warped
+    by the same matrix, one factor for both axes; pixels that were not observed don't spread.
 
     A sample's transform depends on that sample alone, so maps can be taken back without
     any state (`inverse_transform_map`).
@@ -74,7 +73,7 @@ class HeadAligner(GridStep):
     def _transform_spaced(
         self, X: NDArray[np.float32], roles: Roles, spacing: NDArray[np.float64] | None
     ) -> tuple[Block, NDArray[np.float64] | None]:
-        matrices = [self._learn(pair) for pair in X]
+        matrices = [self._learn(pair, roles) for pair in X]
         if spacing is not None:  # each matrix is a turn and one scale
             spacing = (
                 spacing / np.sqrt(np.abs(np.linalg.det(np.array(matrices)[:, :, :2])))[:, None]
@@ -87,17 +86,20 @@ class HeadAligner(GridStep):
     ) -> NDArray[np.float32]:
         return unwarp_observed(image, learnt, grid)
 
-    def _learn(self, pair: NDArray[np.float32]) -> NDArray[np.float64]:
-        return head_pose(pair).matrix(self.size, self.fill)
+    def _learn(self, pair: NDArray[np.float32], roles: Roles) -> NDArray[np.float64]:
+        return head_pose(pair, roles=roles).matrix(self.size, self.fill)
 
 
-def head_pose(pair: NDArray[np.floating]) -> HeadPose:
-    """The pose of one pair: of what was observed in either plane, by the CT where it is.
+def head_pose(pair: NDArray[np.floating], *, roles: Roles = ()) -> HeadPose:
+    """The pose of one sample: of what was observed in any plane, by the CT where it is.
 
     Parameters
     ----------
-    pair : array of shape (2, height, width)
-        CT and MRI, NaN where not observed; at least one pixel observed.
+    pair : array of shape (n_planes, height, width)
+        NaN where not observed; at least one pixel observed.
+    roles : tuple of str or None, default=()
+        The role of each plane. The midline is looked for in the first plane with values: of the
+        planes with the role "ct", and where these have none, of all.
 
     Returns
     -------
@@ -113,4 +115,6 @@ def head_pose(pair: NDArray[np.floating]) -> HeadPose:
     (20, 25)
     """
     seen = np.isfinite(pair)
-    return estimate_pose(seen[CT] | seen[MRI], pair[CT] if seen[CT].any() else pair[MRI])
+    observed = np.flatnonzero(seen.any(axis=(1, 2)))
+    ct = [i for i in observed if i < len(roles) and roles[i] == "ct"]
+    return estimate_pose(seen.any(axis=0), pair[ct[0] if ct else observed[0]])

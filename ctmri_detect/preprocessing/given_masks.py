@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ctmri_detect._floats import with_default_floats
+from ctmri_detect._types import PairsLike
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.pairs import Pairs
 from ctmri_detect.validation import check_masks, check_pairs, listed
 
 
 @with_default_floats
-def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
-    """Set everything outside given masks to NaN, in both planes.
+def apply_masks(X: PairsLike, masks: ArrayLike) -> Pairs | NDArray[np.float32]:
+    """Set everything outside given masks to NaN, in all planes.
 
     For brain masks that come with the data or from a segmentation tool. A Pipeline hands its
     steps nothing but X, so masks are set before it; not-observed pixels then go with X through
@@ -21,15 +23,16 @@ def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, 2, height, width)
-        Pairs of CT and MRI.
+    X : array-like of shape (n_samples, n_planes, height, width)
+        CT and MRI, or any 1 to 8 planes.
     masks : bool array-like of shape (n_samples, height, width)
         True = brain, to be kept.
 
     Returns
     -------
-    ndarray of float32, shape (n_samples, 2, height, width)
-        A copy; X is left as it was.
+    Pairs or ndarray of float32, shape (n_samples, n_planes, height, width)
+        A copy; X is left as it was. `Pairs` come back as `Pairs`, with the same patients,
+        spacing, units and names.
 
     Raises
     ------
@@ -45,7 +48,7 @@ def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
     >>> int(np.isfinite(apply_masks(np.ones((1, 2, 4, 4)), masks)[0, 0]).sum())
     4
     """
-    reader = check_pairs(X, n_planes=2)
+    reader = check_pairs(X)
     masks = check_masks(masks, (len(reader), reader.shape[2], reader.shape[3]))
     out = np.array(reader, dtype=np.float32)
     out[np.broadcast_to(~masks[:, np.newaxis], out.shape)] = np.nan
@@ -56,4 +59,7 @@ def apply_masks(X: ArrayLike, masks: ArrayLike) -> NDArray[np.float32]:
             f"({listed(empty.tolist())}); expected True over the brain. Check that masks and X "
             "lie on one grid, or leave these samples out."
         )
-    return out
+    if not isinstance(X, Pairs):
+        return out
+    known = ("groups", "spacing", "ct_units", "modalities", "roles", "frame")
+    return Pairs(out, **{name: getattr(X, name) for name in known})

@@ -7,10 +7,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ctmri_detect._parameters import Constraints, OneOf, percentiles
+from ctmri_detect._parameters import Constraints, percentiles
 from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.validation import CT, MODALITIES, PLANES, PairReader
+from ctmri_detect.modalities import Roles
+from ctmri_detect.preprocessing._planes import IS_PLANES, named_planes, units_after
+from ctmri_detect.validation import PairReader, listed
 
 DECILES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
 
@@ -34,17 +36,17 @@ class HistogramStandardizer(BasePairedTransformer):
 
     Parameters
     ----------
-    planes : {"mri", "ct", "both"}, default="mri"
-        Which planes are mapped. CT in Hounsfield units has a scale of its own and seldom
-        needs it.
+    planes : {"mri", "ct", "pet", "all"}, default="mri"
+        Which planes are mapped: those of one role, or all ("both" means "all"). Each plane has
+        landmarks of its own. CT in Hounsfield units has a scale of its own and seldom needs it.
     percentiles : sequence of float, default=(1, 10, 20, ..., 90, 99)
         The landmarks, rising, at least two. More follow the histogram, and with it the
         lesion, more closely.
 
     Attributes
     ----------
-    landmarks_ : float64 array of shape (2, n_percentiles)
-        Where the landmarks fall, for CT and MRI; NaN for a plane that is left alone.
+    landmarks_ : float64 array of shape (n_planes, n_percentiles)
+        Where the landmarks fall, for each plane; NaN for a plane that is left alone.
 
     References
     ----------
@@ -64,7 +66,7 @@ class HistogramStandardizer(BasePairedTransformer):
 
     traits = Traits(threadsafe=True, missing_modality=True)
     _parameter_constraints: ClassVar[Constraints] = {
-        "planes": [OneOf(*PLANES)],
+        "planes": [IS_PLANES],
         "percentiles": [percentiles("at least two rising numbers from 0 to 100")],
     }
 
@@ -73,15 +75,16 @@ class HistogramStandardizer(BasePairedTransformer):
         self.percentiles = percentiles
 
     def _fit(self, X: PairReader) -> None:
-        landmarks = np.full((2, len(self.percentiles)), np.nan)
-        found: dict[int, list[NDArray[np.float64]]] = {m: [] for m in PLANES[self.planes]}
+        landmarks = np.full((X.shape[1], len(self.percentiles)), np.nan)
+        chosen = named_planes(self.planes, X.roles)
+        found: dict[int, list[NDArray[np.float64]]] = {plane: [] for plane in chosen}
         for block in X.blocks():
             for pair in block:
                 for modality, known in found.items():
                     known.extend(self._shape_of(pair[modality]))
         for modality, known in found.items():
             if not known:
-                name = MODALITIES[modality]
+                name = X.modalities[modality]
                 raise InvalidPairsError(
                     f"No sample of X has {name} values that differ, so there is no histogram to "
                     f"learn; expected some. Give pairs with {name}, or another `planes` than "
@@ -99,11 +102,19 @@ class HistogramStandardizer(BasePairedTransformer):
         return [(own - own[0]) / (own[-1] - own[0])] if own[-1] > own[0] else []
 
     def _units_after(self, ct_units: str | None) -> str | None:
-        return ct_units if CT not in PLANES[self.planes] else None
+        return units_after(self.planes, ct_units)
 
-    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        out = X.astype(np.float32)
-        for modality in PLANES[self.planes]:
+    def _transform_planes(self, X: NDArray[np.float32], roles: Roles) -> NDArray[np.float32]:
+        out, chosen = X.astype(np.float32), named_planes(self.planes, roles)
+        learned = np.flatnonzero(np.isfinite(self.landmarks_).all(axis=1))
+        if len(roles) != len(self.landmarks_) or list(chosen) != list(learned):
+            raise InvalidPairsError(
+                f"X has {len(roles)} planes with the roles {', '.join(map(str, roles))}; expected "
+                f"those of the fit, {len(self.landmarks_)} planes, of which {listed(learned)} have "
+                "learned landmarks. Give the planes of the fit in the same order: "
+                "X.select(modalities)."
+            )
+        for modality in chosen:
             for plane in out[:, modality]:
                 observed = np.isfinite(plane)
                 if observed.any():

@@ -12,7 +12,7 @@ from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.ct_units import IS_CT_UNITS
 from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.imageops.percentiles import percentiles_of
-from ctmri_detect.validation import CT, MRI
+from ctmri_detect.modalities import Roles, planes_with
 
 CT_WINDOWS = {
     "brain": (40.0, 80.0),
@@ -37,10 +37,10 @@ def _is_pair(value: Any) -> bool:
 
 
 class CTWindow(BasePairedTransformer):
-    """Bring the CT plane to 0..1 through a display window, or several at once.
+    """Bring the CT planes to 0..1 through a display window, or several at once.
 
     Everything below the window becomes 0, everything above it 1: without a window, the contrast of
-    brain (about 20 to 45 HU) would be lost beside bone and air. The MRI is left as it is.
+    brain (about 20 to 45 HU) would be lost beside bone and air. MRI and PET are left as they are.
 
     Several windows are averaged. Each is a clipped ramp, so their mean is one rising curve
     from HU to 0..1, steep where windows overlap and never flat inside any of them:
@@ -123,13 +123,15 @@ class CTWindow(BasePairedTransformer):
         given = [self.window] if one else self.window
         return [CT_WINDOWS[w] if isinstance(w, str) else (float(w[0]), float(w[1])) for w in given]
 
-    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        check_ct_values(X, self.units)
-        out = X.astype(np.float32)
-        ct, windows = out[:, CT], self._windows()
-        ct[...] = sum(_shown(X[:, CT], *window) for window in windows)
-        if len(windows) > 1:
-            ct /= np.float32(len(windows))
+    def _transform_planes(self, X: NDArray[np.float32], roles: Roles) -> NDArray[np.float32]:
+        planes = planes_with(roles, "ct")
+        check_ct_values(X, self.units, planes=planes)
+        out, windows = X.astype(np.float32), self._windows()
+        for plane in planes:
+            ct = out[:, plane]
+            ct[...] = sum(_shown(X[:, plane], *window) for window in windows)
+            if len(windows) > 1:
+                ct /= np.float32(len(windows))
         return out
 
 
@@ -141,7 +143,7 @@ def _shown(ct: NDArray[np.float32], level: float, width: float) -> NDArray[np.fl
 
 
 class MRIScaler(BasePairedTransformer):
-    """Bring the MRI plane of each sample to a common scale.
+    """Bring the MRI planes of each sample to a common scale, each plane by itself.
 
     MRI has no absolute unit. By default (``method="iqr"``), in each sample the median of the
     observed pixels becomes 0.5 and a robust standard deviation (interquartile range / 1.349)
@@ -201,10 +203,11 @@ class MRIScaler(BasePairedTransformer):
         self.method = method
         self.percentiles = percentiles
 
-    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _transform_planes(self, X: NDArray[np.float32], roles: Roles) -> NDArray[np.float32]:
         out = X.astype(np.float32)
-        for plane in out[:, MRI]:
-            self._scale(plane)
+        for modality in planes_with(roles, "mri"):
+            for plane in out[:, modality]:
+                self._scale(plane)
         return out
 
     def _scale(self, plane: NDArray[np.float32]) -> None:

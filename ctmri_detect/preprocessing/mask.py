@@ -22,17 +22,18 @@ from ctmri_detect.exceptions import (
     InvalidPairsError,
 )
 from ctmri_detect.imageops.appearance import is_brain_alone, is_eight_bit_window, is_inverted
-from ctmri_detect.imageops.brainmask import both_brain_masks, head_mask, mri_head_mask
+from ctmri_detect.imageops.brainmask import both_brain_masks, head_mask
 from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.imageops.skullbase import brain_share, is_below_skull_base
-from ctmri_detect.modalities import Roles
+from ctmri_detect.modalities import Roles, planes_with
 from ctmri_detect.pairing.modalities import warn_of_exchanged
 from ctmri_detect.pairs import Pairs
+from ctmri_detect.preprocessing._by_role import check_source, mask_without_ct, plane_with
 from ctmri_detect.preprocessing._grid import each_back
 from ctmri_detect.preprocessing._no_brain import no_brain_in_most, no_brain_in_some
 from ctmri_detect.preprocessing._reach import Reach, back_to_reach, packed_reach
 from ctmri_detect.preprocessing._skull_base import DROP_AND_LABELS, IS_CHOICE, check_use
-from ctmri_detect.validation import CT, MRI, PairReader
+from ctmri_detect.validation import PairReader
 
 _NEARLY_ALL = 0.95  # share of samples without a brain above which the input must be wrong
 
@@ -48,7 +49,7 @@ class _Found(NamedTuple):
 
 
 class BrainMask(BasePairedTransformer):
-    """Set everything outside the brain to NaN, in both planes.
+    """Set everything outside the brain to NaN, in all planes.
 
     The brain is the soft tissue that bone surrounds in the CT (see
     `ctmri_detect.imageops.brainmask.brain_mask`). Skull and scalp would allow shortcuts: the
@@ -63,6 +64,7 @@ class BrainMask(BasePairedTransformer):
     Where no plausible brain is found (below the skull base), the head is kept, and where even
     that is empty, all that was observed; one warning names these samples. Where the skull was
     removed before, the head is the brain. A sample without CT keeps the head as the MRI shows it.
+    X without any CT plane is an error: cut the brains out first, and use ``source="observed"``.
 
     Where (nearly) no sample of several has a brain, something is wrong with all of them: other
     units than `ct_units` says, an inverted CT, no heads. That is a `BrainNotFoundError`. Where the
@@ -81,10 +83,12 @@ class BrainMask(BasePairedTransformer):
         Pixels by which the brain mask is grown. A few pixels keep blood that lies against the
         skull, and also some bone. Not used where the mask is not found in the CT.
     source : {"auto", "ct", "mri", "observed"}, default="auto"
-        Where the mask comes from. "auto": the CT, and the MRI where there is no CT. "ct" and
+        Where the mask comes from. "auto": the CT, and the MRI where a sample has no CT. "ct" and
         "mri": that plane only; a sample without it keeps all that was observed, and is named
-        in the warning. The MRI gives the head, skull and all. "observed": nothing is
-        searched, and a pixel stays where it was observed in either plane.
+        in the warning. The MRI gives the head, skull and all. Of several CT or MRI planes, the
+        first that a sample has counts. "observed": nothing is searched, and a pixel stays where
+        it was observed in any plane. In X without a CT plane, pixels of exactly 0 in all planes
+        are the background of stripped images (BraTS) and become NaN.
     below_skull_base : {"keep", "mark", "drop"}, default="keep"
         What to do with slices that hold little brain: skull base, face and neck (see
         `ctmri_detect.imageops.skullbase.is_below_skull_base`), and all where no brain is found.
@@ -161,10 +165,11 @@ class BrainMask(BasePairedTransformer):
             warn_of_exchanged(X)
 
     def _transform_block(self, X: NDArray[np.float32], roles: Roles) -> Block:
+        check_source(self.source, roles)
         if self.source in ("auto", "ct"):
-            check_ct_values(X, self.ct_units)
+            check_ct_values(X, self.ct_units, planes=planes_with(roles, "ct"))
         out = X.astype(np.float32)
-        found = [self._mask(pair) for pair in out]
+        found = [self._mask(pair, roles) for pair in out]
         for pair, known in zip(out, found, strict=True):
             np.copyto(pair, np.nan, where=~known.mask)
         named = [i for i, known in enumerate(found) if not known.found]
@@ -185,7 +190,7 @@ class BrainMask(BasePairedTransformer):
         ----------
         maps : array of shape (n_samples, height, width) or (n_samples, channels, ...)
             NaN where there is none.
-        X : array-like of shape (n_samples, 2, height, width)
+        X : array-like of shape (n_samples, n_planes, height, width)
             This step's input.
 
         Returns
@@ -201,8 +206,8 @@ class BrainMask(BasePairedTransformer):
         check_parameters(self)
         return each_back(maps, X, None, recall(self), self._learn, back_to_reach)
 
-    def _learn(self, pair: NDArray[np.float32]) -> Reach:
-        return self._mask(pair).reach
+    def _learn(self, pair: NDArray[np.float32], roles: Roles) -> Reach:
+        return self._mask(pair, roles).reach
 
     def _odd(self, ct: NDArray[np.float32]) -> bool:
         """Whether it is such a wrong image that a brain is found only by chance."""
@@ -213,15 +218,13 @@ class BrainMask(BasePairedTransformer):
             raise BrainNotFoundError(no_brain_in_most(rows, total, self.ct_units, self.source))
         warn_user(no_brain_in_some(rows, total, self.below_skull_base), BrainNotFoundWarning)
 
-    def _mask(self, pair: NDArray[np.float32]) -> _Found:
+    def _mask(self, pair: NDArray[np.float32], roles: Roles) -> _Found:
         observed: NDArray[np.bool_] = np.asarray(np.isfinite(pair).any(axis=0))
-        if self.source == "observed":
-            return _Found(observed, True)
-        has_ct = bool(np.isfinite(pair[CT]).any())
-        if self.source == "mri" or (self.source == "auto" and not has_ct):
-            mask: NDArray[np.bool_] = mri_head_mask(pair[MRI])
-            return _Found(mask, True) if (mask & observed).any() else _Found(observed, False)
-        return self._mask_of_ct(pair[CT], observed)
+        ct = plane_with(pair, roles, "ct")
+        if ct is not None and self.source in ("auto", "ct"):
+            return self._mask_of_ct(ct, observed)
+        mask = mask_without_ct(pair, roles, self.source)
+        return _Found(mask, True) if (mask & observed).any() else _Found(observed, False)
 
     def _mask_of_ct(self, ct: NDArray[np.float32], observed: NDArray[np.bool_]) -> _Found:
         units = cast(CTUnits, self.ct_units)

@@ -10,16 +10,21 @@ from ctmri_detect.preprocessing._skull_base import IS_CHOICE
 from ctmri_detect.preprocessing.geometry import HeadAligner
 from ctmri_detect.preprocessing.intensity import CTWindow, MRIScaler
 from ctmri_detect.preprocessing.mask import BrainMask
+from ctmri_detect.preprocessing.pet import PETScaler
 
 
 def make_preprocessor(
     ct_units: str = "hu", *, size: int = 128, below_skull_base: str = "keep"
 ) -> Pipeline:
-    """The recommended Pipeline: brain mask, CT window, head upright in a box, MRI scaled.
+    """The recommended Pipeline: brain mask, CT window, head upright in a box, MRI and PET scaled.
 
     The mask comes first because it needs raw bone; the window comes before the warp
-    because interpolation between brain and metal is meaningless; the MRI is scaled last,
+    because interpolation between brain and metal is meaningless; MRI and PET are scaled last,
     on the pixels that the detectors will see.
+
+    It takes any 1 to 8 planes: each step changes the planes of its role (`Pairs.roles`), and
+    leaves X as it is where there are none. X without a CT has to come with the brains cut out:
+    ``make_preprocessor().set_params(brainmask__source="observed")``, see `BrainMask`.
 
     Parameters
     ----------
@@ -33,8 +38,8 @@ def make_preprocessor(
     Returns
     -------
     sklearn.pipeline.Pipeline
-        Steps ``brainmask``, ``ctwindow``, ``headaligner``, ``mriscaler``. Output float32
-        ``(n_samples, 2, size, size)``, both planes in 0..1, NaN outside the brain.
+        Steps ``brainmask``, ``ctwindow``, ``headaligner``, ``mriscaler``, ``petscaler``. Output
+        float32 ``(n_samples, n_planes, size, size)``, all planes in 0..1, NaN outside the brain.
 
     Raises
     ------
@@ -45,7 +50,7 @@ def make_preprocessor(
     --------
     >>> from ctmri_detect.preprocessing import make_preprocessor
     >>> [name for name, _ in make_preprocessor(ct_units="uint8").steps]
-    ['brainmask', 'ctwindow', 'headaligner', 'mriscaler']
+    ['brainmask', 'ctwindow', 'headaligner', 'mriscaler', 'petscaler']
     >>> make_preprocessor(ct_units="gray")
     Traceback (most recent call last):
     ...
@@ -57,4 +62,6 @@ def make_preprocessor(
     check_value("size", size, [integer(8)])
     check_value("below_skull_base", below_skull_base, [IS_CHOICE])
     mask = BrainMask(ct_units=ct_units, below_skull_base=below_skull_base)
-    return make_pipeline(mask, CTWindow(units=ct_units), HeadAligner(size=size), MRIScaler())
+    return make_pipeline(
+        mask, CTWindow(units=ct_units), HeadAligner(size=size), MRIScaler(), PETScaler()
+    )

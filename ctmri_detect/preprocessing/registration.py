@@ -1,8 +1,8 @@
-"""The MRI moved onto its CT, sample by sample."""
+"""The other planes moved onto the CT, sample by sample."""
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,11 +15,12 @@ from ctmri_detect._types import PairsLike
 from ctmri_detect.base import BasePairedTransformer, Traits
 from ctmri_detect.imageops.registration import Motion, alignment, motion_of, register
 from ctmri_detect.imageops.warp import warp_observed
-from ctmri_detect.validation import CT, MRI, check_pairs
+from ctmri_detect.modalities import Roles, planes_with
+from ctmri_detect.validation import check_pairs
 
 
 class PairRegistrar(BasePairedTransformer):
-    """Move each MRI onto its CT by mutual information, or leave it where it is.
+    """Move each MRI and PET onto its CT by mutual information, or leave it where it is.
 
     For pairs that show the same slice, but not quite on the same pixels. A motion is used
     only where it stays within the bounds and raises the normalised mutual information,
@@ -29,7 +30,10 @@ class PairRegistrar(BasePairedTransformer):
     `ctmri_detect.imageops.registration.register`; it is deterministic, and a sample's motion
     depends on that sample alone.
 
-    Only the MRI moves. Maps lie on the CT's grid, before and after, so this step needs no
+    With more than two planes, each is registered by itself, to the first CT; where no plane has
+    that role, to the first plane. On more than CT and MRI it has not been measured.
+
+    Only the MRI and PET move. Maps lie on the CT's grid, before and after, so this step needs no
     ``inverse_transform_map``. Pixels of the moved MRI that lay outside the image become NaN.
     The warp smooths the MRI a little (linear interpolation).
 
@@ -104,12 +108,14 @@ class PairRegistrar(BasePairedTransformer):
         self.max_stretch = max_stretch
         self.min_gain = min_gain
 
-    def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _transform_planes(self, X: NDArray[np.float32], roles: Roles) -> NDArray[np.float32]:
         out = X.astype(np.float32)
-        for pair in out:
-            found = self._register(pair)
-            if not found.reason:
-                pair[MRI] = warp_observed(pair[MRI], found.matrix, pair[MRI].shape)
+        still, moving = _still_and_moving(roles)
+        for sample in out:
+            for plane in moving:
+                found = self._register(sample[[still, plane]])
+                if not found.reason:
+                    sample[plane] = warp_observed(sample[plane], found.matrix, sample.shape[1:])
         return out
 
     @with_default_floats
@@ -118,15 +124,16 @@ class PairRegistrar(BasePairedTransformer):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, 2, height, width)
-            Pairs of CT and MRI.
+        X : array-like of shape (n_samples, n_planes, height, width)
+            Pairs of CT and MRI, or others with names.
 
         Returns
         -------
-        DataFrame, one row a sample
-            sample : row of `X`. shift_y, shift_x : how far the registration moves the MRI
-            at the image's centre, pixels. rotation : degrees, positive = counter-clockwise
-            as one sees the image. scale_min, scale_max : least and largest stretch.
+        DataFrame, one row a sample; with more than two planes, one for each that may move
+            sample : row of `X`. modality : name of the plane, with more than two. shift_y,
+            shift_x : how far the registration moves the MRI at the image's centre, pixels.
+            rotation : degrees, positive = counter-clockwise as one sees the image. scale_min,
+            scale_max : least and largest stretch.
             nmi_before, nmi_after : normalised mutual information on the same pixels. accepted :
             bool. reason : why not ("a plane is missing", "nothing to register",
             "beyond the bounds", "no gain"), "" where accepted. What was found is reported
@@ -138,35 +145,32 @@ class PairRegistrar(BasePairedTransformer):
             For bad pairs, a bad parameter, or SimpleITK not installed.
         """
         self._check_ready()
-        blocks = check_pairs(X, n_planes=2).blocks()
-        found = [each for block in blocks for each in map_threads(self._register, block)]
-        rows = [
-            {
-                "sample": sample,
-                **each.motion._asdict(),
-                "nmi_before": each.before,
-                "nmi_after": each.after,
-                "accepted": not each.reason,
-                "reason": each.reason,
-            }
-            for sample, each in enumerate(found)
-        ]
-        return pd.DataFrame(rows)
+        reader = check_pairs(X)
+        still, moving = _still_and_moving(reader.roles)
+        found: list[_Found] = []
+        for block in reader.blocks():
+            pairs = [sample[[still, plane]] for sample in block for plane in moving]
+            found += map_threads(self._register, pairs)
+        table = pd.DataFrame([each.as_row() for each in found], columns=_COLUMNS)
+        table.insert(0, "sample", np.repeat(np.arange(len(reader)), len(moving)))
+        if reader.shape[1] > 2:
+            names = [reader.modalities[plane] for plane in moving]
+            table.insert(1, "modality", names * len(reader))
+        return table
 
     def _register(self, pair: NDArray[np.float32]) -> _Found:
         if np.isnan(pair).all(axis=(1, 2)).any():
             return _Found(reason="a plane is missing")
         matrix = register(
-            pair[CT],
-            pair[MRI],
+            *pair,
             transform=self.motion,
             max_shift=self.max_shift,
             max_rotation=self.max_rotation,
         )
         if matrix is None:
             return _Found(reason="nothing to register")
-        motion = motion_of(matrix, pair[CT].shape)
-        before, after = alignment(pair[CT], pair[MRI], matrix)
+        motion = motion_of(matrix, pair.shape[1:])
+        before, after = alignment(*pair, matrix)
         reason = ""
         if not self._within(motion):
             reason = "beyond the bounds"
@@ -193,3 +197,17 @@ class _Found(NamedTuple):
     motion: Motion = Motion(*[float("nan")] * 5)
     before: float = float("nan")
     after: float = float("nan")
+
+    def as_row(self) -> tuple[Any, ...]:
+        """In the order of `_COLUMNS`."""
+        return (*self.motion, self.before, self.after, not self.reason, self.reason)
+
+
+_COLUMNS = [*Motion._fields, "nmi_before", "nmi_after", "accepted", "reason"]
+
+
+def _still_and_moving(roles: Roles) -> tuple[int, tuple[int, ...]]:
+    """The plane that the others are registered to, and those that may move."""
+    still = (*planes_with(roles, "ct"), 0)[0]
+    may_move = (i for i, role in enumerate(roles) if role != "ct" and i != still)
+    return still, tuple(may_move)

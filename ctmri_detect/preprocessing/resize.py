@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from ctmri_detect._parameters import SIZE, Constraints, OneOf, height_and_width
 from ctmri_detect.imageops.warp import resize_observed
+from ctmri_detect.modalities import Roles
 from ctmri_detect.preprocessing._grid import GridStep
 
 
 class Resize(GridStep):
-    """Resize both planes to one height and width.
+    """Resize all planes to one height and width.
 
     The mean over the covered area when shrinking, linear otherwise. Values and the mask of
     observed pixels are resized separately and divided, so gaps don't spread: a pixel counts
@@ -63,7 +64,7 @@ class Resize(GridStep):
 
 
 class CropOrPad(GridStep):
-    """Cut or pad both planes to one height and width; no value changes.
+    """Cut or pad all planes to one height and width; no value changes.
 
     What is added is NaN, "not observed". Pixels are moved by whole numbers, so nothing is
     interpolated and maps come back exactly.
@@ -78,7 +79,7 @@ class CropOrPad(GridStep):
         Height and width of the output, pixels, at least 1; one number means both.
     centre : {"image", "observed"}, default="image"
         What is put in the middle: the image, the same cut for all samples, or the bounding box
-        of what was observed in either plane, for each sample by itself.
+        of what was observed in any plane, for each sample by itself.
 
     Examples
     --------
@@ -103,7 +104,7 @@ class CropOrPad(GridStep):
         return height_and_width(self.size)
 
     def _transform(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.stack([_moved(pair, self._learn(pair), self._grid()) for pair in X])
+        return np.stack([_moved(pair, self._shift(pair), self._grid()) for pair in X])
 
     def _back(
         self, image: NDArray[np.floating], grid: tuple[int, int], learnt: tuple[int, int]
@@ -111,7 +112,10 @@ class CropOrPad(GridStep):
         down, right = learnt
         return _moved(image, (-down, -right), grid)
 
-    def _learn(self, pair: NDArray[np.float32]) -> tuple[int, int]:
+    def _learn(self, pair: NDArray[np.float32], roles: Roles) -> tuple[int, int]:
+        return self._shift(pair)
+
+    def _shift(self, pair: NDArray[np.float32]) -> tuple[int, int]:
         """Rows down and columns right that a pixel moves."""
         spans = [(0, side) for side in pair.shape[1:]]
         if self.centre == "observed":

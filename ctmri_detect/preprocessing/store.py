@@ -18,6 +18,7 @@ from ctmri_detect._parameters import check_value, integer
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base import BasePairedTransformer, Notes
 from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.modalities import Roles
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import flat_steps
 from ctmri_detect.storage.pair_store import PairStore
@@ -53,7 +54,7 @@ def transform_to(
     pipe : transformer or Pipeline of transformers
         Such as `make_preprocessor`. Fitted where a step learns from training pairs
         (`HistogramStandardizer`); steps that learn nothing need no fit.
-    X : array-like of shape (n_samples, 2, height, width)
+    X : array-like of shape (n_samples, n_planes, height, width)
         Anything with shape, dtype and slicing along axis 0: numpy, memmap, zarr, h5py.
     path : str or Path
         The file to write; ends in ``.npy``. See `PairWriter` for what a crash leaves.
@@ -69,7 +70,7 @@ def transform_to(
 
     Returns
     -------
-    numpy.memmap of float32, shape (n_samples, 2, height', width')
+    numpy.memmap of float32, shape (n_samples, n_planes, height', width')
         Read-only; ready for ``detector.fit``. Where X are `Pairs`: `Pairs` over it, and what they
         know stands in a file beside it, from which `open_pairs` brings it back. Samples that a
         step leaves out (``BrainMask(below_skull_base="drop")``) are not written.
@@ -179,6 +180,7 @@ def _in_order(
                 delayed(_through)(
                     steps,
                     start,
+                    (reader.modalities, reader.roles),
                     reader[start : start + batch_size],
                     None if spacing is None else spacing[start : start + batch_size],
                 )
@@ -187,7 +189,13 @@ def _in_order(
 
 
 @with_default_floats
-def _through(steps: list[Any], start: int, block: NDArray[np.float32], spacing: Spacing) -> Result:
+def _through(
+    steps: list[Any],
+    start: int,
+    planes: tuple[tuple[str, ...], Roles],
+    block: NDArray[np.float32],
+    spacing: Spacing,
+) -> Result:
     """One batch through all steps; for each step the rows of X that it has to name."""
     named: list[list[int]] = [[] for _ in steps]
     notes = Notes(np.arange(start, start + len(block)))
@@ -199,7 +207,9 @@ def _through(steps: list[Any], start: int, block: NDArray[np.float32], spacing: 
             if isinstance(step, BasePairedTransformer):
                 if k:  # X itself was checked as a whole
                     check_pairs(block)
-                made = step._transform_all(PairReader(block), spacing, told=len(block))
+                known = planes if len(planes[0]) == block.shape[1] else (None, None)
+                source = Pairs(block, modalities=known[0], roles=known[1])
+                made = step._transform_all(PairReader(source), spacing, told=len(block))
                 named[k] = [int(notes.rows[row]) for row in made.named]
                 notes, block = notes.after(made), made.values
                 if made.kept is not None:

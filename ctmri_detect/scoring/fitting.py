@@ -17,9 +17,10 @@ from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect.scoring.calibration import HeldOut
 from ctmri_detect.scoring.calibration_patients import CalibrationPatients
 from ctmri_detect.scoring.evidence import fused_evidence
-from ctmri_detect.scoring.judging import Judging, Planes
+from ctmri_detect.scoring.judging import Planes
 from ctmri_detect.scoring.patterns import PatternThresholds, Scored
 from ctmri_detect.scoring.reference import ReferenceBank
+from ctmri_detect.scoring.standardising import Standardising
 from ctmri_detect.scoring.summary_bank import GroupedBank
 from ctmri_detect.scoring.with_threshold import WithThreshold
 from ctmri_detect.scoring.withheld import Withheld
@@ -29,7 +30,7 @@ from ctmri_detect.validation import missing_planes
 _KEPT = {"residual_", "descriptors_", "codes_", "withheld_"}  # of slices, for another bank
 
 
-class Fitting(WithThreshold, Judging, CheckedParameters, BaseEstimator):
+class Fitting(WithThreshold, Standardising, CheckedParameters, BaseEstimator):
     """How a `MapScoring` is fitted on held-out slices, and again on those that it kept."""
 
     reference: Reference

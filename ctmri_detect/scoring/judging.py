@@ -1,56 +1,33 @@
-"""From residuals to z-maps, anomaly maps and scores, against a fitted bank."""
+"""From z-maps to anomaly maps and scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
 
-from ctmri_detect._arrays import evenly_spaced, plain_array
-from ctmri_detect._floats import with_default_floats
-from ctmri_detect._threads import map_threads
+from ctmri_detect._arrays import plain_array
 from ctmri_detect._types import PairsLike
-from ctmri_detect.imageops.smooth import masked_gaussian
-from ctmri_detect.scoring.calibration import describe
-from ctmri_detect.scoring.evidence import (
-    Symmetry,
-    kinds_of_evidence,
-    observed,
-    over_scales,
-    pool_top,
-)
-from ctmri_detect.scoring.given import as_residual
+from ctmri_detect.scoring.evidence import pool_top
 from ctmri_detect.scoring.patterns import PatternThresholds, Scored
-from ctmri_detect.scoring.reference import ReferenceBank
-from ctmri_detect.scoring.summary_bank import SummaryBank
-from ctmri_detect.validation import PairReader, check_pairs, missing_planes
+from ctmri_detect.validation import missing_planes
 
-_ENOUGH = 64  # healthy slices, for the spread of smoothed z
-_BLOCK = 16  # samples at a time; a score does not depend on the other samples
 Planes = npt.NDArray[np.float32]
 
 _Made = TypeVar("_Made")
 
 
 class Judging:
-    """What a fitted `MapScoring` says about residuals.
+    """What a fitted `MapScoring`, or what does its work elsewhere, says about residuals.
 
     Where X is a `PairReader` with `groups`, these are codes of patients as in `fit`: no slice of a
     sample's own patient is its reference.
     """
 
-    bank_: ReferenceBank | SummaryBank
-    sd_: Planes
     patterns_: PatternThresholds
-    symmetry: Symmetry
-    symmetry_tolerance: int
-    smoothing: float
-    scales: float | Sequence[float]
-    clip: float
     pool_fraction: float
 
     def z_maps(self, residual: Planes, X: PairsLike) -> Planes:
@@ -128,93 +105,7 @@ class Judging:
         unclipped: bool = False,
     ) -> list[_Made]:
         """What `finish` makes of z-maps; with `unclipped`, of both kinds: see `_parted`."""
-        check_is_fitted(self, "bank_")
-        reader = X if isinstance(X, PairReader) else check_pairs(X)
-        planes = as_residual(residual, reader)
-        return self._gather(planes, describe(reader), reader.groups, finish, unclipped=unclipped)
-
-    def _evidence(self, residual: Planes) -> Planes:
-        tolerance = self.symmetry_tolerance if self.symmetry else None
-        return kinds_of_evidence(residual, self.smoothing, tolerance)
-
-    def _evidence_of(self, residual: Planes) -> Planes:
-        blocks = np.split(residual, range(_BLOCK, len(residual), _BLOCK))
-        return np.concatenate(map_threads(self._evidence, blocks))
-
-    def _gather(
-        self,
-        residual: npt.NDArray[np.generic],
-        descriptors: npt.NDArray[np.float64],
-        codes: npt.NDArray[np.int64] | None,
-        finish: Callable[[Planes], _Made],
-        *,
-        unclipped: bool = False,
-    ) -> list[_Made]:
-        """What `finish` makes of the z-maps, block by block.
-
-        With `unclipped`, those of the residual without the bound are one kind more, the last.
-        """
-
-        def smooth(z: Planes, seen: npt.NDArray[np.bool_]) -> _Made:
-            clip = np.float32(self.clip)
-            scaled = [z / sd for z, sd in zip(self._blurred(z, seen), self.sd_, strict=True)]
-            free = over_scales([z[:, :1].copy() for z in scaled]) if unclipped else None
-            clipped = over_scales([np.clip(z, -clip, clip, out=z) for z in scaled])
-            return finish(clipped if free is None else np.concatenate([clipped, free], axis=1))
-
-        return self._against_bank(residual, descriptors, codes, smooth)
-
-    @with_default_floats
-    def _against_bank(
-        self,
-        residual: npt.NDArray[np.generic],
-        descriptors: npt.NDArray[np.float64],
-        codes: npt.NDArray[np.int64] | None,
-        finish: Callable[[Planes, npt.NDArray[np.bool_]], _Made],
-    ) -> list[_Made]:
-        """What `finish` makes of the bank's z and of where it was observed, block by block."""
-
-        def one(start: int) -> _Made:
-            block = np.asarray(residual[start : start + _BLOCK], dtype=np.float32)
-            rows = np.minimum(np.arange(start, start + _BLOCK), len(residual) - 1)
-            groups = None if codes is None else codes[rows]
-            z = self.bank_.standardise(self._evidence(block), descriptors[rows], groups)
-            return finish(z, observed(block)[:, None])
-
-        return map_threads(one, range(0, len(residual), _BLOCK))
-
-    def _blurred(self, z: Planes, seen: npt.NDArray[np.bool_]) -> list[Planes]:
-        return [masked_gaussian(z, float(scale), seen) for scale in np.atleast_1d(self.scales)]
-
-    def _spread(
-        self,
-        residual: Planes,
-        descriptors: npt.NDArray[np.float64],
-        codes: npt.NDArray[np.int64],
-    ) -> Planes:
-        """How far smoothed z spreads in healthy slices, for each scale, kind and plane.
-
-        The median over slices, evenly spaced ones, of the root mean square within each: a few
-        slices with lesions among them change little.
-
-        Returns
-        -------
-        float32 array (n_scales, 1, kinds, n_planes, 1, 1)
-            1 where nothing varies.
-        """
-
-        def mean_square(z: Planes, seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-            blurred = np.stack(self._blurred(z, seen))
-            count = np.sum(~np.isnan(blurred), axis=(4, 5))
-            power = np.nansum(np.square(blurred), axis=(4, 5), dtype=np.float64)
-            return np.divide(power, count, out=np.full(power.shape, np.nan), where=count > 0)
-
-        rows = evenly_spaced(len(residual), _ENOUGH)
-        parts = self._against_bank(residual[rows], descriptors[rows], codes[rows], mean_square)
-        each = np.sqrt(np.concatenate(parts, axis=1))  # scales, slices, kinds, planes
-        each = np.where(np.isnan(each).all(axis=1, keepdims=True), 1, each)  # a plane never seen
-        sd = np.nanmedian(each, axis=1).astype(np.float32)
-        return np.where(sd > 1e-6, sd, np.float32(1))[:, None, ..., None, None]
+        raise NotImplementedError
 
     def _map(self, z: Planes) -> Planes:
         return np.sqrt(self._fused(z))

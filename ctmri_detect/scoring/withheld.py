@@ -70,6 +70,7 @@ class _WithoutPlanes:
     def __init__(self, array: Any, seen: Seen) -> None:
         self.source, self.seen = PairReader(array), seen
         self.shape, self.dtype = self.source.shape, self.source.dtype
+        self.groups, self.frame = (getattr(array, name, None) for name in ("groups", "frame"))
 
     def __len__(self) -> int:
         return len(self.source)

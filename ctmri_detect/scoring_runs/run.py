@@ -17,6 +17,7 @@ from ctmri_detect._arrays import plain_array
 from ctmri_detect._parameters import check_value, integer
 from ctmri_detect._types import PairsLike, StoredArray
 from ctmri_detect._warnings import Told, warn_user
+from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.pipelines import unwrapped
 from ctmri_detect.scoring import CONSPICUOUS
 from ctmri_detect.scoring_runs.folder import Run, RunFolder
@@ -111,7 +112,7 @@ def score_to(
     (10, True)
     """
     check_value("block_size", block_size, [integer(1)])
-    unwrapped(estimator)
+    _refuse_cut_scans(unwrapped(estimator)[1])
     given = plain_array(X)
     stored: StoredArray = given if hasattr(given, "shape") else np.asarray(given)
     n = len(check_pairs(stored))
@@ -125,6 +126,15 @@ def score_to(
     _warn(told)
     _tell_of_steps(estimator, files, run)
     return open_scores(files.path)
+
+
+def _refuse_cut_scans(detector: BasePairedDetector) -> None:
+    if detector.traits.whole_scans:
+        raise ValueError(
+            f"{type(detector).__name__} needs whole scans, and score_to scores blocks of samples, "
+            "which would cut them; expected a detector of single slices. Use iter_detect, which "
+            "bounds memory too."
+        )
 
 
 def _score_missing(

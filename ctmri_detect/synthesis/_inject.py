@@ -29,7 +29,7 @@ class Injected:
 
     pair: NDArray[np.float32]
     mask: NDArray[np.bool_]
-    cnr: tuple[float, float]
+    cnr: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -94,16 +94,14 @@ def _put(
     """The pair with the lesion: tissue moved with its noise, then changed under its noise."""
     seen = np.isfinite(pair)
     filled = np.where(seen, pair, np.float32(0))
-    scene, ct, mri = push_aside(
-        lesion, reading.scene, filled[CT], filled[MRI], order=cv2.INTER_LANCZOS4
-    )
-    moved = np.stack([ct, mri])
+    scene, images = push_aside(lesion, reading.scene, list(filled), order=cv2.INTER_LANCZOS4)
+    moved = np.stack(images)
     soft = seen & (scene.depth < 0) & (moved[CT] <= bone_level(request.units))
     base = masked_gaussian(np.where(soft, moved, np.nan), CALM / request.spacing)
     base = np.where(soft, base, np.float32(0))
-    ideal_ct, ideal_mri, mask = replace_tissue(lesion, scene, base[CT], base[MRI], reading.look)
+    ideals, mask = replace_tissue(lesion, scene, list(base), reading.look)
     made = np.array(pair, dtype=np.float32)
-    for plane, ideal in ((CT, ideal_ct), (MRI, ideal_mri)):
+    for plane, ideal in enumerate(ideals):
         change = np.asarray(ideal - base[plane])
         change = cv2.GaussianBlur(change, (0, 0), POINT_SPREAD[plane] / request.spacing)
         new = _as_stored(moved[plane] + change, pair[plane], plane, request.units)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,23 +18,23 @@ TRIES = 20
 
 
 def contrast_to_noise(
-    before: NDArray, after: NDArray, mask: NDArray[np.bool_], noise: tuple[float, float]
-) -> tuple[float, float]:
+    before: NDArray, after: NDArray, mask: NDArray[np.bool_], noise: Sequence[float]
+) -> tuple[float, ...]:
     """Root mean square change over the mask in noise SDs, with the sign of the mean change.
 
     Parameters
     ----------
-    before, after : ndarray of shape (2, height, width)
-        The pair without and with the anomaly, with the same noise. NaN is left out.
+    before, after : ndarray of shape (n_planes, height, width)
+        The planes without and with the anomaly, with the same noise. NaN is left out.
     mask : bool ndarray of shape (height, width)
         True = anomaly.
-    noise : (float, float)
-        Standard deviation of the noise of CT and MRI.
+    noise : sequence of float
+        Standard deviation of the noise of each plane.
 
     Returns
     -------
-    (float, float)
-        CT, MRI; NaN where a plane has no observed pixel in the mask.
+    tuple of float
+        One a plane; NaN where it has no observed pixel in the mask.
 
     Examples
     --------
@@ -41,7 +43,7 @@ def contrast_to_noise(
     (-3.0, -1.5)
     """
     ratios = []
-    for plane in range(2):
+    for plane, sd in enumerate(noise):
         change = (np.asarray(after[plane]) - before[plane])[mask].astype(np.float64)
         change = change[np.isfinite(change)]
         if not change.size:
@@ -49,5 +51,5 @@ def contrast_to_noise(
             continue
         sign = -1.0 if change.mean() < 0 else 1.0
         size = float(np.sqrt(np.mean(change**2)))
-        ratios.append(sign * size / noise[plane] if size else 0.0)
-    return ratios[0], ratios[1]
+        ratios.append(sign * size / sd if size else 0.0)
+    return tuple(ratios)

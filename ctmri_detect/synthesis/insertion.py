@@ -9,7 +9,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -22,6 +22,7 @@ from ctmri_detect.synthesis.lesions import Lesion, lesion_layers
 from ctmri_detect.synthesis.outlines import layer_thickness, outline
 from ctmri_detect.synthesis.scene import Scene
 from ctmri_detect.synthesis.tissues import Tissue
+from ctmri_detect.validation import CT
 
 __all__ = ["POINT_SPREAD", "Look", "displacement", "move", "push_aside", "replace_tissue"]
 
@@ -37,20 +38,20 @@ _SMOOTH = 1.5  # mm, Gaussian sigma that smooths the displacement
 
 @dataclass(frozen=True)
 class Look:
-    """How tissue looks in a pair of images.
+    """How tissue looks in the CT and in each MRI of a slice.
 
     Parameters
     ----------
     hu_slope, hu_offset : float
         Value in the CT plane = ``hu_offset + hu_slope * HU``.
-    signal : callable
-        Tissue (at 1.5 T) to its value in the MRI plane: a number, or an image where the
+    signals : tuple of callable
+        For each MRI plane: tissue (at 1.5 T) to its value there, a number, or an image where the
         receiver's sensitivity varies.
     """
 
     hu_slope: float
     hu_offset: float
-    signal: Callable[[Tissue], float | NDArray]
+    signals: tuple[Callable[[Tissue], float | NDArray], ...]
 
 
 def displacement(lesion: Lesion, scene: Scene, scale: float = 1.0) -> NDArray[np.float32] | None:
@@ -137,24 +138,29 @@ def move(image: NDArray, field: NDArray[np.float32], spacing: float, order: int)
 def push_aside(
     lesion: Lesion,
     scene: Scene,
-    ct: NDArray,
-    mri: NDArray,
+    images: Sequence[NDArray],
     scale: float = 1.0,
     order: int = cv2.INTER_LINEAR,
-) -> tuple[Scene, NDArray, NDArray]:
-    """The slice after the lesion's mass effect; a shifted region moves the MRI alone."""
+) -> tuple[Scene, list[NDArray]]:
+    """The slice after the lesion's mass effect; a shifted region moves the MRI alone.
+
+    `images` are the CT, then each MRI: all move alike.
+    """
     field = displacement(lesion, scene, scale)
     if field is None:
-        return scene, ct, mri
-    mri = move(mri, field, scene.spacing, order)
-    if LESION_KINDS[lesion.kind].shape == "shift":
-        return scene, ct, mri
-    ct = move(ct, field, scene.spacing, order)
+        return scene, list(images)
+    shift = LESION_KINDS[lesion.kind].shape == "shift"
+    moved = [
+        image if shift and plane == CT else move(image, field, scene.spacing, order)
+        for plane, image in enumerate(images)
+    ]
+    if shift:
+        return scene, moved
     fractions = {
         name: move(layer, field, scene.spacing, cv2.INTER_LINEAR)
         for name, layer in scene.fractions.items()
     }
-    return replace(scene, fractions=fractions), ct, mri
+    return replace(scene, fractions=fractions), moved
 
 
 def _nearest_within(scene: Scene) -> tuple[NDArray, NDArray]:
@@ -169,15 +175,15 @@ def _nearest_within(scene: Scene) -> tuple[NDArray, NDArray]:
 
 
 def replace_tissue(
-    lesion: Lesion, scene: Scene, ct: NDArray, mri: NDArray, look: Look, scale: float = 1.0
-) -> tuple[NDArray, NDArray, NDArray[np.bool_]]:
+    lesion: Lesion, scene: Scene, images: Sequence[NDArray], look: Look, scale: float = 1.0
+) -> tuple[list[NDArray], NDArray[np.bool_]]:
     """Ideal images with the lesion in them, and its mask: where more than half is lesion.
 
     Parameters
     ----------
     lesion : Lesion
-    scene, ct, mri
-        The slice after `push_aside`; the images without noise.
+    scene, images
+        The slice after `push_aside`: CT, then each MRI, without noise.
     look : Look
         How the lesion's tissue looks in them.
     scale : float, default=1.0
@@ -185,19 +191,23 @@ def replace_tissue(
 
     Returns
     -------
-    ct, mri : ndarray of shape (height, width)
+    images : list of ndarray of shape (height, width)
     mask : bool ndarray of shape (height, width)
         The lesion with its oedema, without tissue that is merely displaced.
     """
     if LESION_KINDS[lesion.kind].shape == "shift":
-        return ct, mri, (outline(lesion, scene, scale) < 0) & (scene.depth < 0)
+        return list(images), (outline(lesion, scene, scale) < 0) & (scene.depth < 0)
     place = _nearest_within(scene)
     spared = np.ones_like(scene.depth)
+    ct, *mris = images
     for layer in lesion_layers(lesion, scene, scale):
         share = np.float32(lesion.strength) * layer.field
         hu = np.float32(look.hu_slope * layer.tissue.hu)
         to = hu if layer.hu_relative else hu + np.float32(look.hu_offset) - ct[place]
         ct = ct + share * to
-        mri = mri + share * (look.signal(layer.tissue) - mri[place])
+        mris = [
+            mri + share * (signal(layer.tissue) - mri[place])
+            for mri, signal in zip(mris, look.signals, strict=True)
+        ]
         spared = spared * (1.0 - layer.field)
-    return ct.astype(np.float32), mri.astype(np.float32), spared < 0.5
+    return [image.astype(np.float32) for image in (ct, *mris)], spared < 0.5

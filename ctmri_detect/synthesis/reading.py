@@ -110,7 +110,7 @@ def read_pair(
         offset = slope * (float(np.median(ct[tissue])) - _TYPICAL_BRAIN)
     signal = mri_levels(mri, fractions, core, make_protocol(sequence), spacing)
     noise = [_noise(within[plane], spacing, tissue) for plane in (CT, MRI)]
-    look = Look(slope, offset, signal)
+    look = Look(slope, offset, (signal,))
     return Reading(Scene(fractions, depth, spacing), look, (noise[0], noise[1]), sequence)
 
 

@@ -41,7 +41,7 @@ def all_kinds():
 
 
 def healthy_slice(person, index, size):
-    setting = Setting(size, make_protocol("t2"))
+    setting = Setting(size, {"mri": make_protocol("t2")})
     made = cut(person, float(person.levels[index]), person.slice_seeds[index], setting)
     return made.scene, render(made, person, setting)[0]
 

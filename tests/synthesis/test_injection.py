@@ -262,7 +262,7 @@ def test_estimated_tissue_is_the_tissue_of_the_phantom(size):
     from ctmri_detect.phantom.compose import Setting, cut, draw_person, render
     from ctmri_detect.synthesis.signals import make_protocol
 
-    setting = Setting(size, make_protocol("t2"))
+    setting = Setting(size, {"mri": make_protocol("t2")})
     person = draw_person(SeedSequence(3), 4)
     for index in (1, 2):
         made = cut(person, float(person.levels[index]), person.slice_seeds[index], setting)

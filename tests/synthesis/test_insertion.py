@@ -47,9 +47,9 @@ def lesion_of(kind, scene, seed, severity="severe"):
 @pytest.mark.parametrize("kind", STILL)
 def test_kinds_without_mass_effect_move_nothing(kind, scene, images):
     assert displacement(lesion_of(kind, scene, 0), scene) is None
-    moved = push_aside(lesion_of(kind, scene, 0), scene, *images)
-    assert moved[0] is scene
-    assert moved[1] is images[0]
+    same, moved = push_aside(lesion_of(kind, scene, 0), scene, images)
+    assert same is scene
+    assert moved[0] is images[0]
 
 
 @pytest.mark.parametrize("kind", [*PUSHING, "shifted_region"])
@@ -83,12 +83,13 @@ def test_tissue_moves_away_from_the_lesion(kind, scene):
 def test_both_modalities_move_alike_and_a_shifted_region_moves_the_mri_alone(scene, images):
     ct, mri = images
     lesion = lesion_of("tumour", scene, 1)
-    moved = push_aside(lesion, scene, ct, ct)
-    np.testing.assert_array_equal(moved[1], moved[2])
-    assert not np.array_equal(moved[1], ct)
-    shifted = push_aside(lesion_of("shifted_region", scene, 1), scene, ct, mri)
-    np.testing.assert_array_equal(shifted[1], ct)
-    assert not np.array_equal(shifted[2], mri)
+    _, moved = push_aside(lesion, scene, [ct, ct, ct])
+    np.testing.assert_array_equal(moved, [moved[0]] * 3)
+    assert not np.array_equal(moved[0], ct)
+    _, shifted = push_aside(lesion_of("shifted_region", scene, 1), scene, [ct, mri, mri])
+    np.testing.assert_array_equal(shifted[0], ct)
+    np.testing.assert_array_equal(shifted[1], shifted[2])
+    assert not np.array_equal(shifted[1], mri)
 
 
 def test_moving_leaves_every_pixel_without_displacement_to_the_bit():
@@ -103,10 +104,10 @@ def test_moving_leaves_every_pixel_without_displacement_to_the_bit():
 
 @pytest.mark.parametrize("kind", LESION_KINDS)
 def test_tissue_is_replaced_within_the_mask_only_softly_beyond(kind, scene, images):
-    look = Look(1.0, 0.0, make_protocol("t2").signal)
+    look = Look(1.0, 0.0, (make_protocol("t2").signal,))
     lesion = lesion_of(kind, scene, 4)
-    after_push, ct, mri = push_aside(lesion, scene, *images)
-    new_ct, new_mri, mask = replace_tissue(lesion, after_push, ct, mri, look)
+    after_push, (ct, mri) = push_aside(lesion, scene, images)
+    (new_ct, new_mri), mask = replace_tissue(lesion, after_push, [ct, mri], look)
     assert mask.any()
     assert (scene.depth[mask] < 1).all()
     far = ndimage.distance_transform_edt(~mask) > 2 * LESION_KINDS[kind].edge + 6
@@ -118,9 +119,9 @@ def test_a_complete_replacement_has_the_level_of_the_lesion_in_both_planes(scene
     """At strength 1 the middle of an infarct has the HU and the signal of its tissue."""
     protocol = make_protocol("t2")
     lesion = replace(lesion_of("infarct_subacute", scene, 2), strength=1.0)
-    look = Look(2.0, 10.0, lambda tissue: 100 * protocol.signal(tissue))
+    look = Look(2.0, 10.0, (lambda tissue: 100 * protocol.signal(tissue),))
     ct, mri = (images[0] * 2 + 10, images[1] * 100)
-    new_ct, new_mri, mask = replace_tissue(lesion, scene, ct, mri, look)
+    (new_ct, new_mri), mask = replace_tissue(lesion, scene, [ct, mri], look)
     middle = ndimage.distance_transform_edt(mask) > 0.6 * ndimage.distance_transform_edt(mask).max()
     np.testing.assert_allclose(new_ct[middle], 2 * lesion.tissue.hu + 10, rtol=0.02)
     np.testing.assert_allclose(new_mri[middle], 100 * protocol.signal(lesion.tissue), rtol=0.02)

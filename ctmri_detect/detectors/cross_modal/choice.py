@@ -8,6 +8,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 
+from ctmri_detect.detectors.cross_modal.many_planes import ManyPlanesPredictor
 from ctmri_detect.detectors.cross_modal.pixel_predictor import PixelPredictor
 from ctmri_detect.detectors.cross_modal.predictor import Predictor
 from ctmri_detect.detectors.cross_modal.regressor_pair import RegressorPair, is_regressor
@@ -24,6 +25,7 @@ class Settings:
     trim: float
     pixels_per_slice: int
     device: str
+    n_planes: int = 2
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Form:
 
 
 def _pixel(_: Any, given: Settings) -> Predictor:
+    if given.n_planes > 2:
+        return ManyPlanesPredictor(given.training, given.trim, given.device, given.pixels_per_slice)
     regressor = NetworkRegressor(given.training, given.trim, given.device, 0)
     return PixelPredictor(regressor, given.pixels_per_slice)
 

@@ -200,9 +200,9 @@ class CrossModalDetector(PredictedPlanes, BasePairedDetector):
     def _default_training(self) -> Training:
         return Training(**form_of(self.predictor).training)
 
-    def _new_predictor(self) -> Predictor:
+    def _new_predictor(self, n_planes: int = 2) -> Predictor:
         training = self._default_training() if self.training is None else self.training
-        settings = Settings(training, self.trim, self.pixels_per_slice, self.device)
+        settings = Settings(training, self.trim, self.pixels_per_slice, self.device, n_planes)
         return form_of(self.predictor).make(self.predictor, settings)
 
     def _check_parameters(self) -> None:
@@ -231,7 +231,7 @@ class CrossModalDetector(PredictedPlanes, BasePairedDetector):
         if "within" in self.evidence:
             self.mean_, self.sd_ = position_statistics(X)
         self.view_sets_ = view_sets_of(self.evidence)
-        self.predictor_ = self._new_predictor() if self.view_sets_ else None
+        self.predictor_ = self._new_predictor(X.shape[1]) if self.view_sets_ else None
         if self.predictor_ is not None:
             rng = own_random_state(self.random_state)
             self.predictor_.fit(X, list(self.view_sets_.values()), rng)

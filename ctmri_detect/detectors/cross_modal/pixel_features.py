@@ -39,6 +39,7 @@ class PairFeatures:
         self.X, self._seen = X, ~np.isnan(X)
         self._banks: list[Block | None] = [None] * X.shape[1]
         self._shares: list[Block | None] = [None] * X.shape[1]
+        self._small: list[Block | None] = [None] * X.shape[1]
         self._last: Any = None  # the last request: sample, plane, views, pixels, features
         self.place = geometry(np.asarray(self._seen.any(axis=1)))
 
@@ -50,6 +51,27 @@ class PairFeatures:
             bank = filter_bank(self.X[:, plane], self._seen[:, plane], shares)
             self._banks[plane], self._shares[plane] = bank, shares
         return bank
+
+    def seen(self, n: int) -> npt.NDArray[np.bool_]:
+        """Where each plane of a sample was observed, ``(planes, height * width)``."""
+        return np.asarray(self._seen[n].reshape(self.X.shape[1], -1))
+
+    def small(self, plane: int, side: int) -> Block:
+        """Means over square blocks of the bank and the mask of a plane, computed once.
+
+        ``(n, filters + 1, height // side, width // side)``; what was not observed counts as 0.
+        """
+        small = self._small[plane]
+        if small is None:
+            masks = self._seen[:, plane].astype(np.float32)
+            small = np.stack(
+                [
+                    block_means(np.concatenate([bank, mask[None]]), side)
+                    for bank, mask in zip(self.bank(plane), masks, strict=True)
+                ]
+            )
+            self._small[plane] = small
+        return small
 
     def _shares_of(self, plane: int) -> Block:
         """`mask_shares` of a plane; taken from another plane where the masks are equal."""
@@ -68,12 +90,13 @@ class PairFeatures:
         new = object.__new__(PairFeatures)
         new.X, new._seen, new._last = X, ~np.isnan(X), None
         new._banks, new._shares = list(self._banks), list(self._shares)
+        new._small = list(self._small)
         new.place = self.place.copy()
         rows = np.flatnonzero(changed.any(axis=1))
         new.place[rows] = geometry(np.asarray(new._seen[rows].any(axis=1)))
         for plane in np.flatnonzero(changed.any(axis=0)):
             bank, rows = self._banks[plane], np.flatnonzero(changed[:, plane])
-            new._shares[plane] = None
+            new._shares[plane] = new._small[plane] = None
             if bank is not None:
                 bank = bank.copy()
                 bank[rows] = filter_bank(X[rows, plane], new._seen[rows, plane])
@@ -131,15 +154,20 @@ class PairFeatures:
         places : int array (n_blocks,)
             Flat indices of these blocks.
         """
-        height, width = (size // side for size in able.shape)
         known = self._planes(n, target, True)
         planes = np.concatenate([*known, np.ones((1, *able.shape), np.float32)])
-        planes = (planes * able)[:, : height * side, : width * side]
-        small = np.stack(
-            [cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in planes]
-        ).reshape(len(planes), -1)
+        small = block_means(planes * able, side).reshape(len(planes), -1)
         places = np.flatnonzero(small[-1] >= 0.5)
         return (small[:-1, places] / small[-1, places]).T, places
+
+
+def block_means(planes: Block, side: int) -> Block:
+    """Means of planes ``(k, height, width)`` over square blocks of pixels."""
+    height, width = (size // side for size in planes.shape[1:])
+    whole = planes[:, : height * side, : width * side]
+    return np.stack(
+        [cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in whole]
+    )
 
 
 def n_features(views: ViewSet, n_planes: int = 2) -> int:

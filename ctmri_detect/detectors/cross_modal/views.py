@@ -60,11 +60,8 @@ def predictable(
     """
     able = ~np.isnan(X)
     sources = able if inputs is None else ~np.isnan(inputs)
-    n_planes = X.shape[1]
     if "other" in views:
-        able = able & np.stack(
-            [sources[:, others(plane, n_planes)].any(axis=1) for plane in range(n_planes)], axis=1
-        )
+        able = able & (sources.sum(axis=1, keepdims=True, dtype=np.int8) > sources)
     if tuple(views) == ("mirror",):
         able = able & sources[..., ::-1]
     return np.asarray(able)

@@ -17,10 +17,13 @@ Named = list[tuple[str, BaseEstimator]]
 def is_member(value: Any) -> bool:
     """Whether a value is a detector of this library, or a fitted one in a FrozenEstimator.
 
-    An ensemble is none: its residuals are those of several detectors.
+    An ensemble is none: its residuals are those of several detectors. Neither is a detector that
+    looks at neighbouring slices.
     """
     inner = value.estimator if isinstance(value, FrozenEstimator) else value
-    return isinstance(inner, BasePairedDetector) and not hasattr(inner, "detectors")
+    if not isinstance(inner, BasePairedDetector) or hasattr(inner, "detectors"):
+        return False
+    return not inner.traits.whole_scans
 
 
 def are_members(value: Any) -> bool:

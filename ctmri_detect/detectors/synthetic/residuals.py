@@ -47,7 +47,7 @@ class ResidualModel(BaseEstimator):
         if X.shape[1] > 1:
             form = NAMED["pixel"]
             training = Training(**form.training)
-            settings = Settings(training, _TRIM, _PIXELS_PER_SLICE, self.device)
+            settings = Settings(training, _TRIM, _PIXELS_PER_SLICE, self.device, X.shape[1])
             self.predictor_ = form.make("pixel", settings).fit(X, [("other",)], rng)
         return self
 

@@ -16,9 +16,14 @@ __all__ = ["apply_artefact"]
 
 
 def apply_artefact(
-    artefact: Artefact, pair: ArrayLike, *, spacing: float, ct_units: CTUnits = "hu"
+    artefact: Artefact,
+    pair: ArrayLike,
+    *,
+    spacing: float,
+    ct_units: CTUnits = "hu",
+    plane: int | None = None,
 ) -> NDArray[np.float32]:
-    """Put an artefact into the plane that it concerns; the other plane keeps its bits.
+    """Put an artefact into the plane that it concerns; all other planes keep their bits.
 
     The error is made where the scanner makes it: in k-space (motion, bursts), at the edge of the
     field of view (wrap-around) or in the projections (metal). The same artefact and pair give the
@@ -29,16 +34,19 @@ def apply_artefact(
     ----------
     artefact : Artefact
         What `draw_artefact` returned.
-    pair : array-like of shape (2, height, width)
-        CT and MRI; NaN = not observed. It is not altered.
+    pair : array-like of shape (n_planes, height, width)
+        CT and MRI, or any planes with `plane`; NaN = not observed. It is not altered.
     spacing : float
         Side of a pixel in mm, above 0.
     ct_units : {"hu", "uint8"}, default="hu"
         Units of the CT, see `ctmri_detect.ct_units`.
+    plane : int or None, default=None
+        The plane to spoil: a CT for "metal_streak", an MRI for the others. None: CT is the first
+        of two planes, MRI the second.
 
     Returns
     -------
-    ndarray of float32, shape (2, height, width)
+    ndarray of float32, shape (n_planes, height, width)
         NaN where the pair is NaN. CT stays within -1024..3071 HU or 0..255; a plane of integers
         from 0 to 255 stays one (a CT only with ``ct_units="uint8"``).
 
@@ -47,7 +55,7 @@ def apply_artefact(
     InvalidPairsError
         If the pair has another shape, holds infinity, or lacks the plane that is to be spoilt.
     ValueError
-        If spacing or ct_units is not as above.
+        If spacing, ct_units or plane is not as above.
 
     References
     ----------
@@ -66,34 +74,40 @@ def apply_artefact(
     >>> bool((spoilt[0] == pair[0]).all()), bool(np.abs(spoilt[1] - pair[1]).max() > 10)
     (True, True)
     """
-    out = _checked(pair, spacing, ct_units)
-    plane = ARTEFACT_KINDS[artefact.kind].plane
+    out = _checked(pair, spacing, ct_units, plane)
+    concerned = ARTEFACT_KINDS[artefact.kind].plane
+    plane = concerned if plane is None else plane
     gaps = np.isnan(out[plane])
     if gaps.all():
         raise InvalidPairsError(
-            f"the {MODALITIES[plane]} of the pair is missing (all NaN); {artefact.kind!r} needs "
-            f"it. Draw one of {[k for k, v in ARTEFACT_KINDS.items() if v.plane != plane]}."
+            f"the {MODALITIES[concerned]} of the pair is missing (all NaN); {artefact.kind!r} "
+            "needs it. Draw one of "
+            f"{[k for k, v in ARTEFACT_KINDS.items() if v.plane != concerned]}."
         )
-    if plane == CT:
-        spoilt = _spoil_ct(out[CT], artefact, spacing, ct_units)
+    if concerned == CT:
+        spoilt = _spoil_ct(out[plane], artefact, spacing, ct_units)
     else:
         spoilt = _spoil_mri(out[plane], artefact, spacing)
     out[plane] = np.where(gaps, np.nan, spoilt)
     return out
 
 
-def _checked(pair: ArrayLike, spacing: float, ct_units: str) -> NDArray[np.float32]:
+def _checked(
+    pair: ArrayLike, spacing: float, ct_units: str, plane: int | None
+) -> NDArray[np.float32]:
     """A float32 copy of the pair."""
     array = np.asarray(pair)
-    if array.ndim != 3 or array.shape[0] != 2:
+    if array.ndim != 3 or (plane is None and array.shape[0] != 2):
+        cure = "np.stack([ct, mri]); of other planes, say which is to be spoilt: plane=1"
         raise InvalidPairsError(
-            f"pair has shape {array.shape}; expected (2, height, width). Stack the planes: "
-            "np.stack([ct, mri])."
+            f"pair has shape {array.shape}; expected (2, height, width). Stack the planes: {cure}."
         )
+    if plane is not None and plane not in range(array.shape[0]):
+        raise ValueError(f"plane is {plane!r}; expected 0 to {array.shape[0] - 1}.")
     if not 0 < spacing < np.inf:
         raise ValueError(f"spacing is {spacing!r}; expected mm per pixel, above 0.")
     check_ct_units(ct_units, "ct_units")
-    return check_pairs(array[None], n_planes=2)[:][0]
+    return check_pairs(array[None])[:][0]
 
 
 def _spoil_ct(

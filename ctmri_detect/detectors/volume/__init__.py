@@ -1,0 +1,1 @@
+"""Detectors whose unit is the scan: neighbouring slices as context."""

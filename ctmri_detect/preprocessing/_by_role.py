@@ -1,0 +1,76 @@
+"""Which plane of a sample a step looks at, by the roles of the planes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect.imageops.brainmask import mri_head_mask
+from ctmri_detect.modalities import Roles, planes_with
+
+Plane = NDArray[np.float32]
+
+
+def plane_with(sample: NDArray[np.float32], roles: Roles, role: str) -> Plane | None:
+    """The first plane of this role that a sample has; None where it has none.
+
+    Examples
+    --------
+    >>> sample = np.array([[[np.nan]], [[1.0]], [[2.0]]], np.float32)
+    >>> float(plane_with(sample, ("mri", "mri", "ct"), "mri"))
+    1.0
+    """
+    for plane in planes_with(roles, role):
+        if np.isfinite(sample[plane]).any():
+            return sample[plane]
+    return None
+
+
+def mask_without_ct(sample: NDArray[np.float32], roles: Roles, source: str) -> NDArray[np.bool_]:
+    """The mask of a sample by a `source` that is not its CT; empty where there is nothing to see.
+
+    Where no plane of X is a CT, "observed" takes pixels that are 0 in all planes for background.
+
+    Examples
+    --------
+    >>> stripped = np.array([[[0.0, 5.0]], [[0.0, 0.0]]], np.float32)
+    >>> mask_without_ct(stripped, ("mri", "mri"), "observed").tolist()
+    [[False, True]]
+    """
+    seen = np.isfinite(sample)
+    if source == "observed":
+        if not planes_with(roles, "ct"):
+            seen &= sample != 0
+        return np.asarray(seen.any(axis=0))
+    mri = None if source == "ct" else plane_with(sample, roles, "mri")
+    return np.zeros(sample.shape[1:], bool) if mri is None else mri_head_mask(mri)
+
+
+def check_source(source: str, roles: Roles) -> None:
+    """Refuse X that has no plane in which `BrainMask` could look for the brain.
+
+    Raises
+    ------
+    InvalidPairsError
+    """
+    has_ct, has_mri = (bool(planes_with(roles, role)) for role in ("ct", "mri"))
+    if source in ("auto", "ct") and not has_ct:
+        raise InvalidPairsError(
+            f"No plane of X has the role 'ct' (the roles are {_listed(roles)}); expected a CT, in "
+            f"which BrainMask(source={source!r}) finds the brain. Brain extraction from MRI or PET "
+            "is not offered. Cut the brains out first with a tool for it, such as SynthStrip or "
+            "HD-BET. Images with the background at 0 then go in with source='observed', and masks "
+            "with apply_masks and source='observed'. Where a plane is a CT, say so: "
+            "Pairs(X, roles={'its name': 'ct'})."
+        )
+    if source == "mri" and not has_mri:
+        raise InvalidPairsError(
+            f"No plane of X has the role 'mri' (the roles are {_listed(roles)}); expected one, in "
+            "which BrainMask(source='mri') finds the head. Take source='auto' where there is a CT, "
+            "or 'observed'."
+        )
+
+
+def _listed(roles: Roles) -> str:
+    return ", ".join(map(repr, roles))
