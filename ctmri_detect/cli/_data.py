@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 from sklearn.utils import Bunch
 
+from ctmri_detect._threads import threads_allowed
 from ctmri_detect.cli import _early as early
 from ctmri_detect.cli._messages import note, tell
 from ctmri_detect.datasets import load_pairs, load_volume_pairs
@@ -23,12 +24,17 @@ MARKS = ("brain_share", "below_skull_base")
 
 
 def read_pairs(
-    args: argparse.Namespace, *, labelled: bool = False, units: Iterable[str] = ()
+    args: argparse.Namespace,
+    *,
+    labelled: bool = False,
+    units: Iterable[str] = (),
+    cache: Path | None = None,
 ) -> Bunch:
     """The pairs of the folder, slices or volumes, with the units that the user says they have.
 
     What can be refused without reading them all is refused first. `labelled`: labels and patients
-    are needed, as a benchmark does; `units`: those that a model takes, an empty one allows any.
+    are needed, as a benchmark does; `units`: those that a model takes, an empty one allows any;
+    `cache`: the file that pairs too many for `early.IN_MEMORY` go to, instead of into memory.
     """
     key = key_of(args)
     note(f"reading {args.folder}", quiet=args.quiet)
@@ -40,7 +46,8 @@ def read_pairs(
         )
     if labelled:
         early.check_labelled(args, found)
-    early.check_memory(args, found)
+    cache = cache if early.are_many(args, found) else None
+    early.check_memory(args, found, cache)
     early.check_units(args, found, units)
     if found.attrs["kind"] != "slices":
         pairs = load_volume_pairs(
@@ -52,6 +59,7 @@ def read_pairs(
             size=args.image_size,
             gaps=args.gaps,
             key=key,
+            cache=cache,
         )
     else:
         pairs = load_pairs(
@@ -60,6 +68,8 @@ def read_pairs(
             labels=args.labels,
             size=args.image_size,
             sequence=args.sequence,
+            cache=cache,
+            n_jobs=threads_allowed(),
         )
     if args.ct_units != "auto":
         pairs.ct_units = args.ct_units

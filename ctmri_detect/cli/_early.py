@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ctmri_detect.layouts.labels import labels_path, read_labels
 
 _SAMPLE = 9  # CT slices that are looked at; near the vertex one alone may mislead
 _COPIES = 3  # of the pairs in memory at once: as they were, masked, windowed
+IN_MEMORY = 2**28  # bytes of pairs that `score` holds at once; more of them go to a file
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 LABELS_NEEDED = (
@@ -111,17 +113,46 @@ def _units_of_some(folder: str, found: pd.DataFrame) -> tuple[set[str | None], s
     return {row["units"] for row in read}, read[0]["units_why"] if read else ""
 
 
-def check_memory(args: argparse.Namespace, found: pd.DataFrame) -> None:
-    """Refuse slices that don't fit into memory; of volumes their number is not known yet."""
+def check_memory(
+    args: argparse.Namespace, found: pd.DataFrame, cache: Path | None = None
+) -> None:
+    """Refuse slices that don't fit into memory, or on the disk where there is a cache.
+
+    Of volumes their number is not known yet.
+    """
+    shape = _shape(args, found)
+    if shape is None:
+        return
+    needed = 8 * int(np.prod(shape))
+    if cache is None:
+        refuse_too_many(*shape)
+    elif needed > (free := shutil.disk_usage(cache.parent).free):
+        raise ValueError(
+            f"{shape[0]} pairs of {shape[1]} x {shape[2]} pixels need {needed / 2**30:.1f} GiB on "
+            f"the disk while they are scored, and {free / 2**30:.1f} GiB are free in --out. Take a "
+            "smaller --image-size, or another --out."
+        )
+
+
+def are_many(args: argparse.Namespace, found: pd.DataFrame) -> bool:
+    """Whether the pairs take more than `IN_MEMORY`; of volumes their number is not known yet."""
+    shape = _shape(args, found)
+    return found.attrs["kind"] != "slices" or (
+        shape is not None and 8 * int(np.prod(shape)) > IN_MEMORY
+    )
+
+
+def _shape(args: argparse.Namespace, found: pd.DataFrame) -> tuple[int, int, int] | None:
+    """How many pairs of slices there are, and their height and width; None where nobody knows."""
     files = found.loc[found["status"] == "paired", "ct"].tolist()
     if found.attrs["kind"] != "slices" or not files:
-        return
+        return None
     side = args.image_size
     try:
         height, width = (side, side) if side else read_size(Path(args.folder) / files[0])
     except DataLoadingError:
-        return  # the loader says what is wrong with it
-    refuse_too_many(len(files), height, width)
+        return None  # the loader says what is wrong with it
+    return len(files), height, width
 
 
 def refuse_too_many(n: int, height: int, width: int) -> None:
