@@ -5,9 +5,9 @@ Run by hand, with little else running; appends JSON lines, and prints the fitted
     python benchmarks/many_planes.py --out benchmarks/results/many_planes.jsonl
 
 Each detector learns from 96 healthy phantom slices of 12 subjects and scores 48 of six others, at
-128 pixels, with 2, 4 and 8 planes: the CT, and the MRI of several sequences and field strengths of
-the same heads. Each measurement is a process of its own, on one thread. Time is the time of the
-processor, so that a busy machine changes little. Memory is by how much the anonymous memory rises in
+128 pixels, with 2, 4 and 8 planes: the CT, and the MRI of several sequences and field strengths
+of the same heads. Each measurement is a process of its own, on one thread. Time is the time of the
+processor, so that a busy machine changes little. Memory is by how much anonymous memory rises in
 fit and scoring above what the libraries and X take. The exponent k is fitted to ``planes ** k`` by
 least squares on logarithms.
 """

@@ -28,7 +28,12 @@ def draw_overlays(
     from ctmri_detect.plotting import OverlayWriter
     from ctmri_detect.plotting.marks import height_of
 
-    writer = OverlayWriter(ct_units=pairs.ct_units, orientation=pairs.orientation)
+    writer = OverlayWriter(
+        modalities=pairs.data.modalities,
+        roles=pairs.data.roles,
+        ct_units=pairs.ct_units,
+        orientation=pairs.orientation,
+    )
     failed, rows = 0, zip(top.itertuples(), maps, strict=True)
     hidden = hide_progress(quiet=quiet)
     for row, heat in tqdm(rows, total=len(top), desc="drawing", unit="pair", disable=hidden):
@@ -36,9 +41,8 @@ def draw_overlays(
         numbers = f"anomaly score {row.anomaly_score:.1f}, p = {row.p_value:.3f}"
         title = f"{row.rank}. {name_of(row)}: {numbers}"
         try:
-            ct, mri = pairs.data[row.Index]
             height = height_of(pairs.data, row.Index)
-            writer.write(ct, mri, heat, path, title=title, z_mm=height)
+            writer.write(pairs.data[row.Index], heat, path, title=title, z_mm=height)
         except Exception as error:  # the other pictures are still drawn
             failed += 1
             tell(f"warning: no overlay of {row.ct}: {one_line(error)}")

@@ -14,7 +14,7 @@ from skimage.measure import find_contours
 
 from ctmri_detect.imageops.coverage import resize_mask
 from ctmri_detect.plotting.canvas import ct_range, grey, new_axes, robust_range, style
-from ctmri_detect.plotting.maps import VMAX, VMIN, heat_rgb, opacity
+from ctmri_detect.plotting.heat import VMAX, VMIN, heat_rgb, opacity
 from ctmri_detect.plotting.marks import OUTLINE
 
 Plane = npt.NDArray[Any]

@@ -58,8 +58,7 @@ class BrainMask(BasePairedTransformer):
 
     The rim of the brain shares its pixels with bone, and its values would disturb what detectors
     learn and compare. So the mask leaves it out, and `inverse_transform_map` extends maps over it,
-    to the inner table of the skull, by their nearest values. So thin blood along the skull is
-    marked in the maps of a Pipeline.
+    to the inner table of the skull, by their nearest values: so maps mark thin blood there.
 
     Where no plausible brain is found (below the skull base), the head is kept, and where even
     that is empty, all that was observed; one warning names these samples. Where the skull was

@@ -12,7 +12,8 @@ from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.plotting.canvas import bare, new_axes, style
 from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
-from ctmri_detect.plotting.maps import AnomalyMapDisplay, add_colorbar
+from ctmri_detect.plotting.heat import add_colorbar
+from ctmri_detect.plotting.maps import AnomalyMapDisplay
 from ctmri_detect.plotting.pair import PairDisplay
 from ctmri_detect.plotting.roc import RocDisplay
 from ctmri_detect.reports.examples import (

@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.plotting import panels
 from ctmri_detect.plotting.canvas import RANGES, shown_units
-from ctmri_detect.plotting.maps import VMAX, VMIN
+from ctmri_detect.plotting.heat import VMAX, VMIN
 from ctmri_detect.plotting.marks import side_letters
 from ctmri_detect.reports.examples import (
     Example,

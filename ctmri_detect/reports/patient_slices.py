@@ -16,7 +16,7 @@ from PIL import Image
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.plotting import panels
 from ctmri_detect.plotting.canvas import shown_units
-from ctmri_detect.plotting.maps import VMAX, VMIN, heat_rgb, opacity
+from ctmri_detect.plotting.heat import VMAX, VMIN, heat_rgb, opacity
 from ctmri_detect.plotting.marks import height_of, height_text
 from ctmri_detect.preprocessing import CT_WINDOWS
 from ctmri_detect.reports.examples import head_box

@@ -17,7 +17,7 @@ from ctmri_detect import __version__
 from ctmri_detect._types import PairsLike
 from ctmri_detect.html.page import write_page
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.plotting.maps import VMAX
+from ctmri_detect.plotting.heat import VMAX
 from ctmri_detect.plotting.marks import side_letters
 from ctmri_detect.reports.patient_slices import WINDOWS, Maps, Shown, heat_colours, patient_slices
 from ctmri_detect.reports.patients_table import patient_rows, ranked

@@ -116,8 +116,11 @@ def score_to(
     given = plain_array(X)
     stored: StoredArray = given if hasattr(given, "shape") else np.asarray(given)
     reader = check_pairs(stored)
+    n = len(reader)
     model, files = model_digest(estimator), RunFolder(Path(folder))
-    run = files.begin(Run(model, data_digest(stored), len(reader), block_size, maps, float(threshold)))
+    run = files.begin(
+        Run(model, data_digest(stored), n, block_size, maps, float(threshold))
+    )
     if files.missing(run):
         look(estimator, reader)
     shared = SharedModel(estimator, model, files.path / "model.ctmri")

@@ -16,8 +16,6 @@ from ctmri_detect.validation.reader import BLOCK, PairReader
 
 CT = 0
 MRI = 1
-PLANES: dict[str, tuple[int, ...]] = {"ct": (CT,), "mri": (MRI,), "both": (CT, MRI)}
-"""Values of the parameter `planes`, and the planes that they mean."""
 MODALITIES = DEFAULT_MODALITIES
 MOST_PLANES = 8
 _STACK = "Stack the planes: np.stack([ct, mri], axis=1)"
