@@ -79,8 +79,13 @@ def run(tree: Path, command: list[str]) -> tuple[dict[str, float], str]:
     start, peak = time.perf_counter(), 0
     environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "2"}
     with tempfile.TemporaryFile("w+") as said:
-        child = subprocess.Popen([sys.executable, *command], env=environment, stdout=said,
-                                 stderr=subprocess.STDOUT)  # fmt: skip
+        child = subprocess.Popen(  # from the tree: the folder it starts in comes first in sys.path
+            [sys.executable, *command],
+            env=environment,
+            cwd=tree,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
         while True:
             done, status, used = os.wait4(child.pid, os.WNOHANG)
             if done:
@@ -114,20 +119,21 @@ def explain(tree: Path, model: Path, pairs: Path) -> dict[str, float]:
 
 
 def compared(
-    trees: list[Path], folder: Path, sizes: tuple[int, int], repeats: int
+    trees: list[Path], folder: Path, kinds: list[str], sizes: tuple[int, int], repeats: int
 ) -> Iterator[dict[str, object]]:
     """A row for each thing that is measured."""
     few, many = sizes
-    for kind in KINDS:
+    for kind in kinds:
         write_pairs(folder / f"{kind}_fit", kind, 400, 100)
         for n in sizes:
             write_pairs(folder / f"{kind}_{n}", kind, n, 200)
         models = [folder / f"{kind}_{i}.ctmri" for i in range(len(trees))]
         found: dict[tuple[str, int], list[dict[str, float]]] = {}
         for i, tree in enumerate(trees):
-            command = ["-m", "ctmri_detect", "fit", folder / f"{kind}_fit", "--out", models[i]]
-            took, _ = run(tree, [str(part) for part in [*command, *PATIENT]])
-            found["fit", i] = [took]
+            if not models[i].exists():
+                command = ["-m", "ctmri_detect", "fit", folder / f"{kind}_fit", "--out", models[i]]
+                took, _ = run(tree, [str(part) for part in [*command, *PATIENT]])
+                found["fit", i] = [took]
             found["model", i] = [{"MiB": models[i].stat().st_size / 2**20}]
         for _ in range(repeats):
             for i, tree in enumerate(trees):
@@ -178,7 +184,8 @@ def main() -> None:
     parser.add_argument("--new", type=Path, default=HERE)
     parser.add_argument("--old", type=Path, required=True, help="a tree of the older commit")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--data", type=Path, help="keeps the files for another run")
+    parser.add_argument("--data", type=Path, help="keeps files and models for another run")
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
     parser.add_argument("--pairs", type=int, nargs=2, default=(100, 300))
     parser.add_argument("--memory-pairs", type=int, nargs="*", default=[500, 2000])
     parser.add_argument("--repeats", type=int, default=3)
@@ -188,9 +195,9 @@ def main() -> None:
     about |= {"repeats": asked.repeats, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
     about |= {"python": platform.python_version()}
     with tempfile.TemporaryDirectory() as name:
-        folder = asked.data or Path(name)
+        folder = (asked.data or Path(name)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        speed = compared(trees, folder, tuple(asked.pairs), asked.repeats)
+        speed = compared(trees, folder, asked.kinds, tuple(asked.pairs), asked.repeats)
         for one in itertools.chain(speed, memory(trees, folder, asked.memory_pairs)):
             print("  ".join(f"{key}: {value}" for key, value in one.items()), flush=True)
             if asked.out:
