@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import beside_tables
 import pandas as pd
 import patient_tables
 import preset_tables
@@ -261,6 +262,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "presets": presets,
     "patient-coverage": lambda: markdown(patient_tables.coverage(rows("patient_coverage"))),
     "patient-fit": lambda: markdown(patient_tables.of_fits(rows("patient_coverage"))),
+    "beside-old-commit": lambda: markdown(beside_tables.beside(rows("beside_old_commit"))),
+    "model-size": lambda: markdown(beside_tables.sizes(rows("model_size"))),
     "exchangeable": lambda: markdown(patient_tables.exchangeable(rows("exchangeable"))),
     "presets-readme": lambda: markdown(preset_tables.of_the_readme(rows("presets"))),
     "presets-400": lambda: markdown(preset_tables.with_400_pairs(rows("presets"))),

@@ -169,10 +169,17 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
         mean = float(pooled.mean()) if len(pooled) else 1.0
         return mean if mean > 1e-6 else 1.0
 
-    def member_evidence(self, residual: npt.NDArray[np.float32], X: PairsLike) -> Planes:
-        """Evidence of each member, as it is fused: float32 ``(n, n_members, height, width)``."""
-        parts = self._judged(residual, X, lambda packed: self._rare(packed[:, :, 0]))
-        return np.concatenate(parts)
+    def explaining(self, residual: npt.NDArray[np.float32], X: PairsLike) -> tuple[Planes, ...]:
+        """Z-maps, the same without the bound, and the evidence of each member as it is fused.
+
+        The last is float32 ``(n, n_members, height, width)``.
+        """
+
+        def finish(both: Planes) -> tuple[Planes, ...]:
+            packed, unclipped = self._parted(both)
+            return self._signed(packed), unclipped, self._rare(packed[:, :, 0])
+
+        return self._judged(residual, X, finish, unclipped=True)[0]
 
     def _judged(
         self,

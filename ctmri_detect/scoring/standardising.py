@@ -130,10 +130,9 @@ class Standardising(Judging):
     def _over(self, scaled: list[Planes], unclipped: bool) -> Planes:
         """Z-maps of what `_scaled` gives, which is overwritten."""
         clip = np.float32(self.clip)
-        if not unclipped:
-            return over_scales([np.clip(z, -clip, clip, out=z) for z in scaled])
-        clipped = over_scales([np.clip(z, -clip, clip) for z in scaled])
-        return np.concatenate([clipped, over_scales([z[:, :1] for z in scaled])], axis=1)
+        free = over_scales([z[:, :1] for z in scaled]).copy() if unclipped else None
+        clipped = over_scales([np.clip(z, -clip, clip, out=z) for z in scaled])
+        return clipped if free is None else np.concatenate([clipped, free], axis=1)
 
     @with_default_floats
     def _against_bank(

@@ -26,6 +26,8 @@ from ctmri_detect.scoring.fused_scoring import FusedScoring
 from ctmri_detect.scoring.fusion import Fusion
 from ctmri_detect.validation import PairReader, missing_planes
 
+Maps = npt.NDArray[np.float32]
+
 
 class EnsembleDetector(BasePairedDetector):
     """Several detectors whose evidence is added up.
@@ -228,14 +230,15 @@ class EnsembleDetector(BasePairedDetector):
     def _residual_of(self, reader: PairReader) -> npt.NDArray[np.float32]:
         return np.concatenate(self._each(reader, self._scoring.z_maps))
 
+    def _explaining(self, X: PairsLike) -> tuple[Maps, Maps, Maps | None]:
+        parts = self._each(self._ready(X), self._scoring.explaining)
+        maps, unclipped, evidence = map(np.concatenate, zip(*parts, strict=True))
+        return maps, unclipped, evidence
+
     def _explained(
-        self,
-        X: PairsLike,
-        found: Bunch,
-        back: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None = None,
+        self, found: Bunch, more: Maps | None, back: Callable[[Maps], Maps] | None = None
     ) -> Bunch:
-        scoring = self._scoring
-        evidence = np.concatenate(self._each(self._ready(X), scoring.member_evidence))
+        scoring, evidence = self._scoring, np.asarray(more)
         found.members = member_shares(evidence, scoring, self.names_)
         evidence = evidence if back is None else back(evidence)
         found.regions["member"] = strongest_members(evidence, scoring, found.regions, self.names_)
