@@ -124,10 +124,11 @@ def _add_score(sub: argparse.ArgumentParser) -> None:
                      help="share of healthy pairs that may be flagged, such as 0.1; default: that "
                      "of the model")  # fmt: skip
     sub.add_argument("--maps", choices=("nifti", "npy", "tiff"),
-                     help="write the anomaly maps of all pairs: of volumes on the CT's own grid "
+                     help="write the anomaly maps of all pairs: of volumes on the scan's own grid "
                      "(nifti), or a file for each slice")  # fmt: skip
-    sub.add_argument("--report", action="store_true",
-                     help="write report.html: the most anomalous patients")  # fmt: skip
+    sub.add_argument("--report", action=argparse.BooleanOptionalAction, default=None,
+                     help="write report.html, a page of the 20 most anomalous patients; default: "
+                     "yes, where jinja2 and matplotlib are installed")  # fmt: skip
     sub.add_argument("--resume", action="store_true",
                      help="go on with a run into this folder that was stopped")  # fmt: skip
     sub.add_argument("--n-jobs", metavar="N", type=positive, default=None,

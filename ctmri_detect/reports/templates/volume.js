@@ -84,7 +84,7 @@ cuts = (() => {
     cut(views.sagittal, height, tall / height, (y) => y * width + column);
     cross(views.coronal, across, up);
     cross(views.sagittal, down, up);
-    const place = `${control("row").value}/${control("column").value}`;
+    const place = `${control("row").value}/${control("column").value}/${control("cross").checked}`;
     for (const view of Object.values(views)) view.dataset.drawn = `${canvas.dataset.drawn}/${place}`;
   };
 
