@@ -34,7 +34,7 @@ from ctmri_detect.reports import write_patients
 SEQUENCES = ("t1", "t2", "flair", "pd")
 raw, folder = Path(tempfile.mkdtemp()), Path(tempfile.mkdtemp())
 make_phantom_volumes(
-    raw, 12, size=96, slice_spacing=9, sequence=SEQUENCES, anomalous_fraction=0.4,
+    raw, 14, size=96, slice_spacing=9, sequence=SEQUENCES, anomalous_fraction=0.4,
     severity="severe", kinds=["haematoma", "tumour"], random_state=116,
 )  # fmt: skip
 heads = load_volume_pairs(raw, sequence=SEQUENCES, slice_spacing=9, size=96)

@@ -176,9 +176,7 @@ class Augmentation(CheckedParameters, BaseEstimator):
             elastic=even(self.elastic * side, 2, KNOTS, KNOTS),
             jitter=_spread(even(1, len(moving), 3) * limits, moving, n_planes),
             gamma=np.exp(even(np.log1p(self.gamma), n_planes)),
-            bias_field=_spread(
-                even(np.log1p(self.bias_field), len(mri), KNOTS, KNOTS), mri, n_planes
-            ),
+            bias_field=_spread(even(gain, len(mri), KNOTS, KNOTS), mri, n_planes),
             dropped=np.where(lost[:, 0] < self.modality_dropout, which, -1),
             noise=level * rng.standard_normal(noise.shape, np.float32) if self.noise else noise,
         )

@@ -11,10 +11,12 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
+from ctmri_detect._threads import threads_allowed
 from ctmri_detect.cli import _early as early
+from ctmri_detect.cli import _memory as memory
 from ctmri_detect.cli._messages import note, tell
 from ctmri_detect.datasets import load_pairs, load_volume_pairs
-from ctmri_detect.exceptions import BrainNotFoundWarning
+from ctmri_detect.exceptions import BrainNotFoundWarning, DataLoadingError
 from ctmri_detect.io.volumes.pseudonym import read_key
 from ctmri_detect.layouts.planes import Planes, first_file
 from ctmri_detect.modalities import DEFAULT_MODALITIES
@@ -26,12 +28,17 @@ MARKS = ("brain_share", "below_skull_base")
 
 
 def read_pairs(
-    args: argparse.Namespace, *, labelled: bool = False, units: Iterable[str] = ()
+    args: argparse.Namespace,
+    *,
+    labelled: bool = False,
+    units: Iterable[str] = (),
+    cache: Path | None = None,
 ) -> Bunch:
     """The pairs of the folder, slices or volumes, with the units that the user says they have.
 
     What can be refused without reading them all is refused first. `labelled`: labels and patients
-    are needed, as a benchmark does; `units`: those that a model takes, an empty one allows any.
+    are needed, as a benchmark does; `units`: those that a model takes, an empty one allows any;
+    `cache`: the file that pairs too many for `memory.AT_ONCE` go to, instead of into memory.
     """
     key = key_of(args)
     note(f"reading {args.folder}", quiet=args.quiet)
@@ -46,21 +53,14 @@ def read_pairs(
     planes = Planes.wanted(args.modality, args.sequence)
     has_ct = "ct" in planes.names
     _check_ct(args, planes)
-    early.check_memory(args, found)
+    cache = None if cache is None or not memory.are_many(args, found) else cache
+    memory.check_memory(args, found, cache)
     if has_ct:
         early.check_units(args, found, units)
-    common = {"patient": args.patient, "labels": args.labels, "size": args.image_size}
-    common |= {"sequence": args.sequence, "modality": args.modality}
-    if found.attrs["kind"] != "slices":
-        pairs = load_volume_pairs(
-            args.folder,
-            slice_spacing=args.slice_spacing,
-            gaps=args.gaps,
-            key=key,
-            **common,
-        )
-    else:
-        pairs = load_pairs(args.folder, **common)
+    try:
+        pairs = _load(args, found.attrs["kind"], key, cache)
+    except DataLoadingError as error:
+        raise DataLoadingError(f"{error}{early.fitted_on(args)}") from error
     pairs.patient_is_column = found.attrs["patient_is_column"]
     if has_ct:
         if args.ct_units != "auto":
@@ -72,6 +72,16 @@ def read_pairs(
     if args.below_skull_base == "drop":
         _drop(pairs)
     return pairs
+
+
+def _load(args: argparse.Namespace, kind: str, key: bytes | None, cache: Path | None) -> Bunch:
+    common = {"patient": args.patient, "labels": args.labels, "size": args.image_size}
+    common |= {"sequence": args.sequence, "modality": args.modality, "cache": cache}
+    if kind == "slices":
+        return load_pairs(args.folder, **common, n_jobs=threads_allowed())
+    return load_volume_pairs(
+        args.folder, slice_spacing=args.slice_spacing, gaps=args.gaps, key=key, **common
+    )
 
 
 def preprocessor(args: argparse.Namespace, pairs: Bunch) -> Pipeline:

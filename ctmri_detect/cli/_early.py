@@ -14,13 +14,10 @@ from ctmri_detect.datasets import find_pairs
 from ctmri_detect.datasets.volume_labels import names_files, read_volume_labels
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.inspection.file_stats import read_file_stats
-from ctmri_detect.io.images import read_size
 from ctmri_detect.layouts.labels import labels_path, read_labels
-from ctmri_detect.layouts.planes import first_file, is_sample, plane_columns
+from ctmri_detect.layouts.planes import is_sample
 
 _SAMPLE = 9  # CT slices that are looked at; near the vertex one alone may mislead
-_COPIES = 3  # of the pairs in memory at once: as they were, masked, windowed
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 LABELS_NEEDED = (
     "A benchmark needs to know which pairs are anomalous: give --labels, a csv with the columns "
@@ -74,7 +71,7 @@ def _found(args: argparse.Namespace, patient: str | None) -> pd.DataFrame:
             )
         except DataLoadingError as error:
             if rule is rules[-1]:
-                raise DataLoadingError(f"{error}{_fitted_on(args)}") from error
+                raise DataLoadingError(f"{error}{fitted_on(args)}") from error
         else:
             break
     if rule != patient:
@@ -86,7 +83,8 @@ def _found(args: argparse.Namespace, patient: str | None) -> pd.DataFrame:
     return found
 
 
-def _fitted_on(args: argparse.Namespace) -> str:
+def fitted_on(args: argparse.Namespace) -> str:
+    """A sentence for errors, where a folder is to be scored."""
     fitted = getattr(args, "fitted_on", ())
     return f" The model was fitted on {', '.join(fitted)}." if fitted else ""
 
@@ -99,7 +97,7 @@ def _refuse_none(args: argparse.Namespace, found: pd.DataFrame) -> None:
     if len(there) != 1:
         return  # the loader says what is wrong
     (name,) = there
-    how = _fitted_on(args) or f" Use {name.upper()} alone with --modality {name}."
+    how = fitted_on(args) or f" Use {name.upper()} alone with --modality {name}."
     raise ValueError(
         f"{args.folder} holds {name.upper()} alone ({found[name].notna().sum()} files); expected "
         f"CT and MRI.{how}"
@@ -154,45 +152,3 @@ def _units_of_some(folder: str, found: pd.DataFrame) -> tuple[set[str | None], s
     stats = [read_file_stats(Path(folder), files[i], "CT").row for i in rows]
     read = [row for row in stats if not row["reason"]]
     return {row["units"] for row in read}, read[0]["units_why"] if read else ""
-
-
-def check_memory(args: argparse.Namespace, found: pd.DataFrame) -> None:
-    """Refuse slices that don't fit into memory; of volumes their number is not known yet."""
-    rows = found[is_sample(found)]
-    if found.attrs["kind"] != "slices" or rows.empty:
-        return
-    side, first = args.image_size, first_file(rows.iloc[0])
-    try:
-        height, width = (side, side) if side else read_size(Path(args.folder) / first)
-    except DataLoadingError:
-        return  # the loader says what is wrong with it
-    refuse_too_many(len(rows), height, width, len(plane_columns(rows)))
-
-
-def refuse_too_many(n: int, height: int, width: int, planes: int = 2) -> None:
-    """Refuse `n` samples of this size, where the memory is not enough."""
-    needed, free = _COPIES * n * planes * height * width * 4, free_memory()
-    if free is not None and needed > free:
-        raise ValueError(
-            f"{n} pairs of {height} x {width} pixels need {needed / 2**30:.1f} GiB of memory, and "
-            f"{free / 2**30:.1f} GiB are free. Take a smaller --image-size, or fewer pairs."
-        )
-
-
-def free_memory() -> float | None:
-    """Bytes that this process can still have, as far as the system says (Linux), else None."""
-    free: list[float] = []
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        known = {
-            name: float(rest.split()[0]) * 1024 for name, rest in (x.split(":") for x in lines)
-        }
-        free.append(known["MemAvailable"] + known["SwapFree"])
-    except (OSError, ValueError, KeyError):
-        pass
-    for limit in _LIMITS:
-        try:
-            free.append(float(Path(limit).read_text()))
-        except (OSError, ValueError):  # no such limit, or "max"
-            continue
-    return min(free, default=None)

@@ -41,9 +41,12 @@ FIT = r"""
 examples:
   ctmri-detect fit pairs/ --patient '^(p\d+)_' --out model.ctmri
   ctmri-detect fit pairs/ --labels labels.csv --patient patient --detector atlas --out atlas.ctmri
+  ctmri-detect fit kaggle/ --modality ct --image-size 256 --detector atlas --out ct.ctmri
+  ctmri-detect fit scans/ --sequence t1,flair --patient '^(p\d+)_' --out three.ctmri
 
 Pairs that the labels call anomalous are left out of training. --patient matters: without it
-contiguous files stand for patients, and the threshold may be wrong.
+contiguous files stand for patients, and the threshold may be wrong. The model remembers --modality,
+--sequence and --patient, so 'ctmri-detect score' needs only the folder.
 """
 SCORE = """
 writes to --out:

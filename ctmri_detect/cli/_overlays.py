@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 from tqdm import tqdm
 
 from ctmri_detect.cli._messages import hide_progress, one_line, tell
-from ctmri_detect.cli._tables import name_of
+from ctmri_detect.cli._tables import file_of, name_of
 
 
 def draw_overlays(
@@ -45,5 +45,5 @@ def draw_overlays(
             writer.write(pairs.data[row.Index], heat, path, title=title, z_mm=height)
         except Exception as error:  # the other pictures are still drawn
             failed += 1
-            tell(f"warning: no overlay of {row.ct}: {one_line(error)}")
+            tell(f"warning: no overlay of {file_of(row)}: {one_line(error)}")
     return failed

@@ -7,8 +7,9 @@ import argparse
 from sklearn.utils import Bunch
 
 from ctmri_detect.cli._data import key_of, preprocessor, read_pairs, write_skipped
-from ctmri_detect.cli._early import LABELS_NEEDED, PATIENTS_NEEDED, refuse_too_many
+from ctmri_detect.cli._early import LABELS_NEEDED, PATIENTS_NEEDED
 from ctmri_detect.cli._measure import measure, require_report, show
+from ctmri_detect.cli._memory import refuse_too_many
 from ctmri_detect.cli._messages import note
 from ctmri_detect.cli._output import results_folder
 from ctmri_detect.cli.detectors import DETECTORS, SHOWN, make_detector, suit

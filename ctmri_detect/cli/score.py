@@ -22,9 +22,10 @@ from ctmri_detect.cli._tables import name_of, patients_table, scores_table
 from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.persistence import load, read_about
 from ctmri_detect.pipelines import NO_THRESHOLD, ct_units_taken, has_threshold, unwrapped
-from ctmri_detect.scoring_runs import score_to
+from ctmri_detect.scoring_runs import open_maps, score_to
 from ctmri_detect.scoring_runs.again import maps_again
 
+_PAIRS = "pairs.npy"  # beside the new results, removed with the folder they lie in
 _SHOWN = 10  # rows of the table on the terminal ...
 _COLUMNS = [
     "rank",
@@ -49,14 +50,15 @@ def run(args: argparse.Namespace) -> None:
         model = load(args.model)
         recall(args, model, read_about(args.model))
         units = ct_units_taken(model)
-        pairs = read_pairs(args, units=[units] if units else [])
+        pairs = read_pairs(args, units=[units] if units else [], cache=folder.parent / _PAIRS)
         check_maps(args, pairs)
         scored = _score(model, pairs, kept, args)
         table = scores_table(pairs, scored)
         decided = decide_patients(model, pairs, scored)
         written = _write(table, decided, pairs, folder)
         top = table.head(args.top)
-        maps = maps_again(model, pairs.data, top.index)
+        maps = open_maps(kept, top.index) if args.maps and len(top) else None
+        maps = maps_again(model, pairs.data, top.index) if maps is None else maps
         failed = draw_overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
         written += write_all_maps(args, pairs, kept, folder)
         written += write_report(args, model, pairs, scored, decided, kept, folder)

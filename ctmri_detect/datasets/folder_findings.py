@@ -25,6 +25,8 @@ def nothing_left(folder: Path, found: pd.DataFrame, skipped: Skipped, planes: Pl
     hint = "; ".join(found.attrs["notes"]) or (
         "expected a folder with CT/ and MRI/, which hold slices under equal names, such as "
         "CT/a_001.png and MRI/a_001.png, or another layout that find_pairs knows"
+        if planes.is_pair
+        else f"expected slices of {', '.join(planes.modalities)}"
     )
     here = [name for name in ("ct", "mri") if name in found and found[name].notna().any()]
     if planes.is_pair and here:

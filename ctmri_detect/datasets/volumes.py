@@ -49,7 +49,10 @@ def load_volume_pairs(
     key: str | bytes | None = None,
     cache: str | Path | None = None,
 ) -> Bunch:
-    r"""Load axial CT-MRI pairs from volumes, one pair of volumes at a time.
+    r"""Load axial slices from volumes, one head at a time: CT-MRI pairs, or other planes.
+
+    `sequence` and `modality` say which planes, as in `load_pairs`: several MRI sequences, the CT
+    alone, MRI without a CT (BraTS, whose ``..._seg.nii.gz`` is the lesion).
 
     **Single files** (NIfTI: .nii, .nii.gz, .hdr with .img; MetaImage: .mha, .mhd; FreeSurfer:
     .mgz, .mgh): whatever `find_pairs` pairs (SynthRAD, BIDS, two folders, names with a
@@ -184,6 +187,11 @@ def load_volume_pairs(
     store = PairStore(cache)
     wanted = Wanted(patient, sequence, series, key, modality)
     planes = wanted.planes
+    if mri_series is not None and len(planes.sequences) > 1:
+        raise ValueError(
+            f"mri_series is {mri_series!r}, and sequence names {len(planes.sequences)}; expected "
+            "one MRI with mri_series. Leave it out: sequences are read off the headers."
+        )
     sets, skipped = list_volume_pairs(Path(folder), wanted)
     with store:
         rows, lesions, used, empty = cut_all(sets, cut, store, skipped)

@@ -54,7 +54,7 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
 
 
 def place_findings(pairs: pd.DataFrame, read: list[FileStats]) -> Iterator[Finding]:
-    """Volumes whose position is not certain."""
+    """Volumes whose position is not certain, and those that lack slices."""
     places = {stats.row["file"]: stats.place for stats in read}
     found: list[str] = []
     for row in pairs.loc[is_together(pairs), plane_columns(pairs)].to_numpy():
@@ -63,6 +63,14 @@ def place_findings(pairs: pd.DataFrame, read: list[FileStats]) -> Iterator[Findi
             found += doubts(there)
     if found:
         yield "warning", say(found)
+    gaps = [f"{stats.row['file']}: {stats.gaps[0]}" for stats in read if stats.gaps]
+    if gaps:
+        yield (
+            "warning",
+            f"Slices are missing in {count(len(gaps), 'volume')} ({'; '.join(gaps[:3])}"
+            f"{'; ...' if len(gaps) > 3 else ''}). Find the files; load_volume_pairs leaves such "
+            "patients out, unless gaps='keep'.",
+        )
 
 
 def _pairs_exist(found: Bunch) -> Iterator[Finding]:

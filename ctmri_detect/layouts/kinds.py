@@ -45,8 +45,8 @@ def of_one_kind(found: Sorted, planes: Planes) -> list[ImageFile]:
     """
     there: dict[str, set[str]] = {}
     for image in found.images:
-        plane = planes.of(image.modality, image.sequence)
-        there.setdefault(image.kind, set()).update([plane] if plane else [])
+        own = image.modality if planes.is_pair else planes.of(image.modality, image.sequence)
+        there.setdefault(image.kind, set()).update([own] if own else [])
     if not planes.is_pair and not any(there.values()):
         raise DataLoadingError(_lacking(found.images, planes))
     if len(there) == 1:

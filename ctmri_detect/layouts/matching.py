@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.io.names import letters, numbers, read_name
+from ctmri_detect.io.names import numbers
 from ctmri_detect.layouts.expressions import Rules
+from ctmri_detect.layouts.keys import Unit, numbered, place_of, uniform_names
 from ctmri_detect.layouts.layouts import ImageFile
 from ctmri_detect.layouts.people import numbered_names
 from ctmri_detect.layouts.planes import Planes
 
 Key = Callable[[ImageFile], Hashable | None]
-Unit = dict[str, ImageFile]
-"""The images of one sample, by their planes."""
 Found = list[tuple[str, ImageFile]]
 _OTHER = {"ct": "MRI", "mri": "CT"}
 
@@ -83,20 +81,20 @@ def match(images: list[ImageFile], rules: Rules) -> Matched:
 
 def _joined(units: list[Unit], rules: Rules, matched: Matched) -> list[Unit]:
     """The images of each sample, after all rounds."""
-    uniform = _uniform_names(units, rules)
+    uniform = uniform_names(units, rules)
 
     def number(image: ImageFile) -> Hashable | None:
-        place, words, patient = _numbered(image, rules)
+        place, words, patient = numbered(image, rules)
         found = numbers(words)
         if not found or (place, patient) not in uniform:
             return None
         return place, patient, found, numbered_names(words)
 
     rounds: list[Key] = [
-        lambda image: (_place(image), image.stem.casefold()),
-        lambda image: (_place(image), image.words),
+        lambda image: (place_of(image), image.stem.casefold()),
+        lambda image: (place_of(image), image.words),
         number,
-        lambda image: _place(image) if image.kind == "volumes" and image.place else None,
+        lambda image: place_of(image) if image.kind == "volumes" and image.place else None,
     ]
     complete: list[Unit] = []
     for index, key in enumerate(rounds):
@@ -179,6 +177,7 @@ def _differ_in_sequence(found: Found) -> bool:
 
 def _leave_alone(found: Found, images: list[ImageFile], matched: Matched) -> None:
     """Leave these images alone, because what was found fits in more than one way."""
+    found = sorted(found, key=lambda one: one[0] != "ct")
     paths = [image.path for _, image in found]
     shown = ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
     counts = Counter(plane for plane, _ in found)
@@ -211,41 +210,7 @@ def _refuse_several(images: Iterable[ImageFile]) -> None:
     """MRI alone: two sequences of one head would become two samples of one plane."""
     groups: dict[Hashable, list[ImageFile]] = defaultdict(list)
     for image in images:
-        groups[_place(image), image.words].append(image)
+        groups[place_of(image), image.words].append(image)
     several = [group for group in groups.values() if len({one.sequence for one in group}) > 1]
     if several:
         _ask_for_sequence(several)
-
-
-def _uniform_names(units: list[Unit], rules: Rules) -> set[tuple[Hashable, str | None]]:
-    """Places where only numbers tell one name from the next, in each plane.
-
-    Only there may a number pair: anna_12 and bob_12 are no pair, IMG12 and slice_012 are one.
-    """
-    seen: dict[tuple[Hashable, str | None], dict[str, set[tuple[str, ...]]]] = {}
-    for unit in units:
-        for plane, image in unit.items():
-            place, words, patient = _numbered(image, rules)
-            sides = seen.setdefault((place, patient), defaultdict(set))
-            sides[plane].add(letters(words))
-    return {place for place, sides in seen.items() if all(len(s) <= 1 for s in sides.values())}
-
-
-def _numbered(image: ImageFile, rules: Rules) -> tuple[Hashable, tuple[str, ...], str | None]:
-    """Place, words without the patient, and the patient that `patient` finds in the name."""
-    found = rules.patient.search(image.stem) if rules.patient is not None else None
-    if found is None or (not found.groups() and not found.group()):
-        return _place(image), image.words, None
-    group = 1 if found.re.groups else 0
-    start, end = found.span(group)
-    rest = image.stem[:start] + "_" + image.stem[end:]
-    return _place(image), read_name(rest).of(image.modality), found.group(group)
-
-
-def _place(image: ImageFile) -> tuple[str, ...]:
-    return _folded(image.place)
-
-
-@lru_cache(maxsize=4096)
-def _folded(place: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(part.casefold() for part in place)

@@ -604,3 +604,23 @@ def test_epochs_reach_every_training_of_a_detector(name):
     found.pop("conditioning__training__max_epochs", None)  # of features: short, and its own
     assert found
     assert set(found.values()) == {7}
+
+
+def test_pairs_in_a_file_get_the_scores_of_pairs_in_memory(
+    model, mixed, scored, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("ctmri_detect.cli._memory.AT_ONCE", 0)
+    out = tmp_path / "out"
+    assert score(model, mixed, out, "--top", "2", "--labels", "labels.csv", *QUIET) == 0
+    assert (out / "scores.csv").read_bytes() == (scored / "scores.csv").read_bytes()
+    assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in scored.iterdir())
+
+
+def test_pairs_that_fit_on_no_disk_are_refused_before_they_are_read(
+    model, mixed, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("ctmri_detect.cli._memory.AT_ONCE", 0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 0))
+    assert score(model, mixed, tmp_path / "out", *QUIET) == 2
+    assert "GiB are free there" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -153,19 +153,12 @@ def _heights(ct: Volume, slice_spacing: float | None) -> Iterator[tuple[float, i
 
 def _gaps(volume: Volume, what: str, cut: Cut) -> list[str]:
     """Where slices are missing, one clause a gap; refused where gaps are not to be kept."""
-    layers, native = volume.layers, volume.spacing[0]
-    found = []
-    for k in layers.gaps:
-        wide = (layers.places[k + 1] - layers.places[k]) * native
-        numbers = volume.instances and (volume.instances[k], volume.instances[k + 1])
-        known = numbers is not None and None not in numbers
-        images = f" (images {numbers[0]} and {numbers[1]})" if numbers and known else ""
-        found.append(f"{wide:.2f} mm between slices {k} and {k + 1}{images} of the {what}")
+    found = [f"{gap} of the {what}" for gap in volume.gaps]
     if found and not cut.keep_gaps:
         more = f", and {len(found) - 1} gaps more" if len(found) > 1 else ""
         raise DataLoadingError(
-            f"{what}: slices are missing: {native:.2f} mm apart, but {found[0]}{more}. Find the "
-            "missing files, or pass gaps='keep', which leaves the gap empty"
+            f"{what}: slices are missing: {volume.spacing[0]:.2f} mm apart, but {found[0]}{more}. "
+            "Find the missing files, or pass gaps='keep', which leaves the gap empty"
         )
     return found
 
