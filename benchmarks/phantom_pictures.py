@@ -44,6 +44,7 @@ def gallery(path: Path, seed: int) -> None:
     figure.subplots_adjust(0, 0, 1, 1, 0.01, 0.01)
     figure.savefig(path, dpi=60)
     lesions(path.with_name("phantom_lesions.png"), seed)
+    sequences(path.with_name("phantom_sequences.png"), seed)
 
 
 def lesions(path: Path, seed: int) -> None:
@@ -62,6 +63,26 @@ def lesions(path: Path, seed: int) -> None:
         show(axes[2 * r + 1, c], made.data[k, 1], 1, None)
         axes[2 * r + 1, c].contour(made.masks[k], [0.5], colors="#ff5050", linewidths=0.8)
         axes[2 * r, c].text(4, 20, kind, color="white", fontsize=10)
+    figure.subplots_adjust(0, 0, 1, 1, 0.01, 0.01)
+    figure.savefig(path, dpi=60)
+
+
+def sequences(path: Path, seed: int) -> None:
+    """CT and three sequences of one head with one lesion, outlined in the CT."""
+    made = make_phantom_pairs(
+        1,
+        3,
+        kinds="infarct_subacute",
+        anomalous_fraction=1,
+        severity="severe",
+        sequence=("t1", "t2", "flair"),
+        random_state=seed,
+    )
+    figure, axes = plt.subplots(1, 4, figsize=(12, 3), facecolor="black")
+    for plane, (axis, name) in enumerate(zip(axes, made.data.modalities, strict=True)):
+        show(axis, made.data[1, plane], plane, None)
+        axis.text(4, 20, name, color="white", fontsize=11)
+    axes[0].contour(made.masks[1], [0.5], colors="#ff5050", linewidths=0.8)
     figure.subplots_adjust(0, 0, 1, 1, 0.01, 0.01)
     figure.savefig(path, dpi=60)
 

@@ -14,15 +14,16 @@ from ctmri_detect.ct_units import UINT8_TO_HU
 from ctmri_detect.evaluation.conditions import Condition, Image, Rows
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.imageops.warp import warp_observed
+from ctmri_detect.modalities import planes_with
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.validation import CT, MODALITIES, MRI, listed
+from ctmri_detect.validation import MODALITIES, MRI, listed
 
 _WINDOW_HU = 80.0  # width of the usual brain window
 
 
 @dataclass(frozen=True)
 class Noise(Condition):
-    """Gaussian noise on both planes.
+    """Gaussian noise on all planes.
 
     `level` is its standard deviation: as a share of 80 HU for the CT (255 for 8-bit images, the
     largest value for other units), and of the slice's 99th percentile for other planes.
@@ -50,6 +51,7 @@ class Noise(Condition):
 class BiasField(Condition):
     """A smooth change of brightness over the MRI, as of a receive coil.
 
+    Several MRI get the same one: they are taken with one coil. CT and PET stay as they are.
     `level` is the largest natural logarithm of the gain: .3 makes places between .74 and 1.35
     times as bright.
 
@@ -67,7 +69,8 @@ class BiasField(Condition):
         """See `Condition.change`."""
         coefficients = rng.uniform(-1, 1, (KNOTS, KNOTS))
         gain = surface(coefficients / np.abs(coefficients).max(), sample.shape[1:])
-        sample[MRI] *= np.exp(self.level * gain)
+        for plane in _mris(pairs, self.name):
+            sample[plane] *= np.exp(self.level * gain)
         return sample
 
 
@@ -75,8 +78,9 @@ class BiasField(Condition):
 class Misregistration(Condition):
     """The MRI shifted against the CT, in a random direction.
 
-    `level` is in mm where the pairs know their spacing, else in pixels. Masks of lesions stay
-    with the CT.
+    `level` is in mm where the pairs know their spacing, else in pixels. Several MRI move together,
+    as those of one session do. Masks of lesions stay with the CT, and so do PET. Where there is no
+    CT, the first plane stays.
 
     Examples
     --------
@@ -95,7 +99,15 @@ class Misregistration(Condition):
         spacing = (1.0, 1.0) if pairs.spacing is None else pairs.spacing[0]
         y, x = self.level * np.sin(angle) / spacing[0], self.level * np.cos(angle) / spacing[1]
         shift = np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
-        sample[MRI] = warp_observed(sample[MRI], shift, sample.shape[1:])
+        stays = (planes_with(pairs.roles, "ct") or (0,))[0]
+        moved = [plane for plane in _mris(pairs, self.name) if plane != stays]
+        if not moved:
+            raise InvalidPairsError(
+                f"{', '.join(pairs.modalities)} has no MRI beside the plane that stays; "
+                f"{self.name} needs one. Leave this condition out."
+            )
+        for plane in moved:
+            sample[plane] = warp_observed(sample[plane], shift, sample.shape[1:])
         return sample
 
 
@@ -108,7 +120,7 @@ class MissingModality(Condition):
     level : float, default=1.0
         The share of the test samples that lack it.
     modality : str, default="MRI"
-        Name of the plane.
+        Name of the plane, such as "FLAIR": one of the `modalities` of the pairs.
 
     Examples
     --------
@@ -207,8 +219,19 @@ def _covered(place: npt.NDArray[np.float64], thickness: float) -> npt.NDArray[np
     return np.asarray(covered / covered.sum(axis=1, keepdims=True))
 
 
+def _mris(pairs: Pairs, name: str) -> tuple[int, ...]:
+    """The MRI planes, or an error that says that there are none."""
+    planes = planes_with(pairs.roles, "mri")
+    if not planes:
+        raise InvalidPairsError(
+            f"The planes are {', '.join(pairs.modalities)}; {name} needs an MRI. Leave this "
+            "condition out."
+        )
+    return planes
+
+
 def _range(values: Image, plane: int, pairs: Pairs) -> float:
     units = pairs.ct_units
-    if plane == CT and (pairs.modalities or MODALITIES)[CT] == MODALITIES[CT] and units:
+    if pairs.roles[plane] == "ct" and units:
         return _WINDOW_HU if units == "hu" else _WINDOW_HU / UINT8_TO_HU
     return float(np.nanpercentile(np.abs(values), 99))

@@ -96,7 +96,7 @@ def make_phantom_pairs(
     sequence : {"t1", "t2", "flair", "pd"} or sequence of these, default="t2"
         MRI sequence, spin echo. Several, such as ``("t1", "t2", "flair")``, give one plane each
         of the same head with the same lesion; each has its own gain, bias field, noise and
-        small shift, and costs about a tenth of the time of a pair.
+        small shift, and costs little time.
     field_strength : {1.5, 3.0}, default=1.5
         Tesla.
     ct_artefacts : str or sequence of {"cupping", "streaks"}, default=("cupping",)
@@ -125,9 +125,10 @@ def make_phantom_pairs(
         diameter_mm (of the disc of equal area), cnr_ct and cnr_mri (root mean square change of
         the lesion's pixels against the same slice without it, in noise SDs, signed as the mean
         change; over the head for whole slices), mri_shift_x and mri_shift_y (the subject's own
-        misregistration, mm). paired : True. ct_units : "hu".
-        orientation : "radiological", the right on the left of the picture. skipped : [].
-        DESCR : str.
+        misregistration, mm). Of a list of sequences, each has its own columns (cnr_t1,
+        t1_shift_x, ...), and artefact_plane names the plane that an artefact concerns.
+        paired : True. ct_units : "hu". orientation : "radiological", the right on the left of
+        the picture. skipped : []. DESCR : str.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One anomaly in one real pair."""
+"""One anomaly in one real slice."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ _HU_RANGE = (-1024.0, 3071.0)  # what a scanner stores
 
 @dataclass(frozen=True)
 class Injected:
-    """One pair with its anomaly."""
+    """One slice with its anomaly: CT, then each MRI; the plane that an artefact spoilt."""
 
     pair: NDArray[np.float32]
     mask: NDArray[np.bool_]
     cnr: tuple[float, ...]
+    spoilt: int | None = None
 
 
 @dataclass(frozen=True)
@@ -40,32 +41,44 @@ class Request:
     severity: str
     units: CTUnits
     spacing: float
-    sequence: str | None
+    sequences: tuple[str | None, ...]
     seed: SeedSequence
 
 
 def inject(pair: NDArray[np.float32], request: Request, other: NDArray | None) -> Injected:
-    """Put the anomaly into the pair; `other` is the MRI that a whole-slice kind exchanges.
+    """Put the anomaly into CT and MRI; `other` are the MRI that a whole-slice kind exchanges.
 
     Raises
     ------
     InjectionError
         Where the pair can't hold it visibly.
     """
-    reading = read_pair(pair, request.units, request.spacing, request.sequence)
+    reading = read_pair(pair, request.units, request.spacing, request.sequences)
     if request.kind in LESION_KINDS:
         return _inject_lesion(pair, reading, request)
+    spoilt = None
     if request.kind in ARTEFACT_KINDS:
         rng = np.random.default_rng(request.seed)
         artefact = draw_artefact(request.kind, request.severity, rng)
-        made = apply_artefact(artefact, pair, spacing=request.spacing, ct_units=request.units)
+        spoilt = _spoilt_plane(pair, request.kind, rng)
+        made = apply_artefact(
+            artefact, pair, spacing=request.spacing, ct_units=request.units, plane=spoilt
+        )
     else:
         made = pair.copy()
-        made[MRI] = other
+        made[MRI:] = other
     cnr = contrast_to_noise(pair, made, reading.scene.depth < 0, reading.noise)
     if not np.nanmax(np.abs(cnr)) > 0:
         raise InjectionError("it would change nothing within the head")
-    return Injected(made, np.zeros(pair.shape[1:], bool), cnr)
+    return Injected(made, np.zeros(pair.shape[1:], bool), cnr, spoilt)
+
+
+def _spoilt_plane(pair: NDArray[np.float32], kind: str, rng: np.random.Generator) -> int:
+    """The CT, or one of the MRI that are there, drawn at random."""
+    if ARTEFACT_KINDS[kind].plane == CT:
+        return CT
+    there = [k for k in range(MRI, len(pair)) if np.isfinite(pair[k]).any()] or [MRI]
+    return there[int(rng.integers(len(there)))]
 
 
 def _inject_lesion(pair: NDArray[np.float32], reading: Reading, request: Request) -> Injected:
@@ -91,7 +104,7 @@ def _inject_lesion(pair: NDArray[np.float32], reading: Reading, request: Request
 def _put(
     pair: NDArray[np.float32], reading: Reading, lesion: Lesion, request: Request
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The pair with the lesion: tissue moved with its noise, then changed under its noise."""
+    """The planes with the lesion: tissue moved with its noise, then changed under its noise."""
     seen = np.isfinite(pair)
     filled = np.where(seen, pair, np.float32(0))
     scene, images = push_aside(lesion, reading.scene, list(filled), order=cv2.INTER_LANCZOS4)
@@ -103,7 +116,7 @@ def _put(
     made = np.array(pair, dtype=np.float32)
     for plane, ideal in enumerate(ideals):
         change = np.asarray(ideal - base[plane])
-        change = cv2.GaussianBlur(change, (0, 0), POINT_SPREAD[plane] / request.spacing)
+        change = cv2.GaussianBlur(change, (0, 0), POINT_SPREAD[min(plane, MRI)] / request.spacing)
         new = _as_stored(moved[plane] + change, pair[plane], plane, request.units)
         touched = (new != filled[plane]) & seen[plane]
         made[plane][touched] = new[touched]
@@ -115,7 +128,7 @@ def _as_stored(new: NDArray, old: NDArray, plane: int, units: CTUnits) -> NDArra
     values = old[np.isfinite(old)]
     if values.size and bool(np.all(values == np.rint(values))):
         new = np.rint(new)
-        if plane == MRI and values.min() >= 0 and values.max() <= 255:
+        if plane != CT and values.min() >= 0 and values.max() <= 255:
             new = np.clip(new, 0, 255)
     if plane == CT:
         new = np.clip(new, *(CT_RANGES[units] if units == "uint8" else _HU_RANGE))

@@ -1,4 +1,4 @@
-"""Whose MRI takes the place of a sample's own, for the kinds that exchange it."""
+"""Whose MRI take the place of a sample's own, for the kinds that exchange them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ctmri_detect._types import GroupsLike
 from ctmri_detect.exceptions import InjectionError, InvalidPairsError
+from ctmri_detect.synthesis.head_planes import HeadPlanes
 from ctmri_detect.synthesis.kinds import WHOLE_SLICE_KINDS
-from ctmri_detect.validation import CT, MRI, PairReader, check_groups
+from ctmri_detect.validation import PairReader, check_groups
 
 _SIDE = 24  # pixels of the thumbnail by which levels are compared
 _WINDOW = (-100.0, 300.0)  # HU of what tells the level; 8-bit images lie within
@@ -24,6 +25,8 @@ class Partners:
     Parameters
     ----------
     X : PairReader
+    planes : HeadPlanes
+        With a CT and an MRI, where the plan has a kind that exchanges MRI.
     plan : sequence of str
         The kind of each sample.
     groups : array-like of shape (n,) or None
@@ -34,9 +37,11 @@ class Partners:
         Where a kind needs patients and there are none.
     """
 
-    def __init__(self, X: PairReader, plan: Sequence[str], groups: GroupsLike) -> None:
-        self.X, self.plan = X, plan
-        if not set(plan) & set(WHOLE_SLICE_KINDS):
+    def __init__(
+        self, X: PairReader, planes: HeadPlanes, plan: Sequence[str], groups: GroupsLike
+    ) -> None:
+        self.X, self.planes, self.plan = X, planes, plan
+        if planes.ct is None or not set(plan) & set(WHOLE_SLICE_KINDS):
             return
         if groups is None:
             raise InvalidPairsError(
@@ -47,12 +52,12 @@ class Partners:
         seen, thumbnails = [], []
         for block in X.blocks():
             seen.append(np.isfinite(block).any(axis=(2, 3)))
-            thumbnails += [_thumbnail(pair[CT]) for pair in block]
+            thumbnails += [_thumbnail(ct) for ct in block[:, planes.ct]]
         self.seen = np.concatenate(seen)
         self.thumbnails = np.stack(thumbnails)
 
     def other_mri(self, row: int, seed: SeedSequence) -> NDArray[np.float32] | None:
-        """The MRI plane for sample `row`; None where its kind exchanges nothing.
+        """The MRI planes for sample `row`; None where its kind exchanges nothing.
 
         Raises
         ------
@@ -62,23 +67,27 @@ class Partners:
         kind = self.plan[row]
         if kind not in WHOLE_SLICE_KINDS:
             return None
-        if not self.seen[row].all():
+        own = self.seen[row, list(self.planes.mris)]
+        if not (self.seen[row, self.planes.ct] and own.any()):
             raise InjectionError("one of its planes is missing, so that there is no pair to break")
+        there = self.seen[:, list(self.planes.mris)][:, own].all(axis=1)
         same = self.patients == self.patients[row]
         if kind == "foreign_slice":
-            rows = np.flatnonzero(~same & self.seen[:, MRI])
+            rows = np.flatnonzero(~same & there)
             if not len(rows):
                 raise InjectionError("no other patient has an MRI")
             distance = ((self.thumbnails[rows] - self.thumbnails[row]) ** 2).sum(axis=(1, 2))
             chosen = rows[distance.argmin()]
         else:
-            rows = np.flatnonzero(same & self.seen[:, MRI])
+            rows = np.flatnonzero(same & there)
             far = rows[np.abs(rows - row) > 1]  # the next slice often looks much the same
             rows = far if len(far) else rows[rows != row]
             if not len(rows):
                 raise InjectionError("its patient has no other slice with an MRI")
             chosen = np.random.default_rng(seed).choice(rows)
-        return self.X[chosen : chosen + 1][0, MRI]
+        other = self.X[chosen : chosen + 1][0, list(self.planes.mris)]
+        other[~own] = np.nan
+        return other
 
 
 def _thumbnail(ct: NDArray[np.float32]) -> NDArray[np.float32]:

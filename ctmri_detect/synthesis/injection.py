@@ -1,8 +1,8 @@
-"""Put anomalies into healthy pairs, real or synthetic."""
+"""Put anomalies into healthy CT and MRI, real or synthetic."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -22,9 +22,9 @@ from ctmri_detect.pairs import Pairs
 from ctmri_detect.synthesis._inject import Injected, Request, inject
 from ctmri_detect.synthesis._partners import Partners
 from ctmri_detect.synthesis.catalogue import check_kinds, is_whole_slice
+from ctmri_detect.synthesis.head_planes import HeadPlanes
 from ctmri_detect.synthesis.kinds import SEVERITIES
-from ctmri_detect.synthesis.reading import check_ct_values, likeliest_sequence
-from ctmri_detect.synthesis.signals import SEQUENCES
+from ctmri_detect.synthesis.reading import check_ct_values, likeliest_sequences
 from ctmri_detect.validation import check_pairs, groups_of
 
 __all__ = ["inject_anomalies"]
@@ -37,31 +37,37 @@ def inject_anomalies(
     *,
     severity: str = "moderate",
     ct_units: str | None = None,
-    sequence: str | None = None,
+    sequence: str | Mapping[str, str] | None = None,
     spacing: float | ArrayLike | None = None,
     groups: ArrayLike | None = None,
     on_failure: str = "raise",
     progress: bool = False,
     random_state: int | RandomState | None = None,
 ) -> tuple[Any, NDArray[np.bool_], pd.DataFrame]:
-    """Put one anomaly into each pair of a healthy set.
+    """Put one anomaly into each sample of a healthy set.
 
     A lesion takes the place of tissue: its HU, T1, T2 and proton density say what it looks like
-    in CT and MRI, on the levels of fluid, grey and white matter that are estimated from the pair
-    itself, under the pair's own noise. Bleeds and tumours push tissue aside in both planes. The
-    two planes can also contradict each other (swapped or foreign MRI), or have artefacts as
+    in CT and in each MRI, on the levels of fluid, grey and white matter that are estimated from
+    the planes themselves, under their own noise. Bleeds and tumours push tissue aside in all of
+    them. CT and MRI can also contradict each other (swapped or foreign MRI), or have artefacts as
     scanners make them. Anomalies lie where anatomy has them: blood outside the brain under the
     skull, an infarct within one vascular territory, nothing in air.
 
+    CT alone and MRI alone will do, except for kinds that need both. PET stays as it is: what a
+    lesion takes up of a tracer does not follow from its tissue. An exchange concerns all MRI; an
+    artefact of MRI one of them, drawn at random.
+
     It fails where the estimates fail: a slice that has a large lesion does not show three tissues;
-    an 8-bit CT is taken for the brain window (width 80 HU, level from the image). Territories
-    and lesion shapes are schematic. Detection of injected lesions is easier to measure than that of
-    real ones, and says less.
+    an 8-bit CT is taken for the brain window (width 80 HU, level from the image). An MRI that is
+    no T1, T2, PD or FLAIR (diffusion, say) is treated as the one of these that it resembles: take
+    it away first (``X.select``). Territories and lesion shapes are schematic. Detection of injected
+    lesions is easier to measure than that of real ones, and says less.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, 2, height, width)
-        Healthy pairs, raw (before windowing and scaling); NaN = not observed. Not altered.
+    X : array-like of shape (n_samples, n_modalities, height, width)
+        Healthy samples, raw (before windowing and scaling); NaN = not observed. Not altered. Two
+        planes are CT and MRI; others need names: ``Pairs(X, modalities=("CT", "T1", "FLAIR"))``.
     kinds : "default", str or sequence of str, default="default"
         Assigned in turn, row by row; `anomaly_kinds` lists all. A list of n names gives
         each sample its own.
@@ -69,9 +75,11 @@ def inject_anomalies(
         Lesion diameter (6-12, 12-24, 20-40 mm) and share of tissue replaced; strength of artefacts.
     ct_units : {"hu", "uint8"} or None, default=None
         Units of the CT, see `ctmri_detect.ct_units`. None: what `Pairs` know, else "hu".
-    sequence : {"t1", "t2", "flair", "pd"} or None, default=None
-        MRI sequence. None: the one that fits the levels of the tissues best in most of up to
-        15 pairs. Where no sample has a CT, it must be given.
+    sequence : {"t1", "t2", "flair", "pd"}, dict or None, default=None
+        MRI sequence; of several MRI a dict, such as ``{"MPRAGE": "t1"}``. None, and planes that the
+        dict does not name: what the name of the plane says ("T1", "T2w", "FLAIR"), else the one
+        that fits the levels of the tissues best in most of up to 15 samples. Where no sample has a
+        CT and no name says it, it must be given.
     spacing : float, array-like of shape (n_samples,) or None, default=None
         Side of a pixel in mm; every size in mm depends on it. None: what `Pairs` know (of pixels
         that are not square, the side of a square of equal area), else 1.
@@ -88,7 +96,7 @@ def inject_anomalies(
 
     Returns
     -------
-    X : float32 ndarray of shape (n_samples, 2, height, width)
+    X : float32 ndarray of shape (n_samples, n_modalities, height, width)
         `Pairs` that know the same where X are `Pairs`.
     masks : bool ndarray of shape (n_samples, height, width)
         True = lesion (more than half, its oedema included), without tissue that is only
@@ -97,12 +105,14 @@ def inject_anomalies(
         One row a sample: sample, kind, severity, whole_slice, area_mm2, diameter_mm (of the disc
         of equal area), cnr_ct, cnr_mri (root mean square change in noise SDs, signed as the mean
         change), reason ("" unless skipped). Targets: ``np.where(frame.kind == "normal", 1, -1)``.
+        Planes with other names have columns of theirs (cnr_t1, ...), and artefact_plane names the
+        plane that an artefact concerns.
 
     Raises
     ------
     InvalidPairsError
-        If X is no array of pairs, or its CT can't be in `ct_units`, or it knows other units or
-        patients than are given.
+        If X is no array of samples, has planes without names, or lacks the CT or MRI that a kind
+        needs; if its CT can't be in `ct_units`, or it knows other units or patients than are given.
     InjectionError
         If samples can't hold their anomaly; ``on_failure="skip"`` leaves them out.
     ValueError
@@ -118,29 +128,32 @@ def inject_anomalies(
     >>> frame["kind"].tolist(), bool(masks.any(axis=(1, 2)).all())
     (['haematoma', 'tumour', 'haematoma', 'tumour'], True)
     """
-    reader = check_pairs(X, n_planes=2)
+    reader = check_pairs(X)
+    planes = HeadPlanes.of(reader)
     names = check_kinds(kinds)
+    planes.check_kinds(names)
     check_value("severity", severity, [OneOf(*SEVERITIES)])
     ct_units = _units(X, ct_units)
     check_value("on_failure", on_failure, [OneOf("raise", "skip")])
-    if sequence is not None:
-        check_value("sequence", sequence, [OneOf(*SEQUENCES)])
+    asked = planes.sequences(sequence)
     spacings = _spacings(_spacing_of(X) if spacing is None else spacing, len(reader))
     units = cast(CTUnits, ct_units)
-    check_ct_values(reader, units)
-    sequence = sequence or likeliest_sequence(reader, units, spacings)
+    if planes.ct is not None:
+        check_ct_values(reader, units, planes.ct)
+    sequences = likeliest_sequences(reader, planes, asked, units, spacings)
     plan = [names[i % len(names)] for i in range(len(reader))]
-    partners = Partners(reader, plan, groups_of(X, groups))
+    partners = Partners(reader, planes, plan, groups_of(X, groups))
     out = np.empty(reader.shape, np.float32)
     masks = np.zeros((len(reader), *reader.shape[2:]), bool)
     rows = []
     entropy = own_random_state(random_state).randint(2**31, size=4, dtype=np.int64)
     seeds = SeedSequence(entropy.tolist()).spawn(len(reader))
     for i, seed in enumerate(tqdm(seeds, disable=not progress, unit="sample")):
-        request = Request(plan[i], severity, units, spacings[i], sequence, seed)
-        made, reason = _attempt(reader[i : i + 1][0], request, partners, i)
-        out[i], masks[i] = made.pair, made.mask
-        rows.append(_row(i, request, made, reason))
+        request = Request(plan[i], severity, units, spacings[i], sequences, seed)
+        sample = reader[i : i + 1][0]
+        made, reason = _attempt(planes.take(sample), request, partners, i)
+        out[i], masks[i] = planes.put(sample, made.pair), made.mask
+        rows.append(_row(i, request, made, reason, planes))
     frame = pd.DataFrame(rows)
     if on_failure == "raise" and (frame["reason"] != "").any():
         raise InjectionError(_complaint(frame[frame["reason"] != ""], plan))
@@ -151,7 +164,7 @@ def _as_given(out: NDArray[np.float32], X: PairsLike) -> Any:
     """The new values as `Pairs` that know what `X` knows, where X are pairs."""
     if not isinstance(X, Pairs):
         return out
-    known = ("groups", "spacing", "ct_units", "modalities", "frame")
+    known = ("groups", "spacing", "ct_units", "modalities", "roles", "frame")
     return Pairs(out, **{name: getattr(X, name) for name in known})
 
 
@@ -188,24 +201,28 @@ def _spacings(spacing: Any, n: int) -> list[float]:
 def _attempt(
     pair: NDArray[np.float32], request: Request, partners: Partners, row: int
 ) -> tuple[Injected, str]:
-    """The pair with its anomaly, or as it was, with the reason why not."""
+    """CT and MRI with their anomaly, or as they were, with the reason why not."""
     try:
         return inject(pair, request, partners.other_mri(row, request.seed)), ""
     except InjectionError as error:
-        return Injected(pair, np.zeros(pair.shape[1:], bool), (np.nan, np.nan)), str(error)
+        nothing = np.zeros(pair.shape[1:], bool)
+        return Injected(pair, nothing, (np.nan,) * len(pair)), str(error)
 
 
-def _row(i: int, request: Request, made: Injected, reason: str) -> dict[str, Any]:
+def _row(
+    i: int, request: Request, made: Injected, reason: str, planes: HeadPlanes
+) -> dict[str, Any]:
     area = float(made.mask.sum()) * request.spacing**2
+    spoilt = None if made.spoilt is None else planes.plane_name(made.spoilt)
     return {
         "sample": i,
         "kind": "normal" if reason else request.kind,
         "severity": None if reason else request.severity,
         "whole_slice": not reason and is_whole_slice(request.kind),
+        **({} if planes.two else {"artefact_plane": spoilt}),
         "area_mm2": area,
         "diameter_mm": 2.0 * float(np.sqrt(area / np.pi)),
-        "cnr_ct": made.cnr[0],
-        "cnr_mri": made.cnr[1],
+        **planes.contrasts(made.cnr),
         "reason": reason,
     }
 

@@ -1,4 +1,4 @@
-"""Read a healthy pair: where its tissues are, and how tissue looks in it.
+"""Read a healthy slice: where its tissues are, and how tissue looks in its CT and MRI.
 
 The phantom knows these; of real images they are estimated, well enough to put a lesion where
 its tissue is and to give it the level that its physics says.
@@ -7,6 +7,7 @@ its tissue is and to give it the level that its physics says.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from ctmri_detect.imageops.brainmask import (
 )
 from ctmri_detect.imageops.smooth import masked_gaussian
 from ctmri_detect.synthesis.classes import find_tissues, sequence_of
+from ctmri_detect.synthesis.head_planes import HeadPlanes
 from ctmri_detect.synthesis.insertion import Look
 from ctmri_detect.synthesis.mri_levels import mri_levels
 from ctmri_detect.synthesis.scene import Scene
@@ -30,7 +32,7 @@ from ctmri_detect.synthesis.signals import make_protocol
 from ctmri_detect.synthesis.tissues import TISSUES
 from ctmri_detect.validation import CT, MRI, PairReader
 
-__all__ = ["Reading", "check_ct_values", "likeliest_sequence", "read_pair"]
+__all__ = ["Reading", "check_ct_values", "likeliest_sequence", "likeliest_sequences", "read_pair"]
 
 _SKULL_AND_SCALP = 11.0  # mm from the skin to the brain, where an MRI alone shows the head (chosen)
 _CORE = 4.0  # mm below the skull: deeper pixels hold brain and its fluid only
@@ -39,43 +41,47 @@ _FINE = 0.7  # mm, the same for MRI, whose noise is weaker
 _VOTES = 15
 _PREPARED = 4.0  # no CT in HU or 8 bits stays this close to 0; windowed ones do
 _LEAST_PIXELS = 200  # fewer say nothing about three tissues
+_BY_CONTRAST = ("t2", "t1", "flair", "pd")
 _TYPICAL_BRAIN = 0.5 * (TISSUES["gm"].hu + TISSUES["wm"].hu)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What is estimated from a healthy pair.
+    """What is estimated from a healthy slice.
 
     Parameters
     ----------
     scene : Scene
     look : Look
-    noise : (float, float)
-        Standard deviation of the noise of CT and MRI in their own units; NaN where missing.
-    sequence : str
-        The MRI sequence, as given or as estimated.
+    noise : tuple of float
+        Standard deviation of the noise of each plane in its own units; NaN where missing.
+    sequences : tuple of str
+        The sequence of each MRI, as given or as estimated.
     """
 
     scene: Scene
     look: Look
-    noise: tuple[float, float]
-    sequence: str
+    noise: tuple[float, ...]
+    sequences: tuple[str, ...]
 
 
 def read_pair(
-    pair: NDArray[np.float32], units: CTUnits, spacing: float, sequence: str | None
+    planes: NDArray[np.float32],
+    units: CTUnits,
+    spacing: float,
+    sequences: Sequence[str | None] = (None,),
 ) -> Reading:
-    """Estimate tissue, levels and noise of a healthy pair.
+    """Estimate tissue, levels and noise of a healthy slice.
 
     Parameters
     ----------
-    pair : ndarray of shape (2, height, width)
-        Raw, or NaN outside the brain.
+    planes : ndarray of shape (n_planes, height, width)
+        CT, then one MRI or several; raw, or NaN outside the brain.
     units : {"hu", "uint8"}
     spacing : float
         mm per pixel.
-    sequence : {"t1", "t2", "flair", "pd"} or None
-        None: the one whose levels of fluid and brain fit best.
+    sequences : sequence of {"t1", "t2", "flair", "pd"} or None
+        Of each MRI. None: the one whose levels of fluid and brain fit best.
 
     Returns
     -------
@@ -84,34 +90,55 @@ def read_pair(
     Raises
     ------
     InjectionError
-        Where no brain is found, or a lone MRI comes without its sequence.
+        Where no brain is found, or MRI without a CT come without their sequence.
     """
-    brain = _brain(pair, units, spacing)
+    brain = _brain(planes, units, spacing)
     outwards = ndimage.distance_transform_edt(~brain)
     depth = (spacing * (outwards - ndimage.distance_transform_edt(brain))).astype(np.float32)
     core = depth < -_CORE
     if core.sum() < _LEAST_PIXELS:
         raise InjectionError(f"its brain has {int(core.sum())} pixels, too few to tell tissues")
     slope = 1.0 if units == "hu" else 1.0 / UINT8_TO_HU
-    within = np.where(brain, pair, np.float32(np.nan))  # bone and scalp would leak into brain
+    within = np.where(brain, planes, np.float32(np.nan))  # bone and scalp would leak into brain
     ct = _plane(within[CT] / np.float32(slope), CALM / spacing, core)
-    mri = _plane(within[MRI], _FINE / spacing, core)
-    for plane in (ct, mri):
+    mris = [_plane(each, _FINE / spacing, core) for each in within[MRI:]]
+    for plane in (ct, *mris):
         if plane is not None:
             core &= np.isfinite(plane)
-    if sequence is None:
-        if ct is None:
-            raise InjectionError("it has no CT and its MRI sequence is not given; say sequence=")
-        sequence = "t2" if mri is None else sequence_of(ct, mri, core)
-    fractions = find_tissues(ct, mri, core, brain, sequence)
+    known = [_sequence(*each, ct, core) for each in zip(mris, sequences, strict=True)]
+    clearest = _clearest(mris, known)
+    fractions = find_tissues(ct, mris[clearest], core, brain, known[clearest])
     tissue = core & (fractions["csf"] < 0.2)
     offset = 0.0
     if units == "uint8" and ct is not None and tissue.any():
         offset = slope * (float(np.median(ct[tissue])) - _TYPICAL_BRAIN)
-    signal = mri_levels(mri, fractions, core, make_protocol(sequence), spacing)
-    noise = [_noise(within[plane], spacing, tissue) for plane in (CT, MRI)]
-    look = Look(slope, offset, (signal,))
-    return Reading(Scene(fractions, depth, spacing), look, (noise[0], noise[1]), sequence)
+    signals = [
+        mri_levels(mri, fractions, core, make_protocol(name), spacing)
+        for mri, name in zip(mris, known, strict=True)
+    ]
+    noise = [_noise(plane, spacing, tissue) for plane in within]
+    look = Look(slope, offset, tuple(signals))
+    return Reading(Scene(fractions, depth, spacing), look, tuple(noise), tuple(known))
+
+
+def _sequence(
+    mri: NDArray[np.float32] | None,
+    asked: str | None,
+    ct: NDArray[np.float32] | None,
+    core: NDArray[np.bool_],
+) -> str:
+    """The sequence of an MRI, as asked or by its levels."""
+    if asked is not None:
+        return asked
+    if ct is None:
+        raise InjectionError("it has no CT and its MRI sequence is not given; say sequence=")
+    return "t2" if mri is None else sequence_of(ct, mri, core)
+
+
+def _clearest(mris: Sequence[NDArray | None], sequences: Sequence[str]) -> int:
+    """The MRI that tells tissues best: the one of the most contrast by the signal equation."""
+    there = [k for k, mri in enumerate(mris) if mri is not None]
+    return min(there, key=lambda k: _BY_CONTRAST.index(sequences[k]), default=0)
 
 
 def _plane(
@@ -123,16 +150,17 @@ def _plane(
     return masked_gaussian(plane, sigma)
 
 
-def _brain(pair: NDArray[np.float32], units: CTUnits, spacing: float) -> NDArray[np.bool_]:
-    """The brain: what an earlier mask left of the pair, or else found."""
-    seen = np.asarray(np.isfinite(pair).any(axis=0))
-    ct = pair[CT][np.isfinite(pair[CT])]
+def _brain(planes: NDArray[np.float32], units: CTUnits, spacing: float) -> NDArray[np.bool_]:
+    """The brain: what an earlier mask left of the planes, or else found."""
+    seen = np.asarray(np.isfinite(planes).any(axis=0))
+    ct = planes[CT][np.isfinite(planes[CT])]
     if seen.mean() < 0.9 and (not ct.size or np.mean(ct > bone_level(units)) < 0.05):
         return np.asarray(ndimage.binary_fill_holes(seen))
     if ct.size:
-        mask = np.asarray(brain_mask(pair[CT], units))
+        mask = np.asarray(brain_mask(planes[CT], units))
     else:
-        head = ndimage.distance_transform_edt(mri_head_mask(pair[MRI]))
+        mri = next((each for each in planes[MRI:] if np.isfinite(each).any()), planes[MRI])
+        head = ndimage.distance_transform_edt(mri_head_mask(mri))
         mask = np.asarray(np.greater(spacing * head, _SKULL_AND_SCALP))
     if not mask.any():
         raise InjectionError("no brain was found in it; leave out slices below the skull base")
@@ -144,8 +172,8 @@ def bone_level(units: CTUnits) -> float:
     return BONE_HU[units] if units == "hu" else BONE_HU[units] / UINT8_TO_HU
 
 
-def check_ct_values(X: PairReader, units: CTUnits) -> None:
-    """Refuse a CT whose values can't be in these units.
+def check_ct_values(X: PairReader, units: CTUnits, plane: int = CT) -> None:
+    """Refuse a CT, this plane of X, whose values can't be in these units.
 
     Raises
     ------
@@ -153,8 +181,8 @@ def check_ct_values(X: PairReader, units: CTUnits) -> None:
     """
     low, high = np.inf, -np.inf
     for block in X.blocks():
-        low = min(low, float(np.nanmin(block[:, CT], initial=np.inf)))
-        high = max(high, float(np.nanmax(block[:, CT], initial=-np.inf)))
+        low = min(low, float(np.nanmin(block[:, plane], initial=np.inf)))
+        high = max(high, float(np.nanmax(block[:, plane], initial=-np.inf)))
     if low > high:
         return  # no CT at all
     came = f"The CT of X lies between {low:g} and {high:g}"
@@ -171,19 +199,38 @@ def check_ct_values(X: PairReader, units: CTUnits) -> None:
         )
 
 
-def likeliest_sequence(X: PairReader, units: CTUnits, spacings: list[float]) -> str | None:
+def likeliest_sequence(
+    X: PairReader, units: CTUnits, spacings: list[float], ct: int = CT, mri: int = MRI
+) -> str | None:
     """The most frequent sequence among some pairs of a set; None where none can be read.
 
     One data set holds one sequence, and one slice can mislead: up to 15 are read.
     """
     votes: Counter[str] = Counter()
     for row in np.unique(np.linspace(0, len(X) - 1, _VOTES).astype(int)):
-        pair = X[row : row + 1][0]
+        pair = X[row : row + 1][0][[ct, mri]]
         if not np.isfinite(pair).any(axis=(1, 2)).all():
             continue
         with suppress(InjectionError):
-            votes[read_pair(pair, units, spacings[row], None).sequence] += 1
+            votes[read_pair(pair, units, spacings[row]).sequences[0]] += 1
     return votes.most_common(1)[0][0] if votes else None
+
+
+def likeliest_sequences(
+    X: PairReader,
+    planes: HeadPlanes,
+    asked: Sequence[str | None],
+    units: CTUnits,
+    spacings: list[float],
+) -> tuple[str | None, ...]:
+    """The sequence of each MRI; of one that is neither asked for nor named, by its levels."""
+    if planes.ct is None or not planes.mris:
+        return tuple(asked)
+    ct = planes.ct
+    return tuple(
+        known or likeliest_sequence(X, units, spacings, ct, mri)
+        for known, mri in zip(asked, planes.mris, strict=True)
+    )
 
 
 def _noise(plane: NDArray, spacing: float, tissue: NDArray[np.bool_]) -> float:

@@ -85,7 +85,7 @@ def test_far_from_the_mask_every_bit_is_as_it_was(every_lesion):
 def test_the_contrast_in_the_frame_is_the_one_in_the_pixels(every_lesion):
     made, (X, masks, frame) = every_lesion
     for n in range(len(X)):
-        noise = read_pair(made.data[n], "hu", MM, "t2").noise
+        noise = read_pair(made.data[n], "hu", MM, ["t2"]).noise
         for plane, column in enumerate(("cnr_ct", "cnr_mri")):
             change = (X[n, plane] - made.data[n, plane])[masks[n]].astype(float)
             expected = np.sqrt(np.mean(change**2)) / noise[plane]
@@ -267,7 +267,7 @@ def test_estimated_tissue_is_the_tissue_of_the_phantom(size):
     for index in (1, 2):
         made = cut(person, float(person.levels[index]), person.slice_seeds[index], setting)
         pair = render(made, person, setting)[0]
-        reading = read_pair(pair, "hu", setting.spacing, None)
+        reading = read_pair(pair, "hu", setting.spacing)
         inside = made.scene.depth < -6
         for name in ("csf", "gm", "wm"):
             true = inside & (made.scene.fractions[name] > 0.9)
