@@ -24,11 +24,13 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from plane_tables import exponents
 
 from ctmri_detect import (
     AtlasDetector,
@@ -61,7 +63,6 @@ DETECTORS: dict[str, Callable[[], Any]] = {
         channels="planes", random_state=0, device="cpu"
     ),
 }
-FIGURES = ("fit, s", "score, s", "memory, MiB")
 
 
 def write_samples(folder: Path) -> None:
@@ -106,15 +107,6 @@ def measure(name: str, n_planes: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def exponents(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """k of ``planes ** k`` for each figure, by least squares on logarithms."""
-    planes = np.log([row["planes"] for row in rows])
-    return {
-        figure: round(float(np.polyfit(planes, np.log([row[figure] for row in rows]), 1)[0]), 2)
-        for figure in FIGURES
-    }
-
-
 def in_own_process(name: str, n_planes: int, folder: Path) -> dict[str, Any]:
     """`measure`, in a process that does nothing else."""
     command = [sys.executable, __file__, "--folder", str(folder), "--one", name, str(n_planes)]
@@ -144,7 +136,7 @@ def main() -> None:
             for n_planes in given.planes:
                 rows.append(in_own_process(name, n_planes, folder))
                 print(json.dumps(rows[-1]), flush=True)
-            print(name, exponents(rows), flush=True)
+            print(name, exponents(pd.DataFrame(rows)), flush=True)
             if given.out:
                 lines = "".join(json.dumps(row) + "\n" for row in rows)
                 with given.out.open("a") as file:

@@ -20,6 +20,7 @@ from pathlib import Path
 import beside_tables
 import pandas as pd
 import patient_tables
+import plane_tables
 import preset_tables
 from finding_figures import FIGURES
 from findings import filled
@@ -265,6 +266,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "beside-old-commit": lambda: markdown(beside_tables.beside(rows("beside_old_commit"))),
     "model-size": lambda: markdown(beside_tables.sizes(rows("model_size"))),
     "exchangeable": lambda: markdown(patient_tables.exchangeable(rows("exchangeable"))),
+    "planes-growth": lambda: markdown(plane_tables.growth(rows("many_planes"))),
+    "planes-sequences": lambda: markdown(plane_tables.sequences(rows("sequences"))),
     "presets-readme": lambda: markdown(preset_tables.of_the_readme(rows("presets"))),
     "presets-400": lambda: markdown(preset_tables.with_400_pairs(rows("presets"))),
     "presets-kinds": lambda: markdown(preset_tables.by_kind(rows("presets"))),
