@@ -42,6 +42,7 @@ def steps(out: Path, store: Path, arguments: argparse.Namespace) -> dict[str, li
     )
     found["deep_speed"] = script("deep_speed.py", "--threads", "2", to="deep_speed")
     found["evaluation_speed"] = script("evaluation_speed.py", to="evaluation_speed")
+    found["neighbours"] = script("neighbours.py", to="neighbours")
     if arguments.pairs:
         real = [arguments.pairs, "--labels", f"{arguments.pairs}/labels.csv"]
         real += ["--patient", "patient", "--store", str(store / "real")]

@@ -18,6 +18,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from ctmri_detect.localization import detect
 from ctmri_detect.metrics import anomaly_map_average_precision_score
 from ctmri_detect.preprocessing import make_preprocessor
 
-HEADS = {1.0: (8, 12), 3.0: (12, 20), 5.0: (16, 24)}
+HEADS = {1.0: (5, 8), 3.0: (8, 14), 5.0: (12, 20)}
 """Of training and test, for each spacing in mm."""
 DETECTORS = {
     "atlas": lambda seed: AtlasDetector(),
@@ -41,18 +42,21 @@ DETECTORS = {
 }
 
 
-def volumes(n: int, spacing: float, seed: int, *, lesions: float) -> Bunch:
-    """Phantom volumes, loaded."""
-    with tempfile.TemporaryDirectory() as folder:
+def volumes(n: int, spacing: float, seed: int, lesions: float, folder: Path) -> Bunch:
+    """Phantom volumes, loaded from the folder, where they are made once."""
+    own = folder / f"{seed}-{spacing:g}-{n}"
+    if not own.exists():
+        making = folder / f"making-{own.name}"
         make_phantom_volumes(
-            f"{folder}/volumes",
+            making,
             n,
             size=128,
             slice_spacing=spacing,
             anomalous_fraction=lesions,
             random_state=seed,
         )
-        return load_volume_pairs(f"{folder}/volumes")
+        making.rename(own)
+    return load_volume_pairs(own)
 
 
 def figures(model: Any, data: Bunch) -> dict[str, float]:
@@ -73,12 +77,12 @@ def figures(model: Any, data: Bunch) -> dict[str, float]:
 
 
 def rows(
-    seed: int, spacing: float, names: list[str], widths: list[float]
+    seed: int, spacing: float, names: list[str], widths: list[float], folder: Path
 ) -> Iterator[dict[str, Any]]:
     """With and without neighbours."""
     n_train, n_test = HEADS[spacing]
-    train = volumes(n_train, spacing, seed, lesions=0.0)
-    test = volumes(n_test, spacing, seed + 5000, lesions=0.5)
+    train = volumes(n_train, spacing, seed, 0.0, folder)
+    test = volumes(n_test, spacing, seed + 5000, 0.5, folder)
     step = make_preprocessor("hu")
     X = step.fit_transform(train.data)
     for name in names:
@@ -108,11 +112,14 @@ def main() -> None:
     default = VolumeDetector(AtlasDetector()).smoothing_mm
     parser.add_argument("--smoothing-mm", type=float, nargs="+", default=[default])
     parser.add_argument("--out", type=Path, default=None)
+    parser.add_argument("--volumes", type=Path, default=None, help="where volumes are kept")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # some slices show little brain
-    for seed in arguments.seeds:
-        for spacing in arguments.spacings:
-            for row in rows(seed, spacing, arguments.detectors, arguments.smoothing_mm):
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.volumes or Path(temporary)
+        asked = arguments.detectors, arguments.smoothing_mm, folder
+        for seed, spacing in product(arguments.seeds, arguments.spacings):
+            for row in rows(seed, spacing, *asked):
                 row = {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
                 print(row, flush=True)
                 if arguments.out:

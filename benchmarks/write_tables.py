@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import beside_tables
 import pandas as pd
 import patient_tables
 import preset_tables
@@ -223,16 +224,46 @@ def mutants() -> str:
     return markdown(pd.DataFrame({k: v.tolist() for k, v in shown.items()}, index=index))
 
 
+def neighbours() -> str:
+    """With and without neighbouring slices, means over seeds."""
+    keys = ["spacing_mm", "detector"]
+    table = rows("neighbours")
+    table = table.assign(with_them=table["smoothing_mm"] > 0)
+    means = table.groupby([*keys, "with_them"]).mean(numeric_only=True)
+    shown = {
+        name: [
+            f"{means.loc[(*key, False), column]:{form}} → {means.loc[(*key, True), column]:{form}}"
+            for key in table.groupby(keys).groups
+        ]
+        for name, column, form in (
+            ("image AUROC", "image_auroc", ".3f"),
+            ("pixel AP", "pixel_ap", ".3f"),
+            ("patient AUROC", "patient_auroc", ".3f"),
+            ("slices of healthy scans flagged", "flagged_in_healthy_scans", ".1%"),
+        )
+    }
+    of_each = table[table["with_them"]].groupby(keys)
+    shown["slices with a lesion, all slices, seeds"] = [
+        f"{part['lesion_slices'].sum()}, {part['slices'].sum()}, {part['seed'].nunique()}"
+        for _, part in of_each
+    ]
+    names = [f"{spacing:g} mm, {detector}" for spacing, detector in of_each.groups]
+    return markdown(pd.DataFrame(shown, index=pd.Index(names, name="without → with neighbours")))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "readme": readme,
     "methods": methods,
     "kinds": kinds,
     "robustness": robustness,
     "evaluation": evaluation,
+    "neighbours": neighbours,
     "mutants": mutants,
     "presets": presets,
     "patient-coverage": lambda: markdown(patient_tables.coverage(rows("patient_coverage"))),
     "patient-fit": lambda: markdown(patient_tables.of_fits(rows("patient_coverage"))),
+    "beside-old-commit": lambda: markdown(beside_tables.beside(rows("beside_old_commit"))),
+    "model-size": lambda: markdown(beside_tables.sizes(rows("model_size"))),
     "exchangeable": lambda: markdown(patient_tables.exchangeable(rows("exchangeable"))),
     "presets-readme": lambda: markdown(preset_tables.of_the_readme(rows("presets"))),
     "presets-400": lambda: markdown(preset_tables.with_400_pairs(rows("presets"))),

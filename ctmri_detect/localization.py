@@ -14,6 +14,8 @@ from ctmri_detect.base import DETECTED, UNCLIPPED, joined, regions_of
 from ctmri_detect.pipelines import Route, no_maps, steps_and_last, walk
 from ctmri_detect.scoring import CONSPICUOUS
 
+Maps = npt.NDArray[np.float32]
+
 
 def anomaly_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float32]:
     """Where each sample deviates, on the grid of `X`.
@@ -97,7 +99,8 @@ def explain(
     ['MRI', 'brighter']
     """
     route, detector = walk(estimator, X)
-    maps, unclipped = (route.back(both) for both in detector._both_z_maps(route.X))
+    z_maps, free, more = detector._explaining(route.X)
+    maps, unclipped = _back(route, {"z_maps": z_maps, UNCLIPPED: free}).values()
     table = regions_of(
         maps,
         X,
@@ -107,7 +110,7 @@ def explain(
         spacing=spacing,
         unclipped=unclipped,
     )
-    return detector._explained(route.X, Bunch(z_maps=maps, regions=table), route.back)
+    return detector._explained(Bunch(z_maps=maps, regions=table), more, route.back)
 
 
 def iter_detect(
@@ -142,8 +145,10 @@ def iter_detect(
         asked = [name for name in (*include, "z_maps", UNCLIPPED) if name != "regions"]
     for block in detector.iter_detect(route.X, include=asked, threshold=threshold):
         rows = block.samples
-        for name in {"anomaly_map", "z_maps", UNCLIPPED} & set(block):
-            block[name] = route.back(block[name], rows)
+        known = {
+            name: block[name] for name in ("anomaly_map", "z_maps", UNCLIPPED) if name in block
+        }
+        block.update(_back(route, known, rows))
         if "regions" in include:
             block.regions = regions_of(
                 block.z_maps,
@@ -190,3 +195,36 @@ def _maps(estimator: BaseEstimator, X: PairsLike, verb: str) -> npt.NDArray[np.f
         raise no_maps(detector)
     route = Route(X).walk(steps)
     return route.back(getattr(detector, verb)(route.X))
+
+
+def _back(
+    route: Route, maps: dict[str, Maps], rows: npt.NDArray[np.int64] | None = None
+) -> dict[str, Maps]:
+    """All these maps of samples on the grid of the caller's X; of equal ones, one goes back."""
+    if not {"z_maps", UNCLIPPED} <= set(maps):
+        return _back_together(route, maps, rows)
+    free = maps[UNCLIPPED]
+    clipped = (maps["z_maps"] != free) & ~np.isnan(free)
+    strong = np.flatnonzero(clipped.any(axis=(1, 2, 3)))
+    if len(strong) == len(free):
+        return _back_together(route, maps, rows)
+    found = _back_together(route, {n: m for n, m in maps.items() if n != UNCLIPPED}, rows)
+    found[UNCLIPPED] = found["z_maps"].copy() if len(strong) else found["z_maps"]
+    if len(strong):
+        found[UNCLIPPED][strong] = route.back(
+            free[strong], strong if rows is None else rows[strong]
+        )
+    return {name: found[name] for name in maps}
+
+
+def _back_together(
+    route: Route, maps: dict[str, Maps], rows: npt.NDArray[np.int64] | None
+) -> dict[str, Maps]:
+    """In one go, as channels: what steps do once a sample is done once."""
+    stacked = [each if each.ndim == 4 else each[:, None] for each in maps.values()]
+    if len(stacked) < 2:
+        return {name: route.back(each, rows) for name, each in maps.items()}
+    whole = route.back(np.concatenate(stacked, axis=1), rows)
+    ends = np.cumsum([each.shape[1] for each in stacked])[:-1]
+    parts = zip(maps.items(), np.split(whole, ends, axis=1), strict=True)
+    return {name: part if given.ndim == 4 else part[:, 0] for (name, given), part in parts}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._types import PairsLike, PlanesLike, StoredArray
 from ctmri_detect.base import BasePairedDetector
+from ctmri_detect.base.learnt import at_hand
 from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.exceptions import InvalidPairsError
 
@@ -93,6 +94,26 @@ def no_maps(last: BaseEstimator) -> TypeError:
     )
 
 
+class _Move(NamedTuple):
+    """A step that moves pixels, what it was given, and what it learnt of each sample."""
+
+    step: BaseEstimator
+    before: StoredArray
+    learnt: Sequence[Any]
+
+    def of(
+        self, samples: Sequence[int] | npt.NDArray[np.int64] | None
+    ) -> tuple[StoredArray, list[Any]]:
+        """What it was given and learnt of these samples (None: all)."""
+        if samples is None:
+            return self.before, list(self.learnt)
+        rows = np.asarray(samples)
+        learnt = [self.learnt[row] for row in rows] if self.learnt else []
+        if len(rows) and rows[0] >= 0 and (np.diff(rows) == 1).all():  # then nothing is copied
+            return self.before[int(rows[0]) : int(rows[-1]) + 1], learnt
+        return self.before[samples], learnt
+
+
 class Route:
     """What steps make of pairs, and the way back for maps of them.
 
@@ -117,12 +138,12 @@ class Route:
     def __init__(self, X: PairsLike) -> None:
         given = plain_array(X)
         self.X: StoredArray = given if hasattr(given, "shape") else np.asarray(given)
-        self._moves: list[tuple[BaseEstimator, StoredArray]] = []  # and what they were given
+        self._moves: list[_Move] = []
 
-    def add(self, step: BaseEstimator, after: StoredArray) -> None:
-        """Note that `step` made `after` of the present X."""
+    def add(self, step: BaseEstimator, after: StoredArray, learnt: Sequence[Any] = ()) -> None:
+        """Note that `step` made `after` of the present X, and what it learnt of each sample."""
         if hasattr(step, "inverse_transform_map"):
-            self._moves.append((step, self.X))
+            self._moves.append(_Move(step, self.X, learnt))
         self.X = after
 
     def walk(self, steps: Iterable[BaseEstimator]) -> Self:
@@ -134,17 +155,21 @@ class Route:
             Where a step changes the grid or the number of samples, and can't take maps back.
         """
         for step in steps:
-            after = step.transform(self.X)
+            learnt: list[Any] = []
+            with at_hand(last_step(step), learnt):
+                after = step.transform(self.X)
             _refuse_lost_grid(step, np.shape(self.X), np.shape(after))
-            self.add(step, after)
+            self.add(step, after, learnt)
         return self
 
     def back(
         self, maps: PlanesLike, samples: Sequence[int] | npt.NDArray[np.int64] | None = None
     ) -> npt.NDArray[np.float32]:
         """Maps of these samples (None: all) on the grid of the caller's X."""
-        for step, before in reversed(self._moves):
-            maps = step.inverse_transform_map(maps, before if samples is None else before[samples])
+        for move in reversed(self._moves):
+            before, learnt = move.of(samples)
+            with at_hand(last_step(move.step), learnt):
+                maps = move.step.inverse_transform_map(maps, before)
         return np.asarray(maps)
 
 

@@ -82,7 +82,9 @@ for block in iter_detect(model, data.data[rest], include=["prediction", "p_value
             ct, mri = data.data[row]
             title = f"{name}: p = {block.p_value[k]:.3f}"
             flagged.append(
-                writer.write(ct, mri, block.anomaly_map[k], folder / "flagged" / name, title=title)
+                writer.write(
+                    data.data[row], block.anomaly_map[k], folder / "flagged" / name, title=title
+                )
             )
             truth = phantom.frame["kind"][row]  # known for synthetic heads only
             print(f"{title} (in truth: {truth})")

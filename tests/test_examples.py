@@ -34,6 +34,7 @@ SAID = {
     "12_when_it_fails": "tolerance 0 20.0 0.",
     "13_one_or_several": "all three AUROC 0.",
     "14_cluster": "6 cells so far; of the last call: ['cross-modal', 'cross-modal']",
+    "15_brats_like": "report.html: ",
 }
 
 

@@ -22,6 +22,7 @@ from ctmri_detect import (
     EnsembleDetector,
     MapScoring,
     SyntheticAnomalyDetector,
+    VolumeDetector,
 )
 from ctmri_detect.augmentation import Augmentation
 from ctmri_detect.features import FeatureConditioning, LatentFeatures
@@ -62,6 +63,7 @@ class Unreadable:
 
 NEEDED = {
     LatentFeatures: {"estimator": ConvAutoencoderDetector()},
+    VolumeDetector: {"detector": AtlasDetector()},
     EnsembleDetector: {"detectors": [AtlasDetector(), ConvAutoencoderDetector()]},
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from ctmri_detect.augmentation.variants import KNOTS, Draws, Exact, Floats, vary
 
 
 class Augmentation(CheckedParameters, BaseEstimator):
-    """Change each training pair a little, differently every time.
+    """Change each training sample a little, differently every time.
 
     With few patients, a network memorises their positions, contrasts and noise. Here pairs are
     rotated, bent, brightened or made noisy, as much as scanners and heads differ; the network
@@ -52,23 +53,25 @@ class Augmentation(CheckedParameters, BaseEstimator):
         Largest standard deviation of added Gaussian noise, in standard deviations of the plane's
         observed pixels; at least 0.
     bias_field : float, default=0.1
-        Largest gain or loss of the MRI's brightness by a smooth field, a fraction: factors from
-        ``1 / (1 + bias_field)`` to ``1 + bias_field``; 0 to 10.
+        Largest gain or loss of an MRI's brightness by a smooth field, a fraction: factors from
+        ``1 / (1 + bias_field)`` to ``1 + bias_field``; 0 to 10. CT, PET, and planes that nobody
+        named have none.
     gamma : float, default=0.1
         Exponents from ``1 / (1 + gamma)`` to ``1 + gamma``, one a plane; 0 to 10.
     modality_dropout : float, default=0
-        Probability that a pair with both planes loses one, 0 to 1. The plane is NaN in input and
+        Probability that a sample with several planes loses one, 0 to 1. It is NaN in input and
         target, so nothing is learned about it. `PairAutoencoder` removes planes only from its
         input, and predicts them.
     misregistration : float, default=0.5
-        Largest shift of the MRI against the CT along each axis, pixels, at least 0. The MRI is
-        also rotated: this moves the middle of a side by at most as much.
+        Largest shift of each other plane against the first CT (without one, against the first
+        plane) along each axis, pixels, at least 0. They are also rotated: this moves the middle
+        of a side by at most as much.
 
     Notes
     -----
-    Both planes are moved in the same way, except for the misregistration of the MRI, and each is
-    resampled once: values and the mask of observed pixels linearly, then divided, so that NaN
-    doesn't spread. A plane without NaN stays without NaN: its border pixels are repeated. Changes
+    All planes are moved in the same way, except for the misregistration, and each is resampled
+    once: values and the mask of observed pixels linearly, then divided, so that NaN doesn't
+    spread. A plane without NaN stays without NaN: its border pixels are repeated. Changes
     of intensity also change filled pixels, so leave NaN where nothing was observed. A pair is not
     moved if a plane would leave the image.
 
@@ -134,8 +137,16 @@ class Augmentation(CheckedParameters, BaseEstimator):
         self.misregistration = misregistration
 
     @with_default_floats
-    def draw(self, rng: np.random.Generator, n: int, shape: tuple[int, int]) -> Draws:
-        """Draw the changes of `n` pairs of `shape` (height, width), with `rng` alone.
+    def draw(
+        self,
+        rng: np.random.Generator,
+        n: int,
+        shape: tuple[int, int],
+        roles: Sequence[str | None] = ("ct", "mri"),
+    ) -> Draws:
+        """Draw the changes of `n` samples of `shape` (height, width), with `rng` alone.
+
+        `roles` has one of "ct", "mri", "pet" and None (not known) for each plane.
 
         Raises
         ------
@@ -148,20 +159,25 @@ class Augmentation(CheckedParameters, BaseEstimator):
         def even(bound: float, *tail: int) -> Exact:
             return np.asarray(bound * rng.uniform(-1, 1, (n, *tail)))
 
-        reach = self.misregistration
+        n_planes, reach, gain = len(roles), self.misregistration, np.log1p(self.bias_field)
         lost = rng.random((n, 2))
-        level = np.float32(self.noise) * rng.random((n, 2, 1, 1), dtype=np.float32)
-        noise = np.broadcast_to(np.float32(0), (n, 2, *shape))
+        level = np.float32(self.noise) * rng.random((n, n_planes, 1, 1), dtype=np.float32)
+        noise = np.broadcast_to(np.float32(0), (n, n_planes, *shape))
+        which = np.ceil((1 - lost[:, 1]) * n_planes).astype(np.int64) - 1
+        limits = [reach, reach, min(2 * reach / max(side, 1), np.pi)]
+        still = roles.index("ct") if "ct" in roles else 0
+        moving = [plane for plane in range(n_planes) if plane != still]
+        mri = [plane for plane, role in enumerate(roles) if role == "mri"]
         return Draws(
             flip=rng.random(n) < self.flip,
             angle=even(np.deg2rad(self.rotation)),
             zoom=np.exp(even(np.log1p(self.zoom))),
             shift=even(self.shift * side, 2),
             elastic=even(self.elastic * side, 2, KNOTS, KNOTS),
-            jitter=even(1, 3) * [reach, reach, min(2 * reach / max(side, 1), np.pi)],
-            gamma=np.exp(even(np.log1p(self.gamma), 2)),
-            bias_field=even(np.log1p(self.bias_field), KNOTS, KNOTS),
-            dropped=np.where(lost[:, 0] < self.modality_dropout, (lost[:, 1] < 0.5) + 0, -1),
+            jitter=_spread(even(1, len(moving), 3) * limits, moving, n_planes),
+            gamma=np.exp(even(np.log1p(self.gamma), n_planes)),
+            bias_field=_spread(even(gain, len(mri), KNOTS, KNOTS), mri, n_planes),
+            dropped=np.where(lost[:, 0] < self.modality_dropout, which, -1),
             noise=level * rng.standard_normal(noise.shape, np.float32) if self.noise else noise,
         )
 
@@ -172,14 +188,14 @@ class Augmentation(CheckedParameters, BaseEstimator):
 
         Parameters
         ----------
-        X : float array (n, 2, height, width)
+        X : float array (n, n_planes, height, width)
             NaN where nothing was observed.
         draws : Draws
-            From `draw`, for the same number and shape of pairs.
+            From `draw`, for the same number, planes and shape of samples.
 
         Returns
         -------
-        float32 array (n, 2, height, width)
+        float32 array of the same shape
 
         Raises
         ------
@@ -188,13 +204,21 @@ class Augmentation(CheckedParameters, BaseEstimator):
         """
         if X.shape != draws.noise.shape:
             raise ValueError(
-                f"X has shape {X.shape}, but the draws are for {draws.noise.shape}; expected pairs "
-                "(n, 2, height, width) of the number and shape that were given to draw."
+                f"X has shape {X.shape}, but the draws are for {draws.noise.shape}; expected "
+                "samples (n, n_planes, height, width) as were given to draw: so many, of that "
+                "shape, with a role for each plane."
             )
         out = np.array(X, dtype=np.float32, order="C")
         for i, pair in enumerate(out):
             vary(pair, draws[i])
         return out
+
+
+def _spread(drawn: Exact, planes: Sequence[int], n_planes: int) -> Exact:
+    """What was drawn for some planes, 0 for the others: ``(n, n_planes, ...)``."""
+    out = np.zeros((len(drawn), n_planes, *drawn.shape[2:]))
+    out[:, planes] = drawn
+    return out
 
 
 AUGMENTATION = [OneOf("flip", "default"), Augmentation, None]

@@ -1,4 +1,4 @@
-"""The draws for a training pair, and how they are applied; nothing here is random."""
+"""The draws for a training sample, and how they are applied; nothing here is random."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect.imageops.warp import MIN_WEIGHT
-from ctmri_detect.validation import CT, MRI
 
 CELLS = 4  # of a spline's grid along each axis
 KNOTS = CELLS + 3  # coefficients along each axis
@@ -26,7 +25,7 @@ class Draws:
 
     ``draws[rows]`` are the draws of these samples. The geometry says where an output pixel comes
     from in the (mirrored) image: bent by the spline, then rotated and zoomed about the centre,
-    then shifted. The MRI is rotated and shifted once more by the jitter.
+    then shifted. A plane is rotated and shifted once more by its jitter, 0 for the first CT.
     """
 
     flip: npt.NDArray[np.bool_]  # (n,)
@@ -34,11 +33,11 @@ class Draws:
     zoom: Exact  # (n,), factor
     shift: Exact  # (n, 2), pixels in x and y
     elastic: Exact  # (n, 2, 7, 7), spline coefficients of the displacement in x and y, pixels
-    jitter: Exact  # (n, 3), pixels in x and y, radians
-    gamma: Exact  # (n, 2), exponent for each plane
-    bias_field: Exact  # (n, 7, 7), spline coefficients of the MRI's logarithmic gain
+    jitter: Exact  # (n, n_planes, 3), pixels in x and y, radians
+    gamma: Exact  # (n, n_planes), exponent for each plane
+    bias_field: Exact  # (n, n_planes, 7, 7), spline coefficients of the logarithmic gain; 0: none
     dropped: npt.NDArray[np.int64]  # (n,), the plane that is removed, -1 for none
-    noise: Floats  # (n, 2, height, width), in standard deviations of the plane
+    noise: Floats  # (n, n_planes, height, width), in standard deviations of the plane
 
     def __len__(self) -> int:
         return len(self.flip)
@@ -61,13 +60,13 @@ class Draws:
 
 
 def vary(pair: Floats, one: Draws) -> None:
-    """Apply the draws of one pair (``draws[i]``) to it, in place: (2, height, width)."""
+    """Apply the draws of one sample (``draws[i]``) to it, in place: (n_planes, height, width)."""
     if one.flip:
         pair[...] = pair[..., ::-1].copy()
     _move(pair, one)
-    _recolour(pair[CT], float(one.gamma[CT]), one.noise[CT])
-    _recolour(pair[MRI], float(one.gamma[MRI]), one.noise[MRI], one.bias_field)
-    if one.dropped >= 0 and _has_planes(pair).all():
+    for plane, gamma, noise, bias in zip(pair, one.gamma, one.noise, one.bias_field, strict=True):
+        _recolour(plane, float(gamma), noise, bias)
+    if one.dropped >= 0 and _has_planes(pair).sum() > 1:
         pair[one.dropped] = np.nan
 
 
@@ -75,9 +74,9 @@ def source(one: Draws, shape: tuple[int, int], plane: int) -> Floats:
     """Where each output pixel of a plane comes from: x and y, ``(2, height, width)``."""
     centre = np.array([shape[1] - 1, shape[0] - 1]) / 2
     matrix, offset = _rotation(-float(one.angle)) / float(one.zoom), -one.shift
-    if plane == MRI:  # the jitter comes on top
-        turn = _rotation(float(one.jitter[2]))
-        matrix, offset = turn @ matrix, turn @ offset + one.jitter[:2]
+    if one.jitter[plane].any():  # it comes on top
+        turn = _rotation(float(one.jitter[plane, 2]))
+        matrix, offset = turn @ matrix, turn @ offset + one.jitter[plane, :2]
     x, y = (np.arange(side, dtype=np.float32) for side in shape[::-1])
     grid = np.empty((2, *shape), np.float32)
     grid[0], grid[1] = x, y[:, None]
@@ -116,7 +115,7 @@ def _move(pair: Floats, one: Draws) -> None:
     if not (shared or one.jitter.any()):
         return
     moved = pair.copy()
-    for plane in (CT, MRI) if shared else (MRI,):
+    for plane in range(len(pair)) if shared else np.flatnonzero(one.jitter.any(axis=1)):
         moved[plane] = _resampled(pair[plane], source(one, pair.shape[1:], plane))
     if (_has_planes(moved) == _has_planes(pair)).all():  # otherwise a plane has left the image
         pair[...] = moved
@@ -138,9 +137,9 @@ def _resampled(plane: Floats, grid: Floats) -> Floats:
     return np.divide(value, weight, out=out, where=weight >= MIN_WEIGHT)
 
 
-def _recolour(plane: Floats, gamma: float, noise: Floats, bias_field: Exact | None = None) -> None:
+def _recolour(plane: Floats, gamma: float, noise: Floats, bias_field: Exact) -> None:
     """Gamma, bias field and noise on the observed pixels of one plane, in place."""
-    biased = bias_field is not None and bias_field.any()
+    biased = bias_field.any()
     seen = ~np.isnan(plane)
     if not seen.any() or (gamma == 1 and not biased and not noise.any()):
         return
@@ -149,7 +148,7 @@ def _recolour(plane: Floats, gamma: float, noise: Floats, bias_field: Exact | No
     spread = values.std(dtype=np.float64)
     if gamma != 1 and high > low:
         values = low + (high - low) * ((values - low) / (high - low)) ** gamma
-    if bias_field is not None and biased:
+    if biased:
         gain = np.exp(surface(bias_field, plane.shape))
         values = low + (values - low) * gain[seen]
     plane[seen] = values + spread * noise[seen]

@@ -37,6 +37,22 @@ def check_include(include: Sequence[str]) -> None:
         )
 
 
+def of_block(judged: Bunch, start: int, offset: float) -> Bunch:
+    """One block of `iter_detect` without its regions; its first sample is row `start`."""
+    scores = judged.score_samples
+    return Bunch(
+        samples=np.arange(start, start + len(scores)),
+        anomaly_score=-scores,
+        decision=scores - offset,
+        prediction=called(scores - offset),
+        p_value=judged.p_values,
+        seen_in_fit=judged.get("seen_in_fit"),
+        anomaly_map=judged.anomaly_map,
+        z_maps=judged.z_maps,
+        unclipped_z_maps=judged.get(UNCLIPPED),
+    )
+
+
 def regions_of(
     z_maps: npt.NDArray[np.float32],
     X: PairsLike,

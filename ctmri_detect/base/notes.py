@@ -28,6 +28,9 @@ class Block(NamedTuple):
         More about each sample, for the frame of `Pairs`.
     kept : bool array (n,) or None
         Which samples stay; None means all.
+    learnt : sequence (n,) or None
+        Of each sample, what the way back of its maps has to know; None where the step tells it
+        from the sample.
 
     Examples
     --------
@@ -39,6 +42,7 @@ class Block(NamedTuple):
     named: Sequence[int] = ()
     columns: Mapping[str, npt.NDArray[Any]] = MappingProxyType({})
     kept: npt.NDArray[np.bool_] | None = None
+    learnt: Sequence[Any] | None = None
 
 
 def joined_blocks(parts: Sequence[Block]) -> Block:
@@ -49,6 +53,7 @@ def joined_blocks(parts: Sequence[Block]) -> Block:
         [row for part in parts for row in part.named],
         {name: np.concatenate([part.columns[name] for part in parts]) for name in first.columns},
         None if first.kept is None else np.concatenate([p.kept for p in parts]),
+        None if first.learnt is None else [one for p in parts for one in p.learnt or ()],
     )
 
 

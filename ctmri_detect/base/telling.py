@@ -11,17 +11,19 @@ _later = threading.local()
 
 
 @contextmanager
-def told_later(steps: Sequence[Any]) -> Iterator[list[list[int]]]:
+def told_later(steps: Sequence[Any], *, looked: int = 0) -> Iterator[list[list[int]]]:
     """The rows that each step would warn of in this thread; nothing is said meanwhile.
 
-    Whether they are too many is a question about all blocks together.
+    Whether they are too many is a question about all blocks together. The first `looked` steps have
+    looked at all samples together before, and don't look at each block again.
     """
     named: list[list[int]] = [[] for _ in steps]
     _later.known = {id(step): rows for step, rows in zip(steps, named, strict=True)}
+    _later.looked = {id(step) for step in steps[:looked]}
     try:
         yield named
     finally:
-        _later.known = {}
+        _later.known, _later.looked = {}, set()
 
 
 def is_told_later(step: object, rows: Sequence[int]) -> bool:
@@ -31,3 +33,8 @@ def is_told_later(step: object, rows: Sequence[int]) -> bool:
         return False
     kept.extend(rows)
     return True
+
+
+def has_looked(step: object) -> bool:
+    """Whether it has looked at all samples, of which the present ones are a block."""
+    return id(step) in getattr(_later, "looked", ())

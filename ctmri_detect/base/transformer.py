@@ -16,8 +16,9 @@ from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._threads import map_threads
 from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect.base.estimator import PairedEstimator, PairedTags, PlainOutput
+from ctmri_detect.base.learnt import remember
 from ctmri_detect.base.notes import Block, Notes, joined_blocks
-from ctmri_detect.base.telling import is_told_later
+from ctmri_detect.base.telling import has_looked, is_told_later
 from ctmri_detect.base.traits import Traits
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.modalities import Roles
@@ -139,9 +140,11 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         self._check_use(X, may_leave_out=may_leave_out)
         known = X if isinstance(X, Pairs) else None
         self._check_units(None if known is None else known.ct_units)
-        self._look(reader)
+        if not has_looked(self):
+            self._look(reader)
         spacing = None if known is None or known.spacing is None else known.spacing.copy()
         made = self._transform_all(reader, spacing)
+        remember(self, made.learnt)
         if made.named and not is_told_later(self, made.named):
             self._warn_of(list(made.named), len(reader))
         notes = Notes.joined([Notes(np.arange(len(reader))).after(made)], len(reader))

@@ -12,10 +12,20 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._types import PairsLike
-from ctmri_detect.base._detected import DETECTED, called, check_include, joined, regions_of
+from ctmri_detect.base._detected import (
+    DETECTED,
+    UNCLIPPED,
+    called,
+    check_include,
+    joined,
+    of_block,
+    regions_of,
+)
 from ctmri_detect.base.threshold_verbs import ThresholdVerbs
 from ctmri_detect.scoring import CONSPICUOUS
 from ctmri_detect.validation import PairReader
+
+Maps = npt.NDArray[np.float32]
 
 
 class Verbs(ThresholdVerbs):
@@ -123,11 +133,11 @@ class Verbs(ThresholdVerbs):
             regions are theirs.
         """
         check_include(include)
-        asked = "seen_in_fit" in include
+        asked = "seen_in_fit" in include, bool({"regions", UNCLIPPED} & set(include))
         reader, judge, noticed = self._ready(X), *self._noticing(partial(self._judge, asked))
         start = 0
         for judged in self._in_turn(reader, judge):
-            found = self._detected(judged, start)
+            found = of_block(judged, start, self.offset_)
             if "regions" in include:
                 found.regions = regions_of(
                     judged.z_maps,
@@ -141,27 +151,15 @@ class Verbs(ThresholdVerbs):
             start += len(judged.z_maps)
         noticed.warn(self, len(reader))
 
-    def _judge(self, known: bool, residual: npt.NDArray[np.float32], X: PairReader) -> Bunch:
-        """What the scoring says of a block, and which of its samples are `known`."""
-        judged = self._scoring.judge(residual, X)
+    def _judge(
+        self, asked: tuple[bool, bool], residual: npt.NDArray[np.float32], X: PairReader
+    ) -> Bunch:
+        """What the scoring says of a block; where asked, which of its samples the fit has seen."""
+        known, unclipped = asked
+        judged = self._scoring.judge(residual, X, unclipped=unclipped)
         if known:
             judged.seen_in_fit = self.fingerprints_.seen(np.asarray(X.array))
         return judged
-
-    def _detected(self, judged: Bunch, start: int) -> Bunch:
-        """One block of `iter_detect` without its regions; its first sample is row `start`."""
-        scores = judged.score_samples
-        return Bunch(
-            samples=np.arange(start, start + len(scores)),
-            anomaly_score=-scores,
-            decision=scores - self.offset_,
-            prediction=called(scores - self.offset_),
-            p_value=judged.p_values,
-            seen_in_fit=judged.get("seen_in_fit"),
-            anomaly_map=judged.anomaly_map,
-            z_maps=judged.z_maps,
-            unclipped_z_maps=judged.unclipped_z_maps,
-        )
 
     @final
     def detect(
@@ -216,7 +214,7 @@ class Verbs(ThresholdVerbs):
             region, modality, sign, y, x, area_px, area_mm2, peak). Peaks are not bounded by
             `MapScoring.clip`, z-maps are.
         """
-        maps, unclipped = self._both_z_maps(X)
+        maps, unclipped, more = self._explaining(X)
         regions = regions_of(
             maps,
             X,
@@ -226,21 +224,18 @@ class Verbs(ThresholdVerbs):
             spacing=spacing,
             unclipped=unclipped,
         )
-        return self._explained(X, Bunch(z_maps=maps, regions=regions))
+        return self._explained(Bunch(z_maps=maps, regions=regions), more)
 
-    def _both_z_maps(self, X: PairsLike) -> tuple[npt.NDArray[np.float32], ...]:
-        """`z_maps`, and the same without the bound."""
+    def _explaining(self, X: PairsLike) -> tuple[Maps, Maps, Maps | None]:
+        """From one pass: `z_maps`, the same without the bound, and what `_explained` needs."""
         both = self._scored(X, self._scoring.both_z_maps)
-        return both[:, 0], both[:, 1]
+        return both[:, 0], both[:, 1], None
 
     def _explained(
-        self,
-        X: PairsLike,
-        found: Bunch,
-        back: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None = None,
+        self, found: Bunch, more: Maps | None, back: Callable[[Maps], Maps] | None = None
     ) -> Bunch:
         """What `explain` returns; a detector may add to it.
 
-        `back` takes maps of X to the grid of `found`, where that is another one.
+        `back` takes maps to the grid of `found`, where that is another one than that of X.
         """
         return found

@@ -8,27 +8,37 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
+from ctmri_detect._threads import threads_allowed
 from ctmri_detect.cli import _early as early
+from ctmri_detect.cli import _memory as memory
 from ctmri_detect.cli._messages import note, tell
 from ctmri_detect.datasets import load_pairs, load_volume_pairs
-from ctmri_detect.exceptions import BrainNotFoundWarning
+from ctmri_detect.exceptions import BrainNotFoundWarning, DataLoadingError
 from ctmri_detect.io.volumes.pseudonym import read_key
+from ctmri_detect.layouts.planes import Planes, first_file
+from ctmri_detect.modalities import DEFAULT_MODALITIES
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.preprocessing import BrainMask
+from ctmri_detect.preprocessing import BrainMask, make_preprocessor
 
 MARKS = ("brain_share", "below_skull_base")
 """Columns of the frame that say which pairs lie below the skull base."""
 
 
 def read_pairs(
-    args: argparse.Namespace, *, labelled: bool = False, units: Iterable[str] = ()
+    args: argparse.Namespace,
+    *,
+    labelled: bool = False,
+    units: Iterable[str] = (),
+    cache: Path | None = None,
 ) -> Bunch:
     """The pairs of the folder, slices or volumes, with the units that the user says they have.
 
     What can be refused without reading them all is refused first. `labelled`: labels and patients
-    are needed, as a benchmark does; `units`: those that a model takes, an empty one allows any.
+    are needed, as a benchmark does; `units`: those that a model takes, an empty one allows any;
+    `cache`: the file that pairs too many for `memory.AT_ONCE` go to, instead of into memory.
     """
     key = key_of(args)
     note(f"reading {args.folder}", quiet=args.quiet)
@@ -40,36 +50,71 @@ def read_pairs(
         )
     if labelled:
         early.check_labelled(args, found)
-    early.check_memory(args, found)
-    early.check_units(args, found, units)
-    if found.attrs["kind"] != "slices":
-        pairs = load_volume_pairs(
-            args.folder,
-            patient=args.patient,
-            labels=args.labels,
-            sequence=args.sequence,
-            slice_spacing=args.slice_spacing,
-            size=args.image_size,
-            gaps=args.gaps,
-            key=key,
-        )
-    else:
-        pairs = load_pairs(
-            args.folder,
-            patient=args.patient,
-            labels=args.labels,
-            size=args.image_size,
-            sequence=args.sequence,
-        )
-    if args.ct_units != "auto":
-        pairs.ct_units = args.ct_units
-        pairs.data = pairs.data.replace(ct_units=args.ct_units)
-    early.refuse_units(pairs.ct_units, units)
+    planes = Planes.wanted(args.modality, args.sequence)
+    has_ct = "ct" in planes.names
+    _check_ct(args, planes)
+    cache = None if cache is None or not memory.are_many(args, found) else cache
+    memory.check_memory(args, found, cache)
+    if has_ct:
+        early.check_units(args, found, units)
+    try:
+        pairs = _load(args, found.attrs["kind"], key, cache)
+    except DataLoadingError as error:
+        raise DataLoadingError(f"{error}{early.fitted_on(args)}") from error
+    pairs.patient_is_column = found.attrs["patient_is_column"]
+    if has_ct:
+        if args.ct_units != "auto":
+            pairs.ct_units = args.ct_units
+            pairs.data = pairs.data.replace(ct_units=args.ct_units)
+        early.refuse_units(pairs.ct_units, units)
     if args.below_skull_base != "keep":
         _mark(pairs)
     if args.below_skull_base == "drop":
         _drop(pairs)
     return pairs
+
+
+def _load(args: argparse.Namespace, kind: str, key: bytes | None, cache: Path | None) -> Bunch:
+    common = {"patient": args.patient, "labels": args.labels, "size": args.image_size}
+    common |= {"sequence": args.sequence, "modality": args.modality, "cache": cache}
+    if kind == "slices":
+        return load_pairs(args.folder, **common, n_jobs=threads_allowed())
+    return load_volume_pairs(
+        args.folder, slice_spacing=args.slice_spacing, gaps=args.gaps, key=key, **common
+    )
+
+
+def preprocessor(args: argparse.Namespace, pairs: Bunch) -> Pipeline:
+    """The preparation of these pairs, by what they are and by --size and --mask."""
+    steps = make_preprocessor(ct_units=pairs.ct_units or "hu", size=args.size)
+    return steps.set_params(brainmask__source=args.mask)
+
+
+def samples(pairs: Bunch, n: int) -> str:
+    """So many pairs, or samples of other planes.
+
+    Examples
+    --------
+    >>> samples(Bunch(data=Bunch(modalities=("CT", "T1"))), 3)
+    '3 samples (CT, T1)'
+    """
+    names = tuple(pairs.data.modalities)
+    return f"{n} pairs" if names == DEFAULT_MODALITIES else f"{n} samples ({', '.join(names)})"
+
+
+def _check_ct(args: argparse.Namespace, planes: Planes) -> None:
+    """Refuse what needs a CT, where there is none."""
+    if "ct" in planes.names:
+        return
+    names = ", ".join(planes.modalities)
+    if getattr(args, "mask", "observed") != "observed":
+        raise ValueError(
+            f"The brain is found in the CT, and {names} have none; expected images with the brain "
+            "cut out (by SynthStrip or HD-BET, say) and a background of 0. Say so with --mask "
+            "observed."
+        )
+    if args.below_skull_base != "keep":
+        raise ValueError(f"--below-skull-base asks the CT, and {names} have none. Leave it out.")
 
 
 def key_of(args: argparse.Namespace) -> bytes | None:
@@ -96,7 +141,7 @@ def _drop(pairs: Bunch) -> None:
             "that show brain. Look at them with 'ctmri-detect inspect', or keep them: "
             "--below-skull-base keep."
         )
-    names = pairs.frame["ct"][below].astype(str)
+    names = [first_file(row) for _, row in pairs.frame[below].iterrows()]
     pairs.skipped = [*pairs.skipped, *((name, "below the skull base") for name in names)]
     for name in ("data", "target", "groups", "masks"):
         if pairs.get(name) is not None:

@@ -9,16 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ctmri_detect.cli._messages import tell
 from ctmri_detect.datasets import find_pairs
 from ctmri_detect.datasets.volume_labels import names_files, read_volume_labels
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.inspection.file_stats import read_file_stats
-from ctmri_detect.io.images import read_size
 from ctmri_detect.layouts.labels import labels_path, read_labels
+from ctmri_detect.layouts.planes import is_sample
 
 _SAMPLE = 9  # CT slices that are looked at; near the vertex one alone may mislead
-_COPIES = 3  # of the pairs in memory at once: as they were, masked, windowed
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 LABELS_NEEDED = (
     "A benchmark needs to know which pairs are anomalous: give --labels, a csv with the columns "
@@ -42,23 +41,67 @@ def look(args: argparse.Namespace) -> pd.DataFrame:
         read_volume_labels(Path(args.folder), args.labels)
     elif args.labels:
         table, column = read_labels(labels_path(Path(args.folder), args.labels), args.patient)
-    regex = None if column else args.patient
-    found = find_pairs(args.folder, patient=regex, sequence=args.sequence)
+    found = _found(args, None if column else args.patient)
+    found.attrs["patient_is_column"] = column is not None
     if of_patients and found.attrs["kind"] == "slices":
         raise ValueError(
             "The labels are of patients, and the folder holds slices; expected a column 'file' "
             "with one row a slice, because not all slices of a patient show the lesion."
         )
-    names: pd.Series = found["patient"][found["status"] == "paired"]
+    _refuse_none(args, found)
+    names: pd.Series = found["patient"][is_sample(found)]
     n: float = names.nunique()
     if found.attrs["kind"] == "dicom" or names.empty:
         n = float("inf")
     elif table is not None and column:
         n = pd.Series(table[column]).nunique()
-    elif names.isna().any() or (regex is None and found.attrs["patients"] == "names"):
+    elif names.isna().any() or (args.patient is None and found.attrs["patients"] == "names"):
         n = 0  # that a file's name begins with p1 is a hint; the user has to say so
     found.attrs["patients_at_most"] = n
     return found
+
+
+def _found(args: argparse.Namespace, patient: str | None) -> pd.DataFrame:
+    """What `find_pairs` says; a rule for patients that the model remembers need not fit here."""
+    rules = [patient, None] if getattr(args, "patient_recalled", False) else [patient]
+    for rule in rules:
+        try:
+            found = find_pairs(
+                args.folder, patient=rule, sequence=args.sequence, modality=args.modality
+            )
+        except DataLoadingError as error:
+            if rule is rules[-1]:
+                raise DataLoadingError(f"{error}{fitted_on(args)}") from error
+        else:
+            break
+    if rule != patient:
+        args.patient = None
+        tell(
+            f"note: patients are not known here: names don't fit {patient!r}, which named them at "
+            "the fit. Give --patient to have them named."
+        )
+    return found
+
+
+def fitted_on(args: argparse.Namespace) -> str:
+    """A sentence for errors, where a folder is to be scored."""
+    fitted = getattr(args, "fitted_on", ())
+    return f" The model was fitted on {', '.join(fitted)}." if fitted else ""
+
+
+def _refuse_none(args: argparse.Namespace, found: pd.DataFrame) -> None:
+    """Refuse a folder of one modality, where pairs are wanted."""
+    if found.attrs["kind"] == "dicom" or is_sample(found).any():
+        return
+    there = [name for name in ("ct", "mri") if name in found and found[name].notna().any()]
+    if len(there) != 1:
+        return  # the loader says what is wrong
+    (name,) = there
+    how = fitted_on(args) or f" Use {name.upper()} alone with --modality {name}."
+    raise ValueError(
+        f"{args.folder} holds {name.upper()} alone ({found[name].notna().sum()} files); expected "
+        f"CT and MRI.{how}"
+    )
 
 
 def check_labelled(args: argparse.Namespace, found: pd.DataFrame) -> None:
@@ -101,7 +144,7 @@ def refuse_units(units: str | None, expected: Iterable[str], why: str = "") -> N
 
 def _units_of_some(folder: str, found: pd.DataFrame) -> tuple[set[str | None], str]:
     """The units of a few CT, of one volume; empty for DICOM, whose units its headers give."""
-    files = found.loc[found["status"] == "paired", "ct"].tolist()
+    files = found.loc[is_sample(found), "ct"].dropna().tolist()
     if found.attrs["kind"] == "dicom" or not files:
         return set(), ""
     n = _SAMPLE if found.attrs["kind"] == "slices" else 1
@@ -109,45 +152,3 @@ def _units_of_some(folder: str, found: pd.DataFrame) -> tuple[set[str | None], s
     stats = [read_file_stats(Path(folder), files[i], "CT").row for i in rows]
     read = [row for row in stats if not row["reason"]]
     return {row["units"] for row in read}, read[0]["units_why"] if read else ""
-
-
-def check_memory(args: argparse.Namespace, found: pd.DataFrame) -> None:
-    """Refuse slices that don't fit into memory; of volumes their number is not known yet."""
-    files = found.loc[found["status"] == "paired", "ct"].tolist()
-    if found.attrs["kind"] != "slices" or not files:
-        return
-    side = args.image_size
-    try:
-        height, width = (side, side) if side else read_size(Path(args.folder) / files[0])
-    except DataLoadingError:
-        return  # the loader says what is wrong with it
-    refuse_too_many(len(files), height, width)
-
-
-def refuse_too_many(n: int, height: int, width: int) -> None:
-    """Refuse `n` pairs of this size, where the memory is not enough."""
-    needed, free = _COPIES * n * 2 * height * width * 4, free_memory()
-    if free is not None and needed > free:
-        raise ValueError(
-            f"{n} pairs of {height} x {width} pixels need {needed / 2**30:.1f} GiB of memory, and "
-            f"{free / 2**30:.1f} GiB are free. Take a smaller --image-size, or fewer pairs."
-        )
-
-
-def free_memory() -> float | None:
-    """Bytes that this process can still have, as far as the system says (Linux), else None."""
-    free: list[float] = []
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        known = {
-            name: float(rest.split()[0]) * 1024 for name, rest in (x.split(":") for x in lines)
-        }
-        free.append(known["MemAvailable"] + known["SwapFree"])
-    except (OSError, ValueError, KeyError):
-        pass
-    for limit in _LIMITS:
-        try:
-            free.append(float(Path(limit).read_text()))
-        except (OSError, ValueError):  # no such limit, or "max"
-            continue
-    return min(free, default=None)

@@ -41,18 +41,22 @@ FIT = r"""
 examples:
   ctmri-detect fit pairs/ --patient '^(p\d+)_' --out model.ctmri
   ctmri-detect fit pairs/ --labels labels.csv --patient patient --detector atlas --out atlas.ctmri
+  ctmri-detect fit kaggle/ --modality ct --image-size 256 --detector atlas --out ct.ctmri
+  ctmri-detect fit scans/ --sequence t1,flair --patient '^(p\d+)_' --out three.ctmri
 
 Pairs that the labels call anomalous are left out of training. --patient matters: without it
-contiguous files stand for patients, and the threshold may be wrong.
+contiguous files stand for patients, and the threshold may be wrong. The model remembers --modality,
+--sequence and --patient, so 'ctmri-detect score' needs only the folder.
 """
 SCORE = """
 writes to --out:
   scores.csv    all pairs, most anomalous first
   patients.csv  one row a patient, where the patients are known
-  overlays/     CT, MRI and anomaly map of the top pairs
+  overlays/     images and anomaly map of the top pairs
   skipped.csv   files that were not used, and why
   maps/         with --maps: the anomaly maps
-  report.html   with --report: patients to look through, with their names
+  report.html   the 20 most anomalous patients to look through, with their names (--no-report:
+                no such page)
 
 Scores are kept as they come, in a folder "unfinished" inside of --out, until all is written. A run
 that was stopped goes on with --resume.
@@ -60,7 +64,7 @@ that was stopped goes on with --resume.
 examples:
   ctmri-detect score model.ctmri new/ --out scores/ --top 20
   ctmri-detect score model.ctmri archive/ --out scores/ --n-jobs 4 --resume
-  ctmri-detect score model.ctmri scans/ --out scores/ --maps nifti --report
+  ctmri-detect score model.ctmri scans/ --out scores/ --maps nifti
 """
 BENCHMARK = r"""
 writes to --out: report.html, table.csv (metrics), scores.csv (every pair), and figures

@@ -15,6 +15,7 @@ from ctmri_detect.cli._messages import tell
 from ctmri_detect.cli._output import MAPS
 from ctmri_detect.cli._tables import name_of
 from ctmri_detect.io import MapWriter
+from ctmri_detect.io.volumes.scan_maps import IMAGE_KINDS
 from ctmri_detect.pipelines import has_threshold
 from ctmri_detect.scoring_runs import open_maps
 from ctmri_detect.scoring_runs.again import maps_again
@@ -24,10 +25,22 @@ _AT_ONCE = 64  # maps in memory
 
 
 def check_extras(args: argparse.Namespace) -> None:
-    """Refuse what can't be written, before anything is read."""
-    if args.report:
+    """Refuse what can't be written, before anything is read.
+
+    A page that nobody asked for is left out where something for it is not installed.
+    """
+    if args.report is False:
+        return
+    try:
         require("jinja2", extra="report")
         require("matplotlib", extra="plot")
+    except ImportError as error:
+        if args.report:
+            raise
+        tell(f"note: no {_REPORT}: {error}")
+        args.report = False
+    else:
+        args.report = True
 
 
 def check_maps(args: argparse.Namespace, pairs: Bunch) -> None:
@@ -49,7 +62,7 @@ def check_maps(args: argparse.Namespace, pairs: Bunch) -> None:
 def write_all_maps(args: argparse.Namespace, pairs: Bunch, kept: Path, folder: Path) -> str:
     """Write the maps that a run kept, if any are asked for; returns what was written.
 
-    Maps that don't lie on the CT's own grid are named.
+    Maps that don't lie on the scan's own grid are named.
     """
     if args.maps is None:
         return ""
@@ -57,11 +70,12 @@ def write_all_maps(args: argparse.Namespace, pairs: Bunch, kept: Path, folder: P
         for start in range(0, len(pairs.data), _AT_ONCE):
             rows = np.arange(start, min(start + _AT_ONCE, len(pairs.data)))
             writer.add(rows, open_maps(kept, rows))
-    other = [file.path.name for file in writer.written if file.note and file.kind != "ct"]
+    maps = [file for file in writer.written if file.kind not in IMAGE_KINDS]
+    other = [file.path.name for file in maps if file.note]
     if other:
         tell(
-            f"note: {len(other)} maps, such as {other[0]}, are not on the CT's own grid, which is "
-            "tilted or uneven: open each over the CT that lies beside it"
+            f"note: {len(other)} maps, such as {other[0]}, are not on the scan's own grid, which "
+            "is tilted or uneven: open each over the image that lies beside it"
         )
     return f", {len(writer.written)} files in {MAPS}"
 
@@ -72,9 +86,13 @@ def write_report(
     pairs: Bunch,
     scored: pd.DataFrame,
     decided: pd.DataFrame | None,
+    kept: Path,
     folder: Path,
 ) -> str:
-    """Write the page of the most anomalous patients, if asked for; returns what was written."""
+    """Write the page of the most anomalous patients, if wanted; returns what was written.
+
+    Maps that the run kept are read; else only the patients on the page are scored once more.
+    """
     if not args.report:
         return ""
     from ctmri_detect.reports import write_patients
@@ -83,7 +101,11 @@ def write_report(
         scored,
         pairs.data,
         folder / _REPORT,
-        maps=lambda rows: maps_again(model, pairs.data, rows),
+        maps=(
+            (lambda rows: maps_again(model, pairs.data, rows))
+            if args.maps is None
+            else (lambda rows: open_maps(kept, rows))
+        ),
         patients=decided,
         names=_names(pairs),
         orientation=pairs.orientation,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from ctmri_detect._extras import require
@@ -20,7 +21,7 @@ from ctmri_detect.evaluation import (
     leaderboard,
     standings,
 )
-from ctmri_detect.preprocessing import make_preprocessor
+from ctmri_detect.layouts.planes import plane_columns
 from ctmri_detect.reports import write_figures, write_report
 
 
@@ -35,7 +36,7 @@ def measure(
     data: Bunch,
     folder: Path,
     *,
-    size: int,
+    preprocessor: Pipeline,
     folds: int,
     seeds: Sequence[int],
     quiet: bool,
@@ -49,7 +50,7 @@ def measure(
         data,
         cv=folds,
         seeds=seeds,
-        preprocessor=make_preprocessor(ct_units=data.ct_units, size=size),
+        preprocessor=preprocessor,
         store=store,
         n_jobs=n_jobs,
         pseudonyms=pseudonyms,
@@ -98,7 +99,8 @@ def show(board: pd.DataFrame, folder: str) -> None:
 
 def _named(scores: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     """The scores with the files that the samples came from, where there are files."""
-    if frame["ct"].isna().all():
+    columns = plane_columns(frame)
+    if frame[columns].isna().all(axis=None):
         return scores
-    files = frame[["ct", "mri"]].rename_axis("sample").reset_index()
+    files = frame[columns].rename_axis("sample").reset_index()
     return scores.merge(files, on="sample", how="left")

@@ -17,7 +17,7 @@ from ctmri_detect.storage.results import RESULT_FILES
 OVERLAYS, MAPS = "overlays", "maps"
 _FOLDERS = {
     OVERLAYS: re.compile(r"\d{3,}_.*\.png"),
-    MAPS: re.compile(r".+_(anomaly|z_\w+|ct)\.(nii\.gz|npy|tif)"),
+    MAPS: re.compile(r".+_(anomaly|z_[\w.-]+|ct|image)\.(nii\.gz|npy|tif)"),
 }
 """What the commands write into folders of the results: what is theirs to replace."""
 _UNFINISHED = "unfinished"

@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 from tqdm import tqdm
 
 from ctmri_detect.cli._messages import hide_progress, one_line, tell
-from ctmri_detect.cli._tables import name_of
+from ctmri_detect.cli._tables import file_of, name_of
 
 
 def draw_overlays(
@@ -28,7 +28,12 @@ def draw_overlays(
     from ctmri_detect.plotting import OverlayWriter
     from ctmri_detect.plotting.marks import height_of
 
-    writer = OverlayWriter(ct_units=pairs.ct_units, orientation=pairs.orientation)
+    writer = OverlayWriter(
+        modalities=pairs.data.modalities,
+        roles=pairs.data.roles,
+        ct_units=pairs.ct_units,
+        orientation=pairs.orientation,
+    )
     failed, rows = 0, zip(top.itertuples(), maps, strict=True)
     hidden = hide_progress(quiet=quiet)
     for row, heat in tqdm(rows, total=len(top), desc="drawing", unit="pair", disable=hidden):
@@ -36,10 +41,9 @@ def draw_overlays(
         numbers = f"anomaly score {row.anomaly_score:.1f}, p = {row.p_value:.3f}"
         title = f"{row.rank}. {name_of(row)}: {numbers}"
         try:
-            ct, mri = pairs.data[row.Index]
             height = height_of(pairs.data, row.Index)
-            writer.write(ct, mri, heat, path, title=title, z_mm=height)
+            writer.write(pairs.data[row.Index], heat, path, title=title, z_mm=height)
         except Exception as error:  # the other pictures are still drawn
             failed += 1
-            tell(f"warning: no overlay of {row.ct}: {one_line(error)}")
+            tell(f"warning: no overlay of {file_of(row)}: {one_line(error)}")
     return failed

@@ -8,7 +8,14 @@ from typing import NoReturn
 from ctmri_detect import __version__
 from ctmri_detect.cli import _help
 from ctmri_detect.cli._messages import PROGRAM
-from ctmri_detect.cli._values import count, detector_names, positive, rate, several
+from ctmri_detect.cli._values import (
+    count,
+    detector_names,
+    positive,
+    rate,
+    sequences,
+    several,
+)
 from ctmri_detect.cli.detectors import DETECTORS
 from ctmri_detect.synthesis.kinds import SEVERITIES
 
@@ -86,7 +93,7 @@ def _add_inspect(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("folder", metavar="FOLDER", help="slices or volumes, in any known layout")
     _add_out(sub, "ctmri-inspection")
     sub.add_argument("--patient", metavar="REGEX", help="names the patient in a file's path")
-    sub.add_argument("--sequence", metavar="NAME", help="the MRI sequence to use, such as t2")
+    _add_planes(sub, "both")
     _add_seed(sub)
 
 
@@ -99,7 +106,9 @@ def _add_fit(sub: argparse.ArgumentParser) -> None:
                      help="of each training; default: that of the detector")  # fmt: skip
     sub.add_argument("--checkpoint", metavar="DIR",
                      help="keeps trainings: the same command goes on after a stop")  # fmt: skip
+    _add_planes(sub, "both")
     _add_data(sub, "keep", "drop")
+    _add_mask(sub)
     _add_size(sub)
     _add_seed(sub)
 
@@ -115,14 +124,16 @@ def _add_score(sub: argparse.ArgumentParser) -> None:
                      help="share of healthy pairs that may be flagged, such as 0.1; default: that "
                      "of the model")  # fmt: skip
     sub.add_argument("--maps", choices=("nifti", "npy", "tiff"),
-                     help="write the anomaly maps of all pairs: of volumes on the CT's own grid "
+                     help="write the anomaly maps of all pairs: of volumes on the scan's own grid "
                      "(nifti), or a file for each slice")  # fmt: skip
-    sub.add_argument("--report", action="store_true",
-                     help="write report.html: the most anomalous patients")  # fmt: skip
+    sub.add_argument("--report", action=argparse.BooleanOptionalAction, default=None,
+                     help="write report.html, a page of the 20 most anomalous patients; default: "
+                     "yes, where jinja2 and matplotlib are installed")  # fmt: skip
     sub.add_argument("--resume", action="store_true",
                      help="go on with a run into this folder that was stopped")  # fmt: skip
     sub.add_argument("--n-jobs", metavar="N", type=positive, default=None,
                      help="processes that score; default: 1")  # fmt: skip
+    _add_planes(sub, None)
     _add_data(sub, "keep", "mark", "drop")
 
 
@@ -156,7 +167,9 @@ def _add_benchmark(sub: argparse.ArgumentParser) -> None:
                      "other ones at each call")  # fmt: skip
     sub.add_argument("--quick", action="store_true",
                      help="fewer detectors, short training, smaller synthetic heads")  # fmt: skip
+    _add_planes(sub, "both")
     _add_data(sub, "keep", "drop")
+    _add_mask(sub)
     _add_size(sub)
     _add_seed(sub)
 
@@ -196,7 +209,6 @@ def _add_data(sub: argparse.ArgumentParser, *below_skull_base: str) -> None:
         + ", mark them in scores.csv" * ("mark" in below_skull_base)
         + ", or drop them; default: %(default)s",
     )
-    sub.add_argument("--sequence", metavar="NAME", help="the MRI sequence to use, such as t2")
     sub.add_argument("--slice-spacing", metavar="MM", type=float,
                      help="of volumes: distance of the slices; default: the CT's own")  # fmt: skip
     sub.add_argument("--gaps", choices=("skip", "keep"), default="skip",
@@ -205,6 +217,21 @@ def _add_data(sub: argparse.ArgumentParser, *below_skull_base: str) -> None:
     sub.add_argument("--key", metavar="FILE",
                      help="a file that holds the key for pseudonyms of DICOM patients (and for "
                      "--pseudonyms): with one key they are the same in every run")  # fmt: skip
+
+
+def _add_planes(sub: argparse.ArgumentParser, default: str | None) -> None:
+    sub.add_argument("--modality", choices=("both", "ct", "mri"), default=default,
+                     help="images to use: CT and MRI of each head, or one of them alone; default: "
+                     + (default or "those of the model"))  # fmt: skip
+    sub.add_argument("--sequence", metavar="A,B", type=sequences,
+                     help="the MRI sequence to use, such as t2, or several, a plane each: t1,flair"
+                     + ("" if default else "; default: those of the model"))  # fmt: skip
+
+
+def _add_mask(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--mask", choices=("auto", "observed"), default="auto",
+                     help="the brain is found in the CT, or was cut out before (background 0), as "
+                     "MRI without CT need it; default: %(default)s")  # fmt: skip
 
 
 def _add_size(sub: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import argparse
 import math
 
 from ctmri_detect.cli.detectors import DETECTORS
+from ctmri_detect.io.sequences import SEQUENCES
 
 
 def count(text: str) -> int:
@@ -49,3 +50,15 @@ def detector_names(text: str) -> list[str]:
             f"unknown detector {', '.join(unknown) or text!r}; choose from {', '.join(DETECTORS)}"
         )
     return list(dict.fromkeys(names))
+
+
+def sequences(text: str) -> str | tuple[str, ...]:
+    """A name of a sequence, or several, separated by commas."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name.lower() not in SEQUENCES]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(
+            f"unknown sequence {', '.join(unknown) or text!r}; choose from "
+            f"{', '.join(sorted(set(SEQUENCES.values())))}"
+        )
+    return names[0] if len(names) == 1 else names

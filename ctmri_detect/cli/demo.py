@@ -9,6 +9,7 @@ from ctmri_detect.cli._messages import note
 from ctmri_detect.cli._output import results_folder
 from ctmri_detect.cli.detectors import SHOWN, make_detector
 from ctmri_detect.datasets import make_phantom_pairs
+from ctmri_detect.preprocessing import make_preprocessor
 
 
 def run(args: argparse.Namespace) -> None:
@@ -22,7 +23,7 @@ def run(args: argparse.Namespace) -> None:
             subjects, slices, size=pixels, anomalous_fraction=0.4, random_state=args.seed
         )
         detectors = {name: make_detector(name, args.seed, epochs=epochs) for name in SHOWN}
-        board = measure(
-            detectors, data, folder, size=box, folds=2, seeds=(args.seed,), quiet=args.quiet
-        )
+        steps = make_preprocessor(ct_units=data.ct_units, size=box)
+        options = {"folds": 2, "seeds": (args.seed,), "quiet": args.quiet}
+        board = measure(detectors, data, folder, preprocessor=steps, **options)
     show(board, args.out)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ctmri_detect
+from ctmri_detect.cli._messages import tell
 
 # Looked up when called: listing the names must not import a detector.
 DETECTORS: dict[str, Callable[[], Any]] = {
@@ -48,6 +49,26 @@ def make_detector(name: str, seed: int, *, epochs: int | None = None) -> Any:
         if prefix or name == "autoencoder":
             detector.set_params(**{f"{prefix}training__max_epochs": epochs})
     return detector
+
+
+def suit(detector: Any, name: str, modalities: Sequence[str]) -> None:
+    """Fit a detector to one plane: what compares planes then looks within the plane alone."""
+    if len(modalities) > 1:
+        return
+    parts = {key: part for key, part in detector.get_params().items() if hasattr(part, "evidence")}
+    members = getattr(detector, "detectors", None) or []
+    found = [*([detector] if hasattr(detector, "evidence") else []), *parts.values(), *members]
+    changed = False
+    for part in found:
+        if "mismatch" in (getattr(part, "evidence", None) or ()):
+            part.set_params(evidence=("within",))
+            changed = True
+    if changed:
+        tell(
+            f"note: {modalities[0]} alone can't be compared with another modality, so {name} looks "
+            "within it (evidence=('within',)). Detectors made for one modality: atlas, "
+            "autoencoder, patch-memory."
+        )
 
 
 def train_with(detector: Any, name: str, **settings: Any) -> None:

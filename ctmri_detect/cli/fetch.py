@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections import Counter
 
 from ctmri_detect.cli._messages import hide_progress, say
@@ -25,5 +26,9 @@ def run(args: argparse.Namespace) -> None:
     )
     say("They are NOT pairs: equal numbers are different people. Patients are unknown.")
     say("Read the terms of the set and of its sources before use.")
+    say(
+        "Fit one modality: ctmri-detect fit "
+        f"{shlex.quote(str(folder))} --modality ct --image-size 256 --detector atlas --out ct.ctmri"
+    )
     home = "" if args.out is None else repr(args.out)
     say(f"In Python: ctmri_detect.datasets.fetch_kaggle_ct_mri({home})")

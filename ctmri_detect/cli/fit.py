@@ -12,14 +12,14 @@ from typing import Any
 from sklearn.pipeline import make_pipeline
 
 from ctmri_detect._extras import require
-from ctmri_detect.cli._data import read_pairs
+from ctmri_detect.cli._data import preprocessor, read_pairs, samples
 from ctmri_detect.cli._messages import note, say, tell
 from ctmri_detect.cli._output import output_file
-from ctmri_detect.cli.detectors import make_detector, train_with
+from ctmri_detect.cli._remembered import to_remember
+from ctmri_detect.cli.detectors import make_detector, suit, train_with
 from ctmri_detect.evaluation.standings import FEW_PATIENTS
 from ctmri_detect.exceptions import PatientsUnknownWarning
 from ctmri_detect.persistence import save
-from ctmri_detect.preprocessing import make_preprocessor
 
 _PRIVACY = (
     "It holds images of training slices (no names): keep it like the scans themselves. See "
@@ -35,19 +35,20 @@ def run(args: argparse.Namespace) -> None:
     pairs = read_pairs(args)
     if pairs.groups is None:
         tell("warning: no --patient, so contiguous files stand for patients in the calibration")
-    model = make_pipeline(make_preprocessor(ct_units=pairs.ct_units, size=args.size), detector)
-    note(f"fitting {args.detector} on {len(pairs.data)} pairs", quiet=args.quiet)
+    suit(detector, args.detector, pairs.data.modalities)
+    model = make_pipeline(preprocessor(args, pairs), detector)
+    note(f"fitting {args.detector} on {samples(pairs, len(pairs.data))}", quiet=args.quiet)
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PatientsUnknownWarning)  # said above, as --patient
         model.fit(pairs.data, pairs.target)
     seconds = time.perf_counter() - start
-    save(model, path)
+    save(model, path, about=to_remember(args, pairs))
     known = detector.n_patients_fit_
     patients = "" if known is None else f" of {known} patients"
     say(
-        f"Fitted {args.detector} on {detector.n_samples_fit_} pairs{patients} "
-        f"({pairs.ct_units}) in {seconds:.1f} s."
+        f"Fitted {args.detector} on {samples(pairs, detector.n_samples_fit_)}{patients}"
+        f"{f' ({pairs.ct_units})' if pairs.ct_units else ''} in {seconds:.1f} s."
     )
     if known is not None and known < FEW_PATIENTS:
         tell(

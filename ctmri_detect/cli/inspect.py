@@ -26,6 +26,7 @@ def run(args: argparse.Namespace) -> None:
             args.folder,
             patient=args.patient,
             sequence=args.sequence,
+            modality=args.modality,
             random_state=args.seed,
             progress=not args.quiet and sys.stderr.isatty(),
         )

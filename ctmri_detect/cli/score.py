@@ -11,19 +11,21 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from ctmri_detect._extras import require
-from ctmri_detect.cli._data import read_pairs, write_skipped
+from ctmri_detect.cli._data import read_pairs, samples, write_skipped
 from ctmri_detect.cli._decisions import as_columns, decide_patients
 from ctmri_detect.cli._maps import check_extras, check_maps, write_all_maps, write_report
 from ctmri_detect.cli._messages import say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder, unfinished_run
 from ctmri_detect.cli._overlays import draw_overlays
+from ctmri_detect.cli._remembered import recall
 from ctmri_detect.cli._tables import name_of, patients_table, scores_table
 from ctmri_detect.metrics import decision_roc_auc_score
-from ctmri_detect.persistence import load
+from ctmri_detect.persistence import load, read_about
 from ctmri_detect.pipelines import NO_THRESHOLD, ct_units_taken, has_threshold, unwrapped
-from ctmri_detect.scoring_runs import score_to
+from ctmri_detect.scoring_runs import open_maps, score_to
 from ctmri_detect.scoring_runs.again import maps_again
 
+_PAIRS = "pairs.npy"  # beside the new results, removed with the folder they lie in
 _SHOWN = 10  # rows of the table on the terminal ...
 _COLUMNS = [
     "rank",
@@ -46,18 +48,20 @@ def run(args: argparse.Namespace) -> None:
         unfinished_run(args.out, resume=args.resume, overwrite=args.overwrite) as kept,
     ):
         model = load(args.model)
+        recall(args, model, read_about(args.model))
         units = ct_units_taken(model)
-        pairs = read_pairs(args, units=[units] if units else [])
+        pairs = read_pairs(args, units=[units] if units else [], cache=folder.parent / _PAIRS)
         check_maps(args, pairs)
         scored = _score(model, pairs, kept, args)
         table = scores_table(pairs, scored)
         decided = decide_patients(model, pairs, scored)
         written = _write(table, decided, pairs, folder)
         top = table.head(args.top)
-        maps = maps_again(model, pairs.data, top.index)
+        maps = open_maps(kept, top.index) if args.maps and len(top) else None
+        maps = maps_again(model, pairs.data, top.index) if maps is None else maps
         failed = draw_overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
         written += write_all_maps(args, pairs, kept, folder)
-        written += write_report(args, model, pairs, scored, decided, folder)
+        written += write_report(args, model, pairs, scored, decided, kept, folder)
     shutil.rmtree(kept)
     called = has_threshold(model)
     if not called:
@@ -90,7 +94,7 @@ def _write(table: pd.DataFrame, decided: pd.DataFrame | None, pairs: Bunch, fold
 def _summary(table: pd.DataFrame, pairs: Bunch, *, called: bool) -> None:
     flagged = int((table["anomalous"] == "yes").sum())
     found = f"{flagged} are anomalous ({flagged / len(table):.0%})" if called else NO_THRESHOLD
-    say(f"Scored {len(table)} pairs; {found}.")
+    say(f"Scored {samples(pairs, len(table))}; {found}.")
     if called and not flagged:
         say("The order may still tell: look at the first ones, or give a --false-positive-rate.")
     if pairs.skipped:

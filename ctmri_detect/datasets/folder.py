@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,26 +11,19 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import SIZE, check_value, height_and_width
-from ctmri_detect.datasets.folder_findings import nothing_left, scaled, units_of, warn
+from ctmri_detect.datasets.exchanged import warn_of_exchanged_planes
+from ctmri_detect.datasets.folder_findings import describe, nothing_left, units_of, warn
+from ctmri_detect.datasets.folder_frame import labelled, sample_frame, without_missing
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import Skipped
 from ctmri_detect.io.loaded import loaded
-from ctmri_detect.io.reading import Collected, collect
+from ctmri_detect.io.reading import Collected, Wanted, collect
 from ctmri_detect.layouts.find import find_pairs
 from ctmri_detect.layouts.frames import left_over
-from ctmri_detect.layouts.label_rows import rows_of
-from ctmri_detect.layouts.labels import (
-    CARRIED,
-    carried,
-    labels_path,
-    patients_from,
-    read_labels,
-    target_of,
-)
+from ctmri_detect.layouts.labels import labels_path, patients_from, read_labels, target_of
 from ctmri_detect.layouts.matching import NOT_CHOSEN
-from ctmri_detect.pairing.modalities import warn_of_exchanged
+from ctmri_detect.layouts.planes import Planes, is_sample
 from ctmri_detect.storage.pair_store import PairStore
-from ctmri_detect.validation import PairReader
 
 
 @with_default_floats
@@ -40,17 +34,32 @@ def load_pairs(
     labels: str | Path | None = None,
     size: int | tuple[int, int] | None = None,
     cache: str | Path | None = None,
-    sequence: str | None = None,
+    sequence: str | Sequence[str] | None = None,
+    modality: str = "both",
     ct: str | None = None,
     mri: str | None = None,
     n_jobs: int | None = None,
 ) -> Bunch:
-    r"""Load CT-MRI pairs of slices from a folder, whatever its layout.
+    r"""Load slices from a folder, whatever its layout: CT-MRI pairs, several sequences, or one.
 
     `find_pairs` tells which file goes with which: ``CT/`` and ``MRI/`` with equal names, names that
     hold ``ct`` or ``mri``, and more. It is not checked that equal names mean the same patient,
     level and grid: see `check_pairing`. A file that can't be used is listed in `skipped` with the
     reason, a warning says how many, and the rest is loaded.
+
+    A sample has these planes:
+
+    ==========  ==================  ========================================
+    modality    sequence            planes
+    ==========  ==================  ========================================
+    "both"      None, or "t2"       CT, MRI; both have to be there
+    "both"      ("t1", "flair")     CT, T1, FLAIR; some may be missing (NaN)
+    "ct"        None                CT
+    "mri"       None                MRI
+    "mri"       ("t1", "flair")     T1, FLAIR; some may be missing (NaN)
+    ==========  ==================  ========================================
+
+    Take ``modality="ct"`` also where a folder holds CT and MRI of other people.
 
     When it fails: the units of CT with more than 8 bits are judged from their values; a window that
     was exported with more bits and does not use its whole range is taken for Hounsfield units. A
@@ -84,8 +93,11 @@ def load_pairs(
     cache : str or Path, default=None
         A ``.npy`` file to write the pairs to, block by block; `data` then reads from it, and a
         folder may be larger than memory. It must not exist yet.
-    sequence : str, default=None
-        The MRI sequence to take where a CT has several: "t1", "t2", "flair", "pd", ...
+    sequence : str or sequence of str, default=None
+        The MRI sequence to take where a CT has several: "t1", "t2", "flair", "pd", ... Several
+        are a plane each, in this order.
+    modality : {"both", "ct", "mri"}, default="both"
+        The images to take.
     ct, mri : str, default=None
         Regular expressions for the relative paths, where names don't tell CT from MRI; see
         `find_pairs`.
@@ -95,16 +107,16 @@ def load_pairs(
     Returns
     -------
     Bunch
-        `data` `Pairs` ``(n, 2, height, width)`` that know groups, ct_units and, where every row
-        has a `spacing`, that of their own pixels; `target` int ``(n,)`` or None; `masks` None;
-        `groups` or None; `frame` DataFrame with ct, mri (paths relative to `folder`), patient,
-        slice (the last number in the name), spacing, sequence, kind; `paired` None: names prove
-        nothing, `check_pairing` tells; `ct_units` "uint8"
-        where all CT files hold 8-bit integers or most an exported window (of more bits: scaled to
-        0 to 255), "hu" where most can be
-        in HU, else None (HU + 1024, or mixed scalings, say); `orientation` None: image files
-        don't tell the patient's left; `skipped` list of (file, reason); `DESCR`. In natural order
-        of the names.
+        `data` `Pairs` ``(n, n_planes, height, width)`` that know the names of the planes, groups,
+        ct_units and, where every row has a `spacing`, that of their own pixels; `target` int
+        ``(n,)`` or None; `masks` None; `groups` or None; `frame` DataFrame with a column for each
+        plane (``ct``, ``mri``, or ``t1``, ...: paths relative to `folder`, None where it is
+        missing), patient, slice (the last number in the name), spacing, sequence, kind; `paired`
+        None: names prove nothing, `check_pairing` tells; `ct_units` "uint8" where all CT files hold
+        8-bit integers or most an exported window (of more bits: scaled to 0 to 255), "hu" where
+        most can be in HU, else None (HU + 1024, or mixed scalings, say); `orientation` None: image
+        files don't tell the patient's left; `skipped` list of (file, reason); `DESCR`. In natural
+        order of the names.
 
     Raises
     ------
@@ -133,8 +145,11 @@ def load_pairs(
     ...         for file in ("p1_2", "p1_10", "p2_1"):
     ...             np.save(Path(name) / plane / f"{file}.npy", 40 * np.eye(8))
     ...     pairs = load_pairs(name, patient=r"(p\d+)_")
+    ...     alone = load_pairs(name, modality="ct")
     >>> pairs.data.shape, pairs.groups.tolist(), pairs.frame["slice"].tolist()
     ((3, 2, 8, 8), ['p1', 'p1', 'p2'], [2, 10, 1])
+    >>> alone.data.shape, alone.data.modalities
+    ((3, 1, 8, 8), ('CT',))
     """
     folder = Path(folder)
     check_value("size", size, [*SIZE, None])
@@ -142,39 +157,40 @@ def load_pairs(
     table, column = None, None
     if labels is not None:
         table, column = read_labels(labels_path(folder, labels), patient)
-    found = find_pairs(
-        folder, patient=None if column else patient, sequence=sequence, ct=ct, mri=mri
-    )
+    names = {"patient": None if column else patient, "ct": ct, "mri": mri}
+    found = find_pairs(folder, sequence=sequence, modality=modality, **names)
+    planes = Planes.wanted(modality, sequence)
     _refuse_volumes(found, folder)
     if found.attrs["patients"] == "names":
         found["patient"] = None  # that a name begins with p1 is a hint; the caller has to say so
-    pairs, skipped = _split(found)
+    samples, skipped = _split(found)
     rows = None
     if table is not None:
-        pairs, rows = _labelled(pairs, table, skipped, Path(labels or "").name)
+        samples, rows = labelled(samples, table, skipped, Path(labels or "").name)
         if column is not None:
             patients_from(rows, column)
     # what is wrong with the labels is said before an image is read
     target = None if rows is None else target_of(rows)
-    files = list(zip(pairs["ct"], pairs["mri"], strict=True))
-    read = collect(folder, files, None if size is None else height_and_width(size), store, n_jobs)
+    files = list(zip(*(samples[name] for name in planes.names), strict=True))
+    shape = None if size is None else height_and_width(size)
+    read = collect(folder, files, Wanted(planes.names, shape, planes.is_pair), store, n_jobs)
     if not isinstance(read, Collected):
-        raise DataLoadingError(nothing_left(folder, found, skipped + read))
+        raise DataLoadingError(nothing_left(folder, found, skipped + read, planes))
     skipped += read.skipped
-    frame = _frame(pairs.iloc[read.rows], None if rows is None else rows.iloc[read.rows], column)
-    unpaired = found.attrs["layout"] == "cyclegan"
-    warn(folder, skipped, frame, read, unpaired)
-    warn_of_exchanged(PairReader(read.data))
+    frame = sample_frame(
+        samples.iloc[read.rows], None if rows is None else rows.iloc[read.rows], column
+    )
+    without_missing(frame, planes, read)
+    warn(folder, skipped, frame, read, planes, cyclegan=found.attrs["layout"] == "cyclegan")
+    warn_of_exchanged_planes(read.data, planes.modalities)
     return loaded(
         read.data,
         frame,
+        modalities=planes.modalities,
         ct_units=units_of(read),
         paired=None,
         skipped=skipped,
-        description=(
-            f"{len(frame)} CT-MRI pairs from the folder {folder.resolve().name}, paired by name "
-            f"(layout: {found.attrs['layout']}). {' '.join([*found.attrs['notes'], *scaled(read)])}"
-        ).rstrip(),
+        description=describe(folder, found, frame, read, planes),
         target=None if target is None else target[read.rows],
         scale=np.divide(read.grids, read.data.shape[2:]),
     )
@@ -190,35 +206,6 @@ def _refuse_volumes(found: pd.DataFrame, folder: Path) -> None:
 
 
 def _split(found: pd.DataFrame) -> tuple[pd.DataFrame, Skipped]:
-    """The pairs, and the files left over; an MRI that `sequence` left out is none of them."""
-    paired = found[found["status"] == "paired"].reset_index(drop=True)
-    return paired, [one for one in left_over(found) if not one[1].startswith(NOT_CHOSEN)]
-
-
-def _labelled(
-    pairs: pd.DataFrame, table: pd.DataFrame, skipped: Skipped, name: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The pairs that have a row in the labels file, and these rows."""
-    rows = rows_of(table, pairs)
-    unused = table["file"].drop(index=[row for row in rows if row is not None]).dropna()
-    if len(unused):
-        reason = f"{len(unused)} of its {len(table)} rows fit no pair, such as {unused.iloc[0]!r}"
-        skipped.append((name, reason))
-    has_row = np.array([row is not None for row in rows], dtype=bool)
-    skipped += [(file, "no row in the labels file") for file in pairs["ct"][~has_row]]
-    kept = pairs[has_row].reset_index(drop=True)
-    return kept, table.iloc[[row for row in rows if row is not None]].reset_index(drop=True)
-
-
-def _frame(pairs: pd.DataFrame, rows: pd.DataFrame | None, column: str | None) -> pd.DataFrame:
-    frame = pairs.drop(columns="status").reset_index(drop=True)
-    frame.attrs = {}
-    frame.insert(4, "spacing", np.nan)
-    frame["kind"] = None
-    if rows is not None:
-        for name in CARRIED:
-            if name in rows:
-                frame[name] = carried(rows, name)
-        if column is not None:
-            frame["patient"] = pd.Series(patients_from(rows, column), dtype=object)
-    return frame
+    """The samples, and the files left over; an MRI that `sequence` left out is none of them."""
+    samples = found[is_sample(found)].reset_index(drop=True)
+    return samples, [one for one in left_over(found) if not one[1].startswith(NOT_CHOSEN)]

@@ -17,22 +17,58 @@ from ctmri_detect.exceptions import (
 from ctmri_detect.io.listing import Skipped, first_reasons
 from ctmri_detect.io.reading import Collected
 from ctmri_detect.io.scales import EIGHT_BIT
+from ctmri_detect.layouts.planes import Planes
 
 
-def nothing_left(folder: Path, found: pd.DataFrame, skipped: Skipped) -> str:
-    """Why a folder holds no pair."""
+def nothing_left(folder: Path, found: pd.DataFrame, skipped: Skipped, planes: Planes) -> str:
+    """Why a folder holds no sample."""
     hint = "; ".join(found.attrs["notes"]) or (
         "expected a folder with CT/ and MRI/, which hold slices under equal names, such as "
         "CT/a_001.png and MRI/a_001.png, or another layout that find_pairs knows"
+        if planes.is_pair
+        else f"expected slices of {', '.join(planes.modalities)}"
     )
+    here = [name for name in ("ct", "mri") if name in found and found[name].notna().any()]
+    if planes.is_pair and here:
+        one = " or ".join(f"modality={name!r}" for name in here)
+        hint += f". To read one modality without the other, pass {one}"
     return (
-        f"No pair is left of {folder.name}; {hint}. {len(skipped)} files were skipped"
+        f"No {_thing(planes)} is left of {folder.name}; {hint}. {len(skipped)} files were skipped"
         f"{first_reasons(skipped)}."
     )
 
 
+def _thing(planes: Planes) -> str:
+    return "pair" if planes.is_pair else "sample"
+
+
+def describe(
+    folder: Path, found: pd.DataFrame, frame: pd.DataFrame, read: Collected, planes: Planes
+) -> str:
+    """The DESCR."""
+    name, layout = folder.resolve().name, f"layout: {found.attrs['layout']}"
+    if planes.is_pair:
+        first = f"{len(frame)} CT-MRI pairs from the folder {name}, paired by name ({layout})."
+    else:
+        how = "" if planes.is_alone else "joined by name, "
+        first = f"{len(frame)} samples from the folder {name} ({how}{layout}):"
+        counts = [f"{n} {column.upper()}" for column, n in _there(frame, planes).items()]
+        first += f" {', '.join(counts)}."
+    return " ".join([first, *found.attrs["notes"], *_scaled(read)])
+
+
+def _there(frame: pd.DataFrame, planes: Planes) -> dict[str, int]:
+    return {name: int(frame[name].notna().sum()) for name in planes.names}
+
+
 def warn(
-    folder: Path, skipped: Skipped, frame: pd.DataFrame, read: Collected, unpaired: bool
+    folder: Path,
+    skipped: Skipped,
+    frame: pd.DataFrame,
+    read: Collected,
+    planes: Planes,
+    *,
+    cyclegan: bool,
 ) -> None:
     """Warn of what was skipped, mixed, unpaired or in no known units."""
     level = 3  # the caller of load_pairs
@@ -43,11 +79,11 @@ def warn(
             SkippedFilesWarning,
             stacklevel=level,
         )
-    for text in (*_mixed_scales(frame, read.scales), *_mixed_sequences(frame)):
+    for text in (*_mixed_scales(frame, read.scales, planes), *_mixed_sequences(frame, planes)):
         warnings.warn(text, MixedDataWarning, stacklevel=level)
     for text in _unknown_units(frame, read):
         warnings.warn(text, UnitsWarning, stacklevel=level)
-    if unpaired:
+    if cyclegan:
         warnings.warn(
             f"{folder.name} has CycleGAN's layout (trainA, trainB), which usually holds unpaired "
             "images: equal numbers need not mean one head. Look at check_pairing(X) before "
@@ -55,9 +91,22 @@ def warn(
             UnpairedDataWarning,
             stacklevel=level,
         )
+    if text := _never_together(frame, planes):
+        warnings.warn(text, UnpairedDataWarning, stacklevel=level)
 
 
-def scaled(read: Collected) -> list[str]:
+def _never_together(frame: pd.DataFrame, planes: Planes) -> str:
+    """Where several planes are wanted, and each sample has one."""
+    if planes.is_alone or planes.is_pair or frame[list(planes.names)].notna().sum(axis=1).max() > 1:
+        return ""
+    counts = ", ".join(f"{n} {name.upper()}" for name, n in _there(frame, planes).items())
+    return (
+        f"No sample has more than one of {', '.join(planes.modalities)} ({counts}): by the names "
+        "of the files no two images belong together. See find_pairs for names that do."
+    )
+
+
+def _scaled(read: Collected) -> list[str]:
     """A sentence where CT were brought to the scale of 8 bits."""
     if read.top is None:
         return []
@@ -66,34 +115,45 @@ def scaled(read: Collected) -> list[str]:
 
 def units_of(read: Collected) -> str | None:
     """The units of all CT: what most of them look like, None where they mix scales or can't be
-    told. One slice alone says little: near the vertex its middle is bone."""
-    scales = {ct for ct, _ in read.scales}
-    if len(scales) > 1:
+    told, or where there is no CT. One slice alone says little: near the vertex its middle is
+    bone."""
+    units, scales = _judged(read), _ct_scales(read)
+    if len(scales) != 1:
         return None
     if scales == {EIGHT_BIT}:
         return "uint8"
-    units, n = Counter(units for units, _ in read.units).most_common(1)[0]
-    return units if 2 * n > len(read.units) else None
+    most, n = Counter(said for _, said, _ in units).most_common(1)[0]
+    return most if 2 * n > len(units) else None
+
+
+def _judged(read: Collected) -> list[tuple[int, str | None, str]]:
+    """Row, units and why, of each CT that is there."""
+    return [(row, units, why) for row, (units, why) in enumerate(read.units) if units or why]
+
+
+def _ct_scales(read: Collected) -> set[str]:
+    return {read.scales[row][0] for row, *_ in _judged(read)}  # where there is a CT, it is first
 
 
 def _unknown_units(frame: pd.DataFrame, read: Collected) -> list[str]:
     """Why the units are not known; mixed scales are told by themselves."""
-    if units_of(read) is not None or len({ct for ct, _ in read.scales}) > 1:
+    judged = _judged(read)
+    if not judged or units_of(read) is not None or len(_ct_scales(read)) > 1:
         return []
-    kinds = Counter(units or "neither" for units, _ in read.units)
+    kinds = Counter(units or "neither" for _, units, _ in judged)
     listed = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
-    text = f"The units of the CT are not clear ({listed} of {len(frame)}); ct_units is None."
-    for row, (units, why) in enumerate(read.units):
+    text = f"The units of the CT are not clear ({listed} of {len(judged)}); ct_units is None."
+    for row, units, why in judged:
         if units is None:
             return [f"{text} {frame['ct'].iloc[row]}: {why}."]
     return [text]
 
 
-def _mixed_scales(frame: pd.DataFrame, scales: list[tuple[str, str]]) -> list[str]:
-    """One sentence for each modality whose files are on several scales."""
+def _mixed_scales(frame: pd.DataFrame, scales: list[tuple[str, ...]], planes: Planes) -> list[str]:
+    """One sentence for each plane whose files are on several scales."""
     texts = []
-    for plane, name in enumerate(("ct", "mri")):
-        groups = frame[name].groupby([pair[plane] for pair in scales])
+    for plane, name in enumerate(planes.names):
+        groups = frame[name].dropna().groupby(pd.Series([each[plane] for each in scales]))
         if len(groups) > 1:
             listed = ", ".join(
                 f"{len(files)} with {scale} (such as {files.iloc[0]})" for scale, files in groups
@@ -105,12 +165,12 @@ def _mixed_scales(frame: pd.DataFrame, scales: list[tuple[str, str]]) -> list[st
     return texts
 
 
-def _mixed_sequences(frame: pd.DataFrame) -> list[str]:
+def _mixed_sequences(frame: pd.DataFrame, planes: Planes) -> list[str]:
     counts = frame["sequence"].fillna("unknown").value_counts()
-    if len(counts) < 2:
+    if "mri" not in planes.names or len(counts) < 2:
         return []
     listed = ", ".join(f"{name} ({count})" for name, count in counts.items())
     return [
-        f"The pairs mix MRI sequences: {listed}. A detector would learn none of them; choose "
-        f"one with sequence=."
+        f"The {_thing(planes)}s mix MRI sequences: {listed}. A detector would learn none of them; "
+        "choose one with sequence=."
     ]

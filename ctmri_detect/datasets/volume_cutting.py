@@ -1,4 +1,4 @@
-"""All slices of a list of pairs of volumes, one pair of volumes at a time."""
+"""All slices of the volumes of several heads, one head at a time."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect.datasets.volume_findings import Used, left_out
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import Skipped
-from ctmri_detect.io.volumes.cut import Cut, VolumePair, cut_volumes
+from ctmri_detect.io.volumes.cut import cut_volumes
 from ctmri_detect.io.volumes.places import say
+from ctmri_detect.io.volumes.volume_set import Cut, VolumeSet
 from ctmri_detect.storage.pair_store import PairStore
 
 
 @with_default_floats
 def cut_all(
-    pairs: list[VolumePair], cut: Cut, store: PairStore, skipped: Skipped
+    sets: list[VolumeSet], cut: Cut, store: PairStore, skipped: Skipped
 ) -> tuple[list[list[Any]], list[NDArray[np.bool_] | None], Used, Counter[str]]:
-    """Cut all pairs of volumes into a store; what can't be used is added to `skipped`.
+    """Cut the volumes of all heads into a store; what can't be used is added to `skipped`.
 
-    Returns the rows of the frame, lesions, the pairs of volumes that gave any, empty slices.
+    Returns the rows of the frame, lesions, the sets of volumes that gave any, empty slices.
 
     Raises
     ------
@@ -34,30 +35,35 @@ def cut_all(
     lesions: list[NDArray[np.bool_] | None] = []
     used: Used = []
     empty: Counter[str] = Counter()
-    for pair in pairs:
+    for scans in sets:
         before = len(rows)
         left: Counter[str] = Counter()
         try:
-            slices = cut_volumes(pair, cut)
+            slices = cut_volumes(scans, cut)
+            skipped += slices.unread
+            there = {name: scans.files[name] for name in slices.names}
+            files = [there.get(name) for name in scans.planes]
             for one in slices:
                 if one.empty:
                     left[one.empty] += 1
                     continue
-                _check_alike(one.pair.shape, store.shape, pair.ct, used)
-                store.append(one.pair[None])
+                _check_alike(one.image.shape, store.shape, scans.name, used)
+                store.append(one.image[None])
                 lesions.append(one.lesion)
                 place = [one.index, one.instance, one.z_mm, one.spacing]
-                about = [*place, pair.sequence, None, slices.grid]
-                rows.append([pair.ct, pair.mri, pair.patient, *about])
+                rows.append([*files, scans.patient, *place, scans.sequence, None, slices.grid])
         except DataLoadingError as error:
-            skipped.append((pair.ct, str(error)))
+            skipped.append((scans.name, str(error)))
             continue
         if len(rows) == before:
             why = f" {say(slices.doubts)}" if slices.doubts else ""
-            skipped.append((pair.ct, f"no slice shows the head in both: do the two overlap?{why}"))
+            what = (
+                "shows the head in both: do the two overlap?" if len(there) > 1 else "shows a head"
+            )
+            skipped.append((scans.name, f"no slice {what}{why}"))
         else:
-            used.append((pair, slices))
-            skipped += left_out(pair, left, len(rows) - before + left.total())
+            used.append((scans, slices))
+            skipped += left_out(scans, left, len(rows) - before + left.total())
         empty += left
     return rows, lesions, used, empty
 
@@ -70,6 +76,6 @@ def _check_alike(
         return
     sizes = [f"{height}x{width}" for _, height, width in (first or (), shape)]
     raise ValueError(
-        f"The volumes differ in size: {used[0][0].ct} is {sizes[0]}, {name} is {sizes[1]}. "
+        f"The volumes differ in size: {used[0][0].name} is {sizes[0]}, {name} is {sizes[1]}. "
         "Expected one size; pass size=, such as size=256, to scale all."
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ctmri_detect._warnings import warn_user
+from ctmri_detect.datasets.exchanged import ct_with_each
 from ctmri_detect.exceptions import (
     CtmriDetectWarning,
     GeometryWarning,
@@ -20,53 +21,48 @@ from ctmri_detect.exceptions import (
     UnpairedDataWarning,
 )
 from ctmri_detect.io.listing import first_reasons
-from ctmri_detect.io.volumes.cut import EXPECTED, VolumePair, VolumeSlices
+from ctmri_detect.io.volumes.cut import VolumeSlices, is_expected
 from ctmri_detect.io.volumes.dicom_headers import Skipped
 from ctmri_detect.io.volumes.places import LEAST_OVERLAP, say
+from ctmri_detect.io.volumes.volume_set import VolumeSet
 from ctmri_detect.pairing import Verdict, pairing_verdict
-from ctmri_detect.validation import PairReader
 
-Used = list[tuple[VolumePair, VolumeSlices]]
-"""The pairs of volumes that gave slices, with what is known of them."""
+Used = list[tuple[VolumeSet, VolumeSlices]]
+"""The volumes of each head that gave slices, with what is known of them."""
+Findings = list[tuple[str, type[CtmriDetectWarning]]]
 
 
 def units_of(used: Used) -> str | None:
-    """The units that all CT share; None where they don't, or where they are unknown."""
-    units = {slices.units for _, slices in used}
+    """The units that all CT share; None where they don't, where they are unknown, or without CT."""
+    units = {slices.units for _, slices in _with_ct(used)}
     return units.pop() if len(units) == 1 else None
 
 
-def findings(
-    used: Used, skipped: Skipped, frame: pd.DataFrame
-) -> list[tuple[str, type[CtmriDetectWarning]]]:
+def _with_ct(used: Used) -> Used:
+    return [(scans, slices) for scans, slices in used if "ct" in slices.names]
+
+
+def findings(used: Used, skipped: Skipped) -> Findings:
     """What to warn of, once each."""
-    found: list[tuple[str, type[CtmriDetectWarning]]] = []
-    odd = [(pair.ct, slices.units_problem) for pair, slices in used if slices.units is None]
-    if odd:
-        text = f"{len(odd)} of {len(used)} CT are not in HU; {odd[0][0]}: {odd[0][1]}."
-        found.append((f"{text} ct_units is None.", UnitsWarning))
-    units = Counter(slices.units or "unknown" for _, slices in used)
-    if len(units) > 1:
-        listed = ", ".join(f"{name} ({n} volumes)" for name, n in units.items())
-        text = f"The CT mix units: {listed}; ct_units is None. Load each kind by itself."
-        found.append((text, MixedDataWarning))
-    sequences = Counter(pair.sequence or "unknown" for pair, _ in used)
-    if len(sequences) > 1:
+    found = _units(used)
+    sequences = Counter(scans.sequence or "unknown" for scans, _ in used)
+    if "mri" in used[0][0].planes and len(sequences) > 1:
         listed = ", ".join(f"{name} ({n} volumes)" for name, n in sequences.items())
         text = f"The MRI mix sequences: {listed}. One data set holds one: choose by sequence=."
         found.append((text, MixedDataWarning))
     found += [(text, MixedDataWarning) for text in _lesion_files(used)]
-    apart = sum(not pair.same_space for pair, _ in used)
+    apart = sum(not scans.same_space for scans, _ in used)
     if apart:
+        what = "CT and MRI" if used[0][0].whole else "the volumes"
         text = (
-            f"In {apart} of {len(used)} pairs CT and MRI have different frames of reference: "
+            f"In {apart} of {len(used)} pairs {what} have different frames of reference: "
             "unless somebody registered them, equal coordinates are different places. Register "
             "them first, or look at check_pairing."
         )
         found.append((text, UnpairedDataWarning))
     found += [(text, IdentityWarning) for text in _identities(used)]
     found += [(text, GeometryWarning) for text in _places(used)]
-    burned = sum(pair.burned_in for pair, _ in used)
+    burned = sum(scans.burned_in for scans, _ in used)
     if burned:
         text = f"{burned} of {len(used)} pairs say that text is burned into their images."
         found.append((f"{text} Look at them before you share any.", PrivacyWarning))
@@ -76,40 +72,67 @@ def findings(
     return found
 
 
-def asked(X: PairReader, frame: pd.DataFrame) -> Verdict:
-    """The verdict of `check_pairing` on the slices; a warning where they are no pairs."""
-    patients = frame["patient"]
+def _units(used: Used) -> Findings:
+    """CT in other units than HU, and in several."""
+    found: Findings = []
+    with_ct = _with_ct(used)
+    odd = [(scans.files["ct"], s.units_problem) for scans, s in with_ct if s.units is None]
+    if odd:
+        text = f"{len(odd)} of {len(with_ct)} CT are not in HU; {odd[0][0]}: {odd[0][1]}."
+        found.append((f"{text} ct_units is None.", UnitsWarning))
+    units = Counter(slices.units or "unknown" for _, slices in with_ct)
+    if len(units) > 1:
+        listed = ", ".join(f"{name} ({n} volumes)" for name, n in units.items())
+        text = f"The CT mix units: {listed}; ct_units is None. Load each kind by itself."
+        found.append((text, MixedDataWarning))
+    return found
+
+
+def asked(data: Any, modalities: tuple[str, ...], patients: pd.Series) -> Verdict | None:
+    """The verdict of `check_pairing` on the slices; a warning where they are no pairs.
+
+    Of several MRI, each is asked, and the worst verdict counts. None without a CT or an MRI.
+    """
     codes = pd.factorize(patients)[0].astype(np.int64) if patients.notna().all() else None
-    verdict = pairing_verdict(X, codes)
-    if verdict.paired is False:
-        text = f"{verdict.why_not()}. Differences between the two then mean nothing."
-        warn_user(f"{text} See `pairing`, and check_pairing(X).", UnpairedDataWarning)
-    return verdict
+    worst: Verdict | None = None
+    for name, pairs in ct_with_each(data, modalities).items():
+        verdict = pairing_verdict(pairs, codes)
+        if verdict.paired is False:
+            text = f"{verdict.why_not()}. Differences between the two then mean nothing."
+            text = text if name == "MRI" else f"CT and {name}: {text}"
+            warn_user(f"{text} See `pairing`, and check_pairing(X).", UnpairedDataWarning)
+        if worst is None or _ORDER[verdict.paired] < _ORDER[worst.paired]:
+            worst = verdict
+    return worst
 
 
-def left_out(pair: VolumePair, empty: Counter[str], total: int) -> Skipped:
-    """The entry for slices that were left out of a pair of volumes, by reason.
+_ORDER = {False: 0, True: 1, None: 2}
+
+
+def left_out(scans: VolumeSet, empty: Counter[str], total: int) -> Skipped:
+    """The entry for slices that were left out of the volumes of a head, by reason.
 
     Empty where all of them were expected.
     """
-    if not set(empty) - EXPECTED:
+    if all(is_expected(why) for why in empty):
         return []
     reasons = ", ".join(f"{why} ({n})" for why, n in sorted(empty.items()))
-    return [(pair.ct, f"{empty.total()} of {total} slices are left out: {reasons}")]
+    return [(scans.name, f"{empty.total()} of {total} slices are left out: {reasons}")]
 
 
 def _lesion_files(used: Used) -> list[str]:
-    lacking = [pair.ct for pair, _ in used if pair.read_lesion is None]
+    lacking = [scans.name for scans, _ in used if scans.read_lesion is None]
     if not 0 < len(lacking) < len(used):
         return []
+    what = "CT" if "ct" in used[0][0].planes else "heads"
     return [
-        f"{len(lacking)} of {len(used)} CT have no lesion file beside them, such as {lacking[0]}: "
-        "masks and target are None. For a healthy patient, an empty one says so."
+        f"{len(lacking)} of {len(used)} {what} have no lesion file beside them, such as "
+        f"{lacking[0]}: masks and target are None. For a healthy patient, an empty one says so."
     ]
 
 
 def _identities(used: Used) -> list[str]:
-    two = [(pair.ct, pair.two_people) for pair, _ in used if pair.two_people]
+    two = [(scans.name, scans.two_people) for scans, _ in used if scans.two_people]
     if not two:
         return []
     listed = "; ".join(f"{name} ({' and '.join(tags)})" for name, tags in two[:3])
@@ -121,16 +144,20 @@ def _identities(used: Used) -> list[str]:
 
 
 def _places(used: Used) -> list[str]:
-    """Files whose place is in doubt, and pairs that overlap little."""
+    """Files whose place is in doubt, and volumes that overlap little."""
     doubts = [doubt for _, slices in used for doubt in slices.doubts]
     texts = [say(doubts)] if doubts else []
-    gaps = [f"{pair.ct}: {gap}" for pair, slices in used for gap in slices.gaps]
+    gaps = [f"{scans.name}: {gap}" for scans, slices in used for gap in slices.gaps]
     if gaps:
         texts.append(
             f"Slices are missing, and nothing stands in for them: {'; '.join(gaps[:3])}"
             f"{'; ...' if len(gaps) > 3 else ''}."
         )
-    low = [(pair.ct, s.overlap.share) for pair, s in used if s.overlap.share < LEAST_OVERLAP]
+    shares = [
+        (scans.name, min((o.share for o in slices.overlaps.values()), default=1.0))
+        for scans, slices in used
+    ]
+    low = [(name, share) for name, share in shares if share < LEAST_OVERLAP]
     if low:
         listed = ", ".join(f"{name} ({share:.0%})" for name, share in low[:3])
         texts.append(
@@ -142,9 +169,18 @@ def _places(used: Used) -> list[str]:
 
 def describe(rows: list[list[Any]], used: Used, empty: Counter[str], spacing: float | None) -> str:
     """The DESCR: without the folder's name, which may be a person's."""
-    kept = "the CT's own distance" if spacing is None else f"{spacing:g} mm"
+    first = used[0][0]
+    own = "CT" if "ct" in first.planes else "first volume"
+    kept = f"the {own}'s own distance" if spacing is None else f"{spacing:g} mm"
     left = "".join(f" {n} slices were left out: {why}." for why, n in sorted(empty.items()))
+    if first.whole:
+        return (
+            f"{len(rows)} axial CT-MRI pairs of {len(used)} pairs of volumes, slices at {kept}, "
+            f"the MRI interpolated on the CT's grid by their affines.{left}"
+        )
+    counts = Counter(name for _, slices in used for name in slices.names)
+    listed = ", ".join(f"{counts[name]} {name.upper()}" for name in first.planes)
     return (
-        f"{len(rows)} axial CT-MRI pairs of {len(used)} pairs of volumes, slices at {kept}, the "
-        f"MRI interpolated on the CT's grid by their affines.{left}"
+        f"{len(rows)} axial samples of {len(used)} heads (volumes: {listed}), slices at {kept}, "
+        f"all interpolated on the grid of the {own} by their affines.{left}"
     )

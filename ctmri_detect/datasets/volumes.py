@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,21 @@ from sklearn.utils import Bunch
 
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import SIZE, OneOf, check_value, height_and_width, number
+from ctmri_detect.datasets.exchanged import warn_of_exchanged_planes
 from ctmri_detect.datasets.volume_cutting import cut_all
 from ctmri_detect.datasets.volume_findings import asked, describe, findings, units_of
 from ctmri_detect.datasets.volume_labels import read_volume_labels, targets_of
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import first_reasons
 from ctmri_detect.io.loaded import loaded
-from ctmri_detect.io.volumes.cut import Cut
 from ctmri_detect.io.volumes.pseudonym import check_key
-from ctmri_detect.layouts.volume_pairs import Choice, Wanted, list_volume_pairs
-from ctmri_detect.pairing.modalities import warn_of_exchanged
+from ctmri_detect.io.volumes.volume_set import Cut
+from ctmri_detect.layouts.dicom_choice import Choice
+from ctmri_detect.layouts.planes import first_file
+from ctmri_detect.layouts.volume_pairs import Wanted, list_volume_pairs
 from ctmri_detect.storage.pair_store import PairStore
-from ctmri_detect.validation import PairReader
 
-COLUMNS = ["ct", "mri", "patient", "slice", "instance", "z_mm", "spacing", "sequence", "kind"]
+COLUMNS = ["patient", "slice", "instance", "z_mm", "spacing", "sequence", "kind", "grid"]
 GAPS = ("skip", "keep")
 
 
@@ -37,7 +38,8 @@ def load_volume_pairs(
     *,
     patient: str | None = None,
     labels: str | Path | None = None,
-    sequence: str | None = None,
+    sequence: str | Sequence[str] | None = None,
+    modality: str = "both",
     ct_series: Choice = None,
     mri_series: Choice = None,
     slice_spacing: float | None = None,
@@ -47,7 +49,10 @@ def load_volume_pairs(
     key: str | bytes | None = None,
     cache: str | Path | None = None,
 ) -> Bunch:
-    r"""Load axial CT-MRI pairs from volumes, one pair of volumes at a time.
+    r"""Load axial slices from volumes, one head at a time: CT-MRI pairs, or other planes.
+
+    `sequence` and `modality` say which planes, as in `load_pairs`: several MRI sequences, the CT
+    alone, MRI without a CT (BraTS, whose ``..._seg.nii.gz`` is the lesion).
 
     **Single files** (NIfTI: .nii, .nii.gz, .hdr with .img; MetaImage: .mha, .mhd; FreeSurfer:
     .mgz, .mgh): whatever `find_pairs` pairs (SynthRAD, BIDS, two folders, names with a
@@ -92,9 +97,13 @@ def load_volume_pairs(
     labels : str or Path, default=None
         A csv with a column `patient` (or `file`, the CT) and `lesion` (1/0) or `target` (+1/-1).
         Slices get the label of their patient; where all lesions are segmented, that of their mask.
-    sequence : str, default=None
-        Which MRI where there are several, such as ``"t2"``. For DICOM it is read off the
-        description and the timing of the series.
+    sequence : str or sequence of str, default=None
+        Which MRI where there are several, such as ``"t2"``. Several, ``("t1", "flair")``, are a
+        plane each, NaN where a patient lacks one. For DICOM it is read off the description and
+        the timing of the series.
+    modality : {"both", "ct", "mri"}, default="both"
+        The volumes to take, as in `load_pairs`. Without CT, the slices and the grid are those
+        of the first sequence that is there.
     ct_series, mri_series : int or dict of str to int, default=None
         DICOM series numbers, for all patients or by pseudonym. They also take series that are
         left out otherwise because they were derived from other images.
@@ -123,20 +132,20 @@ def load_volume_pairs(
     Returns
     -------
     Bunch
-        `data` `Pairs` ``(n, 2, height, width)`` that know groups, spacing, ct_units and, in their
-        frame, `volume` (the CT), `z_mm` (above its lowest slice) and `grid` (the CT's own, as text
-        for `io.write_maps`); `masks` bool
-        ``(n, height, width)`` and `target` (-1 where a slice's mask holds a pixel, else +1; or by
-        `labels`), None unless every pair of volumes has a ``lesion.nii.gz``; `groups` the patients
-        of slices, None where one is unknown; `frame` with ct, mri (relative file; DICOM:
-        pseudonym and modality), patient, slice (counted from the lowest slice, 0, with those
-        left out), instance (the number of the CT's image in its DICOM series, of the nearest one
-        where slices are averaged or interpolated), z_mm, spacing (mm a pixel), sequence, kind
-        (None); `paired` True, False, or None (too few), the verdict of `check_pairing`, and
-        `pairing` what it rests on (`Verdict`: its p-value, the rows compared, whether the MRI
-        seem mirrored or one slice off); `ct_units` "hu", "uint8", or None where the values are
-        neither; `orientation` "radiological"; `skipped` list of (name, reason), also of slices
-        without MRI; `DESCR`.
+        `data` `Pairs` ``(n, n_planes, height, width)`` that know the names of the planes, groups,
+        spacing, ct_units and, in their frame, `volume` (the CT), `z_mm` (above its lowest slice)
+        and `grid` (the CT's own, as text for `io.write_maps`); `masks` bool ``(n, height, width)``
+        and `target` (-1 where a slice's mask holds a pixel, else +1; or by `labels`), None unless
+        every pair of volumes has a ``lesion.nii.gz``; `groups` the patients of slices, None where
+        one is unknown; `frame` with a column for each plane (``ct``, ``mri``: relative file; DICOM:
+        pseudonym and modality; None where missing), patient, slice (counted from the lowest slice,
+        0, with those left out), instance (the number of the CT's image in its DICOM series, of the
+        nearest one where slices are averaged or interpolated), z_mm, spacing (mm a pixel),
+        sequence, kind (None); `paired` True, False, or None (too few, or no CT or MRI), the verdict
+        of `check_pairing` (the worst of several sequences), and `pairing` what it rests on
+        (`Verdict`: its p-value, the rows compared, whether the MRI seem mirrored or one slice off);
+        `ct_units` "hu", "uint8", or None where the values are neither; `orientation`
+        "radiological"; `skipped` list of (name, reason), also of slices without MRI; `DESCR`.
 
     Raises
     ------
@@ -176,30 +185,39 @@ def load_volume_pairs(
     series["mri"] = _check_series(mri_series, "mri_series")
     named = read_volume_labels(Path(folder), labels)
     store = PairStore(cache)
-    pairs, skipped = list_volume_pairs(Path(folder), Wanted(patient, sequence, series, key))
+    wanted = Wanted(patient, sequence, series, key, modality)
+    planes = wanted.planes
+    if mri_series is not None and len(planes.sequences) > 1:
+        raise ValueError(
+            f"mri_series is {mri_series!r}, and sequence names {len(planes.sequences)}; expected "
+            "one MRI with mri_series. Leave it out: sequences are read off the headers."
+        )
+    sets, skipped = list_volume_pairs(Path(folder), wanted)
     with store:
-        rows, lesions, used, empty = cut_all(pairs, cut, store, skipped)
+        rows, lesions, used, empty = cut_all(sets, cut, store, skipped)
         if not rows:
+            what = "pair of volumes" if planes.is_pair else "volume"
             raise DataLoadingError(
-                f"No pair of volumes is left of {len(pairs)}; {len(skipped)} entries were "
+                f"No {what} is left of {len(sets)}; {len(skipped)} entries were "
                 f"skipped{first_reasons(skipped)}."
             )
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, "grid"])
+    frame = pd.DataFrame(rows, columns=[*planes.names, *COLUMNS])
     frame = frame.astype({"slice": "Int64", "instance": "Int64"})
-    places = pd.DataFrame({"volume": frame["ct"], "z_mm": frame["z_mm"], "grid": frame.pop("grid")})
-    for text, kind in findings(used, skipped, frame):
+    first = [first_file(row) for _, row in frame.iterrows()]
+    places = pd.DataFrame({"volume": first, "z_mm": frame["z_mm"], "grid": frame.pop("grid")})
+    for text, kind in findings(used, skipped):
         warnings.warn(text, kind, stacklevel=2)
     data = store.data()
-    reader = PairReader(data)
-    warn_of_exchanged(reader)
-    verdict = asked(reader, frame)
+    warn_of_exchanged_planes(data, planes.modalities)
+    verdict = asked(data, planes.modalities, frame["patient"])
     segmented = [lesion for lesion in lesions if lesion is not None]
     masks = np.stack(segmented) if len(segmented) == len(lesions) else None
     return loaded(
         data,
         frame,
+        modalities=planes.modalities,
         ct_units=units_of(used),
-        paired=verdict.paired,
+        paired=None if verdict is None else verdict.paired,
         pairing=verdict,
         skipped=skipped,
         description=describe(rows, used, empty, slice_spacing),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from ctmri_detect.evaluation.written_plan import read_plan
 from ctmri_detect.storage.arrays import write_arrays
 from ctmri_detect.storage.whole import whole_file
 
+_NAMES = ("modalities", "roles")
 _KEPT = ["kind", "patient", "diameter_mm", "cnr_ct", "cnr_mri", "whole_slice", "z_mm"]
 
 
@@ -29,10 +31,20 @@ class Pictures:
     ----------
     pairs : dict of int to array (n_planes, height, width)
     ct_units : str or None
+    modalities, roles : sequence of str or None, default=None
+        As in `Pairs`, where they are known.
     """
 
-    def __init__(self, pairs: dict[int, npt.NDArray[np.float32]], ct_units: str | None) -> None:
+    def __init__(
+        self,
+        pairs: dict[int, npt.NDArray[np.float32]],
+        ct_units: str | None,
+        modalities: Sequence[str] | None = None,
+        roles: Sequence[str | None] | None = None,
+    ) -> None:
         self.pairs, self.ct_units = pairs, ct_units
+        self.modalities = None if modalities is None else tuple(modalities)
+        self.roles = None if roles is None else tuple(roles)
 
     def __getitem__(self, sample: int) -> npt.NDArray[np.float32]:
         return self.pairs[int(sample)]
@@ -50,6 +62,7 @@ def write_pictures(
     units = getattr(data.data, "ct_units", None) or getattr(data, "ct_units", None)
     about = {"ct_units": units, "DESCR": str(getattr(data, "DESCR", "") or "")}
     about["orientation"] = getattr(data, "orientation", None)
+    about |= {name: getattr(data.data, name, None) for name in _NAMES}
     arrays = {"samples": np.array(shown, dtype=np.int64), "about": np.array(json.dumps(about))}
     arrays["pairs"] = pairs.astype(np.float32)
     frame = _known(data)
@@ -125,8 +138,9 @@ def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
         frame = None
         if "frame" in file.files:
             frame = pd.read_json(io.StringIO(str(file["frame"])), orient="table")
+    names = [about.pop(name, None) for name in _NAMES]  # absent in stores of earlier versions
     data = Bunch(
-        data=Pictures(pairs, about["ct_units"]),
+        data=Pictures(pairs, about["ct_units"], *names),
         target=plan.samples.target,
         masks=plan.samples.masks,
         groups=plan.samples.X.groups,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -84,15 +86,25 @@ def brain_mask(
     >>> bool(mask[64, 64]), bool(mask[2, 2]), round(float(mask.sum() / (r < 0.7).sum()), 1)
     (True, False, 1.0)
     """
-    hu, shape = _prepare(ct, units)
-    head = _head(hu, AIR_HU[units])
-    if not head.any():
-        return np.zeros(shape, dtype=bool)
-    box = _box(head)
-    whole = np.zeros(head.shape, dtype=bool)
-    within = np.ascontiguousarray(hu[box]), np.ascontiguousarray(head[box])
-    whole[box] = _brain(*within, units, to_inner_table)
-    return restore(whole, shape)
+    return _masks(ct, units, [to_inner_table])[0]
+
+
+def both_brain_masks(
+    ct: NDArray[np.floating], units: CTUnits = "hu"
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """`brain_mask`, and the same grown to the inner table, in little more time than one of them.
+
+    Examples
+    --------
+    >>> from ctmri_detect.imageops.brainmask import both_brain_masks
+    >>> y, x = np.mgrid[-1:1:128j, -1:1:128j]
+    >>> r = np.hypot(y, x * 1.2)
+    >>> mask, grown = both_brain_masks(np.select([r < 0.7, r < 0.8], [30.0, 1000.0], -1000.0))
+    >>> bool((grown | ~mask).all()), bool(grown.any())
+    (True, True)
+    """
+    mask, grown = _masks(ct, units, [False, True])
+    return mask, grown
 
 
 def head_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.bool_]:
@@ -190,21 +202,41 @@ def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _brain(
-    hu: NDArray[np.float32], head: NDArray[np.bool_], units: CTUnits, to_inner_table: bool
-) -> NDArray[np.bool_]:
-    """The brain in the head's own box."""
+def _masks(
+    ct: NDArray[np.floating], units: CTUnits, to_inner_table: Sequence[bool]
+) -> list[NDArray[np.bool_]]:
+    """The brain, as it is or grown to the inner table, on the grid of `ct`."""
+    hu, shape = _prepare(ct, units)
+    head = _head(hu, AIR_HU[units])
+    if not head.any():
+        return [np.zeros(shape, dtype=bool) for _ in to_inner_table]
+    box, masks = _box(head), []
+    within = np.ascontiguousarray(hu[box]), np.ascontiguousarray(head[box])
+    for mask in _brains(*within, units, to_inner_table):
+        whole = np.zeros(head.shape, dtype=bool)
+        whole[box] = mask
+        masks.append(restore(whole, shape))
+    return masks
+
+
+def _brains(
+    hu: NDArray[np.float32],
+    head: NDArray[np.bool_],
+    units: CTUnits,
+    to_inner_table: Sequence[bool],
+) -> list[NDArray[np.bool_]]:
+    """The brain in the head's own box, as it is or grown."""
     radius = float(np.sqrt(head.sum() / np.pi))
     bone = head & (hu >= BONE_HU[units])
     enclosed = coarse_enclosure(bone, max(1, round(radius / 40)))
     inside = head & ~bone & (enclosed >= 0.75)
     soft = inside & (cv2.GaussianBlur(hu, (0, 0), 1.0) >= SOFT_HU[units])
     brain = large_parts(soft, hu, px(radius, 0.04))
-    if brain.any():
-        air = head & ~brain & (hu < AIR_HU[units])
-        skull, base = skull_parts(bone, hu, air, int(head.sum()), int(brain.sum()), units)
-        brain = complete(brain, skull | base, inside | bone, px(radius, 0.05))
-        brain = within_bone(brain, bone, enclosed, int(head.sum()))
-        grown = grown_to_inner_table(brain, hu, radius, units) if to_inner_table else brain
-        brain = grown & ~base
-    return brain
+    if not brain.any():
+        return [brain for _ in to_inner_table]
+    air = head & ~brain & (hu < AIR_HU[units])
+    skull, base = skull_parts(bone, hu, air, int(head.sum()), int(brain.sum()), units)
+    brain = complete(brain, skull | base, inside | bone, px(radius, 0.05))
+    brain = within_bone(brain, bone, enclosed, int(head.sum()))
+    grown = [grown_to_inner_table(brain, hu, radius, units) if g else brain for g in to_inner_table]
+    return [mask & ~base for mask in grown]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,18 @@ from ctmri_detect._types import RandomState
 from ctmri_detect.inspection.description import (
     modality_table,
     pairs_with_sizes,
-    split_of,
+    sequence_table,
     summary,
 )
 from ctmri_detect.inspection.dicom_series import list_series
 from ctmri_detect.inspection.duplicates import find_duplicates
-from ctmri_detect.inspection.file_stats import (
-    FileStats,
-    file_format,
-    read_file_stats,
-    read_series_stats,
-)
+from ctmri_detect.inspection.file_stats import FileStats, read_file_stats, read_series_stats
 from ctmri_detect.inspection.findings import list_findings, place_findings
+from ctmri_detect.inspection.found_files import couples, find_files, listed
 from ctmri_detect.inspection.pairing_sample import check_slices, check_volumes
 from ctmri_detect.inspection.source import Source
-from ctmri_detect.io.volumes.cut import VolumePair
-from ctmri_detect.layouts.find import find_pairs
+from ctmri_detect.io.volumes.volume_set import VolumeSet
+from ctmri_detect.layouts.planes import Planes
 from ctmri_detect.layouts.volume_pairs import Wanted, list_volume_pairs
 
 FILE_COLUMNS = [
@@ -48,7 +44,8 @@ def describe_pairs(
     folder: str | Path,
     *,
     patient: str | None = None,
-    sequence: str | None = None,
+    sequence: str | Sequence[str] | None = None,
+    modality: str = "both",
     random_state: RandomState = 0,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -72,8 +69,10 @@ def describe_pairs(
         See `find_pairs`.
     patient : str, default=None
         A regular expression that names the patient in a file's path, as in `find_pairs`.
-    sequence : str, default=None
-        The MRI sequence to pair, where a CT has several.
+    sequence : str or sequence of str, default=None
+        The MRI sequences to pair, where a CT has several; None takes all of them.
+    modality : {"both", "ct", "mri"}, default="both"
+        The images to look at. Where only one of the two is there, nothing is paired.
     random_state : int, RandomState or None, default=0
         For `check_pairing`.
     n_jobs : int, default=None
@@ -93,7 +92,11 @@ def describe_pairs(
 
         modalities : DataFrame, a row a modality, over readable files.
 
-        pairs : DataFrame of `find_pairs`, with `same_size` (bool or NA).
+        sequences : DataFrame, a row an MRI sequence: files, patients. `planes`: the names of the
+        planes that samples of this folder have.
+
+        pairs : DataFrame of `find_pairs`, with `same_size` (bool or NA). `couples`: its rows with
+        a CT and an MRI, which `pairing` asks; of several sequences the most frequent.
 
         duplicates : DataFrame: file, other, modality, kind ("exact" pixels or "near"),
         correlation, same_patient (None where unknown), splits (where they differ).
@@ -140,14 +143,14 @@ def describe_pairs(
     ['exact', 'exact']
     """
     folder = Path(folder)
-    pairs = find_pairs(folder, patient=patient, sequence=sequence)
+    pairs, planes = find_files(folder, patient, modality, sequence)
     dicom = None
     if pairs.attrs["kind"] == "dicom":
-        dicom = list_series(folder, patient, sequence)
-        pairs = dicom.pairs
-    attributes = dict(pairs.attrs)
+        dicom = list_series(folder, patient, planes)
+        pairs, planes = dicom.pairs, dicom.planes
+    attributes = dict(pairs.attrs) | {"planes": planes}
     source = Source(folder, {} if dicom is None else dicom.readers)
-    entries = _listed(pairs) if dicom is None else dicom.rows
+    entries = listed(pairs, planes) if dicom is None else dicom.rows
     read = list(_read(source, entries, n_jobs, progress))
     attributes["findings"] = [] if dicom is None else dicom.findings
     attributes["findings"] += place_findings(pairs, read)
@@ -157,15 +160,19 @@ def describe_pairs(
     values = _pooled(files, read)
     duplicates = find_duplicates(files, [s.digest for s in read], [s.thumb for s in read])
     pairs = pairs_with_sizes(pairs, files)
+    together = couples(pairs, planes)
     if attributes["kind"] == "slices":
-        pairing = check_slices(source, pairs, random_state)
+        pairing = check_slices(source, together, random_state)
     else:
-        together = _volumes(folder, patient, sequence) if dicom is None else dicom.together
-        pairing = check_volumes(together, random_state)
+        sets = _volumes(folder, patient, planes) if dicom is None else dicom.together
+        pairing = check_volumes(sets, random_state)
     found = Bunch(
         files=files,
         modalities=modality_table(files, values),
+        sequences=sequence_table(files),
+        planes=planes.modalities,
         pairs=pairs,
+        couples=together,
         duplicates=duplicates,
         damaged=files.loc[files["reason"] != "", ["file", "modality", "reason"]],
         pairing=pairing,
@@ -179,32 +186,11 @@ def describe_pairs(
     return found
 
 
-def _listed(pairs: pd.DataFrame) -> list[dict[str, Any]]:
-    """One entry a file of the frame, CT and MRI of a pair in turn."""
-    entries = []
-    for row in pairs.itertuples(index=False):
-        for modality, name in (("CT", row.ct), ("MRI", row.mri)):
-            if pd.notna(name):
-                entries.append(
-                    {
-                        "file": str(name),
-                        "modality": modality,
-                        "patient": row.patient,
-                        "slice": row.slice,
-                        "sequence": row.sequence if modality == "MRI" else None,
-                        "split": split_of(str(name)),
-                        "format": file_format(str(name)),
-                        "status": row.status,
-                    }
-                )
-    return entries
-
-
-def _volumes(folder: Path, patient: str | None, sequence: str | None) -> list[VolumePair]:
-    """The pairs that `load_volume_pairs` would cut, without their lesions."""
-    wanted = Wanted(patient, sequence, {"ct": None, "mri": None}, None)
-    pairs, _ = list_volume_pairs(folder, wanted)
-    return [replace(pair, read_lesion=None) for pair in pairs]
+def _volumes(folder: Path, patient: str | None, planes: Planes) -> list[VolumeSet]:
+    """The volumes that `load_volume_pairs` would cut, without their lesions."""
+    sequence = planes.sequences[0] if planes.is_pair and planes.sequences else planes.sequences
+    sets, _ = list_volume_pairs(folder, Wanted(patient, sequence or None, modality=planes.modality))
+    return [replace(scans, read_lesion=None) for scans in sets]
 
 
 def _read(

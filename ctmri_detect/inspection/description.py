@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from ctmri_detect.inspection.file_findings import apart
+from ctmri_detect.layouts.planes import is_sample, is_together, plane_columns
 
 _SPLIT = re.compile(r"(train|test|val)(ing|idation|id)?s?[-_ ]?(a|b|set|ct|mri?|images?)?", re.I)
 
@@ -32,13 +33,15 @@ def split_of(name: str) -> str:
 
 
 def pairs_with_sizes(pairs: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
-    """The frame with `same_size`: whether CT and MRI have equal shapes; NA where unknown."""
+    """The frame with `same_size`: whether all images of a sample have equal shapes; NA where
+    unknown."""
     known = files[files["height"].notna() & (files["reason"] == "")]
     shapes = dict(zip(known["file"], map(tuple, _shapes(known)), strict=True))
-    same = [
-        shapes[row.ct] == shapes[row.mri] if row.ct in shapes and row.mri in shapes else None
-        for row in pairs.itertuples(index=False)
-    ]
+    same = []
+    for row in pairs[plane_columns(pairs)].to_numpy():
+        there = [shapes[name] for name in row if name in shapes]
+        whole = len(there) > 1 and len(there) == sum(isinstance(name, str) for name in row)
+        same.append(len(set(there)) == 1 if whole else None)
     return pairs.assign(same_size=pd.array(same, dtype="boolean"))
 
 
@@ -70,6 +73,14 @@ def modality_table(files: pd.DataFrame, values: dict[str, NDArray[Any]]) -> pd.D
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def sequence_table(files: pd.DataFrame) -> pd.DataFrame:
+    """One row an MRI sequence, the most frequent first: files and patients."""
+    mri = files[files["modality"] == "MRI"]
+    groups = mri.groupby(mri["sequence"].fillna("unknown"), sort=False)
+    table = pd.DataFrame({"files": groups.size(), "patients": groups["patient"].nunique()})
+    return table.sort_values("files", ascending=False, kind="stable").rename_axis(None)
+
+
 def by(shape: Any) -> str:
     """``"512 x 512"``, columns first; a third number counts slices."""
     return " x ".join(str(int(s)) for s in shape)
@@ -83,18 +94,20 @@ def count(n: int, thing: str) -> str:
 def summary(found: Bunch, attributes: dict[str, Any]) -> dict[str, Any]:
     """What ``dataset_summary.json`` holds: plain types, no NaN, no name of a patient."""
     files, pairs, pairing = found.files, found.pairs, found.pairing
-    states = Counter(pairs["status"])
+    samples = is_sample(pairs)
     patients = files.dropna(subset="patient").groupby("patient").size()
     result = {
         "headline": _headline(found, attributes),
         "layout": attributes["layout"],
         "kind": attributes["kind"],
         "files": len(files),
-        "pairs": int(states["paired"]),
-        "left_over": int(len(pairs) - states["paired"]),
+        "planes": list(attributes["planes"].modalities),
+        "pairs": int(is_together(pairs).sum()),
+        "left_over": int((~samples).sum()),
         "patients": len(patients),
         "files_per_patient": [] if patients.empty else [int(patients.min()), int(patients.max())],
         "modalities": found.modalities.to_dict(orient="index"),
+        "sequences": found.sequences.to_dict(orient="index"),
         "damaged": len(found.damaged),
         "duplicates": {
             "exact": int((found.duplicates["kind"] == "exact").sum()),
@@ -129,11 +142,15 @@ def _headline(found: Bunch, attributes: dict[str, Any]) -> str:
     there = " and ".join(
         count(int(row["files"]), f"{name} {what}") for name, row in table.iterrows()
     )
-    n_pairs = int((found.pairs["status"] == "paired").sum())
+    n_pairs, planes = int(is_together(found.pairs).sum()), attributes["planes"]
     n_patients = found.files["patient"].nunique()
     who = f" of {count(n_patients, 'patient')}" if n_patients else ""
     if n_pairs and not apart(found):
-        first = f"{count(n_pairs, 'CT-MRI pair')}{who}"
+        first = (
+            f"{count(n_pairs, 'CT-MRI pair')}{who}"
+            if planes.is_pair
+            else (f"{count(n_pairs, 'sample')} of {', '.join(planes.modalities)}{who}")
+        )
         if n_pairs < len(found.pairs):
             first += f", among {there}"
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ import pandas as pd
 
 from ctmri_detect.inspection.description import count
 from ctmri_detect.inspection.file_findings import Finding
-from ctmri_detect.io.volumes.cut import VolumePair
 from ctmri_detect.io.volumes.dicom import read_series
 from ctmri_detect.io.volumes.dicom_headers import Series, scan
 from ctmri_detect.io.volumes.volume import Volume
-from ctmri_detect.layouts.frames import COLUMNS
-from ctmri_detect.layouts.volume_pairs import Wanted, choose_series, dicom_pair
+from ctmri_detect.io.volumes.volume_set import VolumeSet
+from ctmri_detect.layouts.dicom_choice import choose_series, dicom_set
+from ctmri_detect.layouts.planes import Planes
 
 _NAMES = {"ct": "CT", "mri": "MRI"}
 _ALONE = "no partner in the other modality, or several"
@@ -26,21 +26,22 @@ _ALONE = "no partner in the other modality, or several"
 class DicomSeries:
     """What the headers say; patients and series are numbered.
 
-    `rows` are those of the table of files, `pairs` is as `find_pairs` gives it, `readers` read
-    the series that can be volumes, `together` are the pairs for `check_volumes`, `burned_in`
-    the names of series with text in their images.
+    `planes` are those of a sample. `rows` are those of the table of files, `pairs` is as
+    `find_pairs` gives it, `readers` read the series that can be volumes, `together` are the pairs
+    for `check_volumes`, `burned_in` the names of series with text in their images.
     """
 
+    planes: Planes
     rows: list[dict[str, Any]]
     pairs: pd.DataFrame
     readers: dict[str, Callable[[], Volume]]
-    together: list[VolumePair]
+    together: list[VolumeSet]
     burned_in: list[str]
     findings: list[Finding]
 
 
-def list_series(folder: Path, patient: str | None, sequence: str | None) -> DicomSeries:
-    """All series of a folder, and the pairs that `load_volume_pairs` makes of them.
+def list_series(folder: Path, patient: str | None, planes: Planes) -> DicomSeries:
+    """All series of a folder, and the samples that `load_volume_pairs` makes of them.
 
     Headers are read without pixels. Identifiers, dates, descriptions and names of folders go no
     further.
@@ -55,20 +56,28 @@ def list_series(folder: Path, patient: str | None, sequence: str | None) -> Dico
     names = {
         id(one): f"patient {numbers[one.patient]}, series {i}" for i, one in enumerate(series, 1)
     }
-    chosen = choose_series(series, Wanted(patient, sequence, {"ct": None, "mri": None}, None))[0]
+    there = {one.modality for one in series if not one.problem}
+    if planes.is_pair and there in ({"ct"}, {"mri"}):
+        (only,) = there
+        planes = Planes.wanted(only, (planes.sequences or None) if only == "mri" else None)
+    chosen = choose_series(series, planes, {})[0]
     rows = [_row(one, names[id(one)], f"patient {numbers[one.patient]}") for one in series]
-    together = [_renamed(ct, mri, names, numbers) for ct, mri in chosen]
-    paired = {name for pair in together for name in (pair.ct, pair.mri)}
-    table = [(p.ct, p.mri, p.patient, None, p.sequence, "paired") for p in together]
+    together = [_renamed(each, planes, names, numbers) for each in chosen]
+    used = {name: scans for scans in together for name in scans.files.values()}
+    table = [
+        _cells(one.files, planes, one.patient, one.sequence, planes.status(one.files))
+        for one in together
+    ]
     for row in rows:
         usable = not row["status"]  # a localizer is nobody's partner
-        row["status"] = "paired" if row["file"] in paired else row["status"] or _ALONE
-        if row["file"] not in paired and usable:
-            sides = [row["file"] if row["modality"] == name else None for name in _NAMES.values()]
-            table.append((*sides, row["patient"], None, row["sequence"], row["status"]))
-    pairs = pd.DataFrame(table, columns=COLUMNS).astype({"slice": "Int64"})
+        scans = used.get(row["file"])
+        row["status"] = planes.status(scans.files) if scans else row["status"] or _ALONE
+        if scans is None and usable:
+            table.append(_left(row, planes))
+    pairs = pd.DataFrame(table, columns=[*planes.names, *_MORE]).astype({"slice": "Int64"})
     pairs.attrs = {"layout": "DICOM", "kind": "dicom", "notes": [], "patients": "headers"}
     return DicomSeries(
+        planes,
         rows,
         pairs,
         {names[id(one)]: SeriesReader(one) for one in series if not one.problem},
@@ -76,6 +85,24 @@ def list_series(folder: Path, patient: str | None, sequence: str | None) -> Dico
         [names[id(one)] for one in series if one.burned_in],
         list(_findings(series, skipped, together)),
     )
+
+
+_MORE = ["patient", "slice", "sequence", "status"]
+
+
+def _cells(
+    files: Mapping[str, str], planes: Planes, who: str | None, sequence: str | None, status: str
+) -> tuple[Any, ...]:
+    return (*(files.get(name) for name in planes.names), who, None, sequence, status)
+
+
+def _left(row: dict[str, Any], planes: Planes) -> tuple[Any, ...]:
+    """The row of a series that is in no sample; without a column, its name is in the status."""
+    plane = planes.of(str(row["modality"]).lower(), row["sequence"])
+    plane = "mri" if plane is None and planes.is_pair and row["modality"] == "MRI" else plane
+    files = {} if plane is None else {plane: row["file"]}
+    status = row["status"] if files else f"{row['file']}: {row['status']}"
+    return _cells(files, planes, row["patient"], row["sequence"], status)
 
 
 class SeriesReader:
@@ -96,9 +123,12 @@ class SeriesReader:
         return f"SeriesReader({len(self._series.slices)} images)"
 
 
-def _renamed(ct: Series, mri: Series, names: dict[int, str], numbers: dict[str, int]) -> VolumePair:
-    who = f"patient {numbers[ct.patient]}"
-    return replace(dicom_pair(ct, mri), ct=names[id(ct)], mri=names[id(mri)], patient=who)
+def _renamed(
+    series: dict[str, Series], planes: Planes, names: dict[int, str], numbers: dict[str, int]
+) -> VolumeSet:
+    scans = dicom_set(series, planes)
+    files = {plane: names[id(one)] for plane, one in series.items()}
+    return replace(scans, files=files, patient=f"patient {numbers[str(scans.patient)]}")
 
 
 def _row(one: Series, name: str, who: str) -> dict[str, Any]:
@@ -117,7 +147,7 @@ def _row(one: Series, name: str, who: str) -> dict[str, Any]:
 
 
 def _findings(
-    series: list[Series], skipped: list[tuple[str, str]], together: list[VolumePair]
+    series: list[Series], skipped: list[tuple[str, str]], together: list[VolumeSet]
 ) -> list[Finding]:
     found: list[Finding] = []
     if burned := sum(one.burned_in for one in series):
@@ -129,7 +159,7 @@ def _findings(
                 "share any.",
             )
         )
-    if apart := sum(not pair.same_space for pair in together):
+    if apart := sum(not scans.same_space for scans in together):
         found.append(
             (
                 "warning",
@@ -138,7 +168,7 @@ def _findings(
                 "places.",
             )
         )
-    if two := [pair.ct for pair in together if pair.two_people]:
+    if two := [scans.name for scans in together if scans.two_people]:
         found.append(
             (
                 "warning",

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from ctmri_detect.io.scales import scale_of
+from ctmri_detect.layouts.planes import first_file, is_sample, is_together
 
 Finding = tuple[str, str]
 
@@ -65,11 +66,16 @@ def sizes(found: Bunch) -> Iterator[Finding]:
     unequal = found.pairs["same_size"].eq(False).fillna(False)
     volumes = found.files["depth"].notna().any()
     if unequal.any() and not volumes and not apart(found):
-        n, total = int(unequal.sum()), int((found.pairs["status"] == "paired").sum())
+        n, total = int(unequal.sum()), int(is_together(found.pairs).sum())
+        what = (
+            "pairs have a CT and an MRI"
+            if found.planes == ("CT", "MRI")
+            else ("samples have images")
+        )
         yield (
             "warning",
-            f"{n} of {total} pairs have a CT and an MRI of different size, such as "
-            f"{found.pairs.loc[unequal, 'ct'].iloc[0]}. Registered pairs usually have one size, "
+            f"{n} of {total} {what} of different size, such as "
+            f"{first_file(found.pairs[unequal].iloc[0])}. Registered pairs usually have one size, "
             "so these may not be registered.",
         )
     for modality, row in found.modalities.iterrows():
@@ -104,6 +110,9 @@ def types(found: Bunch) -> Iterator[Finding]:
     sequences = found.files.loc[found.files["modality"] == "MRI", "sequence"].value_counts()
     if len(sequences) > 1:
         listed = ", ".join(f"{n} {s}" for s, n in sequences.items())
+        if "MRI" not in found.planes:
+            yield "note", f"MRI of several sequences ({listed}): each is a plane of its own."
+            return
         yield (
             "warning",
             f"MRI of several sequences ({listed}): a model learns one; choose it with sequence=.",
@@ -156,11 +165,11 @@ def patients(found: Bunch) -> Iterator[Finding]:
 
 
 def counts(found: Bunch) -> Iterator[Finding]:
-    """Few pairs."""
-    n_pairs = int((found.pairs["status"] == "paired").sum())
+    """Few samples."""
+    n_pairs = int(is_sample(found.pairs).sum())
     volumes = found.files["depth"].notna().any()
     if 0 < n_pairs < FEW_PAIRS and not volumes and not apart(found):
-        things = "pair" if n_pairs == 1 else "pairs"
+        things = ("pair" if found.planes == ("CT", "MRI") else "sample") + "s" * (n_pairs != 1)
         yield (
             "warning",
             f"Only {n_pairs} {things}: train a model on {FEW_PAIRS} or more.",

@@ -46,6 +46,7 @@ class FileStats:
     thumb: NDArray[np.uint8] | None = None
     sample: NDArray[np.float32] | None = None
     place: Place | None = None
+    gaps: tuple[str, ...] = ()
 
 
 class _Read(NamedTuple):
@@ -53,6 +54,7 @@ class _Read(NamedTuple):
     eight_bit: bool
     facts: dict[str, Any]
     place: Place | None
+    gaps: tuple[str, ...] = ()
 
 
 @with_default_floats
@@ -105,7 +107,7 @@ def read_series_stats(reader: Callable[[], Volume], modality: str | None) -> Fil
 
 
 def _stats(read: _Read, row: dict[str, Any], modality: str | None) -> FileStats:
-    image, eight_bit, facts, place = read
+    image, eight_bit, facts, place, gaps = read
     row |= facts | _statistics(image)
     row["inverted"] = is_inverted(image if image.ndim == 2 else image[len(image) // 2])
     if modality == "CT":
@@ -114,7 +116,7 @@ def _stats(read: _Read, row: dict[str, Any], modality: str | None) -> FileStats:
     digest = hashlib.blake2b(shape + np.ascontiguousarray(image).tobytes(), digest_size=16)
     sample = _spread(image.reshape(-1), _SAMPLES if image.ndim == 2 else _VOXELS)
     thumb = _thumbnail(image, row.get("units"))
-    return FileStats(row, digest.hexdigest(), thumb, sample.astype(np.float32), place)
+    return FileStats(row, digest.hexdigest(), thumb, sample.astype(np.float32), place, gaps)
 
 
 def file_format(name: str) -> str:
@@ -155,7 +157,7 @@ def _of_volume(volume: Volume) -> _Read:
     spacing = " x ".join(f"{s:.3g}" for s in volume.spacing[::-1])
     facts = {"dtype": volume.dtype or None, "height": height, "width": width, "depth": depth}
     facts |= {"channels": 1, "colour": False, "spacing": spacing}
-    return _Read(volume.values, volume.eight_bit, facts, place_of(volume))
+    return _Read(volume.values, volume.eight_bit, facts, place_of(volume), tuple(volume.gaps))
 
 
 def _thumbnail(image: NDArray[Any], units: Any) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from ctmri_detect.inspection.description import count
 from ctmri_detect.inspection.file_findings import Finding, named
 from ctmri_detect.inspection.file_stats import FileStats
 from ctmri_detect.io.volumes.places import doubts, say
+from ctmri_detect.layouts.planes import first_file, is_sample, is_together, plane_columns
 from ctmri_detect.pairing.modalities import EXCHANGED
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
@@ -53,36 +54,61 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
 
 
 def place_findings(pairs: pd.DataFrame, read: list[FileStats]) -> Iterator[Finding]:
-    """Volumes whose position is not certain."""
+    """Volumes whose position is not certain, and those that lack slices."""
     places = {stats.row["file"]: stats.place for stats in read}
     found: list[str] = []
-    for row in pairs[pairs["status"] == "paired"].itertuples():
-        ct, mri = places.get(row.ct), places.get(row.mri)
-        if ct is not None and mri is not None:
-            found += doubts({row.ct: ct, row.mri: mri})
+    for row in pairs.loc[is_together(pairs), plane_columns(pairs)].to_numpy():
+        there = {name: place for name in row if (place := places.get(name)) is not None}
+        if len(there) > 1:
+            found += doubts(there)
     if found:
         yield "warning", say(found)
+    gaps = [f"{stats.row['file']}: {stats.gaps[0]}" for stats in read if stats.gaps]
+    if gaps:
+        yield (
+            "warning",
+            f"Slices are missing in {count(len(gaps), 'volume')} ({'; '.join(gaps[:3])}"
+            f"{'; ...' if len(gaps) > 3 else ''}). Find the files; load_volume_pairs leaves such "
+            "patients out, unless gaps='keep'.",
+        )
 
 
 def _pairs_exist(found: Bunch) -> Iterator[Finding]:
-    states = found.pairs["status"]
-    n_pairs = int((states == "paired").sum())
+    n_pairs = int(is_together(found.pairs).sum())
     present = list(found.modalities.index)
     if found.files.empty:
         yield "error", "No image was found."
     elif len(present) == 1:
-        yield (
-            "error",
-            f"Only {present[0]} was found: nothing can be compared between modalities. Add the "
-            "other modality, or use a detector that works on one.",
-        )
+        yield "note", _alone(found, present[0], n_pairs)
     elif n_pairs == 0:
         by = "headers" if found.pairs.attrs["kind"] == "dicom" else "file names"
         yield "error", f"There are CT and MRI, but by the {by} no CT belongs to an MRI."
-    left = found.pairs[states != "paired"]
-    alone = left[["ct", "mri"]].notna().any(axis=1)
+    yield from _unused(found, n_pairs)
+
+
+def _alone(found: Bunch, modality: str, n_samples: int) -> str:
+    """What can be done with a folder that has no CT, or no MRI."""
+    parameter = f"modality={modality.lower()!r}"
+    if n_samples:
+        names = ", ".join(found.planes)
+        sequences = tuple(name.lower() for name in found.planes)
+        return (
+            f"Only {modality} was found: no CT to pair it with. {n_samples} samples have two of "
+            f"{names} or more. Load them with {parameter}, sequence={sequences}."
+        )
+    return (
+        f"Only {modality} was found: nothing can be paired. Load it with {parameter}, and use a "
+        "detector that works on one modality, such as atlas or autoencoder."
+    )
+
+
+def _unused(found: Bunch, n_pairs: int) -> Iterator[Finding]:
+    """Files that are in no sample."""
+    left = found.pairs[~is_sample(found.pairs)]
+    columns = plane_columns(left)
+    alone = left[columns].notna().any(axis=1)
     if n_pairs and alone.any() and not files.apart(found):
-        names = left.loc[alone, "ct"].fillna(left.loc[alone, "mri"])
+        names = [first_file(row) for _, row in left[alone].iterrows()]
         reason = left.loc[alone, "status"].mode().iloc[0]
         yield "warning", f"{named(names)} are not used; the most frequent reason: {reason}."
     if (~alone).any():

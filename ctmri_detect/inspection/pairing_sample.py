@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from ctmri_detect._floats import with_default_floats
 from ctmri_detect._types import RandomState
 from ctmri_detect.datasets.volume_cutting import cut_all
 from ctmri_detect.inspection.source import SlicePairs, Source
-from ctmri_detect.io.volumes.cut import Cut, VolumePair
+from ctmri_detect.io.volumes.volume_set import Cut, VolumeSet
 from ctmri_detect.pairing.check import pairing_verdict
 from ctmri_detect.pairing.modalities import modalities_verdict
 from ctmri_detect.pairing.shift import estimate_shift
@@ -34,9 +36,8 @@ _LEVELS = (0.3, 0.7)  # of a volume's slices, for the shift: above the teeth, be
 Rows = NDArray[np.int64]
 
 
-def check_slices(source: Source, pairs: pd.DataFrame, random_state: RandomState) -> Bunch | None:
+def check_slices(source: Source, rows: pd.DataFrame, random_state: RandomState) -> Bunch | None:
     """The verdicts on pairs of slice files, see `check_volumes`; shifts in pixels of the CT."""
-    rows = pairs[pairs["status"] == "paired"]
     if rows.empty:
         return None
     X = SlicePairs(source, list(zip(rows["ct"], rows["mri"], strict=True)), _SIDE)
@@ -51,8 +52,10 @@ def check_slices(source: Source, pairs: pd.DataFrame, random_state: RandomState)
 
 
 @with_default_floats
-def check_volumes(pairs: list[VolumePair], random_state: RandomState) -> Bunch | None:
+def check_volumes(sets: list[VolumeSet], random_state: RandomState) -> Bunch | None:
     """The verdicts on at most 24 pairs of volumes, cut as `load_volume_pairs` cuts them.
+
+    Of several sequences, the most frequent is asked.
 
     Returns
     -------
@@ -63,6 +66,7 @@ def check_volumes(pairs: list[VolumePair], random_state: RandomState) -> Bunch |
         NaN of slice files), nmi, shift_y, shift_x, shift and bad; `shift`; their unit
         `shift_unit`, "mm", or "px" of slices. None where nothing can be asked.
     """
+    pairs = _couples(sets)
     if not pairs:
         return None
     few = np.unique(np.linspace(0, len(pairs) - 1, min(_MOST_VOLUMES, len(pairs))).astype(int))
@@ -81,6 +85,27 @@ def check_volumes(pairs: list[VolumePair], random_state: RandomState) -> Bunch |
         found = _asked(PairReader(data), table, steps, "mm", random_state)
         del data  # before its file goes
     return found
+
+
+def _couples(sets: list[VolumeSet]) -> list[VolumeSet]:
+    """The CT of each head with one MRI, as pairs."""
+    counts = Counter(
+        name for one in sets if "ct" in one.files for name in one.files if name != "ct"
+    )
+    if not counts:
+        return []
+    name = counts.most_common(1)[0][0]
+    return [
+        replace(
+            one,
+            planes=("ct", "mri"),
+            files={"ct": one.files["ct"], "mri": one.files[name]},
+            readers={"ct": one.readers["ct"], "mri": one.readers[name]},
+            whole=True,
+        )
+        for one in sets
+        if {"ct", name} <= set(one.files)
+    ]
 
 
 def _middle(table: pd.DataFrame) -> list[int]:

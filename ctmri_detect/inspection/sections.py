@@ -32,16 +32,15 @@ def samples(found: Bunch, source: Source) -> Part | None:
     if files.empty:
         return None
     units = files.set_index("file")["units"]
-    pairs = found.pairs[
-        (found.pairs["status"] == "paired")
-        & found.pairs["ct"].isin(files["file"])
-        & found.pairs["mri"].isin(files["file"])
-    ]
+    both = found.couples
+    pairs = both[both["ct"].isin(files["file"]) & both["mri"].isin(files["file"])]
     if kind != "slices":
         return _volume_samples(source, files, pairs)
     if pairs.empty or apart(found):
         examples = []
-        for modality, rows in files.groupby("modality", sort=False):
+        for (modality, sequence), rows in files.groupby(
+            ["modality", files["sequence"].fillna("")], sort=False
+        ):
             chosen = spread_rows(rows, 6)
             shown = [
                 images.panel(
@@ -49,8 +48,11 @@ def samples(found: Bunch, source: Source) -> Part | None:
                 )
                 for row in chosen.itertuples()
             ]  # fmt: skip
-            examples.append({"heading": f"{modality}", "text": "", "panels": shown})
-        text = "Taken evenly from the whole. Images above each other do not belong together."
+            heading = f"{modality} {sequence.upper()}".strip()
+            examples.append({"heading": heading, "text": "", "panels": shown})
+        text = "Taken evenly from the whole."
+        if len(examples) > 1:
+            text += " Images above each other do not belong together."
         return {"text": text, "examples": examples, "kind": "even"}
     examples = [
         example

@@ -29,6 +29,7 @@ def overview(found: Bunch) -> Part:
     rows: list[tuple[str, list[str]]] = [
         ("Series" if dicom else "Files", [_with_damage(r) for _, r in table.iterrows()]),
         ("Patients", [str(r["patients"]) if r["patients"] else "not known" for r in _of(table)]),
+        *_sequences(found),
         ("Size", [_listed(r["shapes"]) for r in _of(table)]),
         ("Kind of file", [_listed(r["formats"]) for r in _of(table)]),
     ]
@@ -40,9 +41,21 @@ def overview(found: Bunch) -> Part:
     n_pairs, alone = found.summary["pairs"], found.summary["left_over"]
     by_name = " by name only" * (n_pairs > 0 and apart(found))
     thing = "series" if dicom else "file"
-    caption = f"{count(n_pairs, 'pair')}{by_name}, {count(alone, thing)} without a partner."
+    unit = "pair" if found.planes == ("CT", "MRI") else "sample"
+    caption = f"{count(n_pairs, unit)}{by_name}, {count(alone, thing)} without a partner."
+    if len(found.planes) == 1:
+        caption = f"Nothing to pair; {count(alone, thing)} left over."
     headings = ["", *table.index]
     return {"headings": headings, "rows": [[k, *v] for k, v in rows], "caption": caption}
+
+
+def _sequences(found: Bunch) -> list[tuple[str, list[str]]]:
+    """The row that counts MRI sequences; none where there is one at most."""
+    if len(found.sequences) < 2:
+        return []
+    counts = found.sequences["files"].items()
+    listed = ", ".join(f"{name.upper()} ({n})" for name, n in counts)
+    return [("Sequences", [listed if name == "MRI" else "" for name in found.modalities.index])]
 
 
 def without_background(found: Bunch) -> dict[str, npt.NDArray[Any]]:

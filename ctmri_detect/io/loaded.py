@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from ctmri_detect.modalities import DEFAULT_MODALITIES
 from ctmri_detect.pairs import Pairs
 
 
@@ -15,6 +16,7 @@ def loaded(
     array: Any,
     frame: pd.DataFrame,
     *,
+    modalities: tuple[str, ...] = DEFAULT_MODALITIES,
     ct_units: str | None,
     paired: bool | None,
     skipped: list[tuple[str, str]],
@@ -30,11 +32,13 @@ def loaded(
 
     Parameters
     ----------
-    array : float32 array or memmap of shape (n, 2, height, width)
+    array : float32 array or memmap of shape (n, n_planes, height, width)
         Stays where it is.
     frame : DataFrame
         One row a sample. Its `patient` counts where every row has one, and so does its `spacing`
         (mm).
+    modalities : tuple of str, default=("CT", "MRI")
+        Names of the planes.
     ct_units, paired, skipped, target, masks
         As they stand in the Bunch, see ``docs/data.md``.
     description : str
@@ -62,8 +66,9 @@ def loaded(
         groups = frame["patient"].to_numpy(dtype=str)
     if frame["spacing"].notna().all():
         spacing = frame["spacing"].to_numpy(dtype=float)[:, None] * scale
+    known: dict[str, Any] = {"groups": groups, "spacing": spacing, "frame": places}
     return Bunch(
-        data=Pairs(array, groups=groups, spacing=spacing, ct_units=ct_units, frame=places),
+        data=Pairs(array, modalities=modalities, ct_units=ct_units, **known),
         target=target,
         masks=masks,
         groups=groups,

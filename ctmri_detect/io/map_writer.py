@@ -1,4 +1,4 @@
-"""Write the maps of many slices: volumes that open over the CT, or a file for each slice."""
+"""Write the maps of many slices: volumes that open over the scan, or a file for each slice."""
 
 from __future__ import annotations
 
@@ -185,10 +185,12 @@ def write_maps(
 
     **Volumes** (``form="nifti"``): for each CT, ``<patient>_anomaly.nii.gz`` on the CT's own grid,
     in the order of axes that its file has (DICOM: column, row, slice), so that ITK-SNAP, 3D Slicer
-    and others show it over the CT. A second CT of a patient gets a number. Where the grid of a CT
+    and others show it over the CT. Without a CT, the grid is that of the first modality; then read
+    "first modality" for "CT" here. A second CT of a patient gets a number. Where the grid of a CT
     has no right angles (a tilted gantry) or uneven slices, those programs can't show it as it lies:
     the map is then written on an even box around the slices, and ``<patient>_ct.nii.gz``, the CT
-    as X holds it, beside it. The `note` of the files says so.
+    as X holds it, beside it (``<patient>_image.nii.gz`` of another modality). The `note`
+    of the files says so.
 
     **Slices** (``form="npy"`` or ``"tiff"``): one file a slice, ``<name>_anomaly.npy``, on the
     grid of X; a TIFF as `write_map_slice` has it.
@@ -206,7 +208,8 @@ def write_maps(
     folder : str or Path
         Is made. Files of the same names are replaced.
     z_maps : array of shape (n_samples, n_planes, height, width), default=None
-        Signed maps, as `localization.explain` gives them: ``<patient>_z_ct.nii.gz`` and so on.
+        Signed maps, as `localization.explain` gives them: ``<patient>_z_ct.nii.gz`` and so on, by
+        the names of the modalities in small letters, with "_" for what file names can't hold.
     form : {"nifti", "npy", "tiff"}, default="nifti"
     names : sequence of str, default=None
         Of the files of slices, one a sample; None counts the samples.

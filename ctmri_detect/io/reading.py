@@ -1,11 +1,11 @@
-"""Reading pairs of image files into one array, in memory or on disk, with any number of jobs."""
+"""Reading image files of samples into one array, in memory or on disk, with any number of jobs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -21,37 +21,57 @@ from ctmri_detect.io.scales import EIGHT_BIT, scale_of
 from ctmri_detect.io.windows import common_top, in_eight_bits
 from ctmri_detect.storage.pair_store import PairStore
 
-Files = list[tuple[str, str]]
+Files = list[tuple[str | None, ...]]
+"""A path for each plane of a sample; None where the plane is missing."""
 Shape = tuple[int, int]
 Judged = tuple[str | None, str]
-_BLOCK = 16  # pairs read at a time, by each job: what is in memory beside the result
+_BLOCK = 16  # samples read at a time, by each job: what is in memory beside the result
 _ASPECT = 0.01  # two grids of one field of view: their sides' ratio differs by less
 
 
-class ReadPair(NamedTuple):
-    """One pair as read; `planes` is None where it can't be used, and `skipped` says why."""
+class Wanted(NamedTuple):
+    """How samples are read.
+
+    Attributes
+    ----------
+    planes : tuple of str
+        Names of the planes, such as "ct" and "mri".
+    shape : (int, int) or None
+        Size of all; None: as they are.
+    whole : bool
+        Whether a sample needs all of its planes; else a file that can't be read is a missing
+        plane.
+    """
+
+    planes: tuple[str, ...]
+    shape: Shape | None = None
+    whole: bool = True
+
+
+class ReadSample(NamedTuple):
+    """One sample as read; `planes` is None where it can't be used, and `skipped` says why."""
 
     planes: NDArray[np.float32] | None
     grid: Shape
-    scales: tuple[str, str]
+    scales: tuple[str, ...]
     units: Judged
     skipped: Skipped
 
 
 class Collected(NamedTuple):
-    """All pairs that could be read.
+    """All samples that could be read.
 
     Attributes
     ----------
-    data : float32 array or memmap of shape (n, 2, height, width)
+    data : float32 array or memmap of shape (n, n_planes, height, width)
     rows : list of int
         Which of the files they are.
     grids : list of (int, int)
-        Height and width of each CT in its file.
-    scales : list of (str, str)
-        The scales of CT and MRI, see `scale_of`.
+        Height and width of each first image in its file: the CT's, where there is one.
+    scales : list of tuple of str
+        The scale of each plane, see `scale_of`; "" where it is missing.
     units : list of (str or None, str)
-        What each CT alone looks like, see `ct_units_of`.
+        What each CT alone looks like, see `ct_units_of`; (None, "") without a CT.
     skipped : list of (str, str)
     top : int or None
         White in CT that held a window in more than 8 bits; `data` has them on 0 to 255.
@@ -60,7 +80,7 @@ class Collected(NamedTuple):
     data: NDArray[np.float32]
     rows: list[int]
     grids: list[Shape]
-    scales: list[tuple[str, str]]
+    scales: list[tuple[str, ...]]
     units: list[Judged]
     skipped: Skipped
     top: int | None = None
@@ -68,34 +88,35 @@ class Collected(NamedTuple):
 
 @with_default_floats
 def collect(
-    folder: Path, files: Files, shape: Shape | None, store: PairStore, n_jobs: int | None
+    folder: Path, files: Files, wanted: Wanted, store: PairStore, n_jobs: int | None
 ) -> Collected | Skipped:
-    """Read pairs in blocks into a store.
+    """Read samples in blocks into a store.
 
     Returns what was skipped alone where nothing is left.
 
     Raises
     ------
     ValueError
-        Where the pairs differ in size and `shape` is None.
+        Where the samples differ in size and no shape is wanted.
     """
     rows: list[int] = []
     grids: list[Shape] = []
-    scales: list[tuple[str, str]] = []
+    scales: list[tuple[str, ...]] = []
     units: list[Judged] = []
     skipped: Skipped = []
-    top = common_top(folder, [ct for ct, _ in files])
+    cts = [each[wanted.planes.index("ct")] for each in files] if "ct" in wanted.planes else []
+    top = common_top(folder, [ct for ct in cts if ct is not None])
     with store:
-        for start, block in _blocks(folder, files, shape, n_jobs, top):
+        for start, block in _blocks(folder, files, wanted, n_jobs, top):
             good = []
             for row, read in enumerate(block, start):
                 skipped += read.skipped
                 if read.planes is None:
                     continue
-                if shape is None:
-                    shape = (read.planes.shape[1], read.planes.shape[2])
-                if read.planes.shape[1:] != shape:
+                if read.planes.shape[1:] != (wanted.shape or read.planes.shape[1:]):
                     raise ValueError(_sizes_message(folder, files))
+                if wanted.shape is None:
+                    wanted = wanted._replace(shape=read.planes.shape[1:])
                 good.append(read.planes)
                 rows.append(row)
                 grids.append(read.grid)
@@ -109,70 +130,97 @@ def collect(
 
 
 def _blocks(
-    folder: Path, files: Files, shape: Shape | None, n_jobs: int | None, top: int | None
-) -> Iterator[tuple[int, list[ReadPair]]]:
-    """Blocks of read pairs, in order, with the row of the first."""
+    folder: Path, files: Files, wanted: Wanted, n_jobs: int | None, top: int | None
+) -> Iterator[tuple[int, list[ReadSample]]]:
+    """Blocks of samples, in order, with the row of the first."""
     size = _BLOCK * effective_n_jobs(n_jobs)
     with Parallel(n_jobs=n_jobs, prefer="threads") as parallel:
         for start in range(0, len(files), size):
             block = files[start : start + size]
-            yield start, parallel(delayed(_read)(folder, pair, shape, top) for pair in block)
+            yield start, parallel(delayed(_read)(folder, each, wanted, top) for each in block)
 
 
-def _read(folder: Path, files: tuple[str, str], shape: Shape | None, top: int | None) -> ReadPair:
-    images, skipped = [], []
-    for file in files:
+def _read(
+    folder: Path, files: tuple[str | None, ...], wanted: Wanted, top: int | None
+) -> ReadSample:
+    images: dict[str, NDArray[Any]] = {}
+    skipped = []
+    for name, file in zip(wanted.planes, files, strict=True):
+        if file is None:
+            continue
         try:
-            images.append(read_grey(folder / file))
+            images[name] = read_grey(folder / file)
         except DataLoadingError as error:
             skipped.append((file, str(error)))
-    if skipped:
+    if not images or (skipped and wanted.whole):
         return _unread(skipped)
-    ct, mri = images
-    if not _same_field(ct.shape, mri.shape, shape):
-        reason = f"CT is {_by(ct.shape)}, MRI is {_by(mri.shape)}"
-        return _unread([(files[0], reason)])
-    ct_scale, mri_scale = (scale_of(i.dtype, np.nanmin(i), np.nanmax(i)) for i in images)
-    scaled = in_eight_bits(ct, top)
-    if scaled is not None:
-        images[0], ct, ct_scale = scaled, scaled, EIGHT_BIT
-    planes = np.stack([resize_observed(image, shape or image.shape) for image in images])
+    read, why = _judged(images, wanted, top)
+    if why:
+        return _unread([*skipped, (next(filter(None, files)), why)])
+    return read._replace(skipped=skipped)
+
+
+def _judged(
+    images: dict[str, NDArray[Any]], wanted: Wanted, top: int | None
+) -> tuple[ReadSample, str]:
+    """Images as one sample; why they are none."""
+    (first, grid), *others = ((name, image.shape) for name, image in images.items())
+    for name, shape in others:
+        if not _same_field(grid, shape, wanted.shape):
+            why = f"{first.upper()} is {_by(grid)}, {name.upper()} is {_by(shape)}"
+            return _unread([]), why
+    scales = {
+        name: scale_of(image.dtype, np.nanmin(image), np.nanmax(image))
+        for name, image in images.items()
+    }
+    units: Judged = (None, "")
+    if "ct" in images:
+        scaled = in_eight_bits(images["ct"], top)
+        if scaled is not None:
+            images["ct"], scales["ct"] = scaled, EIGHT_BIT
+        units = ct_units_of(images["ct"], eight_bit=scales["ct"] == EIGHT_BIT)
+    planes = np.full((len(wanted.planes), *(wanted.shape or grid)), np.nan, dtype=np.float32)
+    for plane, name in zip(planes, wanted.planes, strict=True):
+        if name in images:
+            plane[:] = resize_observed(images[name], wanted.shape or images[name].shape)
     if np.isnan(planes).all():
-        return _unread([(files[0], "nothing observed at this size")])
-    units = ct_units_of(ct, eight_bit=ct_scale == EIGHT_BIT)
-    return ReadPair(planes, (ct.shape[0], ct.shape[1]), (ct_scale, mri_scale), units, [])
+        return _unread([]), "nothing observed at this size"
+    of_each = tuple(scales.get(name, "") for name in wanted.planes)
+    return ReadSample(planes, (grid[0], grid[1]), of_each, units, []), ""
 
 
-def _unread(skipped: Skipped) -> ReadPair:
-    return ReadPair(None, (0, 0), ("", ""), (None, ""), skipped)
+def _unread(skipped: Skipped) -> ReadSample:
+    return ReadSample(None, (0, 0), (), (None, ""), skipped)
 
 
-def _same_field(ct: tuple[int, ...], mri: tuple[int, ...], shape: Shape | None) -> bool:
+def _same_field(first: tuple[int, ...], other: tuple[int, ...], shape: Shape | None) -> bool:
     """Whether the sizes fit: equal, or of one aspect ratio where both are resized."""
-    if ct == mri or shape is None:
-        return ct == mri
-    return abs(ct[0] * mri[1] / (ct[1] * mri[0]) - 1) < _ASPECT
+    if first == other or shape is None:
+        return first == other
+    return abs(first[0] * other[1] / (first[1] * other[0]) - 1) < _ASPECT
 
 
 def _sizes_message(folder: Path, files: Files) -> str:
     """Which sizes there are, from the headers of all files."""
     sizes: Counter[tuple[int, ...]] = Counter()
     examples: dict[tuple[int, ...], str] = {}
-    for ct, mri in files:
+    for each in files:
+        there = [file for file in each if file is not None]
         try:
-            size = read_size(folder / ct)
-            if size != read_size(folder / mri):
-                continue
+            size, *others = (read_size(folder / file) for file in there)
         except DataLoadingError:
             continue
+        if any(other != size for other in others):
+            continue
         sizes[size] += 1
-        examples.setdefault(size, ct)
+        examples.setdefault(size, there[0])
+    thing = "pairs" if len(files[0]) == 2 else "samples"
     listed = "; ".join(
-        f"{_by(size)} ({count} pairs, such as {examples[size]})"
+        f"{_by(size)} ({count} {thing}, such as {examples[size]})"
         for size, count in sizes.most_common(6)
     )
     return (
-        f"The pairs differ in size: {listed}{'; ...' if len(sizes) > 6 else ''}. Expected one "
+        f"The {thing} differ in size: {listed}{'; ...' if len(sizes) > 6 else ''}. Expected one "
         f"size; pass size=, such as size={max(max(size) for size in sizes)}, to resize all."
     )
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from ctmri_detect.io.words import canonical, split_words
 
 SEQUENCES = {
-    "t1": "t1", "t1w": "t1", "t1wi": "t1", "mprage": "t1",
+    "t1": "t1", "t1w": "t1", "t1wi": "t1", "t1n": "t1", "mprage": "t1",
     "t1c": "t1ce", "t1ce": "t1ce", "t1gd": "t1ce",
     "t2": "t2", "t2w": "t2", "t2wi": "t2",
     "t2star": "swi", "t2starw": "swi", "t2*": "swi", "t2*w": "swi", "swi": "swi",
-    "flair": "flair", "darkfluid": "flair", "dafl": "flair",
+    "flair": "flair", "t2f": "flair", "darkfluid": "flair", "dafl": "flair",
     "pd": "pd", "pdw": "pd", "dwi": "dwi", "adc": "adc",
 }  # fmt: skip
 """Words that name a sequence wherever they stand, so that they also say: this is an MRI."""

@@ -23,6 +23,7 @@ _WORD = re.compile(
             r"(?:CT|MRI|MR)(?=scan|slice|image)",  # CTscan: the camel would be C + Tscan
             rf"(?i:t2[-_ ]?(?:\*w?|starw?{_ENDS}))",
             rf"{_T}(?={_AFTER_T})(?i:wi|w|ce|c|gd)?(?![a-z0-9])",
+            r"(?i:t1n|t2f)(?![a-zA-Z0-9])",  # BraTS
             rf"{_T}(?={_AFTER_T})",
             rf"{_T}(?![a-z0-9])",
             rf"(?i:da(?:rk)?[-_ ]?fl(?:uid)?{_ENDS})",

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.layouts.folders import Folders, is_split, plain
+from ctmri_detect.layouts.planes import Planes
 
 
 class Rules(NamedTuple):
-    """Compiled expressions and a sequence, or None."""
+    """Compiled expressions, or None, and the planes that are wanted."""
 
     patient: re.Pattern[str] | None = None
-    sequence: str | None = None
+    planes: Planes = Planes()
     ct: re.Pattern[str] | None = None
     mri: re.Pattern[str] | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,15 +11,15 @@ import pandas as pd
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.dicom_magic import dicom_folders
 from ctmri_detect.io.listing import scan
-from ctmri_detect.io.names import natural
-from ctmri_detect.io.sequences import known_sequence
-from ctmri_detect.io.volumes.volume_files import VOLUME_SUFFIXES, without_voxel_files
+from ctmri_detect.io.volumes.volume_files import without_voxel_files
 from ctmri_detect.io.words import canonical
 from ctmri_detect.layouts.expressions import Rules
 from ctmri_detect.layouts.frames import dicom_frame, pairs_frame
-from ctmri_detect.layouts.layouts import ImageFile, Sorted, sort_files
+from ctmri_detect.layouts.kinds import check_found, of_one_kind
+from ctmri_detect.layouts.layouts import Sorted, sort_files
 from ctmri_detect.layouts.matching import Matched, match
 from ctmri_detect.layouts.patients import by_rule, find_patients
+from ctmri_detect.layouts.planes import Planes
 
 __all__ = ["find_pairs"]
 
@@ -28,7 +28,8 @@ def find_pairs(
     folder: str | Path,
     *,
     patient: str | None = None,
-    sequence: str | None = None,
+    sequence: str | Sequence[str] | None = None,
+    modality: str = "both",
     ct: str | None = None,
     mri: str | None = None,
 ) -> pd.DataFrame:
@@ -60,9 +61,14 @@ def find_pairs(
         the folder or the beginning of the name does, where it says so in every pair
         (``patient01/``, ``sub-01``, ``case16_``, ``p3_``; other folders with a number, such as
         SynthRAD's ``1BA001/``, where there are two or more).
-    sequence : str, default=None
+    sequence : str or sequence of str, default=None
         The MRI sequence to take where a CT has several: "t1", "t1ce" (with contrast agent), "t2",
-        "flair", "pd", "dwi", "adc" or "swi" (with T2*).
+        "flair", "pd", "dwi", "adc" or "swi" (with T2*). Several, ``("t1", "flair")``, are a
+        plane each, and a sample may lack some of them.
+    modality : {"both", "ct", "mri"}, default="both"
+        "ct" and "mri": these images alone, where no CT belongs to an MRI or there is only one of
+        the two. Files of the other have no row. Where no name says CT or MRI, all images are
+        taken for what is asked for.
     ct, mri : str, default=None
         Regular expressions that are searched for in the relative paths and tell which files
         are CT and which MRI, where the names don't. With one of them alone, the names tell the
@@ -71,10 +77,12 @@ def find_pairs(
     Returns
     -------
     DataFrame
-        One row a pair or left-over file, in natural order. `ct` and `mri`: paths relative to
-        `folder`, or None. `patient`: str or None. `slice`: the last number in the name, NA for
-        volumes. `sequence`: or None. `status`: "paired", or why not. A file that is neither
-        CT nor MRI has its name in `status`; masks and hidden files have no row.
+        One row a sample or left-over file, in natural order. First a column for each plane with
+        paths relative to `folder`, or None: `ct` and `mri`; with several sequences, such as `ct`,
+        `t1` and `flair`. `patient`: str or None. `slice`: the last number in the name, NA for
+        volumes. `sequence`: of the only MRI, or None. `status`: "paired"; "lacks FLAIR" where
+        some of several planes are missing; "alone" with one modality; or why the file is left
+        over. One without a column has its name in `status`; masks and hidden files have no row.
         ``attrs`` holds "layout", "kind" ("slices", "volumes" or "dicom"), "notes" (a list of
         what to know about the folder) and "patients": what they were read from ("parameter",
         "folders", "names" or None). A DICOM folder has one row a series' folder:
@@ -105,7 +113,7 @@ def find_pairs(
     """
     rules = Rules(
         patient=_compiled("patient", patient),
-        sequence=known_sequence(sequence),
+        planes=Planes.wanted(modality, sequence),
         ct=_compiled("ct", ct),
         mri=_compiled("mri", mri),
     )
@@ -114,20 +122,38 @@ def find_pairs(
     series = dicom_folders(folder, listing.files)
     files = without_voxel_files(file for file in listing.files if file not in series.files)
     found = sort_files(files, rules)
-    if series.folders and len({image.modality for image in found.images}) < 2:
-        return dicom_frame(series.folders)
+    taken = _taken_for(found, rules)
+    here = {image.modality for image in found.images}
+    if series.folders and (len(here) < 2 if modality == "both" else modality not in here):
+        return dicom_frame(series.folders, rules.planes)
     found.aside += [
         (name, None, "DICOM beside images: load_volume_pairs reads it in a folder of its own")
         for name in series.folders
     ]
-    _check_found(found, folder, rules)
-    images = _of_one_kind(found)
+    check_found(found, folder, rules)
+    images = of_one_kind(found, rules.planes)
     matched = match(images, rules)
-    if not matched.pairs and matched.ambiguous:
+    if not matched.units and matched.ambiguous:
         raise DataLoadingError(f"No pair is certain: {matched.ambiguous[0]}.")
-    patients = find_patients(matched.pairs or [(image,) for image in images], rules.patient)
+    units = [tuple(unit.values()) for unit in matched.units]
+    patients = find_patients(units or [(image,) for image in images], rules.patient)
     _part_patients(matched, rules)
-    return pairs_frame(images, matched, found, listing.broken, patients)
+    frame = pairs_frame(images, matched, found, listing.broken, patients, rules.planes)
+    frame.attrs["notes"] += taken
+    return frame
+
+
+def _taken_for(found: Sorted, rules: Rules) -> list[str]:
+    """Where no name says CT or MRI, all images are of the one modality that is asked for."""
+    (name, *others) = rules.planes.names
+    untold = [path for path, modality, _ in found.aside if modality is None]
+    if found.images or not untold or others or name not in ("ct", "mri") or rules.ct or rules.mri:
+        return []
+    every = re.compile("")
+    every_one = rules._replace(ct=every) if name == "ct" else rules._replace(mri=every)
+    found.images += sort_files(untold, every_one).images
+    found.aside = [one for one in found.aside if one[1] is not None]
+    return [f"No name says CT or MRI; all {len(untold)} images are taken for {name.upper()}."]
 
 
 def _compiled(name: str, expression: str | None) -> re.Pattern[str] | None:
@@ -141,71 +167,17 @@ def _compiled(name: str, expression: str | None) -> re.Pattern[str] | None:
         raise ValueError(f"{name}={expression!r} is no regular expression: {error}.") from error
 
 
-def _check_found(found: Sorted, folder: Path, rules: Rules) -> None:
-    """Refuse a folder without images, and one whose names tell nothing."""
-    if found.images:
-        return
-    untold = [path for path, modality, _ in found.aside if modality is None]
-    if not untold:
-        names = sorted((path.name for path in folder.iterdir()), key=natural)
-        held = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "") or "nothing"
-        raise DataLoadingError(
-            f"{folder.name} holds no images (it has {held}); expected slices (PNG, JPEG, TIFF, "
-            f"BMP, .npy), volumes ({', '.join(VOLUME_SUFFIXES)}) or DICOM, in folders named CT/ "
-            "and MRI/ or with these words in their names."
-        )
-    raise DataLoadingError(
-        f"The names of {len(untold)} images don't tell CT from MRI, such as "
-        f"{', '.join(untold[:3])}"
-        + ("; ct= and mri= match none of them. " if rules.ct or rules.mri else ". ")
-        + "Put them into folders CT/ and MRI/, or pass ct= and mri=, regular expressions for "
-        "the relative paths, such as ct='A/', mri='B/'."
-    )
-
-
-def _of_one_kind(found: Sorted) -> list[ImageFile]:
-    """Slices or volumes: the kind that has both modalities.
-
-    Raises
-    ------
-    DataLoadingError
-        Where both kinds have.
-    """
-    counts = Counter(image.kind for image in found.images)
-    if len(counts) == 1:
-        return found.images
-    both = [
-        kind
-        for kind in counts
-        if len({image.modality for image in found.images if image.kind == kind}) == 2
-    ]
-    if len(both) == 2:
-        examples = [next(i.path for i in found.images if i.kind == kind) for kind in both]
-        raise DataLoadingError(
-            f"The folder holds slices and volumes of both modalities, such as {examples[0]} and "
-            f"{examples[1]}; pass ct= and mri=, regular expressions that match one kind only, or "
-            "name the folder that holds one."
-        )
-    kept = both[0] if both else counts.most_common(1)[0][0]
-    found.aside += [
-        (image.path, image.modality, f"not read beside {kept}")
-        for image in found.images
-        if image.kind != kept
-    ]
-    return [image for image in found.images if image.kind == kept]
-
-
 def _part_patients(matched: Matched, rules: Rules) -> None:
-    """Separate pairs whose files belong to different patients, as `patient` finds them."""
+    """Separate images that belong to different patients, as `patient` finds them."""
     if rules.patient is None:
         return
     kept = []
-    for pair in matched.pairs:
-        ct, mri = (by_rule(rules.patient, image) for image in pair)
-        if ct is None or mri is None or ct.casefold() == mri.casefold():
-            kept.append(pair)
+    for unit in matched.units:
+        names = {plane: by_rule(rules.patient, image) for plane, image in unit.items()}
+        if len({name.casefold() for name in names.values() if name is not None}) < 2:
+            kept.append(unit)
             continue
-        for image in pair:
-            reason = f"patient= finds {ct!r} for the CT and {mri!r} for the MRI"
-            matched.alone[image.path] = (image, reason)
-    matched.pairs = kept
+        said = " and ".join(f"{name!r} for the {plane.upper()}" for plane, name in names.items())
+        for image in unit.values():
+            matched.alone[image.path] = (image, f"patient= finds {said}")
+    matched.units = kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,31 +15,74 @@ from ctmri_detect.layouts.folders import Folders, is_split, told_alone
 from ctmri_detect.layouts.layouts import ImageFile, Sorted
 from ctmri_detect.layouts.matching import Matched
 from ctmri_detect.layouts.patients import Patients
+from ctmri_detect.layouts.planes import Planes, is_sample, plane_columns
 
-COLUMNS = ["ct", "mri", "patient", "slice", "sequence", "status"]
+_MORE = ["patient", "slice", "sequence", "status"]
 _MAX_DIGITS = 18  # more don't fit int64; they are part of a UID, no slice number
 
 
+class _Rows:
+    """Rows of a frame with a column for each plane, and what they are sorted by."""
+
+    def __init__(self, planes: Planes) -> None:
+        self._names = planes.names
+        self._rows: list[tuple[Any, ...]] = []
+
+    def add(self, key: Any, paths: Mapping[str, str], *more: Any) -> None:
+        """A row: paths by plane, then patient, slice, sequence, status."""
+        self._rows.append((key, *(paths.get(name) for name in self._names), *more))
+
+    def put(self, path: str, plane: str | None, reason: str) -> None:
+        """A row for a file that is not used; without a column, its name is in the status."""
+        column = plane in self._names
+        paths = {str(plane): path} if column else {}
+        self.add(natural(path), paths, None, None, None, reason if column else f"{path}: {reason}")
+
+    def frame(self) -> pd.DataFrame:
+        """All rows, in natural order."""
+        n = len(self._names)
+        rows = sorted(self._rows, key=lambda row: (row[0], next(filter(None, row[1 : n + 1]), "")))
+        columns = [*self._names, *_MORE]
+        frame = pd.DataFrame([row[1:] for row in rows], columns=columns, dtype=object)
+        frame["slice"] = pd.array(frame["slice"].to_list(), dtype="Int64")
+        return frame
+
+
 def pairs_frame(
-    images: list[ImageFile], matched: Matched, found: Sorted, broken: Skipped, patients: Patients
+    images: list[ImageFile],
+    matched: Matched,
+    found: Sorted,
+    broken: Skipped,
+    patients: Patients,
+    planes: Planes,
 ) -> pd.DataFrame:
     """The frame that `find_pairs` returns, of images."""
-    rows: list[tuple[Any, ...]] = []
-    name = patients.name
-    for ct, mri in matched.pairs:
-        rows.append(_row(ct.path, mri.path, name(ct) or name(mri), ct, mri.sequence, "paired"))
+    rows = _Rows(planes)
+    for unit in matched.units:
+        first, *_ = unit.values()
+        paths = {plane: image.path for plane, image in unit.items()}
+        patient = next(filter(None, map(patients.name, unit.values())), None)
+        sequences = [image.sequence for image in unit.values() if image.modality == "mri"]
+        sequence = sequences[0] if len(sequences) == 1 else None
+        rows.add(_key(first), paths, patient, _number(first), sequence, planes.status(unit))
     for image, reason in matched.alone.values():
-        paths = {image.modality: image.path}
-        sequence = image.sequence
-        rows.append(_row(paths.get("ct"), paths.get("mri"), name(image), image, sequence, reason))
+        plane = planes.of(image.modality, image.sequence)
+        plane = image.modality if plane is None and planes.is_pair else plane
+        if plane is None:
+            rows.put(image.path, None, reason)
+            continue
+        about = patients.name(image), _number(image), image.sequence
+        rows.add(_key(image), {plane: image.path}, *about, reason)
     for path, modality, reason in found.aside:
-        status = reason if modality else f"{path}: {reason}"
-        rows.append((natural(path), *_sides(path, modality), None, None, None, status))
-    rows += [(natural(p), None, None, None, None, None, f"{p}: {why}") for p, why in broken]
-    renamed = sum(ct.stem.casefold() != mri.stem.casefold() for ct, mri in matched.pairs)
-    half = len(matched.pairs) / 2
-    layout = _layout(images, renamed > half, matched.by_number > half)
-    frame = _as_frame(rows)
+        if modality is None or planes.modality in ("both", modality):
+            rows.put(path, modality, reason)
+    for path, reason in broken:
+        rows.put(path, None, reason)
+    frame = rows.frame()
+    several = [list(unit.values()) for unit in matched.units if len(unit) > 1]
+    renamed = sum(len({image.stem.casefold() for image in unit}) > 1 for unit in several)
+    half = len(several) / 2
+    layout = _layout(images, planes, renamed > half, matched.by_number > half)
     frame.attrs = {
         "layout": layout,
         "kind": images[0].kind,
@@ -49,52 +92,40 @@ def pairs_frame(
     return frame
 
 
-def _sides(path: str, modality: str | None) -> tuple[str | None, str | None]:
-    return path if modality == "ct" else None, path if modality == "mri" else None
+def _key(image: ImageFile) -> Any:
+    return natural("/".join((*image.place, image.stem)))
 
 
-def _row(
-    ct: str | None, mri: str | None, patient: str | None, image: ImageFile, seq: Any, status: str
-) -> tuple[Any, ...]:
+def _number(image: ImageFile) -> int | None:
+    """The slice by the name: its last number."""
     said = numbers(image.words)
     number = said[-1] if said and image.kind == "slices" else None
-    if number is not None and number >= 10**_MAX_DIGITS:
-        number = None
-    key = natural("/".join((*image.place, image.stem)))
-    return key, ct, mri, patient, number, seq, status
-
-
-def _as_frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    rows.sort(key=lambda row: (row[0], row[1] or row[2] or ""))
-    frame = pd.DataFrame([row[1:] for row in rows], columns=COLUMNS, dtype=object)
-    frame["slice"] = pd.array(frame["slice"].to_list(), dtype="Int64")
-    return frame
+    return None if number is None or number >= 10**_MAX_DIGITS else number
 
 
 def left_over(found: pd.DataFrame) -> Skipped:
-    """The files of `find_pairs` that are in no pair, each with the reason."""
+    """The files of `find_pairs` that are in no sample, each with the reason."""
     skipped: Skipped = []
-    for row in found[found["status"] != "paired"].itertuples():
-        file = row.ct or row.mri
-        if file is None:  # neither CT nor MRI: its name stands in the status
-            file, _, reason = row.status.partition(": ")
+    names = plane_columns(found)
+    for row in found[~is_sample(found)].to_dict("records"):
+        file = next((row[name] for name in names if row[name]), None)
+        if file is None:  # it has no column: its name stands in the status
+            file, _, reason = row["status"].partition(": ")
             skipped.append((file, reason))
         else:
-            skipped.append((file, row.status))
+            skipped.append((file, row["status"]))
     return skipped
 
 
-def dicom_frame(folders: list[str]) -> pd.DataFrame:
+def dicom_frame(folders: list[str], planes: Planes) -> pd.DataFrame:
     """One row a folder that holds DICOM files."""
-    rows: list[tuple[Any, ...]] = []
+    rows = _Rows(planes)
     paths = [tuple(canonical(folder).split("/")) for folder in folders]
     said = Folders((path, told_alone(path), None) for path in paths)
     for folder, path in zip(folders, paths, strict=True):
-        modality = said.of(path).modality
         status = "DICOM series: load_volume_pairs reads it"
-        status = status if modality else f"{folder or '.'}: {status}"
-        rows.append((natural(folder), *_sides(folder, modality), None, None, None, status))
-    frame = _as_frame(rows)
+        rows.put(folder or ".", said.of(path).modality, status)
+    frame = rows.frame()
     frame.attrs = {"layout": "dicom", "kind": "dicom", "notes": [], "patients": None}
     return frame
 
@@ -111,7 +142,8 @@ def _notes(layout: str, matched: Matched, found: Sorted) -> list[str]:
             f"{matched.by_number} pairs have only a number in common; check_pairing(X) tells "
             "whether they show the same heads."
         )
-    sequences = Counter(mri.sequence or "unknown" for _, mri in matched.pairs)
+    mris = [unit["mri"] for unit in matched.units if "mri" in unit]
+    sequences = Counter(mri.sequence or "unknown" for mri in mris)
     if len(sequences) > 1:
         counts = ", ".join(f"{name} ({count})" for name, count in sequences.most_common())
         notes.append(f"The pairs mix MRI sequences: {counts}; sequence= chooses one.")
@@ -131,13 +163,14 @@ def _notes(layout: str, matched: Matched, found: Sorted) -> list[str]:
     return notes
 
 
-def _layout(images: list[ImageFile], renamed: bool, by_number: bool) -> str:
+def _layout(images: list[ImageFile], planes: Planes, renamed: bool, by_number: bool) -> str:
     """The layout's name.
 
     `renamed` says whether the two of most pairs have other stems, `by_number` whether only a
     number connects most.
     """
-    if len({image.modality for image in images}) < 2:
+    there = {planes.of(image.modality, image.sequence) for image in images}
+    if len({image.modality for image in images} if planes.is_pair else there - {None}) < 2:
         return "one modality"
     if any(is_split(tuple(image.text.split("/")[:-1])) for image in images):
         return "cyclegan"

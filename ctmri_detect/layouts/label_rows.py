@@ -10,6 +10,7 @@ import pandas as pd
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.names import ending_of
 from ctmri_detect.io.words import canonical
+from ctmri_detect.layouts.planes import first_file, plane_columns
 
 _ENDINGS = {
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy", ".dcm", ".nii", ".nii.gz",
@@ -19,9 +20,9 @@ _ENDINGS = {
 def rows_of(table: pd.DataFrame, pairs: pd.DataFrame) -> list[int | None]:
     """The row of the labels file that belongs to each pair.
 
-    The column `file` holds paths or names, with or without their ending, of the CT or of the
-    MRI. A name fits where only one pair has it; a path fits where one of the two paths, that
-    in `file` and that relative to the folder, ends with the other.
+    The column `file` holds paths or names, with or without their ending, of one of its images,
+    such as the CT. A name fits where only one pair has it; a path fits where one of the two
+    paths, that in `file` and that relative to the folder, ends with the other.
 
     Case doesn't count, nor how accents are written.
 
@@ -37,7 +38,7 @@ def rows_of(table: pd.DataFrame, pairs: pd.DataFrame) -> list[int | None]:
             continue
         found = sorted(fits.pairs(file))
         if len(found) > 1:
-            names = ", ".join(str(pairs["ct"].iloc[i]) for i in found[:2])
+            names = ", ".join(first_file(pairs.iloc[i]) for i in found[:2])
             raise DataLoadingError(
                 f"The labels file names {file!r}, which fits {len(found)} pairs, such as {names}; "
                 "expected paths relative to the folder."
@@ -45,7 +46,7 @@ def rows_of(table: pd.DataFrame, pairs: pd.DataFrame) -> list[int | None]:
         for pair in found:
             if rows[pair] is not None:
                 raise DataLoadingError(
-                    f"The labels file names {pairs['ct'].iloc[pair]} more than once, such as "
+                    f"The labels file names {first_file(pairs.iloc[pair])} more than once, such as "
                     f"{table['file'].iloc[rows[pair]]!r} and {file!r}; expected one row a pair."
                 )
             rows[pair] = row
@@ -58,8 +59,9 @@ class _Tails:
     def __init__(self, pairs: pd.DataFrame) -> None:
         self.whole: dict[str, set[int]] = defaultdict(set)
         self.tails: dict[str, set[int]] = defaultdict(set)
-        for pair, paths in enumerate(zip(pairs["ct"], pairs["mri"], strict=True)):
-            for path in paths:
+        columns = [pairs[name] for name in plane_columns(pairs)]
+        for pair, paths in enumerate(zip(*columns, strict=True)):
+            for path in (path for path in paths if isinstance(path, str)):
                 key = canonical(path).casefold()
                 for name in {key, _bare(key)}:
                     self.whole[name].add(pair)

@@ -1,20 +1,30 @@
-"""Which CT image goes with which MRI image: by equal names, or a number, never by choice."""
+"""Which images are of one sample: by equal names, or a number, never by choice."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from ctmri_detect.exceptions import DataLoadingError
-from ctmri_detect.io.names import letters, numbers, read_name
+from ctmri_detect.io.names import numbers
 from ctmri_detect.layouts.expressions import Rules
+from ctmri_detect.layouts.keys import Unit, numbered, place_of, uniform_names
 from ctmri_detect.layouts.layouts import ImageFile
 from ctmri_detect.layouts.people import numbered_names
+from ctmri_detect.layouts.planes import Planes
 
 Key = Callable[[ImageFile], Hashable | None]
+Found = list[tuple[str, ImageFile]]
 _OTHER = {"ct": "MRI", "mri": "CT"}
+
+
+class SeveralSequencesError(DataLoadingError):
+    """A head has several MRI sequences, and none was chosen; `sequences` are all that there are."""
+
+    def __init__(self, sequences: tuple[str, ...], text: str) -> None:
+        super().__init__(text)
+        self.sequences = sequences
 
 
 @dataclass
@@ -23,159 +33,184 @@ class Matched:
 
     Attributes
     ----------
-    pairs : list of (ImageFile, ImageFile)
+    units : list of dict of str to ImageFile
+        The samples: an image for each plane that is there, in the order of the planes.
     alone : dict of path to (ImageFile, reason)
     by_number : int
-        How many pairs only a number connects.
+        How many samples only a number connects.
     ambiguous : list of str
         One sentence for each group of images that fit each other in more than one way.
     """
 
-    pairs: list[tuple[ImageFile, ImageFile]] = field(default_factory=list)
+    units: list[Unit] = field(default_factory=list)
     alone: dict[str, tuple[ImageFile, str]] = field(default_factory=dict)
     by_number: int = 0
     ambiguous: list[str] = field(default_factory=list)
 
 
 def match(images: list[ImageFile], rules: Rules) -> Matched:
-    """Pair images of one place: by equal stems, by equal words, by numbers, or as the only two.
+    """Join images of one place: by equal stems, by equal words, by numbers, or as the only ones.
 
-    In each round an image is paired only where exactly one CT and one MRI share a key. Where
-    more do, all of them are left alone, with the reason.
+    In each round images are joined only where at most one image of each plane shares a key.
+    Where more do, all of them are left alone, with the reason. One plane needs no partner: then
+    each image is a sample.
 
     Raises
     ------
     DataLoadingError
-        Where a CT has several MRI sequences and none was chosen, or the chosen one isn't there.
+        Where a head has several MRI sequences and none was chosen, or a chosen one isn't there.
     """
     matched = Matched()
-    left = _of_sequence(images, rules, matched)
-    uniform = _uniform_names(left, rules)
+    units = _chosen(images, rules.planes, matched)
+    if rules.planes.is_alone:
+        if rules.planes.names == ("mri",):
+            _refuse_several([image for unit in units for image in unit.values()])
+        matched.units = units
+        return matched
+    units = _joined(units, rules, matched)
+    both = len({image.modality for image in images}) == 2
+    for unit in units:
+        if len(unit) == 1 and rules.planes.is_pair:
+            ((plane, image),) = unit.items()
+            where = "of this name" if both else "in this folder"
+            matched.alone[image.path] = (image, f"no {_OTHER[plane]} {where}")
+        else:
+            matched.units.append({n: unit[n] for n in rules.planes.names if n in unit})
+    return matched
+
+
+def _joined(units: list[Unit], rules: Rules, matched: Matched) -> list[Unit]:
+    """The images of each sample, after all rounds."""
+    uniform = uniform_names(units, rules)
 
     def number(image: ImageFile) -> Hashable | None:
-        place, words, patient = _numbered(image, rules)
+        place, words, patient = numbered(image, rules)
         found = numbers(words)
         if not found or (place, patient) not in uniform:
             return None
         return place, patient, found, numbered_names(words)
 
     rounds: list[Key] = [
-        lambda image: (_place(image), image.stem.casefold()),
-        lambda image: (_place(image), image.words),
+        lambda image: (place_of(image), image.stem.casefold()),
+        lambda image: (place_of(image), image.words),
         number,
-        lambda image: _place(image) if image.kind == "volumes" and image.place else None,
+        lambda image: place_of(image) if image.kind == "volumes" and image.place else None,
     ]
+    complete: list[Unit] = []
     for index, key in enumerate(rounds):
-        before = len(matched.pairs)
-        left = _round(left, key, matched)
+        before = sum(len(unit) > 1 for unit in complete + units)
+        units = _round(units, key, rules.planes, matched)
+        complete += [unit for unit in units if len(unit) == len(rules.planes.names)]
+        units = [unit for unit in units if len(unit) < len(rules.planes.names)]
         if index == 2:
-            matched.by_number = len(matched.pairs) - before
-    lacking = {"ct", "mri"} - {image.modality for image in images}
-    for image in left:
-        other = _OTHER[image.modality]
-        where = "in this folder" if lacking else "of this name"
-        matched.alone[image.path] = (image, f"no {other} {where}")
-    return matched
+            matched.by_number = sum(len(unit) > 1 for unit in complete + units) - before
+    return complete + units
 
 
-def _of_sequence(images: list[ImageFile], rules: Rules, matched: Matched) -> list[ImageFile]:
-    """All CT, and the MRI of the chosen sequence."""
-    if rules.sequence is None:
-        return list(images)
-    found = {image.sequence or "unknown" for image in images if image.modality == "mri"}
-    if found and rules.sequence not in found:
-        raise DataLoadingError(
-            f"sequence={rules.sequence!r}, but no MRI is named so; found: "
-            f"{', '.join(sorted(found))}. The sequence is read from the names of files and "
-            "folders; mri= takes a regular expression instead."
-        )
-    left = []
+def _chosen(images: list[ImageFile], planes: Planes, matched: Matched) -> list[Unit]:
+    """All images that belong to a plane, each by itself."""
+    units: list[Unit] = []
     for image in images:
-        if image.modality == "ct" or image.sequence == rules.sequence:
-            left.append(image)
-        else:
-            said = image.sequence or "unknown"
-            matched.alone[image.path] = (image, f"{NOT_CHOSEN} {rules.sequence} (it is {said})")
-    return left
+        plane = planes.of(image.modality, image.sequence)
+        if plane is not None:
+            units.append({plane: image})
+        elif image.modality == "mri" and planes.sequences:
+            said, asked = image.sequence or "unknown", " or ".join(planes.sequences)
+            matched.alone[image.path] = (image, f"{NOT_CHOSEN} {asked} (it is {said})")
+    here = {image.sequence or "unknown" for image in images if image.modality == "mri"}
+    missing = [name for name in planes.sequences if name not in here]
+    if missing and (here or not planes.is_pair):
+        raise DataLoadingError(
+            f"sequence={missing[0]!r}, but no MRI is named so; found: "
+            f"{', '.join(sorted(here)) or 'no MRI'}. The sequence is read from the names of files "
+            "and folders; mri= takes a regular expression instead."
+        )
+    return units
 
 
 NOT_CHOSEN = "not of the sequence"
 """How the status of an MRI begins that `sequence` left out."""
 
 
-def _round(images: list[ImageFile], key: Key, matched: Matched) -> list[ImageFile]:
-    """Pair images where exactly one CT and one MRI share a key; returns the others."""
-    groups: dict[Hashable, tuple[list[ImageFile], list[ImageFile]]] = defaultdict(lambda: ([], []))
-    left = []
-    for image in images:
-        shared = key(image)
-        if shared is None:
-            left.append(image)
+def _round(units: list[Unit], key: Key, planes: Planes, matched: Matched) -> list[Unit]:
+    """Join units that share a key, where at most one image of each plane does; returns all."""
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    for number, unit in enumerate(units):
+        for shared in {key(image) for image in unit.values()} - {None}:
+            groups[shared].append(number)
+    joined = dict(enumerate(units))
+    several: list[Found] = []
+    now = list(range(len(units)))  # which unit each has become a part of
+    for members in groups.values():
+        parts = sorted({_root(now, number) for number in members} & set(joined))
+        found = [image for part in parts for image in joined[part].items()]
+        there = {plane for plane, _ in found}
+        if len(parts) < 2 or len(there) < 2:
+            continue
+        if len(there) == len(found):
+            joined[parts[0]] = dict(found)
+            for part in parts[1:]:
+                now[part] = parts[0]
+                del joined[part]
+        elif planes.is_pair and _differ_in_sequence(found):
+            several.append(found)
         else:
-            groups[shared][image.modality == "mri"].append(image)
-    several = []
-    for cts, mris in groups.values():
-        if not cts or not mris:
-            left += cts + mris
-        elif len(cts) == len(mris) == 1:
-            matched.pairs.append((cts[0], mris[0]))
-        elif len(cts) == 1 and len({image.sequence for image in mris}) == len(mris):
-            several.append((cts[0], mris))
-        else:
-            _leave_alone(cts, mris, matched)
+            singles = [part for part in parts if len(joined[part]) == 1]
+            _leave_alone(
+                found, [image for p in singles for image in joined.pop(p).values()], matched
+            )
     if several:
-        _ask_for_sequence(several)
-    return left
+        _ask_for_sequence([[image for _, image in found] for found in several])
+    return list(joined.values())
 
 
-def _leave_alone(cts: list[ImageFile], mris: list[ImageFile], matched: Matched) -> None:
-    shown = ", ".join(image.path for image in (cts + mris)[:4])
-    more = f" and {len(cts) + len(mris) - 4} more" if len(cts) + len(mris) > 4 else ""
-    parameter = "ct=" if len(cts) > 1 else "mri="
-    reason = f"{len(cts)} CT and {len(mris)} MRI fit each other: {shown}{more}; pass {parameter}"
+def _root(now: list[int], number: int) -> int:
+    while now[number] != number:
+        number = now[number]
+    return number
+
+
+def _differ_in_sequence(found: Found) -> bool:
+    mris = [image.sequence for plane, image in found if plane == "mri"]
+    return len(found) - len(mris) == 1 and len(set(mris)) == len(mris)
+
+
+def _leave_alone(found: Found, images: list[ImageFile], matched: Matched) -> None:
+    """Leave these images alone, because what was found fits in more than one way."""
+    found = sorted(found, key=lambda one: one[0] != "ct")
+    paths = [image.path for _, image in found]
+    shown = ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
+    counts = Counter(plane for plane, _ in found)
+    listed = " and ".join(f"{n} {plane.upper()}" for plane, n in counts.items())
+    parameter = "ct=" if counts["ct"] > 1 else "mri="
+    reason = f"{listed} fit each other: {shown}; pass {parameter}"
     matched.ambiguous.append(reason)
-    for image in cts + mris:
+    for image in images:
         matched.alone[image.path] = (image, reason)
 
 
-def _ask_for_sequence(several: list[tuple[ImageFile, list[ImageFile]]]) -> None:
-    ct, mris = several[0]
-    known = sorted({image.sequence for _, group in several for image in group if image.sequence})
-    raise DataLoadingError(
-        f"{len(several)} CT have more than one MRI sequence, such as {ct.path}: "
-        f"{', '.join(image.path for image in mris)}. A data set holds one; pass "
-        f"{' or '.join(f'sequence={name!r}' for name in known)}."
+def _ask_for_sequence(several: list[list[ImageFile]]) -> None:
+    cts = [image for image in several[0] if image.modality == "ct"]
+    mris = [image for image in several[0] if image.modality == "mri"]
+    what = (
+        f"CT have more than one MRI sequence, such as {cts[0].path}"
+        if cts
+        else ("heads have more than one MRI sequence, such as")
+    )
+    known = sorted({image.sequence for group in several for image in group if image.sequence})
+    raise SeveralSequencesError(
+        tuple(known),
+        f"{len(several)} {what}: {', '.join(image.path for image in mris)}. Pass "
+        f"{' or '.join(f'sequence={name!r}' for name in known)}, or several to have a plane for "
+        f"each: sequence={tuple(known)!r}.",
     )
 
 
-def _uniform_names(images: list[ImageFile], rules: Rules) -> set[tuple[Hashable, str | None]]:
-    """Places where only numbers tell one name from the next, on both sides.
-
-    Only there may a number pair: anna_12 and bob_12 are no pair, IMG12 and slice_012 are one.
-    """
-    seen: dict[tuple[Hashable, str | None], dict[str, set[tuple[str, ...]]]] = {}
+def _refuse_several(images: Iterable[ImageFile]) -> None:
+    """MRI alone: two sequences of one head would become two samples of one plane."""
+    groups: dict[Hashable, list[ImageFile]] = defaultdict(list)
     for image in images:
-        place, words, patient = _numbered(image, rules)
-        sides = seen.setdefault((place, patient), {"ct": set(), "mri": set()})
-        sides[image.modality].add(letters(words))
-    return {place for place, sides in seen.items() if all(len(s) <= 1 for s in sides.values())}
-
-
-def _numbered(image: ImageFile, rules: Rules) -> tuple[Hashable, tuple[str, ...], str | None]:
-    """Place, words without the patient, and the patient that `patient` finds in the name."""
-    found = rules.patient.search(image.stem) if rules.patient is not None else None
-    if found is None or (not found.groups() and not found.group()):
-        return _place(image), image.words, None
-    group = 1 if found.re.groups else 0
-    start, end = found.span(group)
-    rest = image.stem[:start] + "_" + image.stem[end:]
-    return _place(image), read_name(rest).of(image.modality), found.group(group)
-
-
-def _place(image: ImageFile) -> tuple[str, ...]:
-    return _folded(image.place)
-
-
-@lru_cache(maxsize=4096)
-def _folded(place: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(part.casefold() for part in place)
+        groups[place_of(image), image.words].append(image)
+    several = [group for group in groups.values() if len({one.sequence for one in group}) > 1]
+    if several:
+        _ask_for_sequence(several)

@@ -19,6 +19,10 @@ _PATIENT_FOLDER = re.compile(
     r"|sub-[A-Za-z0-9]+)$",  # BIDS labels may be letters
     re.IGNORECASE,
 )
+_BRATS = re.compile(  # the number at the end of newer names is a visit
+    r"(BraTS[-_][A-Za-z]+-[0-9]+)-[0-9]+(?![0-9])|(BraTS[0-9]*_(?:[A-Za-z0-9]+_)*[0-9]+)(?![0-9])",
+    re.IGNORECASE,
+)
 _WITH_NUMBER = re.compile(r".*[a-z][-_ ]?[0-9]+$")
 _NUMBERED_FOLDER = re.compile(r"(?=.*[0-9])[A-Za-z0-9]+(?:[-_ ][A-Za-z0-9]+)?$")
 _NO_PATIENT = {
@@ -109,9 +113,17 @@ def numbered_names(words: tuple[str, ...]) -> tuple[str, ...]:
 def patient_of_folder(name: str) -> tuple[str | None, bool]:
     """The patient that a folder is named after, and whether its name says that it is one.
 
-    ``patient01``, ``sub-3`` and ``case_7`` say so; ``1BA001`` or ``0007`` may be one, which
-    other folders beside it have to confirm; ``train1`` or ``session2`` is none.
+    ``patient01``, ``sub-3`` and ``case_7`` say so, as do BraTS's ``BraTS20_Training_001`` and
+    ``BraTS-GLI-00008-001`` (the second visit of ``BraTS-GLI-00008``); ``1BA001`` or ``0007`` may
+    be one, which other folders beside it have to confirm; ``train1`` or ``session2`` is none.
+
+    Examples
+    --------
+    >>> patient_of_folder("BraTS-GLI-00008-001"), patient_of_folder("session2")
+    (('BraTS-GLI-00008', True), (None, False))
     """
+    if brats := _BRATS.fullmatch(name):
+        return brats[1] or brats[2], True
     if _PATIENT_FOLDER.match(name):
         return name, True
     if _NUMBERED_FOLDER.match(name) and not read_name(name).is_modality:  # T2 is a visit at most
@@ -123,5 +135,7 @@ def patient_of_folder(name: str) -> tuple[str | None, bool]:
 
 def patient_of_stem(stem: str) -> str | None:
     """The patient at the beginning of a file's name, such as ``p01`` or ``case16``."""
+    if brats := _BRATS.match(stem):
+        return brats[1] or brats[2]
     found = _PATIENT_STEM.match(stem)
     return found.group() if found else None

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.listing import is_folder
-from ctmri_detect.io.sequences import known_sequence
-from ctmri_detect.io.volumes.cut import VolumePair
-from ctmri_detect.io.volumes.dicom import read_series
+from ctmri_detect.io.names import read_name
 from ctmri_detect.io.volumes.dicom_files import files_below
-from ctmri_detect.io.volumes.dicom_headers import (
-    Series,
-    Skipped,
-    holds_dicom,
-    scan,
-)
-from ctmri_detect.io.volumes.dicom_people import differing
+from ctmri_detect.io.volumes.dicom_headers import Skipped, holds_dicom, scan
 from ctmri_detect.io.volumes.volume_files import (
     VOLUME_SUFFIXES,
     is_volume,
@@ -29,10 +21,11 @@ from ctmri_detect.io.volumes.volume_files import (
     read_mask,
     read_volume,
 )
+from ctmri_detect.io.volumes.volume_set import VolumeSet
+from ctmri_detect.layouts.dicom_choice import Choice, choose_series, dicom_set
 from ctmri_detect.layouts.find import find_pairs
 from ctmri_detect.layouts.frames import left_over
-
-Choice = int | Mapping[str, int] | None
+from ctmri_detect.layouts.planes import Planes, is_sample
 
 
 @dataclass(frozen=True)
@@ -43,13 +36,25 @@ class Wanted:
     """
 
     patient: str | None
-    sequence: str | None
-    series: dict[str, Choice]
-    key: str | bytes | None
+    sequence: str | Sequence[str] | None
+    series: Mapping[str, Choice] = field(default_factory=dict)
+    key: str | bytes | None = None
+    modality: str = "both"
+
+    @property
+    def planes(self) -> Planes:
+        """The planes of a sample.
+
+        Raises
+        ------
+        ValueError
+            For an unknown modality or sequence.
+        """
+        return Planes.wanted(self.modality, self.sequence)
 
 
-def list_volume_pairs(folder: Path, wanted: Wanted) -> tuple[list[VolumePair], Skipped]:
-    """The pairs of volumes in a folder, in single files or DICOM, and what is left over.
+def list_volume_pairs(folder: Path, wanted: Wanted) -> tuple[list[VolumeSet], Skipped]:
+    """The volumes of each head in a folder, in single files or DICOM, and what is left over.
 
     Raises
     ------
@@ -83,137 +88,64 @@ def list_volume_pairs(folder: Path, wanted: Wanted) -> tuple[list[VolumePair], S
             "ct_series and mri_series choose between DICOM series, and this folder holds none; "
             "for volumes in single files use sequence=."
         )
-    return _in_files(folder, wanted.patient, wanted.sequence)
+    return _in_files(folder, wanted)
 
 
-def _in_files(
-    folder: Path, patient: str | None, sequence: str | None
-) -> tuple[list[VolumePair], Skipped]:
-    frame = find_pairs(folder, patient=patient, sequence=sequence)
+def _in_files(folder: Path, wanted: Wanted) -> tuple[list[VolumeSet], Skipped]:
+    frame = find_pairs(
+        folder, patient=wanted.patient, sequence=wanted.sequence, modality=wanted.modality
+    )
     if frame.attrs["kind"] != "volumes":
         raise DataLoadingError(
             f"The folder holds {frame.attrs['kind']}, not volumes (NIfTI, DICOM, ...); "
             "use load_pairs for slices."
         )
-    pairs: list[VolumePair] = []
-    paired = frame[frame["status"] == "paired"]
-    for row in paired.astype(object).where(paired.notna(), None).itertuples():
-        mask = _beside(folder / row.ct, "mask")
-        lesion = _beside(folder / row.ct, "lesion")
-        pairs.append(
-            VolumePair(
-                patient=row.patient,
-                ct=row.ct,
-                mri=row.mri,
-                sequence=row.sequence,
-                read_ct=partial(read_volume, folder / row.ct),
-                read_mri=partial(read_volume, folder / row.mri),
-                read_mask=None if mask is None else partial(read_mask, mask),
-                read_lesion=None if lesion is None else partial(read_lesion, lesion),
-            )
-        )
-    return pairs, left_over(frame)
+    planes = wanted.planes
+    samples = frame[is_sample(frame)].astype(object)
+    sets = [
+        _file_set(folder, row, planes)
+        for row in samples.where(samples.notna(), None).to_dict("records")
+    ]
+    return sets, left_over(frame)
 
 
-def _beside(ct: Path, name: str) -> Path | None:
-    """A file of that name beside ``ct.nii.gz`` or ``ct.mha``, such as SynthRAD's masks."""
-    stem, _, ending = ct.name.partition(".")
-    if stem.lower() != "ct":
-        return None
-    endings = (f".{ending}", *VOLUME_SUFFIXES)
-    found = (ct.with_name(name + each) for each in endings)
-    return next((path for path in found if path.is_file()), None)
-
-
-def _in_dicom(folder: Path, wanted: Wanted) -> tuple[list[VolumePair], Skipped]:
-    found, skipped = scan(folder, wanted.patient, wanted.key)
-    chosen, left = choose_series(found, wanted)
-    return [dicom_pair(ct, mri) for ct, mri in chosen], skipped + left
-
-
-def choose_series(
-    found: list[Series], wanted: Wanted
-) -> tuple[list[tuple[Series, Series]], Skipped]:
-    """The CT and the MRI series of each patient, where there is one of each, and the rest.
-
-    Parameters
-    ----------
-    found : list of Series
-        Of `scan`, by patient.
-    wanted : Wanted
-
-    Raises
-    ------
-    ValueError
-        Where the sequence is not known.
-    """
-    sequence = known_sequence(wanted.sequence)
-    pairs: list[tuple[Series, Series]] = []
-    skipped: Skipped = []
-    for who, group in groupby(found, key=lambda one: one.patient):
-        members = list(group)
-        chosen: list[Series] = []
-        reasons: list[str] = []
-        for modality in ("ct", "mri"):
-            try:
-                chosen.append(_choose(members, modality, sequence, wanted.series[modality]))
-            except DataLoadingError as error:
-                reasons.append(str(error))
-        skipped += [
-            (one.name, one.problem or "not chosen")
-            for one in members
-            if not any(one is other for other in chosen) and (one.problem or not reasons)
-        ]
-        if reasons:
-            skipped.append((who, "; ".join(reasons)))
-            continue
-        pairs.append((chosen[0], chosen[1]))
-    return pairs, skipped
-
-
-def dicom_pair(ct: Series, mri: Series) -> VolumePair:
-    """Two series of one patient as a pair of volumes, still on the disk."""
-    space = ct.frame_of_reference
-    return VolumePair(
-        patient=ct.patient,
-        ct=f"{ct.patient}/ct",
-        mri=f"{mri.patient}/mri",
-        sequence=mri.sequence,
-        read_ct=partial(read_series, ct),
-        read_mri=partial(read_series, mri),
-        same_space=bool(space) and space == mri.frame_of_reference,
-        burned_in=ct.burned_in or mri.burned_in,
-        two_people=differing(ct.marks, mri.marks),
+def _file_set(folder: Path, row: dict[Hashable, Any], planes: Planes) -> VolumeSet:
+    """The volumes of a row of `find_pairs`, with the mask and the lesion that lie beside them."""
+    files = {name: row[name] for name in planes.names if row[name] is not None}
+    first = folder / next(iter(files.values()))
+    mask, lesion = beside(first, "mask"), beside(first, "lesion")
+    return VolumeSet(
+        patient=row["patient"],
+        planes=planes.names,
+        files=files,
+        readers={name: partial(read_volume, folder / file) for name, file in files.items()},
+        sequence=row["sequence"],
+        whole=planes.is_pair,
+        read_mask=None if mask is None else partial(read_mask, mask),
+        read_lesion=None if lesion is None else partial(read_lesion, lesion),
     )
 
 
-def _choose(members: list[Series], modality: str, sequence: str | None, choice: Choice) -> Series:
-    """The one series of a modality that is meant.
+def beside(path: Path, name: str) -> Path | None:
+    """A file of that name beside ``ct.nii.gz`` or ``t1.nii.gz``, such as SynthRAD's masks.
 
-    Raises
-    ------
-    DataLoadingError
-        Where there is none or more than one; lists them and names the parameter.
+    Beside the files of BraTS, ``..._seg.nii.gz`` is the lesion.
     """
-    label, parameter = ("CT", "ct_series") if modality == "ct" else ("MRI", "mri_series")
-    if isinstance(choice, Mapping):
-        choice = choice.get(members[0].patient)
-    here = [one for one in members if one.modality == modality]
-    fit = [one for one in here if not one.problem]
-    wanted = ""
-    if choice is not None:
-        fit = [one for one in here if one.number == choice and one.slices[0].position]
-        wanted = f" with the number {choice}"
-    elif modality == "mri" and sequence is not None:
-        fit = [one for one in fit if one.sequence == sequence]
-        wanted = f" known to be {sequence}"
-    if len(fit) == 1:
-        return fit[0]
-    if fit:
-        listed = ", ".join(str(one) for one in fit)
-        how = f"choose by {parameter}=" + (" or sequence=" if modality == "mri" else "")
-        if choice is not None:
-            how = "series of several examinations: give each its own folder"
-        raise DataLoadingError(f"several {label} series{wanted}: {listed}; {how}")
-    has = f"; it has {', '.join(str(one) for one in here)}" if here else ""
-    raise DataLoadingError(f"no {label} series{wanted}{has}")
+    stem, _, ending = path.name.partition(".")
+    said = read_name(stem)
+    if stem.lower().startswith("brats") and name == "lesion":
+        stem, name = re.sub("[-_][^-_]+$", "", stem), ""
+        names = [f"{stem}{sign}seg" for sign in "_-"]
+    elif stem.lower() == "ct" or (said.is_modality and said.modality == "mri"):
+        names = [name]
+    else:
+        return None
+    endings = (f".{ending}", *VOLUME_SUFFIXES)
+    found = (path.with_name(each + end) for each in names for end in endings)
+    return next((found for found in found if found.is_file()), None)
+
+
+def _in_dicom(folder: Path, wanted: Wanted) -> tuple[list[VolumeSet], Skipped]:
+    found, skipped = scan(folder, wanted.patient, wanted.key)
+    chosen, left = choose_series(found, wanted.planes, wanted.series)
+    return [dicom_set(series, wanted.planes) for series in chosen], skipped + left

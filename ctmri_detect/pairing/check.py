@@ -12,7 +12,7 @@ from ctmri_detect._random import own_random_state
 from ctmri_detect._types import GroupsLike, PairsLike, RandomState
 from ctmri_detect.pairing.arrangements import mirrored, slip_of, slipped
 from ctmri_detect.pairing.codes import CodedPairs, nmi
-from ctmri_detect.pairing.compared import compared
+from ctmri_detect.pairing.compared import Compared, compared
 from ctmri_detect.pairing.partners import (
     LEAST_PAIRS,
     PAIRED_LEVEL,
@@ -136,14 +136,14 @@ def check_pairing(
     planes = compared(reader)
     groups = groups_of(X, groups)
     codes = None if groups is None else check_groups(groups, len(reader))
-    rows = np.flatnonzero(~planes.lacking(reader)) if planes else np.arange(0)
+    whole = np.zeros(len(reader), bool) if planes is None else ~planes.lacking(reader)
+    rows = np.flatnonzero(whole)
     verdict = pairing_verdict(
         reader.take(rows), None if codes is None else codes[rows], random_state=random_state
     )
     moved = np.full((len(reader), 2), np.nan)
-    for row in rows if planes else ():
-        pair = planes.of(reader[row : row + 1][0])
-        moved[row] = estimate_shift(pair, with_ct=planes.with_ct)
+    if planes is not None:
+        moved[rows] = np.reshape(_shifts(reader, rows, planes), (-1, 2))
     pairs = pd.DataFrame({"nmi": np.nan, "nmi_others": np.nan}, index=range(len(reader)))
     pairs["best"] = pd.array([pd.NA] * len(reader), dtype="Int64")
     looked_at = rows[verdict.rows]
@@ -156,6 +156,13 @@ def check_pairing(
         shift=np.hypot(*moved.T),
         pairs=pairs,
     )
+
+
+def _shifts(
+    X: PairReader, rows: npt.NDArray[np.int64], planes: Compared
+) -> list[tuple[float, float]]:
+    pairs = (planes.of(X[row : row + 1][0]) for row in rows)
+    return [estimate_shift(pair, with_ct=planes.with_ct) for pair in pairs]
 
 
 @with_default_floats

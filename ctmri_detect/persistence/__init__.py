@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,15 @@ from ctmri_detect.persistence._manifest import make_manifest, warn_of_versions
 from ctmri_detect.persistence._standins import put_back, take_out
 from ctmri_detect.persistence.trust import check_types, file_types, type_names, warn_of_strangers
 
-__all__ = ["load", "save"]
+__all__ = ["load", "read_about", "save"]
 
 
-def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
+def save(
+    estimator: BaseEstimator,
+    path: str | os.PathLike[str],
+    *,
+    about: Mapping[str, Any] | None = None,
+) -> None:
     """Write a fitted detector, Pipeline or search object to one file.
 
     The file is a zip archive of a manifest (JSON: versions, types), the estimator (skops) and
@@ -45,12 +50,15 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         then needs their types in `trusted`.
     path : path
         The file, conventionally ``*.ctmri``; an existing one is replaced.
+    about : dict, default=None
+        Notes of your own, of plain types (JSON), for `read_about`. Everybody who has the file can
+        read them.
 
     Raises
     ------
     TypeError
         For something that is no estimator, or that holds what can't be saved: a network that
-        isn't of this library, a lambda.
+        isn't of this library, a lambda. For notes that are no JSON.
     NotFittedError
         Where nothing was learned yet.
     OSError
@@ -94,7 +102,42 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         ) from error
     types = file_types(buffer.getvalue())
     warn_of_strangers(types)
-    write_archive(Path(path), make_manifest(estimator, types, networks), buffer, networks)
+    manifest = make_manifest(estimator, types, networks) | {"about": dict(about or {})}
+    write_archive(Path(path), manifest, buffer, networks)
+
+
+def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The notes that `save` got as `about`; the model is not loaded.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    dict
+        Empty where there are none.
+
+    Raises
+    ------
+    ValueError, UntrustedModelError, OSError
+        As `load`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ctmri_detect import ThresholdDetector
+    >>> from ctmri_detect.persistence import read_about, save
+    >>> from ctmri_detect.testing import make_heads
+    >>> model = ThresholdDetector().fit(make_heads(24), groups=range(24))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(model, f"{folder}/m.ctmri", about={"scanner": "A"})
+    ...     read_about(f"{folder}/m.ctmri")
+    {'scanner': 'A'}
+    """
+    found = read_archive(Path(path))[0].get("about")
+    return found if isinstance(found, dict) else {}
 
 
 def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None = None) -> Any:

@@ -34,6 +34,7 @@ TRUSTED_TYPES = frozenset(
         "ctmri_detect.detectors.patch_memory.banks.SliceBank",
         "ctmri_detect.features.conditioning.similar.SimilarSlices",
         "ctmri_detect.networks.classification.NetworkClassifier",
+        "ctmri_detect.networks.planes_regression.PlanesRegressor",
         "ctmri_detect.networks.regression.NetworkRegressor",
         "ctmri_detect.synthesis.generic.anomalies.GenericAnomalies",
         "ctmri_detect.scoring.along_z.AlongZ",

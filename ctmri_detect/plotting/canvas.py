@@ -29,6 +29,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 LINES = ("-", "--", ":", "-.")
 NORMAL_COLOR, ANOMALOUS_COLOR = PALETTE[0], PALETTE[1]
 
+_MOST_COLUMNS = 4
 _INK = {"light": ("#1b1f24", "#ffffff"), "dark": ("#e2e6ea", "#15191e")}
 
 
@@ -40,6 +41,16 @@ def new_axes(ax: Any, figsize: tuple[float, float], columns: int = 1, rows: int 
         figsize=figsize, layout="constrained"
     )
     return figure.subplots(rows, columns)
+
+
+def row_of_axes(n: int, width: float, height: float) -> npt.NDArray[Any]:
+    """Axes of a new figure, each of this size in inches; at most four in a row."""
+    rows = -(-n // _MOST_COLUMNS)
+    columns = -(-n // rows)
+    axes = np.ravel(new_axes(None, (width * columns, height * rows), columns, rows))
+    for ax in axes[n:]:
+        ax.remove()
+    return axes[:n]
 
 
 def check_axes(axes: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -111,22 +122,6 @@ def ct_range(plane: npt.NDArray[Any], units: str | None) -> tuple[float, float]:
     return robust_range(plane) if shown is None else _RANGES[shown]
 
 
-def is_ct(modality: str) -> bool:
-    """Whether the name of a plane says CT.
-
-    Examples
-    --------
-    >>> is_ct("CT"), is_ct("FLAIR")
-    (True, False)
-    """
-    return modality.upper().startswith("CT")
-
-
-def range_of(plane: npt.NDArray[Any], modality: str, ct_units: str | None) -> tuple[float, float]:
-    """What is black and what is white: of a CT by its units, of anything else by percentiles."""
-    return ct_range(plane, ct_units) if is_ct(modality) else robust_range(plane)
-
-
 def robust_range(plane: npt.NDArray[Any]) -> tuple[float, float]:
     """1st and 99.5th percentile of what was observed."""
     seen = plane[np.isfinite(plane)]
@@ -155,7 +150,7 @@ def check_plane(plane: Any, name: str) -> npt.NDArray[Any]:
     plane = np.asarray(plane)
     if plane.ndim != 2:
         raise ValueError(
-            f"{name} has shape {plane.shape}; expected (height, width), one sample's plane. "
-            "Take one: X[i, 0] is the CT of sample i, X[i, 1] its MRI."
+            f"{name} has shape {plane.shape}; expected (height, width), one plane of one sample: "
+            "X[i][0] is the first plane of sample i."
         )
     return plane

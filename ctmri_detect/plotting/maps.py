@@ -1,4 +1,4 @@
-"""An anomaly map over the CT, on a fixed colour scale."""
+"""An anomaly map over the CT or another plane, on a fixed colour scale."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from ctmri_detect._extras import require
 from ctmri_detect._types import StoredArray
 from ctmri_detect.localization import anomaly_map
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import ct_units_taken
-from ctmri_detect.plotting.canvas import bare, check_plane, grey, new_axes, range_of
+from ctmri_detect.plotting.canvas import bare, check_plane, grey, new_axes
+from ctmri_detect.plotting.heat import COLORMAP, VMAX, VMIN, add_colorbar, norm_of, opacity
 from ctmri_detect.plotting.marks import (
     OUTLINE,
     THRESHOLD_OUTLINE,
@@ -23,15 +23,12 @@ from ctmri_detect.plotting.marks import (
     outline,
     outline_legend,
 )
+from ctmri_detect.plotting.shown import named, names_and_roles, plane_beneath, range_of
 from ctmri_detect.validation import CT, MODALITIES
-
-VMIN, VMAX = 0.0, 9.0  # SD: MapScoring clips at 9
-COLORMAP = "inferno"  # perceptually uniform, in order of lightness for every kind of vision
-_OPAQUE_FROM = 6.0  # SD: from here on the map hides the CT
 
 
 class AnomalyMapDisplay:
-    """An anomaly map over the CT, with the outlines of the true lesion and of what is marked.
+    """An anomaly map over the CT or another plane, with outlines of the true lesion and of marks.
 
     The colour scale is fixed: with a scale up to each map's own maximum, the noise of a
     normal slice would look like a lesion. Small values are transparent, so that the anatomy shows.
@@ -41,7 +38,8 @@ class AnomalyMapDisplay:
     anomaly_map : array of shape (height, width)
         High = anomalous, in standard deviations; NaN is transparent.
     ct : array of shape (height, width), default=None
-        Drawn beneath; None leaves the background black.
+        What is drawn beneath, always in grey with low values dark: the CT, or the plane that
+        `modality` names. None leaves the background black.
     mask : bool array of shape (height, width), default=None
         True = lesion; outlined.
     threshold : float, default=None
@@ -54,7 +52,9 @@ class AnomalyMapDisplay:
     orientation, z_mm
         As in `PairDisplay`.
     modality : str, default="CT"
-        Name of the plane beneath, for the title. One that is no CT is shown as an MRI.
+        Name of the plane beneath, for the title.
+    role : {"ct", "mri", "pet"} or None, default=None
+        Of the plane beneath, which says its range; None: what its name says.
 
     Attributes
     ----------
@@ -89,6 +89,7 @@ class AnomalyMapDisplay:
         orientation: str | None = None,
         z_mm: float | None = None,
         modality: str = MODALITIES[CT],
+        role: str | None = None,
     ) -> None:
         self.anomaly_map = anomaly_map
         self.ct = ct
@@ -100,6 +101,7 @@ class AnomalyMapDisplay:
         self.orientation = orientation
         self.z_mm = z_mm
         self.modality = modality
+        self.role = role
 
     @classmethod
     def from_estimator(
@@ -115,13 +117,15 @@ class AnomalyMapDisplay:
         vmax: float = VMAX,
         orientation: str | None = None,
     ) -> AnomalyMapDisplay:
-        """Score one sample of pairs ``(n, 2, height, width)`` with a fitted estimator.
+        """Score one sample of X with a fitted estimator.
+
+        The map lies over the CT, or where there is none over the first plane that was observed.
 
         Parameters
         ----------
         estimator : detector, or Pipeline or search object that ends in one
             Fitted; it draws the maps.
-        X : array-like of shape (n, 2, height, width)
+        X : array-like of shape (n, n_planes, height, width)
             What the estimator takes; the map lies on its grid.
         sample : int, default=0
             Which row of X.
@@ -134,11 +138,12 @@ class AnomalyMapDisplay:
         AnomalyMapDisplay
         """
         pair = np.asarray(X[sample])
-        known, modality = (X.ct_units, X.modalities[CT]) if isinstance(X, Pairs) else (None, "CT")
+        names, roles = names_and_roles(X, len(pair))
+        beneath, known = plane_beneath(pair, roles), getattr(X, "ct_units", None)
         plane = anomaly_map(estimator, X[[sample]] if isinstance(X, Pairs) else pair[None])[0]
         return cls(
             plane,
-            pair[CT],
+            pair[beneath],
             mask=mask,
             threshold=threshold,
             ct_units=ct_units or known or ct_units_taken(estimator),
@@ -146,7 +151,8 @@ class AnomalyMapDisplay:
             vmax=vmax,
             orientation=orientation,
             z_mm=height_of(X, sample),
-            modality=modality,
+            modality=names[beneath],
+            role=roles[beneath],
         )
 
     def plot(self, ax: Any = None, *, colorbar: bool = True) -> AnomalyMapDisplay:
@@ -172,10 +178,11 @@ class AnomalyMapDisplay:
             ct = check_plane(self.ct, self.modality)
             if np.isfinite(ct).any():
                 bare(self.ax_, f"Anomaly map over {self.modality}")
-            shade = grey(ct, *range_of(ct, self.modality, self.ct_units))
+            role = self.role or named(1, [self.modality], None)[1][0]
+            shade = grey(ct, *range_of(ct, role, self.ct_units))
             self.ax_.imshow(shade, cmap="gray", vmin=0, vmax=1)
         self.im_ = self.ax_.imshow(
-            plane, cmap=COLORMAP, norm=_norm(self.vmin, self.vmax), alpha=self._alpha(plane)
+            plane, cmap=COLORMAP, norm=norm_of(self.vmin, self.vmax), alpha=self._alpha(plane)
         )
         self._outline(plane)
         mark_sides(self.ax_, self.orientation)
@@ -201,48 +208,3 @@ class AnomalyMapDisplay:
         if self.ct is None:
             return np.isfinite(plane).astype(float)
         return opacity(plane, self.vmin, self.vmax)
-
-
-def opacity(
-    plane: npt.NDArray[np.floating[Any]], vmin: float = VMIN, vmax: float = VMAX
-) -> npt.NDArray[np.float64]:
-    """How much a map hides of what lies beneath, from 0 to 1: nothing where values are small.
-
-    Examples
-    --------
-    >>> opacity(np.array([0.0, 3.0, 6.0, 9.0, np.nan])).tolist()
-    [0.0, 0.5, 1.0, 1.0, 0.0]
-    """
-    span = (vmax - vmin) * _OPAQUE_FROM / VMAX
-    return np.nan_to_num(np.clip((plane - vmin) / span, 0, 1))
-
-
-def add_colorbar(figure: Any, ax: Any, vmin: float = VMIN, vmax: float = VMAX) -> Any:
-    """The colour scale beside the axes, opaque whatever the map's transparency."""
-    cm = require("matplotlib.cm", extra="plot")
-    scale = cm.ScalarMappable(norm=_norm(vmin, vmax), cmap=COLORMAP)
-    return figure.colorbar(scale, ax=ax, label="Deviation from healthy slices (SD)")
-
-
-def heat_rgb(
-    plane: npt.NDArray[Any], vmin: float = VMIN, vmax: float = VMAX
-) -> npt.NDArray[np.uint8]:
-    """A map as colours: uint8 ``(height, width, 3)``, NaN black.
-
-    Examples
-    --------
-    >>> heat_rgb(np.full((1, 1), np.nan)).ravel().tolist()
-    [0, 0, 0]
-    """
-    colormap = require("matplotlib", extra="plot").colormaps[COLORMAP].with_extremes(bad="black")
-    values = np.ma.masked_invalid(np.asarray(plane, dtype=float))
-    return colormap(_norm(vmin, vmax)(values), bytes=True)[..., :3]
-
-
-def _norm(vmin: float, vmax: float) -> Any:
-    if not vmin < vmax:
-        raise ValueError(
-            f"The colour scale runs from vmin={vmin} to vmax={vmax}; expected vmin < vmax."
-        )
-    colors = require("matplotlib.colors", extra="plot")
-    return colors.Normalize(vmin, vmax, clip=True)

@@ -1,7 +1,8 @@
-"""One PNG of one sample: CT, MRI and heat map."""
+"""One PNG of one sample: its planes and the heat map."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,43 +10,49 @@ import numpy as np
 from PIL import Image
 
 from ctmri_detect._extras import require
-from ctmri_detect.plotting.canvas import new_axes, style
-from ctmri_detect.plotting.maps import VMAX, VMIN, AnomalyMapDisplay
+from ctmri_detect.plotting.canvas import row_of_axes, style
+from ctmri_detect.plotting.heat import VMAX, VMIN
+from ctmri_detect.plotting.maps import AnomalyMapDisplay
 from ctmri_detect.plotting.pair import PairDisplay
+from ctmri_detect.plotting.shown import GivenRoles, named, plane_beneath
 
 _DPI = 110
+_WIDTH, _HEIGHT = 11 / 3, 3.9  # inches, of each picture in it
 _COMPRESSION = 3  # of zlib: twice as fast as the default, and files no larger
 
 
 def overlay_png(
-    ct: Any,
-    mri: Any,
+    planes: Any,
     anomaly_map: Any,
     path: str | Path,
     *,
     title: str | None = None,
     mask: Any = None,
     z_mm: float | None = None,
+    modalities: Sequence[str] | None = None,
+    roles: GivenRoles = None,
     ct_units: str | None = None,
     vmin: float = VMIN,
     vmax: float = VMAX,
     orientation: str | None = None,
 ) -> Path:
-    """Write CT, MRI and the anomaly map over the CT, side by side, as a PNG.
+    """Write the planes of one sample and its anomaly map, side by side, as a PNG.
 
     Parameters
     ----------
-    ct, mri : array of shape (height, width)
-        NaN where nothing was observed; a plane of NaN is labelled.
+    planes : array of shape (n_planes, height, width)
+        One sample of X: CT and MRI, or those that `modalities` names. NaN where nothing was
+        observed; a plane of NaN is labelled.
     anomaly_map : array of shape (height, width)
-        On the same grid; drawn over the CT, on black where the CT is missing.
+        On the same grid; drawn over the CT, or where there is none over the first plane that was
+        observed.
     path : str or Path
         File to write; its folder is made.
     title : str, default=None
         Such as file name, rank and score.
     mask : bool array of shape (height, width), default=None
         True lesion, outlined.
-    z_mm, ct_units
+    z_mm, modalities, roles, ct_units
         As in `PairDisplay`.
     vmin, vmax : float, default=0.0 and 9.0
         Ends of the colour scale, the same for all samples.
@@ -62,12 +69,19 @@ def overlay_png(
     >>> import tempfile
     >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     plane = np.zeros((32, 32))
-    ...     overlay_png(plane, plane, plane, f"{folder}/pair.png", title="a_001").name
+    ...     pair = np.zeros((2, 32, 32))
+    ...     overlay_png(pair, pair[0], f"{folder}/pair.png", title="a_001").name
     'pair.png'
     """
-    writer = OverlayWriter(ct_units=ct_units, vmin=vmin, vmax=vmax, orientation=orientation)
-    return writer.write(ct, mri, anomaly_map, path, title=title, mask=mask, z_mm=z_mm)
+    writer = OverlayWriter(
+        modalities=modalities,
+        roles=roles,
+        ct_units=ct_units,
+        vmin=vmin,
+        vmax=vmax,
+        orientation=orientation,
+    )
+    return writer.write(planes, anomaly_map, path, title=title, mask=mask, z_mm=z_mm)
 
 
 class OverlayWriter:
@@ -75,16 +89,16 @@ class OverlayWriter:
 
     Parameters
     ----------
-    ct_units, vmin, vmax, orientation
+    modalities, roles, ct_units, vmin, vmax, orientation
         As in `overlay_png`; the same for all samples.
 
     Examples
     --------
     >>> import tempfile
     >>> import numpy as np
-    >>> writer, plane = OverlayWriter(), np.zeros((32, 32))
+    >>> writer, pair = OverlayWriter(), np.zeros((2, 32, 32))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     paths = [writer.write(plane, plane, plane, f"{folder}/{i}.png") for i in range(2)]
+    ...     paths = [writer.write(pair, pair[0], f"{folder}/{i}.png") for i in range(2)]
     >>> [path.name for path in paths]
     ['0.png', '1.png']
     """
@@ -92,11 +106,15 @@ class OverlayWriter:
     def __init__(
         self,
         *,
+        modalities: Sequence[str] | None = None,
+        roles: GivenRoles = None,
         ct_units: str | None = None,
         vmin: float = VMIN,
         vmax: float = VMAX,
         orientation: str | None = None,
     ) -> None:
+        self.modalities = modalities
+        self.roles = roles
         self.ct_units = ct_units
         self.vmin = vmin
         self.vmax = vmax
@@ -107,8 +125,7 @@ class OverlayWriter:
 
     def write(
         self,
-        ct: Any,
-        mri: Any,
+        planes: Any,
         anomaly_map: Any,
         path: str | Path,
         *,
@@ -117,24 +134,22 @@ class OverlayWriter:
         z_mm: float | None = None,
     ) -> Path:
         """Write one overlay; the parameters are those of `overlay_png`."""
-        path = Path(path)
+        path, planes = Path(path), np.asarray(planes)
+        if planes.ndim != 3:
+            raise ValueError(
+                f"planes has shape {planes.shape}; expected (n_planes, height, width), one sample: "
+                "X[i], or np.stack([ct, mri])."
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         agg = require("matplotlib.backends.backend_agg", extra="plot")
-        layout = (np.shape(ct), np.shape(mri), bool(title))
+        layout = (planes.shape, bool(title))
         laid_out = layout == self._layout
         with style():
             self._layout = None  # where drawing fails, the next overlay gets a new figure
             if not laid_out:
-                self._axes = new_axes(None, (11.0, 3.9), columns=3)
+                self._axes = row_of_axes(len(planes) + 1, _WIDTH, _HEIGHT)
                 self._axes[0].figure.set_dpi(_DPI)
-            for ax in self._axes:
-                for artist in (*ax.images, *ax.texts, *ax.collections):
-                    artist.remove()
-            shown: dict[str, Any] = {"ct_units": self.ct_units, "orientation": self.orientation}
-            PairDisplay(ct, mri, z_mm=z_mm, **shown).plot(self._axes[:2])
-            AnomalyMapDisplay(
-                anomaly_map, ct, mask=mask, vmin=self.vmin, vmax=self.vmax, **shown
-            ).plot(self._axes[2], colorbar=not laid_out)
+            self._draw(planes, anomaly_map, mask, z_mm, colorbar=not laid_out)
             figure = self._axes[0].figure
             if title and not laid_out:
                 self._title = figure.suptitle(title, fontsize="large", parse_math=False)
@@ -147,3 +162,27 @@ class OverlayWriter:
         Image.fromarray(image).save(path, format="PNG", compress_level=_COMPRESSION)
         self._layout = layout
         return path
+
+    def _draw(
+        self, planes: Any, anomaly_map: Any, mask: Any, z_mm: float | None, *, colorbar: bool
+    ) -> None:
+        """All pictures, on axes that may hold those of another sample."""
+        for ax in self._axes:
+            for artist in (*ax.images, *ax.texts, *ax.collections):
+                artist.remove()
+        names, roles = named(len(planes), self.modalities, self.roles)
+        shown: dict[str, Any] = {"ct_units": self.ct_units, "orientation": self.orientation}
+        PairDisplay(*planes, z_mm=z_mm, modalities=names, roles=roles, **shown).plot(
+            self._axes[:-1]
+        )
+        beneath = plane_beneath(planes, roles)
+        AnomalyMapDisplay(
+            anomaly_map,
+            planes[beneath],
+            mask=mask,
+            vmin=self.vmin,
+            vmax=self.vmax,
+            modality=names[beneath],
+            role=roles[beneath],
+            **shown,
+        ).plot(self._axes[-1], colorbar=colorbar)

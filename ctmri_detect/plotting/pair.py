@@ -1,4 +1,4 @@
-"""CT and MRI of one sample, side by side."""
+"""All planes of one sample, side by side."""
 
 from __future__ import annotations
 
@@ -6,34 +6,31 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ctmri_detect._types import StoredArray
-from ctmri_detect.pairs import Pairs
-from ctmri_detect.plotting.canvas import (
-    bare,
-    check_axes,
-    check_plane,
-    grey,
-    is_ct,
-    new_axes,
-    range_of,
-    shown_units,
-)
+from ctmri_detect.plotting.canvas import check_axes, check_plane, row_of_axes
 from ctmri_detect.plotting.marks import height_of, mark_height, mark_sides
-from ctmri_detect.validation import CT, MODALITIES, MRI
+from ctmri_detect.plotting.shown import (
+    GivenRoles,
+    draw_plane,
+    named,
+    names_and_roles,
+    range_of,
+    title_of,
+)
 
 
 class PairDisplay:
-    """CT and MRI of one sample, side by side.
+    """CT and MRI of one sample, or as many planes as it has, side by side.
 
-    The CT is windowed by its units; the MRI, which has none, from its 1st to its 99.5th
-    percentile.
+    A CT is windowed by its units. An MRI, which has none, is shown from its 1st to its 99.5th
+    percentile. PET is shown from 0 to its 99.5th percentile, in inverted grey as usual in nuclear
+    medicine: much uptake is dark. Planes that nobody named are shown as an MRI is.
 
     Parameters
     ----------
-    ct, mri : array of shape (height, width)
-        NaN is drawn black; a plane of NaN is labelled as missing.
+    *planes : arrays of shape (height, width)
+        One or more. NaN is drawn black (of PET: white); a plane of NaN is labelled as missing.
     ct_units : {"hu", "uint8"} or None, default=None
         "hu" is shown in the brain window, 0 to 80 HU; "uint8" from 0 to 255. None: what the
         values look like, one of these, or prepared pairs, shown from 0 to 1; where they look like
@@ -44,19 +41,23 @@ class PairDisplay:
         "neurological": the patient's left is there. None writes no letters: an array doesn't tell
         its orientation, and neither does an image file.
     z_mm : float, default=None
-        Height of the slice in mm, written in a corner of the CT.
-    modalities : sequence of two str, default=("CT", "MRI")
-        Titles of the two planes. A first plane that is no CT is shown as an MRI.
+        Height of the slice in mm, written in a corner of the first plane.
+    modalities : sequence of str, default=None
+        Names of the planes, their titles. Two without names are CT and MRI; others are "plane 0"
+        and so on.
+    roles : dict of str to {"ct", "mri", "pet"}, or tuple, default=None
+        Where a name does not say the role, as in `Pairs`: ``{"FDG": "pet"}``.
 
     Attributes
     ----------
-    ax_ : array of two Axes
+    planes : tuple of arrays
+    ax_ : array of Axes, one a plane
     figure_ : Figure
 
     Raises
     ------
     ValueError
-        Where a plane is no array of two dimensions, or a parameter is unknown.
+        Where there is no plane, one is no array of two dimensions, or a parameter is unknown.
 
     Examples
     --------
@@ -64,24 +65,29 @@ class PairDisplay:
     >>> display = PairDisplay.from_pairs(X, 1).plot()
     >>> [ax.get_title() for ax in display.ax_]
     ['CT, 0 to 80 HU', 'MRI']
+
+    Other planes:
+
+    >>> display = PairDisplay(*X[:, 0], modalities=("T1", "FLAIR", "PET")).plot()
+    >>> [ax.get_title() for ax in display.ax_]
+    ['T1', 'FLAIR', 'PET']
     """
 
     def __init__(
         self,
-        ct: Any,
-        mri: Any,
-        *,
+        *planes: Any,
         ct_units: str | None = None,
         orientation: str | None = None,
         z_mm: float | None = None,
-        modalities: Sequence[str] = MODALITIES,
+        modalities: Sequence[str] | None = None,
+        roles: GivenRoles = None,
     ) -> None:
-        self.ct = ct
-        self.mri = mri
+        self.planes = planes
         self.ct_units = ct_units
         self.orientation = orientation
         self.z_mm = z_mm
         self.modalities = modalities
+        self.roles = roles
 
     @classmethod
     def from_pairs(
@@ -92,62 +98,52 @@ class PairDisplay:
         ct_units: str | None = None,
         orientation: str | None = None,
     ) -> PairDisplay:
-        """The display of one of the pairs ``(n, 2, height, width)``.
+        """The display of one of the samples ``(n, n_planes, height, width)``.
 
-        `Pairs` know their units, their names and, where their frame has `z_mm`, the height of each
-        slice.
+        `Pairs` know their units, names and roles and, where their frame has `z_mm`, the height of
+        each slice.
 
         Raises
         ------
         ValueError
-            Where X doesn't have two planes.
+            Where X doesn't have four axes.
         """
-        if len(X.shape) != 4 or X.shape[1] != 2:
+        if len(X.shape) != 4:
             raise ValueError(
-                f"X has shape {tuple(X.shape)}; expected (n_samples, 2, height, width). Of other "
-                "planes, take two: PairDisplay(X[i, 0], X[i, 2], modalities=('CT', 'FLAIR'))."
+                f"X has shape {tuple(X.shape)}; expected (n_samples, n_planes, height, width)."
             )
-        if ct_units is None and isinstance(X, Pairs):
-            ct_units = X.ct_units
-        pair = X[sample]
+        names, roles = names_and_roles(X, X.shape[1])
         return cls(
-            pair[CT],
-            pair[MRI],
-            ct_units=ct_units,
+            *np.asarray(X[sample]),
+            ct_units=getattr(X, "ct_units", None) if ct_units is None else ct_units,
             orientation=orientation,
             z_mm=height_of(X, sample),
-            modalities=X.modalities if isinstance(X, Pairs) else MODALITIES,
+            modalities=names,
+            roles=roles,
         )
 
     def plot(self, ax: Any = None) -> PairDisplay:
-        """Draw, on two axes of the caller's or on a new figure.
+        """Draw, on axes of the caller's or on a new figure.
 
         Parameters
         ----------
-        ax : sequence of two Axes, default=None
-            Where to draw; None makes a new figure.
+        ax : sequence of Axes, default=None
+            Where to draw, one a plane; None makes a new figure, with at most four in a row.
 
         Returns
         -------
         self
         """
-        ct, mri = check_plane(self.ct, "ct"), check_plane(self.mri, "mri")
-        first, second = self.modalities
-        self.ax_ = check_axes(new_axes(ax, (5.6, 3.1), columns=2), (2,))
+        n = len(self.planes)
+        if not n:
+            raise ValueError("There is no plane; expected one or more: PairDisplay(*X[0]).")
+        names, roles = named(n, self.modalities, self.roles)
+        planes = [check_plane(p, name) for p, name in zip(self.planes, names, strict=True)]
+        self.ax_ = check_axes(row_of_axes(n, 2.8, 3.1) if ax is None else ax, (n,))
         self.figure_ = self.ax_[0].figure
-        windowed = is_ct(first) and shown_units(ct, self.ct_units) == "hu"
-        title = f"{first}, 0 to 80 HU" if windowed else first
-        draw_plane(self.ax_[0], ct, range_of(ct, first, self.ct_units), title)
-        draw_plane(self.ax_[1], mri, range_of(mri, second, None), second)
-        for each in self.ax_:
+        for each, plane, name, role in zip(self.ax_, planes, names, roles, strict=True):
+            title = title_of(plane, name, role, self.ct_units)
+            draw_plane(each, plane, range_of(plane, role, self.ct_units), title, role)
             mark_sides(each, self.orientation)
         mark_height(self.ax_[0], self.z_mm)
         return self
-
-
-def draw_plane(ax: Any, plane: npt.NDArray[Any], bounds: tuple[float, float], title: str) -> None:
-    """One plane in grey; says so where nothing was observed."""
-    bare(ax, title)
-    ax.imshow(grey(plane, *bounds), cmap="gray", vmin=0, vmax=1)
-    if not np.isfinite(plane).any():
-        ax.text(0.5, 0.5, "not observed", color="white", ha="center", transform=ax.transAxes)

@@ -13,8 +13,8 @@ from PIL import Image
 from skimage.measure import find_contours
 
 from ctmri_detect.imageops.coverage import resize_mask
-from ctmri_detect.plotting.canvas import ct_range, grey, new_axes, robust_range, style
-from ctmri_detect.plotting.maps import VMAX, VMIN, heat_rgb, opacity
+from ctmri_detect.plotting.canvas import grey, new_axes, style
+from ctmri_detect.plotting.heat import VMAX, VMIN, heat_rgb, opacity
 from ctmri_detect.plotting.marks import OUTLINE
 
 Plane = npt.NDArray[Any]
@@ -22,16 +22,6 @@ RGB = npt.NDArray[np.uint8]
 _SIDE = 256  # pixels: sharp on a phone, and about 5 kB
 _QUALITY = 85
 _LEVELS = 64  # of a map: steps of 0.14 SD, which nobody sees, and a third of the bytes of 256
-
-
-def ct_panel(plane: Plane, units: str | None, window: tuple[float, float] | None = None) -> str:
-    """The CT in a window, by default that of its units; "" where it is missing."""
-    return grey_panel(plane, ct_range(plane, units) if window is None else window)
-
-
-def mri_panel(plane: Plane) -> str:
-    """The MRI; "" if missing."""
-    return grey_panel(plane, robust_range(plane))
 
 
 def grey_panel(plane: Plane, bounds: tuple[float, float]) -> str:

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from ctmri_detect._particulars import checked_modalities
 from ctmri_detect._types import StoredArray
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.pipelines import Route, unwrapped
 from ctmri_detect.plotting.canvas import check_axes, new_axes
 from ctmri_detect.plotting.marks import height_of, mark_height, mark_sides
 from ctmri_detect.plotting.reconstruction_row import draw_row, scales_of
+from ctmri_detect.plotting.shown import GivenRoles, named
 
 Planes = npt.NDArray[Any]
 _COLUMNS = ("Image", "Reconstruction", "Residual")
@@ -38,6 +38,8 @@ class ReconstructionDisplay:
         Name of each sample, such as its row in X; None numbers them.
     modalities : sequence of str, default=None
         Names of the planes; two without names are CT and MRI.
+    roles : dict of str to {"ct", "mri", "pet"}, or tuple, default=None
+        As in `PairDisplay`.
     ct_units : {"hu", "uint8"} or None, default=None
         As in `PairDisplay`.
     limit : float, default=None
@@ -76,6 +78,7 @@ class ReconstructionDisplay:
         *,
         samples: Sequence[Any] | None = None,
         modalities: Sequence[str] | None = None,
+        roles: GivenRoles = None,
         ct_units: str | None = None,
         limit: float | None = None,
         orientation: str | None = None,
@@ -86,6 +89,7 @@ class ReconstructionDisplay:
         self.residuals = residuals
         self.samples = samples
         self.modalities = modalities
+        self.roles = roles
         self.ct_units = ct_units
         self.limit = limit
         self.orientation = orientation
@@ -143,6 +147,7 @@ class ReconstructionDisplay:
             detector.residual_map(seen),
             samples=rows,
             modalities=detector.modalities_,
+            roles=seen.roles if isinstance(seen, Pairs) else None,
             ct_units=ct_units or known,
             limit=limit,
             orientation=orientation,
@@ -163,7 +168,7 @@ class ReconstructionDisplay:
         """
         images, rebuilt, residuals = self._checked()
         n_samples, n_planes = images.shape[:2]
-        names = checked_modalities(self.modalities, n_planes)
+        names, roles = named(n_planes, self.modalities, self.roles)
         shape = (n_samples * n_planes, len(_COLUMNS))
         if ax is None:
             size = (_WIDTH, _ROW_HEIGHT * shape[0] + 0.3)
@@ -172,9 +177,9 @@ class ReconstructionDisplay:
         self.ax_ = check_axes(ax, shape)
         self.figure_ = self.ax_[0, 0].figure
         rows = self.ax_.reshape(n_samples, n_planes, 3)
-        for plane, name in enumerate(names):
+        for plane, (name, role) in enumerate(zip(names, roles, strict=True)):
             shown = [part[:, plane] for part in (images, rebuilt, residuals)]
-            scales = scales_of(shown[0], shown[2], name, self.ct_units, self.limit)
+            scales = scales_of(shown[0], shown[2], role, self.ct_units, self.limit)
             for sample in range(n_samples):
                 row = rows[sample, plane]
                 draw_row(row, [part[sample] for part in shown], scales)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._extras import require
-from ctmri_detect.plotting.canvas import bare, is_ct, range_of, shown_units
-from ctmri_detect.plotting.pair import draw_plane
+from ctmri_detect.plotting.canvas import bare, shown_units
+from ctmri_detect.plotting.shown import COLOURS, draw_plane, range_of
 
 Planes = npt.NDArray[Any]
 _RESIDUAL_MAP = "RdBu_r"  # told apart by readers of all kinds of vision; white is 0
@@ -18,25 +18,30 @@ _PERCENTILE = 99.5
 
 
 class Scales(NamedTuple):
-    """What is black and white of a plane, its unit, and the end of the scale of its residual."""
+    """The range of a plane, its unit, the end of the scale of its residual, and its role."""
 
     low: float
     high: float
     unit: str
     limit: float
+    role: str | None
 
 
 def scales_of(
-    images: Planes, residuals: Planes, modality: str, ct_units: str | None, limit: float | None
+    images: Planes,
+    residuals: Planes,
+    role: str | None,
+    ct_units: str | None,
+    limit: float | None,
 ) -> Scales:
     """The scales of one plane ``(n, height, width)``, common to all samples."""
     seen = [image for image in images if np.isfinite(image).any()]
-    low, high = zip(*[range_of(p, modality, ct_units) for p in seen] or [(0.0, 1.0)], strict=True)
-    units = shown_units(seen[0], ct_units) if seen and is_ct(modality) else None
+    low, high = zip(*[range_of(p, role, ct_units) for p in seen] or [(0.0, 1.0)], strict=True)
+    units = shown_units(seen[0], ct_units) if seen and role == "ct" else None
     end = _end_of(residuals) if limit is None else float(limit)
     if not end > 0:
         raise ValueError(f"limit is {limit!r}; expected a number above 0, or None.")
-    return Scales(min(low), max(high), "HU" if units == "hu" else "", end)
+    return Scales(min(low), max(high), "HU" if units == "hu" else "", end, role)
 
 
 def _end_of(residuals: Planes) -> float:
@@ -46,17 +51,18 @@ def _end_of(residuals: Planes) -> float:
 
 
 def draw_row(row: Any, planes: list[Planes], scales: Scales) -> None:
-    """Two planes in grey, one in colour, and beside them their scales."""
+    """Two planes in the colours of their role, one in colour, and beside them their scales."""
     matplotlib = require("matplotlib", extra="plot")
     colors = require("matplotlib.colors", extra="plot")
     cm = require("matplotlib.cm", extra="plot")
     for ax, plane in zip(row[:2], planes[:2], strict=True):
-        draw_plane(ax, plane, (scales.low, scales.high), "")
+        draw_plane(ax, plane, (scales.low, scales.high), "", scales.role)
     bare(row[2], "")
     diverging = matplotlib.colormaps[_RESIDUAL_MAP].with_extremes(bad=_NOT_OBSERVED)
     image = row[2].imshow(planes[2], cmap=diverging, vmin=-scales.limit, vmax=scales.limit)
     figure = row[2].figure
-    grey = cm.ScalarMappable(norm=colors.Normalize(scales.low, scales.high), cmap="gray")
+    norm, shades = colors.Normalize(scales.low, scales.high), COLOURS.get(scales.role or "", "gray")
+    grey = cm.ScalarMappable(norm=norm, cmap=shades)
     bars = (
         figure.colorbar(grey, ax=row[:2].tolist(), aspect=12),
         figure.colorbar(image, ax=row[2], extend="both", aspect=12),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import final
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Any, cast, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,19 +12,22 @@ from numpy.typing import ArrayLike, NDArray
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._floats import with_default_floats
 from ctmri_detect._parameters import check_parameters
-from ctmri_detect._types import PairsLike
+from ctmri_detect._threads import map_threads
+from ctmri_detect._types import PairsLike, StoredArray
 from ctmri_detect.base import BasePairedTransformer, Traits
+from ctmri_detect.base.learnt import recall
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.modalities import Roles
-from ctmri_detect.validation import check_pairs
+from ctmri_detect.validation import PairReader, check_pairs
 
 
 class GridStep(BasePairedTransformer):
     """Base of the steps whose output lies on another grid.
 
-    A step writes ``_grid()``, the height and width of its output, and
-    ``_back(image, pair, roles)``, which takes maps of one sample ``(height, width)`` or
-    ``(channels, height, width)`` back to the grid of that sample's input.
+    A step writes ``_grid()``, the height and width of its output; ``_learn(pair, roles)``, what the
+    way back has to know of a sample; and ``_back(image, grid, learnt)``, which takes maps of one
+    sample ``(height, width)`` or ``(channels, height, width)`` back to the grid of its input. A
+    `Block` that holds `learnt` saves the way back a second ``_learn``.
     """
 
     traits = Traits(threadsafe=True, missing_modality=True)
@@ -31,10 +35,13 @@ class GridStep(BasePairedTransformer):
     def _grid(self) -> tuple[int, int]:
         raise NotImplementedError(f"{type(self).__name__} has to write _grid().")
 
+    def _learn(self, pair: NDArray[np.float32], roles: Roles) -> Any:
+        return None
+
     def _back(
-        self, image: NDArray[np.floating], pair: NDArray[np.float32], roles: Roles
+        self, image: NDArray[np.floating], grid: tuple[int, int], learnt: Any
     ) -> NDArray[np.float32]:
-        raise NotImplementedError(f"{type(self).__name__} has to write _back(image, pair, roles).")
+        raise NotImplementedError(f"{type(self).__name__} has to write _back(image, grid, learnt).")
 
     def _scale(self, pair: NDArray[np.float32]) -> tuple[float, float]:
         """Pixels of the output for each pixel of the input, along rows and columns."""
@@ -70,29 +77,46 @@ class GridStep(BasePairedTransformer):
             Where maps and X don't belong together.
         """
         check_parameters(self)
-        return each_back(maps, X, self._grid(), self._back)
+        return each_back(maps, X, self._grid(), recall(self), self._learn, self._back)
 
 
 def each_back(
     maps: ArrayLike,
     X: PairsLike,
     grid: tuple[int, int] | None,
-    back: Callable[[NDArray[np.floating], NDArray[np.float32], Roles], NDArray[np.float32]],
+    known: Sequence[Any] | None,
+    learn: Callable[[NDArray[np.float32], Roles], Any],
+    back: Callable[[NDArray[np.floating], tuple[int, int], Any], NDArray[np.float32]],
 ) -> NDArray[np.float32]:
-    """``back(map, pair, roles)`` of each sample; maps not of `grid` (None: of X) are refused."""
+    """``back(map, grid of X, what is known)`` for each sample, on several threads.
+
+    Maps that are not of `grid` (None: of X) are refused. `known` is what `learn` says of each pair
+    of X; where it is None, X is read and `learn` is asked.
+    """
     maps = np.asarray(plain_array(maps))
-    reader = check_pairs(X)
-    height, width = reader.shape[2:] if grid is None else grid
-    if maps.ndim not in (3, 4) or len(maps) != len(reader) or maps.shape[-2:] != (height, width):
+    reader = check_pairs(X) if known is None else PairReader(cast(StoredArray, X))
+    height, width = reader.shape[2:]
+    _refuse_maps(maps, len(reader), grid or (height, width))
+    out = np.empty((*maps.shape[:-2], height, width), dtype=np.float32)
+    reading = Lock()  # the source of X may not be thread-safe
+
+    def one(i: int) -> None:
+        if known is None:
+            with reading:
+                pair = reader[i : i + 1][0]
+            told = learn(pair, reader.roles)
+        else:
+            told = known[i]
+        out[i] = back(maps[i], (height, width), told)
+
+    map_threads(one, range(len(reader)))
+    return out
+
+
+def _refuse_maps(maps: NDArray[Any], n: int, grid: tuple[int, int]) -> None:
+    if maps.ndim not in (3, 4) or len(maps) != n or maps.shape[-2:] != grid:
         raise InvalidPairsError(
-            f"maps has shape {maps.shape}; expected ({len(reader)}, {height}, {width}), "
+            f"maps has shape {maps.shape}; expected ({n}, {grid[0]}, {grid[1]}), "
             "with or without channels on axis 1: one map for each sample of X, on the grid "
             "that transform gives. Pass the input of this step as X."
         )
-    out = np.empty(maps.shape[:-2] + reader.shape[2:], dtype=np.float32)
-    start = 0
-    for block in reader.blocks():
-        for i, pair in enumerate(block, start):
-            out[i] = back(maps[i], pair, reader.roles)
-        start += len(block)
-    return out

@@ -1,10 +1,34 @@
-"""Maps that reach as far as a mask does."""
+"""Maps that reach as far as a mask does.
+
+A `Reach` is such a mask, one bit a pixel; None where maps stay as they are.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+Mask = NDArray[np.bool_]
+Places = tuple[NDArray[Any], ...]  # rows and columns
+Reach = NDArray[np.uint8] | None
+
+
+def packed_reach(mask: NDArray[np.bool_]) -> Reach:
+    """The reach of a mask; None where it is empty."""
+    return np.packbits(mask) if mask.any() else None
+
+
+def back_to_reach(
+    image: NDArray[np.floating], grid: tuple[int, int], reach: Reach
+) -> NDArray[np.float32]:
+    """Maps of one sample ``(..., height, width)`` extended over its reach on this grid."""
+    if reach is None:
+        return np.asarray(image, dtype=np.float32)
+    mask = np.unpackbits(reach, count=grid[0] * grid[1]).reshape(grid).view(bool)
+    return reaching(image, mask)
 
 
 def reaching(
@@ -23,12 +47,40 @@ def reaching(
     if not len(rows):
         return out
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    before, to, source = None, None, None
     for plane in out.reshape(-1, *out.shape[-2:]):
         part = plane[box]
         empty = np.isnan(part)
         if empty.all() or not empty.any():
             continue
-        gap, nearest = ndimage.distance_transform_edt(empty, return_indices=True)
-        filled = empty & mask[box] & (gap <= most)
-        part[filled] = part[tuple(nearest)][filled]
+        if before is None or not np.array_equal(empty, before):  # planes are often seen alike
+            before, (to, source) = empty, _nearest(~empty, empty & mask[box], most)
+        part[to] = part[source]
     return out
+
+
+def _nearest(known: Mask, asked: Mask, most: float) -> tuple[Places, Places]:
+    """The pixels that are asked for and have a known one within `most`; and the nearest of each.
+
+    Of several at one distance, that of the least column, then of the least row.
+    """
+    width = int(most)
+    padded, left = np.pad(known, width), np.argwhere(asked)
+    to, source = [left[:0]], [left[:0]]
+    for step in _by_distance(most):
+        there = left + step
+        found = padded[tuple((there + width).T)]
+        to.append(left[found])
+        source.append(there[found])
+        left = left[~found]
+        if not len(left):
+            break
+    return tuple(np.concatenate(to).T), tuple(np.concatenate(source).T)
+
+
+@lru_cache(maxsize=8)
+def _by_distance(most: float) -> list[tuple[int, int]]:
+    """Steps (down, right) of at most this length, short ones first."""
+    far = range(-int(most), int(most) + 1)
+    steps = [(y, x) for y in far for x in far if 0 < y * y + x * x <= most**2]
+    return sorted(steps, key=lambda step: (step[0] ** 2 + step[1] ** 2, step[1], step[0]))

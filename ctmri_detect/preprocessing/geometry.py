@@ -73,20 +73,20 @@ class HeadAligner(GridStep):
     def _transform_spaced(
         self, X: NDArray[np.float32], roles: Roles, spacing: NDArray[np.float64] | None
     ) -> tuple[Block, NDArray[np.float64] | None]:
-        matrices = [self._matrix(pair, roles) for pair in X]
+        matrices = [self._learn(pair, roles) for pair in X]
         if spacing is not None:  # each matrix is a turn and one scale
             spacing = (
                 spacing / np.sqrt(np.abs(np.linalg.det(np.array(matrices)[:, :, :2])))[:, None]
             )
         warped = (warp_observed(*each, self._grid()) for each in zip(X, matrices, strict=True))
-        return Block(np.stack(list(warped))), spacing
+        return Block(np.stack(list(warped)), learnt=matrices), spacing
 
     def _back(
-        self, image: NDArray[np.floating], pair: NDArray[np.float32], roles: Roles
+        self, image: NDArray[np.floating], grid: tuple[int, int], learnt: NDArray[np.float64]
     ) -> NDArray[np.float32]:
-        return unwarp_observed(image, self._matrix(pair, roles), (pair.shape[1], pair.shape[2]))
+        return unwarp_observed(image, learnt, grid)
 
-    def _matrix(self, pair: NDArray[np.float32], roles: Roles) -> NDArray[np.float64]:
+    def _learn(self, pair: NDArray[np.float32], roles: Roles) -> NDArray[np.float64]:
         return head_pose(pair, roles=roles).matrix(self.size, self.fill)
 
 

@@ -14,6 +14,7 @@ from ctmri_detect._parameters import Constraints, OneOf, check_parameters, integ
 from ctmri_detect._types import LabelsLike, PairsLike
 from ctmri_detect._warnings import warn_user
 from ctmri_detect.base import BasePairedTransformer, Block, Traits
+from ctmri_detect.base.learnt import recall
 from ctmri_detect.ct_units import IS_CT_UNITS, CTUnits
 from ctmri_detect.exceptions import (
     BrainNotFoundError,
@@ -21,7 +22,7 @@ from ctmri_detect.exceptions import (
     InvalidPairsError,
 )
 from ctmri_detect.imageops.appearance import is_brain_alone, is_eight_bit_window, is_inverted
-from ctmri_detect.imageops.brainmask import brain_mask, head_mask
+from ctmri_detect.imageops.brainmask import both_brain_masks, head_mask
 from ctmri_detect.imageops.ct_values import check_ct_values
 from ctmri_detect.imageops.skullbase import brain_share, is_below_skull_base
 from ctmri_detect.modalities import Roles, planes_with
@@ -30,7 +31,7 @@ from ctmri_detect.pairs import Pairs
 from ctmri_detect.preprocessing._by_role import check_source, mask_without_ct, plane_with
 from ctmri_detect.preprocessing._grid import each_back
 from ctmri_detect.preprocessing._no_brain import no_brain_in_most, no_brain_in_some
-from ctmri_detect.preprocessing._reach import reaching
+from ctmri_detect.preprocessing._reach import Reach, back_to_reach, packed_reach
 from ctmri_detect.preprocessing._skull_base import DROP_AND_LABELS, IS_CHOICE, check_use
 from ctmri_detect.validation import PairReader
 
@@ -44,6 +45,7 @@ class _Found(NamedTuple):
     found: bool  # whether it is what `source` asks for
     share: float = float("nan")  # of the head that is brain; NaN where the CT does not say it
     below: bool = False  # whether the slice lies below the skull base
+    reach: Reach = None  # how far its maps reach
 
 
 class BrainMask(BasePairedTransformer):
@@ -56,8 +58,7 @@ class BrainMask(BasePairedTransformer):
 
     The rim of the brain shares its pixels with bone, and its values would disturb what detectors
     learn and compare. So the mask leaves it out, and `inverse_transform_map` extends maps over it,
-    to the inner table of the skull, by their nearest values. So thin blood along the skull is
-    marked in the maps of a Pipeline.
+    to the inner table of the skull, by their nearest values: so maps mark thin blood there.
 
     Where no plausible brain is found (below the skull base), the head is kept, and where even
     that is empty, all that was observed; one warning names these samples. Where the skull was
@@ -171,12 +172,14 @@ class BrainMask(BasePairedTransformer):
         for pair, known in zip(out, found, strict=True):
             np.copyto(pair, np.nan, where=~known.mask)
         named = [i for i, known in enumerate(found) if not known.found]
+        learnt = [known.reach for known in found]
         if self.below_skull_base == "keep":
-            return Block(out, named)
+            return Block(out, named, learnt=learnt)
         below = np.array([known.below or not known.found for known in found])
         share = np.array([known.share for known in found])
         columns = {"brain_share": share, "below_skull_base": below}
-        return Block(out, named, columns, ~below if self.below_skull_base == "drop" else None)
+        kept = ~below if self.below_skull_base == "drop" else None
+        return Block(out, named, columns, kept, learnt)
 
     @with_default_floats
     def inverse_transform_map(self, maps: ArrayLike, X: PairsLike) -> NDArray[np.float32]:
@@ -200,19 +203,10 @@ class BrainMask(BasePairedTransformer):
             Where maps and X don't belong together.
         """
         check_parameters(self)
-        return each_back(maps, X, None, self._reaching)
+        return each_back(maps, X, None, recall(self), self._learn, back_to_reach)
 
-    def _reaching(
-        self, image: NDArray[np.floating], pair: NDArray[np.float32], roles: Roles
-    ) -> NDArray[np.float32]:
-        if self.source not in ("auto", "ct") or self.dilation:
-            return np.asarray(image, dtype=np.float32)
-        ct = plane_with(pair, roles, "ct")
-        if ct is None or self._odd(ct):
-            return np.asarray(image, dtype=np.float32)
-        units = cast(CTUnits, self.ct_units)
-        mask = brain_mask(ct, units, to_inner_table=True)  # empty where no brain is found
-        return reaching(image, mask & np.isfinite(pair).any(axis=0))
+    def _learn(self, pair: NDArray[np.float32], roles: Roles) -> Reach:
+        return self._mask(pair, roles).reach
 
     def _odd(self, ct: NDArray[np.float32]) -> bool:
         """Whether it is such a wrong image that a brain is found only by chance."""
@@ -234,18 +228,19 @@ class BrainMask(BasePairedTransformer):
     def _mask_of_ct(self, ct: NDArray[np.float32], observed: NDArray[np.bool_]) -> _Found:
         units = cast(CTUnits, self.ct_units)
         odd = self._odd(ct)
-        brain = np.zeros_like(observed) if odd else brain_mask(ct, units)
+        brain, grown = (np.zeros_like(observed),) * 2 if odd else both_brain_masks(ct, units)
+        reach = None if odd or self.dilation else packed_reach(grown & observed)
         mask = brain
         if brain.any() and self.dilation:
             mask = cv2.dilate(brain.astype(np.uint8), disk(self.dilation)).astype(bool)
         if (mask & observed).any():
             if self.below_skull_base == "keep":
-                return _Found(mask, True)
+                return _Found(mask, True, reach=reach)
             head = head_mask(ct, units)
             below = is_below_skull_base(brain, head, units)
-            return _Found(mask, True, brain_share(brain, head), below)
+            return _Found(mask, True, brain_share(brain, head), below, reach)
         mask = head_mask(ct, units)
         if not (mask & observed).any():
-            return _Found(observed, False)
+            return _Found(observed, False, reach=reach)
         alone = not odd and is_brain_alone(ct, mask, units)
-        return _Found(mask, alone, float(alone))
+        return _Found(mask, alone, float(alone), reach=reach)

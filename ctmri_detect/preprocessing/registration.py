@@ -162,7 +162,8 @@ class PairRegistrar(BasePairedTransformer):
         if np.isnan(pair).all(axis=(1, 2)).any():
             return _Found(reason="a plane is missing")
         matrix = register(
-            *pair,
+            pair[0],
+            pair[1],
             transform=self.motion,
             max_shift=self.max_shift,
             max_rotation=self.max_rotation,
@@ -170,7 +171,7 @@ class PairRegistrar(BasePairedTransformer):
         if matrix is None:
             return _Found(reason="nothing to register")
         motion = motion_of(matrix, pair.shape[1:])
-        before, after = alignment(*pair, matrix)
+        before, after = alignment(pair[0], pair[1], matrix)
         reason = ""
         if not self._within(motion):
             reason = "beyond the bounds"

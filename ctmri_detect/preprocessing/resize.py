@@ -58,9 +58,9 @@ class Resize(GridStep):
         return height / pair.shape[1], width / pair.shape[2]
 
     def _back(
-        self, image: NDArray[np.floating], pair: NDArray[np.float32], roles: Roles
+        self, image: NDArray[np.floating], grid: tuple[int, int], learnt: None
     ) -> NDArray[np.float32]:
-        return resize_observed(image, (pair.shape[1], pair.shape[2]))
+        return resize_observed(image, grid)
 
 
 class CropOrPad(GridStep):
@@ -107,10 +107,13 @@ class CropOrPad(GridStep):
         return np.stack([_moved(pair, self._shift(pair), self._grid()) for pair in X])
 
     def _back(
-        self, image: NDArray[np.floating], pair: NDArray[np.float32], roles: Roles
+        self, image: NDArray[np.floating], grid: tuple[int, int], learnt: tuple[int, int]
     ) -> NDArray[np.float32]:
-        down, right = self._shift(pair)
-        return _moved(image, (-down, -right), (pair.shape[1], pair.shape[2]))
+        down, right = learnt
+        return _moved(image, (-down, -right), grid)
+
+    def _learn(self, pair: NDArray[np.float32], roles: Roles) -> tuple[int, int]:
+        return self._shift(pair)
 
     def _shift(self, pair: NDArray[np.float32]) -> tuple[int, int]:
         """Rows down and columns right that a pixel moves."""

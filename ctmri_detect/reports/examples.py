@@ -13,10 +13,11 @@ from sklearn.utils import Bunch
 from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.evaluation.gallery import worst_samples
 from ctmri_detect.evaluation.table import leaderboard
+from ctmri_detect.modalities import Roles
 from ctmri_detect.pipelines import NO_THRESHOLD
-from ctmri_detect.plotting.canvas import ct_range, grey, robust_range
+from ctmri_detect.plotting.canvas import grey
 from ctmri_detect.plotting.marks import height_of, height_text
-from ctmri_detect.validation import CT, MRI
+from ctmri_detect.plotting.shown import names_and_roles, range_of
 
 MOST_DETECTORS = 3
 MOST_EXAMPLES = 40
@@ -34,8 +35,9 @@ class Example:
 
     sample: int
     heading: str
-    ct: npt.NDArray[Any]
-    mri: npt.NDArray[Any]
+    planes: npt.NDArray[Any]
+    names: tuple[str, ...]
+    roles: Roles
     mask: npt.NDArray[np.bool_] | None
     maps: dict[str, npt.NDArray[Any]]
     decisions: dict[str, float]
@@ -109,8 +111,9 @@ def readable(kind: str) -> str:
 
 
 def _example(result: BenchmarkResult, data: Bunch, sample: int, names: list[str]) -> Example:
-    pair = np.asarray(data.data[sample])
-    head = head_box(pair, shown_as(data))
+    planes = np.asarray(data.data[sample])
+    names_roles = names_and_roles(data.data, len(planes))
+    head = head_box(planes, names_roles[1], shown_as(data))
     decisions, verdicts = {}, {}
     for name in names:
         scores = first_seed(result.scores, name)
@@ -121,8 +124,9 @@ def _example(result: BenchmarkResult, data: Bunch, sample: int, names: list[str]
     return Example(
         sample=sample,
         heading=_heading(result.scores, sample, _height(data, sample)),
-        ct=pair[CT][head],
-        mri=pair[MRI][head],
+        planes=planes[:, *head],
+        names=names_roles[0],
+        roles=names_roles[1],
         mask=None if masks is None else np.asarray(masks[sample], dtype=bool)[head],
         maps={n: result.maps[n][sample][head] for n in names if sample in result.maps[n]},
         decisions=decisions,
@@ -150,17 +154,17 @@ def orientation_of(data: Bunch) -> str | None:
     return found
 
 
-def head_box(pair: npt.NDArray[Any], ct_units: str | None) -> tuple[slice, slice]:
-    """Rows and columns of a pair ``(2, height, width)`` outside of which all is dark.
+def head_box(planes: npt.NDArray[Any], roles: Roles, ct_units: str | None) -> tuple[slice, slice]:
+    """Rows and columns of a sample ``(n_planes, height, width)`` outside of which all is dark.
 
     Examples
     --------
     >>> pair = np.zeros((2, 40, 40)); pair[0, 10:20, 12:30] = 40
-    >>> head_box(pair, "hu")
+    >>> head_box(pair, ("ct", "mri"), "hu")
     (slice(7, 23, None), slice(9, 33, None))
     """
-    ranges = (ct_range(pair[CT], ct_units), robust_range(pair[MRI]))
-    drawn = np.any([grey(p, *r) > _INK for p, r in zip(pair, ranges, strict=True)], axis=0)
+    ranges = [range_of(p, role, ct_units) for p, role in zip(planes, roles, strict=True)]
+    drawn = np.any([grey(p, *r) > _INK for p, r in zip(planes, ranges, strict=True)], axis=0)
     box = []
     for axis in (1, 0):
         found = np.flatnonzero(drawn.any(axis=axis))

@@ -12,9 +12,11 @@ from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.plotting.canvas import bare, new_axes, style
 from ctmri_detect.plotting.distribution import ScoreDistributionDisplay
-from ctmri_detect.plotting.maps import AnomalyMapDisplay, add_colorbar
+from ctmri_detect.plotting.heat import add_colorbar
+from ctmri_detect.plotting.maps import AnomalyMapDisplay
 from ctmri_detect.plotting.pair import PairDisplay
 from ctmri_detect.plotting.roc import RocDisplay
+from ctmri_detect.plotting.shown import plane_beneath
 from ctmri_detect.reports.examples import (
     Example,
     orientation_of,
@@ -93,21 +95,31 @@ def _distributions(result: BenchmarkResult) -> Any:
 
 
 def _gallery(examples: list[Example], names: list[str], look: dict[str, Any]) -> Any:
-    columns = 2 + len(names)
+    n_planes = len(examples[0].planes)
+    columns = n_planes + len(names)
     axes = new_axes(None, (2.1 * columns + 1, 2.35 * len(examples)), columns, len(examples))
     axes = np.reshape(axes, (len(examples), columns))
     for example, row in zip(examples, axes, strict=True):
-        PairDisplay(example.ct, example.mri, **look).plot(row[:2])
+        planes, named = example.planes, {"modalities": example.names, "roles": example.roles}
+        PairDisplay(*planes, **named, **look).plot(row[:n_planes])
+        beneath = plane_beneath(planes, example.roles)
         row[0].set_ylabel(
             example.heading.replace(": ", "\n", 1), fontsize="small", parse_math=False
         )
-        for name, ax in zip(names, row[2:], strict=True):
-            display = AnomalyMapDisplay(example.maps[name], example.ct, mask=example.mask, **look)
+        for name, ax in zip(names, row[n_planes:], strict=True):
+            display = AnomalyMapDisplay(
+                example.maps[name],
+                planes[beneath],
+                mask=example.mask,
+                modality=example.names[beneath],
+                role=example.roles[beneath],
+                **look,
+            )
             display.plot(ax, colorbar=False)
             ax.set_title("")
-    for row in axes[1:, :2].ravel():
+    for row in axes[1:, :n_planes].ravel():
         row.set_title("")
-    for name, ax in zip(names, axes[0, 2:], strict=True):
+    for name, ax in zip(names, axes[0, n_planes:], strict=True):
         bare(ax, name)
     add_colorbar(axes[0, 0].figure, axes[:, -1].tolist())
     return axes[0, 0].figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,17 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
+from ctmri_detect.modalities import Roles
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.plotting import panels
 from ctmri_detect.plotting.canvas import shown_units
-from ctmri_detect.plotting.maps import VMAX, VMIN, heat_rgb, opacity
+from ctmri_detect.plotting.heat import VMAX, VMIN, heat_rgb, opacity
 from ctmri_detect.plotting.marks import height_of, height_text
+from ctmri_detect.plotting.shown import range_of
 from ctmri_detect.preprocessing import CT_WINDOWS
 from ctmri_detect.reports.examples import head_box
+from ctmri_detect.reports.patient_volume import volume_of
 from ctmri_detect.reports.region_words import region_words, side_of
-from ctmri_detect.validation import CT, MRI
 
 WINDOWS = {name: CT_WINDOWS[name] for name in ("brain", "stroke", "bone")}
 """Level and width, in HU."""
@@ -54,11 +56,21 @@ def patient_slices(shown: Shown, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
     """Slices from the lowest, the number of the strongest, and regions, of these rows."""
     kept = kept_rows(in_order(shown.X, rows), shown.score)
     maps = np.asarray(shown.maps(kept))
-    box = _box(shown, kept)
-    slices = [_slice(shown, int(row), plane, box) for row, plane in zip(kept, maps, strict=True)]
-    regions, more = _regions(shown, kept, maps)
+    samples = np.stack([np.asarray(shown.X[int(row)]) for row in kept])
+    box = _box(samples, shown.X.roles, shown.ct_units)
+    regions, more = _regions(shown, kept, maps, box)
+    samples, maps = samples[:, :, *box], maps[:, *box]
+    images = zip(
+        *[_images(samples[:, i], role, shown.ct_units) for i, role in enumerate(shown.X.roles)],
+        strict=True,
+    )
+    slices = [
+        _about(shown, int(row)) | {"planes": each, "heat": heat_image(plane), "peak": _peak(plane)}
+        for row, each, plane in zip(kept, images, maps, strict=True)
+    ]
     return {
         "slices": slices,
+        "volume": volume_of(shown.X, kept, maps.shape[1:]),
         "first": int(np.argmax(shown.score[kept])),
         "regions": regions,
         "more_regions": more,
@@ -110,33 +122,47 @@ def heat_colours() -> list[list[int]]:
     return [[0, 0, 0, 0], *colours.tolist()]
 
 
-def _box(shown: Shown, rows: npt.NDArray[np.int64]) -> tuple[slice, slice]:
-    """The part of the images that holds the head in all of these slices."""
-    boxes = [head_box(np.asarray(shown.X[int(row)]), shown.ct_units) for row in rows]
+def _box(samples: npt.NDArray[Any], roles: Roles, ct_units: str | None) -> tuple[slice, slice]:
+    """The part of the images that holds the head in all of these samples."""
+    boxes = [head_box(planes, roles, ct_units) for planes in samples]
     ends = [(min(b[i].start for b in boxes), max(b[i].stop for b in boxes)) for i in (0, 1)]
     return slice(*ends[0]), slice(*ends[1])
 
 
-def _slice(
-    shown: Shown, row: int, plane: npt.NDArray[Any], box: tuple[slice, slice]
-) -> dict[str, Any]:
-    pair = np.asarray(shown.X[row])
-    ct, mri = pair[CT][box], pair[MRI][box]
-    if shown_units(ct, shown.ct_units) == "hu":
-        ends = {
-            name: (level - width / 2, level + width / 2) for name, (level, width) in WINDOWS.items()
-        }
-        images = {name: panels.ct_panel(ct, "hu", each) for name, each in ends.items()}
-    else:
-        images = {"brain": panels.ct_panel(ct, shown.ct_units)}
-    p_value = "" if shown.p_value is None else f", p = {shown.p_value[row]:.3f}"
-    return {
-        "label": _label(shown, row),
-        "score": f"score {shown.score[row]:.1f}{p_value}",
-        "ct": images,
-        "mri": panels.mri_panel(mri),
-        "heat": heat_image(plane[box]),
+def _images(
+    slices: npt.NDArray[Any], role: str | None, ct_units: str | None
+) -> list[dict[str, str]]:
+    """One plane of all slices: images by the window of a CT in HU, or one; none where missing.
+
+    What has no unit has one range in all slices, so that slices and cuts across them fit together.
+    """
+    if role != "ct":
+        ends = range_of(slices, role)
+        return [_kept({"": panels.grey_panel(plane, ends)}) for plane in slices]
+    windows = {
+        name: (level - width / 2, level + width / 2) for name, (level, width) in WINDOWS.items()
     }
+    found = []
+    for plane in slices:
+        hu = shown_units(plane, ct_units) == "hu"
+        every = windows if hu else {"": range_of(plane, role, ct_units)}
+        found.append(_kept({name: panels.grey_panel(plane, e) for name, e in every.items()}))
+    return found
+
+
+def _kept(images: dict[str, str]) -> dict[str, str]:
+    return {name: image for name, image in images.items() if image}
+
+
+def _peak(plane: npt.NDArray[Any]) -> list[float]:
+    """Where a map is highest: shares of the height and of the width."""
+    place = np.unravel_index(np.argmax(np.nan_to_num(plane, nan=-np.inf)), plane.shape)
+    return [round((float(at) + 0.5) / size, 4) for at, size in zip(place, plane.shape, strict=True)]
+
+
+def _about(shown: Shown, row: int) -> dict[str, str]:
+    p_value = "" if shown.p_value is None else f", p = {shown.p_value[row]:.3f}"
+    return {"label": _label(shown, row), "score": f"score {shown.score[row]:.1f}{p_value}"}
 
 
 def _label(shown: Shown, row: int) -> str:
@@ -147,7 +173,10 @@ def _label(shown: Shown, row: int) -> str:
 
 
 def _regions(
-    shown: Shown, kept: npt.NDArray[np.int64], maps: npt.NDArray[np.floating]
+    shown: Shown,
+    kept: npt.NDArray[np.int64],
+    maps: npt.NDArray[np.floating],
+    box: tuple[slice, slice],
 ) -> tuple[list[dict[str, Any]], int]:
     """The strongest regions of the slices that are shown, in words; and how many there are more."""
     if shown.regions is None:
@@ -162,5 +191,15 @@ def _regions(
         side = side_of(float(region["x"]), maps[place], shown.orientation)
         label = _label(shown, int(region["sample"]))
         words = region_words(region, side)
-        found.append({"slice": place, "words": f"{words}; {label}" if label else words})
+        where = {"slice": place, "place": _place(region, box)}
+        found.append(where | {"words": f"{words}; {label}" if label else words})
     return found, max(len(table) - len(found), 0)
+
+
+def _place(region: dict[Hashable, Any], box: tuple[slice, slice]) -> list[float] | None:
+    """The middle of a region: shares of the height and of the width of what is shown."""
+    if "y" not in region:
+        return None
+    ends = zip((region["y"], region["x"]), box, strict=True)
+    shares = [(float(at) + 0.5 - part.start) / (part.stop - part.start) for at, part in ends]
+    return [round(min(max(share, 0.0), 1.0), 4) for share in shares]

@@ -17,7 +17,7 @@ from ctmri_detect import __version__
 from ctmri_detect._types import PairsLike
 from ctmri_detect.html.page import write_page
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.plotting.maps import VMAX
+from ctmri_detect.plotting.heat import VMAX
 from ctmri_detect.plotting.marks import side_letters
 from ctmri_detect.reports.patient_slices import WINDOWS, Maps, Shown, heat_colours, patient_slices
 from ctmri_detect.reports.patients_table import patient_rows, ranked
@@ -41,10 +41,12 @@ def write_patients(
     """Write the most anomalous patients as one HTML file to look through.
 
     The page has a table of patients, most anomalous first, and a viewer: a slider for the slices,
-    the CT (in HU: in the brain, stroke and bone windows of `CTWindow`) or the MRI, the anomaly map
-    over it with its opacity and a least value, L and R where they are known, and the strongest
-    regions in words. It loads nothing from the network, follows the reader's light or dark mode,
-    works with the keyboard and on a phone. It shows names of patients and files as they were given.
+    the CT (in HU: in the brain, stroke and bone windows of `CTWindow`) or another plane by its
+    name, the anomaly map over it with its opacity and a least value, L and R where they are known,
+    and the strongest regions in words. Patients with a volume (at least 8 slices of one scan, with
+    `z_mm` and spacing) also have coronal and sagittal views; a click moves them to that place. The
+    page loads nothing from the network, follows the reader's light or dark mode, works with the
+    keyboard and on a phone. It shows names of patients and files as they were given.
 
     Parameters
     ----------
@@ -52,8 +54,9 @@ def write_patients(
         What `detect` gave: `anomaly_score`, and where they are there `p_value`, `prediction`,
         `regions`, `anomaly_map`. Or a table of these, one row a sample; the columns of its
         strongest region (modality, sign, x, area_px, area_mm2, peak) then stand for regions.
-    X : Pairs or array-like of shape (n, 2, height, width)
-        What was scored. Where it knows no patients, each sample stands for one.
+    X : Pairs or array-like of shape (n, n_planes, height, width)
+        What was scored, of one to eight planes; the page names them as `Pairs` do. Where it knows
+        no patients, each sample stands for one.
     path : str or Path
         The file; its folder is made.
     maps : array-like of shape (n, height, width) or callable, default=None
@@ -89,7 +92,7 @@ def write_patients(
     ValueError
         Where `found` and X differ in length, and where there are no maps.
     InvalidPairsError
-        Where X are no pairs of two planes.
+        Where X is no array of samples.
 
     Examples
     --------
@@ -101,7 +104,7 @@ def write_patients(
     ...     write_patients(found, X, f"{folder}/report.html", n_patients=2).name
     'report.html'
     """
-    check_pairs(X, n_planes=2)
+    check_pairs(X)
     pairs = X if isinstance(X, Pairs) else Pairs(X)
     score = np.asarray(found["anomaly_score"], dtype=np.float64)
     if len(score) != len(pairs):
@@ -130,13 +133,23 @@ def write_patients(
         n_all=len(table),
         threshold=threshold,
         sides=side_letters(orientation),
-        windows=WINDOWS if any(len(each["ct"]) > 1 for each in images) else {},
-        has_mri=any(each["mri"] for each in images),
+        planes=_switch(pairs, images),
+        windows=WINDOWS
+        if any(len(each) > 1 for image in images for each in image["planes"])
+        else {},
+        volumes=any(patient["volume"] for patient in shown_patients),
         colours=heat_colours(),
         highest=VMAX,
         written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         version=__version__,
     )
+
+
+def _switch(X: Pairs, images: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The planes that are there in at least one slice; a CT is shown at first."""
+    there = [i for i in range(X.shape[1]) if any(image["planes"][i] for image in images)]
+    first = next((i for i in there if X.roles[i] == "ct"), there[0] if there else 0)
+    return [{"index": i, "name": X.modalities[i], "first": i == first} for i in there]
 
 
 def _regions(found: Bunch | pd.DataFrame) -> pd.DataFrame | None:

@@ -13,7 +13,7 @@ from ctmri_detect.evaluation import BenchmarkResult
 from ctmri_detect.evaluation.cells import AS_THEY_ARE
 from ctmri_detect.evaluation.samples import ALL
 from ctmri_detect.evaluation.table import COLUMNS, METRICS, cell, leaderboard
-from ctmri_detect.plotting.maps import COLORMAP
+from ctmri_detect.plotting.heat import COLORMAP
 from ctmri_detect.reports.cautions import leading_group
 from ctmri_detect.reports.examples import readable
 

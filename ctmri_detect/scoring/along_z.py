@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class AlongZ:
-    """Adds up z of neighbouring slices, so that healthy slices spread as before.
+    """Adds up z of neighbouring slices, in the unit of a single slice.
 
     Parameters
     ----------
@@ -29,10 +29,14 @@ class AlongZ:
     their correlations ``rho_jk`` in healthy scans::
 
         w_j = exp(-d_j^2 / (2 width^2)),  0 beyond 3 width
-        z   = sum_j w_j z_j / sqrt(sum_jk w_j w_k rho_jk)
+        sd  = sqrt(sum_jk w_j w_k rho_jk)
+        z   = sum_j w_j z_j / (sd e(r)),  e(r) = (sqrt(1 - r^2) + r (pi / 2 + arcsin r)) / pi
 
-    The root is the standard deviation of the sum. So z has the unit of a single slice whatever the
-    spacing, at the ends of a scan and beside a gap, and a slice without neighbours keeps its z.
+    ``sd`` is the standard deviation of the sum in healthy scans, and ``r`` its correlation with z
+    of the slice alone. ``e(r)`` is the mean of ``max(x y, 0)`` of two normal numbers with unit
+    variance and that correlation: so the geometric mean of z alone and this z has the spread of z
+    alone, whatever the spacing, at the ends of a scan and beside a gap. A slice without neighbours
+    keeps its z.
 
     Examples
     --------
@@ -41,7 +45,7 @@ class AlongZ:
     >>> float(along.smooth(layers[:1], np.array([0.0]), 0)[0, 0, 0])
     2.0
     >>> round(float(along.smooth(layers, np.array([0.0, 5.0, 10.0]), 1)[0, 0, 0]), 2)
-    3.36
+    4.2
     """
 
     def __init__(self, width_mm: float, correlation: Correlation) -> None:
@@ -75,20 +79,33 @@ class AlongZ:
         total = np.zeros(layers.shape[1:], np.float32)
         for weight, one in zip(weights.astype(np.float32), layers, strict=True):
             total += weight * np.nan_to_num(one, nan=0.0)
-        root = self._root(~np.isnan(layers), weights, self.correlation.between(z_mm))
-        return np.where(np.isnan(layers[at]), np.float32(np.nan), total / root)
+        scale = self._scale(~np.isnan(layers), weights, self.correlation.between(z_mm), at)
+        return np.where(np.isnan(layers[at]), np.float32(np.nan), total / scale)
 
-    def _root(self, seen: npt.NDArray[np.bool_], weights: Floats, rho: Floats) -> Layers:
-        """Standard deviation of the sum at each pixel, 1 where nothing was seen."""
+    def _scale(self, seen: npt.NDArray[np.bool_], weights: Floats, rho: Floats, at: int) -> Layers:
+        """What the sum at each pixel is divided by; 1 where nothing was seen."""
         out = np.empty(seen.shape[1:], np.float32)
         for k in range(seen.shape[1]):
             if k == 0 or not np.array_equal(seen[:, k], seen[:, k - 1]):
                 patterns, which = _patterns(seen[:, k])
                 given = patterns * weights
             power = np.einsum("um,mn,un->u", given, rho[..., k], given, optimize=True)
-            root = np.where(power > 0, np.sqrt(np.maximum(power, 1e-12)), 1.0)
-            out[k] = root.astype(np.float32)[which]
+            sd = np.sqrt(np.maximum(power, 1e-12))
+            agreement = _agreement(given @ rho[:, at, k] / sd)
+            out[k] = np.where(power > 0, sd * agreement, 1.0).astype(np.float32)[which]
         return out
+
+
+def _agreement(r: Floats) -> Floats:
+    """Mean of ``max(x y, 0)`` of normal numbers with unit variance and this correlation.
+
+    Examples
+    --------
+    >>> _agreement(np.array([1.0, 0.0])).round(3).tolist()
+    [1.0, 0.318]
+    """
+    r = np.clip(r, -1.0, 1.0)
+    return np.asarray((np.sqrt(1 - r**2) + r * (np.pi / 2 + np.arcsin(r))) / np.pi)
 
 
 def _patterns(

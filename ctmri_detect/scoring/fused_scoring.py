@@ -169,10 +169,17 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
         mean = float(pooled.mean()) if len(pooled) else 1.0
         return mean if mean > 1e-6 else 1.0
 
-    def member_evidence(self, residual: npt.NDArray[np.float32], X: PairsLike) -> Planes:
-        """Evidence of each member, as it is fused: float32 ``(n, n_members, height, width)``."""
-        parts = self._judged(residual, X, lambda packed: self._rare(packed[:, :, 0]))
-        return np.concatenate(parts)
+    def explaining(self, residual: npt.NDArray[np.float32], X: PairsLike) -> tuple[Planes, ...]:
+        """Z-maps, the same without the bound, and the evidence of each member as it is fused.
+
+        The last is float32 ``(n, n_members, height, width)``.
+        """
+
+        def finish(both: Planes) -> tuple[Planes, ...]:
+            packed, unclipped = self._parted(both)
+            return self._signed(packed), unclipped, self._rare(packed[:, :, 0])
+
+        return self._judged(residual, X, finish, unclipped=True)[0]
 
     def _judged(
         self,
@@ -184,15 +191,42 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
     ) -> list[_Made]:
         """`finish` is given the members' evidence (entry 0 of axis 2) and z-maps behind it."""
         check_is_fitted(self, "members_")
+        return [self.of_layers(self.layers(residual, X), finish, unclipped=unclipped)]
+
+    def layers(self, residual: npt.ArrayLike, X: PairsLike) -> Planes:
+        """The layers of all members, one after the other (see `Standardising`)."""
         reader = X if isinstance(X, PairReader) else check_pairs(X)
-        planes, described = np.asarray(residual, dtype=np.float32), describe(reader)
-        codes = self.codes_.of_members(reader.groups)
+        planes, codes = (
+            np.asarray(residual, dtype=np.float32),
+            self.codes_.of_members(reader.groups),
+        )
+        described = describe(reader)
+        parts = [
+            member.layers_of(planes[:, m], described, codes[m])
+            for m, member in enumerate(self.members_)
+        ]
+        return np.concatenate(parts, axis=1)
+
+    def of_layers(
+        self, layers: Planes, finish: Callable[[Planes], _Made], *, unclipped: bool = False
+    ) -> _Made:
+        """What `finish` makes of the members' evidence and z-maps, see `_judged`."""
         packed = []
-        for m, member in enumerate(self.members_):
+        for member, part in zip(self.members_, self._of_each(layers), strict=True):
             pack = member.packed_both if unclipped else member.packed
-            given = planes[:, m], described, codes[m]
-            packed.append(np.concatenate(member._gather(*given, pack, unclipped=unclipped)))
-        return [finish(np.stack(packed, axis=1))]
+            packed.append(member.of_layers(part, pack, unclipped=unclipped))
+        return finish(np.stack(packed, axis=1))
+
+    def seen_in_layers(self, layers: Planes) -> npt.NDArray[np.bool_]:
+        """Which planes any member says something of: bool ``(n, n_planes)``."""
+        parts = zip(self.members_, self._of_each(layers), strict=True)
+        return np.any([member.seen_in_layers(part) for member, part in parts], axis=0)
+
+    def _of_each(self, layers: Planes) -> list[Planes]:
+        sizes = [member.n_layers for member in self.members_]
+        sets = layers.reshape(len(layers), -1, sum(sizes), *layers.shape[-2:])
+        parts = np.split(sets, np.cumsum(sizes)[:-1], axis=2)
+        return [part.reshape(len(part), -1, *part.shape[-2:]) for part in parts]
 
     def _rare(self, evidence: Planes) -> Planes:
         if self.fusion != "quantile":

@@ -63,24 +63,25 @@ class Judging:
         """Minus the pooled evidence of each sample as it is, and which planes it has."""
         return Scored(np.concatenate(self._judged(residual, X, self._score)), self._seen(residual))
 
-    def judge(self, residual: Planes, X: PairsLike) -> Bunch:
+    def judge(self, residual: Planes, X: PairsLike, *, unclipped: bool = True) -> Bunch:
         """Scores, anomaly maps and z-maps from one pass, as a Bunch.
 
         `score_samples`, `p_values`, `anomaly_map`, `z_maps`: what the methods of these names
-        return. `unclipped_z_maps`: z-maps without the bound, to tell strong anomalies apart.
+        return. `unclipped_z_maps`: z-maps without the bound, to tell strong anomalies apart; only
+        with `unclipped`.
         """
 
-        def finish(both: Planes) -> tuple[npt.NDArray[np.floating], ...]:
-            z, unclipped = self._parted(both)
+        def finish(found: Planes) -> tuple[npt.NDArray[np.floating], ...]:
+            z, *free = self._parted(found) if unclipped else (found,)
             evidence = self._fused(z)
             pooled = -pool_top(evidence, self.pool_fraction)
-            return pooled, np.sqrt(evidence), self._signed(z), unclipped
+            return pooled, np.sqrt(evidence), self._signed(z), *free
 
-        blocks = self._judged(residual, X, finish, unclipped=True)
-        scores, heat, z, unclipped = map(np.concatenate, zip(*blocks, strict=True))
+        blocks = self._judged(residual, X, finish, unclipped=unclipped)
+        scores, heat, z, *free = map(np.concatenate, zip(*blocks, strict=True))
         scaled, p = self._scaled_and_p(Scored(scores, self._seen(residual)))
         found = {"score_samples": scaled, "p_values": p, "anomaly_map": heat, "z_maps": z}
-        return Bunch(**found, unclipped_z_maps=unclipped)
+        return Bunch(**found, **({"unclipped_z_maps": free[0]} if unclipped else {}))
 
     def both_z_maps(self, residual: Planes, X: PairsLike) -> Planes:
         """`z_maps`, and the same without the bound: ``(n, 2, n_planes, height, width)``."""
@@ -111,6 +112,31 @@ class Judging:
 
     def _score(self, z: Planes) -> npt.NDArray[np.float64]:
         return -pool_top(self._fused(z), self.pool_fraction)
+
+    def layers(self, residual: Planes, X: PairsLike) -> Planes:
+        """All layers of each sample: float32 ``(n, n_layers, height, width)``.
+
+        A layer is z of one scale, kind and plane, without a bound.
+        """
+        raise NotImplementedError
+
+    def of_layers(
+        self, layers: Planes, finish: Callable[[Planes], _Made], *, unclipped: bool = False
+    ) -> _Made:
+        """What `finish` makes of the z-maps of these layers; `unclipped` as for `_judged`.
+
+        Of several sets of layers, one behind the other, an anomaly has to show in all of them, as
+        it has to at all scales.
+        """
+        raise NotImplementedError
+
+    def seen_in_layers(self, layers: Planes) -> npt.NDArray[np.bool_]:
+        """Which planes were observed: bool ``(n, n_planes)``."""
+        raise NotImplementedError
+
+    def evidence_of(self, layers: Planes) -> Planes:
+        """The evidence of each pixel: float32 ``(n, height, width)``."""
+        return self.of_layers(layers, self._fused)
 
     def _fused(self, z: Planes) -> Planes:
         """The evidence of each pixel."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -70,13 +70,10 @@ def region_table(
     for sample, (planes, heights) in enumerate(zip(z_maps, sizes, strict=True)):
         for modality, plane, height in zip(names, planes, heights, strict=True):
             for sign, word in ((1, "brighter"), (-1, "darker")):
-                inside = label(sign * np.nan_to_num(plane) >= threshold)
-                signed = sign * np.nan_to_num(height)
-                for region in regionprops(inside, intensity_image=signed):
-                    if region.area >= min_area:
-                        y, x = region.centroid
-                        peak = sign * float(region.intensity_max)
-                        rows.append((sample, modality, word, y, x, int(region.area), peak))
+                rows += [
+                    (sample, modality, word, *found)
+                    for found in _regions(plane, height, sign, threshold, min_area)
+                ]
     columns = [c for c in COLUMNS if c not in ("region", "area_mm2")]
     table = pd.DataFrame(rows, columns=columns)
     order = np.lexsort([-table["area_px"], -table["peak"].abs(), table["sample"]])
@@ -89,3 +86,28 @@ def region_table(
     return table[[c for c in COLUMNS if c in table]].astype(
         {name: kind for name, kind in TYPES.items() if name in table}
     )
+
+
+def _regions(
+    plane: npt.NDArray[np.float32],
+    height: npt.NDArray[np.float32],
+    sign: int,
+    threshold: float,
+    min_area: int,
+) -> Iterator[tuple[float, float, int, float]]:
+    """Centroid (y, x), area and peak of each region of one sign."""
+    known = plane if threshold > 0 else np.nan_to_num(plane)  # NaN is below any threshold above 0
+    high = known >= threshold if sign > 0 else known <= -threshold
+    rows, columns = np.flatnonzero(high.any(axis=1)), np.flatnonzero(high.any(axis=0))
+    if not len(rows):
+        return
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)  # the rest is empty
+    regions = regionprops(
+        label(high[box]),
+        intensity_image=sign * np.nan_to_num(height[box]),
+        offset=(int(rows[0]), int(columns[0])),
+    )
+    for region in regions:
+        if region.area >= min_area:
+            y, x = region.centroid
+            yield y, x, int(region.area), sign * float(region.intensity_max)

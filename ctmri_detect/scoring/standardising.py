@@ -45,14 +45,28 @@ class Standardising(Judging):
     def layers(self, residual: Planes, X: PairsLike) -> Planes:
         """All layers of each sample: float32 ``(n, n_layers, height, width)``."""
 
+        reader = self._read(X)
+        planes = as_residual(residual, reader)
+        return self.layers_of(planes, describe(reader), reader.groups)
+
+    def layers_of(
+        self,
+        residual: npt.NDArray[np.generic],
+        descriptors: npt.NDArray[np.float64],
+        codes: npt.NDArray[np.int64] | None,
+    ) -> Planes:
+        """`layers` of samples of which descriptors and patients are known."""
+
         def stacked(z: Planes, seen: npt.NDArray[np.bool_]) -> Planes:
             found = np.stack(self._scaled(z, seen), axis=1)
             return found.reshape(len(found), -1, *found.shape[-2:])
 
-        reader = self._read(X)
-        planes = as_residual(residual, reader)
-        given = planes, describe(reader), reader.groups
-        return np.concatenate(self._against_bank(*given, stacked))
+        return np.concatenate(self._against_bank(residual, descriptors, codes, stacked))
+
+    @property
+    def n_layers(self) -> int:
+        """Scales times kinds times planes."""
+        return int(np.prod(self.sd_.shape[:4]))
 
     def of_layers(
         self, layers: Planes, finish: Callable[[Planes], _Made], *, unclipped: bool = False
@@ -60,18 +74,13 @@ class Standardising(Judging):
         """What `finish` makes of the z-maps of these layers; `unclipped` as for `_judged`."""
         return finish(self._over(list(np.moveaxis(self._parts(layers), 1, 0)), unclipped))
 
-    def evidence_of(self, layers: Planes) -> Planes:
-        """The evidence of each pixel: float32 ``(n, height, width)``."""
-        return self.of_layers(layers, self._fused)
-
     def seen_in_layers(self, layers: Planes) -> npt.NDArray[np.bool_]:
         """Which planes were observed: bool ``(n, n_planes)``."""
         return ~missing_planes(self._parts(layers)[:, 0, 0])
 
     def _parts(self, layers: Planes) -> Planes:
-        """Layers by scale, kind and plane."""
-        scales, _, kinds, planes = self.sd_.shape[:4]
-        return layers.reshape(len(layers), scales, kinds, planes, *layers.shape[-2:])
+        """Layers by scale, kind and plane; of several sets of layers, each adds its scales."""
+        return layers.reshape(len(layers), -1, *self.sd_.shape[2:4], *layers.shape[-2:])
 
     def _judged(
         self,
@@ -121,10 +130,9 @@ class Standardising(Judging):
     def _over(self, scaled: list[Planes], unclipped: bool) -> Planes:
         """Z-maps of what `_scaled` gives, which is overwritten."""
         clip = np.float32(self.clip)
-        if not unclipped:
-            return over_scales([np.clip(z, -clip, clip, out=z) for z in scaled])
-        clipped = over_scales([np.clip(z, -clip, clip) for z in scaled])
-        return np.concatenate([clipped, over_scales([z[:, :1] for z in scaled])], axis=1)
+        free = over_scales([z[:, :1] for z in scaled]).copy() if unclipped else None
+        clipped = over_scales([np.clip(z, -clip, clip, out=z) for z in scaled])
+        return clipped if free is None else np.concatenate([clipped, free], axis=1)
 
     @with_default_floats
     def _against_bank(

@@ -16,7 +16,7 @@ from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._types import PairsLike
 from ctmri_detect.scoring.along_z import AlongZ
 from ctmri_detect.scoring.evidence import pool_top
-from ctmri_detect.scoring.fused_scoring import Healthy
+from ctmri_detect.scoring.fused_scoring import FusedScoring, Healthy
 from ctmri_detect.scoring.judging import Judging, Planes
 from ctmri_detect.scoring.map_scoring import MapScoring
 from ctmri_detect.scoring.patterns import PatternThresholds
@@ -27,10 +27,10 @@ _Made = TypeVar("_Made")
 
 
 class VolumeScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
-    """What a fitted `MapScoring` says of layers that were smoothed along a scan.
+    """What a fitted `MapScoring` or `FusedScoring` says of slices with their neighbours.
 
-    A residual is, here, what `AlongZ.smooth` gives: ``(n, n_layers, height, width)``. See
-    `VolumeDetector` for the parameters.
+    A residual is, here, the layers of a slice alone, and behind them those that `AlongZ.smooth`
+    gives: ``(n, 2 n_layers, height, width)``. See `VolumeDetector` for the parameters.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class VolumeScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
 
     def __init__(
         self,
-        smoothing_mm: float = 4.0,
+        smoothing_mm: float = 6.0,
         pool_fraction: float = 0.005,
         false_positive_rate: float = 0.05,
     ) -> None:
@@ -59,7 +59,7 @@ class VolumeScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
         """Whether slices are part of their own reference ("summary")."""
         return str(self.inner_.bank)
 
-    def fit(self, inner: MapScoring, along: AlongZ, healthy: Healthy) -> Self:
+    def fit(self, inner: MapScoring | FusedScoring, along: AlongZ, healthy: Healthy) -> Self:
         """Set the thresholds; `healthy` is evidence of slices that the model did not see."""
         check_parameters(self)
         with unchanged_on_failure(self):

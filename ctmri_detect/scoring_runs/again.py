@@ -23,5 +23,6 @@ def maps_again(
     chosen = np.asarray(rows, dtype=np.int64)
     if not len(chosen):
         return np.empty((0, *X.shape[2:]), np.float32)
-    with told_later(steps_of(estimator)), warnings_kept():
+    steps = steps_of(estimator)
+    with told_later(steps, looked=len(steps)), warnings_kept():
         return anomaly_map(estimator, X[chosen])

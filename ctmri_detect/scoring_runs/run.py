@@ -23,7 +23,7 @@ from ctmri_detect.scoring import CONSPICUOUS
 from ctmri_detect.scoring_runs.folder import Run, RunFolder
 from ctmri_detect.scoring_runs.identity import data_digest, model_digest
 from ctmri_detect.scoring_runs.reading import open_scores
-from ctmri_detect.scoring_runs.worker import SharedModel, score_block, steps_of
+from ctmri_detect.scoring_runs.worker import SharedModel, look, score_block, steps_of
 from ctmri_detect.validation import check_pairs
 
 _TRIES = 3  # times that workers may die without one more block being finished
@@ -115,9 +115,12 @@ def score_to(
     _refuse_cut_scans(unwrapped(estimator)[1])
     given = plain_array(X)
     stored: StoredArray = given if hasattr(given, "shape") else np.asarray(given)
-    n = len(check_pairs(stored))
+    reader = check_pairs(stored)
+    n = len(reader)
     model, files = model_digest(estimator), RunFolder(Path(folder))
     run = files.begin(Run(model, data_digest(stored), n, block_size, maps, float(threshold)))
+    if files.missing(run):
+        look(estimator, reader)
     shared = SharedModel(estimator, model, files.path / "model.ctmri")
     try:
         told = _score_missing(shared, stored, files, run, n_jobs, progress)

@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator
 
 from ctmri_detect._types import StoredArray
 from ctmri_detect._warnings import Told, warnings_kept
+from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.base.telling import told_later
 from ctmri_detect.exceptions import CtmriDetectWarning, InvalidPairsError, MissingModalityError
 from ctmri_detect.localization import iter_detect
@@ -25,6 +26,7 @@ from ctmri_detect.pairs import Pairs
 from ctmri_detect.persistence import load, save
 from ctmri_detect.pipelines import last_step, steps_and_last
 from ctmri_detect.scoring_runs.folder import Run, RunFolder
+from ctmri_detect.validation import PairReader
 
 NUMBERS = ("anomaly_score", "decision", "prediction", "p_value", "seen_in_fit")
 REGION = ("modality", "sign", "y", "x", "area_px", "area_mm2", "peak")
@@ -107,6 +109,13 @@ def _named(rows: range, message: str) -> str:
     return f"Samples {rows.start} to {rows.stop - 1}{counted}: {message}"
 
 
+def look(model: BaseEstimator, X: PairReader) -> None:
+    """What the first step has to say of all samples together; `score_block` does not say it."""
+    first = steps_of(model)[:1]
+    if first and isinstance(first[0], BasePairedTransformer):
+        first[0]._look(X)
+
+
 def steps_of(model: BaseEstimator) -> list[BaseEstimator]:
     """The steps before the detector, frozen ones as what is inside."""
     return [last_step(step) for step in steps_and_last(model)[0]]
@@ -116,7 +125,7 @@ def _result(
     model: BaseEstimator, X: StoredArray, rows: range, run: Run
 ) -> dict[str, npt.NDArray[Any]]:
     asked = [*NUMBERS, "regions", *(["anomaly_map"] if run.maps else [])]
-    with told_later(steps_of(model)) as named:
+    with told_later(steps_of(model), looked=1) as named:
         blocks = list(iter_detect(model, X, include=asked, threshold=run.threshold))
     arrays = {name: np.concatenate([block[name] for block in blocks]) for name in NUMBERS}
     regions = pd.concat([block.regions for block in blocks], ignore_index=True)

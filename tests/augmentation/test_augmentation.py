@@ -155,8 +155,8 @@ def test_amplitudes_keep_their_bounds_and_use_them():
         assert 0.97 * top < values.max() <= top
         assert 1 / top <= values.min() < 1.03 / top
     assert draw(only(noise=np.float64(1)), 2).noise.dtype == np.float32
-    assert 1.9 < np.abs(draws.jitter[:, :2]).max() <= 2
-    assert np.abs(draws.jitter[:, 2]).max() <= 2 / (3 / 2)
+    assert 1.9 < np.abs(draws.jitter[..., :2]).max() <= 2
+    assert np.abs(draws.jitter[..., 2]).max() <= 2 / (3 / 2)
     assert draws.noise.std(axis=(2, 3)).mean() == pytest.approx(0.25, abs=0.03)
     assert np.mean(draws.dropped >= 0) == pytest.approx(0.5, abs=0.05)
     assert np.mean(draws.dropped == 0) == pytest.approx(0.25, abs=0.05)
@@ -351,3 +351,46 @@ def test_it_loads_no_torch():
     code = "import ctmri_detect.augmentation.augmentation, sys; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
+
+
+ROLES = ("mri", "ct", "mri", "pet")
+
+
+def many_planes(n=12, n_planes=4):
+    fields = np.random.default_rng(1).normal(size=(n, n_planes, KNOTS, KNOTS))
+    return np.stack([[surface(c, SHAPE) for c in one] for one in fields]).astype(np.float32)
+
+
+def test_the_first_ct_stays_and_mri_alone_have_a_bias_field():
+    X, rng = many_planes(), np.random.default_rng(0)
+    moved = Augmentation.apply(X, only("misregistration").draw(rng, 12, SHAPE, ROLES))
+    changed = (moved != X).any(axis=(2, 3))
+    assert not changed[:, 1].any()
+    assert changed[:, [0, 2, 3]].all()
+    draws = only("bias_field").draw(rng, 12, SHAPE, ROLES)
+    biased = Augmentation.apply(X, draws)
+    assert (biased != X).any(axis=(0, 2, 3)).tolist() == [True, False, True, False]
+    assert not np.allclose(draws.bias_field[:, 0], draws.bias_field[:, 2])  # each its own
+    noisy = Augmentation.apply(X, only("noise", "gamma").draw(rng, 12, SHAPE, ROLES))
+    assert (noisy != X).any(axis=(2, 3)).all()
+    nobody = only("bias_field").draw(rng, 12, SHAPE, (None,) * 4)
+    same(Augmentation.apply(X, nobody), X)
+
+
+def test_without_a_ct_the_first_plane_stays_and_one_plane_alone_is_not_jittered():
+    X, rng = many_planes(n_planes=2), np.random.default_rng(0)
+    moved = Augmentation.apply(X, only("misregistration").draw(rng, 12, SHAPE, ("mri", "mri")))
+    assert (moved != X).any(axis=(0, 2, 3)).tolist() == [False, True]
+    one = X[:, :1]
+    same(Augmentation.apply(one, only("misregistration").draw(rng, 12, SHAPE, ("mri",))), one)
+
+
+def test_each_plane_of_several_can_be_dropped_and_never_the_last():
+    X = many_planes(200)
+    X[:50, 1:] = np.nan
+    draws = only(modality_dropout=1).draw(np.random.default_rng(0), 200, SHAPE, ROLES)
+    out = Augmentation.apply(X, draws)
+    lost = np.isnan(out).all(axis=(2, 3)) & ~np.isnan(X).all(axis=(2, 3))
+    assert not lost[:50].any()
+    assert (lost[50:].sum(axis=1) == 1).all()
+    assert (lost[50:].sum(axis=0) > 20).all()

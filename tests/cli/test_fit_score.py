@@ -17,7 +17,7 @@ from ctmri_detect import anomaly_map, detect
 from ctmri_detect.cli import main
 from ctmri_detect.datasets import load_pairs
 from ctmri_detect.evaluation import patient_predict_scores
-from ctmri_detect.persistence import load
+from ctmri_detect.persistence import load, save
 from ctmri_detect.preprocessing import make_preprocessor
 
 PATIENT = r"^(p\d+)_"
@@ -37,6 +37,7 @@ def score(model, folder, out, *more):
 def model(healthy, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "atlas.ctmri"
     assert fit(healthy, path, "--patient", PATIENT) == 0
+    save(load(path), path)  # forgets how patients are named: these tests say it themselves
     return path
 
 
@@ -203,9 +204,23 @@ def test_pairs_are_scored_once_and_those_drawn_once_more(healthy, tmp_path, monk
     pipe.fit(pairs.data)
     CountingDetector.asked.clear()
     monkeypatch.setattr("ctmri_detect.cli.score.load", lambda path: pipe)
-    assert score("any.ctmri", healthy, tmp_path / "out", "--top", "3") == 0
+    monkeypatch.setattr("ctmri_detect.cli.score.read_about", lambda path: {})
+    assert score("any.ctmri", healthy, tmp_path / "out", "--top", "3", "--no-report") == 0
     assert len(list((tmp_path / "out" / "overlays").iterdir())) == 3
+    assert not (tmp_path / "out" / "report.html").exists()
     assert sorted(CountingDetector.asked.values()) == [1] * 17 + [2] * 3
+
+
+def test_the_page_asks_nothing_again_where_maps_are_kept(healthy, tmp_path, monkeypatch):
+    pairs = load_pairs(healthy, patient=PATIENT)
+    pipe = make_pipeline(make_preprocessor(ct_units="uint8", size=48), CountingDetector())
+    pipe.fit(pairs.data)
+    CountingDetector.asked.clear()
+    monkeypatch.setattr("ctmri_detect.cli.score.load", lambda path: pipe)
+    monkeypatch.setattr("ctmri_detect.cli.score.read_about", lambda path: {})
+    assert score("any.ctmri", healthy, tmp_path / "out", "--top", "0", "--maps", "npy") == 0
+    assert (tmp_path / "out" / "report.html").exists()
+    assert set(CountingDetector.asked.values()) == {1}
 
 
 def test_one_failed_overlay_loses_nothing_else(model, mixed, tmp_path, monkeypatch, capsys):
@@ -213,10 +228,10 @@ def test_one_failed_overlay_loses_nothing_else(model, mixed, tmp_path, monkeypat
 
     draw = OverlayWriter.write
 
-    def sometimes(writer, ct, mri, heat, path, **more):
+    def sometimes(writer, pair, heat, path, **more):
         if path.name.startswith("002"):
             raise RuntimeError("no ink")
-        return draw(writer, ct, mri, heat, path, **more)
+        return draw(writer, pair, heat, path, **more)
 
     monkeypatch.setattr(OverlayWriter, "write", sometimes)
     assert score(model, mixed, tmp_path, "--top", "3") == 0
@@ -290,9 +305,9 @@ def test_overlays_show_the_map_of_the_library(model, mixed, tmp_path, monkeypatc
         OverlayWriter, "write", lambda writer, *planes, **__: seen.append((writer, *planes))
     )
     assert score(model, mixed, tmp_path, "--top", "1") == 0
-    writer, ct, mri, heat, _ = seen[0]
+    writer, pair, heat, _ = seen[0]
     assert writer.orientation is None  # files don't tell it
-    expected = anomaly_map(load(model), np.stack([ct, mri])[None])[0]
+    expected = anomaly_map(load(model), pair[None])[0]
     np.testing.assert_array_equal(heat, expected)
 
 
@@ -497,7 +512,7 @@ def test_a_stopped_run_keeps_its_scores_and_goes_on(model, mixed, tmp_path, monk
         assert score(model, mixed, out, "--top", "1", "--resume", *QUIET) == 0
     assert seen == [then]
     assert sorted(path.name for path in out.iterdir()) == [
-        "patients.csv", "scores.csv", "skipped.csv"]  # fmt: skip
+        "patients.csv", "report.html", "scores.csv", "skipped.csv"]  # fmt: skip
     for name in ("scores.csv", "patients.csv"):
         assert (out / name).read_bytes() == (whole / name).read_bytes()
 
@@ -589,3 +604,23 @@ def test_epochs_reach_every_training_of_a_detector(name):
     found.pop("conditioning__training__max_epochs", None)  # of features: short, and its own
     assert found
     assert set(found.values()) == {7}
+
+
+def test_pairs_in_a_file_get_the_scores_of_pairs_in_memory(
+    model, mixed, scored, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("ctmri_detect.cli._memory.AT_ONCE", 0)
+    out = tmp_path / "out"
+    assert score(model, mixed, out, "--top", "2", "--labels", "labels.csv", *QUIET) == 0
+    assert (out / "scores.csv").read_bytes() == (scored / "scores.csv").read_bytes()
+    assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in scored.iterdir())
+
+
+def test_pairs_that_fit_on_no_disk_are_refused_before_they_are_read(
+    model, mixed, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("ctmri_detect.cli._memory.AT_ONCE", 0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 0))
+    assert score(model, mixed, tmp_path / "out", *QUIET) == 2
+    assert "GiB are free there" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from ctmri_detect import anomaly_map
+from ctmri_detect._extras import require
 from ctmri_detect.cli import main
 from ctmri_detect.datasets import load_pairs, load_volume_pairs, make_phantom_volumes
 from ctmri_detect.persistence import load
@@ -36,7 +37,7 @@ def model(healthy, tmp_path_factory):
 def test_maps_of_slices_and_a_page(model, mixed, tmp_path, capsys):
     out = tmp_path / "out"
     options = ["--out", out, "--top", 1, *PATIENT]
-    assert run("score", model, mixed, *options, "--maps", "tiff", "--report") == 0
+    assert run("score", model, mixed, *options, "--maps", "tiff") == 0
     assert "12 files in maps, report.html and 1 overlays to" in capsys.readouterr().out
     pairs = load_pairs(mixed, patient=PATIENT[1])
     true = anomaly_map(load(model), pairs.data)
@@ -48,9 +49,28 @@ def test_maps_of_slices_and_a_page(model, mixed, tmp_path, capsys):
     assert {json.loads(each)["name"] for each in stored} == {f"p{i}" for i in range(6)}
     # the next run replaces all of it, and leaves what is not its own
     (out / "maps" / "mine.txt").write_text("mine")
-    assert run("score", model, mixed, *options, "--overwrite") == 0
+    assert run("score", model, mixed, *options, "--overwrite", "--no-report") == 0
     assert [path.name for path in (out / "maps").iterdir()] == ["mine.txt"]
     assert not (out / "report.html").exists()
+
+
+def test_a_page_that_nobody_asked_for_is_left_out_without_jinja2(
+    model, mixed, tmp_path, monkeypatch, capsys
+):
+    def absent(module, *, extra):
+        if module == "jinja2":
+            raise ImportError(f"pip install ctmri_detect[{extra}]")
+        return require(module, extra=extra)
+
+    monkeypatch.setattr("ctmri_detect.cli._maps.require", absent)
+    out = tmp_path / "out"
+    assert run("score", model, mixed, "--out", out, "--top", 0, "--report") != 0
+    assert not out.exists()
+    capsys.readouterr()
+    assert run("score", model, mixed, "--out", out, "--top", 0) == 0
+    assert "note: no report.html: pip install ctmri_detect[report]" in capsys.readouterr().err
+    assert not (out / "report.html").exists()
+    assert (out / "scores.csv").exists()
 
 
 def test_maps_of_slices_are_no_volumes(model, mixed, tmp_path, capsys):

@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect import AtlasDetector, MapScoring, ThresholdDetector
 from ctmri_detect.evaluation import Noise, Store, benchmark, evaluate, open_benchmark, standings
-from ctmri_detect.plotting.maps import heat_rgb
+from ctmri_detect.plotting.heat import heat_rgb
 from ctmri_detect.plotting.panels import heat_layer
 from ctmri_detect.reports import write_report
 from ctmri_detect.reports.cautions import cautions, leading_group, summary

@@ -276,10 +276,12 @@ def test_values_from_0_to_1_beside_others_are_a_finding(tmp_path):
     assert not said(found, "warning", "CT files mix")
 
 
-def test_one_modality_alone_is_an_error(tmp_path):
+def test_one_modality_alone_is_no_error_and_nothing_is_paired(tmp_path):
     write(tmp_path / "CT" / "a.png", head(0))
     found = describe_pairs(tmp_path)
-    assert said(found, "error", "Only CT")
+    assert said(found, "note", "Only CT", "modality='ct'")
+    assert found.pairs["status"].tolist() == ["alone"]
+    assert not any(severity == "error" for severity, _ in found.findings)
     assert found.pairing is None
     assert found.summary["pairing"] is None
 

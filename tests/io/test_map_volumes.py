@@ -175,6 +175,46 @@ def test_a_tilted_ct_lies_beside_its_map(tmp_path, codes):
     assert nib.load(ct.path).get_fdata().min() == -1024  # outside of the slices
 
 
+ODD = ("T1 (gd)", "β/2", "t1_gd", "../PET", "CT", "a.b", "T1-w", "FLAIR")
+
+
+def planes_of(pairs, names):
+    """The same slices with these planes; a plane that is no CT is the CT with 1000 added."""
+    ct = np.asarray(pairs.data)[:, :1]
+    planes = [ct if name == "CT" else ct + 1000 for name in names]
+    known = {"groups": pairs.data.groups, "spacing": pairs.data.spacing, "frame": pairs.data.frame}
+    return Pairs(np.concatenate(planes, axis=1), modalities=names, ct_units="hu", **known)
+
+
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_maps_of_any_planes_have_their_names(tmp_path, n):
+    case(tmp_path / "set")
+    pairs = load_volume_pairs(tmp_path / "set", skip_empty=False)
+    X, anomaly = planes_of(pairs, ODD[:n]), maps_of(pairs)
+    z_maps = anomaly[:, None] * np.arange(1, n + 1)[:, None, None]
+    files = write_maps(anomaly, X, tmp_path / "maps", z_maps=z_maps)
+    kinds = ["z_t1_gd", "z_β_2", "z_t1_gd_2", "z_pet", "z_ct", "z_a.b", "z_t1-w", "z_flair"]
+    assert [file.path.name for file in files[1:]] == [f"p1_{kind}.nii.gz" for kind in kinds[:n]]
+    for i, file in enumerate(files[1:], 1):
+        found = nib.load(file.path).get_fdata()
+        np.testing.assert_allclose(found, i * nib.load(files[0].path).get_fdata(), atol=1e-3 * i)
+
+
+def test_without_a_ct_maps_lie_on_the_grid_of_the_first_modality(tmp_path):
+    case(tmp_path / "set", tilt=0.35)
+    pairs = load_volume_pairs(tmp_path / "set", skip_empty=False)
+    X = planes_of(pairs, ("T1", "FLAIR"))
+    image, anomaly = reversed(write_maps(maps_of(pairs), X, tmp_path))
+    assert (image.path.name, image.kind) == ("p1_image.nii.gz", "image")
+    assert "the T1's own grid" in anomaly.note
+    assert "open it over the T1" in anomaly.note
+    check_place(image.path, 1040, ball=BALL)
+    last = planes_of(pairs, ("T1", "CT"))
+    ct, anomaly = reversed(write_maps(maps_of(pairs), last, tmp_path))
+    assert ct.path.name == "p1_ct.nii.gz"
+    assert nib.load(ct.path).get_fdata().min() == -1024
+
+
 def test_a_grid_that_is_nearly_straight_is_the_ct_s_own(tmp_path):
     ct = case(tmp_path / "set", tilt=0.004)  # 0.2 mm from the lowest to the highest slice
     pairs = load_volume_pairs(tmp_path / "set", skip_empty=False)

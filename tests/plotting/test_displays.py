@@ -23,7 +23,7 @@ from ctmri_detect.plotting import (
     overlay_png,
 )
 from ctmri_detect.plotting.canvas import ct_range, grey, line_style, style
-from ctmri_detect.plotting.maps import heat_rgb
+from ctmri_detect.plotting.heat import heat_rgb
 from ctmri_detect.preprocessing import CTWindow
 
 RNG = np.random.default_rng(0)
@@ -44,7 +44,7 @@ def test_no_pyplot_and_no_lasting_settings(tmp_path):
     ReconstructionDisplay(X[:1], X[:1], X[:1] - 40).plot()
     table = pd.DataFrame({"condition": "a", "level": [0, 1], "detector": "b", "image_auroc": 0.5})
     RobustnessDisplay(table).plot()
-    overlay_png(X[0, 0], X[0, 1], X[0, 0], tmp_path / "a.png")
+    overlay_png(X[0], X[0, 0], tmp_path / "a.png")
     with style("dark"):
         pass
     assert dict(matplotlib.rcParams) == before
@@ -166,7 +166,7 @@ def test_a_missing_modality_is_labelled():
 
 
 def test_a_stack_instead_of_a_plane_is_refused():
-    with pytest.raises(ValueError, match=r"ct has shape \(2, 32, 32\)"):
+    with pytest.raises(ValueError, match=r"CT has shape \(2, 32, 32\)"):
         PairDisplay(X[0], X[0]).plot()
 
 
@@ -262,7 +262,7 @@ def test_an_overlay_is_written_even_without_one_modality(tmp_path, missing):
     pair = X[0].copy()
     pair[missing] = np.nan
     path = overlay_png(
-        *pair,
+        pair,
         X[1, 0] / 20,
         tmp_path / "new" / "pair.png",
         title="1. a_$001$ <b>",

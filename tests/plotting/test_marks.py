@@ -76,11 +76,6 @@ def test_a_first_plane_that_is_no_ct_is_not_windowed_as_one():
     np.testing.assert_array_equal(first, second)
 
 
-def test_other_numbers_of_planes_are_refused():
-    with pytest.raises(ValueError, match=r"expected \(n_samples, 2, height, width\)"):
-        PairDisplay.from_pairs(X[:, :1], 0)
-
-
 def outlines(ax):
     return [part for part in ax.collections if part.get_edgecolor().size]
 
@@ -117,8 +112,8 @@ def test_overlays_carry_sides_and_height(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Figure, "draw", noticing)
     writer = OverlayWriter(orientation="radiological")
-    writer.write(*X[0], X[1, 0], tmp_path / "a.png", z_mm=57.5)
-    writer.write(*X[0], X[1, 0], tmp_path / "b.png", z_mm=12.0)
+    writer.write(X[0], X[1, 0], tmp_path / "a.png", z_mm=57.5)
+    writer.write(X[0], X[1, 0], tmp_path / "b.png", z_mm=12.0)
     assert texts[0] == {"L", "R", "z = 57.5 mm"}
     assert texts[-1] == {"L", "R", "z = 12 mm"}
 

@@ -12,7 +12,12 @@ OUTLINE = (0, 229, 255)  # of a mask: #00E5FF
 def sample(seed, shape=(48, 40)):
     rng = np.random.default_rng(seed)
     ct, mri = rng.uniform(0, 80, shape), rng.uniform(0, 900, shape)
-    return ct, mri, rng.uniform(0, 6, shape)
+    return np.stack([ct, mri]), rng.uniform(0, 6, shape)
+
+
+def without_ct(given):
+    given[0][0] = np.nan
+    return given
 
 
 def pixels(path):
@@ -31,7 +36,7 @@ def test_many_overlays_look_like_single_ones(tmp_path, mask):
         (sample(0), {"title": "pd: first"}),
         (sample(1), {"title": "pd: second, longer", "mask": mask}),
         (sample(2), {"title": "pd: third"}),  # the outline of the second is gone
-        ((np.full((48, 40), np.nan), *sample(3)[1:]), {"title": "pd: no CT"}),
+        (without_ct(sample(3)), {"title": "pd: no CT"}),
         (sample(4), {"title": "pd: CT again"}),
         (sample(5), {}),
         (sample(6, (30, 60)), {"title": "pd: another shape"}),
@@ -62,6 +67,6 @@ def test_after_an_overlay_that_fails_the_next_is_drawn(tmp_path):
     writer, planes = OverlayWriter(), sample(0)
     writer.write(*planes, tmp_path / "a.png", title="a")
     with pytest.raises(ValueError, match="shape"):
-        writer.write(planes[0], planes[1], planes[2][0], tmp_path / "b.png", title="b")
+        writer.write(planes[0], planes[1][0], tmp_path / "b.png", title="b")
     after = writer.write(*planes, tmp_path / "c.png", title="a")
     np.testing.assert_array_equal(pixels(after), pixels(tmp_path / "a.png"))

@@ -64,3 +64,22 @@ def test_the_map_of_a_pipeline_covers_the_rim():
     seen = np.isfinite(model[0]["brainmask"].transform(pairs(2, seed=3))[:, 0])
     assert (np.isfinite(heat[:, RIM]).mean(axis=1) > 0.95).all()
     assert np.isfinite(heat).sum() > seen.sum()
+
+
+def test_what_is_filled_has_the_value_of_a_nearest_pixel_within_4():
+    X = pairs(seed=4)
+    rng = np.random.default_rng(0)
+    inside = np.isfinite(BrainMask().fit_transform(X)[0, 0])
+    heat = np.where(inside & (rng.random(inside.shape) < 0.05), rng.random(inside.shape), np.nan)
+    back = BrainMask().inverse_transform_map(heat[None].astype(np.float32), X)[0]
+    known = np.argwhere(np.isfinite(heat))
+    filled = np.argwhere(np.isfinite(back) & ~np.isfinite(heat))
+    assert len(filled) > 1000
+    far = np.linalg.norm(filled[:, None] - known, axis=2)
+    assert far.min(axis=1).max() <= 4
+    nearest = far == far.min(axis=1, keepdims=True)
+    values = heat[tuple(known.T)].astype(np.float32)
+    found = back[tuple(filled.T)]
+    assert (nearest & (values == found[:, None])).any(axis=1).all()
+    left = np.argwhere(inside & np.isnan(back))
+    assert np.linalg.norm(left[:, None] - known, axis=2).min(axis=1).min() > 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 
@@ -10,7 +12,9 @@ import pandas as pd
 import pytest
 from page_reader import read
 from patients_page import scored
+from PIL import Image
 
+from ctmri_detect import Pairs
 from ctmri_detect.reports import write_patients
 
 pytest.importorskip("jinja2")
@@ -152,6 +156,29 @@ def test_a_table_of_patients_ranks_them(page):
         page(found, pairs, patients=table.head(2))
     with pytest.raises(ValueError, match="no column anomaly_score"):
         page(found, pairs, patients=table[["patient"]])
+
+
+def test_regions_name_the_modality_and_planes_that_nobody_named_have_numbers(page):
+    found, pairs = scored()
+    found.regions["modality"] = "FLAIR"
+    bare = pairs.replace(modalities=("T1", "FLAIR"))
+    words = patients(page(found, bare))[0]["regions"][0]["words"]
+    assert words.startswith("FLAIR brighter than expected")
+    X = np.asarray(scored(more=("T2",))[1])
+    text = page(found, X)
+    assert all(f">plane {i}</label>" in text for i in range(3))
+
+
+def test_brightness_is_one_in_all_slices_of_a_patient(page):
+    """A slice that is dark stays dark, so that cuts across the slices have no steps."""
+    found, pairs = scored(1, 2)
+    X = np.asarray(pairs).copy()
+    X[0, 1] *= 0.1
+    slices = patients(page(found, Pairs(X, groups=pairs.groups)))[0]["slices"]
+    sources = [each["planes"][1][""].partition(",")[2] for each in slices]
+    dark, bright = (np.asarray(Image.open(io.BytesIO(base64.b64decode(s)))) for s in sources)
+    assert dark.max() < 40
+    assert bright.max() > 240
 
 
 def test_lengths_that_differ(page):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from patients_page import scored
 
@@ -54,7 +55,7 @@ def opened(browser, tmp_path):
 
 def pixel(page, place, **state):
     """Red, green and blue in the picture, once it shows what is asked for."""
-    wanted = {"patient": 0, "slice": 1, "plane": "ct", "window": "brain", "opacity": 80, "least": 0}
+    wanted = {"patient": 0, "slice": 1, "plane": 0, "window": "brain", "opacity": 80, "least": 0}
     drawn = "/".join(str(value) for value in (wanted | state).values())
     page.wait_for_selector(f'canvas[data-drawn="{drawn}"]')
     return page.evaluate(PIXEL, list(place))
@@ -103,7 +104,7 @@ def test_the_mri_takes_the_place_of_the_ct(opened):
     page.get_by_label("Map opacity").fill("0")
     before = pixel(page, HEAD, opacity=0)
     page.get_by_label("MRI").check()
-    assert pixel(page, HEAD, plane="mri", opacity=0) != before
+    assert pixel(page, HEAD, plane=1, opacity=0) != before
 
 
 @pytest.mark.parametrize(
@@ -123,10 +124,112 @@ def test_letters_stand_on_the_sides_of_the_patient(opened, orientation, right):
     assert f"patient's {side}" in page.locator(".regions").inner_text()
 
 
+def test_the_switch_lists_all_planes_by_name(opened):
+    more = ("FLAIR", "PET <b>", "T2", "SWI", "DWI", "ADC")
+    page = opened(scored(2, 2, more=more), context={"viewport": PHONE})
+    page.get_by_label("Map opacity").fill("0")
+    switch = page.get_by_role("group", name="Image")
+    assert switch.locator("label").all_inner_texts() == ["CT", "MRI", *more]
+    before = pixel(page, HEAD, opacity=0)
+    page.get_by_label("PET <b>").check()
+    assert pixel(page, HEAD, plane=3, opacity=0) != before
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_planes_without_a_ct(opened):
+    found, pairs = scored(more=("FLAIR",))
+    page = opened((found, pairs.select(("FLAIR", "MRI"))))
+    assert pixel(page, HEAD, window="")
+    assert page.get_by_role("group", name="Image").locator("label").all_inner_texts() == [
+        "FLAIR",
+        "MRI",
+    ]
+    assert page.get_by_text("stroke").count() == 0
+
+
+def cuts(page, name, place):
+    """Red, green and blue in the coronal or the sagittal view, at shares of height and width."""
+    page.wait_for_function(
+        """(name) => {
+      const values = ["opacity", "least", "row", "column"].map((each) => control(each).value);
+      const wanted = [current, control("slice").value, chosen("plane") ?? 0, chosen("window") ?? "",
+        ...values, control("cross").checked].join("/");
+      return document.querySelector("canvas." + name).dataset.drawn === wanted;
+    }""",
+        arg=name,
+    )
+    return page.evaluate(PIXEL.replace('"canvas"', f'"canvas.{name}"', 1), list(place))
+
+
+def is_map(colour):
+    return colour[0] > colour[2] + 50
+
+
+def test_a_volume_is_cut_in_two_more_directions(opened):
+    """The lesion lies in the last, highest slice, on the patient's left, in front."""
+    page = opened(scored(1, 10), orientation="radiological")
+    page.get_by_label("Crosshair").uncheck()
+    assert is_map(pixel(page, LESION, slice=9))
+    row, column = LESION
+    for name, across in (("coronal", column), ("sagittal", row)):
+        assert is_map(cuts(page, name, (0.02, across)))
+        assert not is_map(cuts(page, name, (0.02, 1 - across)))
+        assert not is_map(cuts(page, name, (0.9, across)))  # nothing lies below
+    letters = page.locator(".views .side").all_inner_texts()
+    assert letters == ["R", "L", "A", "P"]
+    # 42 and 38 pixels of 2 mm across, 9 steps of 5 mm up
+    sizes = [page.locator(f"canvas.{name}").bounding_box() for name in ("coronal", "sagittal")]
+    for box, mm in zip(sizes, (84, 76), strict=True):
+        assert abs(box["width"] / box["height"] - mm / 45) < 0.05 * mm / 45
+    assert abs(sizes[0]["height"] - sizes[1]["height"]) < 3  # one scale
+
+
+def test_a_click_moves_all_views(opened):
+    page = opened(scored(1, 10))
+    page.get_by_label("Crosshair").uncheck()
+    assert is_map(cuts(page, "coronal", (0.02, LESION[1])))
+    box = page.locator("canvas").first.bounding_box()
+    page.locator("canvas").first.click(position={"x": 0.3 * box["width"], "y": 0.8 * box["height"]})
+    assert not is_map(cuts(page, "coronal", (0.02, LESION[1])))
+    assert not is_map(cuts(page, "sagittal", (0.02, LESION[0])))
+    box = page.locator("canvas.coronal").bounding_box()
+    low = {"x": LESION[1] * box["width"], "y": 0.98 * box["height"]}
+    page.locator("canvas.coronal").click(position=low)
+    assert pixel(page, HEAD, slice=0)
+    assert is_map(cuts(page, "sagittal", (0.02, LESION[0])))  # its column went to the lesion
+    page.locator(".regions button").press("Enter")
+    assert is_map(pixel(page, LESION, slice=9))
+    assert is_map(cuts(page, "coronal", (0.02, LESION[1])))
+
+
+def test_the_crosshair_marks_the_place_and_can_go(opened):
+    page = opened(scored(1, 10))
+    page.get_by_label("Map opacity").fill("0")
+    marked = cuts(page, "coronal", (0.01, 0.1))
+    assert marked[2] > marked[0] + 30  # the line of the slice
+    page.get_by_label("Crosshair").uncheck()
+    bare = cuts(page, "coronal", (0.01, 0.1))
+    assert max(bare) - min(bare) <= 3
+
+
+@pytest.mark.parametrize("why", ["few slices", "no heights", "two scans"])
+def test_without_a_volume_there_are_axial_slices_only(opened, why):
+    found, pairs = scored(1, 5 if why == "few slices" else 10)
+    if why == "no heights":
+        pairs = pairs.replace(frame=None)
+    if why == "two scans":
+        frame = pairs.frame.assign(volume=np.repeat(["a", "b"], 5))
+        pairs = pairs.replace(frame=frame)
+    page = opened((found, pairs))
+    assert pixel(page, LESION, slice=4 if why == "few slices" else 9)
+    assert page.locator("canvas").count() == 1
+    assert page.get_by_label("Crosshair").count() == 0
+
+
 def test_a_page_without_an_mri(opened):
     page = opened(scored(mri=False))
     assert pixel(page, LESION)
-    assert page.get_by_label("MRI").count() == 0
+    assert not page.get_by_label("MRI").is_visible()
 
 
 def test_a_ct_in_other_units_has_one_window(opened):

@@ -13,12 +13,12 @@ SHAPE = (40, 48)
 LESION = (slice(10, 16), slice(30, 38))
 
 
-def scored(n_patients=3, n_slices=2, *, hu=True, mri=True, names=None):
+def scored(n_patients=3, n_slices=2, *, hu=True, mri=True, names=None, more=()):
     """Pairs, and what a detector that finds their lesions would give.
 
     Every slice is a little brighter than the one before; the lesion, in the last slice of each
     patient, is 70 HU in a head of 30 and more. The first patient and the last slice of each have
-    the highest scores.
+    the highest scores. `more` are names of further planes, all like the MRI.
     """
     n = n_patients * n_slices
     X = np.full((n, 2, *SHAPE), -1000.0, np.float32)
@@ -36,8 +36,10 @@ def scored(n_patients=3, n_slices=2, *, hu=True, mri=True, names=None):
         X[:, 1] = np.nan
     score = 10.0 * (n_patients - np.arange(n) // n_slices) + np.arange(n) % n_slices
     patient = [f"p{i}" for i in range(n_patients)] if names is None else names
+    X = np.concatenate([X if hu else np.clip(X, 0, 100) / 100, *[X[:, 1:]] * len(more)], axis=1)
     pairs = Pairs(
-        X if hu else np.clip(X, 0, 100) / 100,
+        X,
+        modalities=("CT", "MRI", *more),
         groups=np.repeat(patient, n_slices),
         spacing=2.0,
         ct_units="hu" if hu else None,

@@ -118,8 +118,11 @@ class CrossModalDetector(PredictedPlanes, BasePairedDetector):
     kinds in use are added with weights .5 (mismatch), .5 (symmetry) and .3 (within), over the root
     of the sum of squared weights.
 
-    With more than two planes, each is predicted from all others. The registration does not move
-    the first plane. A tenth of the training samples lose one plane, as if it were missing.
+    With more than two planes, each is predicted from all others that are observed. The registration
+    does not move the first plane. In the "pixel" form one network serves all planes: a linear map
+    of each plane's features into a common space, their sum over the other planes, and layers of
+    each predicted plane, so time is in proportion to the planes. A scikit-learn regressor is fitted
+    for each plane on all others; its time grows with the square of the planes.
 
     References
     ----------

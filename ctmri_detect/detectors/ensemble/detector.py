@@ -16,6 +16,7 @@ from ctmri_detect._random import own_random_state, seeded
 from ctmri_detect._types import PairsLike, RandomState
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.detectors.ensemble.healthy import healthy_evidence
+from ctmri_detect.detectors.ensemble.joint import joint_parts
 from ctmri_detect.detectors.ensemble.members import fit_member
 from ctmri_detect.detectors.ensemble.named import Named, are_members, named
 from ctmri_detect.detectors.ensemble.patients import EnsembleFingerprints
@@ -24,6 +25,8 @@ from ctmri_detect.scoring.calibration import HeldOut
 from ctmri_detect.scoring.fused_scoring import FusedScoring
 from ctmri_detect.scoring.fusion import Fusion
 from ctmri_detect.validation import PairReader, missing_planes
+
+Maps = npt.NDArray[np.float32]
 
 
 class EnsembleDetector(BasePairedDetector):
@@ -203,7 +206,7 @@ class EnsembleDetector(BasePairedDetector):
         self._take(
             scoring.fit([m.map_scoring_ for m in self.members_], self.fingerprints_, healthy)
         )
-        return []
+        return joint_parts(members, reader) if keeps_models else []
 
     def _residual_block(
         self, block: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None
@@ -227,14 +230,15 @@ class EnsembleDetector(BasePairedDetector):
     def _residual_of(self, reader: PairReader) -> npt.NDArray[np.float32]:
         return np.concatenate(self._each(reader, self._scoring.z_maps))
 
+    def _explaining(self, X: PairsLike) -> tuple[Maps, Maps, Maps | None]:
+        parts = self._each(self._ready(X), self._scoring.explaining)
+        maps, unclipped, evidence = map(np.concatenate, zip(*parts, strict=True))
+        return maps, unclipped, evidence
+
     def _explained(
-        self,
-        X: PairsLike,
-        found: Bunch,
-        back: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None = None,
+        self, found: Bunch, more: Maps | None, back: Callable[[Maps], Maps] | None = None
     ) -> Bunch:
-        scoring = self._scoring
-        evidence = np.concatenate(self._each(self._ready(X), scoring.member_evidence))
+        scoring, evidence = self._scoring, np.asarray(more)
         found.members = member_shares(evidence, scoring, self.names_)
         evidence = evidence if back is None else back(evidence)
         found.regions["member"] = strongest_members(evidence, scoring, found.regions, self.names_)

@@ -21,9 +21,19 @@ def is_member(value: Any) -> bool:
     looks at neighbouring slices.
     """
     inner = value.estimator if isinstance(value, FrozenEstimator) else value
-    if not isinstance(inner, BasePairedDetector) or hasattr(inner, "detectors"):
+    return of_slices(value) and not hasattr(inner, "detectors")
+
+
+def of_slices(value: Any) -> bool:
+    """Whether a value is a detector of single slices, an ensemble too, but not of fitted members.
+
+    A fitted one comes in a FrozenEstimator.
+    """
+    inner = value.estimator if isinstance(value, FrozenEstimator) else value
+    if not isinstance(inner, BasePairedDetector) or inner.traits.whole_scans:
         return False
-    return not inner.traits.whole_scans
+    members = named(getattr(inner, "detectors", []))
+    return not any(isinstance(member, FrozenEstimator) for _, member in members)
 
 
 def are_members(value: Any) -> bool:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ctmri_detect._threads import map_threads
 from ctmri_detect.augmentation import Augmentation
 from ctmri_detect.detectors.synthetic.channels import Block, PixelFeatures
+from ctmri_detect.modalities import Roles
 from ctmri_detect.synthesis import GenericAnomalies
 from ctmri_detect.validation import PairReader
 
@@ -92,7 +93,7 @@ def training_pixels(
     """
     found: list[Learned] = []
     for jobs in _read(X, copies):
-        found += map_threads(lambda job: _described(*job, anomalies, channels), jobs)
+        found += map_threads(lambda job: _described(*job, anomalies, channels, X.roles), jobs)
     learned = Learned(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
     if len(learned.rows) > most:
         rng = np.random.default_rng(copies[0].seed[0])
@@ -112,14 +113,19 @@ def _read(X: PairReader, copies: list[Copy]) -> Iterator[list[tuple[Block, Block
 
 
 def _described(
-    slices: Block, donors: Block, copies: list[Copy], anomalies: GenericAnomalies, channels: Of
+    slices: Block,
+    donors: Block,
+    copies: list[Copy],
+    anomalies: GenericAnomalies,
+    channels: Of,
+    roles: Roles,
 ) -> Learned:
     """The pixels that are used of a block."""
     rngs = [np.random.default_rng(copy.seed) for copy in copies]
     labels = np.zeros((len(slices), *slices.shape[2:]), bool)
     for n, (rng, copy) in enumerate(zip(rngs, copies, strict=True)):
         donor = donors[n] if copy.donor >= 0 else None
-        slices[n], labels[n] = changed(varied(slices[n], rng), donor, anomalies, rng)
+        slices[n], labels[n] = changed(varied(slices[n], rng, roles), donor, anomalies, rng)
     features = PixelFeatures(channels(slices, np.array([copy.row for copy in copies])))
     parts, truths, rows = [], [], []
     for n, (rng, copy) in enumerate(zip(rngs, copies, strict=True)):
@@ -146,12 +152,12 @@ def changed(
     return sample, label
 
 
-def varied(sample: Block, rng: np.random.Generator) -> Block:
+def varied(sample: Block, rng: np.random.Generator, roles: Roles) -> Block:
     """A random variant ``(n_planes, height, width)``; all planes are mirrored or none."""
     out, shape = sample.copy(), (sample.shape[1], sample.shape[2])
     shared = VARIED.draw(rng, 1, shape)
-    for plane in range(len(sample)):
+    for plane, role in enumerate(roles):
         draws = replace(VARIED.draw(rng, 1, shape), flip=shared.flip)
-        kind = min(plane, 1)  # only the CT, the first one, has no bias field
+        kind = int(role == "mri")  # the second plane that is drawn for has a bias field
         out[plane] = VARIED.apply(sample[None, [plane, plane]], draws)[0, kind]
     return out

@@ -16,7 +16,7 @@ from ctmri_detect._parameters import Constraints, Such, check_parameters
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.detectors.ensemble.members import fit_member
-from ctmri_detect.detectors.ensemble.named import is_member
+from ctmri_detect.detectors.ensemble.named import of_slices
 from ctmri_detect.detectors.ensemble.patients import EnsembleFingerprints
 from ctmri_detect.detectors.volume.healthy import healthy_evidence, learned_along
 from ctmri_detect.detectors.volume.neighbourhood import Neighbourhood
@@ -32,9 +32,9 @@ class VolumeDetector(BasePairedDetector):
     """Score slices with their neighbours in the scan as context.
 
     A lesion reaches through several slices, noise and most false alarms do not. The z-maps of a
-    detector are smoothed along the scan by a Gaussian in mm before maps and scores are made of
-    them. Neighbours are slices of the same scan (`volume` in the frame of `Pairs`, not the
-    patient), by their height `z_mm`. `load_volume_pairs` gives both.
+    detector are smoothed along the scan by a Gaussian in mm. What counts has to show in the slice
+    itself, and with its neighbours. Neighbours are slices of the same scan (`volume` in the frame
+    of `Pairs`, not the patient), by their height `z_mm`. `load_volume_pairs` gives both.
 
     **The unit is the scan.** The score of a slice depends on the slices of its scan that are given
     with it, up to three times `smoothing_mm` away, and on nothing else: other scans, the order of
@@ -44,16 +44,17 @@ class VolumeDetector(BasePairedDetector):
 
     It helps where slices lie closer than lesions are thick. It doesn't where they are far apart
     (more than twice `smoothing_mm`: no neighbour counts much), and where lesions lie in one slice.
-    Healthy slices next to a lesion look less normal than before. Maps are smoothed pixel by pixel,
+    Maps are smoothed pixel by pixel,
     so heads have to lie alike in neighbouring slices; `make_preprocessor` sees to it.
 
     Parameters
     ----------
     detector : detector
-        Any detector of this library but an `EnsembleDetector`. One that is fitted already comes in
-        scikit-learn's `FrozenEstimator`; then the threshold stands on patients that it has not
-        seen. Its parameters can be set by name: ``detector__map_scoring__clip``.
-    smoothing_mm : float, default=4.0
+        Any detector of single slices, such as ``make_detector("balanced")``. One that is fitted
+        already comes in scikit-learn's `FrozenEstimator`; then the threshold stands on patients
+        that it has not seen. An `EnsembleDetector` of fitted detectors is not possible. Parameters
+        can be set by name: ``detector__map_scoring__clip``.
+    smoothing_mm : float, default=6.0
         Standard deviation of the Gaussian along the scan, in mm. Raising it finds long lesions
         better, and blurs where short ones end.
     pool_fraction : float, default=0.005
@@ -81,12 +82,15 @@ class VolumeDetector(BasePairedDetector):
     which it was observed, the slice itself among them::
 
         w_j = exp(-d_j^2 / (2 smoothing_mm^2)),  0 beyond 3 smoothing_mm
-        z   = sum_j w_j z_j / sqrt(sum_jk w_j w_k rho(d_jk))
+        z   = sum_j w_j z_j / (sqrt(sum_jk w_j w_k rho(d_jk)) e(r))
 
     The root is the standard deviation of the sum in healthy scans; ``rho(d)``, the correlation of
-    z in slices d apart, is learned from scans that the model did not see. So z keeps its unit for
-    any spacing, at the ends of a scan and beside gaps. `MapScoring` then clips z, joins scales and
-    planes, and pools as it does elsewhere. `residual_map` gives residuals without neighbours.
+    z in slices d apart, is learned from scans that the model did not see. z of the slice alone and
+    z with neighbours are then joined as scales are (see `MapScoring`): the geometric mean, 0 where
+    signs differ. So the ends of a lesion stay where they are. ``e(r)`` (see
+    `scoring.along_z.AlongZ`) gives that mean the unit of z alone, for any spacing, at the ends of a
+    scan and beside gaps. All else is as in the detector. `residual_map` gives residuals without
+    neighbours. `explain` has no members, also where the detector is an ensemble.
 
     Cost: scoring takes little longer than by the detector alone where the slices of a scan lie side
     by side in X. The fit scores the held-out slices once more.
@@ -113,9 +117,9 @@ class VolumeDetector(BasePairedDetector):
     _parameter_constraints: ClassVar[Constraints] = {
         "detector": [
             Such(
-                "a detector of this library that looks at single slices (no EnsembleDetector, no "
-                "VolumeDetector); a fitted one in a FrozenEstimator",
-                is_member,
+                "a detector of this library that looks at single slices (no VolumeDetector, no "
+                "EnsembleDetector of fitted detectors); a fitted one in a FrozenEstimator",
+                of_slices,
             )
         ],
         **VolumeScoring._parameter_constraints,
@@ -129,7 +133,7 @@ class VolumeDetector(BasePairedDetector):
         self,
         detector: Any,
         *,
-        smoothing_mm: float = 4.0,
+        smoothing_mm: float = 6.0,
         pool_fraction: float = 0.005,
         false_positive_rate: float = 0.05,
     ) -> None:
@@ -142,7 +146,7 @@ class VolumeDetector(BasePairedDetector):
     def traits(self) -> Traits:  # type: ignore[override]
         """Those of the detector, and that scans have to be whole."""
         inner = self._inner()
-        known = inner.traits if is_member(inner) else Traits()
+        known = inner.traits if of_slices(inner) else Traits()
         return replace(known, whole_scans=True)
 
     def _inner(self) -> Any:

@@ -22,7 +22,7 @@ Layers = npt.NDArray[np.float32]
 
 
 class Neighbourhood:
-    """Layers of slices, each smoothed with its neighbours.
+    """Layers of slices, alone and smoothed with their neighbours.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Neighbourhood:
             self._codes[scans.scan[X.rows]] = X.groups
 
     def smoothed(self, along: AlongZ) -> Iterator[tuple[Layers, PairReader]]:
-        """Layers, smoothed, and slices of each block."""
+        """Layers and slices of each block: those of each slice alone, and behind them smoothed."""
         z_mm = self.scans.z_mm
         for start in range(0, len(self.X), _BLOCK):
             block = self.X.take(np.arange(start, min(start + _BLOCK, len(self.X))))
@@ -55,7 +55,8 @@ class Neighbourhood:
             def one(given: tuple[int, Rows]) -> Layers:
                 row, rows = given
                 layers = np.stack([self._kept[i] for i in rows])
-                return along.smooth(layers, z_mm[rows], int(np.flatnonzero(rows == row)[0]))
+                at = int(np.flatnonzero(rows == row)[0])
+                return np.concatenate([layers[at], along.smooth(layers, z_mm[rows], at)])
 
             made = map_threads(one, list(zip(block.rows.tolist(), near, strict=True)))
             yield np.stack(made), PairReader(block[:], groups=block.groups)

@@ -22,13 +22,13 @@ from ctmri_detect._parameters import (
 )
 from ctmri_detect._random import own_random_state
 from ctmri_detect._types import GroupsLike, PairsLike, RandomState
-from ctmri_detect.features.conditioning.inputs import INPUTS, DescribedSlice, described_slice
+from ctmri_detect.features.conditioning.inputs import INPUTS, described_slice
 from ctmri_detect.features.conditioning.learning import (
     DescribedSlices,
     components_of,
     fit_projections,
-    fit_regressors_of_cells,
 )
+from ctmri_detect.features.conditioning.remainders import fit_prediction, remainders
 from ctmri_detect.features.conditioning.similar import SimilarSlices
 from ctmri_detect.features.grid import FeatureGrid
 from ctmri_detect.features.protocol import Grids, described
@@ -86,7 +86,8 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
     similar_ : SimilarSlices
         Components of at most 512 training slices, float16, and their descriptors.
     regressors_ : list of NetworkRegressor or None
-        For each group; None where nothing is predicted.
+        For each group; None where nothing is predicted. With more than two groups, one
+        `PlanesRegressor` for all.
 
     Notes
     -----
@@ -183,7 +184,7 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
         )
         training = self.training or Training(max_epochs=12, batch_size=1024, lr=3e-3)
         slices = DescribedSlices(components, seen, self.similar_)
-        self.regressors_ = fit_regressors_of_cells(slices, self.inputs, self.n_cells, training, rng)
+        self.regressors_ = fit_prediction(slices, self.inputs, self.n_cells, training, rng)
         return self
 
     def transform(
@@ -216,26 +217,14 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
         rest = np.full((n, n_groups, width_out, height * width), np.nan, np.float32)
         for i in range(n):
             one = described_slice(components[i], seen[i], similar[i])
-            for target in range(n_groups):
-                cells = np.flatnonzero(seen[i, target])
-                if len(cells):
-                    found = self._remainder(one, target, cells)
-                    rest[i, target][:, cells] = (found - np.median(found, axis=0)).T
+            found = remainders(self.regressors_, one, self.inputs, self.n_predicted)
+            for target, cells, values in found:
+                rest[i, target][:, cells] = (values - np.median(values, axis=0)).T
         rest = masked_gaussian(
             rest.reshape(n, n_groups, width_out, height, width), self.smoothing, seen[:, :, None]
         )
         values = np.nan_to_num(np.moveaxis(rest, 2, -1))
         return FeatureGrid(values, seen, grid.stride)
-
-    def _remainder(
-        self, one: DescribedSlice, target: int, cells: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float32]:
-        z = one.components[target, cells, : self.n_predicted]
-        regressor = self.regressors_[target]
-        if regressor is None:
-            return z
-        mean, variance = regressor.predict(one.inputs(target, cells, self.inputs))
-        return np.asarray((z - mean) / np.sqrt(variance))
 
 
 def _with_patients(X: PairsLike, groups: GroupsLike) -> PairReader:

@@ -10,7 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ctmri_detect._arrays import evenly_spaced
-from ctmri_detect.features.conditioning.inputs import described_slice, drawn_cells
+from ctmri_detect.features.conditioning.inputs import (
+    DescribedSlice,
+    described_slice,
+    drawn_cells,
+)
 from ctmri_detect.features.conditioning.projection import Projection
 from ctmri_detect.features.conditioning.similar import SimilarSlices
 from ctmri_detect.features.grid import FeatureGrid
@@ -22,7 +26,7 @@ from ctmri_detect.validation import PairReader
 WITHHELD = 0.25  # how often a training cell loses another plane, so that planes may be missing
 _PROJECTED = 64  # slices whose cells the components are computed from
 _CELLS_PROJECTED = 40_000  # of each group
-_WIDTH = 128  # of the hidden layers
+WIDTH = 128  # of the hidden layers
 
 Components = npt.NDArray[np.float16]
 
@@ -76,6 +80,12 @@ class DescribedSlices:
     seen: npt.NDArray[np.bool_]
     similar: SimilarSlices
 
+    def one(self, i: int) -> DescribedSlice:
+        """One of them, with what similar slices of other patients have."""
+        descriptors, codes = self.similar.descriptors_[[i]], self.similar.groups_[[i]]
+        similar = self.similar.means(descriptors, codes)[0]
+        return described_slice(self.components[i], self.seen[i], similar)
+
     def tables(
         self, inputs: Sequence[str], n_cells: int, rng: np.random.RandomState
     ) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
@@ -84,9 +94,7 @@ class DescribedSlices:
         drawn = [drawn_cells(self.seen[:, group], n_cells, rng) for group in range(n_groups)]
         parts: list[list[tuple[Any, Any]]] = [[] for _ in range(n_groups)]
         for i in range(len(self.seen)):
-            descriptors, codes = self.similar.descriptors_[[i]], self.similar.groups_[[i]]
-            similar = self.similar.means(descriptors, codes)[0]
-            one = described_slice(self.components[i], self.seen[i], similar)
+            one = self.one(i)
             for target, table in enumerate(parts):
                 cells = drawn[target][i]
                 lost = rng.rand(len(cells), n_groups) < WITHHELD
@@ -107,7 +115,7 @@ def fit_regressors_of_cells(
 ) -> list[NetworkRegressor | None]:
     """A network for each group, fitted on random cells; None where there is nothing to learn."""
     jobs = {
-        target: (NetworkRegressor(training, 0.0, "cpu", rng.randint(2**31 - 1), _WIDTH), *table)
+        target: (NetworkRegressor(training, 0.0, "cpu", rng.randint(2**31 - 1), WIDTH), *table)
         for target, table in enumerate(slices.tables(inputs, n_cells, rng))
         if table[0].shape[1] and len(table[0]) > 1
     }

@@ -1,9 +1,9 @@
-"""One pair of volumes as pairs of slices."""
+"""The volumes of one head as samples of slices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
@@ -11,59 +11,39 @@ from numpy.typing import NDArray
 
 from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.ct_values import AIR, ct_units_of
+from ctmri_detect.io.listing import Skipped
 from ctmri_detect.io.volumes.grid import grid_of
 from ctmri_detect.io.volumes.lesions import lesion_slices
 from ctmri_detect.io.volumes.places import Overlap, doubts, place_of
 from ctmri_detect.io.volumes.resample import Plane, axial_slices, plane_grid
 from ctmri_detect.io.volumes.volume import Volume
+from ctmri_detect.io.volumes.volume_set import Cut, VolumeSet
 
 _MIN_AREA = 1000.0
 """mm²: less head than this is the tip of the vertex, or the table."""
-_NO_HEAD, _NOTHING = "no head in the CT", "nothing observed"
-EXPECTED = {_NO_HEAD, _NOTHING}
-"""Why slices are left out above and below the head, or outside of a mask: every scan has some."""
+_NO_HEAD, _NOTHING = "no head in the ", "nothing observed"
 _FOREGROUND = 0.1  # of the range of values: what counts as head where the units are unknown
+_BRIGHT = 99.9  # percentile of an MRI that counts as the upper end of its range
 
 
-@dataclass(frozen=True)
-class VolumePair:
-    """A CT and an MRI volume of one patient, still on the disk."""
-
-    patient: str | None
-    ct: str
-    mri: str
-    sequence: str | None
-    read_ct: Callable[[], Volume]
-    read_mri: Callable[[], Volume]
-    read_mask: Callable[[], Volume] | None = None
-    read_lesion: Callable[[], Volume] | None = None
-    same_space: bool = True
-    burned_in: bool = False
-    two_people: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How volumes are cut."""
-
-    slice_spacing: float | None
-    size: tuple[int, int] | None
-    skip_empty: bool
-    keep_gaps: bool = False
+def is_expected(reason: str) -> bool:
+    """Whether slices are left out for it in every scan: above and below the head, say."""
+    return reason == _NOTHING or reason.startswith(_NO_HEAD)
 
 
 @dataclass(frozen=True)
 class CutSlice:
-    """One pair, `z_mm` above the CT's lowest slice.
+    """One sample, `z_mm` above the lowest slice of the first volume.
 
-    `instance` is the number of the CT's nearest slice in its DICOM series, None where there is
-    none; `lesion` is None where nobody segmented it, `empty` why it should be left out.
+    `image` has all planes, NaN where one is missing; `instance` is the number of the nearest
+    slice in its DICOM series, None where there is none; `lesion` is None where nobody segmented
+    it, `empty` why it should be left out.
     """
 
     index: int
     z_mm: float
     instance: int | None
-    pair: NDArray[np.float32]
+    image: NDArray[np.float32]
     lesion: NDArray[np.bool_] | None
     spacing: float
     empty: str
@@ -71,17 +51,21 @@ class CutSlice:
 
 @dataclass(frozen=True)
 class VolumeSlices:
-    """The slices of a pair of volumes, cut when they are asked for, and what is known of the two.
+    """The slices of one head, cut when they are asked for, and what is known of its volumes.
 
-    `doubts` says why equal coordinates may be different places, `gaps` where slices are missing;
-    `overlap` is complete when all slices are cut; `grid` is the text of the CT's `Grid`.
+    `names` are the planes that are there. `units` and `units_problem` are those of the CT, None and
+    "" without one; `doubts` says why equal coordinates may be different places, `gaps` where slices
+    are missing; `unread` names planes that are missing because their file can't be read. `overlaps`
+    are complete when all slices are cut; `grid` is the text of the first volume's `Grid`.
     """
 
+    names: list[str]
     units: str | None
     units_problem: str
     doubts: list[str]
     gaps: list[str]
-    overlap: Overlap
+    unread: Skipped
+    overlaps: dict[str, Overlap]
     grid: str
     slices: Iterator[CutSlice]
 
@@ -89,38 +73,74 @@ class VolumeSlices:
         return self.slices
 
 
-def cut_volumes(volumes: VolumePair, cut: Cut) -> VolumeSlices:
-    """Read both volumes; the slices follow one at a time.
+def cut_volumes(scans: VolumeSet, cut: Cut) -> VolumeSlices:
+    """Read the volumes of one head; the slices follow one at a time.
 
     Raises
     ------
     DataLoadingError
-        With a short reason that says which of the two it is about; also where slices are missing
+        With a short reason that says which of them it is about; also where slices are missing
         and `cut` does not keep gaps.
     """
-    ct = _read(volumes.read_ct, "CT")
-    mri = _read(volumes.read_mri, "MRI")
-    gaps = _gaps(ct, "CT", cut) + _gaps(mri, "MRI", cut)
-    mask = None if volumes.read_mask is None else _read(volumes.read_mask, "mask")
-    units, problem = ct_units_of(ct.values, eight_bit=ct.eight_bit)
-    low, high = float(np.nanmin(ct.values)), float(np.nanmax(ct.values))
-    threshold = AIR if units == "hu" else low + _FOREGROUND * (high - low)
-    plane = plane_grid(ct, cut.size)
-    places = {volumes.ct: place_of(ct), volumes.mri: place_of(mri)}
-    planes = axial_slices(ct, mri, mask, slice_spacing=cut.slice_spacing, plane=plane)
+    volumes, unread = _read_all(scans)
+    (name, first), *others = volumes.items()
+    gaps = [gap for each, volume in volumes.items() for gap in _gaps(volume, each.upper(), cut)]
+    mask = None if scans.read_mask is None else _read(scans.read_mask, "mask")
+    units, problem, threshold = _judged(name, first)
+    plane = plane_grid(first, cut.size)
+    places = {scans.files[each]: place_of(volume) for each, volume in volumes.items()}
+    values = [volume for _, volume in others]
+    planes = axial_slices(first, values, mask, slice_spacing=cut.slice_spacing, plane=plane)
     lesions: Iterator[NDArray[np.bool_] | None] = repeat(None)
-    if volumes.read_lesion is not None:
-        lesion = _read(volumes.read_lesion, "lesion")
-        places[f"the lesion of {volumes.ct}"] = place_of(lesion)
+    if scans.read_lesion is not None:
+        lesion = _read(scans.read_lesion, "lesion")
+        places[f"the lesion of {scans.name}"] = place_of(lesion)
         try:
-            lesions = lesion_slices(ct, lesion, slice_spacing=cut.slice_spacing, plane=plane)
+            lesions = lesion_slices(first, lesion, slice_spacing=cut.slice_spacing, plane=plane)
         except DataLoadingError as error:
-            raise DataLoadingError(f"lesion: {error}") from None
-    both = zip(_heights(ct, cut.slice_spacing), planes, lesions, strict=False)
-    overlap = Overlap()
-    slices = _checked(both, plane, threshold, cut.skip_empty, overlap)
-    grid = grid_of(ct, cut.slice_spacing).text
-    return VolumeSlices(units, problem, doubts(places), gaps, overlap, grid, slices)
+            raise DataLoadingError(f"lesion: {error}".replace("volume", name.upper())) from None
+    both = zip(_heights(first, cut.slice_spacing), planes, lesions, strict=False)
+    overlaps = {each: Overlap() for each, _ in others}
+    names = list(volumes)
+    checked = _checked(both, plane, names, threshold, cut.skip_empty, overlaps)
+    return VolumeSlices(
+        names,
+        units,
+        problem,
+        doubts(places),
+        gaps,
+        unread,
+        overlaps,
+        grid_of(first, cut.slice_spacing).text,
+        _in_order(checked, names, scans.planes),
+    )
+
+
+def _read_all(scans: VolumeSet) -> tuple[dict[str, Volume], Skipped]:
+    """The volumes that can be read; the others are named where not all are needed."""
+    volumes: dict[str, Volume] = {}
+    unread: Skipped = []
+    for name, reader in scans.readers.items():
+        try:
+            volumes[name] = _read(reader, name.upper())
+        except DataLoadingError as error:
+            if scans.whole or len(unread) + 1 == len(scans.readers):
+                raise
+            unread.append((scans.files[name], str(error)))
+    return volumes, unread
+
+
+def _judged(name: str, volume: Volume) -> tuple[str | None, str, float]:
+    """Units of a CT, why they are not known, and what is head above."""
+    units, problem = None, ""
+    if name == "ct":
+        units, problem = ct_units_of(volume.values, eight_bit=volume.eight_bit)
+        if units == "hu":
+            return units, problem, AIR
+    low, high = float(np.nanmin(volume.values)), float(np.nanmax(volume.values))
+    if name != "ct":  # one bright vessel would make the head dark
+        high = float(np.nanpercentile(volume.values, _BRIGHT))
+    return units, problem, low + _FOREGROUND * (high - low)
 
 
 def _heights(ct: Volume, slice_spacing: float | None) -> Iterator[tuple[float, int | None]]:
@@ -133,19 +153,12 @@ def _heights(ct: Volume, slice_spacing: float | None) -> Iterator[tuple[float, i
 
 def _gaps(volume: Volume, what: str, cut: Cut) -> list[str]:
     """Where slices are missing, one clause a gap; refused where gaps are not to be kept."""
-    layers, native = volume.layers, volume.spacing[0]
-    found = []
-    for k in layers.gaps:
-        wide = (layers.places[k + 1] - layers.places[k]) * native
-        numbers = volume.instances and (volume.instances[k], volume.instances[k + 1])
-        known = numbers is not None and None not in numbers
-        images = f" (images {numbers[0]} and {numbers[1]})" if numbers and known else ""
-        found.append(f"{wide:.2f} mm between slices {k} and {k + 1}{images} of the {what}")
+    found = [f"{gap} of the {what}" for gap in volume.gaps]
     if found and not cut.keep_gaps:
         more = f", and {len(found) - 1} gaps more" if len(found) > 1 else ""
         raise DataLoadingError(
-            f"{what}: slices are missing: {native:.2f} mm apart, but {found[0]}{more}. Find the "
-            "missing files, or pass gaps='keep', which leaves the gap empty"
+            f"{what}: slices are missing: {volume.spacing[0]:.2f} mm apart, but {found[0]}{more}. "
+            "Find the missing files, or pass gaps='keep', which leaves the gap empty"
         )
     return found
 
@@ -155,26 +168,44 @@ def _checked(
         tuple[tuple[float, int | None], NDArray[np.float32], NDArray[np.bool_] | None]
     ],
     plane: Plane,
+    names: list[str],
     threshold: float,
     skip_empty: bool,
-    overlap: Overlap,
+    overlaps: dict[str, Overlap],
 ) -> Iterator[CutSlice]:
-    for index, ((z_mm, instance), pair, lesion) in enumerate(slices):
-        overlap.add(pair, threshold)
-        empty = _why_empty(pair, plane.spacing, threshold) if skip_empty else ""
-        if not np.isfinite(pair).any():  # the contract allows no such sample
+    for index, ((z_mm, instance), images, lesion) in enumerate(slices):
+        for overlap, image in zip(overlaps.values(), images[1:], strict=True):
+            overlap.add(images[0], image, threshold)
+        empty = _why_empty(images, names, plane.spacing, threshold) if skip_empty else ""
+        if not np.isfinite(images).any():  # the contract allows no such sample
             empty = _NOTHING
-        yield CutSlice(index, z_mm, instance, pair, lesion, plane.spacing, empty)
+        yield CutSlice(index, z_mm, instance, images, lesion, plane.spacing, empty)
 
 
-def _why_empty(pair: NDArray[np.float32], spacing: float, threshold: float) -> str:
-    ct, mri = pair
-    if np.count_nonzero(ct > threshold) * spacing**2 < _MIN_AREA:  # NaN compares as False
-        return _NO_HEAD
-    seen = mri[np.isfinite(mri)]
-    if seen.size * spacing**2 < _MIN_AREA or seen.min() == seen.max():
-        return "nothing in the MRI"
+def _in_order(
+    slices: Iterator[CutSlice], there: list[str], planes: tuple[str, ...]
+) -> Iterator[CutSlice]:
+    """The same slices with all planes; those that are not there are NaN."""
+    for one in slices:
+        image = np.full((len(planes), *one.image.shape[1:]), np.nan, dtype=np.float32)
+        image[[planes.index(name) for name in there]] = one.image
+        yield replace(one, image=image)
+
+
+def _why_empty(
+    images: NDArray[np.float32], names: list[str], spacing: float, threshold: float
+) -> str:
+    first, *others = images
+    if np.count_nonzero(first > threshold) * spacing**2 < _MIN_AREA:  # NaN compares as False
+        return _NO_HEAD + names[0].upper()
+    if others and not any(_shows_something(image, spacing) for image in others):
+        return f"nothing in the {' and '.join(name.upper() for name in names[1:])}"
     return ""
+
+
+def _shows_something(image: NDArray[np.float32], spacing: float) -> bool:
+    seen = image[np.isfinite(image)]
+    return bool(seen.size * spacing**2 >= _MIN_AREA and seen.min() < seen.max())
 
 
 def _read(reader: Callable[[], Volume], what: str) -> Volume:

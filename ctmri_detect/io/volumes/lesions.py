@@ -38,7 +38,7 @@ def lesion_slices(
     inside = ct.layers.hold(centres[:, 0])
     inside &= ((centres > -0.5) & (centres < np.array(ct.values.shape) - 0.5))[:, 1:].all(axis=1)
     if len(centres) and not inside.any():
-        raise DataLoadingError("lies outside of the CT; do the two share coordinates?")
+        raise DataLoadingError("lies outside of the volume; do the two share coordinates?")
     volume = abs(float(np.linalg.det(matrix[:3, :3]))) / float(np.prod(2 * half))
     slabs = ct.layers.slabs(ct.spacing[0], slice_spacing)
     bounds = [(slab.low, slab.high) for slab in slabs]

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctmri_detect.io.volumes.volume import Volume
-from ctmri_detect.validation import CT, MRI
 
 _APART = 2.0  # mm between sform and qform: about two pixels, what detectors tolerate
 LEAST_OVERLAP = 0.5
@@ -79,16 +78,16 @@ def say(found: list[str]) -> str:
 
 @dataclass
 class Overlap:
-    """How much of the head in the CT was observed in the MRI, counted slice by slice."""
+    """How much of the head in the first volume was observed in another, slice by slice."""
 
     head: int = 0
     seen: int = 0
 
-    def add(self, pair: NDArray[np.float32], threshold: float) -> None:
-        """Count one pair; what exceeds `threshold` in the CT is head."""
-        head = pair[CT] > threshold  # NaN compares as False
+    def add(self, first: NDArray[np.float32], other: NDArray[np.float32], threshold: float) -> None:
+        """Count one slice; what exceeds `threshold` in the first volume is head."""
+        head = first > threshold  # NaN compares as False
         self.head += int(np.count_nonzero(head))
-        self.seen += int(np.count_nonzero(head & ~np.isnan(pair[MRI])))
+        self.seen += int(np.count_nonzero(head & ~np.isnan(other)))
 
     @property
     def share(self) -> float:

@@ -1,4 +1,4 @@
-"""Axial slices of a CT and an MRI volume, on one grid."""
+"""Axial slices of the volumes of one head, on one grid."""
 
 from __future__ import annotations
 
@@ -70,41 +70,42 @@ def fitted(
 
 
 def axial_slices(
-    ct: Volume,
-    mri: Volume,
+    first: Volume,
+    others: Sequence[Volume],
     mask: Volume | None,
     *,
     slice_spacing: float | None,
     plane: Plane,
 ) -> Iterator[NDArray[np.float32]]:
-    """Pairs ``(2, height, width)`` from inferior to superior, one at a time.
+    """Images ``(1 + n_others, height, width)`` from inferior to superior, one slice at a time.
 
-    The MRI is interpolated linearly at the CT's voxels by the two affines, after a Gaussian
-    where the CT's grid is the coarser one; NaN outside of its field of view. A wider
-    `slice_spacing` averages all slices within it; a narrower one interpolates. Where slices are
-    missing in one of the two, it is NaN there.
+    The others are interpolated linearly at the voxels of the first (the CT, where there is one)
+    by the affines, after a Gaussian where the first one's grid is the coarser one; NaN outside of
+    their field of view. A wider `slice_spacing` averages all slices within it; a narrower one
+    interpolates. Where slices are missing in a volume, it is NaN there.
 
     Raises
     ------
     DataLoadingError
-        Where the mask has another grid than the CT.
+        Where the mask has another grid than the first volume.
     """
     if mask is not None:
-        same = mask.values.shape == ct.values.shape and np.allclose(
-            mask.affine, ct.affine, atol=0.1
+        same = mask.values.shape == first.values.shape and np.allclose(
+            mask.affine, first.affine, atol=0.1
         )
         if not same:
-            raise DataLoadingError("the mask lies on another grid than the CT")
-    sampler = Sampler(mri, ct)
-    layers = ct.layers
-    for slab in layers.slabs(ct.spacing[0], slice_spacing):
-        ct_parts, mri_parts, whole = layers.parts(slab)
-        if not ct_parts:
-            yield np.full((2, *plane.shape), _NAN, dtype=np.float32)
+            raise DataLoadingError("the mask lies on another grid than the volume beside it")
+    samplers = [Sampler(other, first) for other in others]
+    layers = first.layers
+    for slab in layers.slabs(first.spacing[0], slice_spacing):
+        own, elsewhere, whole = layers.parts(slab)
+        if not own:
+            yield np.full((1 + len(samplers), *plane.shape), _NAN, dtype=np.float32)
             continue
-        ct_slices = [_inside(ct.values[int(k)], mask, int(k)) for k, _ in ct_parts]
-        mri_slices = [_inside(sampler.at(z), mask, layers.nearest(z)) for z, _ in mri_parts]
-        means = _mean(ct_slices, ct_parts, whole), _mean(mri_slices, mri_parts, whole)
+        means = [_mean([_inside(first.values[int(k)], mask, int(k)) for k, _ in own], own, whole)]
+        for sampler in samplers:
+            cut = [_inside(sampler.at(z), mask, layers.nearest(z)) for z, _ in elsewhere]
+            means.append(_mean(cut, elsewhere, whole))
         yield np.stack([plane.fit(mean) for mean in means])
 
 

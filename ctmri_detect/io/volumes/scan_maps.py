@@ -1,4 +1,4 @@
-"""The maps of one CT volume as files that open over the CT."""
+"""The maps of one scan as files that open over its CT, or over its first volume without one."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from ctmri_detect.io.volumes.grid import Grid, read_grid
 from ctmri_detect.io.volumes.map_volume import map_volume
 from ctmri_detect.io.volumes.straight import moved, straight
 from ctmri_detect.io.volumes.write_nifti import write_nifti
+from ctmri_detect.modalities import Roles
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.validation import CT
 
 _NEEDED = ("volume", "z_mm", "grid")
 _STEPS = 1024  # in a standard deviation: whole numbers of them pack well
 _AIR = -1024  # HU
-_OTHER_GRID = "not on the CT's own grid, since {why}: open it over the CT that lies beside it"
-CT_KIND = "ct"
+_OTHER_GRID = (
+    "not on the {name}'s own grid, since {why}: open it over the {name} that lies beside it"
+)
+_CT_KIND, _OTHER_KIND = "ct", "image"
+IMAGE_KINDS = (_CT_KIND, _OTHER_KIND)
+"""Kinds of files that are no maps."""
 
 
 class WrittenMap(NamedTuple):
@@ -33,11 +37,12 @@ class WrittenMap(NamedTuple):
     path : Path
         The file.
     kind : str
-        "anomaly", "z_ct", "z_mri" and the like; "ct" of a CT that was written beside its map.
+        "anomaly", "z_ct", "z_mri" and the like; "ct" of a CT that was written beside its map, and
+        "image" of another volume.
     samples : tuple of int
         The rows of X that it shows.
     note : str
-        What is to be known of its grid; "" where that is the CT's own.
+        What is to be known of its grid; "" where that is the scan's own.
 
     Examples
     --------
@@ -53,7 +58,7 @@ class WrittenMap(NamedTuple):
 
 @dataclass(frozen=True)
 class Scan:
-    """The rows of X that were cut out of one CT; `patient` is the CT's name where none is known."""
+    """The rows of X that were cut out of one scan; `patient` is its file where none is known."""
 
     patient: str
     rows: NDArray[np.int64]
@@ -61,7 +66,7 @@ class Scan:
 
 
 def scans_of(X: Pairs) -> list[Scan]:
-    """The CT volumes that pairs were cut out of, in their order.
+    """The scans that samples were cut out of, in their order.
 
     Raises
     ------
@@ -105,22 +110,31 @@ def write_scan(
     assert X.spacing is not None
     z_mm, spacing = X.frame["z_mm"].to_numpy(dtype=np.float64)[rows], X.spacing[rows]
     to, samples = straight(scan.grid), tuple(int(row) for row in rows)
-    note = to.why and _OTHER_GRID.format(why=to.why)
+    i = _of_grid(X.roles)
+    is_ct, name = X.roles[i] == "ct", X.modalities[i]
+    note = to.why and _OTHER_GRID.format(name=name, why=to.why)
     written = []
 
     def write(kind: str, images: Sequence[NDArray[np.floating]]) -> None:
         volume = moved(map_volume(images, z_mm, spacing, scan.grid, to.ends), to)
-        values = _as_ct(volume, X.ct_units) if kind == CT_KIND else _as_map(volume, outside)
+        image = kind in IMAGE_KINDS
+        units = X.ct_units if is_ct else None
+        values = _as_image(volume, units) if image else _as_map(volume, outside)
         path = stem.with_name(f"{stem.name}_{kind}.nii.gz")
-        content = "CT" if kind == CT_KIND else f"{kind} map, standard deviations"
+        content = name if image else f"{kind} map, standard deviations"
         write_nifti(path, *scan.grid.as_stored(values, to.affine), f"ctmri_detect: {content}"[:79])
         written.append(WrittenMap(path, kind, samples, note))
 
     for kind, images in maps.items():
         write(kind, images)
     if to.why:
-        write(CT_KIND, [X[int(row)][CT] for row in rows])
+        write(_CT_KIND if is_ct else _OTHER_KIND, [X[int(row)][i] for row in rows])
     return written
+
+
+def _of_grid(roles: Roles) -> int:
+    """The plane whose volume the others were put on: the CT, or the first without one."""
+    return roles.index("ct") if "ct" in roles else 0
 
 
 def _as_map(volume: NDArray[np.float32], outside: float) -> NDArray[np.float32]:
@@ -128,10 +142,11 @@ def _as_map(volume: NDArray[np.float32], outside: float) -> NDArray[np.float32]:
     return np.where(np.isnan(rounded), np.float32(outside), rounded)
 
 
-def _as_ct(volume: NDArray[np.float32], units: str | None) -> NDArray[np.int16 | np.float32]:
-    """Whole numbers in HU; what was not observed is air, or the darkest that there is."""
+def _as_image(volume: NDArray[np.float32], units: str | None) -> NDArray[np.int16 | np.float32]:
+    """A CT in whole numbers of HU; what was not observed is air, or the darkest that there is."""
     if units != "hu":
-        return np.where(np.isnan(volume), np.nanmin(volume), volume)
+        least = np.nanmin(volume, initial=np.float32(np.inf))
+        return np.where(np.isnan(volume), least if np.isfinite(least) else 0, volume)
     limits = np.iinfo(np.int16)
     whole = np.rint(np.where(np.isnan(volume), _AIR, volume))
     return np.clip(whole, limits.min, limits.max).astype(np.int16)

@@ -86,6 +86,19 @@ class Volume:
         """Millimetres between slices (along their normal; usually), rows and columns."""
         return spacing_of(self.affine)
 
+    @property
+    def gaps(self) -> list[str]:
+        """Where slices are missing, as clauses with the numbers of the images where known."""
+        layers, native = self.layers, self.spacing[0]
+        found = []
+        for k in layers.gaps:
+            wide = (layers.places[k + 1] - layers.places[k]) * native
+            numbers = self.instances and (self.instances[k], self.instances[k + 1])
+            known = numbers is not None and None not in numbers
+            images = f" (images {numbers[0]} and {numbers[1]})" if numbers and known else ""
+            found.append(f"{wide:.2f} mm between slices {k} and {k + 1}{images}")
+        return found
+
 
 def spacing_of(affine: NDArray[np.float64]) -> tuple[float, float, float]:
     """Millimetres between slices (along their normal), rows and columns of a `Volume`."""

@@ -30,14 +30,14 @@ def write_nifti(
         From (i, j, k, 1) to millimetres towards the patient's right, front and top; its axes are
         perpendicular.
     description : str
-        At most 79 ASCII characters.
+        At most 79 characters; "?" is written for those that ASCII lacks.
     """
     nibabel = require("nibabel", extra="volumes")
     image = nibabel.Nifti1Image(values, affine)
     image.set_qform(affine, code=_SCANNER)
     image.set_sform(affine, code=_SCANNER)
     image.header.set_xyzt_units("mm")
-    image.header["descrip"] = description.encode("ascii")
+    image.header["descrip"] = description.encode("ascii", "replace")
     with (
         whole_file(path) as file,
         gzip.GzipFile("", "wb", _LEVEL, file, mtime=0) as packed,  # the same bytes in every run

@@ -70,6 +70,7 @@ def build(
     net.own_target = isinstance(dataset, ArrayDataset) and dataset.targets is None
     net.plain_batches = arrays and not training.num_workers and accelerator is None
     net.flip = training.augmentation == "flip"  # drawn by torch, unlike an Augmentation
+    net.roles = getattr(getattr(dataset, "inputs", None), "roles", None)
     net.augmentation = None if net.flip else as_augmentation(training.augmentation)
     return net
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from ctmri_detect.augmentation.augmentation import Augmentation
+from ctmri_detect.modalities import Roles
 from ctmri_detect.networks.training.batches import ArrayBatches
 from ctmri_detect.networks.training.split import Split
 from ctmri_detect.networks.training.varied import augmented, mirrored
@@ -28,6 +29,7 @@ class LossNet(NeuralNet):
     plain_batches: bool = False  # whether batches are made without a DataLoader
     flip: bool = False
     augmentation: Augmentation | None = None
+    roles: Roles | None = None  # of the planes, where the data know them
     generator: np.random.Generator  # of the augmentation
     own_order: torch.Generator | None = None  # of the batches; None takes torch's global one
     touches_no_global: bool = False  # whether the global generators are left alone
@@ -61,7 +63,7 @@ class LossNet(NeuralNet):
         if self.flip:
             x, y = mirrored(x, y)
         elif self.augmentation is not None:
-            x, y = augmented(x, y, self.augmentation, self.generator)
+            x, y = augmented(x, y, self.augmentation, self.generator, self.roles)
         try:
             step = super().train_step((x, y), **fit_params)
         except ValueError as error:

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ctmri_detect._particulars import checked_modalities
 from ctmri_detect.augmentation.augmentation import Augmentation
+from ctmri_detect.modalities import Roles, roles_of
 
 
 def mirrored(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -25,15 +27,24 @@ def mirrored(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def augmented(
-    x: Tensor, y: Tensor, augmentation: Augmentation, rng: np.random.Generator
+    x: Tensor,
+    y: Tensor,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+    roles: Roles | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Random variants of a batch; a separate target of pairs follows the geometry."""
-    if x.ndim != 4 or x.shape[1] != 2 or (y.ndim == 4 and y.shape != x.shape):
+    """Random variants of a batch; a separate target of the same planes follows the geometry.
+
+    `roles` are those of the planes; None means those of planes that nobody named.
+    """
+    if x.ndim != 4 or (y.ndim == 4 and y.shape != x.shape):
         raise ValueError(
-            f"The data have shape {tuple(x.shape)}, the targets {tuple(y.shape)}; expected pairs "
-            "(n, 2, height, width) to augment. Set augmentation=None."
+            f"The data have shape {tuple(x.shape)}, the targets {tuple(y.shape)}; expected samples "
+            "(n, n_planes, height, width) to augment, and targets of the same shape or without "
+            "images. Set augmentation=None."
         )
-    draws = augmentation.draw(rng, len(x), (x.shape[2], x.shape[3]))
+    roles = roles_of(checked_modalities(None, x.shape[1])) if roles is None else roles
+    draws = augmentation.draw(rng, len(x), (x.shape[2], x.shape[3]), roles)
     varied = torch.from_numpy(augmentation.apply(x.cpu().numpy(), draws)).to(x.device)
     if y is x:
         return varied, varied

@@ -37,12 +37,22 @@ const coloured = (image, least) => {
   return layer;
 };
 
+const image = (slice) => {
+  const images = slice.planes[chosen("plane") ?? 0];
+  return images[chosen("window")] ?? images[""] ?? images.brain;
+};
+// Where the views of a volume meet: shares of the height and of the width of a slice.
+const move = (place) => {
+  if (!patient.volume) return;
+  control("row").value = place[0] * patient.volume.mm[0];
+  control("column").value = place[1] * patient.volume.mm[1];
+};
+let cuts = null; // the other views, where there are volumes: volume.js
+
 const draw = async () => {
   const turn = ++drawing;
   const slice = patient.slices[+control("slice").value];
-  const plane = chosen("plane") ?? "ct";
-  const source = plane === "mri" ? slice.mri : slice.ct[chosen("window")] ?? slice.ct.brain;
-  const [below, heat] = await Promise.all([decoded(source), decoded(slice.heat)]);
+  const [below, heat] = await Promise.all([decoded(image(slice)), decoded(slice.heat)]);
   if (turn !== drawing) return; // a later choice overtook this one
   const size = below ?? heat;
   canvas.width = size.naturalWidth;
@@ -52,8 +62,10 @@ const draw = async () => {
   context.globalAlpha = control("opacity").value / 100;
   const least = 1 + (254 * control("least").value) / control("least").max;
   context.drawImage(coloured(heat, +control("least").value ? least : 1), 0, 0, canvas.width, canvas.height);
+  cuts?.mark();
   viewer.querySelector(".gone").hidden = Boolean(below);
-  canvas.dataset.drawn = `${current}/${control("slice").value}/${plane}/${chosen("window") ?? ""}/${control("opacity").value}/${control("least").value}`;
+  canvas.dataset.drawn = `${current}/${control("slice").value}/${chosen("plane") ?? 0}/${chosen("window") ?? ""}/${control("opacity").value}/${control("least").value}`;
+  await cuts?.draw(turn);
 };
 
 const refresh = () => {
@@ -63,6 +75,7 @@ const refresh = () => {
   say("slice", `${number + 1} of ${patient.slices.length}`);
   say("opacity", `${control("opacity").value} %`);
   say("least", +control("least").value ? `${control("least").value} SD` : "nothing");
+  cuts?.tell();
   viewer.querySelector(".place").textContent = words;
   canvas.setAttribute("aria-label", `${patient.name}, slice ${number + 1}: ${words}`);
   draw();
@@ -74,6 +87,8 @@ const show = (number) => {
   document.getElementById("patient").textContent = `${number + 1}. ${patient.name}`;
   control("slice").max = patient.slices.length - 1;
   control("slice").value = patient.first;
+  cuts?.show();
+  move(patient.slices[patient.first].peak);
   const list = viewer.querySelector(".regions");
   list.replaceChildren(
     ...patient.regions.map((region) => {
@@ -83,6 +98,7 @@ const show = (number) => {
       button.textContent = region.words;
       button.addEventListener("click", () => {
         control("slice").value = region.slice;
+        move(region.place ?? patient.slices[region.slice].peak);
         refresh();
       });
       item.append(button);
@@ -120,7 +136,3 @@ for (const button of document.querySelectorAll("[data-patient]"))
     show(+button.dataset.patient);
     viewer.scrollIntoView();
   });
-if (stored.length) {
-  viewer.hidden = false;
-  show(0);
-}

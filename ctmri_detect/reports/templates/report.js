@@ -57,10 +57,11 @@ if (examples) {
     const show = () => {
       if (!radio.checked) return;
       for (const example of examples.querySelectorAll(".example")) {
-        const source = example.querySelector(".ct");
-        if (!source) continue;
-        source.dataset[windows[0].value] ??= source.src;
-        for (const ct of example.querySelectorAll(".ct")) ct.src = source.dataset[radio.value];
+        for (const ct of example.querySelectorAll(".ct")) {
+          const source = ct.classList.contains("again") ? example.querySelector(".under") : ct;
+          source.dataset[windows[0].value] ??= source.src;
+          ct.src = source.dataset[radio.value];
+        }
       }
     };
     radio.addEventListener("change", show);

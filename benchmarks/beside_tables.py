@@ -1,0 +1,46 @@
+"""The table of the docs about times and memory beside an older commit, as a frame of texts."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+SAID = {
+    "fit": "`ctmri-detect fit`, 400 pairs",
+    "score, start": "`ctmri-detect score`, whatever the folder holds",
+    "score, a pair": "`ctmri-detect score`, each pair",
+    "explain, a pair": "`explain`, each pair",
+    "score, memory": "`ctmri-detect score`, memory",
+    "model": "the saved model",
+}
+FILES = {"npy": "256 x 256, .npy in HU", "png": "512 x 512, 8-bit PNG"}
+
+
+def beside(rows: pd.DataFrame) -> pd.DataFrame:
+    """Old, new and ratio of each thing that was measured; times are those of the processor."""
+    lines = {}
+    for row in rows[rows["unit"] != "wall"].itertuples():
+        what = SAID[row.what]
+        if row.what == "score, memory":
+            what += f", {row.n:.0f} pairs"
+        lines[f"{what}; {FILES[row.files]}"] = {
+            "before": said(row.old, row.unit),
+            "now": said(row.new, row.unit),
+            "before / now": f"{row.ratio:.1f}",
+        }
+    return pd.DataFrame(lines).T.rename_axis("")
+
+
+def said(value: float, unit: str) -> str:
+    """A number with its unit."""
+    if unit == "MiB":
+        return f"{value:.0f} MiB"
+    return f"{value:.0f} s" if value >= 1 else f"{1000 * value:.0f} ms"
+
+
+def sizes(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sizes of saved models."""
+    lines = {
+        f"`{row.detector}`, {row.pairs} pairs": {"saved model": f"{row.megabytes:.0f} MB"}
+        for row in rows.itertuples()
+    }
+    return pd.DataFrame(lines).T.rename_axis("detector")
