@@ -32,9 +32,10 @@ def steps(out: Path, store: Path, arguments: argparse.Namespace) -> dict[str, li
     kept = ["--store", str(store / "synthetic")]
     found = {"synthetic": script("run_synthetic.py", *kept, "--conditions", to="synthetic")}
     for seed in SEEDS:
-        for name in ("cross_modal", "deep_features"):
+        for name in ("cross_modal", "deep_features", "sequences"):
             more = ["--seed", seed]
             found[f"{name}, seed {seed}"] = script(f"{name}.py", *more, to=name)
+    found["many planes"] = script("many_planes.py", to="many_planes")
     found["difficulty"] = script(
         *("phantom_pairs.py", "--severities", "mild,moderate,severe", "--kinds", "all"),
         *("--seeds", ",".join(SEEDS), "--detectors", "threshold,atlas-position,atlas"),
