@@ -115,7 +115,7 @@ def _move(pair: Floats, one: Draws) -> None:
     if not (shared or one.jitter.any()):
         return
     moved = pair.copy()
-    for plane in range(len(pair)) if shared else np.flatnonzero(one.jitter.any(axis=1)):
+    for plane in range(len(pair)) if shared else np.flatnonzero(one.jitter.any(axis=1)).tolist():
         moved[plane] = _resampled(pair[plane], source(one, pair.shape[1:], plane))
     if (_has_planes(moved) == _has_planes(pair)).all():  # otherwise a plane has left the image
         pair[...] = moved

@@ -36,7 +36,7 @@ def fit_prediction(
     """
     if slices.seen.shape[1] < 3 or "planes" not in inputs:
         return fit_regressors_of_cells(slices, inputs, n_cells, training, rng)
-    drawn = drawn_cells(slices.seen.any(axis=1), n_cells, rng)
+    drawn = drawn_cells(np.asarray(slices.seen.any(axis=1)), n_cells, rng)
     tables, values = [], []
     for i, cells in enumerate(drawn):
         one = slices.one(i)
