@@ -22,6 +22,7 @@ from ctmri_detect.scoring_runs.again import maps_again
 
 _REPORT = "report.html"
 _AT_ONCE = 64  # maps in memory
+_FEW = 20 * 60  # pairs that the page can show
 
 
 def check_extras(args: argparse.Namespace) -> None:
@@ -41,6 +42,11 @@ def check_extras(args: argparse.Namespace) -> None:
         args.report = False
     else:
         args.report = True
+
+
+def keeps_maps(args: argparse.Namespace, n: int) -> bool:
+    """Whether a run of `n` pairs keeps its maps: they are written, or the page shows about all."""
+    return args.maps is not None or (args.report and n <= _FEW)
 
 
 def check_maps(args: argparse.Namespace, pairs: Bunch) -> None:
@@ -95,6 +101,7 @@ def write_report(
     """
     if not args.report:
         return ""
+    has_maps = keeps_maps(args, len(pairs.data))
     from ctmri_detect.reports import write_patients
 
     write_patients(
@@ -102,9 +109,9 @@ def write_report(
         pairs.data,
         folder / _REPORT,
         maps=(
-            (lambda rows: maps_again(model, pairs.data, rows))
-            if args.maps is None
-            else (lambda rows: open_maps(kept, rows))
+            (lambda rows: open_maps(kept, rows))
+            if has_maps
+            else (lambda rows: maps_again(model, pairs.data, rows))
         ),
         patients=decided,
         names=_names(pairs),

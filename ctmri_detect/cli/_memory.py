@@ -13,7 +13,7 @@ from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.images import read_size
 from ctmri_detect.layouts.planes import first_file, is_sample, plane_columns
 
-AT_ONCE = 2**28  # bytes of samples that `score` holds in memory; more of them go to a file
+AT_ONCE = 2**26  # bytes of samples that `score` holds in memory; more of them go to a file
 _COPIES = 3  # of the pairs in memory at once: as they were, masked, windowed
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 

@@ -13,7 +13,13 @@ from sklearn.utils import Bunch
 from ctmri_detect._extras import require
 from ctmri_detect.cli._data import read_pairs, samples, write_skipped
 from ctmri_detect.cli._decisions import as_columns, decide_patients
-from ctmri_detect.cli._maps import check_extras, check_maps, write_all_maps, write_report
+from ctmri_detect.cli._maps import (
+    check_extras,
+    check_maps,
+    keeps_maps,
+    write_all_maps,
+    write_report,
+)
 from ctmri_detect.cli._messages import say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder, unfinished_run
 from ctmri_detect.cli._overlays import draw_overlays
@@ -57,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         decided = decide_patients(model, pairs, scored)
         written = _write(table, decided, pairs, folder)
         top = table.head(args.top)
-        maps = open_maps(kept, top.index) if args.maps and len(top) else None
+        maps = open_maps(kept, top.index) if keeps_maps(args, len(table)) and len(top) else None
         maps = maps_again(model, pairs.data, top.index) if maps is None else maps
         failed = draw_overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
         written += write_all_maps(args, pairs, kept, folder)
@@ -76,7 +82,7 @@ def _score(
     """Numbers and strongest region of each pair."""
     if args.false_positive_rate is not None:
         unwrapped(model)[1].rescore(false_positive_rate=args.false_positive_rate)
-    maps, progress = args.maps is not None, not args.quiet
+    maps, progress = keeps_maps(args, len(pairs.data)), not args.quiet
     return score_to(model, pairs.data, kept, maps=maps, n_jobs=args.n_jobs, progress=progress)
 
 

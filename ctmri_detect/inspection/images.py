@@ -12,8 +12,10 @@ from ctmri_detect.imageops.warp import resize_observed
 from ctmri_detect.inspection.pair_images import volume_pair
 from ctmri_detect.inspection.source import Source
 from ctmri_detect.io.volumes.volume import Volume
+from ctmri_detect.modalities import role_of
 from ctmri_detect.plotting import panels
 from ctmri_detect.plotting.canvas import ct_range, grey, robust_range
+from ctmri_detect.plotting.shown import range_of
 
 Plane = npt.NDArray[Any]
 Panel = dict[str, str]
@@ -47,7 +49,7 @@ def read_pair(
 def panel(plane: Plane, modality: str, units: Any, label: str, name: str) -> Panel:
     """One image in its window."""
     known = units if isinstance(units, str) else None
-    src = panels.ct_panel(plane, known) if modality == "CT" else panels.mri_panel(plane)
+    src = panels.grey_panel(plane, range_of(plane, role_of(modality), known))
     return {"label": label, "src": src, "note": name, "alt": f"{label}: {name}"}
 
 

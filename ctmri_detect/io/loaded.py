@@ -8,7 +8,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ctmri_detect.modalities import DEFAULT_MODALITIES
 from ctmri_detect.pairs import Pairs
 
 
@@ -16,7 +15,7 @@ def loaded(
     array: Any,
     frame: pd.DataFrame,
     *,
-    modalities: tuple[str, ...] = DEFAULT_MODALITIES,
+    modalities: tuple[str, ...] | None = None,
     ct_units: str | None,
     paired: bool | None,
     skipped: list[tuple[str, str]],
@@ -37,8 +36,8 @@ def loaded(
     frame : DataFrame
         One row a sample. Its `patient` counts where every row has one, and so does its `spacing`
         (mm).
-    modalities : tuple of str, default=("CT", "MRI")
-        Names of the planes.
+    modalities : tuple of str, default=None
+        Names of the planes. None: those of `array`, where it is `Pairs`, else CT and MRI.
     ct_units, paired, skipped, target, masks
         As they stand in the Bunch, see ``docs/data.md``.
     description : str

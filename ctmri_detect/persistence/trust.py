@@ -40,7 +40,7 @@ TRUSTED_TYPES = frozenset(
         "ctmri_detect.scoring.along_z.AlongZ",
         "ctmri_detect.scoring.calibration_patients.CalibrationPatients",
         "ctmri_detect.scoring.correlation.Correlation",
-        "ctmri_detect.scoring.fused_scoring.Healthy",
+        "ctmri_detect.scoring.healthy_evidence.Healthy",
         "ctmri_detect.scoring.fusion.Rarity",
         "ctmri_detect.scoring.patterns.PatternThresholds",
         "ctmri_detect.scoring.reference.ReferenceBank",

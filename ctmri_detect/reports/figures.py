@@ -100,8 +100,9 @@ def _gallery(examples: list[Example], names: list[str], look: dict[str, Any]) ->
     axes = new_axes(None, (2.1 * columns + 1, 2.35 * len(examples)), columns, len(examples))
     axes = np.reshape(axes, (len(examples), columns))
     for example, row in zip(examples, axes, strict=True):
-        planes, named = example.planes, {"modalities": example.names, "roles": example.roles}
-        PairDisplay(*planes, **named, **look).plot(row[:n_planes])
+        planes = example.planes
+        shown = PairDisplay(*planes, modalities=example.names, roles=example.roles, **look)
+        shown.plot(row[:n_planes])
         beneath = plane_beneath(planes, example.roles)
         row[0].set_ylabel(
             example.heading.replace(": ", "\n", 1), fontsize="small", parse_math=False

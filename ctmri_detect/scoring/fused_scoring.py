@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
@@ -23,9 +22,9 @@ from ctmri_detect._parameters import (
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._types import PairsLike
 from ctmri_detect.scoring.calibration import describe
-from ctmri_detect.scoring.calibration_patients import CalibrationPatients
 from ctmri_detect.scoring.evidence import pool_top
 from ctmri_detect.scoring.fusion import Fusion, Rarity, fused, fused_z
+from ctmri_detect.scoring.healthy_evidence import Healthy
 from ctmri_detect.scoring.judging import Judging, Planes
 from ctmri_detect.scoring.map_scoring import MapScoring
 from ctmri_detect.scoring.patterns import PatternThresholds
@@ -42,28 +41,6 @@ class PatientCodes(Protocol):
 
     def of_members(self, codes: Codes | None) -> list[Codes | None]:
         """From the codes of the whole to those of each member."""
-
-
-@dataclass(frozen=True)
-class Healthy:
-    """Evidence of the members in slices that they did not see.
-
-    Parameters
-    ----------
-    evidence : float16 array (n, n_members, height, width)
-        NaN where a member saw nothing.
-    seen : bool array (n, n_planes)
-        Which planes were observed.
-    groups : int array (n,)
-        Patients.
-    patients : CalibrationPatients
-        What is kept of each.
-    """
-
-    evidence: npt.NDArray[np.float16]
-    seen: npt.NDArray[np.bool_]
-    groups: Codes
-    patients: CalibrationPatients
 
 
 class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):

@@ -16,7 +16,8 @@ from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._types import PairsLike
 from ctmri_detect.scoring.along_z import AlongZ
 from ctmri_detect.scoring.evidence import pool_top
-from ctmri_detect.scoring.fused_scoring import FusedScoring, Healthy
+from ctmri_detect.scoring.fused_scoring import FusedScoring
+from ctmri_detect.scoring.healthy_evidence import Healthy
 from ctmri_detect.scoring.judging import Judging, Planes
 from ctmri_detect.scoring.map_scoring import MapScoring
 from ctmri_detect.scoring.patterns import PatternThresholds

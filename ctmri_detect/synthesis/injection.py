@@ -53,7 +53,8 @@ def inject_anomalies(
     scanners make them. Anomalies lie where anatomy has them: blood outside the brain under the
     skull, an infarct within one vascular territory, nothing in air.
 
-    CT alone and MRI alone will do, except for kinds that need both. PET stays as it is: what a
+    CT alone and MRI alone will do, except for kinds that need both; without a CT, fluid is told by
+    its level in one MRI, which is less sure. PET stays as it is: what a
     lesion takes up of a tracer does not follow from its tissue. An exchange concerns all MRI; an
     artefact of MRI one of them, drawn at random.
 

@@ -262,3 +262,53 @@ def test_a_condition_that_fails_is_a_row_with_its_error(data):
 def test_what_is_no_condition(data, conditions, error, match):
     with pytest.raises(error, match=match):
         run(data, conditions)
+
+
+@pytest.fixture
+def several():
+    """Two samples of five planes with one bright pixel each."""
+    values = np.ones((2, 5, 16, 16), dtype=np.float32)
+    values[:, :, 8, 8] = 9
+    names = ("CT", "T1", "FDG", "FLAIR", "T2")
+    return Pairs(values, modalities=names, roles={"FDG": "pet"}, ct_units="hu")
+
+
+def changed(condition, pairs):
+    """Names of the planes that a condition changes in all samples."""
+    after = condition.tested(pairs, np.arange(len(pairs)), seed=3)
+    same = np.array_equal(after, pairs, equal_nan=True)
+    assert not same
+    differs = (after != np.asarray(pairs)).any(axis=(2, 3))
+    assert (differs == differs[0]).all()
+    return [name for name, there in zip(pairs.modalities, differs[0], strict=True) if there]
+
+
+def test_bias_and_misregistration_concern_all_mri_planes_alike(several):
+    for condition in (BiasField(0.5), Misregistration(3.0)):
+        assert changed(condition, several) == ["T1", "FLAIR", "T2"]
+        after = condition.tested(several, np.arange(2), seed=3)
+        np.testing.assert_array_equal(after[:, 1], after[:, 3])
+        np.testing.assert_array_equal(after[:, 1], after[:, 4])
+    assert changed(Noise(0.1), several) == list(several.modalities)
+    assert changed(MissingModality(modality="FLAIR"), several) == ["FLAIR"]
+    turned = several.select(("T1", "CT"))  # roles, not places, say what is what
+    assert changed(Misregistration(3.0), turned) == ["T1"]
+    noise = Noise(0.1).tested(turned, np.arange(2), seed=3) - np.asarray(turned)
+    assert 6 < noise[:, 1].std() < 10  # .1 x 80 HU
+    assert noise[:, 0].std() < 1
+
+
+def test_without_a_ct_the_first_plane_stays(several):
+    assert changed(Misregistration(3.0), several.select(("T2", "T1", "FLAIR"))) == ["T1", "FLAIR"]
+
+
+def test_conditions_of_mri_say_where_there_is_none(several):
+    for condition in (BiasField(0.5), Misregistration(3.0)):
+        with pytest.raises(InvalidPairsError, match=r"CT, FDG; .* needs an MRI"):
+            changed(condition, several.select(("CT", "FDG")))
+        with pytest.raises(InvalidPairsError, match="modalities="):
+            changed(condition, Pairs(np.asarray(several)))
+    with pytest.raises(InvalidPairsError, match="beside the plane that stays"):
+        changed(Misregistration(3.0), several.select("T1"))
+    with pytest.raises(InvalidPairsError, match="no plane 'MRI'; expected one of CT, T1"):
+        changed(MissingModality(), several)

@@ -74,7 +74,7 @@ class ManyPlanesPredictor(Predictor):
             able = predictable(block, views)
             drawn = [
                 rng.permutation(np.flatnonzero(one))[: self.pixels_per_slice]
-                for one in able.any(axis=1)
+                for one in np.asarray(able.any(axis=1))
             ]
             spans = [slice(k, k + _BLOCK) for k in range(0, len(block), _BLOCK)]
             jobs = [(block[span], able[span], drawn[span]) for span in spans]
@@ -140,7 +140,7 @@ def columns_at(block: PairFeatures, n: int, places: Places, views: ViewSet) -> C
     with_mirror = N_FILTERS if "mirror" in views else 0
     own = np.zeros((n_planes, len(place) + with_mirror, len(places)), np.float32)
     own[:, : len(place)] = place
-    for plane in np.flatnonzero(block.seen(n).any(axis=1)):
+    for plane in np.flatnonzero(block.seen(n).any(axis=1)).tolist():
         bank = block.bank(plane)[n].reshape(N_FILTERS, -1)
         if "other" in views:
             np.take(bank, places, axis=1, out=features[plane], mode="clip")

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from ctmri_detect._arrays import evenly_spaced
 from ctmri_detect.detectors.ensemble.members import Member, Rows, rows_nobody_saw
 from ctmri_detect.scoring.calibration_patients import CalibrationPatients
-from ctmri_detect.scoring.fused_scoring import FusedScoring, Healthy
+from ctmri_detect.scoring.fused_scoring import FusedScoring
+from ctmri_detect.scoring.healthy_evidence import Healthy
 from ctmri_detect.validation import PairReader
 
 _KEPT_BYTES = 96 * 2**20  # of healthy evidence, for the threshold and for `rescore`

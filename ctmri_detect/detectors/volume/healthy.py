@@ -15,7 +15,7 @@ from ctmri_detect.scoring.along_z import REACH, AlongZ
 from ctmri_detect.scoring.calibration import Each
 from ctmri_detect.scoring.calibration_patients import CalibrationPatients
 from ctmri_detect.scoring.correlation import Correlation, slice_correlations
-from ctmri_detect.scoring.fused_scoring import Healthy
+from ctmri_detect.scoring.healthy_evidence import Healthy
 from ctmri_detect.scoring.with_threshold import WithThreshold
 from ctmri_detect.scoring.withheld import without_planes
 from ctmri_detect.validation import PairReader
