@@ -90,9 +90,12 @@ def test_more_than_eight_planes_are_refused():
 
 
 @pytest.mark.parametrize("n", [1, 3])
-def test_a_step_that_knows_ct_and_mri_takes_no_other_planes(n):
-    with pytest.raises(InvalidPairsError, match=r"expected \(n_samples, 2, height, width\)"):
-        MRIScaler().fit(np.zeros((3, n, 4, 5)))
+def test_a_step_that_knows_ct_and_mri_wants_planes_with_names(n):
+    X = np.ones((3, n, 4, 5))
+    with pytest.raises(InvalidPairsError, match=rf"{n} plane\(s\) without names.*Pairs\(X"):
+        MRIScaler().fit_transform(X)
+    names = ("FLAIR", "CT", "T1")[:n]
+    assert MRIScaler().fit_transform(Pairs(X, modalities=names))[0, 0, 0, 0] == 0.5
 
 
 def test_the_cure_for_planes_last_works():

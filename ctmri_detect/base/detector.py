@@ -234,7 +234,7 @@ def _refuse_missing(reader: PairReader, name: str) -> None:
         named = [f"{row} ({', '.join(planes[missing[row]])})" for row in rows[:10]]
         raise MissingModalityError(
             f"A modality is missing in samples {', '.join(named)}{' ...' * (len(rows) > 10)}; "
-            f"{name} compares {' with '.join(reader.modalities)} and needs all of them. Leave "
-            "these samples out, or take a detector whose traits say missing_modality, such as "
-            "AtlasDetector."
+            f"{name} needs all of {', '.join(reader.modalities)} (its traits lack "
+            "missing_modality). Leave these samples out, or take a detector that can do without "
+            "one, such as AtlasDetector."
         )

@@ -17,6 +17,7 @@ from ctmri_detect.inspection.file_stats import read_file_stats
 from ctmri_detect.layouts.labels import labels_path, read_labels
 from ctmri_detect.layouts.planes import is_sample
 
+_MANY, _HARDLY = 20, 0.1  # images of each modality, and the share of them that is in pairs
 _SAMPLE = 9  # CT slices that are looked at; near the vertex one alone may mislead
 
 LABELS_NEEDED = (
@@ -49,6 +50,7 @@ def look(args: argparse.Namespace) -> pd.DataFrame:
             "with one row a slice, because not all slices of a patient show the lesion."
         )
     _refuse_none(args, found)
+    _refuse_few(args, found)
     names: pd.Series = found["patient"][is_sample(found)]
     n: float = names.nunique()
     if found.attrs["kind"] == "dicom" or names.empty:
@@ -102,6 +104,21 @@ def _refuse_none(args: argparse.Namespace, found: pd.DataFrame) -> None:
         f"{args.folder} holds {name.upper()} alone ({found[name].notna().sum()} files); expected "
         f"CT and MRI.{how}"
     )
+
+
+def _refuse_few(args: argparse.Namespace, found: pd.DataFrame) -> None:
+    """Refuse two sets of images of which hardly any fit each other by their names."""
+    if args.modality != "both" or found.attrs["kind"] == "dicom" or "mri" not in found:
+        return
+    counts = [int(found[name].notna().sum()) for name in ("ct", "mri")]
+    pairs = int(is_sample(found).sum())
+    if pairs and min(counts) >= _MANY and pairs < _HARDLY * min(counts):
+        raise ValueError(
+            f"{args.folder} holds {counts[0]} CT and {counts[1]} MRI, and by their names only "
+            f"{pairs} of them are pairs; expected pairs. If CT and MRI show different people, take "
+            "one of them alone: --modality ct. If they are pairs, give both files of a pair one "
+            "name."
+        )
 
 
 def check_labelled(args: argparse.Namespace, found: pd.DataFrame) -> None:

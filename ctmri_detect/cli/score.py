@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
         unfinished_run(args.out, resume=args.resume, overwrite=args.overwrite) as kept,
     ):
         model = load(args.model)
+        _refuse_whole_scans(model)
         recall(args, model, read_about(args.model))
         units = ct_units_taken(model)
         pairs = read_pairs(args, units=[units] if units else [], cache=folder.parent / _PAIRS)
@@ -74,6 +75,16 @@ def run(args: argparse.Namespace) -> None:
         tell("warning: the model had too few slices for a threshold, so none is called anomalous")
     _summary(table, pairs, called=called)
     say(f"Wrote {written} and {len(top) - failed} overlays to {args.out}.")
+
+
+def _refuse_whole_scans(model: BaseEstimator) -> None:
+    detector = unwrapped(model)[1]
+    if detector.traits.whole_scans:
+        raise ValueError(
+            f"The model is a {type(detector).__name__}, which needs whole scans, and this command "
+            "scores blocks of slices. Score it in Python: detect, io.write_maps, "
+            "reports.write_patients; see docs/guide/detect.md."
+        )
 
 
 def _score(

@@ -126,10 +126,10 @@ def _pairing(found: Bunch) -> Iterator[Finding]:
     if asked is None:
         return
     if asked.paired is False:
-        yield (
-            "error",
-            f"{asked.why}. Differences between the two then mean nothing. {_CURES[_kind(asked)]}",
-        )
+        strangers = found.pairs.attrs["layout"] == "cyclegan"
+        why = _STRANGERS if strangers else f"{asked.why}."
+        cure = _CURES["" if strangers else _kind(asked)]
+        yield "error", f"{why} Differences between the two then mean nothing. {cure}"
     elif asked.paired is None:
         yield (
             "note",
@@ -143,10 +143,16 @@ def _pairing(found: Bunch) -> Iterator[Finding]:
         )
 
 
+_STRANGERS = (
+    "CT and MRI do not seem to show the same heads, as is usual in folders named trainA and trainB."
+)
 _CURES = {
-    "mirrored": "Mirror the MRI back, and find out which step mirrored them.",
+    "mirrored": "Look at the pairs below. If each shows one head, mirror the MRI back, and find "
+    "out which step mirrored them. If they show different people, they are two separate data sets: "
+    "take one modality alone, modality='ct' or 'mri' (in the shell --modality ct).",
     "slip": "Number the files of one modality anew, or move them by one.",
-    "": "Use them as two separate data sets.",
+    "": "Use them as two separate data sets, one modality alone: modality='ct' or 'mri' (in the "
+    "shell --modality ct).",
 }
 
 

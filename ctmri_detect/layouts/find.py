@@ -131,6 +131,11 @@ def find_pairs(
         for name in series.folders
     ]
     check_found(found, folder, rules)
+    if len(rules.planes.names) > 2 and "ct" in rules.planes.names and "ct" not in here:
+        raise DataLoadingError(
+            f"{folder.name} holds no CT, and with modality='both' the sequences are to lie beside "
+            "one. For the sequences alone: modality='mri' (in the shell --modality mri)."
+        )
     images = of_one_kind(found, rules.planes)
     matched = match(images, rules)
     if not matched.units and matched.ambiguous:

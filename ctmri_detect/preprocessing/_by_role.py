@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ctmri_detect.exceptions import InvalidPairsError
+from ctmri_detect._warnings import warn_user
+from ctmri_detect.exceptions import BrainNotFoundWarning, InvalidPairsError
 from ctmri_detect.imageops.brainmask import mri_head_mask
 from ctmri_detect.modalities import Roles, planes_with
+from ctmri_detect.validation import PairReader
 
 Plane = NDArray[np.float32]
+_LOOKED_AT, _LEAST_AROUND = 16, 0.02  # samples; share of a slice around a brain
 
 
 def plane_with(sample: NDArray[np.float32], roles: Roles, role: str) -> Plane | None:
@@ -18,8 +21,8 @@ def plane_with(sample: NDArray[np.float32], roles: Roles, role: str) -> Plane | 
     Examples
     --------
     >>> sample = np.array([[[np.nan]], [[1.0]], [[2.0]]], np.float32)
-    >>> float(plane_with(sample, ("mri", "mri", "ct"), "mri"))
-    1.0
+    >>> plane_with(sample, ("mri", "mri", "ct"), "mri").tolist()
+    [[1.0]]
     """
     for plane in planes_with(roles, role):
         if np.isfinite(sample[plane]).any():
@@ -74,3 +77,19 @@ def check_source(source: str, roles: Roles) -> None:
 
 def _listed(roles: Roles) -> str:
     return ", ".join(map(repr, roles))
+
+
+def warn_of_whole_heads(X: PairReader) -> None:
+    """Warn where brains should be cut out, and hardly any pixel around them is 0 or NaN."""
+    if None in X.roles or "ct" in X.roles:
+        return
+    rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), _LOOKED_AT)).astype(int))
+    around = [1 - mask_without_ct(X[i : i + 1][0], X.roles, "observed").mean() for i in rows]
+    if np.median(around) < _LEAST_AROUND:
+        warn_user(
+            f"Only {np.median(around):.0%} of the pixels are 0 or NaN in all planes, in the middle "
+            "of the samples. With source='observed' the brains have to be cut out before, with 0 "
+            "or NaN around them; these images seem to show whole heads. Cut the brains out with a "
+            "tool such as SynthStrip or HD-BET.",
+            BrainNotFoundWarning,
+        )

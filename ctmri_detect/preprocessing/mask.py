@@ -28,7 +28,7 @@ from ctmri_detect.imageops.skullbase import brain_share, is_below_skull_base
 from ctmri_detect.modalities import Roles, planes_with
 from ctmri_detect.pairing.modalities import warn_of_exchanged
 from ctmri_detect.pairs import Pairs
-from ctmri_detect.preprocessing._by_role import check_source, mask_without_ct, plane_with
+from ctmri_detect.preprocessing import _by_role as by_role
 from ctmri_detect.preprocessing._grid import each_back
 from ctmri_detect.preprocessing._no_brain import no_brain_in_most, no_brain_in_some
 from ctmri_detect.preprocessing._reach import Reach, back_to_reach, packed_reach
@@ -160,11 +160,13 @@ class BrainMask(BasePairedTransformer):
         check_use(self.below_skull_base, self.source, X, may_leave_out=may_leave_out)
 
     def _look(self, X: PairReader) -> None:
-        if self.source != "observed":
+        if self.source == "observed":
+            by_role.warn_of_whole_heads(X)
+        else:
             warn_of_exchanged(X)
 
     def _transform_block(self, X: NDArray[np.float32], roles: Roles) -> Block:
-        check_source(self.source, roles)
+        by_role.check_source(self.source, roles)
         if self.source in ("auto", "ct"):
             check_ct_values(X, self.ct_units, planes=planes_with(roles, "ct"))
         out = X.astype(np.float32)
@@ -219,10 +221,10 @@ class BrainMask(BasePairedTransformer):
 
     def _mask(self, pair: NDArray[np.float32], roles: Roles) -> _Found:
         observed: NDArray[np.bool_] = np.asarray(np.isfinite(pair).any(axis=0))
-        ct = plane_with(pair, roles, "ct")
+        ct = by_role.plane_with(pair, roles, "ct")
         if ct is not None and self.source in ("auto", "ct"):
             return self._mask_of_ct(ct, observed)
-        mask = mask_without_ct(pair, roles, self.source)
+        mask = by_role.mask_without_ct(pair, roles, self.source)
         return _Found(mask, True) if (mask & observed).any() else _Found(observed, False)
 
     def _mask_of_ct(self, ct: NDArray[np.float32], observed: NDArray[np.bool_]) -> _Found:

@@ -102,7 +102,7 @@ def robustness(result: BenchmarkResult) -> Chart | None:
 def lesions(result: BenchmarkResult, data: Bunch) -> dict[str, Any] | None:
     """Lesions found, by size and contrast; None where these are not known."""
     frame = getattr(data, "frame", None)
-    if frame is None or result.scores.empty:
+    if frame is None or frame.empty or result.scores.empty:
         return None
     names = list(result.scores["detector"].unique())
     try:

@@ -131,6 +131,7 @@ def write_patients(
         table=patient_rows(table, len(shown_patients)),
         patients=shown_patients,
         n_all=len(table),
+        who="patients" if pairs.groups is not None else "slices (their patients are not known)",
         threshold=threshold,
         sides=side_letters(orientation),
         planes=_switch(pairs, images),

@@ -45,7 +45,7 @@ class AlongZ:
     >>> float(along.smooth(layers[:1], np.array([0.0]), 0)[0, 0, 0])
     2.0
     >>> round(float(along.smooth(layers, np.array([0.0, 5.0, 10.0]), 1)[0, 0, 0]), 2)
-    4.2
+    4.23
     """
 
     def __init__(self, width_mm: float, correlation: Correlation) -> None:

@@ -129,13 +129,12 @@ def slices_to_withhold_from(X: PairReader, false_positive_rate: float) -> list[C
     -------
     list of Choice
         At most 200 slices of each pattern, and fewer of large slices and of many planes (400 and
-        128 MiB in all, and each slice twice in the mean); but as many as the rate needs, where
-        there are so many.
+        128 MiB in all); but as many as the rate needs, where there are so many.
     """
     assert X.missing is not None
     assert X.groups is not None
     patterns, shown = withheld_patterns(X.shape[1]), ~X.missing
-    most = _most_slices(patterns, X.shape, false_positive_rate)
+    most = _most_slices(patterns, X.shape[2:], false_positive_rate)
     found = []
     for seen in patterns:
         more = shown[:, seen].all(axis=1) & shown[:, ~seen].any(axis=1)
@@ -148,12 +147,12 @@ def slices_to_withhold_from(X: PairReader, false_positive_rate: float) -> list[C
     return found
 
 
-def _most_slices(patterns: Seen, shape: tuple[int, ...], false_positive_rate: float) -> int:
+def _most_slices(patterns: Seen, plane: tuple[int, ...], false_positive_rate: float) -> int:
     if not len(patterns):
         return 0
-    n_bytes = 4 * shape[2] * shape[3] * int(patterns.sum())  # of one slice of each pattern
-    in_all = min(WITHHELD_IN_ALL, 2 * shape[0])
-    most = min(WITHHELD_SLICES, in_all // len(patterns), WITHHELD_BYTES // n_bytes)
+    n_bytes = 4 * int(np.prod(plane)) * int(patterns.sum())  # of one slice of each pattern
+    in_all = WITHHELD_IN_ALL // len(patterns)
+    most = min(WITHHELD_SLICES, in_all, WITHHELD_BYTES // n_bytes)
     return max(most, slices_needed(false_positive_rate))
 
 

@@ -177,7 +177,7 @@ def test_all_planes_of_a_copy_are_mirrored_or_none(n_planes):
     blob = np.exp(-((y - 20) ** 2 + (x - 40) ** 2) / 30).astype(np.float32)
     rng, places = np.random.default_rng(3), set()
     for _ in range(20):
-        out = varied(np.repeat(blob[None], n_planes, axis=0), rng)
+        out = varied(np.repeat(blob[None], n_planes, axis=0), rng, ("mri",) * n_planes)
         sides = {bool(plane[:, :32].sum() > plane[:, 32:].sum()) for plane in out}
         assert len(sides) == 1
         places |= sides

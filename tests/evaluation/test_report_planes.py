@@ -32,6 +32,6 @@ def test_the_report_of_a_stored_benchmark_names_all_planes(tmp_path):
     assert text.count("<figcaption><b>FDG</b>") == captions
     assert "over the T1" in text
     assert "over the FLAIR" in text  # where T1 was not observed
-    assert "over the CT" not in text
+    assert "map over the CT" not in text
     names = [path.name for path in write_figures(result, shown, tmp_path)]
     assert "gallery.png" in names

@@ -229,7 +229,7 @@ def test_a_target_of_its_own_follows_the_geometry_and_keeps_its_intensities():
         np.testing.assert_array_equal(np.isnan(x), np.isnan(target))
     x, _, target = shown((PAIRS, rows[:, None]), augmentation=STRONG, max_epochs=1)
     assert sorted(target.ravel()) == rows.tolist()
-    with pytest.raises(ValueError, match=r"targets \(8, 1, 12, 12\); expected pairs"):
+    with pytest.raises(ValueError, match=r"targets \(8, 1, 12, 12\); expected samples"):
         shown((PAIRS, PAIRS[:, :1]), augmentation=STRONG)
 
 
@@ -255,8 +255,8 @@ def test_nothing_to_vary_trains_bit_for_bit_as_without():
 
 
 def test_only_pairs_are_augmented():
-    for data in ((X, Y), np.zeros((20, 3, 8, 8))):
-        with pytest.raises(ValueError, match="expected pairs"):
+    for data in ((X, Y), np.zeros((20, 8, 8))):
+        with pytest.raises(ValueError, match="expected samples"):
             shown(data, augmentation="default")
 
 

@@ -1,1 +1,5 @@
 """Detectors whose unit is the scan: neighbouring slices as context."""
+
+from ctmri_detect._extras import lazy_package
+
+__getattr__, __dir__, __all__ = lazy_package(__name__, __file__)

@@ -1,0 +1,1 @@
+from .detector import VolumeDetector as VolumeDetector
