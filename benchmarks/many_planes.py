@@ -8,9 +8,9 @@ Each detector learns from 200 healthy phantom slices of 50 subjects and scores 2
 64 pixels, with 2, 4 and 8 planes: the CT, and the MRI of four sequences at 1.5 T and of three at
 3 T, of the same heads. Each measurement is a process of its own, on one thread. Time is the time
 of the processor, so that a busy machine changes little. Memory is by how much anonymous memory
-rises in fit and scoring. With far fewer
-training slices, the calibration of missing planes takes most of the time, and grows faster. Networks train for two epochs where many would take
-long ("denoising" and "U-Net"). The exponent k is fitted to ``planes ** k`` by least squares on
+rises in fit and scoring. With far fewer training slices, the calibration of missing planes takes
+most of the time, and grows faster. Networks train for two epochs where many would take long
+("denoising" and "U-Net"). The exponent k is fitted to ``planes ** k`` by least squares on
 logarithms.
 """
 
