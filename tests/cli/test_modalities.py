@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ctmri_detect import Pairs, ThresholdDetector, VolumeDetector
 from ctmri_detect.cli import main
 from ctmri_detect.persistence import load, read_about, save
 
@@ -137,6 +138,30 @@ def test_stripped_mri_without_a_ct(stripped, tmp_path, capsys):
     assert np.isfinite(table["anomaly_score"]).all()
     assert "strongest_file" in pd.read_csv(out / "patients.csv")
     assert len(list((out / "overlays").iterdir())) == 1
+
+
+def test_a_folder_of_which_hardly_any_images_are_pairs_names_the_option(tmp_path, capsys):
+    image = np.full((8, 8), 9, np.uint8)
+    for name in ("CT", "MRI"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(24):
+            same = f"both{i}" if i < 2 else f"{'abcdefghijklmnopqrstuvwxyz'[i]}_{name.lower()}x"
+            cv2.imwrite(str(tmp_path / "set" / name / f"{same}.png"), image)
+    assert fit(tmp_path / "set", tmp_path / "m.ctmri") == 2
+    said = capsys.readouterr().err
+    assert "24 CT and 24 MRI" in said
+    assert "only 2" in said
+    assert "--modality ct" in said
+
+
+def test_a_model_of_whole_scans_is_for_python(tmp_path, capsys):
+    volume = np.repeat(list("abcdefghij"), 3)
+    frame = pd.DataFrame({"volume": volume, "z_mm": np.tile([0.0, 3.0, 6.0], 10)})
+    X = np.random.default_rng(0).normal(size=(30, 2, 16, 16))
+    scans = Pairs(X, groups=volume, frame=frame)
+    save(VolumeDetector(ThresholdDetector()).fit(scans), tmp_path / "m.ctmri")
+    assert run("score", tmp_path / "m.ctmri", tmp_path, "--out", tmp_path / "out") == 2
+    assert "whole scans" in capsys.readouterr().err
 
 
 def test_one_modality_alone_names_the_option(healthy, tmp_path, capsys):

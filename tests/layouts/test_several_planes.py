@@ -102,6 +102,10 @@ def test_a_folder_without_what_is_asked_for_says_what_it_has(tmp_path):
         find_pairs(tmp_path, modality="ct")
     with pytest.raises(DataLoadingError, match=r"sequence=.flair.*found: t1"):
         find_pairs(tmp_path, modality="mri", sequence=("t1", "flair"))
+    _touch(tmp_path, "FLAIR/1.png")
+    with pytest.raises(DataLoadingError, match=r"holds no CT.*modality='mri'"):
+        find_pairs(tmp_path, sequence=("t1", "flair"))
+    assert len(find_pairs(tmp_path, modality="mri", sequence=("t1", "flair"))) == 2
 
 
 @pytest.mark.parametrize(

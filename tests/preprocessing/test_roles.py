@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 
 import numpy as np
 import pytest
@@ -191,6 +192,16 @@ def test_what_is_0_in_all_planes_of_stripped_images_is_background():
     outside = np.isnan(np.asarray(prepared))
     assert 0.3 < outside.mean() < 0.7
     assert_array_equal(outside[:, 0], outside[:, 1])
+
+
+def test_whole_heads_that_are_said_to_be_cut_out_are_noticed(X):
+    step = BrainMask(source="observed")
+    with pytest.warns(BrainNotFoundWarning, match="whole heads"):
+        step.fit_transform(X.select(("T1", "FLAIR")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step.fit_transform(stripped())
+        step.fit_transform(X)
 
 
 def test_0_stays_where_a_plane_is_a_ct_and_where_a_slice_holds_nothing_else():

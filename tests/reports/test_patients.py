@@ -142,6 +142,7 @@ def test_samples_without_patients_stand_for_themselves(page):
     found, pairs = scored()
     text = page(found, pairs.replace(groups=None), names=list("abcdef"))
     assert [each["name"] for each in patients(text)] == list("badcfe")
+    assert "6 slices (their patients are not known)" in text
 
 
 def test_a_table_of_patients_ranks_them(page):
