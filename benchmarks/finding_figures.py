@@ -68,6 +68,10 @@ def _cross(what: str, column: str = "auroc", **more: Any) -> Figure:
     return Figure("cross_modal", column, {"what": what}, **more)
 
 
+def _sequences(planes: str, missing: int = 0, column: str = "auroc") -> Figure:
+    return Figure("sequences", column, {"planes": planes, "missing": missing})
+
+
 _BEST = "cross-modal + 0.25 synthetic + 0.5 autoencoder"
 _WHOLE = "smoothed, reference, symmetry"
 _SLICE = {"way": "4 new slices, 2 healthy"}
@@ -146,6 +150,13 @@ FIGURES: dict[str, Figure] = {
     "stages-no-smoothing": _stage("no smoothing"),
     "stages-no-reference": _stage("no reference"),
     "stages-no-symmetry": _stage("no symmetry"),
+    "two-planes": _sequences("CT + T2"),
+    "three-planes": _sequences("CT + T2 + FLAIR"),
+    "four-planes": _sequences("CT + T1 + T2 + FLAIR"),
+    "two-planes-map": _sequences("CT + T2", column="pixel_ap"),
+    "three-planes-map": _sequences("CT + T2 + FLAIR", column="pixel_ap"),
+    "two-planes-lost": _sequences("CT + T2", 1),
+    "three-planes-lost": _sequences("CT + T2 + FLAIR", 1),
     # conditions
     "patients-6": _curve("fast", "training patients", 6),
     "patients-25": _curve("fast", "training patients", 25),

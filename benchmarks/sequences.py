@@ -117,7 +117,7 @@ def figure(path: Path) -> None:
         for k, planes in enumerate(sets):
             of = rows.loc[rows["planes"] == planes, "kinds"]
             values = [np.mean([one[kind][figure_] for one in of]) for kind in kinds]
-            places = np.arange(len(kinds)) - 0.25 * (k - (len(sets) - 1) / 2)
+            places = np.arange(len(kinds)) + 0.25 * (k - (len(sets) - 1) / 2)
             axis.barh(places, values, 0.25, label=planes)
         axis.set(xlabel=title, xlim=(0, 1))
         axis.spines[["top", "right"]].set_visible(False)
