@@ -180,6 +180,7 @@ def planes_of(X: PairsLike | PairReader, role: str) -> tuple[int, ...]:
     Parameters
     ----------
     X : Pairs, PairReader or array of shape (n_samples, n_planes, height, width)
+        The samples; `Pairs` know the names of their planes.
     role : {"ct", "mri", "pet"}
 
     Returns
