@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 from ctmri_detect._extras import require
 from ctmri_detect.networks.device import resolve_device
-from ctmri_detect.networks.planes_prediction import Columns, predict_planes
+from ctmri_detect.networks.planes_prediction import Columns, Layers, predict_planes
 from ctmri_detect.networks.portable import PortableNetwork
 from ctmri_detect.networks.rows import fit_on_rows
 from ctmri_detect.networks.training.settings import Training
@@ -116,9 +116,18 @@ class PlanesRegressor(PortableNetwork, BaseEstimator):
 
     def predict(self, columns: Columns, targets: Sequence[int]) -> tuple[Values, Values]:
         """Mean and variance of the values of these planes: ``(n_targets, n_values, n)`` each."""
+        return self.predict_with(self.folded(), columns, targets)
+
+    def folded(self) -> Layers:
+        """The weights for `predict_with`, made once for many predictions."""
         from ctmri_detect.networks.planes import folded_planes
 
-        layers = folded_planes(self.network_, self.scales_)
+        return folded_planes(self.network_, self.scales_)
+
+    def predict_with(
+        self, layers: Layers, columns: Columns, targets: Sequence[int]
+    ) -> tuple[Values, Values]:
+        """`predict` with weights of `folded`."""
         mean, log_variance = predict_planes(layers, columns, list(targets))
         center, scale = self.scales_["values"][:, list(targets), :, None].astype(np.float32)
         return mean * scale + center, np.exp(log_variance) * np.square(scale)
