@@ -74,7 +74,6 @@ def _sequences(planes: str, missing: int = 0, column: str = "auroc") -> Figure:
 
 _BEST = "cross-modal + 0.25 synthetic + 0.5 autoencoder"
 _WHOLE = "smoothed, reference, symmetry"
-_SLICE = {"way": "4 new slices, 2 healthy"}
 
 FIGURES: dict[str, Figure] = {
     # presets, 400 training pairs

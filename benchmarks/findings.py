@@ -114,7 +114,7 @@ def filled(text: str, figures: Mapping[str, Figure]) -> str:
         used[name] = None
         return f"{figures[name].text()}[^{name}]"
 
-    head, mark, _ = text.partition("<!-- footnotes -->")
+    head, mark, rest = text.partition("<!-- footnotes -->")
     if not mark:
         return text
     head = MARKED.sub(written, head)
@@ -123,4 +123,4 @@ def filled(text: str, figures: Mapping[str, Figure]) -> str:
     if unused := sorted(set(figures) - set(used)):
         raise ValueError(f"docs/findings.md does not use the figures {', '.join(unused)}.")
     notes = "\n".join(f"[^{name}]: {figures[name].note()}" for name in used)
-    return NOTES.sub(lambda m: f"{m[1]}\n{notes}\n\n{m[2]}", head + mark + _)
+    return NOTES.sub(lambda m: f"{m[1]}\n{notes}\n\n{m[2]}", head + mark + rest)

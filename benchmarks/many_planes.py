@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from plane_tables import exponents
+from run_synthetic import commit
 
 from ctmri_detect import (
     AtlasDetector,
@@ -126,6 +127,7 @@ def main() -> None:
     if given.one:
         print(json.dumps(measure(given.one[0], int(given.one[1]), given.folder)))
         return
+    here = commit()
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
         if not (folder / "test.npy").exists():
@@ -137,7 +139,7 @@ def main() -> None:
                 print(json.dumps(rows[-1]), flush=True)
             print(name, exponents(pd.DataFrame(rows)), flush=True)
             if given.out:
-                lines = "".join(json.dumps(row) + "\n" for row in rows)
+                lines = "".join(json.dumps(row | {"commit": here}) + "\n" for row in rows)
                 with given.out.open("a") as file:
                     file.write(lines)
 

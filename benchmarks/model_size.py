@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
+from run_synthetic import commit
 
 from ctmri_detect import Pairs
 from ctmri_detect.cli.detectors import make_detector, train_with
@@ -65,13 +65,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
-    here = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    commit = subprocess.run(
-        [*here, "--exclude=*"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    X = many_slices()
+    here, X = commit(), many_slices()
     for name in asked.detectors:
-        row = measured(name, X) | {"commit": commit}
+        row = measured(name, X) | {"commit": here}
         print(row)
         if asked.out:
             with asked.out.open("a") as file:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from run_synthetic import commit
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
@@ -83,7 +84,7 @@ def rows(
     n_train, n_test = HEADS[spacing]
     train = volumes(n_train, spacing, seed, 0.0, folder)
     test = volumes(n_test, spacing, seed + 5000, 0.5, folder)
-    step = make_preprocessor("hu")
+    here, step = commit(), make_preprocessor("hu")
     X = step.fit_transform(train.data)
     for name in names:
         for k, width in enumerate(widths):
@@ -96,6 +97,7 @@ def rows(
                 "lesion_slices": int((test.target == -1).sum()),
                 "slices": len(test.target),
                 "fit_seconds": time.perf_counter() - start,
+                "commit": here,
             }
             if k == 0:
                 alone = figures(make_pipeline(step, detector.detector_), test)

@@ -23,11 +23,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from run_synthetic import commit
 from sklearn.utils import Bunch
 
 from ctmri_detect import CrossModalDetector, Pairs
 from ctmri_detect.datasets import make_phantom_pairs
 from ctmri_detect.metrics import anomaly_map_average_precision_score, decision_roc_auc_score
+from ctmri_detect.pipelines import Route, flat_steps
 from ctmri_detect.preprocessing import make_preprocessor
 
 SETS = (("CT", "T2"), ("CT", "T2", "FLAIR"), ("CT", "T1", "T2", "FLAIR"))
@@ -52,27 +54,22 @@ def with_one_missing(X: Pairs, seed: int) -> Pairs:
     values = np.asarray(X).copy()
     lost = np.random.default_rng(seed).integers(values.shape[1], size=len(values))
     values[np.arange(len(values)), lost] = np.nan
-    return Pairs(values, groups=X.groups, modalities=X.modalities)
+    return X.replace(array=values)
 
 
 class Test:
     """Test slices, and the way of a map back to their grid."""
 
     def __init__(self, data: Bunch) -> None:
-        self.data, self.step = data, make_preprocessor("hu", size=SIZE)
-        self.X = self.step.fit_transform(data.data)
-        self.inputs = [data.data]
-        for _, step in self.step.steps[:-1]:
-            self.inputs.append(step.transform(self.inputs[-1]))
+        self.data = data
+        preprocessor = make_preprocessor("hu", size=SIZE).fit(data.data)
+        self.route = Route(data.data).walk(flat_steps(preprocessor))
+        self.X = Pairs(self.route.X)
 
     def row(self, detector: CrossModalDetector, X: Pairs) -> dict[str, Any]:
         """Figures of a detector on these slices."""
         found = detector.detect(X, include=("decision", "anomaly_map"))
-        maps = found.anomaly_map
-        for (_, step), before in zip(self.step.steps[::-1], self.inputs[::-1], strict=True):
-            if hasattr(step, "inverse_transform_map"):
-                maps = step.inverse_transform_map(maps, before)
-        maps = maps.astype(np.float16)
+        maps = self.route.back(found.anomaly_map).astype(np.float16)
         kinds, normal = self.data.frame["kind"].to_numpy(), self.data.target == 1
         of_kinds = {}
         for kind in np.unique(kinds[~normal]):
@@ -90,7 +87,7 @@ class Test:
 
 def run(seed: int) -> Iterator[dict[str, Any]]:
     """All rows of one seed."""
-    healthy = phantom(seed, SLICES[0], 0)
+    here, healthy = commit(), phantom(seed, SLICES[0], 0)
     train = make_preprocessor("hu", size=SIZE).fit_transform(healthy.data)
     test = Test(phantom(1000 + seed, SLICES[1], 0.5))
     for planes in SETS:
@@ -98,6 +95,7 @@ def run(seed: int) -> Iterator[dict[str, Any]]:
         X = test.X.select(planes)
         for missing, samples in ((0, X), (1, with_one_missing(X, seed))):
             about = {"seed": seed, "planes": " + ".join(planes), "missing": missing}
+            about["commit"] = here
             yield about | test.row(detector, samples)
 
 

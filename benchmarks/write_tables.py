@@ -23,7 +23,7 @@ import patient_tables
 import plane_tables
 import preset_tables
 from finding_figures import FIGURES
-from findings import filled
+from findings import filled, rows
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -62,11 +62,6 @@ METHODS = {
     "threshold": ("`ThresholdDetector`", "distance from the median: the dumbest baseline"),
 }
 """Detectors of the README: how to write them, and their idea."""
-
-
-def rows(name: str) -> pd.DataFrame:
-    """All rows of a file of results."""
-    return pd.read_json(ROOT / "benchmarks" / "results" / f"{name}.jsonl", lines=True)
 
 
 def markdown(table: pd.DataFrame) -> str:

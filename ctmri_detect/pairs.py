@@ -153,14 +153,15 @@ class Pairs(Rows):
         part.frame = None if frame is None else frame.iloc[rows].reset_index(drop=True)
         return part
 
-    def replace(self, **particulars: Any) -> Pairs:
+    def replace(self, *, array: PairsLike | None = None, **particulars: Any) -> Pairs:
         """The same samples with other groups, spacing, ct_units, modalities, roles or frame.
 
-        What is not named stays; None removes an entry.
+        What is not named stays; None removes an entry. `array`: other values of these samples.
 
         Examples
         --------
-        >>> Pairs(np.zeros((2, 2, 8, 8))).replace(groups=["a", "b"]).groups.tolist()
+        >>> pairs = Pairs(np.zeros((2, 2, 8, 8))).replace(groups=["a", "b"])
+        >>> pairs.replace(array=np.ones((2, 2, 4, 4))).groups.tolist()
         ['a', 'b']
         """
         if unknown := [name for name in particulars if name not in _PARTICULARS]:
@@ -170,7 +171,7 @@ class Pairs(Rows):
         kept = {name: getattr(self, name) for name in _PARTICULARS} | particulars
         if "modalities" in particulars and "roles" not in particulars:
             kept["roles"] = None  # by the new names
-        return Pairs(self._bare(), **kept)
+        return Pairs((self if array is None else Pairs(array))._bare(), **kept)
 
     def select(self, modalities: str | Sequence[str]) -> Pairs:
         """The same samples with the planes of these names only, in this order; nothing is read.
@@ -187,11 +188,13 @@ class Pairs(Rows):
         ('FLAIR', 'CT')
         """
         planes = chosen_planes(modalities, self.modalities)
-        known = {name: getattr(self, name) for name in _PARTICULARS}
-        known["modalities"] = tuple(self.modalities[i] for i in planes)
-        known["roles"] = tuple(self.roles[i] for i in planes)
-        known["ct_units"] = self.ct_units if "ct" in known["roles"] else None
-        return Pairs(SomePlanes(self._bare(), planes), **known)
+        roles = tuple(self.roles[i] for i in planes)
+        return self.replace(
+            array=SomePlanes(self._bare(), planes),
+            modalities=tuple(self.modalities[i] for i in planes),
+            roles=roles,
+            ct_units=self.ct_units if "ct" in roles else None,
+        )
 
     def _bare(self) -> Pairs:
         """The same samples and names of planes, and nothing else."""
@@ -231,13 +234,10 @@ class Pairs(Rows):
         parts = [part if isinstance(part, Pairs) else Pairs(part) for part in pairs]
         check_alike(parts, same_patients)
         first = parts[0]
-        return Pairs(
-            Stacked([part._bare() for part in parts]),
+        return first.replace(
+            array=Stacked([part._bare() for part in parts]),
             groups=joined([part.groups for part in parts]),
             spacing=joined([part.spacing for part in parts]),
-            ct_units=first.ct_units,
-            modalities=first.modalities,
-            roles=first.roles,
             frame=None if first.frame is None else pd.concat([part.frame for part in parts]),
         )
 

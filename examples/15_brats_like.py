@@ -108,4 +108,4 @@ print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")
 # ``docs/layouts.md`` lists the names of files that are understood. From the command line::
 #
 #     ctmri-detect fit folder/ --modality mri --sequence t1,t2 --mask observed --out m.ctmri
-#     ctmri-detect score m.ctmri new/ --report --out scores/
+#     ctmri-detect score m.ctmri new/ --out scores/

@@ -159,6 +159,15 @@ def test_particulars_are_replaced_one_by_one():
     assert_array_equal(changed.groups, np.arange(N))
     assert_array_equal(changed.spacing, SPACING)
     check_same(pairs(), np.arange(N))  # the first ones are as they were
+    values = ARRAY[..., :4] + 1
+    check_same(pairs().replace(array=values), np.arange(N), values)
+    check_same(pairs().replace(array=Pairs(values, groups=np.arange(N))), np.arange(N), values)
+    pet = pairs(modalities=("CT", "FDG"), roles={"FDG": "pet"})
+    assert pet.replace(array=values).roles == ("ct", "pet")
+    with pytest.raises(InvalidPairsError, match=rf"groups has shape \({N},\)"):
+        pairs().replace(array=values[1:])
+    with pytest.raises(InvalidPairsError, match="1 different names, one per plane"):
+        pairs().replace(array=values[:, :1])
     with pytest.raises(TypeError, match="no colour"):
         pairs().replace(colour=1)
 

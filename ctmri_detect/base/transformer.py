@@ -152,13 +152,11 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         if known is None:
             return out
         left = notes.of(known)
-        return Pairs(
-            out,
+        return known.replace(
+            array=out,
             groups=left.groups,
             spacing=None if spacing is None else spacing[notes.rows],
             ct_units=self._units_after(known.ct_units),
-            modalities=known.modalities,
-            roles=known.roles,
             frame=left.frame,
         )
 

@@ -53,8 +53,7 @@ def read_pairs(
     planes = Planes.wanted(args.modality, args.sequence)
     has_ct = "ct" in planes.names
     _check_ct(args, planes)
-    cache = None if cache is None or not memory.are_many(args, found) else cache
-    memory.check_memory(args, found, cache)
+    cache = memory.cache_needed(args, found, cache)
     if has_ct:
         early.check_units(args, found, units)
     try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from ctmri_detect._extras import require
@@ -16,13 +16,13 @@ from ctmri_detect.cli._output import MAPS
 from ctmri_detect.cli._tables import name_of
 from ctmri_detect.io import MapWriter
 from ctmri_detect.io.volumes.scan_maps import IMAGE_KINDS
-from ctmri_detect.pipelines import has_threshold
 from ctmri_detect.scoring_runs import open_maps
-from ctmri_detect.scoring_runs.again import maps_again
+
+if TYPE_CHECKING:
+    from ctmri_detect.reports.patient_slices import Maps
 
 _REPORT = "report.html"
 _AT_ONCE = 64  # maps in memory
-_FEW = 20 * 60  # pairs that the page can show
 
 
 def check_extras(args: argparse.Namespace) -> None:
@@ -46,7 +46,12 @@ def check_extras(args: argparse.Namespace) -> None:
 
 def keeps_maps(args: argparse.Namespace, n: int) -> bool:
     """Whether a run of `n` pairs keeps its maps: they are written, or the page shows about all."""
-    return args.maps is not None or (args.report and n <= _FEW)
+    if args.maps is not None or not args.report:
+        return args.maps is not None
+    from ctmri_detect.reports.patient_slices import MOST_SLICES
+    from ctmri_detect.reports.patients import N_PATIENTS
+
+    return n <= N_PATIENTS * MOST_SLICES
 
 
 def check_maps(args: argparse.Namespace, pairs: Bunch) -> None:
@@ -88,35 +93,28 @@ def write_all_maps(args: argparse.Namespace, pairs: Bunch, kept: Path, folder: P
 
 def write_report(
     args: argparse.Namespace,
-    model: BaseEstimator,
     pairs: Bunch,
     scored: pd.DataFrame,
     decided: pd.DataFrame | None,
-    kept: Path,
+    maps: Maps,
     folder: Path,
+    *,
+    threshold: bool,
 ) -> str:
-    """Write the page of the most anomalous patients, if wanted; returns what was written.
-
-    Maps that the run kept are read; else only the patients on the page are scored once more.
-    """
+    """Write the page of the most anomalous patients, if wanted; returns what was written."""
     if not args.report:
         return ""
-    has_maps = keeps_maps(args, len(pairs.data))
     from ctmri_detect.reports import write_patients
 
     write_patients(
         scored,
         pairs.data,
         folder / _REPORT,
-        maps=(
-            (lambda rows: open_maps(kept, rows))
-            if has_maps
-            else (lambda rows: maps_again(model, pairs.data, rows))
-        ),
+        maps=maps,
         patients=decided,
         names=_names(pairs),
         orientation=pairs.orientation,
-        threshold=has_threshold(model),
+        threshold=threshold,
     )
     return f", {_REPORT}"
 

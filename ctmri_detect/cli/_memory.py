@@ -18,29 +18,27 @@ _COPIES = 3  # of the pairs in memory at once: as they were, masked, windowed
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
-def check_memory(args: argparse.Namespace, found: pd.DataFrame, cache: Path | None = None) -> None:
-    """Refuse slices that don't fit into memory or, where there is a cache, on its disk.
+def cache_needed(args: argparse.Namespace, found: pd.DataFrame, cache: Path | None) -> Path | None:
+    """The file for the samples, where they take more than `AT_ONCE`; None for those in memory.
 
-    Of volumes their number is not known yet.
+    Slices are refused that don't fit into memory or, with the file, on its disk. Of volumes the
+    number is not known yet: they go to the file, if there is one.
     """
     shape = _shape(args, found)
     if shape is None:
-        return
+        return cache
     n, planes, height, width = shape
-    if cache is None:
+    needed = 4 * int(np.prod(shape))
+    if cache is None or needed <= AT_ONCE:
         refuse_too_many(n, height, width, planes)
-    elif (needed := 4 * int(np.prod(shape))) > (free := shutil.disk_usage(cache.parent).free):
+        return None
+    if needed > (free := shutil.disk_usage(cache.parent).free):
         raise ValueError(
             f"{n} pairs of {height} x {width} pixels need {needed / 2**30:.1f} GiB in --out while "
             f"they are scored, and {free / 2**30:.1f} GiB are free there. Take a smaller "
             "--image-size, or another --out."
         )
-
-
-def are_many(args: argparse.Namespace, found: pd.DataFrame) -> bool:
-    """Whether the samples take more than `AT_ONCE`, or nobody knows yet, as of volumes."""
-    shape = _shape(args, found)
-    return shape is None or 4 * int(np.prod(shape)) > AT_ONCE
+    return cache
 
 
 def _shape(args: argparse.Namespace, found: pd.DataFrame) -> tuple[int, int, int, int] | None:

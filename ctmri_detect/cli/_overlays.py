@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import Bunch
 from tqdm import tqdm
@@ -13,16 +12,22 @@ from tqdm import tqdm
 from ctmri_detect.cli._messages import hide_progress, one_line, tell
 from ctmri_detect.cli._tables import file_of, name_of
 
+if TYPE_CHECKING:
+    from ctmri_detect.reports.patient_slices import Maps
+
 
 def draw_overlays(
     pairs: Bunch,
     top: pd.DataFrame,
-    maps: npt.NDArray[np.float32],
+    maps: Maps,
     folder: Path,
     *,
     quiet: bool,
 ) -> int:
-    """Draw these pairs with their maps; returns how many failed; each failure is a warning."""
+    """Draw these pairs with their maps; returns how many failed; each failure is a warning.
+
+    `maps` gives the maps of some rows.
+    """
     if top.empty:
         return 0
     from ctmri_detect.plotting import OverlayWriter
@@ -34,7 +39,7 @@ def draw_overlays(
         ct_units=pairs.ct_units,
         orientation=pairs.orientation,
     )
-    failed, rows = 0, zip(top.itertuples(), maps, strict=True)
+    failed, rows = 0, zip(top.itertuples(), maps(top.index.to_numpy()), strict=True)
     hidden = hide_progress(quiet=quiet)
     for row, heat in tqdm(rows, total=len(top), desc="drawing", unit="pair", disable=hidden):
         path = folder / f"{row.rank:03d}_{name_of(row)}.png"

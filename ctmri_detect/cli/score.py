@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from ctmri_detect._extras import require
@@ -30,6 +30,7 @@ from ctmri_detect.persistence import load, read_about
 from ctmri_detect.pipelines import NO_THRESHOLD, ct_units_taken, has_threshold, unwrapped
 from ctmri_detect.scoring_runs import open_maps, score_to
 from ctmri_detect.scoring_runs.again import maps_again
+from ctmri_detect.scoring_runs.run import refuse_whole_scans
 
 _PAIRS = "pairs.npy"  # beside the new results, removed with the folder they lie in
 _SHOWN = 10  # rows of the table on the terminal ...
@@ -54,47 +55,29 @@ def run(args: argparse.Namespace) -> None:
         unfinished_run(args.out, resume=args.resume, overwrite=args.overwrite) as kept,
     ):
         model = load(args.model)
-        _refuse_whole_scans(model)
+        refuse_whole_scans(model)
         recall(args, model, read_about(args.model))
         units = ct_units_taken(model)
         pairs = read_pairs(args, units=[units] if units else [], cache=folder.parent / _PAIRS)
         check_maps(args, pairs)
-        scored = _score(model, pairs, kept, args)
+        if args.false_positive_rate is not None:
+            unwrapped(model)[1].rescore(false_positive_rate=args.false_positive_rate)
+        keeps, called = keeps_maps(args, len(pairs.data)), has_threshold(model)
+        jobs = {"n_jobs": args.n_jobs, "progress": not args.quiet}
+        scored = score_to(model, pairs.data, kept, maps=keeps, **jobs)
+        maps = partial(open_maps, kept) if keeps else partial(maps_again, model, pairs.data)
         table = scores_table(pairs, scored)
         decided = decide_patients(model, pairs, scored)
         written = _write(table, decided, pairs, folder)
         top = table.head(args.top)
-        maps = open_maps(kept, top.index) if keeps_maps(args, len(table)) and len(top) else None
-        maps = maps_again(model, pairs.data, top.index) if maps is None else maps
         failed = draw_overlays(pairs, top, maps, folder / OVERLAYS, quiet=args.quiet)
         written += write_all_maps(args, pairs, kept, folder)
-        written += write_report(args, model, pairs, scored, decided, kept, folder)
+        written += write_report(args, pairs, scored, decided, maps, folder, threshold=called)
     shutil.rmtree(kept)
-    called = has_threshold(model)
     if not called:
         tell("warning: the model had too few slices for a threshold, so none is called anomalous")
     _summary(table, pairs, called=called)
     say(f"Wrote {written} and {len(top) - failed} overlays to {args.out}.")
-
-
-def _refuse_whole_scans(model: BaseEstimator) -> None:
-    detector = unwrapped(model)[1]
-    if detector.traits.whole_scans:
-        raise ValueError(
-            f"The model is a {type(detector).__name__}, which needs whole scans, and this command "
-            "scores blocks of slices. Score it in Python: detect, io.write_maps, "
-            "reports.write_patients; see docs/guide/detect.md."
-        )
-
-
-def _score(
-    model: BaseEstimator, pairs: Bunch, kept: Path, args: argparse.Namespace
-) -> pd.DataFrame:
-    """Numbers and strongest region of each pair."""
-    if args.false_positive_rate is not None:
-        unwrapped(model)[1].rescore(false_positive_rate=args.false_positive_rate)
-    maps, progress = keeps_maps(args, len(pairs.data)), not args.quiet
-    return score_to(model, pairs.data, kept, maps=maps, n_jobs=args.n_jobs, progress=progress)
 
 
 def _write(table: pd.DataFrame, decided: pd.DataFrame | None, pairs: Bunch, folder: Path) -> str:

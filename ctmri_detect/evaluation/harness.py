@@ -33,6 +33,7 @@ from ctmri_detect.evaluation.samples import (
     check_seeds,
     make_folds,
     read_samples,
+    told_again,
 )
 from ctmri_detect.evaluation.sanity import check_runs, refuse_seen
 from ctmri_detect.evaluation.settings import run_settings
@@ -224,6 +225,7 @@ def _store(given: str | os.PathLike[str] | Store | None) -> Iterator[Store]:
 def _prepared(X: Pairs, preprocessor: BaseEstimator) -> tuple[Route, list[BaseEstimator]]:
     """All pairs through the preprocessing that the detectors share, and its fitted steps."""
     route, steps = Route(X), [] if preprocessor is None else flat_steps(clone(preprocessor))
+    told = X
     for step in steps:
         frozen = not hasattr(step, "fit_transform")  # a FrozenEstimator has none
         after = step.fit(route.X).transform(route.X) if frozen else step.fit_transform(route.X)
@@ -234,7 +236,8 @@ def _prepared(X: Pairs, preprocessor: BaseEstimator) -> tuple[Route, list[BaseEs
                 "of data first: mark them (below_skull_base='mark'), and choose the same rows of "
                 "data, target, masks, groups and frame."
             )
-        route.add(step, Pairs(after, groups=X.groups, frame=X.frame))
+        told = told_again(after, told, X)
+        route.add(step, told)
     if preprocessor is not None:
         check_pairs(route.X)
     return route, steps

@@ -18,7 +18,7 @@ from ctmri_detect.evaluation.cells import COSTS, Cell, Measured, failed
 from ctmri_detect.evaluation.conditions import Condition
 from ctmri_detect.evaluation.memory import PeakMemory
 from ctmri_detect.evaluation.pseudonyms import without_names
-from ctmri_detect.evaluation.samples import Samples
+from ctmri_detect.evaluation.samples import Samples, told_again
 from ctmri_detect.evaluation.store import Store
 from ctmri_detect.evaluation.threads import pinned_threads
 from ctmri_detect.exceptions import InvalidPairsError
@@ -73,13 +73,13 @@ class Ground:
         if condition is None:
             return TestedSamples(self.prepared.X[rows], self.prepared, rows)
         given = self.samples.X[rows]
-        known = {name: getattr(given, name) for name in ("groups", "spacing", "ct_units", "frame")}
         place = self.samples.frame["slice"].to_numpy()[rows]
         frame = pd.DataFrame(index=range(len(rows))) if given.frame is None else given.frame
         told = given.replace(frame=frame.assign(slice=place))
-        changed = Pairs(condition.tested(told, rows, seed), modalities=given.modalities, **known)
-        route = Route(changed).walk(self.steps)
-        X = Pairs(route.X).replace(groups=given.groups)
+        changed = given.replace(array=condition.tested(told, rows, seed))
+        X, route = changed, Route(changed)
+        for step in self.steps:
+            route.X = X = told_again(route.walk([step]).X, X, given)
         return TestedSamples(X, route, np.arange(len(rows)))
 
     def failed(self, rows: Rows, error: Exception) -> Measured:

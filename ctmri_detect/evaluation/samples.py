@@ -105,6 +105,17 @@ def read_samples(data: Bunch) -> Samples:
     return Samples(X, target, masks, _sample_frame(data, target, X.groups))
 
 
+def told_again(after: Any, before: Pairs, X: Pairs) -> Pairs:
+    """What a step made of `before`, with the patients and the frame of `X`.
+
+    An array, as other packages' steps give it, keeps the names and roles of as many planes.
+    """
+    made = Pairs(after, groups=X.groups, frame=X.frame)
+    if isinstance(after, Pairs) or made.shape[1] != before.shape[1]:
+        return made
+    return made.replace(modalities=before.modalities, roles=before.roles)
+
+
 def _patients(data: Bunch) -> Any:
     """Those that the pairs know, or `data.groups`; both have to agree."""
     known = groups_of(data.data, getattr(data, "groups", None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Values = npt.NDArray[np.float32]
+Predict = Callable[[Columns, Sequence[int]], tuple[Values, Values]]
+"""Mean and variance of the values of these planes, ``(n_targets, n_values, n)`` each."""
 
 _LEAST_SPREAD = 1e-6
 
@@ -51,7 +53,7 @@ class PlanesRegressor(PortableNetwork, BaseEstimator):
         "values": the same, ``(2, n_planes, n_values)``.
     """
 
-    threadsafe = True  # several threads may call `predict` at once
+    threadsafe = True  # several threads may predict at once
 
     def __init__(
         self, training: Training, trim: float, device: str, random_state: int, width: int = 64
@@ -114,20 +116,15 @@ class PlanesRegressor(PortableNetwork, BaseEstimator):
         self.network_, self.device_ = self.network_.cpu(), "cpu"  # scoring is numpy's
         return self
 
-    def predict(self, columns: Columns, targets: Sequence[int]) -> tuple[Values, Values]:
-        """Mean and variance of the values of these planes: ``(n_targets, n_values, n)`` each."""
-        return self.predict_with(self.folded(), columns, targets)
-
-    def folded(self) -> Layers:
-        """The weights for `predict_with`, made once for many predictions."""
+    def predictor(self) -> Predict:
+        """What predicts planes, with weights that are made ready once for many predictions."""
         from ctmri_detect.networks.planes import folded_planes
 
-        return folded_planes(self.network_, self.scales_)
+        return partial(self._predict, folded_planes(self.network_, self.scales_))
 
-    def predict_with(
+    def _predict(
         self, layers: Layers, columns: Columns, targets: Sequence[int]
     ) -> tuple[Values, Values]:
-        """`predict` with weights of `folded`."""
         mean, log_variance = predict_planes(layers, columns, list(targets))
         center, scale = self.scales_["values"][:, list(targets), :, None].astype(np.float32)
         return mean * scale + center, np.exp(log_variance) * np.square(scale)

@@ -23,7 +23,7 @@ from ctmri_detect.plotting.marks import (
     outline,
     outline_legend,
 )
-from ctmri_detect.plotting.shown import named, names_and_roles, plane_beneath, range_of
+from ctmri_detect.plotting.shown import drawn_beneath, named, names_and_roles, range_of
 from ctmri_detect.validation import CT, MODALITIES
 
 
@@ -139,11 +139,11 @@ class AnomalyMapDisplay:
         """
         pair = np.asarray(X[sample])
         names, roles = names_and_roles(X, len(pair))
-        beneath, known = plane_beneath(pair, roles), getattr(X, "ct_units", None)
+        known = getattr(X, "ct_units", None)
         plane = anomaly_map(estimator, X[[sample]] if isinstance(X, Pairs) else pair[None])[0]
         return cls(
             plane,
-            pair[beneath],
+            **drawn_beneath(pair, names, roles),
             mask=mask,
             threshold=threshold,
             ct_units=ct_units or known or ct_units_taken(estimator),
@@ -151,8 +151,6 @@ class AnomalyMapDisplay:
             vmax=vmax,
             orientation=orientation,
             z_mm=height_of(X, sample),
-            modality=names[beneath],
-            role=roles[beneath],
         )
 
     def plot(self, ax: Any = None, *, colorbar: bool = True) -> AnomalyMapDisplay:

@@ -14,7 +14,7 @@ from ctmri_detect.plotting.canvas import row_of_axes, style
 from ctmri_detect.plotting.heat import VMAX, VMIN
 from ctmri_detect.plotting.maps import AnomalyMapDisplay
 from ctmri_detect.plotting.pair import PairDisplay
-from ctmri_detect.plotting.shown import GivenRoles, named, plane_beneath
+from ctmri_detect.plotting.shown import GivenRoles, drawn_beneath, named
 
 _DPI = 110
 _WIDTH, _HEIGHT = 11 / 3, 3.9  # inches, of each picture in it
@@ -175,14 +175,11 @@ class OverlayWriter:
         PairDisplay(*planes, z_mm=z_mm, modalities=names, roles=roles, **shown).plot(
             self._axes[:-1]
         )
-        beneath = plane_beneath(planes, roles)
         AnomalyMapDisplay(
             anomaly_map,
-            planes[beneath],
             mask=mask,
             vmin=self.vmin,
             vmax=self.vmax,
-            modality=names[beneath],
-            role=roles[beneath],
+            **drawn_beneath(planes, names, roles),
             **shown,
         ).plot(self._axes[-1], colorbar=colorbar)

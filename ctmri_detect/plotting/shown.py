@@ -93,6 +93,12 @@ def plane_beneath(planes: npt.NDArray[Any], roles: Roles) -> int:
     return next((i for i in order if np.isfinite(planes[i]).any()), order[0])
 
 
+def drawn_beneath(planes: npt.NDArray[Any], names: Sequence[str], roles: Roles) -> dict[str, Any]:
+    """`plane_beneath` as parameters of `AnomalyMapDisplay`."""
+    beneath = plane_beneath(planes, roles)
+    return {"ct": planes[beneath], "modality": names[beneath], "role": roles[beneath]}
+
+
 def draw_plane(
     ax: Any,
     plane: npt.NDArray[Any],

@@ -59,7 +59,4 @@ def apply_masks(X: PairsLike, masks: ArrayLike) -> Pairs | NDArray[np.float32]:
             f"({listed(empty.tolist())}); expected True over the brain. Check that masks and X "
             "lie on one grid, or leave these samples out."
         )
-    if not isinstance(X, Pairs):
-        return out
-    known = ("groups", "spacing", "ct_units", "modalities", "roles", "frame")
-    return Pairs(out, **{name: getattr(X, name) for name in known})
+    return X.replace(array=out) if isinstance(X, Pairs) else out

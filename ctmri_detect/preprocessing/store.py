@@ -137,15 +137,9 @@ def _with_particulars(
     array: NDArray[np.float32], X: Pairs, units: str | None, spacings: list[Any], path: Any
 ) -> Pairs:
     """The written pairs with what X knows, which is written beside them."""
-    pairs = Pairs(
-        array,
-        groups=X.groups,
-        spacing=None if any(part is None for part in spacings) else np.concatenate(spacings),
-        ct_units=units,
-        modalities=X.modalities,
-        roles=X.roles,
-        frame=X.frame,
-    )
+    known = not any(part is None for part in spacings)
+    spacing = np.concatenate(spacings) if known else None
+    pairs = X.replace(array=array, spacing=spacing, ct_units=units)
     write_sidecar(pairs, path)
     return pairs
 

@@ -16,7 +16,7 @@ from ctmri_detect.plotting.heat import add_colorbar
 from ctmri_detect.plotting.maps import AnomalyMapDisplay
 from ctmri_detect.plotting.pair import PairDisplay
 from ctmri_detect.plotting.roc import RocDisplay
-from ctmri_detect.plotting.shown import plane_beneath
+from ctmri_detect.plotting.shown import drawn_beneath
 from ctmri_detect.reports.examples import (
     Example,
     orientation_of,
@@ -103,19 +103,12 @@ def _gallery(examples: list[Example], names: list[str], look: dict[str, Any]) ->
         planes = example.planes
         shown = PairDisplay(*planes, modalities=example.names, roles=example.roles, **look)
         shown.plot(row[:n_planes])
-        beneath = plane_beneath(planes, example.roles)
+        beneath = drawn_beneath(planes, example.names, example.roles)
         row[0].set_ylabel(
             example.heading.replace(": ", "\n", 1), fontsize="small", parse_math=False
         )
         for name, ax in zip(names, row[n_planes:], strict=True):
-            display = AnomalyMapDisplay(
-                example.maps[name],
-                planes[beneath],
-                mask=example.mask,
-                modality=example.names[beneath],
-                role=example.roles[beneath],
-                **look,
-            )
+            display = AnomalyMapDisplay(example.maps[name], mask=example.mask, **beneath, **look)
             display.plot(ax, colorbar=False)
             ax.set_title("")
     for row in axes[1:, :n_planes].ravel():

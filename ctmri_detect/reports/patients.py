@@ -23,6 +23,9 @@ from ctmri_detect.reports.patient_slices import WINDOWS, Maps, Shown, heat_colou
 from ctmri_detect.reports.patients_table import patient_rows, ranked
 from ctmri_detect.validation import check_pairs
 
+N_PATIENTS = 20
+"""How many patients the page shows."""
+
 
 def write_patients(
     found: Bunch | pd.DataFrame,
@@ -35,7 +38,7 @@ def write_patients(
     orientation: str | None = None,
     threshold: bool = True,
     title: str = "Scored patients",
-    n_patients: int = 20,
+    n_patients: int = N_PATIENTS,
     most_mb: float = 50.0,
 ) -> Path:
     """Write the most anomalous patients as one HTML file to look through.

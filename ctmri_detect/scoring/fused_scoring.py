@@ -31,7 +31,6 @@ from ctmri_detect.scoring.patterns import PatternThresholds
 from ctmri_detect.scoring.with_threshold import WithThreshold
 from ctmri_detect.validation import PairReader, check_pairs
 
-_BLOCK = 16
 _Made = TypeVar("_Made")
 Codes = npt.NDArray[np.int64]
 
@@ -123,9 +122,7 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
             Rarity(healthy.evidence[:, member]) if self.fusion == "quantile" else None
             for member in range(len(self.members_))
         ]
-        starts = range(0, len(healthy.evidence), _BLOCK)
-        blocks = (healthy.evidence[s : s + _BLOCK].astype(np.float32) for s in starts)
-        scores = np.concatenate([-pool_top(self._joined(b), self.pool_fraction) for b in blocks])
+        scores = healthy.scores(self._joined, self.pool_fraction)
         rate = self.false_positive_rate
         return self._take(PatternThresholds(scores, healthy.seen, healthy.groups, rate))
 

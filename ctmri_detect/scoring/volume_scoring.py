@@ -15,7 +15,6 @@ from ctmri_detect._parameters import CheckedParameters, Constraints, check_param
 from ctmri_detect._rollback import unchanged_on_failure
 from ctmri_detect._types import PairsLike
 from ctmri_detect.scoring.along_z import AlongZ
-from ctmri_detect.scoring.evidence import pool_top
 from ctmri_detect.scoring.fused_scoring import FusedScoring
 from ctmri_detect.scoring.healthy_evidence import Healthy
 from ctmri_detect.scoring.judging import Judging, Planes
@@ -23,7 +22,6 @@ from ctmri_detect.scoring.map_scoring import MapScoring
 from ctmri_detect.scoring.patterns import PatternThresholds
 from ctmri_detect.scoring.with_threshold import WithThreshold
 
-_BLOCK = 16
 _Made = TypeVar("_Made")
 
 
@@ -91,11 +89,8 @@ class VolumeScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
     @with_default_floats
     def _learn(self, healthy: Healthy) -> Self:
         self.healthy_, self.patients_ = healthy, healthy.patients
-        evidence = healthy.evidence[:, 0]
-        blocks = (evidence[s : s + _BLOCK] for s in range(0, len(evidence), _BLOCK))
-        pooled = [-pool_top(one.astype(np.float32), self.pool_fraction) for one in blocks]
+        scores = healthy.scores(lambda evidence: evidence[:, 0], self.pool_fraction)
         rate = self.false_positive_rate
-        scores = np.concatenate(pooled)
         return self._take(PatternThresholds(scores, healthy.seen, healthy.groups, rate))
 
     def _judged(

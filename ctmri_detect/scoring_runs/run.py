@@ -17,7 +17,6 @@ from ctmri_detect._arrays import plain_array
 from ctmri_detect._parameters import check_value, integer
 from ctmri_detect._types import PairsLike, StoredArray
 from ctmri_detect._warnings import Told, warn_user
-from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.pipelines import unwrapped
 from ctmri_detect.scoring import CONSPICUOUS
 from ctmri_detect.scoring_runs.folder import Run, RunFolder
@@ -112,7 +111,7 @@ def score_to(
     (10, True)
     """
     check_value("block_size", block_size, [integer(1)])
-    _refuse_cut_scans(unwrapped(estimator)[1])
+    refuse_whole_scans(estimator)
     given = plain_array(X)
     stored: StoredArray = given if hasattr(given, "shape") else np.asarray(given)
     reader = check_pairs(stored)
@@ -131,12 +130,15 @@ def score_to(
     return open_scores(files.path)
 
 
-def _refuse_cut_scans(detector: BasePairedDetector) -> None:
+def refuse_whole_scans(estimator: BaseEstimator) -> None:
+    """Refuse a detector that a block of samples would cut the scans of."""
+    detector = unwrapped(estimator)[1]
     if detector.traits.whole_scans:
         raise ValueError(
-            f"{type(detector).__name__} needs whole scans, and score_to scores blocks of samples, "
-            "which would cut them; expected a detector of single slices. Use iter_detect, which "
-            "bounds memory too."
+            f"{type(detector).__name__} needs whole scans; expected a detector of single slices, "
+            "since score_to and 'ctmri-detect score' score blocks of samples. In Python, "
+            "iter_detect bounds memory too; io.write_maps and reports.write_patients write what "
+            "it finds, see docs/guide/detect.md."
         )
 
 

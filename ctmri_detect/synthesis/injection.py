@@ -158,15 +158,7 @@ def inject_anomalies(
     frame = pd.DataFrame(rows)
     if on_failure == "raise" and (frame["reason"] != "").any():
         raise InjectionError(_complaint(frame[frame["reason"] != ""], plan))
-    return _as_given(out, X), masks, frame
-
-
-def _as_given(out: NDArray[np.float32], X: PairsLike) -> Any:
-    """The new values as `Pairs` that know what `X` knows, where X are pairs."""
-    if not isinstance(X, Pairs):
-        return out
-    known = ("groups", "spacing", "ct_units", "modalities", "roles", "frame")
-    return Pairs(out, **{name: getattr(X, name) for name in known})
+    return X.replace(array=out) if isinstance(X, Pairs) else out, masks, frame
 
 
 def _units(X: PairsLike, ct_units: str | None) -> str:

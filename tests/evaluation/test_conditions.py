@@ -196,7 +196,7 @@ def test_the_benchmark_tells_a_condition_where_each_slice_lies(data):
     assert "no place" in errors[1]
 
 
-def test_a_condition_gets_units_spacing_and_frame_and_so_do_the_steps(data):
+def test_a_condition_gets_all_that_the_data_know_and_so_do_the_steps(data):
     seen = []
 
     class Looked(Condition):
@@ -218,11 +218,13 @@ def test_a_condition_gets_units_spacing_and_frame_and_so_do_the_steps(data):
             return X
 
     about = {"spacing": 2.0, "ct_units": "hu", "frame": pd.DataFrame({"z_mm": range(32)})}
-    data.data = Pairs(data.data, groups=data.groups, **about)
+    planes = {"modalities": ("CT", "FDG"), "roles": {"FDG": "pet"}}
+    data.data = Pairs(data.data, groups=data.groups, **about, **planes)
     run(data, [Looked(1.0)], preprocessor=Step())
     assert len(seen) > 32
     for pairs in seen:
         assert pairs.ct_units == "hu"
+        assert (pairs.modalities, pairs.roles) == (("CT", "FDG"), ("ct", "pet"))
         assert (pairs.spacing == 2).all()
         assert np.array_equal(np.asarray(pairs)[:, 0, 0, 1], pairs.frame["z_mm"] // 4)
         if len(pairs) == 1:

@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect import AtlasDetector, MapScoring, Pairs, ThresholdDetector
 from ctmri_detect.base import BasePairedTransformer
-from ctmri_detect.evaluation import as_detector, benchmark
+from ctmri_detect.evaluation import Noise, as_detector, benchmark
 from ctmri_detect.exceptions import (
     DetectorFailedWarning,
     InvalidPairsError,
@@ -435,6 +435,27 @@ def test_a_strange_step_that_gives_arrays_loses_the_patients_and_says_so(data):
     lossy = make_pipeline(FunctionTransformer(np.asarray), AtlasDetector())
     with pytest.warns(PatientsUnknownWarning, match="patients of the samples are unknown"):
         run({"lossy": lossy}, data)
+
+
+def test_arrays_of_a_strange_preprocessor_keep_the_names_of_their_planes(data):
+    planes = {"modalities": ("T1", "FDG"), "roles": {"FDG": "pet"}}
+    data.data = Pairs(data.data, groups=data.groups, **planes)
+    seen = []
+
+    class Looks(Oracle):
+        def fit(self, X, y=None):
+            seen.append((X.modalities, X.roles))
+            return self
+
+        def decision_function(self, X):
+            seen.append((X.modalities, X.roles))
+            return super().decision_function(X)
+
+    arrays = FunctionTransformer(np.asarray)
+    found = run({"looks": Looks()}, data, preprocessor=arrays, conditions=[Noise(0.1)]).conditions
+    assert (found["error"] == "").all()
+    assert len(seen) == 6  # of two folds: a fit, the samples as they are, and noisy ones
+    assert set(seen) == {(("T1", "FDG"), ("mri", "pet"))}
 
 
 class Copy(BasePairedTransformer):

@@ -99,14 +99,14 @@ class ManyPlanesPredictor(Predictor):
         answers = []
         for views, regressor in zip(self.view_sets_, self.regressors_, strict=True):
             answer = np.full((2, *block.X.shape), np.nan, np.float32)
-            layers = regressor.folded()
+            predict = regressor.predictor()
             for n, able in enumerate(predictable(block.X, views)):
                 places = np.flatnonzero(able.any(axis=0))
                 targets = [int(t) for t in np.flatnonzero(able.any(axis=(1, 2)))]
                 if not targets:
                     continue
                 columns = columns_at(block, n, places, views)
-                found = regressor.predict_with(layers, columns, targets)
+                found = predict(columns, targets)
                 for k, target in enumerate(targets):
                     here = able[target].ravel()[places]
                     for out, part in zip(answer, found, strict=True):
@@ -122,12 +122,12 @@ class ManyPlanesPredictor(Predictor):
         X, side = block.X, block_side(block.X.shape[2:])
         shape = (len(X), X.shape[2] // side, X.shape[3] // side)
         mean, variance = np.full((2, *shape), np.nan, np.float32)
-        layers = self.regressors_[0].folded()
+        predict = self.regressors_[0].predictor()
         for n, able in enumerate(predictable(X, self.view_sets_[0])[:, plane]):
             places = np.flatnonzero(block_means(able[None].astype(np.float32), side) >= 0.5)
             if len(places):
                 columns = block_columns(block, n, places, side)
-                found = self.regressors_[0].predict_with(layers, columns, [plane])
+                found = predict(columns, [plane])
                 for out, part in zip((mean, variance), found, strict=True):
                     out[n].ravel()[places] = part[0, 0]
         return mean, variance

@@ -18,7 +18,7 @@ from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.detectors.ensemble.healthy import healthy_evidence
 from ctmri_detect.detectors.ensemble.joint import joint_parts
 from ctmri_detect.detectors.ensemble.members import fit_member
-from ctmri_detect.detectors.ensemble.named import Named, are_members, named
+from ctmri_detect.detectors.ensemble.named import Named, are_members, named, unfrozen
 from ctmri_detect.detectors.ensemble.patients import EnsembleFingerprints
 from ctmri_detect.detectors.ensemble.shares import member_shares, strongest_members
 from ctmri_detect.scoring.calibration import HeldOut
@@ -141,10 +141,7 @@ class EnsembleDetector(BasePairedDetector):
     @property
     def traits(self) -> Traits:  # type: ignore[override]
         """What all members can; missing planes, where any member can."""
-        each = [
-            (one.estimator if isinstance(one, FrozenEstimator) else one).traits
-            for _, one in self._named()
-        ]
+        each = [unfrozen(one).traits for _, one in self._named()]
         return Traits(
             trains=any(traits.trains for traits in each),
             threadsafe=all(traits.threadsafe for traits in each),

@@ -14,14 +14,18 @@ from ctmri_detect.base import BasePairedDetector
 Named = list[tuple[str, BaseEstimator]]
 
 
+def unfrozen(value: Any) -> Any:
+    """The estimator inside of a FrozenEstimator; anything else is given back as it is."""
+    return value.estimator if isinstance(value, FrozenEstimator) else value
+
+
 def is_member(value: Any) -> bool:
     """Whether a value is a detector of this library, or a fitted one in a FrozenEstimator.
 
     An ensemble is none: its residuals are those of several detectors. Neither is a detector that
     looks at neighbouring slices.
     """
-    inner = value.estimator if isinstance(value, FrozenEstimator) else value
-    return of_slices(value) and not hasattr(inner, "detectors")
+    return of_slices(value) and not hasattr(unfrozen(value), "detectors")
 
 
 def of_slices(value: Any) -> bool:
@@ -29,7 +33,7 @@ def of_slices(value: Any) -> bool:
 
     A fitted one comes in a FrozenEstimator.
     """
-    inner = value.estimator if isinstance(value, FrozenEstimator) else value
+    inner = unfrozen(value)
     if not isinstance(inner, BasePairedDetector) or inner.traits.whole_scans:
         return False
     members = named(getattr(inner, "detectors", []))
@@ -62,6 +66,5 @@ def named(detectors: Sequence[Any]) -> Named:
         return []
     if isinstance(detectors[0], tuple):
         return [(name, detector) for name, detector in detectors]
-    inner = [d.estimator if isinstance(d, FrozenEstimator) else d for d in detectors]
-    names = [name for name, _ in _name_estimators(inner)]
+    names = [name for name, _ in _name_estimators([unfrozen(one) for one in detectors])]
     return list(zip(names, detectors, strict=True))

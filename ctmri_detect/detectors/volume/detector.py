@@ -16,7 +16,7 @@ from ctmri_detect._parameters import Constraints, Such, check_parameters
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.detectors.ensemble.members import fit_member
-from ctmri_detect.detectors.ensemble.named import of_slices
+from ctmri_detect.detectors.ensemble.named import of_slices, unfrozen
 from ctmri_detect.detectors.ensemble.patients import EnsembleFingerprints
 from ctmri_detect.detectors.volume.healthy import healthy_evidence, learned_along
 from ctmri_detect.detectors.volume.neighbourhood import Neighbourhood
@@ -145,13 +145,9 @@ class VolumeDetector(BasePairedDetector):
     @property
     def traits(self) -> Traits:  # type: ignore[override]
         """Those of the detector, and that scans have to be whole."""
-        inner = self._inner()
+        inner = unfrozen(self.detector)
         known = inner.traits if of_slices(inner) else Traits()
         return replace(known, whole_scans=True)
-
-    def _inner(self) -> Any:
-        frozen = isinstance(self.detector, FrozenEstimator)
-        return self.detector.estimator if frozen else self.detector
 
     def _check_parameters(self) -> None:
         if not isinstance(self.detector, FrozenEstimator):

@@ -215,11 +215,10 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
         n, n_groups, height, width = seen.shape
         width_out = similar.shape[-1]
         rest = np.full((n, n_groups, width_out, height * width), np.nan, np.float32)
-        for i in range(n):
-            one = described_slice(components[i], seen[i], similar[i])
-            found = remainders(self.regressors_, one, self.inputs, self.n_predicted)
-            for target, cells, values in found:
-                rest[i, target][:, cells] = (values - np.median(values, axis=0)).T
+        slices = map(described_slice, components, seen, similar)
+        found = remainders(self.regressors_, slices, self.inputs, self.n_predicted)
+        for i, target, cells, values in found:
+            rest[i, target][:, cells] = (values - np.median(values, axis=0)).T
         rest = masked_gaussian(
             rest.reshape(n, n_groups, width_out, height, width), self.smoothing, seen[:, :, None]
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -66,12 +66,17 @@ def columns_of(one: DescribedSlice, cells: Cells, inputs: Sequence[str]) -> Colu
 
 
 def remainders(
-    regressors: Regressors, one: DescribedSlice, inputs: Sequence[str], n_predicted: int
-) -> Iterator[tuple[int, Cells, Values]]:
-    """What the networks don't explain of a slice.
+    regressors: Regressors,
+    slices: Iterable[DescribedSlice],
+    inputs: Sequence[str],
+    n_predicted: int,
+) -> Iterator[tuple[int, int, Cells, Values]]:
+    """What the networks don't explain of some slices.
 
     Yields
     ------
+    i : int
+        Of the slice.
     target : int
         A group that was seen.
     cells : int array (n,)
@@ -79,23 +84,26 @@ def remainders(
     values : float32 array (n, n_predicted)
         In standard deviations.
     """
-    places = [np.flatnonzero(seen) for seen in one.seen]
-    targets = [target for target, cells in enumerate(places) if len(cells)]
     shared = regressors[0] if regressors else None
-    if isinstance(shared, PlanesRegressor) and targets:
-        cells = np.flatnonzero(one.seen.any(axis=0))
-        found = shared.predict(columns_of(one, cells, inputs), targets)
-        for target, mean, variance in zip(targets, *found, strict=True):
-            here = np.isin(cells, places[target])
-            z = one.components[target, places[target], :n_predicted]
-            yield target, places[target], _standardised(z, mean[:, here].T, variance[:, here].T)
-        return
-    for target in targets:
-        cells, regressor = places[target], regressors[target]
-        z = one.components[target, cells, :n_predicted]
-        if isinstance(regressor, NetworkRegressor):
-            z = _standardised(z, *regressor.predict(one.inputs(target, cells, inputs)))
-        yield target, cells, z
+    predict = shared.predictor() if isinstance(shared, PlanesRegressor) else None
+    for i, one in enumerate(slices):
+        places = [np.flatnonzero(seen) for seen in one.seen]
+        targets = [target for target, cells in enumerate(places) if len(cells)]
+        if predict is not None and targets:
+            cells = np.flatnonzero(one.seen.any(axis=0))
+            found = predict(columns_of(one, cells, inputs), targets)
+            for target, mean, variance in zip(targets, *found, strict=True):
+                here = np.isin(cells, places[target])
+                z = one.components[target, places[target], :n_predicted]
+                z = _standardised(z, mean[:, here].T, variance[:, here].T)
+                yield i, target, places[target], z
+            continue
+        for target in targets:
+            cells, regressor = places[target], regressors[target]
+            z = one.components[target, cells, :n_predicted]
+            if isinstance(regressor, NetworkRegressor):
+                z = _standardised(z, *regressor.predict(one.inputs(target, cells, inputs)))
+            yield i, target, cells, z
 
 
 def _standardised(z: Values, mean: Values, variance: Values) -> Values:
