@@ -138,3 +138,27 @@ def test_no_test_runner_is_needed():
         "assert 'pytest' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class CopiesInexactly(Right):
+    """What a copy gives differs by a share, as another order of summation makes it."""
+
+    off = 1e-6
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if hasattr(self, "mean_"):
+            self.mean_ = self.mean_ * np.float32(1 + self.off)
+
+
+class CopiesWrongly(CopiesInexactly):
+    off = 0.1
+
+
+def test_last_digits_that_a_copy_changes_are_explained():
+    others = [name for name in ALL if name != "pickle"]
+    with pytest.raises(AssertionError, match=r"^pickle: .*is the same.*np\.ascontiguousarray"):
+        check_detector(CopiesInexactly(), skip=others)
+    with pytest.raises(AssertionError, match=r"^pickle: .*is the same") as caught:
+        check_detector(CopiesWrongly(), skip=others)
+    assert "ascontiguousarray" not in str(caught.value)

@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
 
+from ctmri_detect._warnings import Told, warnings_kept
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.evaluation.cells import COSTS, Cell, Measured, failed
 from ctmri_detect.evaluation.conditions import Condition
@@ -96,10 +97,19 @@ class TestedSamples:
     rows: Rows  # in the route
 
 
-def run_job(job: Job, ground: Ground, store: Store) -> int:
-    """Fit once, then score and store each cell; returns how many cells there were."""
+@dataclass(frozen=True)
+class Finished:
+    """How many cells a job had, and what its detector warned of."""
+
+    detector: str
+    n_cells: int
+    told: Told
+
+
+def run_job(job: Job, ground: Ground, store: Store) -> Finished:
+    """Fit once, then score and store each cell."""
     estimator, fitted = seeded_clone(job.estimator, job.seed), None
-    with pinned_threads(ground.n_threads):
+    with pinned_threads(ground.n_threads), warnings_kept() as told:
         for cell, condition in job.cells:
             store.begin(cell)
             with PeakMemory() as memory:
@@ -109,7 +119,7 @@ def run_job(job: Job, ground: Ground, store: Store) -> int:
             if not measured.error:
                 measured.costs.update(zip(COSTS, costs, strict=True))
             store.put(cell, measured)
-    return len(job.cells)
+    return Finished(job.cells[0][0].detector, len(job.cells), told)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
+from ctmri_detect._warnings import warn_user
 from ctmri_detect.evaluation.measure import Ground, Job, run_job
 from ctmri_detect.evaluation.store import Store
 
@@ -18,16 +20,23 @@ def run_jobs(
     """Compute every cell that has no result, or whose detector failed last time.
 
     Each result is stored as soon as it is there. Where a worker dies, or the program is stopped,
-    the finished ones stay.
+    the finished ones stay. What the detectors warn of is said once, at the end, with their names.
     """
     todo = [_missing(job, store) for job in jobs]
     done = sum(len(job.cells) for job in jobs) - sum(len(job.cells) for job in todo)
     todo = [job for job in todo if job.cells]
     total = done + sum(len(job.cells) for job in todo)
     calls = (delayed(run_job)(job, ground, store) for job in todo)
-    with tqdm(total=total, initial=done, disable=not progress, unit="cell") as bar:
-        for finished in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls):
-            bar.update(finished)
+    said: dict[tuple[type[Warning], str], dict[str, None]] = defaultdict(dict)
+    try:
+        with tqdm(total=total, initial=done, disable=not progress, unit="cell") as bar:
+            for finished in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls):
+                bar.update(finished.n_cells)
+                for warned in finished.told:
+                    said[warned][finished.detector] = None
+    finally:
+        for (category, message), detectors in said.items():
+            warn_user(f"{', '.join(sorted(detectors))}: {message}", category)
 
 
 def _missing(job: Job, store: Store) -> Job:

@@ -1,4 +1,4 @@
-"""The library's own checks, for any detector; no test runner is needed."""
+"""The library's own checks, for any detector and any step; no test runner is needed."""
 
 from ctmri_detect._extras import lazy_package
 

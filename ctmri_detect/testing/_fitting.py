@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
-import random
 import tempfile
 from functools import partial
 from typing import Any
@@ -20,7 +19,14 @@ from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.scoring import MapScoring
-from ctmri_detect.testing._laws import demand, demand_close, demand_equal, demand_error
+from ctmri_detect.testing._generators import demand_untouched, global_states
+from ctmri_detect.testing._laws import (
+    demand,
+    demand_close,
+    demand_equal,
+    demand_error,
+    demand_same_copy,
+)
 from ctmri_detect.testing._samples import PATIENTS, fit, fitted, test, train
 from ctmri_detect.testing.heads import make_heads
 
@@ -96,22 +102,9 @@ def check_parameters_kept(estimator: BasePairedDetector) -> None:
 
 def check_global_generators(estimator: BasePairedDetector) -> None:
     """The global generators of numpy, Python and torch are left as they were."""
-    torch = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
-
-    def states() -> list[object]:
-        found: list[object] = [_numpy_state(), random.getstate()]
-        return [*found, torch.get_rng_state().tolist()] if torch else found
-
-    before = states()
+    before = global_states()
     fit(estimator).score_samples(test())
-    for name, one, two in zip(("numpy", "random", "torch"), before, states(), strict=False):
-        demand(one == two, f"fit and score leave the global generator of {name} as it was.")
-
-
-def _numpy_state() -> Any:
-    """All of it: a single draw moves the place in the key and leaves the key alone."""
-    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 only looked at
-    return repr(state["state"]["key"].tolist()), state["state"]["pos"], state["has_gauss"]
+    demand_untouched(before, "fit and score")
 
 
 def check_pickle(estimator: BasePairedDetector) -> None:
@@ -134,7 +127,7 @@ def _same(copy: BasePairedDetector, estimator: BasePairedDetector, how: str) -> 
     detector = fitted(estimator)
     for verb in ("anomaly_map", "score_samples", "decision_function"):
         law = f"{verb} of a detector that was {how} and loaded is the same."
-        demand_equal(getattr(copy, verb)(test()), getattr(detector, verb)(test()), law)
+        demand_same_copy(getattr(copy, verb)(test()), getattr(detector, verb)(test()), law)
 
 
 def check_labels(estimator: BasePairedDetector) -> None:

@@ -19,6 +19,21 @@ def demand_equal(got: npt.ArrayLike, expected: npt.ArrayLike, law: str) -> None:
     _compare(got, expected, law, tolerance=0.0)
 
 
+def demand_same_copy(got: npt.ArrayLike, expected: npt.ArrayLike, law: str) -> None:
+    """`demand_equal` for what a copy gives; says what moves the last digits only."""
+    try:
+        demand_equal(got, expected, law)
+    except AssertionError as error:
+        ours, wanted = np.asarray(got), np.asarray(expected)
+        if ours.shape == wanted.shape and np.allclose(ours, wanted, 1e-3, 1e-3, equal_nan=True):
+            raise AssertionError(
+                f"{error} Only last digits differ. A usual cause is the memory layout: a fitted "
+                "array that is a view or transposed comes back contiguous, and sums are rounded "
+                "in another order. Keep np.ascontiguousarray(values) in the fitted attribute."
+            ) from None
+        raise
+
+
 def demand_close(got: npt.ArrayLike, expected: npt.ArrayLike, law: str) -> None:
     """Both are the same but for rounding (1e-4, and 1e-4 of the expected value)."""
     _compare(got, expected, law, tolerance=1e-4)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Collection, Iterator
-from unittest import SkipTest
+from collections.abc import Collection, Iterator
 
 from sklearn.base import clone
 
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.testing import _fitting, _inputs, _outputs, _settings
-
-Check = Callable[[BasePairedDetector], None]
-_PREFIX = "check_"
+from ctmri_detect.testing._running import Check, checks_of, run_checks
 
 
 def check_detector(estimator: BasePairedDetector, *, skip: Collection[str] = ()) -> None:
@@ -42,6 +38,10 @@ def check_detector(estimator: BasePairedDetector, *, skip: Collection[str] = ())
     ValueError
         For a name in `skip` that is no check.
 
+    See Also
+    --------
+    check_step : The same for a preprocessing step.
+
     Examples
     --------
     >>> from ctmri_detect import AtlasDetector
@@ -54,21 +54,7 @@ def check_detector(estimator: BasePairedDetector, *, skip: Collection[str] = ())
             f"check_detector got {got}; expected an object of a subclass of "
             "ctmri_detect.base.BasePairedDetector, such as AtlasDetector()."
         )
-    checks = dict(detector_checks())
-    if unknown := sorted(set(skip) - set(checks)):
-        raise ValueError(f"skip holds {unknown}; expected some of {', '.join(checks)}.")
-    estimator = clone(estimator)
-    for name, check in checks.items():
-        if name in skip:
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                check(estimator)
-            except SkipTest:
-                continue
-            except Exception as error:
-                raise AssertionError(f"{name}: {error}") from error
+    run_checks(dict(detector_checks()), skip, clone(estimator))
 
 
 def detector_checks() -> Iterator[tuple[str, Check]]:
@@ -93,7 +79,4 @@ def detector_checks() -> Iterator[tuple[str, Check]]:
     >>> [name for name, _ in detector_checks()][:3]
     ['maps', 'scores', 'p_values']
     """
-    for module in (_outputs, _inputs, _fitting, _settings):
-        for name, check in vars(module).items():
-            if name.startswith(_PREFIX):
-                yield name.removeprefix(_PREFIX), check
+    yield from checks_of(_outputs, _inputs, _fitting, _settings)

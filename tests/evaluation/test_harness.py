@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn
 from counting import CountingDetector
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import IsolationForest
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
@@ -20,6 +20,7 @@ from ctmri_detect.exceptions import (
     InvalidPairsError,
     LabelsWarning,
     PatientsUnknownWarning,
+    ThresholdWarning,
 )
 from ctmri_detect.metrics import anomaly_map_average_precision_score, decision_roc_auc_score
 from ctmri_detect.model_selection import NormalOnlyGroupKFold
@@ -118,6 +119,21 @@ def test_a_failing_detector_is_a_row_and_the_others_are_measured(data):
     assert (good["error"] == "").all()
     assert (good["image_auroc"] == 1).all()
     assert set(result.scores["detector"]) == {"good"}
+
+
+@pytest.mark.filterwarnings("always")
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_warning_names_the_detectors_and_comes_once(data, n_jobs):
+    usual, rare = (
+        AtlasDetector(map_scoring=MapScoring(false_positive_rate=p)) for p in (0.2, 0.01)
+    )
+    with pytest.warns(ThresholdWarning) as caught:
+        run({"usual": usual, "rare": rare, "again": clone(rare)}, data, n_jobs=n_jobs)
+    said = [str(w.message) for w in caught if w.category is ThresholdWarning]
+    assert len(said) == 1
+    assert said[0].startswith("again, rare: ")
+    assert "0.01" in said[0]
+    assert caught[0].filename == __file__
 
 
 def test_when_all_fail_the_tables_keep_their_form(data):

@@ -1,0 +1,37 @@
+"""Run checks one after the other; a failure begins with the name of its check."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+from unittest import SkipTest
+
+Check = Callable[..., None]
+_PREFIX = "check_"
+
+
+def checks_of(*modules: ModuleType) -> Iterator[tuple[str, Check]]:
+    """Name and function of each check in these modules, in the order in which they are written."""
+    for module in modules:
+        for name, check in vars(module).items():
+            if name.startswith(_PREFIX):
+                yield name.removeprefix(_PREFIX), check
+
+
+def run_checks(checks: Mapping[str, Check], skip: Collection[str], *given: Any) -> None:
+    """Run the checks that `skip` does not name; what needs an absent extra is left out."""
+    if unknown := sorted(set(skip) - set(checks)):
+        raise ValueError(f"skip holds {unknown}; expected some of {', '.join(checks)}.")
+    for name, check in checks.items():
+        if name in skip:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                check(*given)
+            except SkipTest:
+                continue
+            except Exception as error:
+                raise AssertionError(f"{name}: {error}") from error
