@@ -1,4 +1,5 @@
 from .conditions import Condition as Condition
+from .controls import controls as controls
 from .data_sets import benchmark_sets as benchmark_sets
 from .effects import lesion_effects as lesion_effects
 from .evaluate import evaluate as evaluate

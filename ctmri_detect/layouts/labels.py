@@ -16,6 +16,12 @@ from ctmri_detect.io.words import canonical
 
 _CODED = ("lesion", "target", "label")
 """Columns that tell healthy from anomalous: the first by 0 and 1, the others by +1 and -1."""
+_WORDS = {
+    "lesion": {"true": "1", "yes": "1", "false": "0", "no": "0"},
+    "target": {"normal": "1", "healthy": "1", "anomalous": "-1", "abnormal": "-1"},
+}
+_WORDS["label"] = _WORDS["target"]
+"""Words that mean the number, in the column of that name; case doesn't count."""
 CARRIED = ("slice", "spacing", "sequence", "kind")
 """Columns that are carried into the frame."""
 
@@ -78,7 +84,7 @@ def _check_coded(
     if any(column in table for column in _CODED):
         return
     said = f"The labels file {name} has the columns {written}, none of them with labels"
-    how = "'lesion' (1 or True = lesion), or 'target' or 'label' (+1 normal, -1 anomalous)"
+    how = "'lesion' (1 or yes = lesion), or 'target' or 'label' (+1 or normal, -1 or anomalous)"
     if patient is None:
         raise DataLoadingError(f"{said}; expected one named {how}.")
     if any(column not in used for column in table):
@@ -100,8 +106,8 @@ def target_of(table: pd.DataFrame) -> NDArray[np.int64] | None:
         contradict each other.
     """
     found = [column for column in _CODED if column in table]
-    if len(found) > 1:  # a label may be a word, such as the kind of lesion
-        found = [c for c in found if _numbers(table[c]).notna().any()] or found[:1]
+    if len(found) > 1:  # a label may be another word, such as the kind of lesion
+        found = [c for c in found if _tells(table[c], c)] or found[:1]
     targets = {column: _from_column(table[column], column) for column in found}
     if not targets:
         return None
@@ -158,26 +164,35 @@ def patients_from(rows: pd.DataFrame, column: str) -> list[str]:
     return rows[column].astype(str).tolist()
 
 
-def _numbers(column: pd.Series) -> pd.Series:
-    """The cells as numbers, True and False as 1 and 0, others as NaN."""
-    words = {"true": "1", "false": "0"}
-    return pd.to_numeric(column.map(lambda v: words.get(str(v).lower(), v)), errors="coerce")
+def _numbers(column: pd.Series, name: str) -> pd.Series:
+    """The cells as numbers, known words as the number that they mean, others as NaN."""
+    known = _WORDS[name]
+    return pd.to_numeric(
+        column.map(lambda cell: known.get(str(cell).strip().lower(), cell)), errors="coerce"
+    )
+
+
+def _tells(column: pd.Series, name: str) -> bool:
+    """Whether the column is meant as labels: it has numbers, or each word in it is known."""
+    numbers = pd.to_numeric(column, errors="coerce").notna().any()
+    return bool(numbers or _numbers(column, name).notna().all())
 
 
 def _from_column(column: pd.Series, name: str) -> NDArray[np.int64]:
-    values = _numbers(column)
+    values = _numbers(column, name)
     if name == "lesion":
         if not values.isin([0, 1]).all():
             raise DataLoadingError(
-                f"The column 'lesion' holds {_some(column)}; expected 1 or True (lesion) and 0 or "
-                "False (none) in each row."
+                f"The column 'lesion' holds {_some(column)}; expected 1, true or yes (lesion) and "
+                "0, false or no (none) in each row."
             )
         return np.where(values.to_numpy() == 1, -1, 1).astype(np.int64)
     if not values.isin([-1, 1]).all():
         raise DataLoadingError(
-            f"The column {name!r} holds {_some(column)}; expected +1 (normal) and -1 "
-            "(anomalous). 0/1 is refused because it mirrors an AUROC silently: if 1 means "
-            "lesion, name the column 'lesion'."
+            f"The column {name!r} holds {_some(column)}; expected +1 or normal and -1 or "
+            "anomalous in each row. 0/1 is refused because it mirrors an AUROC silently: if 1 "
+            "means lesion, name the column 'lesion'. Words for kinds of lesion belong in a column "
+            "'kind', beside one of 'lesion'."
         )
     return values.to_numpy().astype(np.int64)
 

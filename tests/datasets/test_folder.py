@@ -134,7 +134,7 @@ def test_label_codings(folder, column, values):
         ("label", [0, 0, 0], r"expected \+1"),
         ("label", ["sick", "well", "well"], r"well, sick.*expected \+1"),
         ("lesion", [1, -1, 1], "'lesion' holds 1, -1; expected"),
-        ("lesion", [1, None, 0], "expected 1 or True"),
+        ("lesion", [1, None, 0], "expected 1, true or yes"),
     ],
 )
 def test_other_codings_are_refused(folder, column, values, message):

@@ -513,7 +513,7 @@ def test_segmented_slices_keep_their_own_labels(tmp_path):
         ("patient,lesion\np1,1\np1,0\n", "calls p1 normal and anomalous"),
         ("patient,age\np1,40\n", "expected one named 'patient'"),
         ("name,lesion\np1,1\n", "expected one named 'patient'"),
-        ("patient,lesion\np1,2\n", "expected 1 or True"),
+        ("patient,lesion\np1,2\n", "expected 1, true or yes"),
     ],
 )
 def test_labels_of_volumes_that_say_nothing(tmp_path, text, match):

@@ -50,6 +50,11 @@ def load(folder, text, encoding="utf-8", **parameters):
         ("lesion,spacing,file\n0,1,./CT/1.NPY\n1,1,CT\\2.png\n0,1,/old/place/MRI/3.npy\n", "utf-8"),
         ("file,lesion,label\n1,0,\n2,1,bleeding\n3,0,none\n", "utf-8"),  # a label in words
         ("file,lesion,target\n1,0,1\n2,1,-1\n3,0,1\n", "utf-8"),
+        ("file,label\n1,normal\n2,Abnormal\n3,healthy\n", "utf-8"),
+        ("file,target\n1,Normal \n2,anomalous\n3,1\n", "utf-8"),
+        ("file,lesion\n1,no\n2,Yes\n3,false\n", "utf-8"),
+        ("file,lesion,label\n1,0,normal\n2,1,bleeding\n3,0,normal\n", "utf-8"),
+        ("file,lesion,label\n1,0,normal\n2,1,abnormal\n3,0,normal\n", "utf-8"),
     ],
 )
 def test_a_table_is_read_as_it_is_meant(text, encoding, folder):
@@ -73,7 +78,9 @@ def test_a_table_is_read_as_it_is_meant(text, encoding, folder):
         ("file,File,lesion\n1,2,0\n", r"2 columns for 'file': \['file', 'File'\]"),
         ("file,lesion,target\n1,0,1\n2,1,1\n3,0,1\n", r"contradict.*1 rows, such as that of '2'"),
         ("file,lesion,label\n1,0,0\n2,1,1\n3,0,0\n", r"'label' holds 0, 1; expected \+1"),
-        ("file,lesion\n1,0\n2,yes\n3,0\n", "'lesion' holds 0, yes; expected 1 or True"),
+        ("file,lesion\n1,0\n2,maybe\n3,0\n", "'lesion' holds 0, maybe; expected 1, true or yes"),
+        ("file,label\n1,normal\n2,tumour\n3,normal\n", "holds normal, tumour; .*column 'kind'"),
+        ("file,lesion,label\n1,0,normal\n2,1,normal\n3,0,normal\n", r"contradict.* that of '2'"),
         ("file,lesion\n1,0\n2,\n3,0\n", "'lesion' holds 0, None; expected"),
         ("file,lesion\n1,0,5,6\n", "can't be read .*more cells than the header"),
         ("", r"can't be read \(it is empty\)"),
