@@ -1,4 +1,4 @@
-"""The table of the docs about times and memory beside an older commit, as a frame of texts."""
+"""Tables of the docs about times and memory, and about the tests, as frames of texts."""
 
 from __future__ import annotations
 
@@ -44,3 +44,26 @@ def sizes(rows: pd.DataFrame) -> pd.DataFrame:
         for row in rows.itertuples()
     }
     return pd.DataFrame(lines).T.rename_axis("detector")
+
+
+def mutants(rows: pd.DataFrame) -> pd.DataFrame:
+    """Changes drawn at random, and the test that failed first."""
+    table = rows.sort_values("number").drop_duplicates("number")
+
+    def code(text: str) -> str:
+        return f"`{text.replace('|', chr(92) + '|')}`"
+
+    caught = (
+        table["caught_by"]
+        .str.split(n=1)
+        .str[-1]
+        .fillna("")
+        .map(lambda test: code(test) if test else "no")
+    )
+    shown = {
+        "line": table["was"].map(code),
+        "changed to": table["became"].map(code),
+        "caught by": caught,
+    }
+    index = pd.Index(table["place"].str.removeprefix("ctmri_detect/"), name="place")
+    return pd.DataFrame({k: v.tolist() for k, v in shown.items()}, index=index)

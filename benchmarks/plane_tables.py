@@ -1,4 +1,4 @@
-"""Tables of the docs about samples of several planes."""
+"""Tables of the docs about samples of several planes, and about neighbouring slices."""
 
 from __future__ import annotations
 
@@ -41,6 +41,33 @@ def sequences(rows: pd.DataFrame) -> pd.DataFrame:
         column["healthy slices flagged"] = f"{100 * of['flagged'].mean():.0f} %"
         columns[f"{planes}, one missing" if missing else str(planes)] = column
     return pd.DataFrame(columns).rename_axis("kind")
+
+
+def neighbours(rows: pd.DataFrame) -> pd.DataFrame:
+    """With and without neighbouring slices, means over seeds."""
+    keys = ["spacing_mm", "detector"]
+    table = rows
+    table = table.assign(with_them=table["smoothing_mm"] > 0)
+    means = table.groupby([*keys, "with_them"]).mean(numeric_only=True)
+    shown = {
+        name: [
+            f"{means.loc[(*key, False), column]:{form}} → {means.loc[(*key, True), column]:{form}}"
+            for key in table.groupby(keys).groups
+        ]
+        for name, column, form in (
+            ("image AUROC", "image_auroc", ".3f"),
+            ("pixel AP", "pixel_ap", ".3f"),
+            ("patient AUROC", "patient_auroc", ".3f"),
+            ("slices of healthy scans flagged", "flagged_in_healthy_scans", ".1%"),
+        )
+    }
+    of_each = table[table["with_them"]].groupby(keys)
+    shown["slices with a lesion, all slices, seeds"] = [
+        f"{part['lesion_slices'].sum()}, {part['slices'].sum()}, {part['seed'].nunique()}"
+        for _, part in of_each
+    ]
+    names = [f"{spacing:g} mm, {detector}" for spacing, detector in of_each.groups]
+    return pd.DataFrame(shown, index=pd.Index(names, name="without → with neighbours"))
 
 
 def _both(values: Any) -> str:

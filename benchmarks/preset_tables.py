@@ -21,6 +21,29 @@ REAL = {  # as `real_presets.py` names them
 }
 
 
+def beside_members(own: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+    """The presets beside their members, on the seeds that the presets were run on."""
+    names = ["cross-modal", "autoencoder", "deep-mahalanobis"]
+    members = members[members["detector"].isin(names) & members["seed"].isin(own["seed"])]
+    table = pd.concat([own, members])
+    table = table[table["kind"] == "all"]
+    means = table.groupby(["detector", "metric"])[["value", "low", "high"]].mean()
+    order = [*names, "balanced", "balanced + .5 deep-mahalanobis"]
+    auroc = means.xs("auroc", level="metric").loc[order]
+    values = means["value"].unstack().loc[order]  # noqa: PD010
+    shown = {
+        f"image AUROC (95 % interval), seeds {', '.join(map(str, sorted(set(own['seed']))))}": [
+            f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})" for row in auroc.itertuples()
+        ],
+        "pixel AP": values["pixel_ap"].map("{:.3f}".format),
+        "lesions found at 1 false positive a slice": values["lesion_sensitivity_at_1"].map(
+            "{:.3f}".format
+        ),
+        "healthy slices flagged": values["false_positive_rate"].map("{:.1%}".format),
+    }
+    return pd.DataFrame(shown, index=auroc.index)
+
+
 def with_400_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     """Figures and costs of each preset, means over seeds."""
     found = {}

@@ -5,7 +5,8 @@
 
 A table stands in a page between ``<!-- table NAME -->`` and ``<!-- end -->``. What is between them
 is replaced, and so is each number of docs/findings.md (`findings.py`). ``--check`` changes
-nothing, and fails where a page and the rows differ.
+nothing, and fails where a page and the rows differ. Most tables are descriptions (`table_spec.py`)
+in the modules ``*_tables.py``.
 """
 
 from __future__ import annotations
@@ -18,15 +19,24 @@ from functools import partial
 from pathlib import Path
 
 import beside_tables
+import data_tables
+import map_tables
+import method_tables
+import network_tables
 import pandas as pd
 import patient_tables
+import phantom_tables
 import plane_tables
 import preset_tables
+import real_tables
 from finding_figures import FIGURES
 from findings import filled, rows
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
+    *(page for folder in ("docs", "docs/guide") for page in sorted((ROOT / folder).glob("*.md"))),
+]
 BLOCK = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PLACE = ["condition", "condition_level"]
 ABOUT = ("threshold", "atlas", "cross-modal", "autoencoder", "deep-mahalanobis", "patch-memory")
@@ -164,29 +174,6 @@ def robustness() -> str:
     return markdown(shown.map(three))
 
 
-def presets() -> str:
-    """The presets beside their members, on the seeds that the presets were run on."""
-    own, members = rows("synthetic_presets"), rows("synthetic")
-    names = ["cross-modal", "autoencoder", "deep-mahalanobis"]
-    members = members[members["detector"].isin(names) & members["seed"].isin(own["seed"])]
-    table = pd.concat([own, members])
-    table = table[table["kind"] == "all"]
-    means = table.groupby(["detector", "metric"])[["value", "low", "high"]].mean()
-    order = [*names, "balanced", "balanced + .5 deep-mahalanobis"]
-    auroc = means.xs("auroc", level="metric").loc[order]
-    values = means["value"].unstack().loc[order]  # noqa: PD010
-    shown = {
-        f"image AUROC (95 % interval), seeds {', '.join(map(str, sorted(set(own['seed']))))}": [
-            f"{three(row.value)} ({three(row.low)} to {three(row.high)})"
-            for row in auroc.itertuples()
-        ],
-        "pixel AP": values["pixel_ap"].map(three),
-        "lesions found at 1 false positive a slice": values["lesion_sensitivity_at_1"].map(three),
-        "healthy slices flagged": values["false_positive_rate"].map("{:.1%}".format),
-    }
-    return markdown(pd.DataFrame(shown, index=auroc.index))
-
-
 def evaluation() -> str:
     """What `evaluate` takes."""
     last = rows("evaluation_speed").iloc[-1]
@@ -197,65 +184,17 @@ def evaluation() -> str:
     )
 
 
-def mutants() -> str:
-    """Changes drawn at random, and the test that failed first."""
-    table = rows("mutants").sort_values("number").drop_duplicates("number")
-
-    def code(text: str) -> str:
-        return f"`{text.replace('|', chr(92) + '|')}`"
-
-    caught = (
-        table["caught_by"]
-        .str.split(n=1)
-        .str[-1]
-        .fillna("")
-        .map(lambda test: code(test) if test else "no")
-    )
-    shown = {
-        "line": table["was"].map(code),
-        "changed to": table["became"].map(code),
-        "caught by": caught,
-    }
-    index = pd.Index(table["place"].str.removeprefix("ctmri_detect/"), name="place")
-    return markdown(pd.DataFrame({k: v.tolist() for k, v in shown.items()}, index=index))
-
-
-def neighbours() -> str:
-    """With and without neighbouring slices, means over seeds."""
-    keys = ["spacing_mm", "detector"]
-    table = rows("neighbours")
-    table = table.assign(with_them=table["smoothing_mm"] > 0)
-    means = table.groupby([*keys, "with_them"]).mean(numeric_only=True)
-    shown = {
-        name: [
-            f"{means.loc[(*key, False), column]:{form}} → {means.loc[(*key, True), column]:{form}}"
-            for key in table.groupby(keys).groups
-        ]
-        for name, column, form in (
-            ("image AUROC", "image_auroc", ".3f"),
-            ("pixel AP", "pixel_ap", ".3f"),
-            ("patient AUROC", "patient_auroc", ".3f"),
-            ("slices of healthy scans flagged", "flagged_in_healthy_scans", ".1%"),
-        )
-    }
-    of_each = table[table["with_them"]].groupby(keys)
-    shown["slices with a lesion, all slices, seeds"] = [
-        f"{part['lesion_slices'].sum()}, {part['slices'].sum()}, {part['seed'].nunique()}"
-        for _, part in of_each
-    ]
-    names = [f"{spacing:g} mm, {detector}" for spacing, detector in of_each.groups]
-    return markdown(pd.DataFrame(shown, index=pd.Index(names, name="without → with neighbours")))
-
-
 TABLES: dict[str, Callable[[], str]] = {
     "readme": readme,
     "methods": methods,
     "kinds": kinds,
     "robustness": robustness,
     "evaluation": evaluation,
-    "neighbours": neighbours,
-    "mutants": mutants,
-    "presets": presets,
+    "neighbours": lambda: markdown(plane_tables.neighbours(rows("neighbours"))),
+    "mutants": lambda: markdown(beside_tables.mutants(rows("mutants"))),
+    "presets": lambda: markdown(
+        preset_tables.beside_members(rows("synthetic_presets"), rows("synthetic"))
+    ),
     "patient-coverage": lambda: markdown(patient_tables.coverage(rows("patient_coverage"))),
     "patient-fit": lambda: markdown(patient_tables.of_fits(rows("patient_coverage"))),
     "beside-old-commit": lambda: markdown(beside_tables.beside(rows("beside_old_commit"))),
@@ -271,6 +210,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "generic-bias": lambda: markdown(preset_tables.without_a_family(rows("generic_bias"))),
     "presets-real": lambda: markdown(preset_tables.on_real_pairs(rows("real_presets"))),
     **{f"about-{name}": partial(about, name) for name in ABOUT},
+    **method_tables.TABLES,
+    **network_tables.TABLES,
+    **map_tables.TABLES,
+    **real_tables.TABLES,
+    **data_tables.TABLES,
+    **phantom_tables.TABLES,
 }
 
 
@@ -278,15 +223,18 @@ def main() -> None:
     """Write, or check."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
-    check, old = parser.parse_args().check, []
+    check, old, used = parser.parse_args().check, [], set()
     for page in PAGES:
         before = page.read_text("utf-8")
+        used |= {found[2] for found in BLOCK.finditer(before)}
         after = BLOCK.sub(lambda m: f"{m[1]}\n{TABLES[m[2]]()}\n\n{m[3]}", before)
         after = filled(after, FIGURES)
         if after != before:
             old.append(page.name)
             if not check:
                 page.write_text(after, "utf-8")
+    if unused := sorted(set(TABLES) - used):
+        sys.exit(f"No page has the tables {', '.join(unused)}; expected each in one at least.")
     if check and old:
         sys.exit(
             f"{', '.join(old)}: tables differ from benchmarks/results; expected the same. Run "
