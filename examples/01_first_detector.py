@@ -2,8 +2,8 @@
 Your first detector in ten lines
 ================================
 
-You learn how to fit a detector on healthy pairs of CT and MRI, without labels, and how to ask which
-new slices deviate, and where. The heads are synthetic (a digital phantom), so you need no data.
+You learn how to fit a detector on healthy pairs of CT and MRI, without labels, and how to find out
+which new slices are unusual, and where. The heads are synthetic (a phantom), so you need no data.
 """
 
 import matplotlib.pyplot as plt
@@ -17,9 +17,9 @@ from ctmri_detect.plotting import AnomalyMapDisplay, PairDisplay
 # %%
 # Ten lines
 # ---------
-# Eight healthy subjects to learn from, and four other subjects to score. Half of the slices of the
-# second group hold a lesion. ``healthy.data`` are ``Pairs``: they know which slices belong to which
-# patient, so nothing else has to be said.
+# We fit on eight healthy patients, and score four other patients. Half of the new slices have a
+# lesion. ``healthy.data`` are ``Pairs``: they know which slices belong to which patient, so ``fit``
+# needs no other argument.
 
 healthy = make_phantom_pairs(8, 6, size=96, anomalous_fraction=0.0, random_state=100)
 new = make_phantom_pairs(4, 6, size=96, random_state=101)
@@ -29,11 +29,11 @@ model.fit(healthy.data)
 found = detect(model, new.data)
 
 # %%
-# What came out
-# -------------
+# The result
+# ----------
 # ``anomaly_score`` is high for anomalous slices. ``p_value`` says how often a healthy slice looks
-# at least as unusual. ``prediction`` is -1 where the p-value is at most 5 %. The column ``truth``
-# is known because these heads are synthetic. The detector never saw it.
+# at least as unusual. ``prediction`` is -1 if the p-value is at most 5 %. We know the ``truth``,
+# because these heads are synthetic. The detector never saw it.
 
 table = pd.DataFrame(
     {
@@ -48,8 +48,8 @@ print(table.sort_values("score", ascending=False).to_string())
 # %%
 # Where it is
 # -----------
-# The slice with the highest score, and below it a healthy slice with a low one. The map has the
-# same colour scale in both rows. So a healthy slice stays dark. The true lesion is outlined.
+# The figure shows the slice with the highest score, and below it a slice with a low one. The maps
+# have the same colour scale, so the lower map stays dark. The outline is the true lesion.
 
 figure, axes = plt.subplots(2, 3, figsize=(9, 6), layout="constrained")
 for row_of_axes, row in zip(axes, table["score"].sort_values().index[[-1, 1]], strict=True):

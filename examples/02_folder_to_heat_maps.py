@@ -1,9 +1,9 @@
 """
-From a folder of your own to heat maps
-======================================
+From your own folder to anomaly maps
+====================================
 
 You learn how to read a folder of image files, check that CT and MRI belong together, fit a
-detector, and write one picture for each slice that it flags. Here the folder is written first, from
+detector, and write one picture for each slice that it flags. This example first writes a folder of
 synthetic heads. With your own data, start at ``load_pairs``.
 """
 
@@ -21,9 +21,9 @@ from ctmri_detect.model_selection import train_validation_test_split
 from ctmri_detect.plotting import OverlayWriter, PairDisplay
 
 # %%
-# A folder as people have it
-# --------------------------
-# ``CT/`` and ``MRI/`` hold pictures of equal names. A name begins with the patient. The CT is an
+# A typical folder
+# ----------------
+# ``CT/`` and ``MRI/`` contain images with equal names. A name begins with the patient. The CT is an
 # 8-bit export of the brain window (0 to 80 HU).
 
 folder = Path(tempfile.mkdtemp())
@@ -40,8 +40,8 @@ for i, (ct, mri) in enumerate(phantom.data):
 # %%
 # Read it
 # -------
-# The regular expression says which part of a name is the patient. Slices of one patient must never
-# be on both sides of a split, so this is the one thing that you have to know about your data.
+# The regular expression says which part of a file name is the patient. Slices of one patient must
+# never be in both training and test, so you have to know how your files name the patients.
 
 data = load_pairs(folder, patient=r"^(sub-\d+)_")
 print(data.data)
@@ -50,9 +50,9 @@ print("units of the CT:", data.ct_units)
 # %%
 # Look at it
 # ----------
-# Equal names prove nothing, so ``check_pairing`` asks the images whether CT and MRI show the same
-# heads. Image files don't say where the patient's left is, so no picture has the letters L and R.
-# If you know how your files were exported, say it: ``orientation="radiological"``.
+# Equal names prove nothing, so ``check_pairing`` compares the images: do CT and MRI show the same
+# heads? Image files don't say where the patient's left is, so the pictures have no letters L and R.
+# If you know how your files were exported, set ``orientation="radiological"``.
 
 check = check_pairing(data.data)
 print(f"do CT and MRI show the same heads? {check.paired} (p = {check.p_value:.3f})")
@@ -64,11 +64,11 @@ figure.suptitle("Two of the pairs as they were read")
 plt.show()
 
 # %%
-# Learn from some patients, and look at the others
-# ------------------------------------------------
-# A slice that was learned from looks more normal than a new one, so score other patients.
-# ``iter_detect`` gives scores, maps and regions block by block, so memory stays small. The maps
-# lie on the grid of your own pictures.
+# Fit on some patients, and score the others
+# ------------------------------------------
+# Training slices look more normal than new ones, so score other patients. ``iter_detect`` gives
+# scores, maps and regions block by block, so it needs little memory. The maps fit your original
+# images, pixel by pixel.
 
 train, _, rest = train_validation_test_split(data.groups, fractions=(0.7, 0, 0.3), random_state=0)
 model = make_pipeline(make_preprocessor(data.ct_units, size=96), CrossModalDetector(random_state=0))
@@ -103,7 +103,7 @@ plt.show()
 # %%
 # Where to go on
 # --------------
-# The same without Python: ``ctmri-detect fit`` and ``ctmri-detect score``. A page that says what is
-# odd about a folder: ``ctmri-detect inspect``. Volumes: ``09_volumes_from_files.py``. A threshold
-# for your own scanner: ``10_threshold_of_your_own.py``. What loaders expect: ``docs/data.md`` and
-# ``docs/layouts.md``.
+# The same without Python: ``ctmri-detect fit`` and ``ctmri-detect score``. A page with the problems
+# of a folder: ``ctmri-detect inspect``. Volumes: ``09_volumes_from_files.py``. A threshold
+# for your own scanner: ``10_threshold_of_your_own.py``. Which folders can be read: ``docs/data.md``
+# and ``docs/layouts.md``.

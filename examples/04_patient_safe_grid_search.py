@@ -2,9 +2,9 @@
 Choose settings with a search that never splits a patient
 =========================================================
 
-You learn how to search over the settings of a whole Pipeline. scikit-learn's search cuts the data
-into folds. If slices of one patient are on both sides, the figures flatter. ``Pairs`` know their
-patients, and the splitters of ``model_selection`` read them.
+You learn how to search over the settings of a whole Pipeline. scikit-learn's search divides the
+data into folds. If slices of one patient are in both training and test, the results are too
+optimistic. ``Pairs`` know their patients, and the splitters of ``model_selection`` use them.
 """
 
 import matplotlib.pyplot as plt
@@ -21,8 +21,8 @@ from ctmri_detect.plotting import RocDisplay
 # %%
 # Keep patients for the end
 # -------------------------
-# The search looks at its figures again and again, and takes the best. So the best figure is too
-# good. Four patients of sixteen are left out here, and are looked at once, at the end.
+# The search takes the best of many results, so this best result is too optimistic. Therefore, we
+# keep four of the sixteen patients out of the search, and test on them once, at the end.
 
 data = make_phantom_pairs(16, 5, size=96, anomalous_fraction=0.3, random_state=103)
 rows, _, last = train_validation_test_split(
@@ -32,8 +32,8 @@ rows, _, last = train_validation_test_split(
 # %%
 # What the folds are
 # ------------------
-# ``NormalOnlyGroupKFold`` trains on healthy slices only, and tests on both kinds of other patients.
-# The patients come with the pairs, so ``groups=`` is not needed.
+# ``NormalOnlyGroupKFold`` trains on healthy slices only, and tests on healthy and anomalous slices
+# of other patients. ``Pairs`` know the patients, so ``groups=`` is not needed.
 
 X, y = data.data[rows], data.target[rows]
 cv = NormalOnlyGroupKFold(3)
@@ -47,7 +47,7 @@ for fold, (train, test) in enumerate(cv.split(X, y)):
 # %%
 # Search over a whole Pipeline
 # ----------------------------
-# Every parameter has a name with two underscores between the steps.
+# As in scikit-learn, two underscores separate the names of steps and parameters.
 
 model = make_pipeline(make_preprocessor("hu", size=96), AtlasDetector())
 grid = {
@@ -64,10 +64,10 @@ print(table.sort_values("mean_test_score", ascending=False).to_string(index=Fals
 # %%
 # The patients that were left out
 # -------------------------------
-# The best model was fitted again on all healthy slices of the search. Here it does better at the
-# end than in the search, and that is luck: the interval says how roughly four patients know an
-# AUROC, and with fewer than about twenty it is still too narrow. Differences of a few hundredths
-# between settings are chance, too.
+# The best model was fitted again on all healthy slices of the search. Here its AUROC is higher on
+# the test patients than in the search, and that is luck. With four patients, an AUROC is uncertain:
+# its interval is wide, and with fewer than about twenty patients, even that interval is too narrow.
+# Differences of a few hundredths between settings are chance, too.
 
 figure, ax = plt.subplots(figsize=(5, 5), layout="constrained")
 display = RocDisplay.from_estimator(

@@ -1,11 +1,11 @@
 """
-Write a detector of your own
-============================
+Write your own detector
+=======================
 
 You learn how to turn an idea into a detector. A detector is a class with two methods: ``_fit``
-learns from pairs, ``_residual`` says how far each pixel is from what was learned. Maps, scores,
-thresholds, p-values, pipelines and searches come with the base class. ``check_detector`` then says
-whether the class keeps the contract of the library.
+learns from pairs, ``_residual`` says how far each pixel is from what was learned. The base class
+adds maps, scores, thresholds and p-values, and makes it work in pipelines and searches.
+``check_detector`` then checks that the class follows the rules of the library.
 """
 
 import matplotlib.pyplot as plt
@@ -22,10 +22,10 @@ from ctmri_detect.testing import check_detector
 # %%
 # The idea
 # --------
-# Principal components of healthy slices: a new slice is projected on them, and what is left over is
-# the residual. Two rules matter. The constructor only stores parameters, as everywhere in
-# scikit-learn. NaN means "not observed": here it counts as 0, and the base class puts NaN back
-# into residuals and maps.
+# Compute the principal components of healthy slices, and project a new slice onto them. The rest is
+# the residual. Two rules matter. First, the constructor only stores parameters, as everywhere in
+# scikit-learn. Second, NaN means "not observed". Here we replace it by 0, and the base class puts
+# NaN back into residuals and maps.
 
 
 class PrincipalComponentsDetector(BasePairedDetector):
@@ -55,23 +55,23 @@ class PrincipalComponentsDetector(BasePairedDetector):
 
 
 # %%
-# ``traits`` says what the base class must know: a fit is ``cheap``, so the base class may fit five
-# times to find a good threshold, and several threads may ask at once. A ``residual`` is positive
-# where the image is brighter than expected.
+# ``traits`` tell the base class two things. A fit is ``cheap``, so the base class may fit five
+# times to find a good threshold. And it is ``threadsafe``: several threads may call it at once.
+# A residual is positive where the image is brighter than expected.
 #
-# Does it keep the contract?
-# --------------------------
+# Does it follow the rules?
+# -------------------------
 # ``check_detector`` runs the library's own checks: shapes and types, NaN, order of the samples,
-# random numbers, saving, pipelines, and more. It raises where one fails.
+# random numbers, saving, pipelines, and more. It raises an error if one fails.
 
 check_detector(PrincipalComponentsDetector())
 print("all checks passed")
 
 # %%
-# What a broken one hears
-# -----------------------
-# A frequent mistake: to scale by what is in the block. Then the score of a slice depends on which
-# slices come with it.
+# What happens if a rule is broken
+# --------------------------------
+# A frequent mistake is to divide by the standard deviation of the block. Then the score of a slice
+# depends on the other slices.
 
 
 class ScaledByItsCompany(PrincipalComponentsDetector):
@@ -89,8 +89,8 @@ except AssertionError as error:
 # %%
 # How good is it?
 # ---------------
-# On synthetic heads, with other patients in training and test, and beside a simple baseline: an
-# atlas, the mean and spread of healthy slices at each place.
+# We compare it with a simple baseline on synthetic heads, with different patients in training and
+# test. The baseline is an atlas: mean and standard deviation of healthy slices at each place.
 
 data = make_phantom_pairs(12, 5, size=96, anomalous_fraction=0.3, random_state=104)
 preprocessor = make_preprocessor("hu", size=96)
@@ -103,16 +103,16 @@ columns = ["detector", "n_normal", "n_anomalous", "image_auroc", "image_ap", "pi
 print(format_table(result.table.loc[result.table["kind"] == "all", columns]))
 
 # %%
-# The idea is no good: it is not better than the atlas, and both are near chance. That is worth
-# knowing, and it took twenty lines.
+# The idea does not work well: it is not better than the atlas, and both are near chance. To find
+# this out took twenty lines.
 
 figure, ax = plt.subplots(figsize=(5.4, 5.4), layout="constrained")
 RocDisplay.from_scores(result.scores).plot(ax)
 plt.show()
 
 # %%
-# The maps of the largest lesion show why: it stands out from what is left over elsewhere, but not
-# much. The folds of a brain are its own, and no component of other brains explains them.
+# The maps of the largest lesion show why: its residual is hardly larger than elsewhere. The folds
+# of each brain are different, and the components of other brains do not explain them.
 
 row = int(data.frame["area_mm2"].idxmax())
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
@@ -128,6 +128,6 @@ plt.show()
 # %%
 # Where to go on
 # --------------
-# The base class, its hooks and ``traits``: ``docs/architecture.md``. Parts that can be replaced
-# without a detector of your own: features (``06_backbone_of_your_own.py``) and the prediction of
-# one modality from the other (``07_predictor_of_your_own.py``).
+# The base class, its hooks and ``traits``: ``docs/architecture.md``. You can also replace parts of
+# existing detectors: features (``06_backbone_of_your_own.py``), and the prediction of one modality
+# from the other (``07_predictor_of_your_own.py``).

@@ -1,10 +1,10 @@
 """
-A backbone of your own
-======================
+Use your own backbone
+=====================
 
-You learn how to put a network of your own in place of the pretrained one that describes patches.
-``BackboneFeatures`` reads the outputs of any layers of a ``torch.nn.Module``. An outlier detector
-then learns which features healthy slices have.
+A backbone is a network whose layers describe patches of an image. You learn how to replace the
+pretrained backbone by your own network. ``BackboneFeatures`` reads the outputs of any layers of a
+``torch.nn.Module``. An outlier detector then learns which features healthy slices have.
 """
 
 from collections import OrderedDict
@@ -24,10 +24,10 @@ from ctmri_detect.plotting import AnomalyMapDisplay
 # %%
 # The network
 # -----------
-# Two layers with random weights. They know nothing, and so they show what a network has to be
-# better than. Your own network comes here, with its weights:
-# ``network.load_state_dict(torch.load("weights.pt", weights_only=True))``. It gets grey images in
-# three channels, ``(n, 3, height, width)``, with values of about -1 to 1.
+# Two layers with random weights. They have learned nothing, so they are a baseline for other
+# networks. Put your own network here, and load its weights:
+# ``network.load_state_dict(torch.load("weights.pt", weights_only=True))``. Its input is grey images
+# in three channels, ``(n, 3, height, width)``, with values of about -1 to 1.
 
 torch.manual_seed(0)
 network = torch.nn.Sequential(
@@ -43,9 +43,10 @@ print("layers that can be read:", [name for name, _ in network.named_modules() i
 # %%
 # Which layers
 # ------------
-# Early layers see edges, later ones larger things. Each plane is described by itself, one vector
-# for each cell. ``grids`` gives them for a few pairs, so that they can be looked at before a
-# detector is fitted. Here the first principal component of each cell.
+# Early layers see edges, later ones larger structures. Each plane is described separately, with one
+# feature vector for each cell (a small square of pixels). ``grids`` computes them for a few pairs,
+# so you can look at them before you fit a detector. The figure shows their first principal
+# component.
 
 data = make_phantom_pairs(12, 5, size=96, anomalous_fraction=0.3, random_state=108)
 X = make_preprocessor("hu", size=96).transform(data.data)
@@ -71,8 +72,8 @@ plt.show()
 # In a detector
 # -------------
 # ``JointFeatures`` joins the features of both modalities at each place. ``conditioning=False``
-# leaves out a step that takes away what the other modality and similar slices explain. That step
-# makes these detectors good, and it takes minutes; see the table in ``docs/results.md``.
+# leaves out the step that subtracts what the other modality and similar slices predict. That step
+# makes these detectors much better, but takes minutes; see the table in ``docs/results.md``.
 
 detectors = {
     name: DeepFeatureDetector(features=JointFeatures(features), conditioning=False)
@@ -83,11 +84,11 @@ columns = ["detector", "image_auroc", "image_ap", "pixel_ap", "fit_seconds", "sc
 print(format_table(leaderboard(result.table)[columns]))
 
 # %%
-# The pretrained network is ahead of the random one, as it should be. With so few slices even that
-# may be chance, and without the conditioning both are weak. A network of your own is worth its time
-# where it beats both on enough patients.
+# The pretrained network is better than the random one, as it should be. With so few slices, even
+# that may be chance, and without conditioning both are weak. Your own network is worth its time if
+# it is better than both on enough patients.
 #
-# The maps of one lesion. Behind the preprocessing, in a Pipeline, they lie on the raw images.
+# The maps of one lesion. With the preprocessing in the same Pipeline, they fit the raw images.
 
 row = int(data.frame["cnr_mri"].where(~data.frame["whole_slice"]).abs().idxmax())
 others = data.groups != data.groups[row]
@@ -104,7 +105,7 @@ plt.show()
 # %%
 # Where to go on
 # --------------
-# Features without a network, or from an encoder that was trained on your own pairs
-# (``LatentFeatures``), and a class of your own in twenty lines: ``docs/architecture.md``, "Feature
-# extractors". All settings of the features can be searched, such as
+# Features without a network, features from an encoder that was trained on your own pairs
+# (``LatentFeatures``), and your own class in twenty lines: ``docs/architecture.md``, "Feature
+# extractors". A search reaches all settings of the features, such as
 # ``deepfeaturedetector__features__features__enlargement``; see ``04_patient_safe_grid_search.py``.

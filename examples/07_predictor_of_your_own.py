@@ -1,10 +1,10 @@
 """
-A predictor of your own for the cross-modal detector
-====================================================
+Your own predictor for the cross-modal detector
+===============================================
 
-You learn how to replace the heart of ``CrossModalDetector``. It predicts the MRI from the CT and
-the CT from the MRI, and what the prediction misses is anomalous. How it predicts is your choice: a
-regressor of scikit-learn, or a class of your own with ``fit`` and ``predict``.
+You learn how to replace the main part of ``CrossModalDetector``, its predictor. It predicts the MRI
+from the CT, and the CT from the MRI. Where the prediction is wrong, something is anomalous. A
+predictor is a regressor of scikit-learn, or your own class with ``fit`` and ``predict``.
 """
 
 import matplotlib.pyplot as plt
@@ -21,13 +21,14 @@ from ctmri_detect.plotting import ReconstructionDisplay
 # %%
 # The idea
 # --------
-# A table. For each grey value of the CT: which values does the MRI have there in healthy heads?
-# Their mean is the prediction, their variance says how sure it is. The other way round, too.
+# The predictor is a table. For each grey value of the CT: which values does the MRI have there in
+# healthy heads? Their mean is the prediction, their variance its uncertainty. A second table
+# predicts the CT from the MRI.
 #
-# A predictor answers for view sets: what it may see. With ``evidence=("mismatch", "within")``, the
-# default, there is one, ``("other",)``: the other modality. ``traits`` says that a fit takes
-# seconds, that threads may share it, and that samples without one modality are no problem: there
-# the answer is NaN.
+# A *view set* says what a predictor may use as input. With ``evidence=("mismatch", "within")``, the
+# default, there is one view set, ``("other",)``: the other modality. The ``traits`` say that a fit
+# takes seconds, that several threads may call it, and that a modality may be missing: then the
+# prediction is NaN.
 
 
 class TablePredictor(Predictor):
@@ -76,9 +77,9 @@ class TablePredictor(Predictor):
 # %%
 # What it learned
 # ---------------
-# The tables, with one standard deviation on both sides. Dark in CT is fluid, bright in T2-weighted
-# MRI. Most of the brain has nearly one value in CT, so the CT tells little about grey and white
-# matter in the MRI.
+# The tables, with one standard deviation on both sides. Fluid is dark in CT and bright in
+# T2-weighted MRI. Most of the brain has nearly the same value in CT, so the CT hardly predicts grey
+# and white matter in the MRI.
 
 data = make_phantom_pairs(12, 5, size=96, anomalous_fraction=0.3, random_state=109)
 X = make_preprocessor("hu", size=96).transform(data.data)
@@ -101,8 +102,8 @@ plt.show()
 # %%
 # What it predicts
 # ----------------
-# A bleed is bright in CT and dark in MRI. No healthy tissue is so, and the prediction misses it in
-# both.
+# A haematoma is bright in CT and dark in MRI. No healthy tissue looks like that, so the prediction
+# is wrong in both.
 
 figure, axes = plt.subplots(2, 3, figsize=(8, 4.4), layout="compressed")
 ReconstructionDisplay.from_estimator(detector, X, [row], orientation=data.orientation).plot(axes)
@@ -111,8 +112,9 @@ plt.show()
 # %%
 # How good is it?
 # ---------------
-# Beside the default, a small network that sees a neighbourhood, and a straight line on the same
-# neighbourhood: any regressor of scikit-learn can take the place of the network.
+# We compare the table with the default, a small network that uses a neighbourhood of each pixel,
+# and with a linear regression on the same neighbourhood. Any regressor of scikit-learn can replace
+# the network.
 
 detectors = {
     "table": CrossModalDetector(predictor=TablePredictor()),
@@ -124,11 +126,11 @@ columns = ["detector", "image_auroc", "image_ap", "pixel_ap", "fit_seconds", "sc
 print(format_table(leaderboard(result.table)[columns]))
 
 # %%
-# The three are close, and on so few slices their order is chance. A table of fifty numbers goes a
-# long way, in a tenth of the time.
+# The three are close, and with so few slices their order is chance. A table of fifty numbers is
+# already quite good, in a tenth of the time.
 #
 # Where to go on
 # --------------
-# A predictor that sees the mirrored hemisphere, too, and how it can share work with the
-# registration: ``docs/architecture.md``, "Predicting one plane from the others". Its parameters can
-# be searched as ``crossmodaldetector__predictor__n_bins``; see ``04_patient_safe_grid_search.py``.
+# A predictor that also uses the mirrored hemisphere, and how it can share work with the
+# registration: ``docs/architecture.md``, "Predicting one plane from the others". A search reaches
+# its parameters as ``crossmodaldetector__predictor__n_bins``: ``04_patient_safe_grid_search.py``.

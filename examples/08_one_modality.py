@@ -25,10 +25,10 @@ from ctmri_detect.plotting import AnomalyMapDisplay, PairDisplay
 from ctmri_detect.preprocessing import BrainMask, apply_masks
 
 # %%
-# Which detectors can
-# -------------------
-# A tag says it. The cross-modal detector can, as long as it also looks at each modality by itself
-# (``"within"``): without a second modality there is nothing to disagree with.
+# Which detectors can do it
+# -------------------------
+# A tag says it. The cross-modal detector can, if it also looks at each modality separately
+# (``"within"``): with one modality, CT and MRI can't disagree.
 
 for detector in (
     AtlasDetector(),
@@ -39,10 +39,11 @@ for detector in (
     print(f"{get_tags(detector).missing_modality!s:6}{detector}")
 
 # %%
-# Trained on pairs, asked about the CT alone
-# ------------------------------------------
-# Scores of one modality are others than scores of two. So ``fit`` withholds planes from healthy
-# slices, and each pattern of observed planes gets its own threshold. Nothing has to be set.
+# Fitted on pairs, used on the CT alone
+# -------------------------------------
+# With one modality, scores are different from those with two. So ``fit`` also scores healthy slices
+# with a plane removed, and CT alone, MRI alone and complete pairs each get their own threshold. You
+# need no setting for this.
 
 healthy = make_phantom_pairs(16, 5, size=96, anomalous_fraction=0, random_state=110)
 new = make_phantom_pairs(12, 5, size=96, anomalous_fraction=0.3, random_state=111)
@@ -58,10 +59,10 @@ def without(pairs, plane):
 
 
 # %%
-# A CT tells where the brain is, because bone is so bright. The MRI doesn't: without a CT the mask
-# of the preprocessing is the whole head. So bring a brain mask from a tool of your own.
-# ``apply_masks`` cuts it out, and ``source="observed"`` says that it is cut out already. Here the
-# mask of the CT stands for such a tool.
+# A CT shows where the brain is, because bone is so bright. An MRI does not: without the CT, the
+# preprocessing uses the whole head as brain mask. So you need a brain mask from another tool.
+# ``apply_masks`` applies it, and ``source="observed"`` says that the skull is removed already. Here
+# we use the mask from the CT instead of another tool.
 
 brain = np.isfinite(np.asarray(BrainMask().transform(new.data))[:, 0])
 mri = without(new.data, 0)
@@ -82,8 +83,8 @@ for name, X in given.items():
     )
 
 # %%
-# A fresh bleed is clear in CT, and fainter in the MRI. In the third line the mask is the whole
-# head. Skull and scalp were never learned from, and so they seem anomalous.
+# A fresh haematoma is clear in CT, and fainter in MRI. In the third row the mask is the whole head.
+# The training slices had no skull and scalp, so these seem anomalous.
 
 row = int(new.frame["cnr_ct"].where(new.frame["kind"] == "haematoma").idxmax())
 figure, axes = plt.subplots(4, 3, figsize=(8.4, 10.6), layout="constrained")
@@ -104,8 +105,8 @@ plt.show()
 # %%
 # What it costs
 # -------------
-# The benchmark measures the same detectors with and without a modality. The fit is the same. The
-# pairs are prepared before, so that brain masks are the same, too.
+# The benchmark measures the same detectors with and without a modality, after the same fit. We
+# prepare the pairs first, so that the brain masks are the same, too.
 
 prepared = Bunch(
     data=make_preprocessor("hu", size=96).transform(new.data), target=new.target, frame=new.frame
@@ -119,16 +120,16 @@ result = benchmark(
 print(format_table(result.conditions[["detector", "condition", "image_auroc", "image_ap"]]))
 
 # %%
-# Each modality finds less without its partner. The cross-modal detector loses more than the atlas,
-# since it lives on the comparison. By the MRI alone it does no better than chance here, with some
-# twenty slices to learn from.
+# With one modality, both detectors find less. The cross-modal detector loses more than the atlas,
+# because it relies on the comparison. With MRI alone it is no better than chance here, after a fit
+# on about twenty slices.
 
 # %%
-# A set that has the CT alone
-# ---------------------------
-# There is no MRI to load, so make the plane of NaN yourself. Preprocessing, detectors and maps take
-# it. ``evidence=("within",)`` says that no modality has to be predicted. Of a set that has the MRI
-# alone, cut out the brains first, as above.
+# A data set of CT alone
+# ----------------------
+# The new scans above have two planes, so the training pairs need two, too: here the second plane is
+# NaN. ``evidence=("within",)`` says that no modality is predicted. To load a folder of CT as one
+# plane, use ``load_pairs(folder, modality="ct")``. For MRI alone, remove the skull first, as above.
 
 ct = np.asarray(healthy.data)[:, 0]  # (n, height, width), in HU
 X = np.stack([ct, np.full_like(ct, np.nan)], axis=1)
@@ -142,6 +143,6 @@ print("most anomalous by the CT alone:", new.frame["kind"].iloc[np.argsort(score
 # %%
 # Where to go on
 # --------------
-# What the thresholds of one modality rest on: ``docs/architecture.md``, "Calibration". Three
-# modalities and more are possible, too: ``Pairs`` with one to eight planes. The Kaggle set of CT
-# and MRI is of this kind, because its images are no pairs: ``docs/data.md``.
+# How the thresholds for one modality are set: ``docs/architecture.md``, "Calibration". ``Pairs``
+# can have one to eight planes. The Kaggle set of CT and MRI also needs one modality at a time,
+# because its images are no pairs: ``docs/data.md``.

@@ -2,9 +2,9 @@
 Real volumes, from files to maps
 ================================
 
-You learn how to go from NIfTI files to heat maps and a list of suspicious patients: read volumes,
-check them, train on some patients, and look through the slices of the others. DICOM series work in
-the same way. Here the volumes are written first, from synthetic heads. With your own, start at
+You learn how to go from NIfTI files to anomaly maps and a ranking of patients: read volumes, check
+them, train on some patients, and look through the slices of the others. DICOM series work in the
+same way. This example first writes volumes of synthetic heads. With your own data, start at
 ``load_volume_pairs``.
 """
 
@@ -22,10 +22,10 @@ from ctmri_detect.model_selection import train_validation_test_split
 from ctmri_detect.plotting import AnomalyMapDisplay
 
 # %%
-# Folders as people have them
-# ---------------------------
-# One folder a patient, with ``ct.nii.gz`` and ``mr.nii.gz``. Some patients have a lesion, which
-# reaches through several slices; its segmentation lies beside them.
+# A typical folder
+# ----------------
+# One folder per patient, with ``ct.nii.gz`` and ``mr.nii.gz``. Some patients have a lesion, which
+# extends over several slices; its segmentation is in the same folder.
 
 folder = Path(tempfile.mkdtemp())
 make_phantom_volumes(
@@ -37,9 +37,9 @@ print(find_pairs(folder)[["ct", "mri", "patient", "status"]].head(3).to_string()
 # %%
 # Read them
 # ---------
-# All volumes are turned to one frame, the CT is in Hounsfield units, and the MRI is brought to the
-# grid of the CT. ``slice_spacing`` says how far apart the slices should be, in mm, and ``size`` how
-# large. For data larger than memory, give ``cache="pairs.npy"``.
+# All volumes are turned to the same orientation, the CT is in Hounsfield units, and the MRI is
+# resampled to the voxels of the CT. ``slice_spacing`` is the distance of the slices in mm, ``size``
+# their size in pixels. For data larger than memory, use ``cache="pairs.npy"``.
 
 data = load_volume_pairs(folder, slice_spacing=9, size=96)
 print(data.data)
@@ -49,9 +49,9 @@ print("same heads?", check_pairing(data.data).paired)
 # %%
 # Learn from some patients
 # ------------------------
-# Where segmentations lie beside the volumes, ``data.target`` says which slices show a lesion, and
-# ``fit`` leaves these out. Without any labels, call ``fit(data.data[train])``: a few lesions among
-# the training slices do little harm.
+# If there are segmentations, ``data.target`` says which slices show a lesion, and ``fit`` leaves
+# these out. Without labels, call ``fit(data.data[train])``: a few lesions in the training slices do
+# little harm.
 
 train, _, rest = train_validation_test_split(
     data.groups, data.target, fractions=(0.6, 0, 0.4), random_state=0
@@ -65,9 +65,9 @@ found = detect(model, X, include=["decision", "anomaly_score", "p_value", "anoma
 # %%
 # Which patients first?
 # ---------------------
-# The most anomalous slice stands for its patient. The list begins with those whom somebody should
-# look at first. "Decision below 0" is a threshold for slices: with eight slices a patient, it flags
-# more than 5 % of the healthy patients.
+# The score of a patient is that of the most anomalous slice. The most suspicious patients come
+# first. "Decision below 0" is a threshold for slices: with eight slices per patient, it flags more
+# than 5 % of the healthy patients.
 
 patients = patient_scores(found.decision, X.groups)
 patients["lesion"] = patient_target(data.target[rest], X.groups)["target"] == -1
@@ -115,7 +115,7 @@ plt.show()
 # %%
 # Where to go on
 # --------------
-# The maps lie on the grid of ``data.data``, one frame for all patients, not on that of each file.
-# ``ctmri-detect score`` does all this from the shell, and writes a picture for each slice. Layouts,
-# DICOM, privacy and slices below the skull base: ``docs/data.md``. A threshold for your own
-# scanner: ``10_threshold_of_your_own.py``.
+# These maps fit the slices of ``data.data``, not the original files. ``io.write_maps`` writes maps
+# that fit the files. ``ctmri-detect score`` does all this from the shell. Layouts, DICOM, privacy
+# and slices below the skull base: ``docs/data.md``. A threshold for your own scanner:
+# ``10_threshold_of_your_own.py``. Decisions about patients: ``docs/statistics.md``.

@@ -2,9 +2,9 @@
 A threshold from your own healthy scans
 =======================================
 
-You learn what a threshold and a p-value rest on, and how to set them anew for your own scanner
-without training again. A detector that was trained on the scans of one hospital may flag far too
-many healthy scans of another.
+You learn how threshold and p-values are computed, and how to set them for your own scanner without
+training again. A detector that was trained on the scans of one hospital may flag far too many
+healthy scans of another.
 """
 
 import matplotlib.pyplot as plt
@@ -18,8 +18,8 @@ from ctmri_detect.plotting import ScoreDistributionDisplay
 # %%
 # Two scanners
 # ------------
-# The first has made the training data. The second has more noise. (Its images are made from those
-# of the first: ``Noise`` is a condition of the benchmark, 15 % of the brain window here.)
+# The training data come from the first scanner. The second scanner has more noise: we simulate it
+# with ``Noise``, a condition of the benchmark (15 % of the brain window here).
 
 
 def second_scanner(phantom):
@@ -38,11 +38,11 @@ X_own, X_new = (prepare.transform(second_scanner(phantom)) for phantom in (own, 
 detector = CrossModalDetector(random_state=0).fit(prepare.transform(old.data))
 
 # %%
-# What the threshold rests on
-# ---------------------------
-# ``fit`` scores healthy slices by models that did not see their patients. ``offset_`` is set so
-# that 5 % of such slices lie below it (``false_positive_rate`` of ``MapScoring``). ``predict`` says
-# -1 below it. So far, ``new`` are scans of the other scanner.
+# How the threshold is set
+# ------------------------
+# ``fit`` scores healthy slices with models that did not see their patients. The threshold
+# ``offset_`` is set so that 5 % of these scores are below it (``false_positive_rate`` of
+# ``MapScoring``). ``predict`` returns -1 below it. ``X_new`` are scans of the second scanner.
 
 
 def report(title):
@@ -65,10 +65,10 @@ before = detector.p_values(X_new)
 # %%
 # Your own healthy scans
 # ----------------------
-# ``recalibrate`` scores them, and takes their scores in place of those of the training. The model
-# stays as it is, and so do all scores and maps. For a rate of 5 % it needs 19 healthy slices at
-# least, of patients that it was not trained on; more are better. In a Pipeline, take the last step:
-# ``model[-1].recalibrate(model[:-1].transform(own))``.
+# ``recalibrate`` scores them, and sets the threshold from these scores instead of those of the
+# training. The model, all scores and all maps stay the same. For a rate of 5 % it needs at least 19
+# healthy slices of patients that it was not trained on; more are better. In a Pipeline, call it on
+# the last step: ``model[-1].recalibrate(model[:-1].transform(own))``.
 
 detector.recalibrate(X_own)
 report("recalibrated")
@@ -80,8 +80,8 @@ plt.show()
 # %%
 # p-values
 # --------
-# The p-value of a slice is the share of healthy slices that look at least as unusual. So p-values
-# of healthy slices should be spread evenly between 0 and 1: in the figure, along the grey line.
+# The p-value of a slice is the share of healthy slices that look at least as unusual. So the
+# p-values of healthy slices should be spread evenly from 0 to 1, as on the grey line in the figure.
 # Below the line, healthy slices seem more unusual than they are.
 
 after = detector.p_values(X_new)
@@ -99,21 +99,21 @@ plt.show()
 # %%
 # Another rate
 # ------------
-# ``rescore`` changes the rate that is allowed. No score changes. The smallest p-value is one over
-# the number of healthy slices plus one. So a rate of 1 % needs 99 of them; with fewer, a warning
-# says so, and nothing is flagged.
+# ``rescore`` changes the allowed false-positive rate. No score changes. With n healthy slices, the
+# smallest p-value is 1 / (n + 1). So a rate of 1 % needs 99 slices; with fewer, there is a warning,
+# and nothing is flagged.
 
 detector.rescore(false_positive_rate=0.1)
 report("10 % allowed")
 print(f"smallest p-value with {len(X_own)} own slices: {after.min():.3f}")
 
 # %%
-# What it does not mend
-# ---------------------
-# The noise hides faint lesions, and no threshold brings them back: the order of the slices is as
-# before. With 64 healthy slices the rate is met roughly, not exactly.
+# What it can't fix
+# -----------------
+# The noise hides faint lesions, and no threshold can change that: the order of the slices stays the
+# same. With 64 healthy slices, the rate is kept approximately, not exactly.
 #
 # Where to go on
 # --------------
-# How well nominal rates are kept, and with how many patients: ``docs/statistics.md``. Train on your
-# own scans instead, where you have enough of them: ``02_folder_to_heat_maps.py``.
+# How well promised rates are kept, and with how many patients: ``docs/statistics.md``. If you have
+# enough scans of your own, train on these instead: ``02_folder_to_heat_maps.py``.

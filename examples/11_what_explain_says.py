@@ -1,10 +1,10 @@
 """
-Read a heat map with ``explain``
-================================
+Read an anomaly map with ``explain``
+====================================
 
-You learn what a detector says beside its score. A score says that a slice is unusual. ``explain``
-says where, in which modality, and in which direction: brighter or darker than in healthy slices of
-that place.
+You learn to read more than the score of a detector. A score says that a slice is unusual.
+``explain`` says where, in which modality, and in which direction: brighter or darker than healthy
+slices at that place.
 """
 
 import matplotlib.pyplot as plt
@@ -16,10 +16,10 @@ from ctmri_detect.datasets import make_phantom_pairs
 from ctmri_detect.plotting import AnomalyMapDisplay, PairDisplay
 
 # %%
-# A bleed and an early infarct
-# ----------------------------
-# Fresh blood is bright in CT. An early infarct is bright in T2-weighted MRI and hardly visible in
-# CT. The detector learns from healthy heads, and gets one slice of each.
+# A haematoma and an early infarct
+# --------------------------------
+# Fresh blood (a haematoma) is bright in CT. An early infarct is bright in T2-weighted MRI and
+# hardly visible in CT. We fit on healthy heads, and explain one slice with each lesion.
 
 healthy = make_phantom_pairs(8, 6, size=96, anomalous_fraction=0.0, random_state=105)
 model = make_pipeline(make_preprocessor("hu", size=96), CrossModalDetector(random_state=0))
@@ -50,8 +50,8 @@ for kind, found in said.items():
 # %%
 # The maps behind it
 # ------------------
-# ``z_maps`` have a sign: red is brighter than in healthy slices, blue darker. The anomaly map has
-# none. It joins both modalities, and it weighs what the other hemisphere shows.
+# ``z_maps`` have a sign: red is brighter than healthy slices, blue is darker. The anomaly map has
+# no sign. It joins both modalities, and compares with the other hemisphere.
 
 figure, axes = plt.subplots(2, 5, figsize=(12, 5), layout="constrained")
 for line, (kind, case) in zip(axes, cases.items(), strict=True):
@@ -69,12 +69,12 @@ for line, (kind, case) in zip(axes, cases.items(), strict=True):
 plt.show()
 
 # %%
-# What to make of it
-# ------------------
-# The bleed is listed in both modalities, with opposite signs: bright in CT, dark in T2-weighted
+# What it means
+# -------------
+# The haematoma is listed in both modalities, with opposite signs: bright in CT, dark in T2-weighted
 # MRI. The early infarct is faint in this slice. Its mean z is below 4.5, the default threshold of a
-# region, so no region lies on it. ``explain(model, X, threshold=2)`` lists fainter regions, and
-# more false ones: only the third of these is the infarct. Regions below 4 pixels are left out.
+# region, so no region lies on it. ``explain(model, X, threshold=2)`` also lists fainter regions,
+# and more false ones: only the third of these is the infarct. Regions below 4 pixels are left out.
 
 faint = explain(model, cases["infarct_early"].data, threshold=2).regions
 print(len(faint), "regions of the early infarct at a threshold of 2; the strongest:")
@@ -83,5 +83,5 @@ print(faint[columns].head(5).round(1).to_string(index=False))
 # %%
 # Where to go on
 # --------------
-# Which of several detectors saw a region: ``13_one_or_several.py``. What no detector of this kind
-# sees: ``12_when_it_fails.py``. The way from residual to z and map: ``docs/architecture.md``.
+# Which of several detectors found a region: ``13_one_or_several.py``. What such detectors miss:
+# ``12_when_it_fails.py``. The way from residual to z and map: ``docs/maps.md``.

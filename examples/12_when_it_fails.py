@@ -2,9 +2,9 @@
 When cross-modal detection fails
 ================================
 
-You learn three ways in which a detector that compares CT and MRI goes wrong: the two show different
-heads, the MRI lies beside its CT, or the same lesion is on both sides. Each is made on purpose
-here, shown, and measured. A method that hides where it fails is no use.
+You learn three cases in which a detector that compares CT and MRI fails: CT and MRI show different
+heads, the MRI is shifted against its CT, or the same lesion is on both sides. We make each case on
+purpose, show it, and measure it.
 """
 
 import warnings
@@ -38,14 +38,15 @@ def changed(pairs, values):
 # %%
 # CT and MRI of different people
 # ------------------------------
-# The MRI of each slice is replaced by that of the next patient, at the same level. File names would
-# not tell, and heads look alike. ``check_pairing`` asks the images, and ``fit`` asks it, too.
+# We replace the MRI of each slice by that of the next patient, at the same level. File names would
+# not show this, and heads look alike. ``check_pairing`` compares the images, and ``fit`` calls it,
+# too.
 
 
 def with_foreign_mri(pairs):
     """Each CT with the MRI of the next patient."""
     values = np.array(pairs)
-    values[:, 1] = np.roll(values[:, 1], 5, axis=0)  # five slices a patient
+    values[:, 1] = np.roll(values[:, 1], 5, axis=0)  # five slices per patient
     return changed(pairs, values)
 
 
@@ -60,8 +61,8 @@ with warnings.catch_warnings(record=True) as said:
 print(said[0].category.__name__ + ":", said[0].message)
 
 # %%
-# It still runs, and gives scores. They are worth much less. The atlas compares a modality with
-# itself. It loses, too, since the MRI of a lesion lies beside another CT now; but it loses less.
+# The model still runs and gives scores, but they are much worse. The atlas compares each modality
+# with itself. It gets worse, too, because CT and MRI no longer show the same lesion; but less.
 
 atlas = prepared(AtlasDetector())
 rows = {}
@@ -77,10 +78,10 @@ print("AUROC")
 print(pd.DataFrame(rows).round(3).to_string())
 
 # %%
-# An MRI beside its CT
-# --------------------
-# The test MRI is shifted in a random direction. Up to ``tolerance`` pixels (4 by default, here 10
-# mm) the detector registers the MRI to its own prediction. Without it, edges look like lesions.
+# A shifted MRI
+# -------------
+# We shift the test MRI in a random direction. Up to ``tolerance`` pixels (4 by default, here 10
+# mm), the detector registers the MRI to its own prediction. Without this, edges look like lesions.
 
 result = benchmark(
     {
@@ -100,9 +101,9 @@ plt.show()
 print(curves[["detector", "level", "image_auroc"]].round(3).to_string(index=False))
 
 # %%
-# Beyond that, every healthy slice is flagged. ``check_pairing(X).shift`` finds shifts before
-# anything is trained: up to a sixteenth of the image, and NaN where none fits within that. And
-# ``preprocessing.PairRegistrar`` mends them.
+# With larger shifts, every healthy slice is flagged. ``check_pairing(X).shift`` finds shifts before
+# training, up to a sixteenth of the image; it is NaN if the shift is larger.
+# ``preprocessing.PairRegistrar`` corrects shifts.
 
 shifted = Misregistration(20).tested(new.data, np.arange(len(new.data)), seed=0)
 given = {"as it is": new.data, "shifted by 20 mm": changed(new.data, shifted)}
@@ -125,8 +126,8 @@ plt.show()
 # %%
 # The same lesion on both sides
 # -----------------------------
-# Symmetry is evidence: what one hemisphere has and the other has not is suspicious. So a lesion
-# that is the same on both sides looks like anatomy. Here a lesion is added once more, mirrored at
+# A detector that compares the two hemispheres finds what only one of them has. So a lesion that is
+# the same on both sides looks like normal anatomy. Here we add the same lesion again, mirrored at
 # the middle of the brain.
 
 case = {"kinds": "infarct_subacute", "anomalous_fraction": 1.0, "severity": "severe"}
@@ -170,16 +171,16 @@ for line, (name, pairs) in zip(
 plt.show()
 
 # %%
-# By symmetry alone the lesion is gone once it is on both sides. The default asks the other modality
-# and the place as well, and still finds it.
+# With symmetry alone, the detector misses the lesion on both sides. The default also uses the other
+# modality and the place, and still finds it.
 #
-# What else
-# ---------
-# Oedema is dark in CT and bright in T2, as fluid is: one modality predicts it from the other. Small
-# and faint lesions drown in noise. Slices below the skull base give false alarms. A detector that
-# was trained on another scanner flags too much (``10_threshold_of_your_own.py``).
+# Other failures
+# --------------
+# Oedema is dark in CT and bright in T2, like fluid, so one modality predicts the other correctly.
+# Small and faint lesions are hidden by noise. Slices below the skull base give false positives. A
+# detector that was trained on another scanner flags too much (``10_threshold_of_your_own.py``).
 #
 # Where to go on
 # --------------
-# What fails on real pairs, with figures: ``docs/results.md``. Curves for noise, bias field, thick
+# What fails on real pairs, with numbers: ``docs/results.md``. Curves for noise, bias field, thick
 # slices and few patients: ``docs/benchmark.md``. How good ``check_pairing`` is: ``docs/data.md``.

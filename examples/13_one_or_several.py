@@ -2,9 +2,9 @@
 One detector or several
 =======================
 
-You learn how to get a detector without choosing one, how to join several, and how to see which
-member found what. Detectors that are wrong in different slices are better together than the best of
-them. They also take the time of all.
+You learn how to use a preset instead of choosing a detector, how to build an ensemble of several
+detectors, and how to see which member found what. Detectors that make different errors are better
+together than the best of them. But an ensemble takes the time of all its members.
 """
 
 import matplotlib.pyplot as plt
@@ -24,20 +24,20 @@ from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.plotting import AnomalyMapDisplay, RocDisplay
 
 # %%
-# Ready-made
-# ----------
-# ``make_detector("fast")`` takes seconds, ``"balanced"`` minutes. Both give an ordinary detector,
-# whose parts can be seen and changed.
+# Presets
+# -------
+# ``make_detector("fast")`` takes seconds to fit, ``"balanced"`` minutes. Both return a normal
+# detector, and you can see and change its parts.
 
 print(make_detector("fast"))
 print(make_detector("balanced"))
 
 # %%
-# Put together
-# ------------
-# Three members that look at different things. ``"calibrated"`` weights make them equally loud in
-# healthy slices; no labels are used. The network is small and trains for a few epochs here, so that
-# the example is short. ``"balanced"`` trains longer and finds more.
+# Your own ensemble
+# -----------------
+# Three members that work in different ways. ``"calibrated"`` weights make all members equally
+# strong in healthy slices, without labels. The network is small and trains for a few epochs only,
+# so that the example is short. ``"balanced"`` trains longer and finds more.
 
 healthy = make_phantom_pairs(12, 7, size=96, anomalous_fraction=0, random_state=119)
 new = make_phantom_pairs(8, 6, size=96, anomalous_fraction=0.5, random_state=120)
@@ -59,7 +59,7 @@ for name, weight in zip(together.names_, together.map_scoring_.weights_, strict=
 # %%
 # Better together?
 # ----------------
-# The members are fitted detectors themselves (``members_``), so they can be asked one by one.
+# The members are fitted detectors (``members_``), so each can also score slices alone.
 
 decisions = {"all three": together.decision_function(X_new)}
 for name, member in zip(together.names_, together.members_, strict=True):
@@ -90,7 +90,7 @@ ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
 plt.show()
 
 # %%
-# One lesion, as each of them sees it.
+# The maps of one lesion, by each member and by the ensemble.
 
 row = int(new.frame["cnr_mri"].where(new.frame["kind"] == "tumour").abs().idxmax())
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.3), layout="constrained")
@@ -105,12 +105,12 @@ plt.show()
 # %%
 # Other weights
 # -------------
-# Here three are no better than the best of them: the network has trained for some seconds only, and
-# the atlas is weak. With a network that trains for minutes, two are better than one: on the
-# development phantoms of ``make_detector``, the cross-modal detector has an AUROC of .977 and .967,
-# "balanced" .992 and .990. A member that is much worse than the others pulls an ensemble down.
-# Leave it out, or give it a small weight, without a new fit. Choose weights on other patients than
-# those you report on.
+# Here three members are no better than the best of them: the network was trained for a few seconds
+# only, and the atlas is weak. With minutes of training, two are better than one: on two sets of
+# development phantoms, the cross-modal detector has an AUROC of .977 and .967, "balanced" .992 and
+# .990. A member that is much worse than the others makes the ensemble worse. Leave it out, or give
+# it a small weight; this needs no new fit. Choose the weights on other patients than those of your
+# final test.
 
 together.rescore(weights=[1.0, 0.5, 0.1])
 decisions["atlas at a tenth"] = together.decision_function(X_new)
@@ -120,6 +120,6 @@ for name, decision in decisions.items():
 # %%
 # Where to go on
 # --------------
-# What the presets rest on, with figures: ``docs/results.md``. How an ensemble is fitted without
-# fitting anything twice: ``docs/architecture.md``, "Several detectors as one". Measure it like any
-# other detector: ``03_course_project.py``.
+# Measurements of the presets: ``docs/results.md``. How an ensemble is fitted without fitting
+# anything twice: ``docs/architecture.md``, "Several detectors as one". Benchmark it like any other
+# detector: ``03_course_project.py``.

@@ -2,9 +2,9 @@
 A benchmark on a cluster
 ========================
 
-You learn how to run a benchmark on several machines, how to go on after a stop, and how to add a
-detector later without computing anything twice. Here the cluster is small: two workers of Dask in
-this process. It needs ``pip install distributed``.
+You learn how to run a benchmark on several machines, how to continue it after an interruption, and
+how to add a detector later without computing anything twice. Here the cluster is small: two Dask
+workers in this process. It needs ``pip install distributed``.
 """
 
 import tempfile
@@ -28,8 +28,8 @@ except ImportError:
 # %%
 # The data, the detectors and a store
 # -----------------------------------
-# The store is a folder that all machines see. Each result is written there whole or not at all. A
-# *cell* is one detector on one fold with one seed.
+# The store is a folder that all machines can access. Each result is written completely or not at
+# all. A *cell* is one detector on one fold with one seed.
 
 data = make_phantom_pairs(12, 5, size=96, anomalous_fraction=0.3, random_state=121)
 store = Path(tempfile.mkdtemp()) / "store"
@@ -45,9 +45,8 @@ detectors = {"threshold": ThresholdDetector(), "atlas": AtlasDetector()}
 # %%
 # On the cluster
 # --------------
-# joblib knows Dask, and so ``benchmark`` does. For your own cluster, write its address:
-# ``Client("scheduler-address:8786")``. A worker that dies loses the cell that it was at, and no
-# other.
+# ``benchmark`` uses joblib, and joblib can use Dask. For your own cluster, give its address:
+# ``Client("scheduler-address:8786")``. If a worker dies, only its current cell is lost.
 
 
 def run(detectors):
@@ -73,8 +72,8 @@ print(len(result.store.log()), "cells were computed")
 # %%
 # One detector more
 # -----------------
-# The same call with another detector computes what is new. After a stop, the same call goes on
-# where it was.
+# The same call with one more detector computes only the new cells. After an interruption, the same
+# call continues where it stopped.
 
 result = run(detectors | {"cross-modal": CrossModalDetector()})
 log = result.store.log()
@@ -85,7 +84,7 @@ print(format_table(leaderboard(result.table)[columns]))
 # %%
 # Evaluate
 # --------
-# All figures come from what is stored: no model is needed any more, and no detector runs again.
+# All metrics are computed from the store. This needs no model, and no detector runs again.
 
 figures = evaluate(store)
 kept = figures[figures["metric"].isin(["auroc", "pixel_ap", "lesion_sensitivity_at_1"])]
@@ -99,5 +98,5 @@ plt.show()
 # %%
 # Where to go on
 # --------------
-# When a cluster pays and when it doesn't, pseudonyms for patients, several data sets at once:
+# When a cluster is faster, pseudonyms for patients, several data sets at once:
 # ``docs/benchmark.md``. A network on several GPUs: ``docs/training.md``.

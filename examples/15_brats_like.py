@@ -2,10 +2,10 @@
 Four MRI sequences, no CT
 =========================
 
-You learn how to work on a set such as BraTS: a folder a patient, one NIfTI file for each sequence,
-no CT, and the skull cut off, with 0 around the brain. Reading, preparing, training, maps and report
-are those of CT and MRI. Here the files are written first, from synthetic heads. With your own,
-start at ``load_volume_pairs``.
+You learn how to work with a set such as BraTS: a folder per patient, one NIfTI file for each
+sequence, no CT, and the skull removed, with 0 around the brain. Loading, preprocessing, training,
+maps and report are the same as for CT and MRI. This example first writes files of synthetic heads.
+With your own data, start at ``load_volume_pairs``.
 """
 
 import tempfile
@@ -27,9 +27,9 @@ from ctmri_detect.reports import write_patients
 # %%
 # A folder like that of BraTS
 # ---------------------------
-# Synthetic heads have a CT, and ``BrainMask`` finds the brain in it. What lies outside becomes 0.
-# The lesions go into files that end in ``_seg``. The synthetic heads got no contrast agent, so
-# proton density stands for ``t1ce``.
+# Synthetic heads have a CT, and ``BrainMask`` finds the brain in it. Everything outside becomes 0.
+# The lesion masks are written to files that end in ``_seg``. The synthetic heads have no contrast
+# agent, so we use proton density instead of ``t1ce``.
 
 SEQUENCES = ("t1", "t2", "flair", "pd")
 raw, folder = Path(tempfile.mkdtemp()), Path(tempfile.mkdtemp())
@@ -56,7 +56,7 @@ for number, patient in enumerate(np.unique(heads.groups), 1):
 # Read it
 # -------
 # ``sequence`` names the planes, and ``modality="mri"`` says that there is no CT. ``find_pairs``
-# shows which file becomes which plane. A sequence that a patient lacks would be a plane of NaN.
+# shows which file becomes which plane. If a patient lacks a sequence, that plane is NaN.
 
 found = find_pairs(folder, sequence=SEQUENCES, modality="mri")
 print(found[["t1", "patient", "status"]].head(3).to_string())
@@ -64,9 +64,9 @@ data = load_volume_pairs(folder, sequence=SEQUENCES, modality="mri")
 print(data.data)
 
 # %%
-# Learn and score
-# ---------------
-# Nothing has to be searched for: the brain is what is not 0. ``source="observed"`` says so.
+# Fit and score
+# -------------
+# The skull is removed already, so pixels that are not 0 are brain: ``source="observed"``.
 
 train, _, test = train_validation_test_split(
     data.groups, data.target, fractions=(0.6, 0, 0.4), random_state=0
@@ -80,8 +80,8 @@ scores = detect(model, X, include=["decision", "anomaly_score", "p_value", "regi
 print(f"image AUROC {decision_roc_auc_score(truth, scores.decision):.2f}")
 
 # %%
-# What it says of the most anomalous slice
-# ----------------------------------------
+# Explain the most anomalous slice
+# --------------------------------
 # Each region names the sequence in which it shows most, and whether it is too bright or too dark.
 
 worst = int(np.argmin(scores.decision))
@@ -91,9 +91,9 @@ AnomalyMapDisplay.from_estimator(model, X, sample=worst, mask=data.masks[test][w
 plt.show()
 
 # %%
-# One page to look through
-# ------------------------
-# The page shows the sequences of each slice beside its map.
+# One page of patients
+# --------------------
+# The page shows the sequences of each slice together with its map.
 
 page = write_patients(
     scores, X, folder / "report.html",
@@ -105,7 +105,7 @@ print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")
 # Where to go on
 # --------------
 # ``CrossModalDetector`` predicts each sequence from the others and finds more; it takes longer.
-# ``docs/layouts.md`` lists the names of files that are understood. From the command line::
+# ``docs/layouts.md`` lists the file names that can be read. From the command line::
 #
 #     ctmri-detect fit folder/ --modality mri --sequence t1,t2 --mask observed --out m.ctmri
 #     ctmri-detect score m.ctmri new/ --out scores/
