@@ -28,16 +28,12 @@ from ctmri_detect.preprocessing import make_preprocessor
 SLOW = {"max_epochs": 8, "batch_size": 2048, "lr": 5e-3, "schedule": "onecycle"}
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # of training and of the regressor
     "standardised features": (SLOW, {}),
-    "whitened features": (SLOW, {"whiten": True}),
-    "5 epochs at 1e-2": (SLOW | {"max_epochs": 5, "lr": 1e-2}, {"whiten": True}),
-    "4 epochs at 2e-2": (SLOW | {"max_epochs": 4, "lr": 2e-2}, {"whiten": True}),
-    "3 epochs at 2e-2": (SLOW | {"max_epochs": 3, "lr": 2e-2}, {"whiten": True}),
-    "4 epochs": (SLOW | {"max_epochs": 4}, {"whiten": True}),
-    "batches of 4096 at 7e-3": (SLOW | {"batch_size": 4096, "lr": 7e-3}, {"whiten": True}),
-    "32 units, 3 epochs at 2e-2": (
-        SLOW | {"max_epochs": 3, "lr": 2e-2},
-        {"whiten": True, "width": 32},
-    ),
+    "5 epochs at 1e-2": (SLOW | {"max_epochs": 5, "lr": 1e-2}, {}),
+    "4 epochs at 2e-2": (SLOW | {"max_epochs": 4, "lr": 2e-2}, {}),
+    "3 epochs at 2e-2": (SLOW | {"max_epochs": 3, "lr": 2e-2}, {}),
+    "4 epochs": (SLOW | {"max_epochs": 4}, {}),
+    "batches of 4096 at 7e-3": (SLOW | {"batch_size": 4096, "lr": 7e-3}, {}),
+    "32 units, 3 epochs at 2e-2": (SLOW | {"max_epochs": 3, "lr": 2e-2}, {"width": 32}),
 }
 
 

@@ -1,7 +1,7 @@
 """Unsupervised anomaly detection for paired brain CT and MRI.
 
 Every method is a scikit-learn estimator. It learns normal anatomy from unlabelled pairs ``X`` of
-shape ``(n_samples, n_modalities, height, width)``, scores new pairs, and says where and in which
+shape ``(n_samples, n_planes, height, width)``, scores new pairs, and says where and in which
 modality they deviate.
 """
 

@@ -14,7 +14,7 @@ def plain_array(values: Any) -> Any:
     Parameters
     ----------
     values : object
-        A masked value of a `numpy.ma` array becomes NaN (None where the dtype is not numeric). A
+        A masked value of a `numpy.ma` array becomes NaN (None if the dtype is not numeric). A
         torch tensor is detached and taken to the CPU; bfloat16, which numpy doesn't have, becomes
         float32. A list or tuple of such arrays becomes a list of plain ones.
 
@@ -44,7 +44,7 @@ def _is_tensor(values: object) -> bool:
 
 
 def evenly_spaced(n: int, most: int) -> npt.NDArray[np.int64]:
-    """Rows of at most so many of n samples: the first, the last, and others evenly between.
+    """At most `most` rows of n samples: the first, the last, and others evenly between them.
 
     Examples
     --------

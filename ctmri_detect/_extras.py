@@ -28,7 +28,7 @@ def require(module: str, extra: str) -> ModuleType:
     Raises
     ------
     ImportError
-        Where it is not installed; the message is the command that installs it.
+        If it is not installed; the message is the command that installs it.
 
     Examples
     --------

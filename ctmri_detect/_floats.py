@@ -13,7 +13,7 @@ _Result = TypeVar("_Result")
 
 
 def with_default_floats(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """The function under the settings that numpy starts with; the caller's are left as they are.
+    """The function, run under the settings that numpy starts with; the caller's are not changed.
 
     Tails of distributions underflow to 0, and are meant to: under ``np.seterr(all="raise")`` in
     the user's program they would end in an error.

@@ -87,6 +87,7 @@ def check_value(name: str, value: object, allowed: Sequence[Any]) -> None:
     Raises
     ------
     InvalidParameterError
+        It says what came and what is allowed.
 
     Examples
     --------
@@ -99,7 +100,7 @@ def check_value(name: str, value: object, allowed: Sequence[Any]) -> None:
 
 
 class Number(Interval):
-    """A number of an interval, finite unless infinity is its end; a bool is none."""
+    """A number of an interval, finite unless infinity is its end. A bool is not a number here."""
 
     def is_satisfied_by(self, value: object) -> bool:
         """Whether it is such a number."""
@@ -161,7 +162,7 @@ class Such:
 
 
 class SequenceOf(Such):
-    """A list, tuple or array of one dimension, of so many items that are all good."""
+    """A list, tuple or 1-D array of `least` to `most` items, each of which is allowed."""
 
     def __init__(self, words: str, *allowed: Any, least: int = 1, most: int | None = None) -> None:
         super().__init__(words, self._is_good)
@@ -217,7 +218,7 @@ def height_and_width(size: int | Sequence[int]) -> tuple[int, int]:
 
 
 def rising(value: npt.ArrayLike) -> bool:
-    """Whether some numbers rise."""
+    """Whether each number is larger than the one before it."""
     return bool((np.diff(value) > 0).all())
 
 

@@ -19,11 +19,11 @@ _MOST_NAMED = 5
 
 
 def wrapped(array: PairsLike) -> StoredArray:
-    """Something with shape, dtype and indexing, of four axes."""
+    """The array itself if it has shape, dtype and indexing, else as numpy; four axes."""
     array = array if is_stored(array) else np.asarray(plain_array(array))
     if len(array.shape) != 4:
         raise InvalidPairsError(
-            f"The array has shape {tuple(array.shape)}; expected (n_samples, n_modalities, height, "
+            f"The array has shape {tuple(array.shape)}; expected (n_samples, n_planes, height, "
             "width). Stack the planes: np.stack([ct, mri], axis=1)."
         )
     if array.dtype.kind not in "fiub":
@@ -42,13 +42,13 @@ def checked_groups(groups: GroupsLike, n: int) -> npt.NDArray[Any] | None:
     names = np.asarray(groups, dtype=object if isinstance(groups, list | tuple) else None)
     if names.shape != (n,):
         raise InvalidPairsError(
-            f"groups has shape {names.shape}; expected ({n},), one patient per sample."
+            f"groups has shape {names.shape}; expected ({n},), the patient of each sample."
         )
     return names if names.dtype != object else _of_one_kind(names)
 
 
 def _of_one_kind(names: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """As text or integers where all names are, so that they sort and print well."""
+    """As text or integers if all names are, so that they sort and print well."""
     for kind in (str, int):
         if all(isinstance(name, kind) and not isinstance(name, bool) for name in names):
             return names.astype(kind)
@@ -80,7 +80,7 @@ def checked_units(ct_units: object) -> str | None:
     """Known units, or None."""
     if ct_units not in (None, *CT_UNITS):
         raise InvalidPairsError(
-            f"ct_units is {ct_units!r}; expected 'hu', 'uint8', or None where it is neither."
+            f"ct_units is {ct_units!r}; expected 'hu', 'uint8', or None if it is neither."
         )
     return ct_units
 
@@ -115,21 +115,21 @@ def checked_frame(frame: Any, n: int) -> pd.DataFrame | None:
     if not isinstance(frame, pd.DataFrame) or len(frame) != n:
         size = f" of {len(frame)} rows" if hasattr(frame, "__len__") else ""
         raise InvalidPairsError(
-            f"frame is {type(frame).__name__}{size}; expected a DataFrame of {n} rows, one a "
-            "sample."
+            f"frame is {type(frame).__name__}{size}; expected a DataFrame of {n} rows, one "
+            "for each sample."
         )
     return frame.reset_index(drop=True)
 
 
 def joined(values: Sequence[Any]) -> Any:
-    """The entries of several sets, joined; None where they have none."""
+    """The entries of several sets, joined; None if they have none."""
     return None if values[0] is None else np.concatenate(values)
 
 
 def check_alike(parts: Sequence[Any], same_patients: bool) -> None:
     """Refuse sets that can't be joined: other planes, grids or units, equal patient names."""
     if not parts:
-        raise InvalidPairsError("Nothing to concatenate; expected at least one Pairs.")
+        raise InvalidPairsError("Nothing to concatenate; expected a list of one Pairs or more.")
     for name, what in (
         ("modalities", lambda part: part.modalities),
         ("roles", lambda part: part.roles),

@@ -19,12 +19,12 @@ _LOCK = RLock()  # the generators are the process's: two at a time would put bac
 
 
 def own_random_state(random_state: RandomState) -> np.random.RandomState:
-    """A RandomState, of which None makes a new one: numpy's global generator is left alone.
+    """A RandomState; None makes a new one, so that numpy's global generator is left alone.
 
     Parameters
     ----------
     random_state : int, RandomState or None
-        A RandomState is taken as it is, and moves on.
+        A RandomState is used as it is, so that each call draws other numbers from it.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def own_random_state(random_state: RandomState) -> np.random.RandomState:
 
 
 def seeded(estimator: BaseEstimator, rng: np.random.RandomState) -> Any:
-    """The estimator, of which every `random_state` that is None, also of parts, comes from `rng`.
+    """Seed from `rng` each `random_state` that is None, also of nested estimators; in place.
 
     Examples
     --------
@@ -56,8 +56,8 @@ def isolated_generators(seed: int) -> Iterator[None]:
     """Seed the global generators for a while, and put them back as they were.
 
     Initialisers of torch modules and some foreign estimators know no other source of random
-    numbers than torch's, numpy's and Python's global generators. Those of torch are among them
-    where torch has been imported. Of several threads one is inside at a time.
+    numbers than torch's, numpy's and Python's global generators. torch's are seeded only where
+    torch has been imported. Only one thread at a time can be inside.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 @contextmanager
 def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
-    """Give an estimator back the attributes that it had, where a fit fails or is interrupted."""
+    """Give an estimator back the attributes that it had, if a fit fails or is interrupted."""
     before = vars(estimator).copy()
     try:
         yield

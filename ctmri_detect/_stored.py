@@ -50,7 +50,7 @@ class Stacked:
 
 
 class SomePlanes:
-    """Some planes of samples, read as if they were all.
+    """Some planes of samples, read as if there were no others.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def read_rows(
 ) -> npt.NDArray[np.float32]:
     """These rows of an array-like, as float32; without `copy` perhaps as a view, to be read only.
 
-    Too large for float32 becomes infinity, which detectors refuse; too small becomes 0.
+    A value too large for float32 becomes infinity, which detectors refuse; too small, 0.
     """
     ordered, inverse = np.unique(rows, return_inverse=True)  # h5py wants increasing rows
     chosen: Any = ordered
@@ -109,7 +109,10 @@ def positions(key: Any, n: int) -> Any:
     if isinstance(key, list) and not key:
         return np.arange(0)
     if np.ndim(key) > 1:
-        raise IndexError(f"Index of {np.ndim(key)} dimensions; expected one along the samples.")
+        raise IndexError(
+            f"The index has {np.ndim(key)} dimensions; expected one, along the samples. Give a "
+            "list or an array of rows."
+        )
     return np.arange(n)[key]
 
 
@@ -149,7 +152,7 @@ def unpacked(state: dict[str, Any]) -> tuple[Any, RowNumbers]:
     Raises
     ------
     FileNotFoundError
-        Where the file of a memmap is gone.
+        If the file of a memmap is gone.
     """
     if "memmap" in state:
         where = dict(state["memmap"])
@@ -196,7 +199,10 @@ class Rows:
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
     ) -> npt.NDArray[Any]:
         if copy is False:
-            raise ValueError("Pairs are converted when they are read: copy=False is impossible.")
+            raise ValueError(
+                "copy=False is impossible, because Pairs are converted when they are read; "
+                "expected copy=None or copy=True."
+            )
         return np.asarray(read_rows(self._array, self._rows), dtype=dtype)
 
     def read(self, positions: npt.ArrayLike, *, copy: bool = True) -> npt.NDArray[np.float32]:

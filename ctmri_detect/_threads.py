@@ -22,7 +22,7 @@ _inside = threading.local()
 def thread_pools() -> ThreadpoolController:
     """The thread pools of BLAS and OpenMP in this process.
 
-    Looking for them takes milliseconds, so it is done again only where modules have been imported
+    Looking for them takes milliseconds, so it is done again only if modules have been imported
     since: an import is what brings new ones.
     """
     return _found_with(len(sys.modules))
@@ -38,7 +38,7 @@ def threads_allowed() -> int:
 
     So what limits BLAS limits the library: ``threadpoolctl.threadpool_limits``, the environment
     variables ``OMP_NUM_THREADS`` and ``OPENBLAS_NUM_THREADS``, and joblib's workers, which set
-    them. Where it is not known what BLAS may, the cores decide.
+    them. If no limit of BLAS is known, the number of cores decides.
 
     Examples
     --------
@@ -57,13 +57,13 @@ def threads_allowed() -> int:
 def map_threads(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
     """``[function(item) for item in items]`` on as many threads as are allowed.
 
-    BLAS has one thread meanwhile, so that the results do not depend on the number of threads, and
-    threads do not multiply. Called from a worker of its own, it uses that worker only.
+    Meanwhile BLAS has one thread, so that the results do not depend on the number of threads, and
+    no more threads run than are allowed. Called inside one of its own workers, it starts no others.
 
     Parameters
     ----------
     function : callable
-        Must not write what another call reads.
+        A call must not change what another call reads.
     items : iterable
 
     Returns

@@ -30,11 +30,11 @@ def is_stored(values: object) -> TypeGuard[StoredArray]:
 
 
 PairsLike: TypeAlias = npt.ArrayLike | StoredArray
-"""Samples ``(n_samples, n_modalities, height, width)``."""
+"""Samples ``(n_samples, n_planes, height, width)``."""
 PlanesLike: TypeAlias = npt.ArrayLike | StoredArray
 """Masks or maps ``(n_samples, height, width)``, or a list of planes."""
 LabelsLike: TypeAlias = npt.ArrayLike | None
-"""Labels of samples, +1 normal and -1 anomalous; None where there are none."""
+"""Labels of samples, +1 normal and -1 anomalous; None if there are none."""
 GroupsLike: TypeAlias = npt.ArrayLike | None
-"""Patient of each sample; None where they are unknown."""
+"""Patient of each sample; None if they are unknown."""
 RandomState: TypeAlias = int | np.random.RandomState | None

@@ -25,9 +25,9 @@ def warn_user(message: str, category: type[Warning]) -> None:
     """Warn at the user's innermost frame, once per search.
 
     scikit-learn's searches and cross-validations fit many times in one call, and show a warning
-    each time. They hold a local ``parallel`` (joblib's `Parallel`) as long as the call lasts:
-    what was said once under it is not said again. Workers, which don't see the call, say it once
-    a process.
+    each time. They hold a local ``parallel`` (joblib's `Parallel`) as long as the call lasts: a
+    category that was shown once under it is not shown again. Workers don't see the call, and show
+    a category once in each process.
     """
     kept: Told | None = getattr(_keeping, "told", None)
     if kept is not None:

@@ -16,7 +16,7 @@ class DataLoadingError(ValueError):
 
 
 class MissingModalityError(ValueError):
-    """A detector that needs both planes got samples with one of them missing."""
+    """A detector that needs all planes got samples in which one is missing."""
 
 
 class InjectionError(ValueError):

@@ -25,7 +25,7 @@ def anomaly_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float3
     estimator : detector, Pipeline that ends in one, or fitted search object
         Also inside of scikit-learn's FrozenEstimator. The last step may be any estimator that
         has `anomaly_map` itself.
-    X : array-like of shape (n_samples, n_modalities, height, width)
+    X : array-like of shape (n_samples, n_planes, height, width)
         What the estimator's first step takes.
 
     Returns
@@ -36,9 +36,9 @@ def anomaly_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float3
     Raises
     ------
     TypeError
-        Where the last step has no maps.
+        If the last step has no maps.
     InvalidPairsError
-        Where a step changes the grid or the number of samples, and has no
+        If a step changes the grid or the number of samples, and has no
         `inverse_transform_map` to take maps back. A step that moves pixels on the same grid (a
         flip) can't be noticed.
 
@@ -53,9 +53,15 @@ def anomaly_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float3
 
 
 def residual_map(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float32]:
-    """The residuals ``(n_samples, n_modalities, height, width)`` on the grid of `X`.
+    """How far each plane deviates, on the grid of `X`.
 
-    Takes what `anomaly_map` takes.
+    Takes what `anomaly_map` takes, and raises the same errors.
+
+    Returns
+    -------
+    float32 array (n_samples, n_planes, height, width)
+        Positive = brighter than the detector expects, if the method has a sign; NaN where
+        nothing was observed.
 
     Examples
     --------
@@ -76,18 +82,20 @@ def explain(
 ) -> Bunch:
     """Which modality deviates, where and in which direction, on the grid of `X`.
 
-    Takes what `anomaly_map` takes, and `threshold` as the detector's own ``explain`` does.
+    Takes what `anomaly_map` takes, and:
 
     Parameters
     ----------
+    threshold : float, default=4.5
+        Least absolute z of a region's pixels. Raising it gives fewer and smaller regions.
     spacing : float, (row, column) or array of shape (n_samples, 2), default=None
         Distance of the pixels of `X` in mm, for the column `area_mm2`. None: what `Pairs` know.
 
     Returns
     -------
     Bunch
-        `z_maps` (float32 ``(n, n_modalities, height, width)``) and `regions` (DataFrame); what
-        else the detector's own ``explain`` gives.
+        `z_maps` (float32 ``(n, n_planes, height, width)``), `regions` (DataFrame, see
+        `scoring.region_table`), and whatever else the detector's own ``explain`` gives.
 
     Examples
     --------
@@ -123,7 +131,7 @@ def iter_detect(
     """Everything about each block of samples, maps on the grid of `X`, from one pass.
 
     Takes what `anomaly_map` takes; `include` and `threshold` as the detector's own
-    ``iter_detect``. Where `X` are `Pairs` that know their spacing, regions have `area_mm2`.
+    ``iter_detect``. If `X` are `Pairs` that know their spacing, regions have `area_mm2`.
 
     Yields
     ------
@@ -174,6 +182,11 @@ def detect(
 
     Takes what `anomaly_map` takes; `include` and `threshold` as the detector's own ``detect``.
 
+    Returns
+    -------
+    Bunch
+        The entries of `iter_detect`, joined; maps of many samples take much memory.
+
     Examples
     --------
     >>> from sklearn.pipeline import make_pipeline
@@ -200,7 +213,7 @@ def _maps(estimator: BaseEstimator, X: PairsLike, verb: str) -> npt.NDArray[np.f
 def _back(
     route: Route, maps: dict[str, Maps], rows: npt.NDArray[np.int64] | None = None
 ) -> dict[str, Maps]:
-    """All these maps of samples on the grid of the caller's X; of equal ones, one goes back."""
+    """Maps on the grid of the caller's X; if two maps are equal, only one is taken back."""
     if not {"z_maps", UNCLIPPED} <= set(maps):
         return _back_together(route, maps, rows)
     free = maps[UNCLIPPED]
@@ -220,7 +233,7 @@ def _back(
 def _back_together(
     route: Route, maps: dict[str, Maps], rows: npt.NDArray[np.int64] | None
 ) -> dict[str, Maps]:
-    """In one go, as channels: what steps do once a sample is done once."""
+    """All maps at once, as channels, so that a step does its work once for each sample."""
     stacked = [each if each.ndim == 4 else each[:, None] for each in maps.values()]
     if len(stacked) < 2:
         return {name: route.back(each, rows) for name, each in maps.items()}

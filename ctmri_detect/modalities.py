@@ -20,7 +20,7 @@ DEFAULT_MODALITIES = ("CT", "MRI")
 """Names of two planes that nobody named."""
 
 Roles = tuple[str | None, ...]
-"""The role of each plane; None where it is not known."""
+"""The role of each plane; None if it is not known."""
 
 _CT = {"ct", "ncct", "nect", "cect"}
 _PET = {"pet", "suv", "suvr"}
@@ -104,7 +104,7 @@ def _check_all(given: Any, names: tuple[str, ...]) -> None:
 
 
 def planes_with(roles: Roles, role: str) -> tuple[int, ...]:
-    """Which planes have this role; none is possible.
+    """Positions of the planes with this role; empty if there is none.
 
     Parameters
     ----------
@@ -118,19 +118,26 @@ def planes_with(roles: Roles, role: str) -> tuple[int, ...]:
 
     Raises
     ------
+    ValueError
+        For another role.
     InvalidPairsError
-        Where the role of a plane is not known.
+        If the role of a plane is not known.
 
     Examples
     --------
     >>> planes_with(("ct", "mri", "mri"), "mri")
     (1, 2)
     """
+    if role not in ROLES:
+        raise ValueError(
+            f"role is {role!r}; expected one of {', '.join(ROLES)}. A role is no name of a plane, "
+            "such as 'MRI' or 'T1'."
+        )
     if None in roles:
         raise InvalidPairsError(
             f"X has {len(roles)} plane(s) without names, and here it matters which are CT, MRI or "
             "PET. Name them: Pairs(X, modalities=('CT', 'T1', 'FLAIR')), one name a plane, and "
-            "roles={'FDG': 'pet'} where a name doesn't say it. Only two planes without names are "
+            "roles={'FDG': 'pet'} if a name doesn't say it. Only two planes without names are "
             "CT and MRI."
         )
     return tuple(i for i, each in enumerate(roles) if each == role)

@@ -36,21 +36,21 @@ class Pairs(Rows):
 
     Parameters
     ----------
-    array : array-like of shape (n_samples, n_modalities, height, width)
+    array : array-like of shape (n_samples, n_planes, height, width)
         Anything with shape, dtype and indexing along axis 0: numpy, memmap, zarr, h5py. Lists,
         masked arrays and torch tensors become numpy arrays.
     groups : array-like of shape (n_samples,), default=None
-        Patient of each sample; None where they are not known. One name means one person, also
+        Patient of each sample; None if they are not known. One name means one person, also
         between the pairs of a fit and those that are scored.
     spacing : float, (row, column) or array of shape (n_samples, 2), default=None
         Distance of the pixels in mm.
     ct_units : {"hu", "uint8"}, default=None
-        Units of the CT, see `ctmri_detect.ct_units`; None where they are neither, as after a
+        Units of the CT, see `ctmri_detect.ct_units`; None if they are neither, as after a
         CT window.
     modalities : sequence of str, default=None
         Names of the planes, such as ``("CT", "T1", "FLAIR")``. None: two planes are CT and MRI.
     roles : dict of str to {"ct", "mri", "pet"}, default=None
-        Where the name does not say it: ``{"FDG": "pet"}``, see `ctmri_detect.modalities`.
+        Needed if a name does not say it: ``{"FDG": "pet"}``, see `ctmri_detect.modalities`.
     frame : DataFrame of n_samples rows, default=None
         More about each sample, such as `volume` and `z_mm`.
 
@@ -58,14 +58,14 @@ class Pairs(Rows):
     ----------
     groups, spacing, ct_units, modalities, frame
         As given; arrays ``(n_samples,)`` and float64 ``(n_samples, 2)``, str, tuple, DataFrame.
-        None where not known.
+        None if not known.
     roles : tuple of {"ct", "mri", "pet"} or None
         One a plane; None for planes that nobody named.
 
     Raises
     ------
     InvalidPairsError
-        Where the patients, spacing, units, names or frame do not fit the array.
+        If the patients, spacing, units, names or frame do not fit the array.
 
     Notes
     -----
@@ -222,7 +222,7 @@ class Pairs(Rows):
         Raises
         ------
         InvalidPairsError
-            Where they don't fit together, or where only some have patients, spacing or a frame.
+            If they don't fit together, or if only some have patients, spacing or a frame.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""A Pipeline there and back: its steps, its detector, and maps on the grid of the caller's X."""
+"""Take pairs through the steps of a Pipeline, and maps back to the grid of the caller's X."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ctmri_detect.ct_units import CT_UNITS
 from ctmri_detect.exceptions import InvalidPairsError
 
 NO_THRESHOLD = "no threshold: too few healthy slices"
-"""What is shown instead of a call where `has_threshold` says no."""
+"""What is shown in place of normal or anomalous where `has_threshold` is False."""
 
 
 def flat_steps(step: BaseEstimator | str | None) -> list[BaseEstimator]:
-    """The transformers in order, without those that let everything through."""
+    """The transformers in order, without steps that are None or "passthrough"."""
     if step is None or step == "passthrough":
         return []
     if isinstance(step, Pipeline):
@@ -48,12 +48,12 @@ def last_step(estimator: BaseEstimator) -> BaseEstimator:
 
 
 def steps_and_last(estimator: BaseEstimator) -> tuple[list[BaseEstimator], BaseEstimator]:
-    """The transformers, in order, and the last step of a fitted Pipeline, search or other.
+    """The transformers, in order, and the last step of a fitted Pipeline, search or estimator.
 
     Raises
     ------
     TypeError
-        Where a search is not fitted.
+        If a search is not fitted.
     """
     if isinstance(estimator, FrozenEstimator):
         return steps_and_last(estimator.estimator)
@@ -73,12 +73,12 @@ def steps_and_last(estimator: BaseEstimator) -> tuple[list[BaseEstimator], BaseE
 
 
 def unwrapped(estimator: BaseEstimator) -> tuple[list[BaseEstimator], BasePairedDetector]:
-    """The transformers, in order, and the detector of a fitted Pipeline, search or other.
+    """The transformers, in order, and the detector of a fitted Pipeline, search or detector.
 
     Raises
     ------
     TypeError
-        Where the last step is no detector of this library, or a search is not fitted.
+        If the last step is no detector of this library, or a search is not fitted.
     """
     steps, detector = steps_and_last(estimator)
     if not isinstance(detector, BasePairedDetector):
@@ -87,7 +87,7 @@ def unwrapped(estimator: BaseEstimator) -> tuple[list[BaseEstimator], BasePaired
 
 
 def no_maps(last: BaseEstimator) -> TypeError:
-    """The error for an estimator that ends in something without maps."""
+    """The error for an estimator whose last step has no maps."""
     return TypeError(
         f"The last step is {type(last).__name__}; expected a detector of ctmri_detect, "
         "which has maps. Put one at the end of the Pipeline."
@@ -95,7 +95,7 @@ def no_maps(last: BaseEstimator) -> TypeError:
 
 
 class _Move(NamedTuple):
-    """A step that moves pixels, what it was given, and what it learnt of each sample."""
+    """A step that moves pixels, its input, and what it learnt of each sample."""
 
     step: BaseEstimator
     before: StoredArray
@@ -104,28 +104,28 @@ class _Move(NamedTuple):
     def of(
         self, samples: Sequence[int] | npt.NDArray[np.int64] | None
     ) -> tuple[StoredArray, list[Any]]:
-        """What it was given and learnt of these samples (None: all)."""
+        """The step's input and what it learnt, of these samples (None: all)."""
         if samples is None:
             return self.before, list(self.learnt)
         rows = np.asarray(samples)
         learnt = [self.learnt[row] for row in rows] if self.learnt else []
-        if len(rows) and rows[0] >= 0 and (np.diff(rows) == 1).all():  # then nothing is copied
+        if len(rows) and rows[0] >= 0 and (np.diff(rows) == 1).all():  # a slice copies nothing
             return self.before[int(rows[0]) : int(rows[-1]) + 1], learnt
         return self.before[samples], learnt
 
 
 class Route:
-    """What steps make of pairs, and the way back for maps of them.
+    """Takes pairs through steps, and maps back to the grid of the caller's pairs.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_modalities, height, width)
+    X : array-like of shape (n_samples, n_planes, height, width)
         The caller's pairs.
 
     Attributes
     ----------
     X : array-like
-        What the last step gave.
+        The output of the last step.
 
     Examples
     --------
@@ -141,7 +141,7 @@ class Route:
         self._moves: list[_Move] = []
 
     def add(self, step: BaseEstimator, after: StoredArray, learnt: Sequence[Any] = ()) -> None:
-        """Note that `step` made `after` of the present X, and what it learnt of each sample."""
+        """Note that `step` turned the present X into `after`, and what it learnt of each sample."""
         if hasattr(step, "inverse_transform_map"):
             self._moves.append(_Move(step, self.X, learnt))
         self.X = after
@@ -152,7 +152,7 @@ class Route:
         Raises
         ------
         InvalidPairsError
-            Where a step changes the grid or the number of samples, and can't take maps back.
+            If a step changes the grid or the number of samples, and can't take maps back.
         """
         for step in steps:
             learnt: list[Any] = []
@@ -182,7 +182,6 @@ def walk(estimator: BaseEstimator, X: PairsLike) -> tuple[Route, BasePairedDetec
         As `unwrapped`.
     InvalidPairsError
         As `Route.walk`.
-
     """
     steps, detector = unwrapped(estimator)
     return Route(X).walk(steps), detector
@@ -192,17 +191,17 @@ def _refuse_lost_grid(step: BaseEstimator, before: tuple[int, ...], after: tuple
     checked = 1 if hasattr(step, "inverse_transform_map") else None
     if len(after) and before[:checked] != after[:checked]:
         raise InvalidPairsError(
-            f"{type(step).__name__} makes shape {after} of {before}, so maps can't be "
+            f"{type(step).__name__} turns shape {before} into {after}, so maps can't be "
             "given on the grid of X; expected a step that keeps samples and grid, or that has "
-            "inverse_transform_map(maps, X). Use the steps of ctmri_detect.preprocessing, or put "
+            "inverse_transform_map(maps, X). Use the steps of ctmri_detect.preprocessing, or apply "
             "this one before the Pipeline and ask for maps of what it returns."
         )
 
 
 def has_threshold(estimator: BaseEstimator) -> bool:
-    """Whether a decision below 0 means "called anomalous".
+    """Whether the detector has a threshold, so that a decision below 0 means anomalous.
 
-    Not so where a detector had too few held-out slices for a threshold: its `offset_` is ``-inf``.
+    False where it had too few held-out slices for a threshold: `offset_` is then ``-inf``.
     """
     return not np.isneginf(getattr(last_step(estimator), "offset_", 0.0))
 
@@ -210,8 +209,8 @@ def has_threshold(estimator: BaseEstimator) -> bool:
 def ranking_offset(detector: BaseEstimator) -> float:
     """`offset_`; where it is ``-inf``, the lowest held-out score, so that decisions are finite.
 
-    Decisions counted from the second rank samples, and call none of them anomalous. Where an
-    estimator has no held-out scores either, 0.
+    Decisions from the lowest held-out score only rank samples: below 0 does not mean anomalous.
+    Where an estimator has no held-out scores either, 0.
     """
     if has_threshold(detector):
         return float(detector.offset_)
@@ -228,7 +227,7 @@ def decisions(estimator: BaseEstimator, X: PairsLike) -> npt.NDArray[np.float64]
 
 
 def ct_units_taken(estimator: BaseEstimator) -> str | None:
-    """The units that an estimator's preprocessing takes; None where no step says it."""
+    """The CT units that an estimator's preprocessing takes; None where no step says them."""
     found = _parameters(estimator)
     named = {str(v) for k, v in found if k.split("__")[-1] in ("ct_units", "units")}
     units = named & {*CT_UNITS}
@@ -236,7 +235,7 @@ def ct_units_taken(estimator: BaseEstimator) -> str | None:
 
 
 def _parameters(estimator: BaseEstimator) -> Iterator[tuple[str, object]]:
-    """All parameters; those inside of a FrozenEstimator, too, which doesn't list them."""
+    """All parameters, also those inside of a FrozenEstimator, which doesn't list them."""
     if isinstance(estimator, FrozenEstimator):
         yield from _parameters(estimator.estimator)
         return

@@ -10,7 +10,7 @@ import pytest
 
 from ctmri_detect import AtlasDetector
 from ctmri_detect.base import BasePairedDetector, Traits
-from ctmri_detect.testing import check_detector, detector_checks
+from ctmri_detect.testing import check_detector, detector_checks, make_heads
 
 ALL = [name for name, _ in detector_checks()]
 
@@ -98,7 +98,41 @@ class CannotBeFittedTwice(Right):
         super()._fit(X)
 
 
+class DrawsInItsFit(Right):
+    def _fit(self, X):
+        super()._fit(X)
+        self.mean_ = self.mean_ + np.random.default_rng().normal(size=self.mean_.shape)
+
+
+class OneValueForBothPlanes(Right):
+    def _residual(self, X):
+        return (X - self.mean_).sum(axis=1, keepdims=True)
+
+
+class ForgetsToReturn(Right):
+    def _residual(self, X):
+        X - self.mean_
+
+
+class LeavesOutMapScoring(Right):
+    def __init__(self, amount=1.0):
+        self.amount = amount
+
+
+class SumsBothPlanes(Right):
+    """NaN where a plane is missing, and 9 or so where nothing is odd."""
+
+    def _residual(self, X):
+        total = 9 + np.abs(X - self.mean_).sum(axis=1, keepdims=True)
+        return np.repeat(total, X.shape[1], axis=1)
+
+
 BROKEN = {
+    DrawsInItsFit: ("repeatable", "random_state .* values differ"),
+    OneValueForBothPlanes: ("fit", r"_residual of OneValueForBothPlanes .* \(16, 1, 32, 32\)"),
+    ForgetsToReturn: ("fit", r"_residual of ForgetsToReturn returned None; expected \(16, 2, 32"),
+    LeavesOutMapScoring: ("fit", r"takes map_scoring=None .* parameters are amount"),
+    SumsBothPlanes: ("hole_in_one_plane", "In a hole in the MRI of healthy slices the map reaches"),
     DrawsGlobally: ("global_generators", "global generator of numpy"),
     Remembers: ("second_fit", "second fit .* values differ, by up to"),
     SetsItsParameter: ("parameters_kept", r"fit does not set parameters\. Changed: amount"),
@@ -117,6 +151,27 @@ def test_a_detector_that_keeps_the_laws_passes():
     check_detector(Right())
 
 
+class WritesIntoItsBlock(Right):
+    """Allowed: the block is the detector's own."""
+
+    def _residual(self, X):
+        X[np.isnan(X)] = 0
+        X -= self.mean_
+        return X
+
+
+def test_a_residual_may_write_into_its_block():
+    check_detector(WritesIntoItsBlock(), skip=["planted_lesion"])
+    heads = make_heads(24)
+    one, other = (kind().fit(heads, groups=range(24)) for kind in (Right, WritesIntoItsBlock))
+    np.testing.assert_array_equal(one.score_samples(heads[:5]), other.score_samples(heads[:5]))
+
+
+def test_a_detector_that_says_nothing_of_one_plane_can_not_do_without_the_other():
+    with pytest.raises(AssertionError, match=r"^missing_modality: .*0 everywhere, so nothing"):
+        check_detector(SumsBothPlanes(), skip=set(ALL) - {"missing_modality"})
+
+
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda kind: kind.__name__)
 def test_a_broken_law_is_named(broken):
     name, message = BROKEN[broken]
@@ -127,7 +182,7 @@ def test_a_broken_law_is_named(broken):
 def test_what_is_no_detector_and_no_check_is_refused():
     with pytest.raises(TypeError, match=r"the class AtlasDetector; expected an object"):
         check_detector(AtlasDetector)
-    with pytest.raises(ValueError, match=r"skip holds \['nothing'\]; expected some of maps"):
+    with pytest.raises(ValueError, match=r"skip holds \['nothing'\]; expected some of fit"):
         check_detector(AtlasDetector(), skip=["nothing"])
 
 

@@ -85,6 +85,12 @@ class StoresMore(Right):
         self.half = gain / 2
 
 
+class KnowsPlanesByNumber(Right):
+    def _transform(self, X):
+        X[:, 1] *= 2
+        return X
+
+
 class HoldsALambda(Right):
     def _fit(self, X):
         self.step_ = lambda x: x
@@ -102,6 +108,7 @@ BROKEN = [
     (SetsItsParameter, "parameters_kept"),
     (StoresMore, "parameters_kept"),
     (HoldsALambda, "pickle"),
+    (KnowsPlanesByNumber, "roles"),
 ]
 
 
@@ -139,7 +146,9 @@ def test_steps_of_the_library_pass():
 def test_a_step_that_wants_hu_is_given_hu():
     heads = make_heads(3, size=48)
     hu = heads * np.array([80.0, 300.0], np.float32)[:, None, None]
-    with pytest.raises(AssertionError, match=r"^pairs: The CT runs from 0 to 1"):
+    with pytest.raises(
+        AssertionError, match=r"^pairs: it raised InvalidPairsError: The CT runs from"
+    ):
         check_step(CTWindow())
     check_step(CTWindow(), hu)
     assert np.nanmax(heads[:, 0]) < 1  # left as it was

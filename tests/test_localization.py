@@ -266,7 +266,7 @@ def test_a_strange_step_that_changes_the_grid_is_refused(change, verb):
     step = FunctionTransformer(change)
     changed = change(pairs)
     pipe = make_pipeline(step, AtlasDetector().fit(changed, groups=range(len(changed))))
-    with pytest.raises(InvalidPairsError, match=r"FunctionTransformer makes shape .* inverse_tran"):
+    with pytest.raises(InvalidPairsError, match=r"FunctionTransformer turns shape .* inverse_tran"):
         verb(pipe, pairs)
 
 

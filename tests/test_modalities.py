@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 from ctmri_detect import Pairs
 from ctmri_detect.exceptions import InvalidPairsError
-from ctmri_detect.modalities import role_of
+from ctmri_detect.modalities import planes_with, role_of
 from ctmri_detect.preprocessing import Resize, open_pairs, transform_to
 from ctmri_detect.validation import planes_of
 
@@ -81,3 +81,8 @@ def test_planes_are_selected_by_name():
 def test_wrong_names_are_not_selected(names):
     with pytest.raises(InvalidPairsError, match="CT, T1, FDG"):
         three().select(names)
+
+
+def test_a_name_is_no_role():
+    with pytest.raises(ValueError, match=r"role is 'MRI'; expected one of ct, mri, pet"):
+        planes_with(("ct", "mri"), "MRI")

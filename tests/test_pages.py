@@ -5,9 +5,11 @@ from __future__ import annotations
 import doctest
 import importlib.util
 import re
+import sys
 import tomllib
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -50,6 +52,9 @@ def test_the_sessions_of_a_page_give_what_it_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = "\n".join(SESSION.findall(page.read_text("utf-8")))
     test = doctest.DocTestParser().get_doctest(text, {}, name(page), name(page), 0)
+    session = ModuleType("session")  # a module, as a user's is: its classes can be pickled
+    monkeypatch.setitem(sys.modules, session.__name__, session)
+    test.globs = vars(session)
     said: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("error", CtmriDetectWarning)  # a page that warns is a bad one

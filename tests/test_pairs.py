@@ -342,7 +342,7 @@ def test_a_file_beside_that_does_not_fit_is_refused(tmp_path):
         open_pairs(path)
     side.write_text(whole)
     np.save(path, np.zeros((3, 2, 4, 4), np.float32))
-    with pytest.raises(DataLoadingError, match="of one run"):
+    with pytest.raises(DataLoadingError, match="of the same run"):
         open_pairs(path)
     transform_to(Resize(4), np.asarray(X), path, overwrite=True)  # nothing is known of these
     assert open_pairs(path).groups is None

@@ -25,8 +25,8 @@ class Augmentation(CheckedParameters, BaseEstimator):
     """Change each training sample a little, differently every time.
 
     With few patients, a network memorises their positions, contrasts and noise. Here pairs are
-    rotated, bent, brightened or made noisy, as much as scanners and heads differ; the network
-    learns that such differences are normal. All randomness is in `draw`; `apply` is a pure
+    rotated, bent, brightened or made noisy, about as much as scanners and heads differ. So the
+    network learns that such differences are normal. All randomness is in `draw`; `apply` is a pure
     function. 0 switches a part off; amplitudes are drawn uniformly between their limits.
 
     When it fails: the network learns that the changes are normal, so a detector misses anomalies
@@ -144,9 +144,9 @@ class Augmentation(CheckedParameters, BaseEstimator):
         shape: tuple[int, int],
         roles: Sequence[str | None] = ("ct", "mri"),
     ) -> Draws:
-        """Draw the changes of `n` samples of `shape` (height, width), with `rng` alone.
+        """Draw the changes of `n` samples of `shape` (height, width), from `rng` alone.
 
-        `roles` has one of "ct", "mri", "pet" and None (not known) for each plane.
+        `roles` has "ct", "mri", "pet" or None (not known) for each plane.
 
         Raises
         ------
@@ -200,13 +200,13 @@ class Augmentation(CheckedParameters, BaseEstimator):
         Raises
         ------
         ValueError
-            Where `X` has another shape than the draws are for.
+            If `X` has another shape than the draws are for.
         """
         if X.shape != draws.noise.shape:
             raise ValueError(
-                f"X has shape {X.shape}, but the draws are for {draws.noise.shape}; expected "
-                "samples (n, n_planes, height, width) as were given to draw: so many, of that "
-                "shape, with a role for each plane."
+                f"X has shape {X.shape}, but the draws are for {draws.noise.shape}; expected equal "
+                "shapes (n, n_planes, height, width). Call draw with the number and the shape of "
+                "these samples, and a role for each plane."
             )
         out = np.array(X, dtype=np.float32, order="C")
         for i, pair in enumerate(out):

@@ -126,7 +126,7 @@ def _has_planes(pair: Floats) -> npt.NDArray[np.bool_]:
 
 
 def _resampled(plane: Floats, grid: Floats) -> Floats:
-    """A plane read at other places, linearly; values and mask apart, as `warp_observed` does."""
+    """A plane interpolated at other places, values and mask apart as in `warp_observed`."""
     seen = ~np.isnan(plane)
     x, y = grid
     if seen.all():  # no NaN is added, since some networks can't handle it

@@ -25,7 +25,7 @@ DETECTED = (
     "regions",
 )
 UNCLIPPED = "unclipped_z_maps"
-"""An entry of `iter_detect` that is given only where it is named."""
+"""An entry of `iter_detect` that is given only if it is named."""
 
 
 def check_include(include: Sequence[str]) -> None:

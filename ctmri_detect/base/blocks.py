@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +50,7 @@ class Blockwise:
     ) -> npt.NDArray[np.float32]:
         """`_residual`, for a detector that compares with slices of other patients.
 
-        `codes` are those of the fit's patients, None where the patients of X are not known.
+        `codes` are those of the fit's patients, None if the patients of X are not known.
         """
         return self._residual(X)
 
@@ -99,7 +99,7 @@ class Blockwise:
         return np.concatenate(self._each(self._ready(X), finish))
 
     def _in_turn(self, reader: PairReader, finish: Finish[_Made]) -> Iterator[_Made]:
-        """`_each`, a few blocks at a time: no more than there are threads."""
+        """`_each`, a few blocks at a time: at most one for each thread."""
         at_once = self._block * (threads_allowed() if self.traits.threadsafe else 1)
         for start in range(0, len(reader), at_once):
             rows = np.arange(start, min(start + at_once, len(reader)))
@@ -107,7 +107,7 @@ class Blockwise:
 
     @with_default_floats
     def _each(self, reader: PairReader, finish: Finish[_Made]) -> list[_Made]:
-        """What `finish` makes of residuals and samples, in blocks."""
+        """The results of `finish` for residuals and samples, one for each block."""
         reading = Lock()  # the source of X may not be thread-safe
 
         def one(start: int) -> _Made:
@@ -128,8 +128,10 @@ class Blockwise:
         self, block: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None
     ) -> npt.NDArray[np.float32]:
         """Residuals of a block of the one fixed length."""
+        found = self._residual_of_patients(block.copy(), codes)  # which may write into its copy
+        _check_shape(found, block.shape, type(self).__name__)
         with np.errstate(over="ignore"):  # too large for float32 becomes infinity, then 0
-            residual = np.asarray(self._residual_of_patients(block, codes), dtype=np.float32)
+            residual = np.asarray(found, dtype=np.float32)
         residual = np.nan_to_num(residual, posinf=0.0, neginf=0.0)
         return np.where(np.isnan(block), np.float32(np.nan), residual)
 
@@ -151,12 +153,22 @@ class FitFromBefore:
         self.detector._fit(X)
 
     def each(self, X: PairReader, finish: Finish[_Made]) -> list[_Made]:
-        """What `finish` makes of residuals and samples, in blocks."""
+        """The results of `finish` for residuals and samples, one for each block."""
         return self.detector._each(X, finish)
 
     def frozen(self) -> Each:
         """`each` of the model as it is now."""
         return deepcopy(self.detector)._each
+
+
+def _check_shape(found: Any, expected: tuple[int, ...], name: str) -> None:
+    """Refuse residuals that would be spread over planes or samples without a word."""
+    if found is None or np.shape(found) != expected:
+        got = "None" if found is None else f"an array of shape {np.shape(found)}"
+        raise ValueError(
+            f"_residual of {name} returned {got}; expected {expected}, the shape of X: a number "
+            "for each pixel of each plane. Repeat a number that belongs to all planes together."
+        )
 
 
 def _same_planes(given: tuple[str, ...], fitted: tuple[str, ...]) -> bool:

@@ -38,11 +38,14 @@ from ctmri_detect.validation import (
 class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
     """Base of all detectors of anomalies in pairs.
 
-    A detector writes ``_fit(X)`` and ``_residual(X)``: `X` is a `PairReader` in the first
-    (``X[rows]`` and ``X.blocks()`` give float32, `numpy.asarray` all of it, ``X.groups`` the
-    patient of each sample) and a float32 array ``(n, n_planes, height, width)`` in the second,
-    which returns how far each plane deviates from what the detector expects. Its `traits` say what
-    the base class has to know of it. The public verbs live here once, and are final.
+    A detector writes two methods. In ``_fit(X)``, `X` is a `PairReader`: ``X[rows]`` and
+    ``X.blocks()`` give float32, `numpy.asarray` all of it, ``X.groups`` the patient of each sample.
+    In ``_residual(X)``, `X` is a float32 array ``(n, n_planes, height, width)``; it returns how far
+    each plane deviates from what the detector expects, in the same shape: 0 = as expected, positive
+    = brighter, or all positive if there is no sign. NaN and infinity count as 0, so return NaN for
+    a pixel that can't be judged only if 0 is the usual value in healthy pixels. The constructor
+    takes ``map_scoring=None``. The class attribute `traits` says what the base class has to know.
+    The public verbs are final.
 
     Examples
     --------
@@ -67,7 +70,7 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
 
     @property
     def n_patients_fit_(self) -> int | None:
-        """Number of patients that the fit has seen; None where they are unknown."""
+        """Number of patients that the fit has seen; None if they are unknown."""
         return len(self.fingerprints_.patients) or None
 
     def _fit(self, X: PairReader) -> None:
@@ -76,7 +79,7 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
     def _prepare(self, X: PairReader) -> None:
         """Check all training samples, once in each `fit`; may raise or warn, changes nothing.
 
-        ``X.groups`` are codes of the patients, None where they are unknown.
+        ``X.groups`` are codes of the patients, None if they are unknown.
         """
 
     def _default_map_scoring(self) -> MapScoring:
@@ -95,10 +98,10 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         X : array-like of shape (n_samples, n_planes, height, width)
             Two planes without names are CT and MRI; NaN where nothing was observed.
         y : array-like of shape (n_samples,), default=None
-            Where it holds only +1 and -1, samples labelled -1 are left out of training.
+            If it holds only +1 and -1, samples labelled -1 are left out of training.
             Anything else is ignored, with a warning.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; not needed where X are `Pairs` that know them. Without
+            Patient of each sample; not needed if X are `Pairs` that know them. Without
             either, contiguous blocks of rows stand for patients, and a warning says so.
 
         Returns
@@ -110,18 +113,18 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
         Raises
         ------
         InvalidPairsError
-            Where X, y or groups are not as the contract says.
+            If X, y or groups are not as the contract says.
         MissingModalityError
-            Where a plane is missing and the detector needs all planes.
+            If a plane is missing and the detector needs all planes.
 
         Warns
         -----
         PatientsUnknownWarning
             Without `groups`.
         LabelsWarning
-            Where `y` is not coded +1 and -1.
+            If `y` is not coded +1 and -1.
         ThresholdWarning
-            Where there are too few held-out slices for the false-positive rate.
+            If there are too few held-out slices for the false-positive rate.
         """
         check_parameters(self)
         with unchanged_on_failure(self):
@@ -144,17 +147,19 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
     ) -> npt.NDArray[np.int64]:
         """``fit(X, y, groups=groups).predict(X)``: int ``(n,)``, of all samples of X.
 
+        Takes what `fit` takes. Slices that the model was trained on look too normal.
+
         Raises
         ------
         InvalidPairsError
-            As `fit`, and where samples were left out of X before: in a Pipeline the predictions
+            As `fit`, and if samples were left out of X before: in a Pipeline the predictions
             would not fit the rows that it was given.
         """
         if were_left_out(X):
             raise InvalidPairsError(
                 "Samples were left out of X (its frame has the column input_row), so that "
                 "fit_predict of a Pipeline would return fewer predictions than it got rows; "
-                "expected all samples. Call fit(X) and then predict(X), or "
+                "expected all samples. Call fit(X) and then predict(X), or set "
                 "below_skull_base='mark' instead of 'drop'."
             )
         self.fit(X, y, groups=groups)
@@ -172,7 +177,7 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
     ) -> list[HeldOut]:
         """Fit the model, and the scoring on patients that it did not see, which are returned.
 
-        `groups` are codes of the patients, None where they are unknown; `names` their names.
+        `groups` are codes of the patients, None if they are unknown; `names` their names.
         """
         self._about_fit(reader)
         given = self.map_scoring
@@ -205,13 +210,13 @@ class BasePairedDetector(OutlierMixin, Verbs, PairedEstimator):
 
 
 def _rows_to_learn_from(y: LabelsLike, n_samples: int) -> npt.NDArray[np.int64]:
-    """Samples labelled +1, or all where the labels say nothing."""
+    """Samples labelled +1, or all if the labels say nothing."""
     if y is None:
         return np.arange(n_samples)
     if not is_target(y):
         warn_user(
-            f"y holds {coding_of(y)}, is ignored, and all samples train. Labels are +1 (normal) "
-            "and -1 (anomalous, left out of training). From 0 = normal, 1 = anomalous: "
+            f"y holds {coding_of(y)}; expected +1 (normal) and -1 (anomalous, left out of "
+            "training). y is ignored, and all samples train. From 0 = normal, 1 = anomalous: "
             "np.where(y == 1, -1, 1). Without labels: y=None.",
             LabelsWarning,
         )

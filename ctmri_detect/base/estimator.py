@@ -54,7 +54,7 @@ class PairedEstimator(CheckedParameters, BaseEstimator):
         return paired
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; where ``map_scoring`` is None, ``map_scoring__x`` changes its default."""
+        """Set parameters; if ``map_scoring`` is None, ``map_scoring__x`` changes its default."""
         nested = {key: params.pop(key) for key in list(params) if "__" in key}
         super().set_params(**params)  # a default may depend on these
         for name, default in self._resolved.items():

@@ -27,7 +27,7 @@ class Fingerprints:
     X : PairReader
         The training samples; `groups` are the codes of their patients.
     names : array of str (n,), default=None
-        Names of the patients; None where they are unknown.
+        Names of the patients; None if they are unknown.
 
     Examples
     --------

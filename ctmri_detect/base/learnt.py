@@ -1,6 +1,6 @@
-"""What a step learns of samples on the way there, at hand again on the way back.
+"""What `transform` learns of samples, at hand again when their maps are taken back.
 
-The caller keeps it, for as long as its pass over the samples lasts; the step keeps nothing.
+The caller keeps it as long as its pass over the samples lasts; the step keeps nothing.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def at_hand(step: object, learnt: list[Any]) -> Iterator[None]:
 
 
 def remember(step: object, learnt: Sequence[Any] | None) -> None:
-    """Keep what the step learnt of each sample, where somebody asked for it."""
+    """Keep what the step learnt of each sample, if somebody asked for it."""
     now = getattr(_passes, "now", None)
     if now is not None and now[0] is step and learnt is not None:
         now[1][:] = learnt
 
 
 def recall(step: object) -> list[Any] | None:
-    """What the step learnt of each sample; None where it is not known."""
+    """What the step learnt of each sample; None if it is not known."""
     now = getattr(_passes, "now", None)
     if now is None or now[0] is not step or not now[1]:
         return None

@@ -1,4 +1,4 @@
-"""What a preprocessing step makes of a block of samples, and what is known of them then."""
+"""The output of a preprocessing step for a block of samples, and notes about the samples."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ctmri_detect.validation import INPUT_ROW
 
 
 class Block(NamedTuple):
-    """What a step makes of one block of n samples.
+    """The output of a step for one block of n samples.
 
     Attributes
     ----------
-    values : float32 array (n, 2, height, width)
+    values : float32 array (n, n_planes, height, width)
         The block transformed, all samples of it.
     named : sequence of int
         Rows of the block that a warning has to name.
@@ -29,8 +29,8 @@ class Block(NamedTuple):
     kept : bool array (n,) or None
         Which samples stay; None means all.
     learnt : sequence (n,) or None
-        Of each sample, what the way back of its maps has to know; None where the step tells it
-        from the sample.
+        What the step needs of each sample to take its maps back; None if it finds that out
+        from the sample again.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class Block(NamedTuple):
 
 
 def joined_blocks(parts: Sequence[Block]) -> Block:
-    """What was said of the samples block by block, as one; all parts share their values."""
+    """Several blocks as one; all parts share their values."""
     first = parts[0]
     return Block(
         first.values,
@@ -58,7 +58,7 @@ def joined_blocks(parts: Sequence[Block]) -> Block:
 
 
 class Notes:
-    """What steps say of the samples, block by block: columns, and which samples are left.
+    """Notes of steps about the samples: columns for the frame, and which samples are left.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Notes:
 
     @staticmethod
     def joined(parts: Sequence[Notes], total: int) -> Notes:
-        """The notes of all blocks; an error where none of `total` samples is left."""
+        """The notes of all blocks; an error if none of `total` samples is left."""
         filled = [part for part in parts if len(part.rows)]
         if not filled:
             raise InvalidPairsError(

@@ -19,7 +19,7 @@ _FEWEST = 5  # samples: a large lesion can make a slice look unlike all others, 
 class Noticed:
     """What a detector notices of the samples of one call, block by block.
 
-    Warnings alone depend on it, so that no score depends on the company of a sample.
+    Only warnings depend on what is noticed here; no score does.
     """
 
     def __init__(self) -> None:
@@ -56,9 +56,9 @@ class Noticed:
             warn_user(
                 f"These planes look unlike the slices that {name} was fitted on: {', '.join(odd)}."
                 " Other tissue is bright or dark there, as in another MRI sequence, in inverted "
-                "values, or after another preparation. What a network learned of the "
+                "values, or after other preprocessing. What a network learned from the "
                 "training slices does not hold for them, and scores and thresholds may mean "
-                "nothing. Check sequence and preparation; fit on slices of this kind.",
+                "nothing. Check sequence and preprocessing, or fit on slices of this kind.",
                 UnlikeTrainingWarning,
             )
 
@@ -69,7 +69,7 @@ def known_patients(detector: Any, names: GroupsLike) -> tuple[list[str], int]:
     Parameters
     ----------
     names : array-like of shape (n,), default=None
-        Patient of each sample; None where they are unknown.
+        Patient of each sample; None if they are unknown.
     """
     every = [] if names is None else list(dict.fromkeys(np.asarray(plain_array(names)).tolist()))
     codes = detector.fingerprints_.codes_of(every)
@@ -77,7 +77,7 @@ def known_patients(detector: Any, names: GroupsLike) -> tuple[list[str], int]:
 
 
 def listed_patients(known: list[str]) -> str:
-    """The first five, and how many more."""
+    """The names of the first five, and how many more there are."""
     more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
     return ", ".join(known[:_MOST_NAMED]) + more
 
@@ -89,7 +89,7 @@ def warn_of_known(detector: Any, names: GroupsLike) -> list[str]:
         warn_user(
             f"{type(detector).__name__} was fitted on {len(known)} of these {n} patients: "
             f"{listed_patients(known)}. False-positive rates hold for other patients only. Leave "
-            "these out. Where other people have the same names, give them other names: groups.",
+            "these out. If these are other people with the same names, rename them in groups.",
             TrainingDataWarning,
         )
     return known

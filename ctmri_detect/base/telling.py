@@ -1,4 +1,4 @@
-"""Samples that steps name: at once, or later for all blocks of a larger whole together."""
+"""Samples that steps warn of: at once, or later for all blocks of a larger set together."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _later = threading.local()
 def told_later(steps: Sequence[Any], *, looked: int = 0) -> Iterator[list[list[int]]]:
     """The rows that each step would warn of in this thread; nothing is said meanwhile.
 
-    Whether they are too many is a question about all blocks together. The first `looked` steps have
-    looked at all samples together before, and don't look at each block again.
+    Whether they are too many can be said only of all blocks together. The first `looked` steps have
+    looked at all samples before, and don't look at each block again.
     """
     named: list[list[int]] = [[] for _ in steps]
     _later.known = {id(step): rows for step, rows in zip(steps, named, strict=True)}

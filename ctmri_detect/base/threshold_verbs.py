@@ -41,6 +41,12 @@ class ThresholdVerbs(Blockwise):
         -------
         self
 
+        Raises
+        ------
+        ValueError
+            For an unknown parameter, a value out of its range, and a parameter that needs a new
+            fit: `cross_fit`, and with ``bank="summary"`` all but `false_positive_rate`.
+
         Notes
         -----
         A new `false_positive_rate` alone uses all scores that the threshold rests on, and changes
@@ -48,6 +54,15 @@ class ThresholdVerbs(Blockwise):
         setting scores the slices of the reference bank again (at most 512), and those from which
         planes were withheld (at most 200 of each pattern); the thresholds then rest on these:
         recalibrate again if you had recalibrated before.
+
+        Examples
+        --------
+        >>> from ctmri_detect import AtlasDetector
+        >>> X = np.random.default_rng(0).normal(size=(40, 2, 16, 16))
+        >>> detector = AtlasDetector().fit(X, groups=range(40))
+        >>> before = detector.offset_
+        >>> bool(detector.rescore(false_positive_rate=0.2).offset_ > before)
+        True
         """
         return self._take(clone(self._scoring).set_params(**params).fit_again(self._scoring))
 
@@ -55,7 +70,7 @@ class ThresholdVerbs(Blockwise):
     def recalibrate(self, X: PairsLike, groups: GroupsLike = None) -> Self:
         """Set the threshold from your own healthy scans; the model is not fitted again.
 
-        Use it where your scanner differs from that of the training data, and healthy scans are
+        Use it if your scanner differs from that of the training data, and healthy scans are
         flagged more often than `false_positive_rate` says.
 
         Parameters
@@ -64,7 +79,7 @@ class ThresholdVerbs(Blockwise):
             Healthy samples of patients that the detector was not fitted on, prepared like the
             training data. For a rate of 5 % at least 19.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; not needed where X are `Pairs` that know them. Without either,
+            Patient of each sample; not needed if X are `Pairs` that know them. Without either,
             each sample stands for a patient, and `evaluation.patient_predict` refuses.
 
         Returns
@@ -78,13 +93,13 @@ class ThresholdVerbs(Blockwise):
         Raises
         ------
         InvalidPairsError
-            Where X has too few samples of any one pattern of observed planes for the
+            If X has too few samples of any one pattern of observed planes for the
             false-positive rate, or does not fit the detector. The detector stays as it was.
 
         Warns
         -----
         TrainingDataWarning
-            Where some of X are training slices, or of patients that `fit` knows by name. The
+            If some of X are training slices, or of patients that `fit` knows by name. The
             threshold is too low or too high then: these were compared with themselves, or left
             out of their own reference.
         UnlikeTrainingWarning
@@ -121,7 +136,7 @@ class ThresholdVerbs(Blockwise):
     def _own(
         self, X: PairsLike, reader: PairReader, groups: GroupsLike
     ) -> tuple[npt.NDArray[np.int64], CalibrationPatients]:
-        """New codes of one's own patients, and what is kept of them; warns of patients of `fit`."""
+        """Codes of the patients of X, and what is kept of them; warns of patients of `fit`."""
         names = groups_of(X, groups)
         seen = np.concatenate([self.fingerprints_.seen(block) for block in reader.blocks()])
         codes = np.arange(len(reader)) if names is None else check_groups(names, len(reader))
@@ -144,7 +159,7 @@ class ThresholdVerbs(Blockwise):
     def _numbers(
         self, reader: PairReader, finish: Finish[npt.NDArray[np.float64]], notice: bool = True
     ) -> npt.NDArray[np.float64]:
-        """One number a sample; `notice` what there is to warn of."""
+        """One number for each sample; with `notice`, warnings that follow from the samples."""
         number, noticed = self._noticing(finish)
         found = np.concatenate(self._each(reader, number))
         if notice:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Traits:
     """Properties of a detector or a preprocessing step that the base class and users rely on.
 
-    Set as a class attribute ``traits``, or as a property where it depends on parameters.
+    Set as a class attribute ``traits``, or as a property if it depends on parameters.
 
     Parameters
     ----------

@@ -30,14 +30,14 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     """Base of the preprocessing steps, pairs in and pairs out.
 
     A step writes ``_transform(X)`` (float32 array in, float32 array out, never in place) and,
-    where it has parameters, says in ``_parameter_constraints`` what they may be. A step that
+    if it has parameters, says in ``_parameter_constraints`` what they may be. A step that
     learns something from all samples also writes ``_fit(X)``; only such a step has to be fitted
     (scikit-learn's tag ``requires_fit``). A step that moves pixels also writes
     ``inverse_transform_map(maps, X)``, `X` being the step's input: maps on the output grid come
     back on the grid of `X`, NaN where they do not reach.
 
     A step that treats CT, MRI and PET differently writes ``_transform_planes(X, roles)`` instead,
-    `roles` being one of "ct", "mri", "pet" a plane, or None where nobody named the planes;
+    where `roles` has "ct", "mri" or "pet" for each plane, None for planes without names;
     `ctmri_detect.modalities.planes_with` finds the planes of a role.
 
     A step that has to warn about samples writes ``_transform_block`` and ``_warn_of`` instead
@@ -46,8 +46,8 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     uses these refuses in ``_check_use`` what they don't work with. A step that warns of the
     samples as a whole does it in ``_look``, once a call.
 
-    Blocks are shared between threads where ``traits.threadsafe`` is True. It is False unless a
-    step says so: then one thread transforms one block after the other.
+    Blocks are shared between threads if ``traits.threadsafe`` is True. By default it is False, and
+    one thread transforms one block after the other.
 
     Examples
     --------
@@ -88,7 +88,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
         return Block(self._transform_planes(X, roles))
 
     def _warn_of(self, rows: list[int], total: int) -> None:
-        """One warning about these rows of X, after all blocks; an error where they are too many."""
+        """One warning about these rows of X, after all blocks; an error if they are too many."""
 
     def _check_use(self, X: PairsLike, *, may_leave_out: bool) -> None:
         """Refuse X, or a call that has to give as many samples as it takes."""
@@ -121,10 +121,15 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
 
     @final
     def transform(self, X: PairsLike) -> Pairs | npt.NDArray[np.float32]:
-        """Float32 pairs ``(n_samples, n_modalities, height', width')``; `X` is left as it was.
+        """Float32 pairs ``(n_samples, n_planes, height', width')``; `X` is left as it was.
 
         `Pairs` come back as `Pairs` in memory, with the same patients and the new spacing and
         units; anything else as an array.
+
+        Raises
+        ------
+        InvalidPairsError
+            If X is not as the contract says, or in other units than the step takes.
         """
         return self._transformed(X, may_leave_out=False)
 
@@ -207,14 +212,14 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
     def _told(
         self, X: npt.NDArray[np.float32], roles: Roles, first: int, error: InvalidPairsError
     ) -> InvalidPairsError:
-        """What the step says about these samples together, of which some gave `error`."""
+        """The step's error about these samples together; `error` came from one block of them."""
         try:
             self._transform_block(X, roles)
         except InvalidPairsError as about_all:
             error = about_all
         if not first:
             return error
-        return InvalidPairsError(f"Counting from row {first} of X as 0: {error}")
+        return InvalidPairsError(f"Row 0 is row {first} of X: {error}")
 
     def _check_units(self, ct_units: str | None) -> None:
         """Refuse pairs that are known to be in other units than the step takes."""
@@ -226,7 +231,7 @@ class BasePairedTransformer(PlainOutput, TransformerMixin, PairedEstimator):
             )
 
     def _units_taken(self) -> str | None:
-        """The units of the CT that the step takes; None where they don't matter."""
+        """The units of the CT that the step takes; None if they don't matter."""
         return None
 
     def _units_after(self, ct_units: str | None) -> str | None:

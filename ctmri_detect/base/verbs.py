@@ -31,14 +31,16 @@ Maps = npt.NDArray[np.float32]
 class Verbs(ThresholdVerbs):
     """What every fitted detector can be asked; all of it from `_residual` and `MapScoring`.
 
-    The verbs are final: a detector writes ``_fit`` and ``_residual``, see `BasePairedDetector`.
+    `X` is an array-like of shape (n_samples, n_planes, height, width) in all verbs: pairs that were
+    prepared like those of the fit. Another shape or other planes are an `InvalidPairsError`. The
+    verbs are final: a detector writes ``_fit`` and ``_residual``, see `BasePairedDetector`.
     """
 
     @final
     def residual_map(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """How far each plane deviates: float32 ``(n, n_planes, height, width)``.
 
-        Positive = brighter than the detector expects, where the method has a sign; NaN where
+        Positive = brighter than the detector expects, if the method has a sign; NaN where
         nothing was observed.
         """
         return self._residual_of(self._ready(X))
@@ -47,8 +49,7 @@ class Verbs(ThresholdVerbs):
     def anomaly_map(self, X: PairsLike) -> npt.NDArray[np.float32]:
         """Where each sample deviates: float32 ``(n, height, width)``, high = anomalous.
 
-        In standard deviations of what healthy slices leave; NaN where no plane was
-        observed.
+        In standard deviations of what healthy slices leave; NaN where no plane was observed.
         """
         return self._scored(X, self._scoring.anomaly_map)
 
@@ -56,18 +57,18 @@ class Verbs(ThresholdVerbs):
     def score_samples(self, X: PairsLike) -> npt.NDArray[np.float64]:
         """Minus the pooled evidence of each sample: float64 ``(n,)``, high = normal.
 
-        Where planes are missing, it is brought to the scale of complete samples: a median and a
+        If planes are missing, it is brought to the scale of complete samples: a median and a
         threshold of healthy slices lie at the same score, whichever planes were observed.
 
         Warns
         -----
         TrainingDataWarning
-            Here and wherever samples are scored, except in `fit_predict`: where some of X are
+            Here and wherever samples are scored, except in `fit_predict`: if some of X are
             training slices and the detector learns from residuals (``traits.trains``), because
             their scores look too normal. See `seen_in_fit`.
         UnlikeTrainingWarning
             In the same places, by a detector that can tell (`SyntheticAnomalyDetector`, and an
-            `EnsembleDetector` of it): where a plane of most of X, and of five samples or more,
+            `EnsembleDetector` of it): if a plane of most of X, and of five samples or more,
             looks unlike the training slices.
         """
         return self._numbers(self._ready(X), self._scoring.score_samples)
@@ -76,8 +77,8 @@ class Verbs(ThresholdVerbs):
     def decision_function(self, X: PairsLike) -> npt.NDArray[np.float64]:
         """``score_samples(X) - offset_``: float64 ``(n,)``, below 0 = anomalous.
 
-        Infinite where `offset_` is ``-inf`` (too few held-out slices for a threshold):
-        `score_samples` ranks then, too.
+        Infinite if `offset_` is ``-inf`` (too few held-out slices for a threshold); rank by
+        `score_samples` then.
         """
         return self.score_samples(X) - self.offset_
 
@@ -90,7 +91,7 @@ class Verbs(ThresholdVerbs):
     def p_values(self, X: PairsLike) -> npt.NDArray[np.float64]:
         """How often a healthy slice scores as low: float64 ``(n,)``, small = anomalous.
 
-        Conformal (see `scoring.conformal_p_values`): ``predict(X) == -1`` exactly where the
+        Conformal (see `scoring.conformal_p_values`): ``predict(X) == -1`` exactly if the
         p-value is at most the `false_positive_rate`. None is below 1 / (held-out slices + 1). A
         sample with missing planes is compared with healthy slices that have the same planes.
         """
@@ -154,7 +155,7 @@ class Verbs(ThresholdVerbs):
     def _judge(
         self, asked: tuple[bool, bool], residual: npt.NDArray[np.float32], X: PairReader
     ) -> Bunch:
-        """What the scoring says of a block; where asked, which of its samples the fit has seen."""
+        """What the scoring says of a block; if asked, which of its samples the fit has seen."""
         known, unclipped = asked
         judged = self._scoring.judge(residual, X, unclipped=unclipped)
         if known:
@@ -236,6 +237,6 @@ class Verbs(ThresholdVerbs):
     ) -> Bunch:
         """What `explain` returns; a detector may add to it.
 
-        `back` takes maps to the grid of `found`, where that is another one than that of X.
+        `back` takes maps to the grid of `found`, if it is not that of X.
         """
         return found

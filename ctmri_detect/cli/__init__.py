@@ -1,4 +1,4 @@
-"""The command ``ctmri-detect``; each subcommand is a module of its own, imported when asked for."""
+"""The command ``ctmri-detect``; each subcommand is a module of its own, imported on use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ctmri_detect.cli._parser import build_parser
 
 __all__ = ["main"]
 
-_TOO_LITTLE = "There is not enough memory. Take a smaller --image-size or --size, or fewer pairs."
+_TOO_LITTLE = "There is not enough memory. Give a smaller --image-size or --size, or fewer pairs."
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -29,12 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 done, 1 a bug, 2 bad input or a missing package, 130 interrupted.
+        Exit code: 0 done, 1 a bug or closed output, 2 bad input, a missing package or too little
+        memory, 130 interrupted.
 
     Raises
     ------
     SystemExit
-        After ``--help`` and ``--version`` (0), and for arguments that make no command (2).
+        After ``--help`` and ``--version`` (0), and for wrong arguments (2).
 
     Examples
     --------
@@ -49,14 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         tell("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+    except BrokenPipeError:  # the reader of our output stopped reading, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (ValueError, ImportError, OSError) as error:
         return _report(error, args, BAD_INPUT, shown=args.debug)
     except MemoryError:
         return _report(ValueError(_TOO_LITTLE), args, BAD_INPUT, shown=args.debug)
-    except Exception as error:  # a bug: the traceback is what a report of it needs
+    except Exception as error:  # a bug: show the traceback, which a bug report needs
         return _report(error, args, FAILED, shown=args.debug or not args.quiet)
     return OK
 

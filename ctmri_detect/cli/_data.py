@@ -1,4 +1,4 @@
-"""From arguments to pairs and pipelines."""
+"""Pairs and pipelines by the arguments of a command."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def read_pairs(
 ) -> Bunch:
     """The pairs of the folder, slices or volumes, with the units that the user says they have.
 
-    What can be refused without reading them all is refused first. `labelled`: labels and patients
-    are needed, as a benchmark does; `units`: those that a model takes, an empty one allows any;
-    `cache`: the file that pairs too many for `memory.AT_ONCE` go to, instead of into memory.
+    What can be refused without reading all images is refused first. `labelled`: labels and
+    patients are needed, as in a benchmark. `units`: those that a model takes; empty allows any.
+    `cache`: the file to which pairs go if they need more memory than `memory.AT_ONCE`.
     """
     key = key_of(args)
     note(f"reading {args.folder}", quiet=args.quiet)
@@ -84,13 +84,13 @@ def _load(args: argparse.Namespace, kind: str, key: bytes | None, cache: Path | 
 
 
 def preprocessor(args: argparse.Namespace, pairs: Bunch) -> Pipeline:
-    """The preparation of these pairs, by what they are and by --size and --mask."""
+    """The preprocessing of these pairs, by their units, --size and --mask."""
     steps = make_preprocessor(ct_units=pairs.ct_units or "hu", size=args.size)
     return steps.set_params(brainmask__source=args.mask)
 
 
 def samples(pairs: Bunch, n: int) -> str:
-    """So many pairs, or samples of other planes.
+    """The number of pairs in words, or of samples of other planes.
 
     Examples
     --------
@@ -102,18 +102,18 @@ def samples(pairs: Bunch, n: int) -> str:
 
 
 def _check_ct(args: argparse.Namespace, planes: Planes) -> None:
-    """Refuse what needs a CT, where there is none."""
+    """Refuse arguments that need a CT where there is none."""
     if "ct" in planes.names:
         return
     names = ", ".join(planes.modalities)
     if getattr(args, "mask", "observed") != "observed":
         raise ValueError(
             f"The brain is found in the CT, and {names} have none; expected images with the brain "
-            "cut out (by SynthStrip or HD-BET, say) and a background of 0. Say so with --mask "
-            "observed."
+            "cut out (by SynthStrip or HD-BET, say) and a background of 0. If they are, pass "
+            "--mask observed."
         )
     if args.below_skull_base != "keep":
-        raise ValueError(f"--below-skull-base asks the CT, and {names} have none. Leave it out.")
+        raise ValueError(f"--below-skull-base needs a CT, and {names} have none. Leave it out.")
 
 
 def key_of(args: argparse.Namespace) -> bytes | None:
@@ -150,5 +150,5 @@ def _drop(pairs: Bunch) -> None:
 
 
 def write_skipped(skipped: list[tuple[str, str]], folder: Path) -> None:
-    """What was not used, and why; the file is there even where all was."""
+    """Write the files that were not used, and why; the table is empty where all were."""
     pd.DataFrame(skipped, columns=["file", "reason"]).to_csv(folder / "skipped.csv", index=False)

@@ -1,4 +1,4 @@
-"""Decisions about the patients of a scored folder."""
+"""Predictions for the patients of a scored folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def decide_patients(
 ) -> pd.DataFrame | None:
     """What `patient_predict` says of each patient, with the model's false-positive rate.
 
-    None, and a note, where the patients are unknown: here, or in the model.
+    None where the patients of these pairs are unknown; None and a note where the model's are.
     """
     names = pairs.frame["patient"]
     if names.isna().any():
@@ -32,12 +32,12 @@ def decide_patients(
         tell(f"note: no patient is called anomalous: {one_line(error)}")
         return None
     if found.attrs["guarantee"] != "exact":
-        tell(f"note: the rate of {rate:g} a patient is approximate: {found.attrs['why']}")
+        tell(f"note: the rate of {rate:g} for patients is approximate: {found.attrs['why']}")
     return found
 
 
 def as_columns(decided: pd.DataFrame) -> pd.DataFrame:
-    """The columns that `patients.csv` takes, by the name of the patient."""
+    """The columns for `patients.csv`, one row for each patient by name."""
     table = decided.set_index("patient")[["p_value", "q_value"]]
     called = np.where(decided["prediction"].to_numpy() == -1, "yes", "no")
     return table.assign(anomalous=called)

@@ -1,4 +1,4 @@
-"""What --help says below the arguments."""
+"""The texts of --help above and below the arguments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ DESCRIPTION = """\
 Unsupervised anomaly detection for paired brain CT and MRI.
 
 Learns normal anatomy from unlabelled CT-MRI pairs, scores new pairs, and shows where and in
-which modality they deviate. Research software; not for diagnosis.
+which modality they are anomalous. Research software; not for diagnosis.
 """
 EXAMPLES = """\
 examples:
@@ -31,7 +31,7 @@ INSPECT = r"""
 writes to --out:
   inspection.html       what the folder holds, its problems, sample pairs, histograms
   dataset_summary.json  the figures of the page
-  files.csv             one row a file
+  files.csv             one row for each file
 
 examples:
   ctmri-detect inspect pairs/ --patient '^(p\d+)_'
@@ -44,22 +44,22 @@ examples:
   ctmri-detect fit kaggle/ --modality ct --image-size 256 --detector atlas --out ct.ctmri
   ctmri-detect fit scans/ --sequence t1,flair --patient '^(p\d+)_' --out three.ctmri
 
-Pairs that the labels call anomalous are left out of training. --patient matters: without it
-contiguous files stand for patients, and the threshold may be wrong. The model remembers --modality,
---sequence and --patient, so 'ctmri-detect score' needs only the folder.
+Pairs that the labels call anomalous are left out of training. Always give --patient: without it,
+blocks of neighbouring files are treated as patients, and the threshold may be wrong. The model
+remembers --modality, --sequence, --image-size, --below-skull-base and --patient, so 'ctmri-detect
+score' needs only the folder.
 """
 SCORE = """
 writes to --out:
   scores.csv    all pairs, most anomalous first
-  patients.csv  one row a patient, where the patients are known
+  patients.csv  one row for each patient, where the patients are known
   overlays/     images and anomaly map of the top pairs
   skipped.csv   files that were not used, and why
   maps/         with --maps: the anomaly maps
-  report.html   the 20 most anomalous patients to look through, with their names (--no-report:
-                no such page)
+  report.html   the 20 most anomalous patients, with their names (leave it out: --no-report)
 
-Scores are kept as they come, in a folder "unfinished" inside of --out, until all is written. A run
-that was stopped goes on with --resume.
+Until all is written, scores are kept in the folder "unfinished" inside --out. A run that was
+stopped goes on with --resume.
 
 examples:
   ctmri-detect score model.ctmri new/ --out scores/ --top 20
@@ -74,19 +74,19 @@ examples:
   ctmri-detect benchmark --phantom --subjects 12 --detectors atlas,cross-modal --out results/
   ctmri-detect benchmark --phantom --quick --seeds 3 --store store/ --out results/
 
-With --store there is metrics.csv as well: all figures of images, patients, pixels, regions and
-lesions with 95 % intervals. The store, table.csv, scores.csv, report.html and gallery.png hold
+With --store it also writes metrics.csv: all metrics of images, patients, pixels, regions and
+lesions, with 95 % intervals. The store, table.csv, scores.csv, report.html and gallery.png hold
 patients' names as the files or labels give them; with --pseudonyms they hold none.
 """
 REPORT = """
-Nothing is fitted or scored. Writes report.html, metrics.csv, table.csv, scores.csv and figures.
+Fits and scores nothing. Writes report.html, metrics.csv, table.csv, scores.csv and figures.
 
 example:
   ctmri-detect report store/ --out results/
 """
 DEMO = """
-Makes synthetic heads, measures a detector of each family on them and writes report.html, table.csv,
-scores.csv and figures.
+Makes synthetic heads, benchmarks one or two detectors of each family on them, and writes
+report.html, table.csv, scores.csv and figures.
 
 examples:
   ctmri-detect demo --quick

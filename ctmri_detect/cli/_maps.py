@@ -26,9 +26,9 @@ _AT_ONCE = 64  # maps in memory
 
 
 def check_extras(args: argparse.Namespace) -> None:
-    """Refuse what can't be written, before anything is read.
+    """Refuse --report where a package for it is missing, before anything is read.
 
-    A page that nobody asked for is left out where something for it is not installed.
+    Without --report and --no-report, the page is then left out, with a note.
     """
     if args.report is False:
         return
@@ -45,7 +45,7 @@ def check_extras(args: argparse.Namespace) -> None:
 
 
 def keeps_maps(args: argparse.Namespace, n: int) -> bool:
-    """Whether a run of `n` pairs keeps its maps: they are written, or the page shows about all."""
+    """Whether a run of `n` pairs keeps its maps: to write them, or because the page shows most."""
     if args.maps is not None or not args.report:
         return args.maps is not None
     from ctmri_detect.reports.patient_slices import MOST_SLICES
@@ -60,20 +60,20 @@ def check_maps(args: argparse.Namespace, pairs: Bunch) -> None:
     Raises
     ------
     ValueError
-        Where NIfTI is asked for, and the pairs are no slices of volumes.
+        If NIfTI is asked for, and the pairs are no slices of volumes.
     """
     frame = pairs.data.frame
     if args.maps == "nifti" and (frame is None or "grid" not in frame):
         raise ValueError(
-            "--maps nifti puts maps back onto volumes (NIfTI, DICOM, ...), and this folder holds "
-            "slices. Give --maps npy or --maps tiff."
+            "--maps nifti writes maps on the grid of a volume (NIfTI, DICOM, ...), and this folder "
+            "holds slices. Give --maps npy or --maps tiff."
         )
 
 
 def write_all_maps(args: argparse.Namespace, pairs: Bunch, kept: Path, folder: Path) -> str:
-    """Write the maps that a run kept, if any are asked for; returns what was written.
+    """Write the maps that a run kept, if --maps asks for them; returns what was written.
 
-    Maps that don't lie on the scan's own grid are named.
+    A note names maps that don't lie on the scan's own grid.
     """
     if args.maps is None:
         return ""
@@ -86,7 +86,7 @@ def write_all_maps(args: argparse.Namespace, pairs: Bunch, kept: Path, folder: P
     if other:
         tell(
             f"note: {len(other)} maps, such as {other[0]}, are not on the scan's own grid, which "
-            "is tilted or uneven: open each over the image that lies beside it"
+            "is tilted or uneven: open each over the image beside it"
         )
     return f", {len(writer.written)} files in {MAPS}"
 

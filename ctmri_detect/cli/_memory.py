@@ -1,4 +1,4 @@
-"""Whether the samples of a folder fit into memory, or into a file beside the results."""
+"""Whether the samples of a folder fit into memory, or else into a file beside the results."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.images import read_size
 from ctmri_detect.layouts.planes import first_file, is_sample, plane_columns
 
-AT_ONCE = 2**26  # bytes of samples that `score` holds in memory; more of them go to a file
-_COPIES = 3  # of the pairs in memory at once: as they were, masked, windowed
+AT_ONCE = 2**26  # bytes of samples that `score` holds in memory; if they need more, a file does
+_COPIES = 3  # copies of the pairs in memory at the same time: raw, masked, windowed
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def cache_needed(args: argparse.Namespace, found: pd.DataFrame, cache: Path | None) -> Path | None:
-    """The file for the samples, where they take more than `AT_ONCE`; None for those in memory.
+    """The file for the samples if they need more than `AT_ONCE`; None if they stay in memory.
 
-    Slices are refused that don't fit into memory or, with the file, on its disk. Of volumes the
-    number is not known yet: they go to the file, if there is one.
+    Slices that don't fit into memory, or on the disk of the file, are refused. How many slices
+    volumes give is not known yet, so volumes go to the file, if there is one.
     """
     shape = _shape(args, found)
     if shape is None:
@@ -35,14 +35,14 @@ def cache_needed(args: argparse.Namespace, found: pd.DataFrame, cache: Path | No
     if needed > (free := shutil.disk_usage(cache.parent).free):
         raise ValueError(
             f"{n} pairs of {height} x {width} pixels need {needed / 2**30:.1f} GiB in --out while "
-            f"they are scored, and {free / 2**30:.1f} GiB are free there. Take a smaller "
+            f"they are scored, and {free / 2**30:.1f} GiB are free there. Give a smaller "
             "--image-size, or another --out."
         )
     return cache
 
 
 def _shape(args: argparse.Namespace, found: pd.DataFrame) -> tuple[int, int, int, int] | None:
-    """Samples, planes, height and width of the slices in a folder; None where nobody knows."""
+    """Samples, planes, height and width of the slices in a folder; None where unknown."""
     rows = found[is_sample(found)]
     if found.attrs["kind"] != "slices" or rows.empty:
         return None
@@ -60,12 +60,12 @@ def refuse_too_many(n: int, height: int, width: int, planes: int = 2) -> None:
     if free is not None and needed > free:
         raise ValueError(
             f"{n} pairs of {height} x {width} pixels need {needed / 2**30:.1f} GiB of memory, and "
-            f"{free / 2**30:.1f} GiB are free. Take a smaller --image-size, or fewer pairs."
+            f"{free / 2**30:.1f} GiB are free. Give a smaller --image-size, or fewer pairs."
         )
 
 
 def free_memory() -> float | None:
-    """Bytes that this process can still have, as far as the system says (Linux), else None."""
+    """Bytes that this process can still get, where the system tells it (Linux); else None."""
     free: list[float] = []
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()

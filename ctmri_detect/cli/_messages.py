@@ -27,7 +27,13 @@ def tell(text: str) -> None:
 
 def note(text: str, *, quiet: bool) -> None:
     """A message about progress, on a terminal only."""
-    if not quiet and sys.stderr.isatty():
+    if sys.stderr.isatty():
+        begin(text, quiet=quiet)
+
+
+def begin(text: str, *, quiet: bool) -> None:
+    """A line before work of minutes; in a log, where no bars are, it is all that tells of it."""
+    if not quiet:
         tell(text)
 
 

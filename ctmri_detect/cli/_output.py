@@ -1,4 +1,4 @@
-"""Where results go: checked first, written to a temporary folder, moved into place together."""
+"""The folder of results: checked first; files go to a temporary folder and are moved together."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _FOLDERS = {
     OVERLAYS: re.compile(r"\d{3,}_.*\.png"),
     MAPS: re.compile(r".+_(anomaly|z_[\w.-]+|ct|image)\.(nii\.gz|npy|tif)"),
 }
-"""What the commands write into folders of the results: what is theirs to replace."""
+"""Folders of the results and the names of files in them that the commands wrote and may replace."""
 _UNFINISHED = "unfinished"
 
 
 @contextmanager
 def results_folder(path: str, *, overwrite: bool) -> Iterator[Path]:
-    """An empty folder to write results to; they reach `path` together, when all are there.
+    """An empty folder for results; when all are complete, they are moved to `path` together.
 
-    Refused at once: a folder that can't be written, and one that holds the results of an earlier
-    run, unless `overwrite` says to replace them. Then they stay until the new ones are complete.
+    Refused at once are a folder that can't be written, and one that holds the results of an
+    earlier run, unless `overwrite` is True. Older results stay until the new ones are complete.
     No other file of the folder is touched, and a run that fails leaves everything as it was.
 
     Raises
     ------
     OSError
-        Where the folder can't be used; the message says why and what to do.
+        If the folder can't be used. The message says why and what to do.
     """
     target = Path(path)
     made = _make(target)
@@ -42,8 +42,8 @@ def results_folder(path: str, *, overwrite: bool) -> Iterator[Path]:
         earlier = _results(target)
         if earlier and not overwrite:
             raise FileExistsError(
-                f"{path} holds the results of an earlier run ({_shown(earlier)}), and the results "
-                "of two runs don't mix. Give another --out, or replace them with --overwrite."
+                f"{path} holds the results of an earlier run ({_shown(earlier)}); results of two "
+                "runs are never mixed. Give another --out, or replace them with --overwrite."
             )
         with _aside(target) as work:
             yield work / "new"
@@ -56,20 +56,20 @@ def results_folder(path: str, *, overwrite: bool) -> Iterator[Path]:
 def unfinished_run(path: str, *, resume: bool, overwrite: bool) -> Iterator[Path]:
     """The folder inside `path` that keeps the scores of a run until its results are complete.
 
-    It stays where the run is stopped or fails, unless nothing was scored yet, or the pairs are
-    wrong: other ones would be other data.
+    It stays if the run is stopped or fails, unless nothing was scored yet, or the pairs are wrong:
+    the run can't go on with other pairs.
 
     Raises
     ------
     FileExistsError
-        Where a run was stopped, and nobody says whether to go on with it or to begin again.
+        If a run was stopped, and neither `resume` nor `overwrite` is True.
     """
     kept = Path(path) / _UNFINISHED
     if kept.exists() and not resume:
         if not overwrite:
             raise FileExistsError(
-                f"{path} holds the scores of a run that was stopped. Go on with it: --resume. Or "
-                "begin again: --overwrite."
+                f"{path} holds the scores of a run that was stopped. Continue it with --resume, or "
+                "begin again with --overwrite."
             )
         shutil.rmtree(kept)
     try:
@@ -79,12 +79,12 @@ def unfinished_run(path: str, *, resume: bool, overwrite: bool) -> Iterator[Path
         if wrong or not any(kept.glob("blocks/*.npz")):
             shutil.rmtree(kept, ignore_errors=True)
         elif isinstance(error, KeyboardInterrupt):
-            tell(f"what is scored stays in {kept}; the same command with --resume goes on")
+            tell(f"the scores so far stay in {kept}; the same command with --resume continues")
         raise
 
 
 def output_file(path: str) -> Path:
-    """The file, refused early where it can't be written; an existing one stays as it is."""
+    """The file to write, refused early if it can't be written; nothing is written yet."""
     file = Path(path)
     if file.is_dir():
         raise IsADirectoryError(f"{path} is a folder; expected the name of a file to write.")
@@ -99,7 +99,7 @@ def output_file(path: str) -> Path:
 
 
 def _make(folder: Path) -> list[Path]:
-    """Make the folder and what it lies in; returns what was missing, the innermost first."""
+    """Make the folder and its parents; returns those that were missing, the innermost first."""
     missing = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def _make(folder: Path) -> list[Path]:
 
 
 def _unmake(made: list[Path]) -> None:
-    """Remove what was made and is empty still."""
+    """Remove those folders that are still empty."""
     with suppress(OSError):
         for folder in made:
             folder.rmdir()
@@ -124,9 +124,9 @@ def _unwritable(path: str, error: OSError) -> OSError:
 
 @contextmanager
 def _aside(target: Path) -> Iterator[Path]:
-    """A folder for what isn't complete yet; an error that names it names the target instead.
+    """A temporary folder for incomplete results; errors name the target in its place.
 
-    It lies inside the target: that may be a mount, and its parent not ours to write.
+    It lies inside the target, because the target may be a mount whose parent can't be written.
     """
     try:
         work = Path(tempfile.mkdtemp(dir=target, prefix=".ctmri-detect-"))
@@ -145,7 +145,7 @@ def _aside(target: Path) -> Iterator[Path]:
 
 
 def _results(folder: Path) -> list[Path]:
-    """What earlier runs left, relative to the folder."""
+    """The results of earlier runs in the folder, as relative paths."""
     found = [Path(name) for name in RESULT_FILES if os.path.lexists(folder / name)]
     for inner, pattern in _FOLDERS.items():
         if (folder / inner).is_dir():
@@ -160,7 +160,7 @@ def _shown(files: list[Path]) -> str:
 
 
 def _swap(work: Path, target: Path) -> None:
-    """Move the older results out and the new ones in; all of it or nothing."""
+    """Move the older results out and the new ones in: all of them or none."""
     new = sorted(p.relative_to(work / "new") for p in (work / "new").rglob("*") if p.is_file())
     moved: list[tuple[Path, Path]] = []
     try:
@@ -177,4 +177,4 @@ def _swap(work: Path, target: Path) -> None:
             os.replace(after, before)
         raise
     for inner in _FOLDERS:
-        _unmake([target / inner])  # where the older run had some and this one has none
+        _unmake([target / inner])  # empty if only the older run wrote into it

@@ -24,9 +24,9 @@ def draw_overlays(
     *,
     quiet: bool,
 ) -> int:
-    """Draw these pairs with their maps; returns how many failed; each failure is a warning.
+    """Draw these pairs with their maps; returns how many failed, with a warning for each.
 
-    `maps` gives the maps of some rows.
+    `maps` takes rows and gives their maps.
     """
     if top.empty:
         return 0

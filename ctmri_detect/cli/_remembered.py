@@ -1,4 +1,4 @@
-"""What a model file remembers of the folder that it was fitted on, for the next folder."""
+"""What a model file remembers of the folder on which it was fitted."""
 
 from __future__ import annotations
 
@@ -8,42 +8,45 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from ctmri_detect.cli._messages import note
+from ctmri_detect.cli._messages import note, tell
 from ctmri_detect.io.sequences import SEQUENCES
 from ctmri_detect.layouts.planes import Planes
 from ctmri_detect.pipelines import unwrapped
 
 
 def to_remember(args: argparse.Namespace, pairs: Bunch) -> dict[str, Any]:
-    """Plain entries for the file: planes, sequences, and how patients are named.
+    """Plain entries for the file: planes, sequences, slices left out, and how patients are named.
 
-    A column of the labels is remembered as such: a folder without labels has none.
+    `patient_is_column` says that `patient` is a column of the labels, which another folder may
+    lack.
     """
     sequence = args.sequence if isinstance(args.sequence, str) else list(args.sequence or [])
     return {
         "modality": args.modality,
         "sequence": sequence or None,
         "patient": args.patient,
+        "below_skull_base": args.below_skull_base,
+        "image_size": args.image_size,
         "patient_is_column": bool(pairs.patient_is_column),
     }
 
 
 def recall(args: argparse.Namespace, model: BaseEstimator, about: dict[str, Any]) -> None:
-    """Fill in what the user left out: modality, sequence and patients, as they were at the fit.
+    """Fill in what the user left out, as it was at the fit: planes, slices, size and patients.
 
     Raises
     ------
     ValueError
-        Where the model was fitted on planes that the command does not read, or the user asks
-        for other planes than these.
+        If the model was fitted on planes that the command does not read, or the user asks for
+        planes that are not those of the model.
     """
     fitted = unwrapped(model)[1].modalities_
     planes = Planes.of_modalities(fitted)
     known = {"ct", "mri", *SEQUENCES.values()}
     if not set(planes.names) <= known:
         raise ValueError(
-            f"The model was fitted on {', '.join(fitted)}; the command reads CT, MRI and the "
-            "sequences that names of files tell. Score it in Python: load(...).score_samples(X)."
+            f"The model was fitted on {', '.join(fitted)}; the command reads only CT, MRI and "
+            "sequences that file names tell. Score in Python: load(...).score_samples(X)."
         )
     asked = (args.modality, args.sequence)
     if args.modality is None:
@@ -57,16 +60,31 @@ def recall(args: argparse.Namespace, model: BaseEstimator, about: dict[str, Any]
         given += [f"--sequence {_listed(asked[1])}"] if asked[1] else []
         raise ValueError(
             f"The model was fitted on {', '.join(fitted)}, and {' '.join(given)} means "
-            f"{', '.join(wanted.modalities)}; expected the same planes. Leave it out: the model "
-            "knows them."
+            f"{', '.join(wanted.modalities)}; expected the same planes. Leave the option out: the "
+            "model remembers them."
         )
+    _recall_slices(args, about)
     args.fitted_on = fitted
     args.patient_recalled = False
     if args.patient is None and about.get("patient"):
         if about.get("patient_is_column") and not args.labels:
+            tell(
+                f"note: patients are not known: at the fit, the column {about['patient']!r} of "
+                "--labels named them. Give --labels, or --patient with an expression"
+            )
             return
         args.patient, args.patient_recalled = about["patient"], True
         note(f"patients by {args.patient!r}, as at the fit", quiet=args.quiet)
+
+
+def _recall_slices(args: argparse.Namespace, about: dict[str, Any]) -> None:
+    """Whether slices below the skull base are left out, and the size of images."""
+    if args.below_skull_base is None:
+        args.below_skull_base = about.get("below_skull_base") or "keep"
+        if args.below_skull_base == "drop":
+            tell("note: slices below the skull base are left out, as at the fit")
+    if args.image_size is None:
+        args.image_size = about.get("image_size")
 
 
 def _listed(sequence: str | tuple[str, ...]) -> str:

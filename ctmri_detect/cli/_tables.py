@@ -1,4 +1,4 @@
-"""The tables of a scored folder: one row a pair, one row a patient."""
+"""The tables of a scored folder: one row for each pair, and one row for each patient."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OF_FILES = ("patient", "slice", "instance", "z_mm", *MARKS)
 
 
 def scores_table(pairs: Bunch, scored: pd.DataFrame) -> pd.DataFrame:
-    """One row a pair, most anomalous first; its index is the row of the pair in `pairs.data`."""
+    """One row for each pair, most anomalous first; the index is its row in `pairs.data`."""
     columns = [*plane_columns(pairs.frame), *(name for name in _OF_FILES if name in pairs.frame)]
     table = pairs.frame[columns].reset_index(drop=True)
     table[["anomaly_score", "p_value"]] = scored[["anomaly_score", "p_value"]]
@@ -32,15 +32,14 @@ def scores_table(pairs: Bunch, scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def patients_table(table: pd.DataFrame, decided: pd.DataFrame | None = None) -> pd.DataFrame | None:
-    """One row a patient, most anomalous first; None where the patients are not known.
+    """One row for each patient, most anomalous first; None where the patients are not known.
 
     Parameters
     ----------
     table : DataFrame
         What `scores_table` gives.
     decided : DataFrame, default=None
-        More about each patient, by the name in its index: columns of their own, such as a p-value
-        of the patient.
+        More columns, such as a p-value of the patient; its index is the patient's name.
     """
     if table["patient"].isna().any():
         return None
@@ -61,7 +60,7 @@ def file_of(row: Any) -> str:
 
 
 def name_of(row: Any) -> str:
-    """The file of a slice, or patient and slice where a file is a whole volume."""
+    """A name for a row: that of its file, or patient and slice where the file is a volume."""
     file = Path(file_of(row))
     if file.suffix and not is_volume(file.name):
         return file.stem

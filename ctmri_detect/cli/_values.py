@@ -1,4 +1,4 @@
-"""The kinds of values that arguments take."""
+"""Types of arguments: each function reads a text, and refuses wrong values."""
 
 from __future__ import annotations
 

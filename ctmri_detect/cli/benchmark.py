@@ -10,7 +10,7 @@ from ctmri_detect.cli._data import key_of, preprocessor, read_pairs, write_skipp
 from ctmri_detect.cli._early import LABELS_NEEDED, PATIENTS_NEEDED
 from ctmri_detect.cli._measure import measure, require_report, show
 from ctmri_detect.cli._memory import refuse_too_many
-from ctmri_detect.cli._messages import note
+from ctmri_detect.cli._messages import begin, note
 from ctmri_detect.cli._output import results_folder
 from ctmri_detect.cli.detectors import DETECTORS, SHOWN, make_detector, suit
 from ctmri_detect.datasets import make_phantom_pairs
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _phantom(args: argparse.Namespace) -> Bunch:
     subjects, slices = args.subjects or (10 if args.quick else 20), args.slices or 8
-    note(f"making {subjects} synthetic heads of {slices} slices", quiet=args.quiet)
+    begin(f"making {subjects} synthetic heads of {slices} slices", quiet=args.quiet)
     size = args.image_size or (128 if args.quick else 256)
     planes = Planes.wanted(args.modality, args.sequence)
     if "ct" not in planes.names:

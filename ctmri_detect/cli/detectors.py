@@ -1,4 +1,4 @@
-"""The one list of detectors that the command knows."""
+"""The detectors that the command knows."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ DETECTORS: dict[str, Callable[[], Any]] = {
 }
 
 SHOWN = ("threshold", "atlas-position", "atlas", "autoencoder", "cross-modal", "deep-ocsvm")
-"""One or two of each family, for the demonstration, which is to end in minutes."""
+"""One or two of each family, for the demonstration, which should end in minutes."""
 
 
 def make_detector(name: str, seed: int, *, epochs: int | None = None) -> Any:
-    """A new detector, seeded where it draws random numbers; `epochs` bounds autoencoders."""
+    """A new detector with this seed, if it takes one; `epochs` is for autoencoders only."""
     detector = DETECTORS[name]()
     parameters = detector.get_params(deep=False)
     if "random_state" in parameters:
@@ -52,7 +52,7 @@ def make_detector(name: str, seed: int, *, epochs: int | None = None) -> Any:
 
 
 def suit(detector: Any, name: str, modalities: Sequence[str]) -> None:
-    """Fit a detector to one plane: what compares planes then looks within the plane alone."""
+    """Set up a detector for one plane: parts that compare planes then look within the plane."""
     if len(modalities) > 1:
         return
     parts = {key: part for key, part in detector.get_params().items() if hasattr(part, "evidence")}
@@ -72,19 +72,20 @@ def suit(detector: Any, name: str, modalities: Sequence[str]) -> None:
 
 
 def train_with(detector: Any, name: str, **settings: Any) -> None:
-    """Settings of `Training` for the networks that a detector trains on images.
+    """Change settings of `Training` for the networks that a detector trains on images.
 
     Raises
     ------
     ValueError
-        Where it trains none.
+        If it trains none.
     """
     named = (part for part in detector.get_params() if part.split("__")[-1] == "training")
-    parts = [part for part in named if not part.startswith("conditioning")]  # short, of features
+    # the training of a conditioning is short and on features, not on images
+    parts = [part for part in named if not part.startswith("conditioning")]
     if not parts:
         raise ValueError(
             f"The detector {name} trains no network, so it has no epochs and no checkpoints. Leave "
-            "out --epochs and --checkpoint, or take a detector that trains, such as cross-modal or "
-            "autoencoder."
+            "out --epochs and --checkpoint, or choose a detector that trains, such as cross-modal "
+            "or autoencoder."
         )
     detector.set_params(**{f"{part}__{key}": v for part in parts for key, v in settings.items()})

@@ -1,4 +1,4 @@
-"""``ctmri-detect fetch``: a public data set, whole, on this disk."""
+"""``ctmri-detect fetch``: download a public data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ctmri_detect.datasets.kaggle.store import acquire, data_folder, images_of
 
 
 def run(args: argparse.Namespace) -> None:
-    """Fetch, check, say what came. No image is read."""
+    """Fetch and check the files, and say how many there are. No image is read."""
     folder = data_folder(args.out)
     there = folder.exists()
     manifest = acquire(
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
         f"{'Found' if there else 'Fetched'} {planes['ct']} CT and {planes['mri']} MRI "
         f"({size:.0f} MiB) in {folder}."
     )
-    say("They are NOT pairs: equal numbers are different people. Patients are unknown.")
+    say("They are NOT pairs: equal numbers mean different people. Patients are unknown.")
     say("Read the terms of the set and of its sources before use.")
     say(
         "Fit one modality: ctmri-detect fit "

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 from ctmri_detect._extras import require
 from ctmri_detect.cli._data import preprocessor, read_pairs, samples
-from ctmri_detect.cli._messages import note, say, tell
+from ctmri_detect.cli._messages import begin, say, tell
 from ctmri_detect.cli._output import output_file
 from ctmri_detect.cli._remembered import to_remember
 from ctmri_detect.cli.detectors import make_detector, suit, train_with
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
         tell("warning: no --patient, so contiguous files stand for patients in the calibration")
     suit(detector, args.detector, pairs.data.modalities)
     model = make_pipeline(preprocessor(args, pairs), detector)
-    note(f"fitting {args.detector} on {samples(pairs, len(pairs.data))}", quiet=args.quiet)
+    begin(f"fitting {args.detector} on {samples(pairs, len(pairs.data))}", quiet=args.quiet)
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PatientsUnknownWarning)  # said above, as --patient

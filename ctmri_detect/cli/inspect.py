@@ -1,4 +1,4 @@
-"""``ctmri-detect inspect``: a folder of CT and MRI, checked before a model is trained."""
+"""``ctmri-detect inspect``: check a folder of CT and MRI before a model is trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST = 7  # findings on the terminal; the page has all
 
 def run(args: argparse.Namespace) -> None:
     """Describe the folder, write the page, show the most important findings."""
-    for package in ("matplotlib", "jinja2"):  # said before the work, not after it
+    for package in ("matplotlib", "jinja2"):  # a missing package is reported before the work
         require(package, extra="report")
     with results_folder(args.out, overwrite=args.overwrite) as folder:
         note(f"reading {args.folder}", quiet=args.quiet)

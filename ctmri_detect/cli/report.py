@@ -7,13 +7,12 @@ import argparse
 from ctmri_detect.cli._measure import require_report, show, write_results
 from ctmri_detect.cli._output import results_folder
 from ctmri_detect.evaluation import open_benchmark
-from ctmri_detect.evaluation.store import existing_store
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read, write."""
+    """Read the store and write the report."""
     require_report()
     with results_folder(args.out, overwrite=args.overwrite) as folder:
-        result, data = open_benchmark(existing_store(args.store))
+        result, data = open_benchmark(args.store)
         board = write_results(result, data, result.scores, folder, quiet=args.quiet)
     show(board, args.out)

@@ -1,4 +1,4 @@
-"""``ctmri-detect score``: a model and a folder in, ranked scores and overlays out."""
+"""``ctmri-detect score``: rank the pairs of a folder by a model, with overlays and maps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from ctmri_detect._extras import require
@@ -20,11 +21,12 @@ from ctmri_detect.cli._maps import (
     write_all_maps,
     write_report,
 )
-from ctmri_detect.cli._messages import say, tell
+from ctmri_detect.cli._messages import begin, say, tell
 from ctmri_detect.cli._output import OVERLAYS, results_folder, unfinished_run
 from ctmri_detect.cli._overlays import draw_overlays
 from ctmri_detect.cli._remembered import recall
 from ctmri_detect.cli._tables import name_of, patients_table, scores_table
+from ctmri_detect.exceptions import UntrustedModelError
 from ctmri_detect.metrics import decision_roc_auc_score
 from ctmri_detect.persistence import load, read_about
 from ctmri_detect.pipelines import NO_THRESHOLD, ct_units_taken, has_threshold, unwrapped
@@ -46,7 +48,7 @@ _COLUMNS = [
 
 
 def run(args: argparse.Namespace) -> None:
-    """Load, score, write. Scores are kept block by block until all results are complete."""
+    """Score a folder and write the results; scores are kept by block until all is complete."""
     check_extras(args)
     if args.top:
         require("matplotlib", extra="plot")
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         results_folder(args.out, overwrite=args.overwrite or args.resume) as folder,
         unfinished_run(args.out, resume=args.resume, overwrite=args.overwrite) as kept,
     ):
-        model = load(args.model)
+        model = _load(args.model)
         refuse_whole_scans(model)
         recall(args, model, read_about(args.model))
         units = ct_units_taken(model)
@@ -63,6 +65,7 @@ def run(args: argparse.Namespace) -> None:
         if args.false_positive_rate is not None:
             unwrapped(model)[1].rescore(false_positive_rate=args.false_positive_rate)
         keeps, called = keeps_maps(args, len(pairs.data)), has_threshold(model)
+        begin(f"scoring {samples(pairs, len(pairs.data))}", quiet=args.quiet)
         jobs = {"n_jobs": args.n_jobs, "progress": not args.quiet}
         scored = score_to(model, pairs.data, kept, maps=keeps, **jobs)
         maps = partial(open_maps, kept) if keeps else partial(maps_again, model, pairs.data)
@@ -75,9 +78,23 @@ def run(args: argparse.Namespace) -> None:
         written += write_report(args, pairs, scored, decided, maps, folder, threshold=called)
     shutil.rmtree(kept)
     if not called:
-        tell("warning: the model had too few slices for a threshold, so none is called anomalous")
+        tell(
+            "warning: the model had too few healthy slices for a threshold, so no pair is flagged. "
+            "Fit it on more pairs"
+        )
     _summary(table, pairs, called=called)
     say(f"Wrote {written} and {len(top) - failed} overlays to {args.out}.")
+
+
+def _load(path: str) -> BaseEstimator:
+    """The model, if it holds types of the library only."""
+    try:
+        return load(path)
+    except UntrustedModelError as error:
+        raise UntrustedModelError(
+            f"{error} This command loads types of the library only. Score this one in Python, see "
+            "docs/guide/own.md."
+        ) from error
 
 
 def _write(table: pd.DataFrame, decided: pd.DataFrame | None, pairs: Bunch, folder: Path) -> str:
@@ -96,7 +113,7 @@ def _summary(table: pd.DataFrame, pairs: Bunch, *, called: bool) -> None:
     found = f"{flagged} are anomalous ({flagged / len(table):.0%})" if called else NO_THRESHOLD
     say(f"Scored {samples(pairs, len(table))}; {found}.")
     if called and not flagged:
-        say("The order may still tell: look at the first ones, or give a --false-positive-rate.")
+        say("Look at the first pairs all the same, or give a higher --false-positive-rate.")
     if pairs.skipped:
         say(f"{len(pairs.skipped)} files were skipped: see skipped.csv.")
     if pairs.target is not None:

@@ -1,4 +1,4 @@
-"""A warning where the planes of raw samples are not what their names say."""
+"""A warning where CT and MRI planes seem to have each other's names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ctmri_detect.validation import PairReader
 
 
 def ct_with_each(data: Any, modalities: tuple[str, ...]) -> dict[str, PairReader]:
-    """The CT with each MRI, as pairs; empty where there is no CT, or no MRI.
+    """The pairs of the CT and each MRI, by the MRI's name; empty without a CT or an MRI.
 
     Examples
     --------

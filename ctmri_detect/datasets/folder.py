@@ -42,9 +42,9 @@ def load_pairs(
 ) -> Bunch:
     r"""Load slices from a folder, whatever its layout: CT-MRI pairs, several sequences, or one.
 
-    `find_pairs` tells which file goes with which: ``CT/`` and ``MRI/`` with equal names, names that
-    hold ``ct`` or ``mri``, and more. It is not checked that equal names mean the same patient,
-    level and grid: see `check_pairing`. A file that can't be used is listed in `skipped` with the
+    `find_pairs` joins files by their names: ``CT/`` and ``MRI/`` with equal names, names that hold
+    ``ct`` or ``mri``, and more. Equal names don't prove the same patient, place and grid;
+    `check_pairing` looks at the images. A file that can't be used is listed in `skipped` with the
     reason, a warning says how many, and the rest is loaded.
 
     A sample has these planes:
@@ -59,79 +59,97 @@ def load_pairs(
     "mri"       ("t1", "flair")     T1, FLAIR; some may be missing (NaN)
     ==========  ==================  ========================================
 
-    Take ``modality="ct"`` also where a folder holds CT and MRI of other people.
+    Use ``modality="ct"``, too, where a folder holds CT and MRI of different people.
 
-    When it fails: the units of CT with more than 8 bits are judged from their values; a window that
-    was exported with more bits and does not use its whole range is taken for Hounsfield units. A
-    slice cut out of a DICOM series as PNG has lost its spacing. NIfTI and DICOM are for
-    `load_volume_pairs`.
+    When it fails: the units of CT with more than 8 bits are judged from their values. A CT window
+    that was exported with more bits, and does not use the whole range of these, is taken for
+    Hounsfield units. A PNG that was cut out of a DICOM series has lost its spacing. NIfTI and
+    DICOM are for `load_volume_pairs`.
 
     Parameters
     ----------
     folder : str or Path
         Where the files are, at any depth.
     patient : str, default=None
-        A column of the labels file, or else a regular expression that is searched for in each
-        file's name, then in its path relative to `folder`: its first group, or the whole match,
-        names the patient. None: the folders do, where they are a patient's (``patient01/``,
+        A column of the labels file, or else a regular expression. It is searched for in each
+        file's name, then in its path relative to `folder`; its first group, or the whole match,
+        names the patient. None: folders of one patient each name the patient (``patient01/``,
         ``sub-01/``; see `find_pairs`); the beginning of a file's name alone is not enough.
-        Where nothing tells, `groups` is None: detectors and splitters then don't know which
-        slices belong to one patient, contiguous rows stand for patients in `fit`, and no
-        held-out figure can be trusted.
+        Where nothing names the patient, `groups` is None. Then detectors and splitters don't
+        know which slices belong to one patient, `fit` treats blocks of contiguous rows as
+        patients, and no held-out figure can be trusted.
     labels : str or Path, default=None
-        A csv (looked for in `folder` too) with a column ``file`` (a path relative to `folder`,
-        or a name where only one pair has it; of the CT or the MRI, with or without its ending)
-        and either ``lesion`` (1 or True = lesion), or ``target`` or ``label`` coded +1 (normal)
-        and -1 (anomalous); only where `patient` names a column of it may it have none. Columns
-        ``slice``, ``spacing`` (mm a pixel of the CT's file), ``sequence`` and ``kind`` are carried
-        into `frame`. Pairs without a row are skipped, rows without a pair are counted in
-        `skipped`. Case and spaces in the header don't count; separators may be commas, semicolons
-        or tabs.
+        A csv file; a relative path may start at `folder`, too. It needs a column ``file`` and
+        either ``lesion`` (1 or True = lesion), or ``target`` or ``label`` (+1 = normal, -1 =
+        anomalous). Without these it may only name patients, where `patient` is one of its columns.
+        ``file`` is the path of a CT or an MRI relative to `folder`, or the file's name where only
+        one pair has it; the ending may be left out. Columns ``slice``, ``spacing`` (mm per pixel
+        of the CT's file), ``sequence`` and ``kind`` are copied to `frame`. Pairs without a row are
+        skipped, rows without a pair are counted in `skipped`. Case and spaces in the header don't
+        matter; separators may be commas, semicolons or tabs.
     size : int or (int, int), default=None
-        Height and width to resize all slices to (area when shrinking, linear else). A CT and
-        an MRI of different sizes are then a pair too, where height and width have one ratio.
+        Height and width, in pixels, to which all slices are resized (by area when shrinking,
+        else linear). Then a CT and an MRI of different sizes are a pair, too, where their height
+        and width have the same ratio. Larger keeps finer detail, and memory grows with its square.
     cache : str or Path, default=None
-        A ``.npy`` file to write the pairs to, block by block; `data` then reads from it, and a
-        folder may be larger than memory. It must not exist yet.
+        A new ``.npy`` file to which the pairs are written, block by block. `data` then reads from
+        it, so that a folder may be larger than memory.
     sequence : str or sequence of str, default=None
-        The MRI sequence to take where a CT has several: "t1", "t2", "flair", "pd", ... Several
-        are a plane each, in this order.
+        The MRI sequence to take where a CT has several: "t1", "t2", "flair", "pd", ... Of several
+        sequences, each becomes a plane, in this order.
     modality : {"both", "ct", "mri"}, default="both"
         The images to take.
     ct, mri : str, default=None
         Regular expressions for the relative paths, where names don't tell CT from MRI; see
         `find_pairs`.
     n_jobs : int, default=None
-        Threads that read, as in joblib: None means 1, -1 all cores. The result is the same.
+        Threads that read files, as in joblib: None means 1, -1 all cores. The result is the same.
 
     Returns
     -------
     Bunch
-        `data` `Pairs` ``(n, n_planes, height, width)`` that know the names of the planes, groups,
-        ct_units and, where every row has a `spacing`, that of their own pixels; `target` int
-        ``(n,)`` or None; `masks` None; `groups` or None; `frame` DataFrame with a column for each
-        plane (``ct``, ``mri``, or ``t1``, ...: paths relative to `folder`, None where it is
-        missing), patient, slice (the last number in the name), spacing, sequence, kind; `paired`
-        None: names prove nothing, `check_pairing` tells; `ct_units` "uint8" where all CT files hold
-        8-bit integers or most an exported window (of more bits: scaled to 0 to 255), "hu" where
-        most can be in HU, else None (HU + 1024, or mixed scalings, say); `orientation` None: image
-        files don't tell the patient's left; `skipped` list of (file, reason); `DESCR`. In natural
-        order of the names.
+        In natural order of the names, with:
+
+        - data: `Pairs` of shape ``(n, n_planes, height, width)``. They know the names of the
+          planes, groups, ct_units and, where every row has a `spacing`, that of their own pixels.
+        - target: int array ``(n,)``, +1 normal, -1 anomalous; None without `labels`.
+        - masks: None.
+        - groups: the patient of each slice, or None.
+        - frame: DataFrame with a column for each plane (``ct``, ``mri``, or ``t1``, ...: paths
+          relative to `folder`, None where missing), patient, slice (the last number in the name),
+          spacing, sequence, kind.
+        - paired: None. Names prove nothing; see `check_pairing`.
+        - ct_units: "uint8" where all CT files hold 8-bit integers, or most an exported window
+          (one of more bits is scaled to 0 to 255); "hu" where most can be in HU; else None, such
+          as for HU + 1024 or mixed scalings.
+        - orientation: None, because image files don't tell which side is the patient's left.
+        - skipped: list of (file, reason).
+        - DESCR: a description in words.
 
     Raises
     ------
     DataLoadingError
-        Where the folder, its names or the labels are not as expected, it holds volumes, or
+        If the folder, its names or the labels are not as expected, if it holds volumes, or if
         nothing is left.
     ValueError
-        Where slices differ in size between pairs and `size` is None, or for a bad parameter.
+        If slices of different pairs differ in size and `size` is None, or for a bad parameter.
     FileExistsError, FileNotFoundError
-        Where `cache` exists, or its folder does not.
+        If `cache` exists, or its folder does not.
 
     Warns
     -----
-    SkippedFilesWarning, MixedDataWarning, UnitsWarning, UnpairedDataWarning,
-    ModalitiesExchangedWarning, LabelsWarning
+    SkippedFilesWarning
+        If files were skipped.
+    MixedDataWarning
+        If the files of a plane have several scalings, or the MRI several sequences.
+    UnitsWarning
+        If the units of the CT are not clear.
+    UnpairedDataWarning
+        If the layout is CycleGAN's, or no sample has more than one of several planes.
+    ModalitiesExchangedWarning
+        If CT and MRI seem to be exchanged.
+    LabelsWarning
+        If the labels file names patients, and none of its other columns holds labels.
 
     Examples
     --------
@@ -169,7 +187,7 @@ def load_pairs(
         samples, rows = labelled(samples, table, skipped, Path(labels or "").name)
         if column is not None:
             patients_from(rows, column)
-    # what is wrong with the labels is said before an image is read
+    # before an image is read: wrong labels are then reported at once
     target = None if rows is None else target_of(rows)
     files = list(zip(*(samples[name] for name in planes.names), strict=True))
     shape = None if size is None else height_and_width(size)
@@ -206,6 +224,6 @@ def _refuse_volumes(found: pd.DataFrame, folder: Path) -> None:
 
 
 def _split(found: pd.DataFrame) -> tuple[pd.DataFrame, Skipped]:
-    """The samples, and the files left over; an MRI that `sequence` left out is none of them."""
+    """The samples, and the files left over, without MRI of sequences that were not asked for."""
     samples = found[is_sample(found)].reset_index(drop=True)
     return samples, [one for one in left_over(found) if not one[1].startswith(NOT_CHOSEN)]

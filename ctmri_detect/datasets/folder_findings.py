@@ -21,7 +21,7 @@ from ctmri_detect.layouts.planes import Planes
 
 
 def nothing_left(folder: Path, found: pd.DataFrame, skipped: Skipped, planes: Planes) -> str:
-    """Why a folder holds no sample."""
+    """The error for a folder that holds no usable sample."""
     hint = "; ".join(found.attrs["notes"]) or (
         "expected a folder with CT/ and MRI/, which hold slices under equal names, such as "
         "CT/a_001.png and MRI/a_001.png, or another layout that find_pairs knows"
@@ -86,8 +86,8 @@ def warn(
     if cyclegan:
         warnings.warn(
             f"{folder.name} has CycleGAN's layout (trainA, trainB), which usually holds unpaired "
-            "images: equal numbers need not mean one head. Look at check_pairing(X) before "
-            "CT and MRI are compared.",
+            "images: equal numbers need not mean the same head. Call check_pairing(X) before you "
+            "compare CT and MRI.",
             UnpairedDataWarning,
             stacklevel=level,
         )
@@ -96,27 +96,29 @@ def warn(
 
 
 def _never_together(frame: pd.DataFrame, planes: Planes) -> str:
-    """Where several planes are wanted, and each sample has one."""
+    """The warning where several planes are wanted and each sample has one; else empty."""
     if planes.is_alone or planes.is_pair or frame[list(planes.names)].notna().sum(axis=1).max() > 1:
         return ""
     counts = ", ".join(f"{n} {name.upper()}" for name, n in _there(frame, planes).items())
     return (
-        f"No sample has more than one of {', '.join(planes.modalities)} ({counts}): by the names "
-        "of the files no two images belong together. See find_pairs for names that do."
+        f"No sample has more than one of {', '.join(planes.modalities)} ({counts}): the file "
+        "names join no two images. See find_pairs for names that do."
     )
 
 
 def _scaled(read: Collected) -> list[str]:
-    """A sentence where CT were brought to the scale of 8 bits."""
+    """A sentence for the DESCR where CT were scaled to 8 bits."""
     if read.top is None:
         return []
     return [f"The CT hold a brain window, 0 to {read.top}; it was scaled to 0 to 255."]
 
 
 def units_of(read: Collected) -> str | None:
-    """The units of all CT: what most of them look like, None where they mix scales or can't be
-    told, or where there is no CT. One slice alone says little: near the vertex its middle is
-    bone."""
+    """The units of all CT: those that most of them look like.
+
+    None where scales are mixed, units are not clear, or there is no CT. One slice alone says
+    little: near the vertex its middle is bone.
+    """
     units, scales = _judged(read), _ct_scales(read)
     if len(scales) != 1:
         return None
@@ -132,11 +134,11 @@ def _judged(read: Collected) -> list[tuple[int, str | None, str]]:
 
 
 def _ct_scales(read: Collected) -> set[str]:
-    return {read.scales[row][0] for row, *_ in _judged(read)}  # where there is a CT, it is first
+    return {read.scales[row][0] for row, *_ in _judged(read)}  # the CT is always the first plane
 
 
 def _unknown_units(frame: pd.DataFrame, read: Collected) -> list[str]:
-    """Why the units are not known; mixed scales are told by themselves."""
+    """The warning where the units are not known; mixed scales have a warning of their own."""
     judged = _judged(read)
     if not judged or units_of(read) is not None or len(_ct_scales(read)) > 1:
         return []
@@ -160,7 +162,7 @@ def _mixed_scales(frame: pd.DataFrame, scales: list[tuple[str, ...]], planes: Pl
             )
             texts.append(
                 f"The {name.upper()} files mix scalings: {listed}. One value then means different "
-                "tissues; export all of them in one way."
+                "tissues in different files; export all files in the same way."
             )
     return texts
 
@@ -171,6 +173,6 @@ def _mixed_sequences(frame: pd.DataFrame, planes: Planes) -> list[str]:
         return []
     listed = ", ".join(f"{name} ({count})" for name, count in counts.items())
     return [
-        f"The {_thing(planes)}s mix MRI sequences: {listed}. A detector would learn none of them; "
-        "choose one with sequence=."
+        f"The {_thing(planes)}s mix MRI sequences: {listed}. A detector would learn none of them "
+        "well; choose one with sequence=."
     ]

@@ -1,4 +1,4 @@
-"""The frame of slices out of a folder: their files, and what the labels file says of them."""
+"""The frame of the slices of a folder: their files, and what the labels file says of them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def labelled(
 def sample_frame(
     pairs: pd.DataFrame, rows: pd.DataFrame | None, column: str | None
 ) -> pd.DataFrame:
+    """The frame of the samples: `rows` are theirs in the labels file, `column` names patients."""
     frame = pairs.drop(columns="status").reset_index(drop=True)
     frame.attrs = {}
     frame.insert(list(frame).index("slice") + 1, "spacing", np.nan)
@@ -45,7 +46,7 @@ def sample_frame(
 
 
 def without_missing(frame: pd.DataFrame, planes: Planes, read: Collected) -> None:
-    """A plane whose file could not be read is missing; the file stands in `skipped`."""
+    """Remove from the frame the files that could not be read; they are in `skipped`."""
     for plane, name in enumerate(planes.names):
         missing = np.array([not scales[plane] for scales in read.scales], dtype=bool)
         frame.loc[missing, name] = None

@@ -1,4 +1,4 @@
-"""The table that leads from pseudonyms back to patients; written on request only."""
+"""The table of pseudonyms and their patients; written on request only."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ def write_pseudonyms(
     key: str | bytes | None = None,
     patient: str | None = None,
 ) -> Path:
-    """Write which PatientID each pseudonym of a DICOM folder stands for.
+    """Write a table of the pseudonyms of a DICOM folder and the PatientID of each.
 
-    `load_volume_pairs` gives pseudonyms, and nothing that it returns leads back to a patient. Who
-    has the images may need to: this table does it. It is a csv file with the columns `pseudonym`,
-    `patient_id` and `issuer`, one row a patient. Only its owner may read the file (on systems
-    that know such rights). Keep it where the images are, never beside results that you share.
+    `load_volume_pairs` gives pseudonyms, and nothing that it returns leads back to a patient. This
+    table does, for those who have the images. It is a csv file with the columns `pseudonym`,
+    `patient_id` and `issuer`, and one row for each patient. Only its owner may read the file (on
+    systems that know such rights). Keep it where the images are, never beside results that you
+    share.
 
     Parameters
     ----------
     folder : str or Path
         As for `load_volume_pairs`.
     path : str or Path
-        A new file. Its folder exists, and holds no results of a command, nor does one above it.
+        A new file, in a folder that exists. Neither that folder nor one above it may hold results
+        of a command.
     key : str or bytes, default=None
-        The key that the pseudonyms were made with.
+        The key with which the pseudonyms were made.
     patient : str, default=None
         As for `load_volume_pairs`; then `patient_id` is what it finds in the paths.
 
@@ -48,11 +50,11 @@ def write_pseudonyms(
     Raises
     ------
     DataLoadingError
-        Where there is no such folder, or no DICOM file of a patient in it.
+        If there is no such folder, or no DICOM file of a patient in it.
     ValueError
-        For a bad key, and where the file would lie among results.
+        For a bad key, and if the file would lie among results.
     FileExistsError
-        Where the file exists.
+        If the file exists.
 
     Examples
     --------
@@ -85,7 +87,10 @@ def write_pseudonyms(
         raise FileExistsError(f"{path.name} exists. Give another path, or remove it first.")
     people = identities(folder, patient)
     if not people:
-        raise DataLoadingError("No DICOM file of a patient was found; expected at least one.")
+        raise DataLoadingError(
+            f"No DICOM file of a patient was found in {folder.name!r}; expected at least one. Pass "
+            "the folder that load_volume_pairs reads."
+        )
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["pseudonym", "patient_id", "issuer"])

@@ -22,14 +22,15 @@ from ctmri_detect.storage.pair_store import PairStore
 def cut_all(
     sets: list[VolumeSet], cut: Cut, store: PairStore, skipped: Skipped
 ) -> tuple[list[list[Any]], list[NDArray[np.bool_] | None], Used, Counter[str]]:
-    """Cut the volumes of all heads into a store; what can't be used is added to `skipped`.
+    """Write the slices of all heads to a store; add what can't be used to `skipped`.
 
-    Returns the rows of the frame, lesions, the sets of volumes that gave any, empty slices.
+    Returns the rows of the frame, the lesions of the slices, the heads that gave slices, and how
+    many slices were left out for each reason.
 
     Raises
     ------
     ValueError
-        Where the slices differ in size.
+        If the slices differ in size.
     """
     rows: list[list[Any]] = []
     lesions: list[NDArray[np.bool_] | None] = []
@@ -71,7 +72,7 @@ def cut_all(
 def _check_alike(
     shape: tuple[int, ...], first: tuple[int, ...] | None, name: str, used: Used
 ) -> None:
-    """Refuse slices of another size than the first."""
+    """Refuse slices whose size differs from that of the first."""
     if first in (None, shape):
         return
     sizes = [f"{height}x{width}" for _, height, width in (first or (), shape)]

@@ -48,7 +48,7 @@ def findings(used: Used, skipped: Skipped) -> Findings:
     sequences = Counter(scans.sequence or "unknown" for scans, _ in used)
     if "mri" in used[0][0].planes and len(sequences) > 1:
         listed = ", ".join(f"{name} ({n} volumes)" for name, n in sequences.items())
-        text = f"The MRI mix sequences: {listed}. One data set holds one: choose by sequence=."
+        text = f"The MRI mix sequences: {listed}. Choose one with sequence=."
         found.append((text, MixedDataWarning))
     found += [(text, MixedDataWarning) for text in _lesion_files(used)]
     apart = sum(not scans.same_space for scans, _ in used)
@@ -56,7 +56,7 @@ def findings(used: Used, skipped: Skipped) -> Findings:
         what = "CT and MRI" if used[0][0].whole else "the volumes"
         text = (
             f"In {apart} of {len(used)} pairs {what} have different frames of reference: "
-            "unless somebody registered them, equal coordinates are different places. Register "
+            "unless they were registered, equal coordinates are different places. Register "
             "them first, or look at check_pairing."
         )
         found.append((text, UnpairedDataWarning))
@@ -73,7 +73,7 @@ def findings(used: Used, skipped: Skipped) -> Findings:
 
 
 def _units(used: Used) -> Findings:
-    """CT in other units than HU, and in several."""
+    """Warnings of CT that are not in HU, and of CT in several units."""
     found: Findings = []
     with_ct = _with_ct(used)
     odd = [(scans.files["ct"], s.units_problem) for scans, s in with_ct if s.units is None]
@@ -91,7 +91,8 @@ def _units(used: Used) -> Findings:
 def asked(data: Any, modalities: tuple[str, ...], patients: pd.Series) -> Verdict | None:
     """The verdict of `check_pairing` on the slices; a warning where they are no pairs.
 
-    Of several MRI, each is asked, and the worst verdict counts. None without a CT or an MRI.
+    Each of several MRI is compared, and the worst verdict is given: False, True, None in this
+    order. None without a CT or an MRI.
     """
     codes = pd.factorize(patients)[0].astype(np.int64) if patients.notna().all() else None
     worst: Verdict | None = None
@@ -106,7 +107,7 @@ def asked(data: Any, modalities: tuple[str, ...], patients: pd.Series) -> Verdic
     return worst
 
 
-_ORDER = {False: 0, True: 1, None: 2}
+_ORDER = {False: 0, None: 1, True: 2}  # the worst first: not known is no proof
 
 
 def left_out(scans: VolumeSet, empty: Counter[str], total: int) -> Skipped:
@@ -127,7 +128,7 @@ def _lesion_files(used: Used) -> list[str]:
     what = "CT" if "ct" in used[0][0].planes else "heads"
     return [
         f"{len(lacking)} of {len(used)} {what} have no lesion file beside them, such as "
-        f"{lacking[0]}: masks and target are None. For a healthy patient, an empty one says so."
+        f"{lacking[0]}: masks and target are None. Give healthy patients an empty lesion file."
     ]
 
 
@@ -137,9 +138,9 @@ def _identities(used: Used) -> list[str]:
         return []
     listed = "; ".join(f"{name} ({' and '.join(tags)})" for name, tags in two[:3])
     return [
-        f"In {len(two)} of {len(used)} pairs CT and MRI have one PatientID, but different values "
-        f"where a person has one: {listed}{'; ...' if len(two) > 3 else ''}. They may be two "
-        "people. Look at their headers, and leave them out or mend the ID."
+        f"In {len(two)} of {len(used)} pairs CT and MRI have the same PatientID, but different "
+        f"values where a person has one: {listed}{'; ...' if len(two) > 3 else ''}. They may be "
+        "two people. Look at their headers, and leave them out or correct the ID."
     ]
 
 
@@ -150,7 +151,7 @@ def _places(used: Used) -> list[str]:
     gaps = [f"{scans.name}: {gap}" for scans, slices in used for gap in slices.gaps]
     if gaps:
         texts.append(
-            f"Slices are missing, and nothing stands in for them: {'; '.join(gaps[:3])}"
+            f"Slices are missing, and nothing replaces them: {'; '.join(gaps[:3])}"
             f"{'; ...' if len(gaps) > 3 else ''}."
         )
     shares = [
@@ -168,7 +169,7 @@ def _places(used: Used) -> list[str]:
 
 
 def describe(rows: list[list[Any]], used: Used, empty: Counter[str], spacing: float | None) -> str:
-    """The DESCR: without the folder's name, which may be a person's."""
+    """The DESCR; it leaves out the folder's name, which may be a person's."""
     first = used[0][0]
     own = "CT" if "ct" in first.planes else "first volume"
     kept = f"the {own}'s own distance" if spacing is None else f"{spacing:g} mm"

@@ -1,4 +1,4 @@
-"""Labels of slices out of volumes: from segmented lesions, or from a table of patients."""
+"""Labels of slices of volumes: from segmented lesions, or from a table of patients."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Target = NDArray[np.int64]
 
 
 def read_volume_labels(folder: Path, labels: str | Path | None) -> dict[str, int] | None:
-    """Names of patients, or of CT files, and +1 or -1; None where there is no table.
+    """+1 or -1 for the name of each patient or CT file; None where there is no table.
 
     Raises
     ------
     DataLoadingError
-        Where the table can't be read, has no column `patient` or `file`, no labels, or two
-        labels for one name.
+        If the table can't be read, has no column `patient` or `file`, no labels, or two labels
+        for one name.
     """
     if labels is None:
         return None
@@ -37,25 +37,25 @@ def read_volume_labels(folder: Path, labels: str | Path | None) -> dict[str, int
     target = target_of(table.assign(file=table[named[0]])) if named else None
     if target is None:
         raise DataLoadingError(
-            f"The labels file {path.name} has the columns {written}; of volumes expected one named "
-            "'patient' (or 'file', the CT), and 'lesion' (1/0) or 'target' (+1 normal, -1 "
+            f"The labels file {path.name} has the columns {written}; for volumes, expected one "
+            "named 'patient' (or 'file', the CT), and 'lesion' (1/0) or 'target' (+1 normal, -1 "
             "anomalous)."
         )
     found: dict[str, int] = {}
     for name, label in zip(table[named[0]].astype(str), target.tolist(), strict=True):
         if found.setdefault(name, label) != label:
             raise DataLoadingError(
-                f"The labels file {path.name} calls {name} normal and anomalous; expected one "
-                "label a patient. A lesion in some slices makes a patient anomalous."
+                f"The labels file {path.name} calls {name} both normal and anomalous; expected one "
+                "label for each patient. A patient with a lesion in some slices is anomalous."
             )
     return found
 
 
 def names_files(folder: Path, labels: str | Path) -> bool:
-    """Whether a labels file has rows of files; else they are of patients."""
+    """Whether the rows of a labels file are files; else they are patients."""
     try:
         columns = read_table(labels_path(folder, labels)).columns
-    except (OSError, ValueError):  # whoever reads it says what is wrong
+    except (OSError, ValueError):  # the error is raised where the file is read
         return True
     known = {str(column).casefold() for column in columns}
     return "file" in known or "patient" not in known
@@ -64,12 +64,12 @@ def names_files(folder: Path, labels: str | Path) -> bool:
 def targets_of(
     frame: pd.DataFrame, masks: NDArray[np.bool_] | None, labels: dict[str, int] | None
 ) -> Target | None:
-    """+1 or -1 for each slice: of its mask where there are masks, else of its patient.
+    """+1 or -1 for each slice: from its mask where there are masks, else from its patient.
 
     Raises
     ------
     DataLoadingError
-        Where a patient has no label, or one is called normal that has a lesion.
+        If a patient has no label, or is called normal and has a lesion.
     """
     from_masks = None if masks is None else np.where(masks.any(axis=(1, 2)), -1, 1)
     if labels is None:
@@ -88,7 +88,7 @@ def targets_of(
     odd = (label == 1).to_numpy() & (from_masks == -1)
     if odd.any():
         raise DataLoadingError(
-            f"The labels file calls {patient[odd].iloc[0]} normal, and a lesion is segmented; "
-            "expected one of them. Mend the table or the segmentation."
+            f"The labels file calls {patient[odd].iloc[0]} normal, but a lesion is segmented; "
+            "expected only one of these. Correct the table or the segmentation."
         )
     return from_masks

@@ -1,4 +1,4 @@
-"""Pairs of axial slices out of NIfTI and DICOM volumes."""
+"""Pairs of axial slices from NIfTI and DICOM volumes."""
 
 from __future__ import annotations
 
@@ -51,41 +51,42 @@ def load_volume_pairs(
 ) -> Bunch:
     r"""Load axial slices from volumes, one head at a time: CT-MRI pairs, or other planes.
 
-    `sequence` and `modality` say which planes, as in `load_pairs`: several MRI sequences, the CT
-    alone, MRI without a CT (BraTS, whose ``..._seg.nii.gz`` is the lesion).
+    `sequence` and `modality` choose the planes, as in `load_pairs`: several MRI sequences, the CT
+    alone, or MRI without a CT (BraTS, whose ``..._seg.nii.gz`` is the lesion).
 
     **Single files** (NIfTI: .nii, .nii.gz, .hdr with .img; MetaImage: .mha, .mhd; FreeSurfer:
-    .mgz, .mgh): whatever `find_pairs` pairs (SynthRAD, BIDS, two folders, names with a
-    modality); a ``mask.nii.gz`` beside ``ct.nii.gz`` makes what lies outside of it NaN, and a
+    .mgz, .mgh): all that `find_pairs` pairs (SynthRAD, BIDS, two folders, names with a modality).
+    Where ``mask.nii.gz`` lies beside ``ct.nii.gz``, pixels outside the mask become NaN. A
     ``lesion.nii.gz`` (on any grid; empty for the healthy) gives `masks`. **DICOM**: every file
     below the folder, whatever its name; series are paired by PatientID and issuer. CT numbers
     become Hounsfield units. Volumes that can't be used, and what is no volume (localizers,
     reports, damaged files), are listed in `skipped` with a reason.
 
     **Lesions.** A slice is anomalous where any voxel of the segmentation reaches into it, also
-    where `slice_spacing` or `size` average it with healthy tissue: its mask holds the pixels of
-    which half is lesion and, of a lesion that fills half of no pixel, those that it covers most.
+    where `slice_spacing` or `size` average it with healthy tissue. Its mask holds the pixels of
+    which at least half is lesion. A lesion that covers half of no pixel keeps those that it covers
+    most.
 
-    **Orientation.** Row 0 is the front of the head, column 0 the patient's right, slice 0 the
-    lowest: as radiologists view them. The slices are those of the CT, turned, not tilted; the MRI
-    is interpolated linearly at their pixels, smoothed first where the CT is coarser, NaN outside.
+    **Orientation.** As radiologists view them: row 0 is the front of the head, column 0 the
+    patient's right, slice 0 the lowest. The slices are those of the CT: their axes are swapped or
+    flipped, never tilted. The MRI is interpolated linearly at their pixels, after smoothing where
+    the CT is coarser; it is NaN where it does not reach.
 
-    **Privacy.** DICOM patients become pseudonyms, a hash of PatientID and issuer: the same in
-    every run and on every machine that uses the same `key`. Without a `key` of your own anybody
+    **Privacy.** DICOM patients become pseudonyms, a hash of PatientID and issuer. They are the same
+    in every run and on every machine that uses the same `key`. Without a `key` of your own, anybody
     can hash a known PatientID and look for it. Names, dates, descriptions and paths reach
     neither the result nor any message; files are named by their place among the sorted paths.
     What is in the *pixels* stays: burned-in text, and faces, which can be reconstructed from
     thin slices of the skin. For NIfTI the relative file names are kept: rename files that
     carry a person's name.
 
-    When it fails: two scans of one patient share coordinates only where somebody registered
-    them. DICOM says so by the frame of reference (a warning where it differs); other files
-    don't; an `UnpairedDataWarning` tells where the images say that they are not pairs. A
-    warning tells where a NIfTI file places itself twice
-    (sform and qform), where one file of a pair gives no position, and where the MRI
-    shows less than half of the head. A patient with several examinations needs `ct_series` and
-    `mri_series`. Several stacks, echoes or time points in one enhanced DICOM file, and
-    Analyze 7.5, are not read.
+    When it fails: two scans of one patient share coordinates only where they were registered. In
+    DICOM the frame of reference tells it (a warning says where it differs); in other files nothing
+    does. An `UnpairedDataWarning` says where the images do not look like pairs. Other warnings
+    say where sform and qform of a NIfTI file differ, where one file of a pair gives no
+    position, and where the MRI shows less than half of the head. A patient with several
+    examinations needs `ct_series` and `mri_series`. Several stacks, echoes or time points in one
+    enhanced DICOM file, and Analyze 7.5, are not read.
 
     Parameters
     ----------
@@ -98,63 +99,67 @@ def load_volume_pairs(
         A csv with a column `patient` (or `file`, the CT) and `lesion` (1/0) or `target` (+1/-1).
         Slices get the label of their patient; where all lesions are segmented, that of their mask.
     sequence : str or sequence of str, default=None
-        Which MRI where there are several, such as ``"t2"``. Several, ``("t1", "flair")``, are a
-        plane each, NaN where a patient lacks one. For DICOM it is read off the description and
-        the timing of the series.
+        The MRI to take where there are several, such as ``"t2"``. Of several, such as ``("t1",
+        "flair")``, each becomes a plane, NaN where a patient lacks it. In DICOM, description and
+        timing of a series tell its sequence.
     modality : {"both", "ct", "mri"}, default="both"
         The volumes to take, as in `load_pairs`. Without CT, the slices and the grid are those
         of the first sequence that is there.
     ct_series, mri_series : int or dict of str to int, default=None
-        DICOM series numbers, for all patients or by pseudonym. They also take series that are
-        left out otherwise because they were derived from other images.
+        DICOM series numbers: one for all patients, or one for each pseudonym. A series named here
+        is taken even if it was derived from other images.
     slice_spacing : float, default=None
-        Distance of the slices, mm. Where larger than the CT's, all slices within that distance
-        are averaged, which lowers noise as thicker slices do; where smaller, neighbours are
-        interpolated. None keeps the CT's slices.
+        Distance between slices, in mm, above 0 and below 1000. Where it is larger than the CT's,
+        all slices within that distance are averaged: less noise, less detail, as in thicker
+        slices. Where it is smaller, neighbours are interpolated. None keeps the CT's slices.
     size : int or (int, int), default=None
-        Height and width of the result. The image is scaled by one factor to fit and padded
-        with NaN, so that heads keep their proportions. None keeps the CT's pixels, made square.
+        Height and width of the result, in pixels. The image is scaled by one factor to fit and
+        padded with NaN, so that heads keep their proportions. None keeps the CT's pixels, made
+        square.
     skip_empty : bool, default=True
         Leave out slices with less than 10 cm² of head in the CT, or with less than 10 cm² or
         nothing but one value in the MRI.
     gaps : {"skip", "keep"}, default="skip"
-        What to do with a DICOM series that lacks slices: leave the patient out and say why in
-        `skipped`, or keep the other slices, with a warning that names those beside the gap.
+        What to do with a DICOM series that lacks slices. "skip": leave the patient out and say why
+        in `skipped`. "keep": keep the other slices; a warning names those beside the gap.
         Nothing is ever interpolated across a gap; where only the MRI has one, the MRI is NaN.
-        A step is a gap where it is 1.4 times as wide as the spacing beside it. Three equal steps
-        or more make a spacing of their own, such as 2.5 mm below 5 mm.
+        A step is a gap where it is 1.4 times as wide as the spacing beside it. Three or more
+        equal steps are no gap but another spacing, such as 2.5 mm below 5 mm.
     key : str or bytes, default=None
         Secret for the pseudonyms, 1 to 64 bytes.
     cache : str or Path, default=None
-        A new ``.npy`` file that the pairs are written to as they are read; `data` then reads
-        from it, and memory is bounded by one pair of volumes.
+        A new ``.npy`` file to which the pairs are written as they are read. `data` then reads
+        from it, and memory holds one pair of volumes at a time.
 
     Returns
     -------
     Bunch
-        `data` `Pairs` ``(n, n_planes, height, width)`` that know the names of the planes, groups,
-        spacing, ct_units and, in their frame, `volume` (the CT), `z_mm` (above its lowest slice)
-        and `grid` (the CT's own, as text for `io.write_maps`); `masks` bool ``(n, height, width)``
-        and `target` (-1 where a slice's mask holds a pixel, else +1; or by `labels`), None unless
-        every pair of volumes has a ``lesion.nii.gz``; `groups` the patients of slices, None where
-        one is unknown; `frame` with a column for each plane (``ct``, ``mri``: relative file; DICOM:
-        pseudonym and modality; None where missing), patient, slice (counted from the lowest slice,
-        0, with those left out), instance (the number of the CT's image in its DICOM series, of the
-        nearest one where slices are averaged or interpolated), z_mm, spacing (mm a pixel),
-        sequence, kind (None); `paired` True, False, or None (too few, or no CT or MRI), the verdict
-        of `check_pairing` (the worst of several sequences), and `pairing` what it rests on
-        (`Verdict`: its p-value, the rows compared, whether the MRI seem mirrored or one slice off);
-        `ct_units` "hu", "uint8", or None where the values are neither; `orientation`
-        "radiological"; `skipped` list of (name, reason), also of slices without MRI; `DESCR`.
+        - data: `Pairs` of shape ``(n, n_planes, height, width)``. They know the names of the
+          planes, groups, spacing, ct_units and, in their frame, `volume` (the CT), `z_mm` (height
+          above its lowest slice) and `grid` (the CT's own, as text for `io.write_maps`).
+        - masks: bool ``(n, height, width)``; None unless every pair has a ``lesion.nii.gz``.
+        - target: +1 or -1 for each slice, by `masks` or else by `labels`; None without both.
+        - groups: the patients of the slices, None where one is unknown.
+        - frame: DataFrame with a column for each plane (``ct``, ``mri``: relative file; DICOM:
+          pseudonym and modality; None where missing), patient, slice (0 is the lowest; slices left
+          out are counted), instance (number of the CT's image in its DICOM series; the nearest
+          where slices are averaged or interpolated), z_mm, spacing (mm per pixel), sequence, kind
+          (None).
+        - paired: the verdict of `check_pairing`, True, False or None (too few slices, no CT or no
+          MRI). pairing: the `Verdict` with its p-value, the rows compared, and whether the MRI
+          seem mirrored or one slice off.
+        - ct_units: "hu", "uint8", or None where the values are neither.
+        - orientation: "radiological". DESCR: a description in words.
+        - skipped: list of (name, reason), also for slices without MRI.
 
     Raises
     ------
     DataLoadingError
-        Where there is no such folder, or no pair is left.
+        If there is no such folder, the labels do not fit, or no pair is left.
     ValueError
-        For a bad parameter, and where volumes differ in size and `size` is None.
+        For a bad parameter, and if volumes differ in size and `size` is None.
     FileExistsError
-        Where the cache exists.
+        If `cache` exists.
 
     Examples
     --------
@@ -189,8 +194,8 @@ def load_volume_pairs(
     planes = wanted.planes
     if mri_series is not None and len(planes.sequences) > 1:
         raise ValueError(
-            f"mri_series is {mri_series!r}, and sequence names {len(planes.sequences)}; expected "
-            "one MRI with mri_series. Leave it out: sequences are read off the headers."
+            f"mri_series is {mri_series!r} and sequence names {len(planes.sequences)}; expected "
+            "one MRI with mri_series. Leave mri_series out: the headers tell the sequences."
         )
     sets, skipped = list_volume_pairs(Path(folder), wanted)
     with store:
@@ -198,8 +203,8 @@ def load_volume_pairs(
         if not rows:
             what = "pair of volumes" if planes.is_pair else "volume"
             raise DataLoadingError(
-                f"No {what} is left of {len(sets)}; {len(skipped)} entries were "
-                f"skipped{first_reasons(skipped)}."
+                f"No {what} is left of {len(sets)}; expected at least one. {len(skipped)} entries "
+                f"were skipped{first_reasons(skipped)}."
             )
     frame = pd.DataFrame(rows, columns=[*planes.names, *COLUMNS])
     frame = frame.astype({"slice": "Int64", "instance": "Int64"})
@@ -231,5 +236,7 @@ def load_volume_pairs(
 def _check_series(choice: Any, name: str) -> Choice:
     numbers = choice.values() if isinstance(choice, Mapping) else [choice]
     if choice is not None and not all(isinstance(number, Integral) for number in numbers):
-        raise ValueError(f"{name} is {choice!r}; expected a series number, or one a patient.")
+        raise ValueError(
+            f"{name} is {choice!r}; expected a series number, or a dict with one for each patient."
+        )
     return choice

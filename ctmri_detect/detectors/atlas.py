@@ -37,7 +37,7 @@ class AtlasDetector(BasePairedDetector):
     mean_ : float32 array (n_planes, height, width)
         Mean of the training slices at each place, 0 where none was observed.
     map_scoring_ : MapScoring
-        The fitted way from residual to map and score.
+        Fitted; turns residuals into maps and scores.
     offset_ : float
         Score below which `predict` says -1.
 

@@ -32,13 +32,13 @@ def make_detector(
         - "fast", seconds: `CrossModalDetector` with its defaults.
         - "balanced", some minutes on two cores: `EnsembleDetector` of `CrossModalDetector` and
           `ConvAutoencoderDetector`. One finds where the modalities disagree, the other what a
-          network that takes noise away doesn't rebuild. They miss different lesions. Weights 1
+          network trained to remove noise doesn't rebuild. They miss different lesions. Weights 1
           and .5.
         - "best", some minutes more: "balanced" and `SyntheticAnomalyDetector` with weight .25. It
           finds more in synthetic heads, and draws better maps; on the few real pairs it is no
           better and no worse than its best member.
     device : str, default="auto"
-        Where networks are trained: "auto" (CUDA where it is), "cpu", "cuda".
+        Where networks are trained: "auto" (CUDA if there is), "cpu", "cuda".
     random_state : int, RandomState or None, default=None
         Seeds everything that is drawn: initial weights, order of batches.
 
@@ -57,11 +57,10 @@ def make_detector(
     Chosen on development phantoms (fit on seed 130, tested on 131 and 132; AUROC): cross-modal .977
     and .967, "balanced" .992 and .990. With equal weights it has .992 and .995 there, and loses
     more on real pairs, where the cross-modal detector is the best member. `DeepFeatureDetector` as
-    a third member gains nothing that is sure on phantoms and loses on real pairs, so it is in no
-    preset. "best" has .995 and .991, and pixel AP .869 and .860 instead of .840 and .835; a larger
-    weight costs ranking. docs/results.md has the figures.
-    All members must be able to train: with CT and MRI that don't belong together take
-    `AtlasDetector` or `ConvAutoencoderDetector`.
+    a third member shows no sure gain on phantoms and loses on real pairs, so it is in no preset.
+    "best" has .995 and .991, and pixel AP .869 and .860 instead of .840 and .835; a larger weight
+    costs ranking. docs/results.md has the figures. All members must be able to train: with CT and
+    MRI that don't belong together take `AtlasDetector` or `ConvAutoencoderDetector`.
 
     Examples
     --------

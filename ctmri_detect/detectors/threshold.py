@@ -28,7 +28,7 @@ class ThresholdDetector(BasePairedDetector):
     Attributes
     ----------
     map_scoring_ : MapScoring
-        The fitted way from residual to map and score.
+        Fitted; turns residuals into maps and scores.
     offset_ : float
         Score below which `predict` says -1.
 

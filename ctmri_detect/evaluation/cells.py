@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 COSTS = ["fit_seconds", "score_seconds", "peak_memory_mb"]
-AS_THEY_ARE = ""  # the condition of samples that nothing was done to
+AS_THEY_ARE = ""  # the condition of unchanged samples
 
 Map = npt.NDArray[np.float16]
 
@@ -40,24 +40,24 @@ class Cell:
 
 @dataclass(frozen=True)
 class Measured:
-    """What is known of a cell after it has run.
+    """The result of a cell.
 
     Parameters
     ----------
     samples : int array (n,)
         Rows of the data that were tested.
     decision : float64 array (n,)
-        High = normal, counted from the threshold.
+        Score minus threshold: high = normal.
     has_threshold : bool
         Whether a decision below 0 means "called anomalous".
     costs : dict of str to float
-        Of `COSTS`.
+        One value for each name in `COSTS`.
     maps : float16 array (n, height, width), default=None
-        On the caller's grid; None where there are none.
+        On the grid of the data as they were given. None without maps.
     promised : float, default=nan
-        The share of healthy samples that the threshold was to flag; NaN where it is not known.
+        The false-positive rate that the threshold was set for; NaN where it is not known.
     error : str, default=""
-        What went wrong; nothing else of it counts then.
+        What went wrong. If it is not empty, the other results don't count.
     """
 
     samples: npt.NDArray[np.int64]

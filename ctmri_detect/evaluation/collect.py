@@ -71,7 +71,7 @@ class Run:
         return [{**common, **row, "error": self.error or row["error"]} for row in rows]
 
     def planes(self) -> Iterator[tuple[int, Map]]:
-        """Each tested sample and its map; nothing where there are no maps."""
+        """The number and the map of each tested sample; nothing where there are no maps."""
         for cell, found in zip(self.cells, self.folds, strict=True):
             samples = iter(found.samples.tolist())
             for block in self.store.maps(cell):
@@ -89,7 +89,7 @@ class Run:
         return counts if has_maps else None
 
     def fold_rows(self, own: Mapping[str, Metric]) -> list[dict[str, Any]]:
-        """One row a fold that was measured."""
+        """One row per fold that was measured."""
         target, rows = self.samples.target, []
         for cell, found in zip(self.cells, self.folds, strict=True):
             if found.error:
@@ -121,7 +121,7 @@ class Run:
 
 
 def runs_of(cells: Sequence[Cell], store: Store, samples: Samples) -> list[Run]:
-    """The cells, gathered: one run for each detector, seed and condition, in the given order."""
+    """One run for each detector, seed and condition of the cells, in the given order."""
     gathered: dict[tuple[Any, ...], list[Cell]] = {}
     for cell in cells:
         place = cell.detector, cell.seed, cell.condition, cell.level
@@ -167,13 +167,13 @@ def collect(
 
 
 def warn_failed(result: BenchmarkResult) -> None:
-    """Name the detectors whose figures are missing, and the first error of each."""
+    """Name the detectors that failed somewhere, and the first error of each."""
     rows = result.conditions
     failed = rows[rows["error"] != ""].groupby("detector", sort=False)["error"].first()
     if len(failed):
         each = "; ".join(f"{name}: {error}" for name, error in failed.items())
         warn_user(
-            f"{len(failed)} of {rows['detector'].nunique()} detectors failed, and figures of them "
+            f"{len(failed)} of {rows['detector'].nunique()} detectors failed, so results of them "
             f"are missing ({each}). The column `error` of the tables says where. With store=, "
             "the same call computes only these again.",
             DetectorFailedWarning,

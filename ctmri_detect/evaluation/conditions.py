@@ -1,4 +1,4 @@
-"""Conditions under which a benchmark tests and trains detectors, for curves of robustness."""
+"""Conditions under which a benchmark tests or trains detectors, for robustness curves."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ Image = npt.NDArray[np.float32]
 class Condition:
     """What is done to the test samples, or to the choice of training samples.
 
-    Write a class of your own with a `name`, and with ``change(sample, rng, pairs)`` for test
-    samples or ``training(rows, target, patients, rng)`` for training ones. It must be a frozen
-    dataclass or have parameters that pickle, so that a store knows it again.
+    For a condition of your own, write a subclass with a `name`, and with
+    ``change(sample, rng, pairs)`` for test samples or ``training(rows, target, patients, rng)``
+    for training samples. It must be a frozen dataclass, or have parameters that pickle, so that a
+    store can recognise it.
 
     Parameters
     ----------
     level : float
-        How much of it; the axis of a curve.
+        How strong the change is. It is the x-axis of a robustness curve.
 
     Examples
     --------
@@ -53,7 +54,7 @@ class Condition:
 
     @property
     def trains(self) -> bool:
-        """Whether it changes the training, so that a detector is fitted anew."""
+        """Whether it changes the training samples, so that it needs a fit of its own."""
         return type(self).training is not Condition.training
 
     def change(self, sample: Image, rng: np.random.Generator, pairs: Pairs) -> Image:
@@ -64,7 +65,8 @@ class Condition:
         sample : float32 array
             A copy; may be changed.
         rng : Generator
-            Of this sample and seed: all detectors see the same change.
+            Seeded by the sample and the seed of the run, so that all detectors see the same
+            change.
         pairs : Pairs
             This sample alone, with its units and spacing.
 
@@ -88,21 +90,21 @@ class Condition:
         rows : int array
             Healthy training samples of the fold.
         target, patients : arrays (n_samples,)
-            Of all samples.
+            Labels and patients of all samples of the data, not only of the fold.
         rng : Generator
-            The source of what is drawn.
+            For random draws.
 
         Returns
         -------
         int array
-            Rows of all samples.
+            The samples to train on, as row numbers of the data.
         """
         return rows
 
     def tested(self, X: Pairs, rows: Rows, seed: int) -> Image:
         """All samples of `X`, which are these rows of the data, under the condition.
 
-        `X` knows patients, units and spacing, and its frame has the column `slice` of the data.
+        `X` has patients, units and spacing, and its frame has the column `slice` of the data.
         """
         out = np.array(X, dtype=np.float32)
         for i, row in enumerate(rows):
@@ -116,16 +118,16 @@ def check_conditions(conditions: Any) -> list[Condition]:
     given = [] if conditions is None else conditions
     if not isinstance(given, Sequence) or not all(isinstance(one, Condition) for one in given):
         raise TypeError(
-            f"conditions is {conditions!r}; expected a list of them, such as [Noise(0.05), "
-            "Noise(0.1)], see ctmri_detect.evaluation.conditions."
+            f"conditions is {conditions!r}; expected a list of Condition objects, such as "
+            "[Noise(0.05), Noise(0.1)], see ctmri_detect.evaluation.Condition."
         )
     for one in given:
         if one.name == AS_THEY_ARE:
             raise ValueError(f"{type(one).__name__} has no name; expected one, as in name = 'fog'.")
-    seen = [(one.name, float(one.level)) for one in given]  # what rows of tables are told apart by
+    seen = [(one.name, float(one.level)) for one in given]  # these identify a row of the tables
     if len(set(seen)) < len(seen):
         raise ValueError(
-            "conditions holds one name and level twice; expected different ones. Give a condition "
-            "with other settings another name."
+            "conditions holds the same name and level twice; expected different ones. Give a "
+            "condition with other settings another name."
         )
     return list(given)

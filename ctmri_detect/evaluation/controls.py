@@ -46,7 +46,7 @@ def controls(
 
     Parameters
     ----------
-    X : Pairs or array-like (n_samples, n_modalities, height, width)
+    X : Pairs or array-like (n_samples, n_planes, height, width)
         Prepared pairs, as the detector gets them. On raw pairs everything is observed, and the
         area tells nothing.
     y : array-like (n_samples,)
@@ -60,9 +60,9 @@ def controls(
     Returns
     -------
     DataFrame
-        One row a control: control, auroc, low, high (the interval over patients). A control may
+        One row per control: control, auroc, low, high (the interval over patients). A control may
         be high or low in anomalous samples. The better direction is taken, so chance gives a
-        little more than .5.
+        little more than 0.5.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def controls(
 
 
 def _scores(reader: PairReader) -> Iterator[tuple[str, Values]]:
-    """A number a sample for each control that looks at X."""
+    """One number per sample for each control that looks at X."""
     area, means = np.empty(len(reader)), np.full((len(reader), reader.shape[1]), np.nan)
     for start in range(0, len(reader), _BLOCK):
         block = reader[start : start + _BLOCK]

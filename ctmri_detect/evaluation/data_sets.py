@@ -29,26 +29,28 @@ def benchmark_sets(
     detectors : dict of str to estimator
         See `benchmark`.
     data : dict of str to Bunch
-        Data sets by name; a name is also that of a folder, so it has no separator of paths.
+        Data sets by name. In `store` the name is also the name of a folder, so it can't hold a
+        path separator.
     store : str or path, default=None
-        A folder; each data set has a store of its own in it, under its name. An interrupted
-        benchmark goes on where it stopped. None keeps nothing.
+        A folder. Each data set gets a store in a subfolder of its name. An interrupted benchmark
+        continues where it stopped. None keeps nothing.
     preprocessor : transformer or dict of str to transformer, default=None
-        One for all data sets, or one for each, because their units may differ.
+        One for all data sets, or a dict with one for each, for example where their units differ.
     **settings
-        Of `benchmark`, the same for all.
+        Other parameters of `benchmark`, the same for all data sets.
 
     Returns
     -------
     dict of str to BenchmarkResult
-        By name of the data set, in their order.
+        One result for each data set, in the order of `data`.
 
     Raises
     ------
     TypeError
         Where `data` is no dict of Bunches.
     ValueError
-        Where a name can't be that of a folder, or a data set has no preprocessor in the dict.
+        Where a name can't be the name of a folder, or a data set has no entry in the dict of
+        preprocessors.
 
     Examples
     --------
@@ -68,8 +70,8 @@ def benchmark_sets(
     steps = preprocessor if isinstance(preprocessor, Mapping) else dict.fromkeys(data, preprocessor)
     if set(data) - set(steps):
         raise ValueError(
-            f"preprocessor has none for {', '.join(sorted(set(data) - set(steps)))}; expected one "
-            "for each data set, None where it needs none."
+            f"preprocessor has no entry for {', '.join(sorted(set(data) - set(steps)))}; expected "
+            "one for each data set. Add it; None means no preprocessing."
         )
     return {
         name: benchmark(
@@ -92,6 +94,6 @@ def _check_names(data: Any) -> None:
     for name in data:
         if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name:
             raise ValueError(
-                f"{name!r} names a data set; expected a text that can name a folder, without / and "
-                "the like."
+                f"data has the name {name!r}; expected a text that can be the name of a folder, "
+                "without path separators such as /. Rename the data set."
             )

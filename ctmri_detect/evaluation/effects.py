@@ -36,36 +36,38 @@ def lesion_effects(
     """Share of lesions found, and AUROC, by size, contrast and place of the lesion.
 
     Lesions are sorted into bins of each factor. A slice with a lesion counts as found where its
-    decision is below 0, and each bin's lesions stand against *all* normal slices in the AUROC.
+    decision is below 0. The AUROC compares the lesions of a bin with *all* normal slices.
     Anomalous slices without a lesion (`whole_slice`, or no size) are left out.
 
-    The interval is Wilson's, of slices: it treats slices as independent, so it is too narrow
-    where a patient has several (compare n_lesions and n_patients). Factors may be
-    related (small lesions may also be faint): `crossed` shows each with the others held equal.
+    The interval is Wilson's. It treats slices as independent, so it is too narrow where a patient
+    has several (compare n_lesions and n_patients). Factors may be related: small lesions may also
+    be faint. `crossed` shows the effect of each factor while the others stay in one bin.
 
     Parameters
     ----------
-    frame : DataFrame, one row a slice
-        With kind ("normal" or another), patient, and the columns named below, as that of
-        `make_phantom_pairs` and `inject_anomalies` has them.
+    frame : DataFrame, one row per slice
+        With the columns kind ("normal" or another), patient, and those named below.
+        `make_phantom_pairs` and `inject_anomalies` return such a frame.
     decision : array-like of shape (n,)
-        One a row of `frame`, high = normal, 0 the threshold. For another threshold t, give
-        ``decision - t``; also where a benchmark's `scores` say that `has_threshold` is False.
+        One for each row of `frame`; high = normal, below 0 = flagged. For another threshold t,
+        give ``decision - t``. You need this where `has_threshold` is False in the `scores` of a
+        benchmark.
     size : str, default="diameter_mm"
-        Column of `frame`. Numbers are put into bins; text is taken as it is.
-    contrast : str or sequence of str
-        Columns; of several, the largest absolute value counts: the contrast in the plane that
-        shows the lesion best.
+        Column of `frame`. Numbers are put into bins; text is used as it is.
+    contrast : str or sequence of str, default=("cnr_ct", "cnr_mri")
+        One or more columns. Of several, the largest absolute value counts: the contrast in the
+        plane that shows the lesion best.
     place : str, default="slice"
-        Column of `frame`, read as `size` is: ``place="kind"`` works, and so does a column of your
-        own with "left" and "right".
+        Column of `frame`, numbers or text as for `size`: ``place="kind"`` works, and so does a
+        column of your own with "left" and "right".
     bins : int or dict of str to sequence of float, default=3
-        How many bins of about equally many lesions; or edges, such as
-        ``{"size": [0, 10, 20, 40]}``, the right one belonging to the bin; factors that are not
-        named get three bins. More bins show the shape of an effect better, with wider intervals.
+        The number of bins, each with about equally many lesions. Or the edges, such as
+        ``{"size": [0, 10, 20, 40]}``; a bin includes its right edge, and factors that are not
+        named get three bins. More bins show the shape of an effect better, but with wider
+        intervals.
     crossed : bool, default=False
-        False gives one row for all and one for each bin of each factor; True, each combination of
-        bins that holds a lesion.
+        False gives one row for all lesions and one for each bin of each factor. True gives one
+        row for each combination of bins that holds a lesion.
     confidence_level : float, default=0.95
         Between 0 and 1, both excluded.
 
@@ -73,8 +75,8 @@ def lesion_effects(
     -------
     DataFrame
         size, contrast, place (the bin, or "all"), n_lesions, n_patients (who have them), n_found,
-        rate with low and high, auroc (NaN without normal slices). Lesions of unknown contrast or
-        place count in the row "all" and in the bins of what is known.
+        rate with low and high, auroc (NaN without normal slices). A lesion whose contrast or place
+        is unknown counts in the row "all" and in the bins of the factors that are known.
 
     Raises
     ------
@@ -127,8 +129,8 @@ def _lesions(
     wanted = ["kind", "patient", *(name for names in columns.values() for name in names)]
     if absent := [name for name in dict.fromkeys(wanted) if name not in frame]:
         raise InvalidPairsError(
-            f"frame has no {', '.join(absent)}; expected one row a slice with {', '.join(wanted)}. "
-            "Add the columns, or name others: size=..., contrast=..., place=..."
+            f"frame has no {', '.join(absent)}; expected the columns {', '.join(wanted)}. Add "
+            "them, or name others: size=..., contrast=..., place=..."
         )
     decision = check_decision(decision, len(frame))
     normal = (frame["kind"] == NORMAL).to_numpy()
@@ -144,20 +146,20 @@ def _lesions(
 
 
 def _binned(values: pd.DataFrame, bins: Any, factor: str) -> pd.Series:
-    """The label of each lesion's bin, missing where its value is; categories are in order."""
+    """The label of each lesion's bin; missing where the value is. Categories are in order."""
     if not all(pd.api.types.is_numeric_dtype(kind) for kind in values.dtypes):
         return values.iloc[:, 0].astype("category")
     number = values.abs().max(axis=1) if values.shape[1] > 1 else values.iloc[:, 0]
     number = number.abs() if factor == "contrast" else number
     if isinstance(bins, Integral) and int(bins) > 0:
-        if number.nunique() < 2:  # nothing to divide, or nothing known
+        if number.nunique() < 2:  # all values equal, or none known
             return number.map("{:.4g}".format, na_action="ignore").astype("category")
         cut = pd.qcut(number, int(bins), duplicates="drop")
     else:
         edges = np.asarray(bins, dtype=np.float64)
         if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
             raise ValueError(
-                f"bins of {factor} are {bins!r}; expected a number from 1, or two or more "
+                f"bins of {factor} are {bins!r}; expected an int of 1 or more, or two or more "
                 "increasing edges, such as [0, 10, 20]."
             )
         cut = pd.cut(number, edges)
@@ -171,7 +173,7 @@ def _binned(values: pd.DataFrame, bins: Any, factor: str) -> pd.Series:
 
 
 def _names(intervals: pd.IntervalIndex) -> list[str]:
-    """The ends of each, with as many digits as tell them apart."""
+    """The ends of each interval, with enough digits to make all names different."""
     for digits in range(4, 18):
         names = [f"{i.left:.{digits}g} to {i.right:.{digits}g}" for i in intervals]
         if len(set(names)) == len(names):

@@ -1,4 +1,4 @@
-"""All figures of what has been scored: nothing is fitted again."""
+"""All metrics of what has been scored: nothing is fitted again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ctmri_detect.evaluation.written_plan import read_plan
 from ctmri_detect.validation import check_decision, check_groups, check_masks, check_target
 
 LEVELS = {name: level for name, (level, _) in SAMPLE_MEASURES.items()} | MAP_MEASURES
-"""Name of each figure to its level: image, patient, pixel, region or lesion."""
+"""Name of each metric to its level: image, patient, pixel, region or lesion."""
 _FIGURES = ["level", "metric", "value", "low", "high", "n_samples", "n_patients"]
 
 
@@ -35,29 +35,31 @@ def evaluate(
     confidence_level: float = 0.95,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Figures of a stored benchmark at all levels, with intervals over patients.
+    """Metrics of a stored benchmark at all levels, with intervals over patients.
 
-    Everything comes from the stored decisions and maps, so a figure that is wanted later needs no
+    Everything comes from the stored decisions and maps, so a metric that you want later needs no
     new training. Maps are read from the store one after the other, never all at once.
 
     Parameters
     ----------
     results : BenchmarkResult, Store, str or path
-        Of `benchmark` with a `store`.
+        The result or the store of a `benchmark` that had a `store`.
     metrics : collection of str, default=None
-        Names of figures, see Notes; None means all.
+        Names of metrics, see Notes; None means all.
     kind : str, default="all"
-        Kind of anomaly that stands against all normal samples.
+        Kind of anomaly to compare with all normal samples.
     n_resamples, confidence_level, random_state
-        As in `metrics.patient_bootstrap`: percentile bootstrap of whole patients.
+        As in `metrics.patient_bootstrap`: percentile bootstrap of whole patients. More resamples
+        take more time.
 
     Returns
     -------
     DataFrame
-        One row a detector, seed, condition, level of the condition and metric: level ("image",
-        "patient", "pixel", "region", "lesion"), metric, value, low, high, n_samples, n_patients.
-        NaN where a figure is not defined: one of maps without maps or masks, one of patients
-        where all have an anomaly; also low and high below three patients.
+        One row per detector, seed, condition and metric: detector, seed, condition,
+        condition_level, level ("image", "patient", "pixel", "region", "lesion"), metric, value,
+        low, high, n_samples, n_patients. The value is NaN where a metric is not defined, such as
+        map metrics without maps or masks. low and high are also NaN below three patients. A run
+        that failed has no rows.
 
     Raises
     ------
@@ -70,18 +72,21 @@ def evaluate(
 
     Notes
     -----
-    Of images: auroc, ap, f1_max; auroc_inside_patients (mean over patients who have normal and
-    anomalous samples) and, as a control, auroc_of_patient_identity (a score that knows nothing but
-    whose sample it is; where it is near `auroc`, the detector may do no more). Sensitivity and
-    false_positive_rate at the detector's own threshold, beside promised_false_positive_rate;
-    aupimo. Of patients, by their most anomalous sample: patient_auroc, patient_ap,
+    Image metrics: auroc, ap, f1_max, aupimo; auroc_inside_patients (mean over patients who have
+    normal and anomalous samples); and as a control auroc_of_patient_identity (of a score that
+    knows only the patient of each sample: where it is near `auroc`, the detector may only tell
+    patients apart). sensitivity and false_positive_rate are at the detector's own threshold;
+    promised_false_positive_rate is what this threshold was set for.
+
+    Patient metrics, from the most anomalous sample of each: patient_auroc, patient_ap,
     patient_sensitivity and patient_false_positive_rate (of patients without any anomaly).
 
-    Of maps: pixel_ap, pixel_auroc, best_dice, dice_at_threshold (the threshold is what 1 % of the
-    pixels of healthy samples of the *other* folds exceed; NaN with one fold), aupro,
-    lesion_sensitivity_at_1 (at one false positive a sample) and lesion_sensitivity (mean over
-    1/8 to 8). Definitions are those of `metrics`. Intervals of pixel figures count each patient's
-    pixels in a thousand bins of value; that of aupimo leaves the thresholds as they are.
+    Map metrics: pixel_ap, pixel_auroc, best_dice, dice_at_threshold (1 % of the pixels of healthy
+    samples of the *other* folds lie above this threshold; NaN with one fold), aupro,
+    lesion_sensitivity_at_1 (at one false positive per sample) and lesion_sensitivity (mean over
+    1/8 to 8). Definitions are those of `metrics`. The intervals of pixel metrics are approximate:
+    they count each patient's pixels in about a thousand bins of value. The interval of aupimo
+    keeps the thresholds fixed.
 
     Examples
     --------
@@ -103,7 +108,7 @@ def evaluate(
     store = results.store if isinstance(results, BenchmarkResult) else results
     if store is None:
         raise ValueError(
-            "The benchmark kept nothing; expected one with a store. Run benchmark(..., store=...)."
+            "The benchmark has no store; expected one with a store. Run benchmark(..., store=...)."
         )
     store = store if isinstance(store, Store) else existing_store(store)
     plan = read_plan(store)
@@ -132,14 +137,14 @@ def evaluate_scores(
     confidence_level: float = 0.95,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Figures of scores and maps that are at hand, with intervals over patients.
+    """Metrics of given scores and maps, with intervals over patients.
 
     Parameters
     ----------
     y : array-like of shape (n,)
         +1 normal, -1 anomalous.
     decision : array-like of shape (n,)
-        High = normal, below 0 = called anomalous.
+        High = normal, below 0 = flagged.
     groups : array-like of shape (n,)
         The patient of each sample.
     masks : bool array (n, height, width), default=None
@@ -157,9 +162,9 @@ def evaluate_scores(
     Raises
     ------
     InvalidPairsError
-        For what does not fit together, or infinity in a map.
+        For lengths or shapes that don't agree, or infinity in a map.
     ValueError
-        For unknown names.
+        For unknown names of metrics.
 
     Examples
     --------

@@ -23,8 +23,8 @@ from ctmri_detect.pipelines import walk
 from ctmri_detect.scoring.calibration_patients import looks_of_patients
 from ctmri_detect.validation import check_groups, check_pairs
 
-_QUARTER = 0.25  # of the anomaly scores: slices with lesions lie above it
-_ENOUGH = 20  # ways of dealing out the patients that may be an alarm; fewer hardly ever give one
+_QUARTER = 0.25  # quantile of the anomaly scores: slices with lesions lie above it
+_ENOUGH = 20  # permutations that count as an alarm; with fewer there is hardly ever one
 SCORE = "score"
 
 Numbers = npt.NDArray[np.float64]
@@ -41,24 +41,25 @@ def check_exchangeable(
 ) -> Bunch:
     """Whether new scans are like the healthy ones that the threshold was set on.
 
-    False-positive rates hold for scans of the same kind. Another scanner or protocol makes a
-    detector call nearly everybody anomalous, and nothing in the scores says why. This test looks
-    at what a lesion hardly changes. For each patient, the medians over the slices of five numbers
-    a plane (level, width, asymmetry, noise, unevenness: see `imageops.looks.slice_looks`), of the
-    images as the detector gets them; and the lower quartile of the anomaly scores of the slices.
-    A permutation test over patients compares the new ones with the healthy ones.
+    False-positive rates hold for scans of the same kind. On scans of another scanner or protocol,
+    a detector may call nearly everybody anomalous, and the scores alone don't show why. This test
+    uses numbers that a lesion hardly changes. For each patient these are the medians over the
+    slices of five numbers per plane (level, width, asymmetry, noise, unevenness: see
+    `imageops.looks.slice_looks`), of the images as the detector gets them, and the lower quartile
+    of the anomaly scores. A permutation test compares the new patients with the healthy ones.
 
-    Where it finds a difference, call `recalibrate` with healthy scans of the new scanner. Then
-    the test and the rate refer to these.
+    If it finds a difference, call `recalibrate` with healthy scans of the new scanner. Then the
+    test and the rate refer to these.
 
     It fails
 
-    - with few patients: from 20 healthy and four new ones on it can find a strong difference;
-    - where the kinds of slices differ (other heights of the head, other patients): it can't tell
-      this from another scanner. It is no proof either: what none of the numbers shows, as a small
-      shift between the planes, is not noticed;
-    - where most of the new patients have large lesions: these move the numbers, too.
-      docs/guide/threshold.md has figures.
+    - with few patients: with 20 healthy and four new ones or more it can find a strong difference;
+    - where the slices are of other heights of the head, or the patients of another kind: it can't
+      tell this from another scanner;
+    - where none of the numbers shows the difference, such as a small shift between the planes. So
+      "no difference found" is no proof;
+    - where most of the new patients have large lesions: these change the numbers, too.
+      docs/guide/threshold.md has measured rates.
 
     Parameters
     ----------
@@ -71,9 +72,10 @@ def check_exchangeable(
     false_alarm_rate : float, default=0.01
         How often scans of the same kind may be called different; above 0 and below 1.
     n_resamples : int, default=1999
-        Random ways of dealing out the patients.
+        Number of random permutations of the patients, at least ``1 / false_alarm_rate - 1``. More
+        make the p-value more exact and take more time.
     random_state : int, RandomState or None, default=None
-        Of these.
+        Seed of the permutations.
 
     Returns
     -------
@@ -82,9 +84,9 @@ def check_exchangeable(
         - verdict: the same in words: "no difference found", or "other scanner, protocol or kind of
           patients".
         - p_value: float.
-        - differences: DataFrame, the largest first: plane, number, healthy (median over patients),
-          new (the same), z (in standard deviations of a random choice of patients; positive =
-          higher), differs (whether this number alone is far enough).
+        - differences: DataFrame, the largest first: plane, number, healthy and new (medians over
+          patients), z (difference of the ranks, in standard deviations over random permutations;
+          positive = new patients are higher), differs (whether this number alone is significant).
         - n_patients, n_calibration_patients.
 
     Raises
@@ -94,20 +96,20 @@ def check_exchangeable(
     TypeError
         Where the last step is no detector of this library.
     ValueError
-        For a rate or a number of resamples that means nothing.
+        For `false_alarm_rate` or `n_resamples` out of range.
 
     Warns
     -----
     FewPatientsWarning
         Where there are too few patients to find a difference.
     TrainingDataWarning
-        For patients of the fit.
+        Where patients of X were in the fit.
 
     Notes
     -----
-    The false-alarm rate is exact where new and healthy patients are exchangeable, by the nature of
-    a permutation test [1]_. After `fit`, the score alone is not: held-out patients were scored by
-    other references or models. It is one number of eleven (two planes).
+    The false-alarm rate of a permutation test is exact where new and healthy patients are
+    exchangeable [1]_. After `fit`, the scores are not: the held-out patients were scored by other
+    references or models. The score is one of eleven numbers (with two planes).
 
     References
     ----------
@@ -164,7 +166,7 @@ def check_exchangeable(
 def patient_numbers(
     looks: npt.NDArray[np.float32], scores: Numbers, groups: npt.NDArray[np.int64]
 ) -> Numbers:
-    """One row a patient: looks of all planes, and the lower quartile of the anomaly scores."""
+    """One row per patient: looks of all planes, and the lower quartile of the anomaly scores."""
     low = [np.quantile(scores[groups == code], _QUARTER) for code in np.unique(groups)]
     return np.column_stack([looks.reshape(len(looks), -1), low]).astype(np.float64)
 
@@ -183,7 +185,7 @@ def _warn_of_few(new: int, known: int, rate: float) -> None:
     if rate * comb(new + known, new) < _ENOUGH:
         warn_user(
             f"There are {new} new and {known} healthy patients, too few to find a difference with "
-            f"a false-alarm rate of {rate:g}: where none is found, this says nothing. Give more "
+            f"a false-alarm rate of {rate:g}: 'no difference found' means nothing here. Give more "
             "patients, or a higher rate.",
             FewPatientsWarning,
         )

@@ -1,4 +1,4 @@
-"""Anything that can be compared, as an estimator for the benchmark."""
+"""Models of other kinds as estimators for the benchmark."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WAYS = "; ".join(f"gives={name!r}: {meaning}" for name, meaning in GIVES.items(
 
 
 def as_detector(thing: Any, *, gives: str | None = None) -> Any:
-    """Make anything comparable into an estimator that a benchmark can measure.
+    """Make a model of any kind into an estimator that a benchmark can measure.
 
     The result has ``fit(X, y=None)`` and ``decision_function(X)``, high = normal. Where it has
     maps, it also has ``anomaly_map(X)``, high = anomalous. X are pairs
@@ -31,17 +31,17 @@ def as_detector(thing: Any, *, gives: str | None = None) -> Any:
           your own with these two methods: returned as it is. Derive yours from scikit-learn's
           ``BaseEstimator``, so that it can be cloned.
         - An outlier detector of scikit-learn or PyOD, or a Pipeline of scikit-learn that ends in
-          one: takes each pair as one row of pixels, see `RowDetector`. The sign is put right,
-          PyOD's too. Steps of this library may come first in the Pipeline. For a search, put the
-          search around: ``GridSearchCV(as_detector(IsolationForest()), ...)``.
-        - A fitted model inside of scikit-learn's ``FrozenEstimator``: returned as it is, and
-          never fitted again.
+          one: takes each pair as one row of pixels, see `RowDetector`. Its sign is changed where
+          needed (PyOD), so that high = normal. Steps of this library may come first in the
+          Pipeline. A search goes around it: ``GridSearchCV(as_detector(IsolationForest()), ...)``.
+        - A fitted model inside scikit-learn's ``FrozenEstimator``: returned as it is, and never
+          fitted again.
         - A function ``f(X)``, or any other callable, together with `gives`.
     gives : {"decision", "anomaly_score", "anomaly_map"}, default=None
         What the function returns for n samples. "decision": ``(n,)``, high = normal, below 0 =
         anomalous. "anomaly_score": ``(n,)``, high = anomalous. "anomaly_map":
         ``(n, height, width)``, high = anomalous; the score of a sample is the mean of its largest
-        0.5 % of pixels. None for anything but a function.
+        0.5 % of pixels. Leave it out for anything but a function.
 
     Returns
     -------
@@ -56,8 +56,8 @@ def as_detector(thing: Any, *, gives: str | None = None) -> Any:
 
     Notes
     -----
-    Outlier detectors of rows, and functions that give scores or maps, have no threshold:
-    their ``offset_`` is ``-inf``, and decisions only rank.
+    Outlier detectors of rows, and functions that give scores or maps, have no threshold: their
+    ``offset_`` is ``-inf``, and their decisions only rank.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def _from_function(thing: Any, gives: str) -> FunctionDetector:
     check_value("gives", gives, [OneOf(*GIVES), None])
     if isinstance(thing, type) or not callable(thing):
         raise TypeError(
-            f"gives is {gives!r} beside {_named(thing)}; expected a function f(X) there. Leave "
+            f"gives is {gives!r}, but thing is {_named(thing)}; expected a function f(X). Leave "
             "out gives for an estimator."
         )
     return FunctionDetector(thing, gives)
@@ -129,7 +129,9 @@ def _from_rows(thing: Any) -> RowDetector:
             if isinstance(last, FrozenEstimator)
             else f"Put the search around: {name}(as_detector({inner}()), ...)"
         )
-        raise TypeError(f"The {inner} inside of {name} takes rows, not pairs. {cure}.")
+        raise TypeError(
+            f"The {inner} inside {name} takes rows; expected an estimator that takes pairs. {cure}."
+        )
     detector = RowDetector(thing)
     check_parameters(detector)
     return detector
@@ -157,8 +159,8 @@ def _refusal(thing: Any) -> TypeError:
     if callable(thing) and not hasattr(thing, "fit"):
         name = getattr(thing, "__name__", type(thing).__name__)
         return TypeError(
-            f"{name} is a function, and nothing says what it gives; expected one of three ways. "
-            f"{_WAYS}. Write as_detector({name}, gives=...)."
+            f"{name} is a function, and gives is None; expected one of {_WAYS}. Write "
+            f"as_detector({name}, gives=...)."
         )
     missing = [name for name in _ESTIMATOR.methods if not hasattr(thing, name)]
     return TypeError(

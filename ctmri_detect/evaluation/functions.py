@@ -32,17 +32,16 @@ def _has_maps(detector: FunctionDetector) -> bool:
 class FunctionDetector(BaseEstimator):
     """A function of pairs, such as a trained model of any kind, as a detector.
 
-    Its `fit` learns nothing. It can be pickled where the function can; a clone shares the
-    function.
+    Its `fit` learns nothing. It can be pickled if the function can. A clone shares the function.
 
     Parameters
     ----------
     function : callable
-        ``function(X)``, where X is a float32 array ``(n, n_planes, height, width)`` of its own,
-        NaN where nothing was observed.
+        ``function(X)``, where X is a float32 array ``(n, n_planes, height, width)`` that it may
+        change; NaN where nothing was observed.
     gives : {"decision", "anomaly_score", "anomaly_map"}
-        What it returns, see `GIVES`. Of maps, the score of a sample is the mean of its largest
-        0.5 % of pixels, as `MapScoring` pools.
+        What it returns, see `as_detector`. For maps, the score of a sample is the mean of its
+        largest 0.5 % of pixels, the default of `MapScoring`.
 
     Attributes
     ----------
@@ -106,7 +105,7 @@ class FunctionDetector(BaseEstimator):
         """Float32 ``(n, height, width)``, high = anomalous.
 
         A map without any NaN gets NaN where no plane of its sample was observed, so that all
-        detectors are measured on the same pixels. A map with NaN stays as it is.
+        detectors are measured on the same pixels. A map that already has NaN stays as it is.
 
         Raises
         ------
@@ -130,7 +129,7 @@ class FunctionDetector(BaseEstimator):
         return getattr(self.function, "__name__", type(self.function).__name__)
 
     def _ask(self, X: PairsLike) -> npt.NDArray[Any]:
-        """What the function gives, its shape checked."""
+        """What the function returns, with its shape checked."""
         pairs = check_pairs(X)[:]
         n, _, *plane = pairs.shape
         expected = (n, *plane) if self.gives == "anomaly_map" else (n,)

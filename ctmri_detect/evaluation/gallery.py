@@ -11,9 +11,9 @@ from ctmri_detect.evaluation.samples import Samples
 def typical_samples(samples: Samples, tested: npt.NDArray[np.bool_], n_samples: int) -> list[int]:
     """Samples of every kind, and normal ones, chosen without looking at a score.
 
-    Of each kind the slice with the median lesion area (with room for more, evenly spaced in
-    order of area; without masks, in order of the data); a fifth of the places, at least one,
-    goes to normal slices.
+    Of each kind it takes the slice with the median lesion area. Where there is room for more, they
+    are evenly spaced in order of area (without masks: in order of the data). A fifth of the places
+    is for normal slices; at least one, if there are two places or more.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def worst_samples(
     decision : float array (n,)
         High = normal; NaN = not scored, never chosen.
     most : int
-        At most so many of each, the worst first.
+        At most this many of each, the worst first.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Checks that results make sense: of labels, and of what a fitted model has seen."""
+"""Checks of the labels, and of what a fitted model has seen."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ def warn_if_labels_look_mirrored(
 ) -> None:
     """Warn where simple detectors rank the samples the wrong way round.
 
-    A simple detector may be weak, and its AUROC near 0.5. That two of them take normal samples
-    for the more anomalous ones, far beyond chance, has one likely reason: +1 and -1 are
-    exchanged.
+    A simple detector may be weak, with an AUROC near 0.5. But if two of them rank normal samples
+    as more anomalous, far beyond chance, then +1 and -1 are probably exchanged.
 
     Parameters
     ----------
@@ -36,10 +35,10 @@ def warn_if_labels_look_mirrored(
         +1 normal, -1 anomalous.
     decisions : dict of str to array-like of shape (n,)
         Name to decisions, high = normal, of baselines: `ThresholdDetector` and `AtlasDetector`.
-        Fewer than two say nothing.
+        With fewer than two there is no warning.
     groups : array-like of shape (n,)
-        The patient of each sample. With fewer than five that have a normal sample, or five that
-        have an anomalous one, nothing is said.
+        The patient of each sample. There is no warning with fewer than five patients who have a
+        normal sample, or fewer than five who have an anomalous one.
 
     Raises
     ------
@@ -92,14 +91,14 @@ def check_not_seen(estimator: Any, X: PairsLike, groups: GroupsLike = None) -> N
     """Raise where a fitted model knows slices or patients that it is to be tested on.
 
     Slices are compared as the detector got them, after the steps of a Pipeline. A copy of a
-    slice that was changed in any pixel is not recognised by itself, but by its patient.
+    slice with any pixel changed is not recognised, except by its patient.
 
     Parameters
     ----------
     estimator : estimator
         A fitted detector of this library, a Pipeline or a search that ends in one, also inside
-        of scikit-learn's FrozenEstimator. Other models keep nothing by which their training
-        samples are known, so they pass.
+        scikit-learn's FrozenEstimator. Other models don't remember their training samples, so
+        they always pass.
     X : Pairs or array-like of shape (n, n_planes, height, width)
         The test samples, as the first step takes them.
     groups : array-like of shape (n,), default=None

@@ -1,4 +1,4 @@
-"""The one harness that all detectors are measured by."""
+"""The one benchmark that measures all detectors."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def benchmark(
     """Train each detector on normal samples of some patients, test it on the other patients.
 
     All detectors see the same folds. With the default folds, every patient is tested once, by a
-    model that saw neither this patient nor any anomaly. A detector that fails is a row with its
-    error (and a `DetectorFailedWarning` at the end); the others are measured all the same.
+    model that saw neither this patient nor any anomaly. A detector that fails gets a row with its
+    error (and a `DetectorFailedWarning` at the end); the others are still measured.
 
     Parameters
     ----------
@@ -74,78 +74,78 @@ def benchmark(
         Detectors, or Pipelines that end in one. They are cloned, and every ``random_state`` in
         them is set to the seed of the run.
     data : Bunch
-        `data` (n, 2, height, width), `target` (+1 normal, -1 anomalous), `groups` (patients;
-        not needed where `data` are `Pairs` that know them); where they exist,
-        `masks` (bool, True = lesion) and `frame` with `kind` and `slice`.
+        `data` (n, n_planes, height, width), `target` (+1 normal, -1 anomalous), `groups`
+        (patients; not needed where `data` are `Pairs` that know them). Optional: `masks` (bool
+        (n, height, width), True = lesion) and `frame` with `kind` and `slice`.
     cv : int, splitter or None, default=None
-        None is 2: ``NormalOnlyGroupKFold(2, shuffle=True, random_state=seed)``; another int,
-        that many folds (more training data, more time). A splitter is used as it is for every
-        seed. Anomalous samples never train, whatever the splitter says.
+        Number of folds: ``NormalOnlyGroupKFold(cv, shuffle=True, random_state=seed)``; None is 2.
+        More folds give more training data and take more time. A splitter is used as it is for
+        every seed. Anomalous samples never train, whatever the splitter says.
     seeds : sequence of int, default=(0,)
         One complete run for each; they vary the folds and the detectors.
     preprocessor : transformer, default=None
         Applied once to all samples, before all detectors (and to the test samples of each
-        condition); it must treat each sample by itself,
-        as `make_preprocessor` does, or test samples leak into training. Maps walk back over it.
+        condition). It must treat each sample by itself, as `make_preprocessor` does, or test
+        samples leak into training. Maps are brought back to the grid of `data`.
     metrics : dict of str to callable, default=None
         Metrics of your own: name to ``f(target, decision)``, a number. `target` is +1 normal, -1
         anomalous; `decision` is high = normal, as for the library's image metrics. Both are
         arrays of the samples of a row. Each gives a column. One that raises gives NaN and a text
-        in `error` that names it and the detector; everything else is measured all the same.
+        in `error` that names it and the detector; everything else is still measured.
     conditions : sequence of Condition, default=None
-        Under which the detectors are measured as well, such as ``[Noise(0.05), Noise(0.1)]``: what
-        is done to the test samples (`Noise`, `BiasField`, `Misregistration`, `SliceThickness`,
-        `MissingModality`) or to the training (`TrainingPatients`, `Contamination`), see
-        `Condition`. Test samples under all conditions are scored by one fit.
+        Conditions under which the detectors are measured as well, such as
+        ``[Noise(0.05), Noise(0.1)]``: changes of the test samples (`Noise`, `BiasField`,
+        `Misregistration`, `SliceThickness`, `MissingModality`), which share one fit, or of the
+        training samples (`TrainingPatients`, `Contamination`); see `Condition`.
     store : str, path or Store, default=None
         A folder that keeps the result of each cell (detector, seed, condition, fold): decisions,
-        and maps on the caller's grid. A benchmark that was interrupted goes on where it stopped,
-        and one with more detectors computes what is new. A cell is computed again where anything
-        changes that it depends on: parameters, data, number of threads, sources or versions. So
-        are cells whose detector failed. None keeps nothing.
+        and maps on the grid of `data`. An interrupted benchmark continues where it stopped, and
+        one with more detectors computes only what is new. A cell is computed again if anything
+        changes that it depends on: parameters, data, number of threads, sources or versions; or
+        if its detector failed. None keeps nothing.
     n_jobs : int, default=None
-        How many fits run at once, through joblib: None is 1, -1 all cores, also inside
-        ``joblib.parallel_config(backend="dask")`` and the like, where all machines must see the
-        folder of `store`. Memory is measured in each process by itself.
+        How many fits run at once, through joblib: None is 1, -1 all cores. Inside
+        ``joblib.parallel_config(backend="dask")`` and the like, all machines must see the folder
+        of `store`. Memory is measured in each process by itself.
     n_threads : int, default=None
-        Threads of each fit, so that times compare. None shares the allowed ones between the fits
-        that run at once.
+        Threads of each fit; fixed, so that times can be compared. None divides the allowed
+        threads among the fits that run at once.
     n_examples : int, default=12
-        Samples whose maps are kept for a gallery; up to a third as many misses and as many false
-        alarms of each detector come on top. 0 keeps none.
+        Samples whose maps are kept for a gallery. For each detector, up to a third as many misses
+        and as many false alarms are added. 0 keeps none.
     pseudonyms : bool, str or bytes, default=False
-        Whether tables, store and report name patients by salted hashes, drawn anew at each call,
-        in place of the names as they were given. No figure changes, and no cell is computed again.
-        A key gives the names of `datasets.pseudonym`, the same at each call and on each machine;
-        intervals may then differ in their last digits, as they follow the order of names.
-        An error whose text quotes a name (of three characters or more) is stored without it.
+        Whether tables, store and report show salted hashes, new at each call, in place of the
+        names of patients. No result changes, and no cell is computed again. A key gives the names
+        of `datasets.pseudonym`, the same at each call and on each machine; intervals may then
+        differ in their last digits, because they depend on the order of names. An error whose
+        text quotes a name (of three characters or more) is stored without it.
     progress : bool, default=True
         Show a progress bar on stderr.
 
     Returns
     -------
     BenchmarkResult
-        Its `table` has one row a detector, kind and seed, kind "all" included:
+        Its `table` has one row per detector, kind and seed, kind "all" included:
 
-        - n_normal, n_anomalous: tested samples; a kind's anomalous samples stand against *all*
-          tested normal ones.
-        - image_auroc, image_ap: of the `decision_function`, pooled over folds. Every fold's
-          decision is counted from its own `offset_` (the same false-positive rate on healthy
-          slices), which is what makes folds comparable; where that is ``-inf``, from the lowest
-          held-out score (see `has_threshold` of `scores`: `predict` flags nothing then).
+        - n_normal, n_anomalous: tested samples. The anomalous samples of a kind are compared with
+          *all* tested normal ones.
+        - image_auroc, image_ap: of the `decision_function`, pooled over folds. Folds can be
+          compared because each subtracts its own `offset_` (the same false-positive rate on
+          healthy slices). Where that is ``-inf``, the lowest held-out score is subtracted (see
+          `has_threshold` of `scores`: `predict` flags nothing then).
         - pixel_ap: average precision of the pixels of these same samples (the kind's slices and
-          all normal ones), on the caller's grid, maps rounded to float16; NaN without masks and
-          for detectors that don't localise. Anomalous samples with an empty mask (whole slices:
+          all normal ones), on the grid of `data`, maps rounded to float16; NaN without masks and
+          for detectors without maps. Anomalous samples with an empty mask (whole slices:
           artefacts, exchanged planes) are left out. Chance is the share of lesion pixels.
         - the columns of `metrics`, pooled over folds like image_auroc; NaN without normal and
           anomalous samples.
-        - fit_seconds: one fit, mean over folds. score_seconds: one pass over all tested samples.
-          Maps, where they are needed, come from the same pass. Not in it are the way of the maps
-          back to the caller's grid, pixel_ap, and the common preprocessing.
+        - fit_seconds: one fit, mean over folds. score_seconds: one pass over all tested samples,
+          with the maps where they are needed. It leaves out the common preprocessing, bringing
+          maps back to the grid of `data`, and pixel_ap.
         - peak_memory_mb: largest rise, in MiB, of this process's anonymous resident memory
-          during the fit and the scoring of a fold, above its level just before, when free
-          memory was handed back. Sampled every 5 ms; blind to child processes, accelerators and
-          the pages of memory maps. Without ``/proc``, psutil's resident set, else NaN.
+          during the fit and the scoring of a fold, above its level just before. Sampled every
+          5 ms; child processes, accelerators and the pages of memory maps are not counted.
+          Without ``/proc``, psutil's resident set, else NaN.
         - error: what went wrong, or "".
 
     Raises
@@ -156,8 +156,8 @@ def benchmark(
         Where `seeds` is no sequence of different ints of 0 or more, `cv` an int below 2, or a
         metric has the name of another column.
     InvalidPairsError
-        Where data lack labels or patients, hold one class only or fewer patients than folds, or
-        `cv` splits a patient.
+        Where data lack labels or patients, have only one class or fewer patients than folds, or
+        where `cv` splits a patient.
 
     References
     ----------
@@ -231,7 +231,7 @@ def _prepared(X: Pairs, preprocessor: BaseEstimator) -> tuple[Route, list[BaseEs
         after = step.fit(route.X).transform(route.X) if frozen else step.fit_transform(route.X)
         if len(after) != len(X):
             raise InvalidPairsError(
-                f"{type(step).__name__} leaves {len(after)} of {len(X)} samples, and a benchmark "
+                f"{type(step).__name__} leaves {len(after)} of {len(X)} samples, but a benchmark "
                 "measures all of data; expected a preprocessor that keeps them. Leave samples out "
                 "of data first: mark them (below_skull_base='mark'), and choose the same rows of "
                 "data, target, masks, groups and frame."

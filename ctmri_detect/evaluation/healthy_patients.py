@@ -1,4 +1,4 @@
-"""The healthy patients that a fitted detector's threshold rests on, and what they promise."""
+"""The healthy patients that set the threshold of a fitted detector, and warnings about them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ctmri_detect.scoring.calibration_patients import CalibrationPatients
 from ctmri_detect.scoring.thresholds import conformal_rank, slices_needed
 from ctmri_detect.validation import groups_of
 
-_MANY_TIMES = 1.5  # more or fewer slices than usual; at twice as many, 5 % become 8 to 22 %
-_FEWEST = 5  # patients, to say that most are called anomalous
+_MANY_TIMES = 1.5  # as many slices as usual, or as few; with twice as many, 5 % become 8 to 22 %
+_FEWEST = 5  # patients; below, no warning that most are called anomalous
 
 
 def patients_of(X: PairsLike | None, groups: GroupsLike) -> GroupsLike:
@@ -24,7 +24,7 @@ def patients_of(X: PairsLike | None, groups: GroupsLike) -> GroupsLike:
     names = groups_of(X, groups)
     if names is None:
         raise InvalidPairsError(
-            "The patients of X are unknown; expected one a slice. Give groups=patients, or "
+            "The patients of X are unknown; expected one for each slice. Give groups=patients, or "
             "Pairs(X, groups=patients)."
         )
     return names
@@ -45,11 +45,11 @@ def named_patients(detector: BasePairedDetector) -> CalibrationPatients:
 
 
 def healthy_patients(detector: BasePairedDetector, pool: str) -> tuple[pd.DataFrame, list[str]]:
-    """`patient_scores` of the healthy patients, and why the rate is approximate, if it is."""
+    """`patient_scores` of the healthy patients, and reasons why the rate is only approximate."""
     patients, threshold = named_patients(detector), detector.map_scoring_.threshold_
     why = []
     if not patients.own.all():
-        why.append("the threshold is of patients that fit held out, not of recalibrate")
+        why.append("the threshold was set by patients that fit held out, not by recalibrate")
     elif not patients.unseen.all():
         why.append(f"{(~patients.unseen).sum()} patients given to recalibrate were in the fit")
     return patient_scores(threshold.scores, threshold.groups, pool), why
@@ -58,7 +58,7 @@ def healthy_patients(detector: BasePairedDetector, pool: str) -> tuple[pd.DataFr
 def whats_other(
     detector: BasePairedDetector, missing: npt.ArrayLike | None, known: list[str]
 ) -> list[str]:
-    """What new patients lack or share, so that the rate is approximate."""
+    """How new patients differ from the healthy ones, so that the rate is only approximate."""
     found = [f"{len(known)} patients were in the fit"] if known else []
     patterns = detector.map_scoring_.patterns_
     base = patterns.patterns[patterns.base]
@@ -74,7 +74,7 @@ def warn_of_few_patients(n: int, false_positive_rate: float) -> None:
         return
     warn_user(
         f"The threshold rests on {n} healthy patient(s), too few for a false-positive rate of "
-        f"{false_positive_rate:g} a patient: at least {slices_needed(false_positive_rate)} are "
+        f"{false_positive_rate:g} per patient: at least {slices_needed(false_positive_rate)} are "
         "needed. No patient is called anomalous; anomaly_score still ranks. Call recalibrate with "
         "more healthy patients, or ask for a higher rate.",
         ThresholdWarning,
@@ -108,9 +108,9 @@ def warn_of_many_called(called: int, n: int) -> None:
     """Warn where most patients are called anomalous."""
     if n >= _FEWEST and called > n / 2:
         warn_user(
-            f"{called} of {n} patients are called anomalous. Where most of them should be healthy, "
+            f"{called} of {n} patients are called anomalous. If most of them should be healthy, "
             "these scans are of another scanner, protocol or preparation than those that set the "
-            "threshold: evaluation.check_exchangeable(detector, X) tells. recalibrate with healthy "
-            "scans of the same scanner mends it.",
+            "threshold. Test it with evaluation.check_exchangeable(detector, X), and call "
+            "recalibrate with healthy scans of the same scanner.",
             UnlikeTrainingWarning,
         )

@@ -38,7 +38,7 @@ _KNOWN_BY_VERSION = {"builtins", "ctmri_detect", "numpy", "scipy", "sklearn", "t
 
 
 def digest(parts: Iterable[Any]) -> str:
-    """One text for several: equal parts in one order give equal digests."""
+    """One digest of several parts: equal parts in the same order give equal digests."""
     whole = hashlib.sha256()
     for part in parts:
         whole.update(hashlib.sha256(str(part).encode("utf-8", "surrogatepass")).digest())
@@ -46,7 +46,7 @@ def digest(parts: Iterable[Any]) -> str:
 
 
 def data_digest(samples: Samples) -> str:
-    """Of the pairs, labels, patients and places of a data set."""
+    """Digest of the pairs, labels, patients and places of a data set."""
     whole = hashlib.sha256(repr(samples.X.shape).encode())
     for block in check_pairs(samples.X).blocks():
         whole.update(np.ascontiguousarray(block).data)
@@ -58,7 +58,7 @@ def data_digest(samples: Samples) -> str:
 
 
 def thing_digest(thing: Any, name: str) -> str:
-    """Of an estimator or condition: its parameters, and its source where that is not ours.
+    """Digest of an estimator or condition: its parameters, and its source if it isn't ours.
 
     Raises
     ------
@@ -67,16 +67,16 @@ def thing_digest(thing: Any, name: str) -> str:
     """
     try:
         return digest([joblib.hash(thing), *own_sources(thing)])
-    except Exception as error:  # joblib says PicklingError, AttributeError and others
+    except Exception as error:  # joblib raises PicklingError, AttributeError and others
         raise TypeError(
             f"{name} can't be pickled ({type(error).__name__}: {error}); expected something that "
-            "can, so that a store knows it again. Write functions with def at the top of a module "
-            "in place of lambda."
+            "can, so that a store can recognise it. Write functions with def at the top of a "
+            "module in place of lambda."
         ) from error
 
 
 def own_sources(thing: Any) -> Iterator[str]:
-    """Source of the classes and functions in an estimator that no version tells of."""
+    """Source of those classes and functions of an estimator that no version number covers."""
     parameters = thing.get_params(deep=True) if hasattr(thing, "get_params") else {}
     for part in [thing, *(value for _, value in sorted(parameters.items(), key=lambda p: p[0]))]:
         code = part if inspect.isroutine(part) or isinstance(part, type) else type(part)
@@ -94,7 +94,7 @@ def _source(code: Any) -> str:
 
 @lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
-    """Python, this library with a digest of its sources, and what it computes with."""
+    """Versions of Python, of this library (with a digest of its sources) and of its packages."""
     folder = Path(ctmri_detect.__file__).parent
     sources = digest(path.read_bytes() for path in sorted(folder.rglob("*.py")))
     found = {"Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}"}

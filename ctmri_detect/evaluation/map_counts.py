@@ -20,19 +20,19 @@ Sums = npt.NDArray[np.float64]
 
 
 class MapCounts:
-    """Lesion pixels, lesion pixels weighted so that lesions count alike, and healthy pixels.
+    """Counts of lesion pixels (plain, and weighted so that lesions count alike) and healthy ones.
 
-    Maps are rounded to float16, as a store keeps them, whose 65,536 values are counted one by one.
-    For each patient the counts are kept in some thousand bins of about as many lesion pixels,
-    which is enough for an interval.
+    Maps are rounded to float16, as a store keeps them. Each of its 65,536 values is counted. For
+    each patient the counts are kept in about a thousand bins, with about equally many lesion
+    pixels each. That is enough for an interval.
 
     Parameters
     ----------
     data : Scored
         With `planes`.
     pixel_rate : float
-        Share of healthy pixels that the threshold of `dice` is to flag; it comes from the normal
-        samples of the other folds.
+        Share of pixels above the threshold of dice_at_threshold, in the normal samples of the
+        other folds.
     """
 
     def __init__(self, data: Scored, pixel_rate: float) -> None:
@@ -74,7 +74,7 @@ class MapCounts:
     def binned(
         self, metric: Callable[[Ranking], float], weighted: bool = False
     ) -> Callable[[Sums], float]:
-        """The same of counts of patients that are added up."""
+        """The same metric, of the summed bin counts of patients."""
         return lambda sums: rated(metric, self.values, sums[[int(weighted), 2]])
 
 
@@ -90,9 +90,9 @@ def _counted(mask: npt.NDArray[np.bool_], plane: npt.NDArray[np.floating]) -> Su
 
 
 def _widths(shares: Sums) -> Sums:
-    """Of each value, the part of the axis of AUPIMO on which it is the highest allowed one.
+    """For each value, the part of the AUPIMO axis on which it is the highest allowed one.
 
-    See `metrics.anomaly_map_aupimo_score`; here for values that are counted.
+    See `metrics.anomaly_map_aupimo_score`; here from counts.
     """
     low, high = _PIMO_RATES
     rates = np.concatenate([[0.0], np.cumsum(shares[::-1])])  # from the highest value down
@@ -104,7 +104,7 @@ def _others(of_folds: Sums, fold: int) -> Sums:
 
 
 def _exceeded(counts: Sums, rate: float) -> float:
-    """The lowest value that at most this share exceeds; infinity without pixels."""
+    """The lowest value that at most this share of the pixels exceed; infinity without pixels."""
     n = counts.sum()
     if not n:
         return float("inf")

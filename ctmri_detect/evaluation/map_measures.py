@@ -1,4 +1,4 @@
-"""Figures of maps: of pixels, of regions and of lesions, with intervals over patients."""
+"""Metrics of maps: of pixels, of regions and of lesions, with intervals over patients."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ OTHER_MEASURES = {
 }
 MAP_MEASURES = {name: level for name, (level, *_) in PIXEL_MEASURES.items()} | OTHER_MEASURES
 """Name to level."""
-RATES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)  # false positives a sample, those of LUNA16
+RATES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)  # false positives per sample, those of LUNA16
 
 
 def map_figures(data: Scored, by: Resampling, names: set[str]) -> Iterator[tuple[str, Figure]]:
-    """The chosen figures of a run with maps; all that need the same counts, at once."""
+    """The chosen metrics of a run with maps; those that need the same counts are made at once."""
     counted = {*PIXEL_MEASURES, "dice_at_threshold", "aupimo"} & names
     if counted:
         counts = MapCounts(data, _PIXEL_RATE)
@@ -48,7 +48,7 @@ def map_figures(data: Scored, by: Resampling, names: set[str]) -> Iterator[tuple
         if "dice_at_threshold" in names:
             known = np.isfinite(counts.thresholds).all()
             yield "dice_at_threshold", by.of_sums(counts.called, _dice) if known else Figure(NAN)
-        if "aupimo" in names:  # the interval holds the thresholds of all normal samples fixed
+        if "aupimo" in names:  # the interval keeps the thresholds of all normal samples fixed
             yield "aupimo", by.of_sums(counts.pimo, lambda t: t[0] / t[1] if t[1] else NAN)
     rates = {"lesion_sensitivity_at_1": (1.0,), "lesion_sensitivity": RATES}
     if names & rates.keys():
@@ -64,7 +64,7 @@ def _dice(sums: npt.NDArray[np.float64]) -> float:
 
 
 def _peaks(data: Scored) -> npt.NDArray[np.float64] | None:
-    """Lesions and false positives of each patient at falling heights; None without lesions."""
+    """Lesions and false positives of each patient at decreasing heights; None without lesions."""
     assert data.planes is not None
     hits: list[Any] = []
     false: list[Any] = []

@@ -15,14 +15,14 @@ _INTERVAL = 0.005  # seconds between two looks
 
 
 class PeakMemory:
-    """By how much the resident memory of this process rose above its level at the start.
+    """How much the resident memory of this process rose above its level at the start.
 
-    On Linux it counts anonymous pages only (resident minus shared of ``/proc/self/statm``):
-    the pages of a memory-mapped file are not the detector's. Elsewhere it is the resident set
-    as psutil sees it, and NaN without psutil. A thread looks every 5 ms, so shorter peaks can be
-    missed. Memory that earlier work had freed goes back to the system first, where the C library
-    can do that (glibc); elsewhere its reuse is no rise. Child processes and accelerators are not
-    seen.
+    On Linux it counts anonymous pages only (resident minus shared of ``/proc/self/statm``),
+    because the pages of a memory-mapped file are not the detector's. Elsewhere it is psutil's
+    resident set, and NaN without psutil. A thread looks every 5 ms, so it can miss shorter peaks.
+    Memory that earlier work has freed is first returned to the system, where the C library can do
+    that (glibc). Elsewhere it may be used again, and that does not count as a rise. Child
+    processes and accelerators are not counted.
 
     Attributes
     ----------

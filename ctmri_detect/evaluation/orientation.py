@@ -14,8 +14,8 @@ from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.metrics import anomaly_map_average_precision_score
 from ctmri_detect.validation import check_groups, check_masks
 
-_BETTER = 3.0  # times as good, to be called clearly better
-_ERRORS = 3.0  # standard errors over patients by which it has to be better
+_BETTER = 3.0  # "clearly better" is this many times as good
+_ERRORS = 3.0  # and better by this many standard errors over patients
 _FEWEST_PATIENTS = 3  # with lesions
 _MOST_SLICES = 40  # looked at
 
@@ -24,7 +24,7 @@ Numbers = npt.NDArray[np.float64]
 
 
 class Orientation(NamedTuple):
-    """How maps may lie: in words, the line that puts them right, the same as a function."""
+    """How maps may lie: in words, the line of code that corrects them, the same as a function."""
 
     name: str
     line: str
@@ -64,9 +64,9 @@ def check_orientation(
 ) -> None:
     """Raise where maps fit their images clearly better in another orientation.
 
-    Exchanged axes are a known mistake in exported maps. It hardly shows in figures of whole
-    samples, and ruins those of pixels. Two things tell: the lesions, and where the maps are not
-    NaN. Nearly symmetric heads differ little when they are mirrored, so only lesions tell then.
+    Exchanged axes are a common mistake in exported maps. Metrics of whole samples hardly change,
+    but metrics of pixels become useless. Two things show it: the lesions, and where the maps are
+    not NaN. A head is nearly symmetric, so only lesions can show that a map is mirrored.
 
     Parameters
     ----------
@@ -75,32 +75,32 @@ def check_orientation(
     observed : bool array of shape (n, height, width)
         Where the images were observed, after the preprocessing that the detector saw.
     masks : bool array of shape (n, height, width), default=None
-        True = lesion, as far as lesions are known. Samples with an empty mask say nothing.
+        True = lesion, as far as lesions are known. Samples with an empty mask are not used here.
     groups : array-like of shape (n,), default=None
-        The patient of each sample; None takes each sample for another patient.
+        The patient of each sample; None means that each sample is another patient.
 
     Raises
     ------
     InvalidPairsError
-        Where another orientation is clearly better; the message has the line that mends the
-        maps. Also for unequal shapes.
+        Where another orientation is clearly better; the message has the line of code that
+        corrects the maps. Also for unequal shapes.
 
     Notes
     -----
     All eight orientations are tried where the images are square; otherwise the four that keep
     the shape. At most 40 slices are looked at, evenly spaced. An orientation is clearly better
     where it is three times as good (geometric mean over patients), by three standard errors over
-    patients. Good is:
+    patients. Two criteria measure how good it is:
 
-    - for lesions, the average precision of a slice's pixels, chance at least; from three patients
-      with lesions on,
-    - else and as well, how little maps and images differ in where they are observed (1 minus the
-      intersection over union). Differences below half a pixel along the border count as that, so
-      a shift by one pixel is never taken for a turn.
+    - lesions, with three patients or more who have them: the average precision of a slice's
+      pixels, at least that of chance;
+    - in all cases, how little maps and images differ in where they are observed (1 minus the
+      intersection over union). Differences below half a pixel along the border count as half a
+      pixel, so a shift by one pixel is never taken for a turn.
 
     On development phantoms (seeds 100 to 105; threshold, atlas and cross-modal detector), no
-    right maps were refused, and all wrong ones of ten patients or more were, by either criterion
-    alone. With five patients, lesions alone told in 79 to 100 % of the trials. Maps of other
+    correct maps were refused. With ten patients or more, all wrong maps were refused, by each
+    criterion alone. With five patients, lesions alone found 79 to 100 % of them. Maps of other
     patients, which have nothing to do with the lesions, were refused in 1 % of the trials with
     three patients of one lesion each, and in none with eight patients.
 
@@ -163,7 +163,7 @@ def _refuse_better(
 ) -> None:
     """Raise where a column of `good` (slices, orientations) is clearly better than the first.
 
-    `what` the maps are compared with is for the message.
+    `what` names, for the message, what the maps are compared with.
     """
     patients = np.unique(codes)
     each = np.array([np.log(good[codes == patient]).mean(axis=0) for patient in patients])
@@ -180,7 +180,7 @@ def _refuse_better(
 
 
 def _stored(name: str, planes: PlanesLike) -> StoredArray:
-    """An array of planes, also one on disk."""
+    """The planes as one array of three dimensions, which may stay on disk."""
     given = plain_array(planes)
     found = given if is_stored(given) else np.asarray(given)
     if len(found.shape) != 3:

@@ -40,9 +40,9 @@ def patient_predict(
 ) -> pd.DataFrame:
     """Which patients are anomalous, with one false-positive rate for each patient.
 
-    `predict` keeps a rate of slices. A patient has many slices, so one of them is flagged in far
-    more than 5 % of the healthy patients. Here the score of a patient is the score of the most
-    anomalous slice, and its p-value counts healthy *patients* that score as high: those that the
+    `predict` keeps a rate per slice. A patient has many slices, so far more than 5 % of the
+    healthy patients have a flagged one. Here the score of a patient is that of the most anomalous
+    slice, and its p-value counts healthy *patients* that score at least as high: those that the
     fitted detector held out, or was given in `recalibrate`.
 
     What the rate promises:
@@ -52,12 +52,12 @@ def patient_predict(
       ``floor(a (n + 1)) / (n + 1)``, at most the rate a, on average over sets of n patients.
       With one set of few patients it may be higher or lower (docs/guide/threshold.md shows by how
       much).
-    - After `fit` it is approximate: the held-out patients set the threshold and are the reference
-      at the same time, and where each part was held out in turn, by other models than the last
-      one. Measured rates are in docs/guide/threshold.md.
+    - After `fit` it is approximate: the held-out patients set the threshold and are also the
+      reference. Where each part was held out in turn, other models than the last one scored them.
+      Measured rates are in docs/guide/threshold.md.
     - It doesn't hold for another scanner or protocol, for other kinds of patients (much older,
       after surgery), for patients of the fit, and for patients with many more slices than those
-      that set it. `check_exchangeable` asks about the scanner.
+      that set it. `check_exchangeable` tests for another scanner.
 
     Parameters
     ----------
@@ -71,27 +71,27 @@ def patient_predict(
         Share of healthy patients that may be called anomalous; above 0 and below 1. It needs at
         least ``1 / false_positive_rate - 1`` healthy patients (5 %: 19).
     aggregation : {"max", "highest_share", "mean"}, default="max"
-        What stands for a patient: the highest anomaly score of a slice; the mean of the highest
-        fifth; the mean of all. The same is done with the healthy patients. "max" finds a lesion
-        in one slice, and rises with the number of slices; "highest_share" misses small lesions
-        and doesn't mind a single bad slice; "mean" is for what concerns the whole head.
+        The score of a patient: the highest score of its slices; the mean of the highest fifth;
+        the mean of all. The same is done with the healthy patients. "max" finds a lesion in one
+        slice, but rises with the number of slices; "highest_share" is not misled by a single bad
+        slice, but misses small lesions; "mean" is for anomalies of the whole head.
 
     Returns
     -------
     DataFrame
-        One row a patient, in the order of `patient_scores`:
+        One row per patient, in the order of `patient_scores`:
 
         - patient
         - anomaly_score: high = anomalous
         - p_value: small = anomalous; none is below 1 / (healthy patients + 1)
-        - q_value: p-value after Benjamini and Hochberg [2]_. Of the patients with a q-value of at
-          most a, on average at most the share a is healthy. See Notes.
+        - q_value: p-value adjusted after Benjamini and Hochberg [2]_. Of the patients with a
+          q-value of at most a, on average at most the share a is healthy. See Notes.
         - prediction: -1 where the p-value is at most the rate, else +1
         - n_slices
         - strongest_slice: row of X with the highest anomaly score
 
         Its `attrs` say what the rate rests on: "guarantee" ("exact" or "approximate"), "why",
-        "n_calibration_patients", "calibration_slices" (median of slices a patient).
+        "n_calibration_patients", "calibration_slices" (median number of slices per patient).
 
     Raises
     ------
@@ -100,29 +100,29 @@ def patient_predict(
     TypeError
         Where the last step is no detector of this library.
     ValueError
-        For a rate or an aggregation that means nothing.
+        For a rate out of range or an unknown aggregation.
 
     Warns
     -----
     ThresholdWarning
-        With too few healthy patients for the rate: nobody is called anomalous then. Where a
-        patient has more than 1.5 times as many slices as usual among the healthy patients, and
-        more than any of them: its p-value is too small. For fewer, it is too large.
+        With too few healthy patients for the rate: nobody is called anomalous then. Also where a
+        patient has more than 1.5 times the median number of slices of the healthy patients, and
+        more than any of them: its p-value is too small. With far fewer slices, it is too large.
     TrainingDataWarning
-        For patients of the fit.
+        Where patients of X were in the fit.
     UnlikeTrainingWarning
         Where most of five patients or more are called anomalous.
 
     Notes
     -----
-    Scores of slices with missing planes are on the scale of complete ones, as in
-    `decision_function`. Only median and threshold agree there, so the rate is approximate.
+    Scores of slices with missing planes are brought to the scale of complete ones, as in
+    `decision_function`. Only median and threshold agree then, so the rate is approximate.
 
-    Q-values need p-values that are independent or positively dependent (PRDS [3]_). Conformal
-    p-values that share their healthy patients are, as Bates et al. [1]_ prove. It holds on average
-    over sets of healthy patients, where all patients are independent and the p-values hold. The
-    smallest q-value possible is (number of patients) / (number called) / (healthy patients + 1):
-    few healthy patients and a long list leave nobody.
+    Q-values need p-values that are independent or positively dependent (PRDS [3]_). Bates et al.
+    [1]_ prove this for conformal p-values that share their healthy patients. The promise holds on
+    average over sets of healthy patients, if all patients are independent and the p-values hold.
+    The smallest possible q-value is (number of patients) / (number called) / (healthy patients +
+    1). So with few healthy patients and a long list, no q-value may be small.
 
     References
     ----------
@@ -168,7 +168,7 @@ def patient_predict_scores(
     false_positive_rate: float = 0.05,
     aggregation: str = "max",
 ) -> pd.DataFrame:
-    """`patient_predict` of slices that were scored already.
+    """`patient_predict` for slices that are already scored.
 
     Parameters
     ----------
@@ -177,9 +177,9 @@ def patient_predict_scores(
     anomaly_score : array-like of shape (n,)
         Of each slice, as `detect` gives it; high = anomalous.
     groups : array-like of shape (n,)
-        The patient of each.
+        The patient of each slice.
     missing : bool array-like of shape (n, n_planes), default=None
-        Which planes each slice lacks. None: none. It only decides whether the rate is exact.
+        Which planes each slice lacks; None means none. It only decides whether the rate is exact.
     false_positive_rate : float, default=0.05
         As `patient_predict`.
     aggregation : {"max", "highest_share", "mean"}, default="max"
@@ -234,7 +234,7 @@ def patient_predict_scores(
     why += whats_other(detector, missing, warn_of_known(detector, groups))
     table.attrs = {
         "guarantee": "approximate" if why else "exact",
-        "why": "; ".join(why) or "the threshold is of patients that nothing was fitted on",
+        "why": "; ".join(why) or "the threshold was set by patients that nothing was fitted on",
         "n_calibration_patients": len(healthy),
         "calibration_slices": float(healthy["n_slices"].median()),
     }

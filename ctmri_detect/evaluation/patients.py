@@ -19,36 +19,37 @@ POOLS = ("min", "lowest_share", "mean")
 def patient_scores(
     decision: npt.ArrayLike, groups: GroupsLike, pool: str = "min", *, share: float = 0.2
 ) -> pd.DataFrame:
-    """One decision a patient, pooled from those of its slices.
+    """One decision per patient, pooled from those of its slices.
 
     A lesion shows in a few slices and the others are healthy, so the default is the lowest
-    decision: the most anomalous slice stands for its patient. It has two weaknesses. The more
-    slices a patient has, the lower is its minimum by chance alone; where the numbers differ
-    between normal and anomalous patients, this alone gives an AUROC above chance. And one slice
-    with an artefact is enough to flag a patient. `"lowest_share"` softens both; `"mean"` is right
-    only where an anomaly concerns the whole head.
+    decision: that of the most anomalous slice. It has two weaknesses. The more slices a patient
+    has, the lower its minimum is by chance alone; if normal and anomalous patients have different
+    numbers of slices, this alone gives an AUROC above chance. And one slice with an artefact is
+    enough to flag a patient. `"lowest_share"` reduces both; `"mean"` is right only where an
+    anomaly affects the whole head.
 
-    The offset of slices is not one of patients: 5 % of false positives by slice are far more by
-    patient under `"min"`, so choose a threshold on patients that nothing was fitted on.
+    The threshold of slices is none for patients: with `"min"`, 5 % of false positives per slice
+    are far more per patient. Set a threshold with patients that nothing was fitted on, as
+    `patient_predict` does after `recalibrate`.
 
     Parameters
     ----------
     decision : array-like of shape (n,)
-        One a slice, high = normal, as `decision_function` gives it. Compare decisions of one
-        model; those of several folds are comparable as far as their offsets are.
+        One for each slice, high = normal, as `decision_function` gives it. Compare decisions of
+        one model; those of several folds can be compared as far as their thresholds can.
     groups : array-like of shape (n,)
         The patient of each slice.
     pool : {"min", "lowest_share", "mean"}, default="min"
-        What stands for a patient: the lowest decision; the mean of the lowest `share` of them;
-        the mean of all.
+        The decision of a patient: the lowest of its slices; the mean of the lowest `share` of
+        them; the mean of all.
     share : float, default=0.2
-        For ``"lowest_share"`` only: above 0 and at most 1, rounded up to whole slices. A larger one
-        ignores single bad slices, and misses small lesions.
+        For ``"lowest_share"`` only: above 0 and at most 1, rounded up to whole slices. A larger
+        share is less misled by single bad slices, but misses small lesions.
 
     Returns
     -------
     DataFrame
-        patient, decision (high = normal), n_slices; one row a patient, in the order of their
+        patient, decision (high = normal), n_slices; one row per patient, in the order of their
         names. `patient_target` has the same rows.
 
     Raises
@@ -79,20 +80,20 @@ def patient_scores(
 
 
 def patient_target(y: LabelsLike, groups: GroupsLike) -> pd.DataFrame:
-    """One label a patient: anomalous where one of its slices is.
+    """One label per patient: anomalous if one of its slices is.
 
     Parameters
     ----------
     y : array-like of shape (n,)
-        +1 normal, -1 anomalous, one a slice.
+        +1 normal, -1 anomalous, one for each slice.
     groups : array-like of shape (n,)
         The patient of each slice.
 
     Returns
     -------
     DataFrame
-        patient, target (+1 or -1), n_anomalous (slices); one row a patient, in the order of their
-        names, as `patient_scores` has them.
+        patient, target (+1 or -1), n_anomalous (slices); one row per patient, in the order of
+        their names, the same rows as `patient_scores`.
 
     Raises
     ------
@@ -117,7 +118,7 @@ def patient_target(y: LabelsLike, groups: GroupsLike) -> pd.DataFrame:
 
 
 def _patients(groups: GroupsLike, n: int) -> tuple[list[Any], list[npt.NDArray[np.intp]]]:
-    """Names as they were given, and rows, of the patients."""
+    """The patients' names as they were given, and their rows."""
     codes = check_groups(groups, n)
     rows = [np.flatnonzero(codes == code) for code in np.unique(codes)]
     given = np.asarray(plain_array(groups)).tolist()
@@ -126,6 +127,6 @@ def _patients(groups: GroupsLike, n: int) -> tuple[list[Any], list[npt.NDArray[n
 
 def _pooled(lowest_first: npt.NDArray[np.float64], pool: str, share: float) -> float:
     n = len(lowest_first)
-    # 0.2 * 5 and the like come out a hair above a whole number
+    # rounding errors must not add a slice: 0.07 * 100 is a little above 7
     kept = {"min": 1, "mean": n, "lowest_share": ceil(round(share * n, 9))}[pool]
     return float(lowest_first[: max(kept, 1)].mean())

@@ -1,9 +1,10 @@
-"""The images that a report shows, kept in the store, so that it can be written again."""
+"""The images of a report, kept in the store, so that the report can be written again."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from sklearn.utils import Bunch
 
 from ctmri_detect.evaluation.collect import collect
 from ctmri_detect.evaluation.result import BenchmarkResult
-from ctmri_detect.evaluation.store import Store
+from ctmri_detect.evaluation.store import Store, existing_store
 from ctmri_detect.evaluation.written_plan import read_plan
 from ctmri_detect.storage.arrays import write_arrays
 from ctmri_detect.storage.whole import whole_file
@@ -55,7 +56,7 @@ def write_pictures(
 ) -> None:
     """Keep what a report shows: pairs whose maps the result holds; lesions, heights and sides.
 
-    `patients` are the names of the samples' patients, as they are to stand there.
+    `patients` are the names to write, one for each sample.
     """
     shown = sorted({sample for maps in result.maps.values() for sample in maps})
     pairs = np.stack([np.asarray(data.data[s]) for s in shown]) if shown else np.empty((0, 2, 1, 1))
@@ -74,7 +75,7 @@ def write_pictures(
 
 
 def _known(data: Bunch) -> pd.DataFrame:
-    """What a report tells of each sample: lesions and heights, as far as they are known."""
+    """What a report says about each sample: lesions and heights, as far as they are known."""
     frames = [getattr(data, "frame", None), getattr(data.data, "frame", None)]
     known = pd.DataFrame(index=range(len(data.target)))
     for frame in frames:
@@ -84,14 +85,14 @@ def _known(data: Bunch) -> pd.DataFrame:
     return known
 
 
-def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
-    """A stored benchmark: its result, and of its data what a report shows.
+def open_benchmark(store: Store | str | os.PathLike[str]) -> tuple[BenchmarkResult, Bunch]:
+    """Open a stored benchmark: its result, and the part of its data that a report shows.
 
-    Nothing is computed that was computed before. Metrics of your own are not among the columns.
+    Nothing is fitted or scored again. The tables have no columns for metrics of your own.
 
     Parameters
     ----------
-    store : Store
+    store : Store, str or path
         The folder that a benchmark wrote.
 
     Returns
@@ -99,8 +100,8 @@ def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
     result : BenchmarkResult
     data : Bunch
         `data` (only the samples whose maps were kept, by their row number), `target`, `masks`,
-        `groups`, `frame` (those columns that `lesion_effects` takes, and z_mm, that were there;
-        None in stores of earlier versions), `ct_units`, `orientation`, `DESCR`.
+        `groups`, `frame` (the columns that `lesion_effects` takes and z_mm, as far as the data had
+        them; None in stores of earlier versions), `ct_units`, `orientation`, `DESCR`.
 
     Raises
     ------
@@ -111,17 +112,18 @@ def open_benchmark(store: Store) -> tuple[BenchmarkResult, Bunch]:
     --------
     >>> import tempfile
     >>> from ctmri_detect import ThresholdDetector
-    >>> from ctmri_detect.evaluation import Store, benchmark
+    >>> from ctmri_detect.evaluation import benchmark
     >>> X = np.random.default_rng(0).normal(size=(64, 2, 16, 16))
     >>> y = np.where(np.arange(64) % 4, 1, -1)
     >>> data, detectors = Bunch(data=X, target=y, groups=np.arange(64) // 8), {}
     >>> detectors["threshold"] = ThresholdDetector()
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = benchmark(detectors, data, store=folder, progress=False)
-    ...     result, shown = open_benchmark(Store(folder))
+    ...     result, shown = open_benchmark(folder)
     >>> len(result.scores), shown.target.tolist() == y.tolist()
     (64, True)
     """
+    store = store if isinstance(store, Store) else existing_store(store)
     plan = read_plan(store)
     path = store.folder / "pictures.npz"
     result = collect(

@@ -1,4 +1,4 @@
-"""Pixels of maps, counted by value: the maps can go."""
+"""Pixels of maps, counted by value, so that the maps need not be kept."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ def count_pixels(
     """
     if anomaly_map.shape != mask.shape:
         raise InvalidPairsError(
-            f"The map has shape {anomaly_map.shape}, the mask {mask.shape}; expected one grid. "
+            f"The map has shape {anomaly_map.shape}, the mask {mask.shape}; expected the same. "
             "Steps that change the grid need inverse_transform_map."
         )
     if np.isinf(anomaly_map).any():
-        raise InvalidPairsError("The map holds infinity; expected finite numbers and NaN.")
+        raise InvalidPairsError(
+            "The map holds infinity; expected finite numbers, and NaN where nothing was observed."
+        )
     unseen = np.isnan(anomaly_map)
     values = np.where(unseen, -_LARGEST, np.clip(anomaly_map, -_LARGEST, _LARGEST))
     ranks = _RANKS[values.astype(np.float16).view(np.uint16)]

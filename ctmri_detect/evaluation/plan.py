@@ -29,7 +29,7 @@ def plan_jobs(
 ) -> list[Job]:
     """All fits, in the order of the tables.
 
-    Test conditions share the fit of the samples as they are; each training condition has a fit of
+    Test conditions share one fit with the unchanged samples; each training condition has a fit of
     its own.
 
     Parameters
@@ -43,7 +43,7 @@ def plan_jobs(
     about : sequence
         What else the results depend on, such as the number of threads.
     lasting : bool
-        Whether later calls must know the cells again.
+        Whether later calls must recognise the cells.
     """
     cell_key = _Keys(samples, preprocessor, about) if lasting else _passing_key
     jobs = []
@@ -62,7 +62,7 @@ def plan_jobs(
 
 
 class _Keys:
-    """Keys by which a later call knows a cell again."""
+    """Keys by which a later call recognises a cell."""
 
     def __init__(self, samples: Samples, preprocessor: Any, about: Sequence[Any]) -> None:
         self._common = [*versions().items(), data_digest(samples), *about]
@@ -83,7 +83,7 @@ class _Keys:
 
 
 def _passing_key(*_: Any) -> str:
-    """For results that nobody asks for again."""
+    """A key for results that are not kept."""
     return uuid4().hex
 
 

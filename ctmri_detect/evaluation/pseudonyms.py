@@ -14,21 +14,21 @@ from ctmri_detect.io.volumes.pseudonym import pseudonym
 
 PSEUDONYMS = "pseudonyms, drawn anew at each call or made with a key"
 _LEFT_OUT = "left out, because it quotes the name of a patient; without pseudonyms it is shown"
-_SHORTEST = 3  # characters: "7" or "AB" stand in many a text, and say nothing
+_SHORTEST = 3  # characters: "7" or "AB" are in many texts that name no patient
 
 
 def renamed(samples: Samples, key: str | bytes | None = None) -> tuple[Samples, frozenset[str]]:
-    """The samples under names that tell nothing, and the names that they had.
+    """The samples with pseudonyms in place of names, and the names that they had.
 
-    Names are salted hashes whose salt is thrown away, so that nobody finds a patient by hashing
-    names. Their order is that in which patients come in the data: figures that depend on the
-    order of names, as the draws of a bootstrap do, don't depend on the salt. With a `key` they are
-    those of `pseudonym`: the same at each call.
+    Pseudonyms are salted hashes. The salt is not kept, so that nobody can find a patient by
+    hashing names. In sorted order they follow the order of the patients in the data, so results
+    that depend on the order of names, such as the draws of a bootstrap, don't depend on the salt.
+    With a `key` they are those of `pseudonym`: the same at each call.
 
     Raises
     ------
     ValueError
-        Where a key gives two patients one name.
+        Where a key gives two patients the same pseudonym.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def renamed(samples: Samples, key: str | bytes | None = None) -> tuple[Samples, 
 
 
 def _new_names(n: int) -> list[str]:
-    """Different ones, sorted. Of numbers, since `pseudonym` takes some names for one."""
+    """Different pseudonyms, sorted; of numbers, because some names have the same pseudonym."""
     while True:
         salt = secrets.token_bytes(32)
         found = sorted({pseudonym(str(i), key=salt) for i in range(n)})
@@ -59,14 +59,14 @@ def _keyed(names: Iterable[str], key: str | bytes) -> list[str]:
     found = [pseudonym(name, key) for name in names]
     if len(set(found)) < len(found):
         raise ValueError(
-            "Two patients get one pseudonym: their names differ only in spaces around them, or in "
-            "how accents are written. Write each patient in one way, or rename one of them."
+            "Two patients get the same pseudonym: their names differ only in spaces around them, "
+            "or in how accents are written. Write each patient in one way, or rename one of them."
         )
     return found
 
 
 def without_names(text: str, names: Collection[str]) -> str:
-    """The text, or why it is not shown where it quotes one of the names.
+    """The text; or, if it quotes one of the names, a text that says why it is left out.
 
     Examples
     --------

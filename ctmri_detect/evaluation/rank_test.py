@@ -21,10 +21,10 @@ class RankTest(NamedTuple):
     ----------
     p_value : float
     z : float array (k,)
-        Of each number: how far the ranks of the new patients lie from the middle, in standard
-        deviations of a random choice of patients; positive = higher. 0 where it says nothing.
+        For each number: how far the ranks of the new patients lie from the middle, in standard
+        deviations over random permutations; positive = higher. 0 where it can't be computed.
     bound : float
-        The absolute z that the largest of all k exceeds by chance with the rate asked for.
+        The absolute z that the largest of all k exceeds by chance with probability `rate`.
     """
 
     p_value: float
@@ -37,15 +37,15 @@ def rank_test(
 ) -> RankTest:
     """Permutation test of the largest rank sum over several numbers.
 
-    Each number is ranked over all patients. What counts is the largest of the standardised rank
-    sums of the new patients, and how often it is as large where patients are dealt out at random.
-    So the p-value is right whatever the distributions, and however the numbers go together. Ranks
-    keep a few strange patients from deciding.
+    Each number is ranked over all patients. The statistic is the largest of the standardised rank
+    sums of the new patients. The p-value is how often it is as large when patients are permuted at
+    random. So it holds for all distributions, and however the numbers are correlated. With ranks,
+    a few strange patients can't decide the result.
 
     Parameters
     ----------
     new, known : float arrays (m, k), (n, k)
-        A row a patient; NaN where a number is not known.
+        One row per patient; NaN where a number is not known.
 
     Examples
     --------

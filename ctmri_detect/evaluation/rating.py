@@ -42,7 +42,7 @@ def check_metrics(metrics: Any, taken: Collection[str]) -> dict[str, Metric]:
             )
         if name in taken:
             raise ValueError(
-                f"metrics has the name {name!r}, which is another column of the table. Rename it."
+                f"metrics has the name {name!r}, which another column of the table has. Rename it."
             )
     return dict(metrics)
 
@@ -67,9 +67,9 @@ def rate(
     errors = []
     if len(np.unique(target)) == 2:
         for name, function in metrics.items():
-            try:  # a copy each: a function of the user's may change what it is given
+            try:  # copies, because a user's function may change its arguments
                 values[name] = float(function(target.copy(), decision.copy()))
-            except Exception as error:  # the other metrics are measured all the same
+            except Exception as error:  # the other metrics are still measured
                 said = f"{type(error).__name__}: {error}"
                 errors.append(f"Metric {name!r} failed on detector {detector!r}: {said}")
     return values, "; ".join(errors)

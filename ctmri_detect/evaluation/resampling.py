@@ -20,14 +20,14 @@ def interval_of_sums(
     random_state: int,
     confidence_level: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile bootstrap of whole patients, from what each patient adds.
+    """Percentile bootstrap of whole patients, from what each patient adds to the sums.
 
     Parameters
     ----------
     sums : float array (n_patients, ...)
         What each patient adds to the counts of `metric`.
     metric : callable
-        ``metric(total)`` of counts that are added up; NaN where it is undefined.
+        ``metric(total)`` of the summed counts; NaN where it is undefined.
     n_resamples, random_state, confidence_level
         As in `metrics.patient_bootstrap`.
 
@@ -51,7 +51,7 @@ def interval_of_sums(
     rng, flat = np.random.RandomState(random_state), sums.reshape(n, -1)
     draws = [np.bincount(rng.randint(n, size=n), minlength=n) for _ in range(n_resamples)]
     values = np.empty(n_resamples)
-    for start in range(0, n_resamples, _AT_ONCE):  # one product of matrices for several draws
+    for start in range(0, n_resamples, _AT_ONCE):  # one matrix product for several draws
         totals = np.array(draws[start : start + _AT_ONCE], dtype=np.float64) @ flat
         found = [metric(total.reshape(sums.shape[1:])) for total in totals]
         values[start : start + len(found)] = found

@@ -18,28 +18,28 @@ class BenchmarkResult:
     Attributes
     ----------
     table : DataFrame
-        One row a detector, kind of anomaly and seed; see `benchmark`.
+        One row per detector, kind of anomaly and seed; see `benchmark`.
     scores : DataFrame
-        One row a detector, seed and tested sample: detector, seed, fold, sample, patient, slice,
+        One row per detector, seed and tested sample: detector, seed, fold, sample, patient, slice,
         kind, target, decision, has_threshold. Detectors that failed have none. A decision below 0
-        means "called anomalous" only where `has_threshold` is True: a fold with too few healthy
-        training slices has no threshold, and its decisions only rank.
+        means "flagged" only where `has_threshold` is True: a fold with too few healthy training
+        slices has no threshold, and its decisions only rank.
     folds : DataFrame
-        One row a detector, seed and fold that was measured: n_normal, n_anomalous, image_auroc,
+        One row per detector, seed and fold that was measured: n_normal, n_anomalous, image_auroc,
         image_ap and the metrics of your own on this fold's test samples, fit_seconds,
         score_seconds, peak_memory_mb, error (of a metric, or "").
     examples : list of int
         Samples for a gallery, chosen before anything was scored.
     maps : dict of str to dict of int to float16 array (height, width)
-        Detector to sample to anomaly map on the caller's grid, first seed: those of `examples`
-        and of the detector's own worst misses and false alarms.
+        Detector to sample to anomaly map, first seed, on the grid of the data as they were given:
+        the maps of `examples` and of the detector's own worst misses and false alarms.
     settings : dict of str to str
         What was run, on which versions.
     conditions : DataFrame
-        One row a detector, seed and condition, all kinds together: condition ("" for samples as
-        they are), level, and the columns of `table`.
+        One row per detector, seed and condition, all kinds together: condition ("" for unchanged
+        samples), level, and the columns of `table`.
     store : Store or None
-        Where the results of the cells are; None where nothing was kept.
+        The results of the cells; None where nothing was kept.
 
     Examples
     --------

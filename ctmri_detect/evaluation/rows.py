@@ -1,4 +1,4 @@
-"""Outlier detectors that take rows of numbers, asked about pairs."""
+"""Outlier detectors that take rows of numbers, applied to pairs."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ class RowDetector(CheckedParameters, BaseEstimator):
     """Show each pair to an outlier detector as one row of pixels.
 
     The row of a pair holds all pixels of all its planes. What was not observed is filled with the
-    mean of the training samples there. So the detector knows nothing of neighbouring pixels. It
-    is a baseline, no match for a detector of images, and it says nothing of where an anomaly is.
+    mean of the training samples there. The detector does not know which pixels are neighbours,
+    and gives no anomaly map. So it is only a baseline for detectors of images.
 
     Rows are long: 2 planes of 128 x 128 pixels are 32768 numbers. Put scikit-learn's PCA before
-    a detector that compares all numbers with each other (EllipticEnvelope, LedoitWolf), or that
-    is slow.
+    a detector that computes a covariance of all numbers (EllipticEnvelope), or that is slow.
 
     Parameters
     ----------
     estimator : estimator or Pipeline
         An outlier detector of scikit-learn or PyOD, or another one with
         ``score_samples(rows)``, high = normal; or a Pipeline of steps that take rows and such a
-        detector. It is cloned. Where it draws from the global generators, they are put back.
+        detector. It is cloned. If it draws from the global random generators, their state is
+        restored afterwards.
 
     Attributes
     ----------
@@ -58,8 +58,8 @@ class RowDetector(CheckedParameters, BaseEstimator):
     outlier_ : estimator
         The fitted outlier detector.
     offset_ : float
-        ``-inf``: it has no threshold. Thresholds that outlier detectors find for themselves rest
-        on the training samples, which look too normal.
+        ``-inf``: it has no threshold. Outlier detectors set their own threshold with the training
+        samples, which look too normal, so it is not used.
 
     Examples
     --------
@@ -94,9 +94,9 @@ class RowDetector(CheckedParameters, BaseEstimator):
         InvalidParameterError
             Where the estimator can't score new rows without labels.
         ValueError
-            Where the score of a sample depends on the other samples, as PyOD's ECOD has it.
+            Where the score of a sample depends on the other samples, as with PyOD's ECOD.
         InvalidPairsError
-            Where X or y are not as the contract says.
+            Where X are no valid pairs, or y are no labels +1 and -1 for them.
         """
         check_parameters(self)
         *steps, last = flat_steps(self.estimator)
@@ -127,12 +127,12 @@ class RowDetector(CheckedParameters, BaseEstimator):
         return -np.concatenate([abnormality(self.outlier_, block) for block in blocks])
 
     def decision_function(self, X: PairsLike) -> npt.NDArray[np.float64]:
-        """The same as `score_samples`: it ranks, and 0 has no meaning."""
+        """The same as `score_samples`: decisions only rank, and 0 has no meaning."""
         return self.score_samples(X)
 
 
 def takes_rows(last: Any) -> bool:
-    """Whether scikit-learn or PyOD defines its `fit`, which takes rows then.
+    """Whether scikit-learn or PyOD defines its `fit`, which then takes rows.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from joblib import Parallel, delayed
@@ -35,8 +35,17 @@ def run_jobs(
                 for warned in finished.told:
                     said[warned][finished.detector] = None
     finally:
-        for (category, message), detectors in said.items():
-            warn_user(f"{', '.join(sorted(detectors))}: {message}", category)
+        _warn(said)
+
+
+def _warn(said: Mapping[tuple[type[Warning], str], Iterable[str]]) -> None:
+    """Each kind of warning once for each set of detectors that gave it."""
+    texts: dict[tuple[type[Warning], str], list[str]] = defaultdict(list)
+    for (category, message), detectors in said.items():
+        texts[category, ", ".join(sorted(detectors))].append(message)
+    for (category, names), messages in texts.items():
+        more = f" (and {len(messages) - 1} more such warnings)" if len(messages) > 1 else ""
+        warn_user(f"{names}: {messages[0]}{more}", category)
 
 
 def _missing(job: Job, store: Store) -> Job:

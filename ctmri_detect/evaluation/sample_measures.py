@@ -1,4 +1,4 @@
-"""Figures of whole samples and of patients, with intervals over patients."""
+"""Metrics of whole samples and of patients, with intervals over patients."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ctmri_detect.metrics.levels import (
 )
 
 NAN = float("nan")
-_MOST_LEVELS = 2048  # of decisions that an interval tells apart
+_MOST_LEVELS = 2048  # different decisions that an interval takes into account
 
 RankMetric = Callable[[Ranking], float]
 
@@ -45,7 +45,7 @@ class Resampling:
     random_state: int = 0
 
     def of(self, metric: RankMetric, s: Scored, decision: npt.NDArray[np.float64]) -> Figure:
-        """A metric of the ranks of samples, exactly; NaN without both kinds of sample."""
+        """A metric of the ranks of samples; its value is exact. NaN without both classes."""
         levels, place = np.unique(-decision, return_inverse=True)
         edges = np.unique(np.linspace(0, len(levels), _MOST_LEVELS + 1).astype(int))[:-1]
         exact, anomalous = np.zeros((2, len(levels))), (s.target == -1).astype(int)
@@ -57,7 +57,7 @@ class Resampling:
         return self.of_sums(of_patients, lambda total: _rated(metric, edges * 1.0, total), value)
 
     def share(self, hits: object, of: object, patients: npt.NDArray[np.int64]) -> Figure:
-        """Sum of the hits by the sum of what they are of."""
+        """Sum of the hits divided by the sum of `of`."""
         sums = per_patient(patients, np.stack([np.asarray(hits), np.asarray(of)], axis=1))
         return self.of_sums(sums, lambda total: total[0] / total[1] if total[1] else NAN)
 
@@ -103,7 +103,7 @@ def _of_patients(metric: RankMetric) -> Measure:
 
 
 def _called(label: int) -> Measure:
-    """Share of the samples of a label that are called anomalous, where there is a threshold."""
+    """Share of the samples with this label that are flagged, where there is a threshold."""
 
     def measure(s: Scored, by: Resampling) -> Figure:
         used = (s.target == label) & s.has_threshold
@@ -113,7 +113,7 @@ def _called(label: int) -> Measure:
 
 
 def _called_patients(label: int) -> Measure:
-    """Share of the patients of a label of whom any sample is called anomalous."""
+    """Share of the patients with this label who have a flagged sample."""
 
     def measure(s: Scored, by: Resampling) -> Figure:
         frame = pd.DataFrame({"called": (s.decision < 0) & s.has_threshold, "y": s.target})
@@ -129,7 +129,7 @@ def _called_patients(label: int) -> Measure:
 
 
 def _inside(s: Scored, by: Resampling) -> Figure:
-    """Mean AUROC inside patients who have both kinds of sample."""
+    """Mean AUROC inside patients who have samples of both classes."""
     areas = np.zeros((int(s.patients.max()) + 1, 2))
     for code in np.unique(s.patients):
         own = s.patients == code
@@ -139,7 +139,7 @@ def _inside(s: Scored, by: Resampling) -> Figure:
 
 
 def _identity(s: Scored, by: Resampling) -> Figure:
-    """AUROC of a score that knows nothing but whose sample it is: a control."""
+    """AUROC of a score that knows only the patient of each sample: a control."""
     share = pd.Series(s.target == -1).groupby(s.patients).transform("mean").to_numpy()
     return by.of(area_under_roc, s, -share)
 

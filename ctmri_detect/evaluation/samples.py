@@ -40,19 +40,19 @@ class Samples:
     frame: pd.DataFrame
 
     def pixel_truth(self, sample: int) -> npt.NDArray[np.bool_] | None:
-        """The mask of a sample; None where it says nothing, as that of a spoilt whole slice."""
+        """The mask of a sample; None for an anomaly without a mask, such as a whole slice."""
         if self.masks is None or (self.target[sample] == -1 and not self.masks[sample].any()):
             return None
         return self.masks[sample]
 
     @property
     def kinds(self) -> list[str]:
-        """Kinds of anomaly, in order of the alphabet."""
+        """Kinds of anomaly, in alphabetical order."""
         return sorted(set(self.frame.loc[self.target == -1, "kind"]))
 
 
 def check_detectors(detectors: Any) -> dict[str, Any]:
-    """The estimators by name, or an error that says what is missing."""
+    """The estimators by name, or an error that says what is wrong with them."""
     if not isinstance(detectors, Mapping) or not detectors:
         raise TypeError(
             f"detectors is {type(detectors).__name__}{'' if detectors else ', empty'}; expected a "
@@ -108,7 +108,8 @@ def read_samples(data: Bunch) -> Samples:
 def told_again(after: Any, before: Pairs, X: Pairs) -> Pairs:
     """What a step made of `before`, with the patients and the frame of `X`.
 
-    An array, as other packages' steps give it, keeps the names and roles of as many planes.
+    Steps of other packages return an array. It gets the names and roles of the planes of `before`
+    if it has as many planes.
     """
     made = Pairs(after, groups=X.groups, frame=X.frame)
     if isinstance(after, Pairs) or made.shape[1] != before.shape[1]:
@@ -117,7 +118,7 @@ def told_again(after: Any, before: Pairs, X: Pairs) -> Pairs:
 
 
 def _patients(data: Bunch) -> Any:
-    """Those that the pairs know, or `data.groups`; both have to agree."""
+    """The patients that the pairs know, or `data.groups`; both must agree."""
     known = groups_of(data.data, getattr(data, "groups", None))
     return _needed(data, "groups", "the patient of each sample") if known is None else known
 
@@ -127,7 +128,7 @@ def _needed(data: Bunch, name: str, meaning: str) -> Any:
     if value is None:
         raise InvalidPairsError(
             f"data.{name} is None; a benchmark needs it: {meaning}. Set it: data.{name} = ..., "
-            "one entry a sample."
+            "one entry for each sample."
         )
     return value
 
@@ -138,13 +139,16 @@ def _sample_frame(
     n, given = len(target), getattr(data, "frame", None)
     given = pd.DataFrame(index=range(n)) if given is None else given.reset_index(drop=True)
     if len(given) != n:
-        raise InvalidPairsError(f"data.frame has {len(given)} rows; expected {n}, one a sample.")
+        raise InvalidPairsError(
+            f"data.frame has {len(given)} rows; expected {n}, one for each sample."
+        )
     kind = given["kind"].astype(object) if "kind" in given else pd.Series([UNNAMED] * n)
     kind = kind.where(kind.notna() & (kind != NORMAL), UNNAMED)
     kind = kind.where(target == -1, NORMAL).astype(str)
     if (kind == ALL).any():
         raise InvalidPairsError(
-            f"data.frame has the kind {ALL!r}, which names the row over all kinds. Rename it."
+            f"data.frame has the kind {ALL!r}, which is the name of the row for all kinds "
+            "together. Rename it."
         )
     place = given.get("slice", np.nan)
     columns = {"patient": groups, "slice": place, "kind": kind.to_numpy(), "target": target}
@@ -152,7 +156,7 @@ def _sample_frame(
 
 
 def make_folds(cv: Any, samples: Samples, seed: int) -> list[Fold]:
-    """Training and test rows: normals only in training, no patient on both sides.
+    """Training and test rows: only normal samples in training, no patient on both sides.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The checks that every benchmark runs on its detectors and on what they gave."""
+"""The checks that every benchmark runs on its detectors and on their results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST = 40  # maps that are looked at
 def refuse_seen(
     detectors: Mapping[str, Any], ground: Ground, tested: npt.NDArray[np.bool_]
 ) -> None:
-    """Refuse fitted models that have seen samples that any fold tests, or their patients.
+    """Refuse fitted models that have seen any test sample, or its patient.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def refuse_seen(
 def check_runs(
     cells: Sequence[Cell], store: Store, ground: Ground, detectors: Mapping[str, Any]
 ) -> None:
-    """Look at the first seed: at the orientation of maps, and at the sign of labels.
+    """Check the orientation of maps and the sign of labels, in the runs of the first seed.
 
     Raises
     ------

@@ -29,10 +29,10 @@ class Scored:
     fold : int array (n,)
     has_threshold : bool array (n,)
     promised : float
-        Share of healthy samples that the thresholds were to flag.
+        The false-positive rate that the thresholds were set for.
     planes : callable, default=None
-        Each call gives row, mask and map of all samples whose mask is known, from the start. None
-        without masks or maps.
+        Each call gives row, mask and map of all samples whose mask is known, from the first
+        sample on. None without masks or maps.
     """
 
     target: npt.NDArray[np.int64]
@@ -82,7 +82,7 @@ def scored_arrays(
     masks: Iterable[npt.NDArray[np.bool_]] | None,
     maps: Iterable[npt.NDArray[np.floating[Any]]] | None,
 ) -> Scored:
-    """Scores and maps that are at hand, as one fold."""
+    """Given scores and maps, as one fold."""
 
     def planes() -> Planes:
         assert masks is not None

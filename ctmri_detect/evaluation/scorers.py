@@ -23,9 +23,9 @@ from ctmri_detect.validation import check_masks, check_target
 class ImageScorer:
     """A metric of whole samples as a scorer of fitted estimators.
 
-    It rates `score_samples` where the estimator has it: inside one split the order is all that
-    counts, and scores rank also where there were too few slices for a threshold. Labels coded
-    otherwise than +1 and -1 are an error.
+    It uses `score_samples` where the estimator has it: inside one split only the order counts, and
+    scores have an order even with too few slices for a threshold. Labels other than +1 and -1 are
+    an error.
 
     Parameters
     ----------
@@ -52,21 +52,21 @@ class ImageScorer:
         return self.metric(y, (estimator.score_samples if has else estimator.decision_function)(X))
 
 
-# What scikit-learn's "roc_auc" is; its "average_precision" would rate the normal samples.
+# The first is scikit-learn's "roc_auc"; its "average_precision" takes normal as positive.
 decision_roc_auc_scorer = ImageScorer(decision_roc_auc_score)
 decision_average_precision_scorer = ImageScorer(decision_average_precision_score)
 
 
 class PixelAveragePrecisionScorer:
-    """Average precision of the pixels of the maps, to choose settings by localisation.
+    """Average precision of the pixels of the maps, to choose parameters by localisation.
 
-    Masks are no part of X or y; scikit-learn's metadata routing carries them to the scorer, cut to
-    the samples of each split, as it carries `groups` to the splitter. Anomalous samples with an
+    Masks are no part of X or y. scikit-learn's metadata routing passes them to the scorer, cut to
+    the samples of each split, as it passes `groups` to the splitter. Anomalous samples with an
     empty mask (whole slices: artefacts, exchanged planes) are left out. Use the instance
     `anomaly_map_average_precision_scorer`.
 
-    A split without any lesion pixel has no score, and then the mean over splits has none either:
-    take few splits, of many patients.
+    A split without any lesion pixel has no score, and then the mean over splits has none either.
+    So use few splits, with many patients each.
 
     Examples
     --------
@@ -74,9 +74,9 @@ class PixelAveragePrecisionScorer:
     >>> from sklearn.model_selection import GridSearchCV
     >>> from ctmri_detect import AtlasDetector
     >>> from ctmri_detect.model_selection import NormalOnlyGroupKFold
-    >>> X = np.random.default_rng(0).normal(size=(52, 2, 32, 32))
-    >>> y, patient = np.where(np.arange(52) % 4, 1, -1), np.arange(52) // 4
-    >>> masks = np.zeros((52, 32, 32), bool)
+    >>> X = np.random.default_rng(0).normal(size=(64, 2, 32, 32))
+    >>> y, patient = np.where(np.arange(64) % 4, 1, -1), np.arange(64) // 4
+    >>> masks = np.zeros((64, 32, 32), bool)
     >>> masks[y == -1, 8:14, 8:12] = True
     >>> X[:, 0][masks] += 2
     >>> grid = {"map_scoring__smoothing": [0.0, 1.0]}
@@ -92,7 +92,7 @@ class PixelAveragePrecisionScorer:
     """
 
     def get_metadata_routing(self) -> MetadataRequest:
-        """Say to scikit-learn's routing that `masks` are wanted."""
+        """Tell scikit-learn's metadata routing that the scorer takes `masks`."""
         request = MetadataRequest(owner=type(self).__name__)
         request.score.add_request(param="masks", alias=True)
         return request
@@ -110,7 +110,7 @@ class PixelAveragePrecisionScorer:
         Parameters
         ----------
         estimator : detector, Pipeline that ends in one, or fitted search object
-        X : array-like of shape (n, 2, height, width)
+        X : Pairs or array-like of shape (n, n_planes, height, width)
         y : array-like of shape (n,), default=None
             +1 normal, -1 anomalous; None keeps every sample.
         masks : bool array of shape (n, height, width)

@@ -23,7 +23,7 @@ def run_settings(
     n_threads: int,
     hidden: frozenset[str] = frozenset(),
 ) -> dict[str, str]:
-    """Name and value of all that is needed to repeat a benchmark, without the hidden names."""
+    """Names and values of all settings that repeat a benchmark, without the hidden names."""
     n_folds = len(next(iter(folds.values())))
     default = "NormalOnlyGroupKFold, patients shuffled by the seed"
     splitter = default if cv is None or isinstance(cv, Integral) else _text(cv)

@@ -32,7 +32,7 @@ class Noise(Condition):
     --------
     >>> pairs = Pairs(np.full((1, 2, 64, 64), 40.0), ct_units="hu")
     >>> noisy = Noise(0.1).tested(pairs, np.arange(1), seed=0)
-    >>> [round(float(plane.std())) for plane in noisy[0]]  # .1 x 80 HU, .1 x 40
+    >>> [round(float(plane.std())) for plane in noisy[0]]  # 0.1 x 80 HU, 0.1 x 40
     [8, 4]
     """
 
@@ -51,9 +51,9 @@ class Noise(Condition):
 class BiasField(Condition):
     """A smooth change of brightness over the MRI, as of a receive coil.
 
-    Several MRI get the same one: they are taken with one coil. CT and PET stay as they are.
-    `level` is the largest natural logarithm of the gain: .3 makes places between .74 and 1.35
-    times as bright.
+    Several MRI planes get the same change, because they are taken with one coil. CT and PET stay
+    as they are. `level` is the largest natural logarithm of the gain: 0.3 makes places between
+    0.74 and 1.35 times as bright.
 
     Examples
     --------
@@ -78,9 +78,9 @@ class BiasField(Condition):
 class Misregistration(Condition):
     """The MRI shifted against the CT, in a random direction.
 
-    `level` is in mm where the pairs know their spacing, else in pixels. Several MRI move together,
-    as those of one session do. Masks of lesions stay with the CT, and so do PET. Where there is no
-    CT, the first plane stays.
+    `level` is in mm where the pairs know their spacing, else in pixels. Several MRI planes move
+    together, because one session takes them all. Masks of lesions and PET planes stay with the CT.
+    Where there is no CT, the first plane stays.
 
     Examples
     --------
@@ -135,7 +135,7 @@ class MissingModality(Condition):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """Such as "without MRI"."""
+        """The name with the plane, such as "without MRI"."""
         return f"without {self.modality}"
 
     def change(self, sample: Image, rng: np.random.Generator, pairs: Pairs) -> Image:
@@ -143,7 +143,7 @@ class MissingModality(Condition):
         names = list(pairs.modalities or MODALITIES)
         if self.modality not in names:
             raise InvalidPairsError(
-                f"There is no plane {self.modality!r}; expected one of {', '.join(names)}."
+                f"modality is {self.modality!r}; expected one of {', '.join(names)}."
             )
         if rng.random() < self.level:
             sample[names.index(self.modality)] = np.nan
@@ -154,18 +154,18 @@ class MissingModality(Condition):
 class SliceThickness(Condition):
     """Thicker slices: each is the mean of the patient's slices that a thick one would cover.
 
-    `level` is the thickness, in units of the column `slice` of the data's frame: mm of
-    `make_phantom_pairs`, numbers of slices of `load_pairs` and `load_volume_pairs`. Each slice is
-    taken to be as thick as the smallest distance of slices of its patient (and of its `volume`,
-    where the pairs know it), and counts as far as the thick one covers it. So a level up to that
-    distance changes nothing, and neither does any level for a patient's only slice. Pixels and
-    planes that the slice itself lacks stay missing; those that its neighbours lack are left out of
-    the mean. Masks of lesions stay those of the slice.
+    `level` is the thickness, in the unit of the column `slice` of the data's frame: mm for
+    `make_phantom_pairs`, numbers of slices for `load_pairs` and `load_volume_pairs`. The thickness
+    of the given slices is taken to be the smallest distance between two slices of the patient (and
+    of the `volume`, where the pairs know it). Each slice has a weight: how much of it the thick
+    one covers. So a level up to that distance changes nothing, and neither does any level for a
+    patient's only slice. Pixels and planes that the slice itself lacks stay missing; those that
+    its neighbours lack are left out of the mean. Masks of lesions stay those of the slice.
 
     When it fails: slices far apart show other anatomy, and their mean is no image that a scanner
-    gives. A lesion of `make_phantom_pairs` lies in one slice, and its neighbours are healthy: there
-    the curve shows the fading of a lesion by partial volume only, and none that reaches through
-    several slices.
+    gives. A lesion of `make_phantom_pairs` lies in one slice, and its neighbours are healthy. So
+    there the curve shows only how a lesion in one slice fades by partial volume, not how one that
+    reaches through several slices does.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def _places(X: Pairs, rows: Rows) -> pd.DataFrame:
 
 
 def _covered(place: npt.NDArray[np.float64], thickness: float) -> npt.NDArray[np.float64]:
-    """How much of each slice (column) a thick one at each place (row) covers; rows add up to 1."""
+    """How much of each slice (column) a thick one at each place (row) covers; rows sum to 1."""
     apart = np.abs(place[:, None] - place)
     own = apart[apart > 0].min() if apart.any() else 1.0
     covered = np.clip((max(thickness, own) + own) / 2 - apart, 0, own)
@@ -224,7 +224,7 @@ def _mris(pairs: Pairs, name: str) -> tuple[int, ...]:
     planes = planes_with(pairs.roles, "mri")
     if not planes:
         raise InvalidPairsError(
-            f"The planes are {', '.join(pairs.modalities)}; {name} needs an MRI. Leave this "
+            f"The planes are {', '.join(pairs.modalities)}; {name} needs an MRI plane. Leave this "
             "condition out."
         )
     return planes

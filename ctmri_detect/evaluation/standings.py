@@ -1,4 +1,4 @@
-"""How sure the order of detectors is."""
+"""How certain the order of detectors is."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ _SHOWN = {
 def standings(
     scores: pd.DataFrame, *, n_resamples: int = 500, confidence_level: float = 0.95
 ) -> pd.DataFrame:
-    """The detectors in order, with intervals over patients and what they may owe to chance.
+    """The detectors in order, with intervals over patients and tests of their differences.
 
     Parameters
     ----------
     scores : DataFrame
         `BenchmarkResult.scores`.
     n_resamples, confidence_level
-        As in `evaluate`. With several seeds, ends of intervals are means over seeds: the interval
-        tells what other patients would change, not what another training would.
+        As in `evaluate`. With several seeds, the ends of an interval are means over seeds. So the
+        interval shows what other patients would change, not what another training would.
 
     Returns
     -------
     DataFrame
-        One row a detector that was measured, the best first:
+        One row per detector that was measured, the best first:
 
         - image_auroc, low, high: mean over seeds, and the interval over patients.
         - inside_patients: mean AUROC inside patients who have normal and anomalous samples, and
-          n_inside, how many they are. Where it is much lower than image_auroc, the detector tells
-          patients apart rather than samples.
-        - patient_identity: AUROC of a score that knows nothing but whose sample it is.
+          n_inside, the number of these patients. Where it is much lower than image_auroc, the
+          detector tells patients apart rather than samples.
+        - patient_identity: AUROC of a score that knows only the patient of each sample.
         - normal_flagged: share of normal samples below the threshold; NaN without one.
         - n_patients, n_normal_patients (with a normal sample), n_anomalous_patients.
-        - p_to_best: of DeLong's test over patients against the first detector, corrected after
-          Holm for all pairs; NaN for the first, and where there are too few patients. From .05 on
-          the two do not differ significantly. Of several seeds, mean ranks are compared.
+        - p_to_best: p-value of DeLong's test over patients against the first detector, with
+          Holm's correction for all pairs; NaN for the first, and with too few patients. From 0.05
+          on the two do not differ significantly. With several seeds, mean ranks are compared.
 
     Warns
     -----
     FewPatientsWarning
-        Below ten patients: intervals and order mean little then.
+        Below ten patients: then intervals and order mean little.
 
     References
     ----------
@@ -134,7 +134,7 @@ def _p_to_best(scores: pd.DataFrame, names: list[str]) -> npt.NDArray[np.float64
     decisions = {name: r.to_numpy() for name, r in ranks.items()}
     try:
         pairs = pairwise_delong(about["target"], decisions, about["patient"].to_numpy())
-    except InvalidPairsError:  # fewer than two patients of a kind
+    except InvalidPairsError:  # fewer than two patients with normal, or with anomalous samples
         return p
     p[1:] = pairs.loc[pairs["a"] == names[0], "p_holm"]
     return p

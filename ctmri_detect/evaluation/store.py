@@ -1,4 +1,4 @@
-"""Results of cells on disk: each is there whole or not at all."""
+"""Results of cells on disk: each is complete or not there at all."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ class Store:
     """A folder with the results of cells.
 
     Several processes may write into one store at once, also on several machines that share the
-    folder. A process that is killed leaves every finished cell, and nothing half-finished that
-    counts.
+    folder. If a process is killed, every finished cell stays, and no half-finished cell is read.
 
     Parameters
     ----------
     folder : str or Path
-        Made where it does not exist.
+        It is made if it does not exist.
 
     Raises
     ------
@@ -44,11 +43,11 @@ class Store:
 
     Notes
     -----
-    ``store.json`` says format and version; ``log.jsonl`` has a line for each cell that was begun;
-    ``cells/KEY.npz`` are the results, with samples as row numbers; ``plan.json`` and
-    ``samples.npz`` belong to the benchmark that was started last. ``samples.npz``,
-    ``pictures.npz`` and messages of errors hold the patients' names as they were given, or
-    pseudonyms, see `benchmark`.
+    ``store.json`` holds format and version; ``log.jsonl`` has a line for each cell that was begun;
+    ``cells/KEY.npz`` are the results, with samples as row numbers; ``plan.json``, ``samples.npz``
+    and ``pictures.npz`` (the images of a report) belong to the benchmark that was started last.
+    ``samples.npz``, ``pictures.npz`` and error messages hold the patients' names as they were
+    given, or pseudonyms, see `benchmark`.
 
     Examples
     --------
@@ -64,8 +63,8 @@ class Store:
         about = self.folder / "store.json"
         if self.folder.exists() and not about.exists() and _strangers(self.folder):
             raise ValueError(
-                f"{self.folder} holds other files; expected a store, or a folder that is new or "
-                "empty. Give another folder."
+                f"{self.folder} holds other files; expected a store, or a new or empty folder. "
+                "Give another folder."
             )
         self.cells = self.folder / "cells"
         self.cells.mkdir(parents=True, exist_ok=True)
@@ -85,7 +84,7 @@ class Store:
         if given != (FORMAT, FORMAT_VERSION):
             raise ValueError(
                 f"{about} says {given}; expected {(FORMAT, FORMAT_VERSION)}. Give another folder, "
-                "or the version of ctmri_detect that wrote this one."
+                "or use the version of ctmri_detect that wrote this one."
             )
 
     def begin(self, cell: Cell) -> None:
@@ -128,7 +127,7 @@ class Store:
             return Measured(file["samples"], file["decision"], **about)
 
     def maps(self, cell: Cell) -> Iterator[npt.NDArray[np.float16]]:
-        """The maps of a cell in the order of its samples, some hundred at a time; none without."""
+        """The maps of a cell in the order of its samples, in blocks; none where it has no maps."""
         with np.load(self._path(cell)) as file:
             for name in file.files:
                 if name.startswith("maps "):
@@ -144,12 +143,12 @@ class Store:
 
 
 def _strangers(folder: Path) -> list[str]:
-    """Files that are not of a store which another process is about to make."""
+    """Files that can't belong to a store that another process is making just now."""
     return [path.name for path in folder.iterdir() if path.name[0] != "." and path.name != "cells"]
 
 
 def existing_store(folder: str | os.PathLike[str]) -> Store:
-    """The store in a folder, which must be there.
+    """The store in a folder, which must already be a store.
 
     Raises
     ------

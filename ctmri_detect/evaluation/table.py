@@ -20,7 +20,7 @@ COLUMNS = ["detector", "kind", "seed", *COUNTS, *METRICS, *COSTS, "error"]
 
 
 def columns_with(own: Mapping[str, Metric]) -> list[str]:
-    """The columns of the table, with the user's metrics behind the library's."""
+    """The columns of the table, with the user's metrics after the library's."""
     place = COLUMNS.index(COSTS[0])
     return [*COLUMNS[:place], *own, *COLUMNS[place:]]
 
@@ -33,7 +33,7 @@ def metric_rows(
     own: Mapping[str, Metric],
     detector: str,
 ) -> Iterator[dict[str, Any]]:
-    """One row for all kinds together, one for each; always against all tested normals.
+    """One row for all kinds together and one for each, always with all tested normal samples.
 
     `decision` is None for a detector that failed, `pixels` None where there are no maps. `error`
     says which of the user's metrics failed.
@@ -59,13 +59,13 @@ def image_row(
     own: Mapping[str, Metric],
     detector: str,
 ) -> dict[str, Any]:
-    """The metrics of whole samples, of the used ones, and `error`."""
+    """The metrics of whole samples, computed on the `used` ones, and `error`."""
     values, error = rate({**IMAGE_METRICS, **own}, target[used], decision[used], detector)
     return {**values, "error": error}
 
 
 def leaderboard(table: pd.DataFrame, *, kind: str = ALL) -> pd.DataFrame:
-    """One row a detector, the mean over seeds, best image AUROC first.
+    """One row per detector, the mean over seeds, best image AUROC first.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def leaderboard(table: pd.DataFrame, *, kind: str = ALL) -> pd.DataFrame:
     by = rows.groupby("detector", sort=False)
     own = [name for name in table.columns if name not in COLUMNS]
     board = by[METRICS + own + COSTS].mean()
-    # a run in which a metric of the user's failed has been measured all the same
+    # a run in which only a user's metric failed counts as measured
     measured = (rows["error"] == "") | rows["image_auroc"].notna()
     board.insert(0, "n_seeds", measured.groupby(rows["detector"], sort=False).sum().astype(int))
     board["error"] = by["error"].agg(lambda errors: next((e for e in errors if e), ""))
@@ -125,7 +125,7 @@ def format_table(table: pd.DataFrame) -> str:
     Returns
     -------
     str
-        Metrics with three decimals, seconds with two, MiB with none; no line end at the end.
+        Metrics with three decimals, seconds with two, MiB with none; no newline at the end.
 
     Examples
     --------

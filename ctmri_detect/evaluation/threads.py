@@ -1,4 +1,4 @@
-"""The same number of threads for everything that a cell computes."""
+"""One number of threads for everything that a cell computes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VARIABLE = "OMP_NUM_THREADS"  # torch reads it when it is imported
 
 @contextmanager
 def pinned_threads(n_threads: int) -> Iterator[None]:
-    """BLAS, OpenMP, OpenCV and torch use so many threads, so that timings compare.
+    """Let BLAS, OpenMP, OpenCV and torch use this many threads, so that times can be compared.
 
     Parameters
     ----------

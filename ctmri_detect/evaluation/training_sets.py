@@ -14,7 +14,7 @@ from ctmri_detect.exceptions import InvalidPairsError
 
 @dataclass(frozen=True)
 class TrainingPatients(Condition):
-    """Training on fewer patients; `level` is how many.
+    """Training on fewer patients, drawn at random; `level` is how many.
 
     Examples
     --------
@@ -45,10 +45,10 @@ class TrainingPatients(Condition):
 
 @dataclass(frozen=True)
 class Contamination(Condition):
-    """Anomalous samples of the training patients among the training samples, unmarked.
+    """Anomalous samples of the training patients among the training samples, without their label.
 
-    `level` is their share of the training samples; as many healthy ones leave. It fails where the
-    training patients have too few anomalous samples.
+    `level` is their share of the training samples, from 0 to 1. They replace as many healthy
+    ones. It fails where the training patients have too few anomalous samples.
 
     Examples
     --------

@@ -20,7 +20,7 @@ from ctmri_detect.validation import check_groups, groups_of
 Scores = npt.NDArray[np.float64]
 
 _UPPER = 0.5  # p-values above this are taken for those of healthy slices (Storey's lambda)
-_FOREIGN = 0.2  # least share of healthy slices; below it the whole set looks strange
+_FOREIGN = 0.2  # share of healthy slices, below which the whole set looks strange
 
 
 def unlabelled_roc_auc(
@@ -33,26 +33,26 @@ def unlabelled_roc_auc(
 ) -> Bunch:
     """How well a fitted detector tells healthy slices from an unlabelled set [1]_.
 
-    The area under the ROC curve of the healthy slices that the detector held out in its fit
-    against *all* slices of an unlabelled set, as if all of these were anomalous. The healthy ones
-    among them pull it towards .5, for every detector alike. So it tells a good detector from a bad
-    one. It is no estimate of the true AUROC, and doesn't tell good detectors from each other:
-    differences of .05 or less of the true AUROC were not told apart on phantoms (docs/statistics.md
-    has the figures). Choose a method by it, not an epoch.
+    It is the area under the ROC curve between the healthy slices that the detector held out in its
+    fit, and *all* slices of an unlabelled set, as if all of these were anomalous. The healthy ones
+    among them pull it towards 0.5, for every detector in the same way. So it tells a good detector
+    from a bad one. It is no estimate of the true AUROC, and doesn't tell good detectors from each
+    other: on phantoms it could not show differences of 0.05 or less in the true AUROC
+    (docs/statistics.md has the results). Use it to choose a method, not an epoch.
 
     It works where the unlabelled set has many anomalies (a fifth of its slices or more), and where
     its healthy slices look like those of the fit. It fails
 
-    - where there are hardly any anomalies: then the differences are chance. A warning comes where
-      the interval is not above .5;
-    - where patients, scanner or protocol differ from those of the fit: then it says how foreign
-      the set is, and a detector that reacts to the scanner wins. This is noticed only where nearly
-      every slice looks strange (a warning). Use `recalibrate` first, with healthy slices of the
-      same scanner and other patients: they then take the place of the held-out slices;
+    - where there are hardly any anomalies: then differences between detectors are chance. There
+      is a warning where the interval is not above 0.5;
+    - where patients, scanner or protocol differ from those of the fit: then it measures this
+      difference, and a detector that reacts to the scanner wins. There is a warning only where
+      nearly every slice looks strange. Call `recalibrate` first, with healthy slices of other
+      patients from the same scanner: they replace the held-out slices;
     - on slices of the fit, which look too normal: an error, where a slice or its patient is known.
 
-    Compare detectors that were fitted on the same slices, on the same set. Don't report a figure
-    on a set that was used to choose.
+    Compare detectors that were fitted on the same slices, on the same set. After you have chosen a
+    detector by a set, don't report its AUROC on that set.
 
     Parameters
     ----------
@@ -64,19 +64,19 @@ def unlabelled_roc_auc(
         The patient of each; not needed where X are `Pairs` that know them. Without either, each
         slice is taken for a patient of its own, and the interval is too narrow.
     n_resamples : int, default=500
-        Draws of patients for the interval, see `metrics.patient_bootstrap`.
+        Draws of patients for the interval, see `metrics.patient_bootstrap`. More take more time.
     random_state : int, RandomState or None, default=None
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
     Bunch
-        - estimate: 0 to 1; .5 is chance. With a share a of anomalies and the true AUROC A it is
+        - estimate: 0 to 1; 0.5 is chance. With a share a of anomalies and the true AUROC A it is
           about ``a A + (1 - a) / 2``.
         - low, high: 95 % interval over the patients of both sides.
-        - healthy_share: about the share of X that looks healthy, 0 to 1: twice the share that is
-          more normal than the middle of the healthy slices [2]_. It is too large where anomalies
-          are missed.
+        - healthy_share: an estimate of the share of X that looks healthy, 0 to 1: twice the share
+          that is more normal than the median of the healthy slices [2]_. It is too large where
+          anomalies are missed.
         - n_healthy, n_unlabelled: slices on each side.
 
     Raises
@@ -89,14 +89,15 @@ def unlabelled_roc_auc(
     Warns
     -----
     UnlabelledWarning
-        Where the interval is not above .5, or where nearly no slice of X looks healthy.
+        Where the interval is not above 0.5, or where few slices of X look healthy (healthy_share
+        below 0.2).
 
     References
     ----------
     .. [1] Rahman Siddiquee et al. (2026), "AUCp: pseudo-AUC for inference model selection with
        unlabeled validation data in abnormality detection", arXiv:2606.08742.
     .. [2] Storey (2002), "A direct approach to false discovery rates", Journal of the Royal
-       Statistical Society B 64:479-498, with lambda .5.
+       Statistical Society B 64:479-498, with lambda 0.5.
 
     Examples
     --------
@@ -155,7 +156,7 @@ def _warn(result: Bunch, share: float, n: int) -> None:
     shown = f"{result.estimate:.2f} ({result.low:.2f} to {result.high:.2f})"
     if result.low <= 0.5:
         warn_user(
-            f"The {n} unlabelled slices are not surely more anomalous than the healthy ones: "
+            f"The {n} unlabelled slices are not clearly more anomalous than the healthy ones: "
             f"{shown} is not above 0.5. Differences between detectors are chance on this set. "
             "Give more slices, or a set with more anomalies.",
             UnlabelledWarning,
@@ -163,8 +164,8 @@ def _warn(result: Bunch, share: float, n: int) -> None:
     elif share < _FOREIGN:
         warn_user(
             f"Only {share:.0%} of the {n} unlabelled slices look like healthy ones ({shown}). "
-            "Where the set is not made of anomalies alone, it comes from other scanners or "
-            "patients than the fit, and this says how foreign it is. Use "
-            "recalibrate(own_healthy_slices) first, or another set.",
+            "Unless nearly all slices have an anomaly, the set comes from other scanners or "
+            "patients than the fit, and the estimate measures this difference. Call "
+            "recalibrate(own_healthy_slices) first, or use another set.",
             UnlabelledWarning,
         )

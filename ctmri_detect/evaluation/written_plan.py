@@ -1,4 +1,4 @@
-"""What a store knows of the benchmark that was started last: its cells, its samples."""
+"""The plan of the benchmark that was started last with a store: its cells and samples."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class WrittenPlan:
 
 
 class PackedMasks:
-    """Masks of which each pixel takes one bit; read like a bool array, one at a time.
+    """Masks with one bit for each pixel, read like a bool array.
 
     Parameters
     ----------
     bits : uint8 array (n, height, width / 8)
-        Of `numpy.packbits`.
+        From `numpy.packbits` over the last axis.
     shape : (int, int, int)
 
     Examples

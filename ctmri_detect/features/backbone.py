@@ -45,8 +45,8 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
     """Outputs of layers of a trained network for each plane.
 
     By default the first layers of EfficientNet-Lite0, pretrained on photographs (ImageNet) and
-    never changed, turn each plane, enlarged twice, into 32 + 16 + 24 + 40 = 112 numbers for each
-    cell of 4 x 4 pixels. Its weights come in an installed package, so nothing is downloaded.
+    never changed, turn each plane, at twice its size, into 32 + 16 + 24 + 40 = 112 numbers for
+    each cell of 4 x 4 pixels. Its weights come in an installed package, so nothing is downloaded.
 
     It fails where an anomaly is much smaller than a cell, and knows nothing of medicine.
 
@@ -69,7 +69,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
         Side of a cell in pixels of the plane. None means the stride of the coarsest layer divided
         by `enlargement`: 4 for the default layers. Smaller cells cost memory.
     device : str, default="auto"
-        Where the network runs: "auto" (CUDA where it is), "cpu", "cuda".
+        Where the network runs: "auto" (CUDA if there is), "cpu", "cuda".
 
     Attributes
     ----------
@@ -165,7 +165,7 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
         ImportError
             Without torch or the package with the weights.
         ValueError
-            Where the network has no such layer, the device is unknown, or the weights are not the
+            If the network has no such layer, the device is unknown, or the weights are not the
             published ones.
         """
         check_parameters(self)
@@ -219,14 +219,15 @@ class BackboneFeatures(PortableNetwork, PlainOutput, TransformerMixin, PairedEst
         Raises
         ------
         InvalidPairsError
-            Where the number of planes is not that of the training pairs.
+            If the number of planes is not that of the training pairs.
         """
         from ctmri_detect.features.cells import describe_cells
 
         check_is_fitted(self, "low_")
         if block.shape[1] != len(self.low_):
             raise InvalidPairsError(
-                f"The block has {block.shape[1]} plane(s); expected {len(self.low_)}, as in fit."
+                f"The block has {block.shape[1]} plane(s); expected {len(self.low_)}, as in fit. "
+                "Give the same planes."
             )
         there = np.asarray(~np.isnan(block).all(axis=(2, 3)))
         there[0, 0] |= not there.any()  # one plane tells the number of channels

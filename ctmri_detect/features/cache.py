@@ -28,6 +28,7 @@ class CachedFeatures:
     ----------
     features : fitted feature extractor
     most_bytes : int, default=2**30
+        Largest size of what is kept. More memory saves computing features again.
 
     Examples
     --------

@@ -29,7 +29,7 @@ def describe_cells(
     cell: int | None,
     device: str,
 ) -> tuple[npt.NDArray[np.float32], int]:
-    """What the layers say about each cell of some planes.
+    """Outputs of the layers for each cell of some planes.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def describe_cells(
     Returns
     -------
     values : float32 array (n, rows, columns, all channels)
-        At least as many rows and columns as cells of that side that the planes need.
+        At least as many rows and columns of cells as cover the planes.
     cell : int
     """
     enlargement = max(enlargement, -(-LEAST_SIDE // min(planes.shape[1:])))

@@ -102,12 +102,13 @@ class FilterBankFeatures(PairedEstimator):
         Raises
         ------
         InvalidPairsError
-            Where the number of planes is not that of the training pairs.
+            If the number of planes is not that of the training pairs.
         """
         check_is_fitted(self, "n_planes_")
         if block.shape[1] != self.n_planes_:
             raise InvalidPairsError(
-                f"The block has {block.shape[1]} plane(s); expected {self.n_planes_}, as in fit."
+                f"The block has {block.shape[1]} plane(s); expected {self.n_planes_}, as in fit. "
+                "Give the same planes."
             )
         there = ~np.isnan(block)
         sums = cell_sums(filter_bank(block, there), self.cell)

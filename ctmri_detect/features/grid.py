@@ -32,7 +32,7 @@ class FeatureGrid:
     Raises
     ------
     ValueError
-        Where the shapes don't fit, the stride is not above 0, or a seen cell holds NaN or
+        If the shapes don't fit, the stride is not above 0, or a seen cell holds NaN or
         infinity.
 
     Examples
@@ -100,7 +100,7 @@ class FeatureGrid:
         Raises
         ------
         ValueError
-            Where there is not one score for each cell.
+            If there is not one score for each cell.
         """
         if scores.shape != self.seen.shape:
             raise ValueError(

@@ -33,8 +33,8 @@ class JointFeatures(PairedEstimator):
     """The features of all planes side by side: one group that describes the planes together.
 
     A detector then learns which features of one plane go with which of the other. So it finds what
-    is normal in each plane and wrong in the pair, as a haemorrhage that only one of them shows. It
-    fails where the planes don't lie on each other. It can't say which plane is unusual.
+    is normal in each plane and wrong in the pair, such as a haemorrhage that only one of them
+    shows. It fails where the planes are not registered. It can't say which plane is unusual.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ class JointFeatures(PairedEstimator):
             raise ValueError(
                 f"{type(self.features_).__name__}.grids describes {grid.values.shape[1]} groups by "
                 f"{grid.values.shape[-1]} features; expected {self.means_.shape[0]} groups and "
-                f"{self.means_.shape[1]} features, as in fit."
+                f"{self.means_.shape[1]} features, as in fit. Give the same planes."
             )
         values = np.where(grid.seen[..., None], grid.values, self.means_[:, None, None])
         n, _, rows, columns, _ = values.shape

@@ -33,16 +33,16 @@ def _is_encoder(value: object) -> bool:
 
 
 class LatentFeatures(PairedEstimator):
-    """Latent features: what a trained encoder, such as that of an autoencoder, says of a sample.
+    """Latent features: what a trained encoder, such as that of an autoencoder, makes of a sample.
 
     A detector on these features asks how unusual they are among those of healthy samples, not how
     badly a sample is rebuilt. By default the features are the last ones of the encoder, its code.
-    A code of the whole sample leaves lesions out: on synthetic pairs it found nothing. Features of
-    a smaller `depth` know the place and find far more; those of depth 1 found most.
+    A code of the whole sample does not hold lesions: on synthetic pairs it found nothing. Features
+    of a smaller `depth` belong to a place and find far more; those of depth 1 found most.
 
     With ``apart=True`` and the conditioning of `DeepFeatureDetector`, the latent features of one
-    plane are predicted from those of the other planes: what is found is where the latent features
-    of the planes don't agree. Begin with the example; docs/results.md has its figures. It needs
+    plane are predicted from those of the other planes, so it finds where the latent features of the
+    planes don't agree. Begin with the example; docs/results.md has its figures. It needs
     what `FeatureConditioning` needs.
 
     Parameters
@@ -54,8 +54,8 @@ class LatentFeatures(PairedEstimator):
 
         `fit` fits a clone of it on the samples that it gets. Inside scikit-learn's
         ``FrozenEstimator`` it is used as it is. Then its training patients must be others than
-        those of `fit`: their codes are too normal, so the threshold would be too strict, and
-        nothing can notice it.
+        those of `fit`: their codes are too normal, so the threshold would flag too many new
+        samples, and nothing can notice it.
     depth : int, default=None
         How many halvings of the image come before the features; they are asked for as
         ``encode(X, depth=depth)``. A cell has a side of ``2 ** depth`` pixels: less depth is finer
@@ -73,8 +73,8 @@ class LatentFeatures(PairedEstimator):
 
     Notes
     -----
-    ``traits.trains`` is False for a frozen encoder and True for any other, whose codes of training
-    samples are not those of new ones: a detector then holds patients out of its training, too.
+    ``traits.trains`` is False for a frozen encoder and True for any other: its codes of training
+    samples differ from those of new ones, so a detector holds patients out of its training, too.
 
     A grid covers the image with square cells, the last of which may reach beyond it. A cell is
     seen where the plane, or with ``apart=False`` any plane, observed a pixel of it.
@@ -141,7 +141,7 @@ class LatentFeatures(PairedEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
-            Patients go to the encoder where X knows them.
+            Patients go to the encoder if X knows them.
         y : ignored
             Not used.
 
@@ -152,7 +152,7 @@ class LatentFeatures(PairedEstimator):
         Raises
         ------
         ValueError
-            Where the codes are not as `grids` expects them.
+            If the codes are not as `grids` expects them.
         """
         check_parameters(self)
         reader = check_pairs(X)
@@ -183,7 +183,7 @@ class LatentFeatures(PairedEstimator):
         Raises
         ------
         ValueError
-            Where `encode` does not give finite numbers ``(n, d)`` or ``(n, d, rows, columns)`` for
+            If `encode` does not give finite numbers ``(n, d)`` or ``(n, d, rows, columns)`` for
             n samples, or its cells are no squares.
         """
         check_is_fitted(self, "estimator_")
@@ -191,7 +191,7 @@ class LatentFeatures(PairedEstimator):
         shown = _apart(block) if self.apart else block[:, None]
         seen = np.asarray((~np.isnan(shown)).any(axis=2))
         there = np.asarray(seen.any(axis=(2, 3)))
-        # in place of a missing plane the whole sample: no encoder has to know what nothing is
+        # the whole sample stands in for a missing plane: no encoder has to take an empty sample
         shown = np.where(there[:, :, None, None, None], shown, block[:, None])
         settings = {} if self.depth is None else {"depth": self.depth}
         codes = self.estimator_.encode(shown.reshape(-1, *block.shape[1:]), **settings)
@@ -232,7 +232,7 @@ def _checked(codes: npt.NDArray[Any], n_samples: int, name: str) -> npt.NDArray[
 
 
 def _stride(image: tuple[int, ...], grid: tuple[int, ...], name: str) -> float:
-    """Side of a cell in pixels; a whole number where one fits."""
+    """Side of a cell in pixels; a whole number if one fits."""
     least = max(side / cells for side, cells in zip(image, grid, strict=True))
     for stride in (int(np.ceil(least)), float(least)):
         begun = [stride * (n - 1) < side for side, n in zip(image, grid, strict=True)]

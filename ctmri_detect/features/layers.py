@@ -63,7 +63,7 @@ def layer_outputs(network: nn.Module, layers: Sequence[str], images: Tensor) -> 
     Raises
     ------
     ValueError
-        Where a layer did not run, or gives no such tensor.
+        If a layer did not run, or gives no such tensor.
     """
     taken: dict[str, Any] = {}
     thread = get_ident()

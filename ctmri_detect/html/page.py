@@ -1,4 +1,4 @@
-"""A page from its template, written as one file."""
+"""Write a page from its template as one file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ctmri_detect._extras import require
 
 
 def write_page(room: str, template: str, path: str | Path, **values: Any) -> Path:
-    """Fill a template and write it; its folder is made.
+    """Fill a template and write it to one file; the folder of the file is made.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def write_page(room: str, template: str, path: str | Path, **values: Any) -> Pat
     path : str or Path
         The file to write.
     **values
-        What the template shows.
+        The variables of the template.
 
     Raises
     ------

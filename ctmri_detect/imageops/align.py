@@ -23,7 +23,7 @@ class Motion:
     """A rigid motion about the centre of the image.
 
     `dy`, `dx`: how far the centre moves, pixels. `angle`: degrees, positive = counter-clockwise as
-    one sees it. `gain`: relative drop of the cost; 0 where the image was left alone. `matrix`: maps
+    one sees it. `gain`: relative drop of the cost; 0 if the image was left alone. `matrix`: maps
     (x, y, 1) of the image to (x, y) of the prediction, float64 (2, 3), as `warp_observed` takes it.
     """
 
@@ -101,7 +101,7 @@ def align_to_prediction(
 
 
 def _best_shift(both: Comparison, tolerance: float) -> Vector:
-    """Shift by whole blocks of the highest weighted correlation; 0 where none is positive."""
+    """Shift by whole blocks of the highest weighted correlation; 0 if none is positive."""
     reach = math.ceil(tolerance / both.step)
     mean, weight, _ = np.moveaxis(both.prediction, 2, 0)
     value, mask = np.moveaxis(both.image, 2, 0)
@@ -120,7 +120,7 @@ def _best_shift(both: Comparison, tolerance: float) -> Vector:
 
 
 def _refine(both: Comparison, pose: Vector, reach: float) -> Vector:
-    """Gauss-Newton steps; the identity where image and prediction disagree."""
+    """Gauss-Newton steps; the identity if image and prediction disagree."""
     limit = np.array([reach, reach, 5.0])  # degrees
     base, fit = both.prediction[..., 1].ravel()[both.index], None
     for _ in range(_ROUNDS):

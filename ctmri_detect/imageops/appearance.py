@@ -67,7 +67,7 @@ def is_eight_bit_window(ct: NDArray[Any]) -> bool:
     It may be cut off at 255, and so may Hounsfield units: what lies in the middle of the head tells
     them apart.
 
-    When it fails: a window other than the brain's may pass or not.
+    When it fails: a window other than the brain's may be recognised or not.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def window_top(ct: NDArray[Any]) -> int | None:
     Returns
     -------
     int or None
-        None for 8-bit files, Hounsfield units, and what is no such window.
+        None for 8-bit files, Hounsfield units, and any other image that is no such window.
 
     Examples
     --------

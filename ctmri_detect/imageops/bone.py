@@ -31,7 +31,7 @@ RIDGE_GAP = 0.25
 """Gap to the skull, in radii of the head, within which a long bony part is a ridge of the base."""
 
 AIR_PIXELS = 4
-"""As many of a bony part's pixels beside air: it holds the air cells of the petrous bone."""
+"""A bony part with at least so many pixels beside air holds the air cells of the petrous bone."""
 
 BASE_AIR = 0.02
 """Least air in the head, as a share of its area: sinuses and air cells show the skull base."""
@@ -47,7 +47,7 @@ def skull_parts(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Bone of the skull and of its base, without calcifications.
 
-    Large bony parts are skull. Where there is air in the head (sinuses, air cells), the slice
+    Large bony parts are skull. If there is air in the head (sinuses, air cells), the slice
     passes near the skull base. Then these smaller parts belong to it (petrous ridge, clinoid
     processes): those beside the skull, long ones near it, and those with air cells. All others
     stay in the brain: calcifications, and blood that saturates an 8-bit window.

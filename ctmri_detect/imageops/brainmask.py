@@ -69,7 +69,7 @@ def brain_mask(
     Returns
     -------
     ndarray of bool, shape (height, width)
-        True inside the brain; all False where no plausible brain was found.
+        True inside the brain; all False if no plausible brain was found.
 
     References
     ----------
@@ -122,7 +122,7 @@ def head_mask(ct: NDArray[np.floating], units: CTUnits = "hu") -> NDArray[np.boo
     Returns
     -------
     ndarray of bool, shape (height, width)
-        All False where nothing is brighter than air.
+        All False if nothing is brighter than air.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def mri_head_mask(mri: NDArray[np.floating]) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray of bool, shape (height, width)
-        All False where the slice is constant or all NaN.
+        All False if the slice is constant or all NaN.
 
     References
     ----------

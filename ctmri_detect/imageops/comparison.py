@@ -34,7 +34,7 @@ class Comparison:
 
 
 def compared(image: Real, mean: Real, variance: Real, seen: Mask) -> Comparison | None:
-    """Image and prediction in blocks; None where there is too little to compare."""
+    """Image and prediction in blocks; None if there is too little to compare."""
     step = block_side(image.shape)
     height, width = (n // step for n in image.shape)
     usable = seen & np.isfinite(mean) & np.isfinite(variance) & (variance > 0)
@@ -65,7 +65,7 @@ def compared(image: Real, mean: Real, variance: Real, seen: Mask) -> Comparison 
 
 
 def _robust_units(plane: Array) -> Array | None:
-    """A plane in quartile distances from its median; None where it is constant or nearly empty."""
+    """A plane in quartile distances from its median; None if it is constant or nearly empty."""
     values = np.sort(plane[np.isfinite(plane)])
     if values.size < LEAST:
         return None

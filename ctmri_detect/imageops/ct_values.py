@@ -29,7 +29,7 @@ def check_ct_values(X: NDArray[np.float32], units: str, *, planes: Sequence[int]
     Raises
     ------
     InvalidPairsError
-        Where more than 1 % of a sample's observed pixels lie beyond the range of the units, or
+        If more than 1 % of a sample's observed pixels lie beyond the range of the units, or
         all of them between 0 and 1, as those of prepared pairs do.
     """
     for ct in planes:
@@ -90,7 +90,7 @@ def ct_units_of(values: NDArray[np.float32], *, eight_bit: bool = False) -> tupl
     -------
     units : {"hu", "uint8", None}
     reason : str
-        Empty where the units are known.
+        Empty if the units are known.
 
     Examples
     --------

@@ -29,7 +29,7 @@ class HeadPose:
     Attributes
     ----------
     y, x : float
-        Centre of the box, in pixels of the slice; `x`, `y` lie on the midline.
+        Centre of the box, in pixels of the slice; it lies on the midline.
     angle : float
         Rotation of the head from upright, degrees, counter-clockwise as displayed (y down).
     extent : float
@@ -54,8 +54,8 @@ class HeadPose:
         Returns
         -------
         ndarray of float64, shape (2, 3)
-            Maps (x, y, 1) of the slice to (x, y) of the box. Both axes have
-            one scale. The midline falls on the centre column, (size - 1) / 2.
+            Maps (x, y, 1) of the slice to (x, y) of the box, with one scale for both axes. The
+            midline falls on the centre column, (size - 1) / 2.
 
         Examples
         --------
@@ -100,7 +100,7 @@ def estimate_pose(
     Raises
     ------
     ValueError
-        Where the mask is empty.
+        If the mask is empty.
 
     References
     ----------
@@ -118,7 +118,9 @@ def estimate_pose(
     """
     outline = _outline(mask)
     if outline.size == 0:
-        raise ValueError("The mask is empty; expected at least one pixel of head.")
+        raise ValueError(
+            "The mask is empty; expected at least one pixel of head. Leave out slices without one."
+        )
     centre = (_mean_place(mask.sum(axis=0)), _mean_place(mask.sum(axis=1)))
     spread = float(np.hypot(outline[1] - centre[1], outline[0] - centre[0]).max()) + 1.0
     guide = _guide(mask, image)

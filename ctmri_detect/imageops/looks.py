@@ -17,7 +17,7 @@ _MAD = 1.4826  # median absolute deviation to standard deviation
 
 
 def slice_looks(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """What planes look like as a whole: scanner, sequence, preparation.
+    """What planes look like as a whole: scanner, sequence, preprocessing.
 
     Parameters
     ----------

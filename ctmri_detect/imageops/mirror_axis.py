@@ -113,7 +113,7 @@ def _turn(angle: float, size: int) -> NDArray[np.float64]:
 def turn_matrix(
     centre: tuple[float, float], angle: float, scale: float, size: int
 ) -> NDArray[np.float64]:
-    """Rotate clockwise by `angle` about `centre` (x, y), scale, move to the box's middle."""
+    """Rotate clockwise by `angle` degrees about `centre` (x, y), scale, move to the box middle."""
     # OpenCV turns counter-clockwise for positive angles, as displayed
     matrix: NDArray[np.float64] = np.asarray(cv2.getRotationMatrix2D(centre, -angle, scale))
     matrix[0, 2] += (size - 1) / 2 - centre[0]

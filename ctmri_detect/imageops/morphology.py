@@ -122,7 +122,7 @@ def morph(mask: NDArray[np.bool_], operation: int, radius: int) -> NDArray[np.bo
 
 
 def components(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Labels and areas; area 0 (background) is set to 0."""
+    """Label of each pixel, and the area of each label; that of the background is set to 0."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0

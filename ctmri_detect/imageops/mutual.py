@@ -18,7 +18,7 @@ def quantize(image: npt.ArrayLike, bins: int = 32) -> Codes:
 
     The range goes from the 0.5th to the 99.5th percentile of the observed pixels, so that a few
     extreme pixels don't push the rest into one bin. Values outside go to the first and the last
-    bin. Where these percentiles are equal (more than 99 % of the pixels have one value), the
+    bin. If these percentiles are equal (more than 99 % of the pixels have one value), the
     range is that from the least to the largest value.
 
     Parameters
@@ -36,7 +36,7 @@ def quantize(image: npt.ArrayLike, bins: int = 32) -> Codes:
     Raises
     ------
     ValueError
-        Where `bins` is out of its range.
+        If `bins` is out of its range.
 
     Examples
     --------

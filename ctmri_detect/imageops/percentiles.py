@@ -13,8 +13,8 @@ def percentiles_of(
 ) -> npt.NDArray[np.float64]:
     """`numpy.percentile` (linear interpolation) of finite values.
 
-    Only the values just below the percentiles are put in their order; each next larger value is
-    the least of those above.
+    Only the values just below the percentiles are sorted into their places; the next larger value
+    is the least of those above.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ def recalibrate(observed: Vector, mean: Vector, variance: Vector) -> Vector:
     Returns
     -------
     float32 array (n,)
-        The recalibrated prediction. Where it does not vary, only the offset is fitted.
+        The recalibrated prediction. If it does not vary, only the offset is fitted.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def recalibrate(observed: Vector, mean: Vector, variance: Vector) -> Vector:
     True
     """
     center_y, center_m = (float(part.mean(dtype=np.float64)) for part in (observed, mean))
-    # minus their means, so that sums of squares lose no digits, and in standard deviations
+    # means are subtracted, so that sums of squares lose no digits; units are standard deviations
     unit: Vector = np.asarray(1 / np.sqrt(variance), dtype=np.float32)
     m: Vector = mean - np.float32(center_m)
     y: Vector = (observed - np.float32(center_y)) * unit

@@ -103,18 +103,18 @@ def register(
         "affine" adds stretch and shear to the rigid result.
     max_shift, max_rotation : float
         Half-widths of the coarse search, in pixels along each axis and in degrees. The result
-        may be a little larger.
+        may be a little larger. A wider search takes more time.
 
     Returns
     -------
     float64 array of shape (2, 3), or None
-        Maps (x, y, 1) of `moving` to (x, y) of `fixed`, for `warp_observed`. None where no
+        Maps (x, y, 1) of `moving` to (x, y) of `fixed`, for `warp_observed`. None if no
         registration was possible: too few pixels observed, one grey value, no overlap.
 
     Raises
     ------
     ImportError
-        Where SimpleITK is not installed.
+        If SimpleITK is not installed.
 
     References
     ----------
@@ -130,7 +130,7 @@ def register(
     height, width = fixed.shape
     images = (sitk.GetImageFromArray(planes[0]), sitk.GetImageFromArray(planes[1]))
     shrink = max(1, round(min(height, width) / _COARSE))
-    radius = 0.3 * min(height, width)  # a radian moves the head's pixels about that far
+    radius = 0.3 * min(height, width)  # about how far 1 radian moves pixels of the head
     found = sitk.Euler2DTransform(((width - 1) / 2, (height - 1) / 2))
     method = _method(sitk)
     method.SetMetricFixedMask(_mask(sitk, np.isfinite(fixed)))
@@ -184,7 +184,7 @@ def alignment(
 
 
 def _normalised(plane: NDArray[np.floating]) -> NDArray[np.float32] | None:
-    """Grey values as 0..1 of their robust range, gaps at the median; None where flat or empty."""
+    """Grey values as 0..1 of their robust range, gaps at the median; None if flat or empty."""
     seen = np.isfinite(plane)
     values = plane[seen]
     if values.size < MIN_PIXELS:

@@ -11,7 +11,7 @@ MASK_WEIGHT = 0.5  # of the outline relative to the intensities
 
 
 def slice_descriptors(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Area-reduced masked planes and their masks.
+    """Small images of planes and of their masks, by which similar slices are found.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def slice_descriptors(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     Returns
     -------
     float64 array (n, n_planes, 2, 24, 24)
-        For each plane the masked image and the mask, all 0 where the plane is missing.
+        For each plane the masked image and the mask, all 0 if the plane is missing.
 
     Examples
     --------

@@ -60,7 +60,7 @@ def skull_look(image: NDArray[np.floating]) -> SkullLook | None:
     Returns
     -------
     SkullLook or None
-        None where there is no head, or more than 30 % of the image was not observed.
+        None if there is no head, or more than 30 % of the image was not observed.
 
     Examples
     --------

@@ -40,7 +40,7 @@ def is_below_skull_base(
 ) -> bool:
     """Whether a slice shows the skull base, the face or the neck: little brain in a large head.
 
-    That is so where no brain was found. It is also so where brain is less than
+    That is so if no brain was found. It is also so if brain is less than
     `LEAST_BRAIN_SHARE` of the head, and lies off the head's centre or in several pieces. At the
     skull base the face lies in front of the brain, and bone divides it. Near the vertex the brain
     is small too, but it is one piece in the middle of a small head.

@@ -31,7 +31,8 @@ def masked_gaussian(
 
     Returns
     -------
-    float32 array of the shape of `images`, NaN where not `seen`.
+    float32 array of the shape of `images`
+        NaN where not `seen`.
 
     Examples
     --------

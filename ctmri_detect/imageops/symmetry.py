@@ -15,21 +15,21 @@ def mirror_contrast(images: npt.NDArray[np.float32], tolerance: int = 2) -> npt.
 
         D = max(S - max_disc(M), 0) - max(min_disc(M) - S, 0)
 
-    so an asymmetry that a shift of `tolerance` pixels explains gives 0. It is positive where the
-    pixel is brighter than the other side. A lesion also appears with opposite sign on the healthy
-    side.
+    So an asymmetry that a shift of `tolerance` pixels explains gives 0. The contrast is positive
+    where the pixel is brighter than the other side. A lesion also appears with opposite sign on the
+    healthy side.
 
     Parameters
     ----------
     images : float32 array (..., height, width)
         Head-aligned planes, NaN where nothing was observed.
     tolerance : int, default=2
-        Radius of the disc in pixels.
+        Radius of the disc in pixels. More hides small asymmetries.
 
     Returns
     -------
-    float32 array of the same shape; 0 where the mirrored side was not observed, NaN where the
-    pixel itself was not.
+    float32 array of the same shape
+        0 where the mirrored side was not observed, NaN where the pixel itself was not.
 
     Examples
     --------

@@ -21,11 +21,11 @@ def warp_observed(
 
     Values and the mask of observed pixels are interpolated separately (linear) and
     divided [1]_, so one NaN removes one pixel, not its whole neighbourhood, and does not change
-    the values beside it. Where the matrix shrinks the image, both are first smoothed against
+    the values beside it. If the matrix shrinks the image, both are first smoothed against
     aliasing (with the width of `skimage.transform.resize`).
 
-    When it shrinks, isolated observed pixels fall below the weight of one half and become NaN,
-    without a warning.
+    If it shrinks the image, isolated observed pixels cover less than half of an output pixel.
+    They become NaN, without a warning.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Check a folder before a model is trained on it: tables and an HTML page."""
+"""Check a folder before a model is trained on it; gives tables and an HTML page."""
 
 from ctmri_detect._extras import lazy_package
 

@@ -25,7 +25,7 @@ class HistogramDisplay:
     ----------
     modality : str
     values : array
-        Of all files, without background.
+        The values of all files, without background.
     unit : str
         Label of the axis.
     """
@@ -52,7 +52,7 @@ class HistogramDisplay:
 
 @dataclass
 class OverlaidDisplay:
-    """Histograms of both modalities, each on its own range: shapes can be compared, values not."""
+    """Histograms of both modalities, each scaled to its own range, to compare their shapes."""
 
     values: dict[str, npt.NDArray[Any]]
 
@@ -69,7 +69,7 @@ class OverlaidDisplay:
 
 @dataclass
 class SizesDisplay:
-    """Width and height of the files, a dot a size, its area by the number of files."""
+    """Width and height of the files: a dot for each size, which grows with the number of files."""
 
     sizes: dict[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -101,7 +101,7 @@ def _fill(ax: Any, values: npt.NDArray[Any], colour: str, dash: str, label: str)
     low, high = np.percentile(values, [0.1, 99.9])
     edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
     if np.all(values == np.round(values)) and high - low < 4 * _BINS:
-        # whole numbers: bins of whole width, or every third bin would stand out
+        # whole numbers need bins of whole width, else some bins hold one value more
         width = max(1, int(np.ceil((high - low + 1) / _BINS)))
         edges = np.arange(np.floor(low) - 0.5, np.ceil(high) + width, width)
     ax.hist(

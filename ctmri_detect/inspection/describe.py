@@ -53,77 +53,66 @@ def describe_pairs(
     r"""Describe a folder of CT and MRI: what it holds, and its problems.
 
     Every file is read, one at a time, in any layout that `find_pairs` knows: slices, volumes in
-    single files, and DICOM series, whose patients and series are numbered and not named. Looks
-    for damaged files, duplicate images (also across training and test), mixed sizes, types and
-    units, and volumes whose position is not certain. `check_pairing` tests whether CT and MRI
-    show the same heads, and `check_modalities` whether the CT are CT and the MRI are MRI.
+    single files, and DICOM series, whose patients and series get numbers in place of names. It
+    looks for damaged files, duplicate images (also across training and test), mixed sizes, types
+    and units, and volumes whose position is not certain. `check_pairing` tests whether CT and MRI
+    show the same heads, and `check_modalities` whether CT and MRI are exchanged.
 
-    When it fails: copies that were cropped, turned, shifted or mirrored are not found as
-    duplicates; text burned into images is not looked for; the units of a CT are a guess from its
-    values. Volumes and DICOM series count as one image each: a damaged slice inside a volume is
-    not found.
+    When it fails: copies that were cropped, rotated, shifted or mirrored are not found as
+    duplicates. Text burned into images is not looked for. The units of a CT are a guess from its
+    values. Each volume or DICOM series counts as one image: a damaged slice in it is not found.
 
     Parameters
     ----------
     folder : str or Path
-        See `find_pairs`.
+        Where the files are, at any depth; see `find_pairs`.
     patient : str, default=None
-        A regular expression that names the patient in a file's path, as in `find_pairs`.
+        A regular expression that finds the patient in a file's path, as in `find_pairs`.
     sequence : str or sequence of str, default=None
         The MRI sequences to pair, where a CT has several; None takes all of them.
     modality : {"both", "ct", "mri"}, default="both"
-        The images to look at. Where only one of the two is there, nothing is paired.
+        The images to look at. In a folder of only one modality, nothing is paired.
     random_state : int, RandomState or None, default=0
-        For `check_pairing`.
+        Seed for `check_pairing`.
     n_jobs : int, default=None
-        Threads that read files; None is one, -1 is all cores. The result is the same.
+        Threads that read files, as in joblib: None means 1, -1 all cores. The result is the same.
     progress : bool, default=False
         Show a progress bar on stderr.
 
     Returns
     -------
     Bunch
-        files : DataFrame, a row a file (a series for DICOM): file (relative path), modality,
-        patient, slice, sequence, split ("train", "val", "test" or ""), status (of `find_pairs`),
-        reason ("" or why it can't be read), format, dtype, channels, colour, height, width,
-        depth, spacing (mm, columns x rows x slices), units (CT: "hu", "uint8" or None), min, max,
-        mean, std, median, blank (share of background), inverted (whether air is bright and the
-        head dark), sha256.
-
-        modalities : DataFrame, a row a modality, over readable files.
-
-        sequences : DataFrame, a row an MRI sequence: files, patients. `planes`: the names of the
-        planes that samples of this folder have.
-
-        pairs : DataFrame of `find_pairs`, with `same_size` (bool or NA). `couples`: its rows with
-        a CT and an MRI, which `pairing` asks; of several sequences the most frequent.
-
-        duplicates : DataFrame: file, other, modality, kind ("exact" pixels or "near"),
-        correlation, same_patient (None where unknown), splits (where they differ).
-
-        damaged : DataFrame: file, modality, reason.
-
-        pairing : Bunch with the verdicts of `check_pairing` (the same that `load_volume_pairs` and
-        a fit give) and `exchanged` of `check_modalities`, or None without a pair. Of volumes, at
-        most 24 pairs are asked. `pairs` names at most 128 pairs with their shifts, and says
-        which are `bad`: moved by more than 1.5 % of the side.
-
-        findings : list of (severity, text), "error", "warning" or "note", worst first.
-
-        intensities : dict of modality to float32 array: a sample of the values, for histograms.
-
-        series, burned_in : of DICOM, what `write_inspection` needs.
-
-        summary : dict of plain types, for JSON.
+        - files: DataFrame, one row for each file (for each series of DICOM): file (relative path),
+          modality, patient, slice, sequence, split ("train", "val", "test" or ""), status (of
+          `find_pairs`), reason ("" or why it can't be read), format, dtype, channels, colour,
+          height, width, depth, spacing (mm, columns x rows x slices), units (CT: "hu", "uint8" or
+          None), min, max, mean, std, median, blank (share of background), inverted (whether air is
+          bright and the head dark), sha256.
+        - modalities: DataFrame, one row for each modality, over readable files.
+        - sequences: DataFrame, one row for each MRI sequence, with files and patients. planes: the
+          names of the planes of a sample of this folder.
+        - pairs: DataFrame of `find_pairs`, with `same_size` (bool or NA). couples: its rows with a
+          CT and an MRI, which `pairing` compares; of several sequences the most frequent.
+        - duplicates: DataFrame: file, other, modality, kind ("exact" pixels or "near"),
+          correlation, same_patient (None where unknown), splits (where they differ).
+        - damaged: DataFrame: file, modality, reason.
+        - pairing: Bunch with the verdicts of `check_pairing` (the same that `load_volume_pairs` and
+          a fit give) and `exchanged` of `check_modalities`; None without a pair. Of volumes, at
+          most 24 pairs are compared. Its `pairs` are at most 128 pairs with their shifts; `bad`
+          marks those that are shifted by more than 1.5 % of the side.
+        - findings: list of (severity, text), "error", "warning" or "note", worst first.
+        - intensities: dict of modality to float32 array: a sample of the values, for histograms.
+        - series, burned_in: of DICOM, what `write_inspection` needs.
+        - summary: dict of plain types, for JSON.
 
     Raises
     ------
     DataLoadingError
-        Where the folder is none, or `find_pairs` can't tell what belongs together.
+        If there is no such folder, or `find_pairs` can't tell which files belong together.
     ValueError
         For a bad parameter.
     ImportError
-        Where volumes are met and nibabel or pydicom is not installed.
+        If the folder holds volumes and nibabel or pydicom is not installed.
 
     Examples
     --------

@@ -33,8 +33,10 @@ def split_of(name: str) -> str:
 
 
 def pairs_with_sizes(pairs: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
-    """The frame with `same_size`: whether all images of a sample have equal shapes; NA where
-    unknown."""
+    """The frame with a column `same_size`: whether all images of a sample have equal shapes.
+
+    It is NA for a single image, and where a shape is unknown.
+    """
     known = files[files["height"].notna() & (files["reason"] == "")]
     shapes = dict(zip(known["file"], map(tuple, _shapes(known)), strict=True))
     same = []
@@ -46,9 +48,9 @@ def pairs_with_sizes(pairs: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
 
 
 def modality_table(files: pd.DataFrame, values: dict[str, NDArray[Any]]) -> pd.DataFrame:
-    """One row a modality: counts, shapes, types, statistics of all pixels, background, units.
+    """One row for each modality: counts, shapes, types, statistics of pixels, background, units.
 
-    `mean` and `std` are those of all pixels together, `median` of a sample of them.
+    `mean` and `std` are those of all pixels together, `median` is that of a sample of them.
     """
     rows = {}
     for modality in ("CT", "MRI"):
@@ -74,7 +76,7 @@ def modality_table(files: pd.DataFrame, values: dict[str, NDArray[Any]]) -> pd.D
 
 
 def sequence_table(files: pd.DataFrame) -> pd.DataFrame:
-    """One row an MRI sequence, the most frequent first: files and patients."""
+    """One row for each MRI sequence, the most frequent first: files and patients."""
     mri = files[files["modality"] == "MRI"]
     groups = mri.groupby(mri["sequence"].fillna("unknown"), sort=False)
     table = pd.DataFrame({"files": groups.size(), "patients": groups["patient"].nunique()})
@@ -87,7 +89,7 @@ def by(shape: Any) -> str:
 
 
 def count(n: int, thing: str) -> str:
-    """``"1 pair"``, ``"2 pairs"``; DICOM series are both."""
+    """``"1 pair"``, ``"2 pairs"``; "series" has no other plural."""
     return f"{n} {thing}{'s' * (n != 1 and not thing.endswith('series'))}"
 
 
@@ -186,13 +188,13 @@ def _counts(column: pd.Series) -> dict[str, int]:
 
 
 def _bits(dtypes: pd.Series) -> int | None:
-    """Bits a stored value has; the most where files differ."""
+    """Bits of a stored value; the largest number where files differ."""
     bits = [int(found[0]) for d in dtypes if (found := re.search(r"\d+", str(d)))]
     return max(bits, default=None)
 
 
 def _moments(read: pd.DataFrame) -> dict[str, float]:
-    """Of all pixels of all files together."""
+    """Smallest and largest value, mean and standard deviation of all pixels of all files."""
     sizes = read["height"] * read["width"] * read["depth"].fillna(1)
     weights = (sizes / sizes.sum()).astype(float)
     mean = float((weights * read["mean"]).sum()) if len(read) else np.nan

@@ -1,4 +1,4 @@
-"""The DICOM series of a folder and how they are paired, without a word that names anybody."""
+"""The DICOM series of a folder and how they are paired, without any person's name."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _ALONE = "no partner in the other modality, or several"
 
 @dataclass(frozen=True)
 class DicomSeries:
-    """What the headers say; patients and series are numbered.
+    """What the headers say; patients and series get numbers in place of names.
 
-    `planes` are those of a sample. `rows` are those of the table of files, `pairs` is as
-    `find_pairs` gives it, `readers` read the series that can be volumes, `together` are the pairs
-    for `check_volumes`, `burned_in` the names of series with text in their images.
+    `planes` are those of a sample. `rows` are those of the table of files. `pairs` is a frame like
+    that of `find_pairs`. `readers` read the series that can be volumes. `together` are the pairs
+    for `check_volumes`. `burned_in` are the names of series with text in their images.
     """
 
     planes: Planes
@@ -43,13 +43,13 @@ class DicomSeries:
 def list_series(folder: Path, patient: str | None, planes: Planes) -> DicomSeries:
     """All series of a folder, and the samples that `load_volume_pairs` makes of them.
 
-    Headers are read without pixels. Identifiers, dates, descriptions and names of folders go no
-    further.
+    Headers are read without pixels. The result holds no identifiers, dates, descriptions and names
+    of folders.
 
     Raises
     ------
     ImportError
-        Without pydicom.
+        If pydicom is not installed.
     """
     series, skipped = scan(folder, patient, None)
     numbers = {name: i for i, name in enumerate(dict.fromkeys(s.patient for s in series), 1)}
@@ -69,7 +69,7 @@ def list_series(folder: Path, patient: str | None, planes: Planes) -> DicomSerie
         for one in together
     ]
     for row in rows:
-        usable = not row["status"]  # a localizer is nobody's partner
+        usable = not row["status"]  # not a localizer, for example
         scans = used.get(row["file"])
         row["status"] = planes.status(scans.files) if scans else row["status"] or _ALONE
         if scans is None and usable:
@@ -106,7 +106,7 @@ def _left(row: dict[str, Any], planes: Planes) -> tuple[Any, ...]:
 
 
 class SeriesReader:
-    """Reads one series; its text names no file.
+    """Reads one series; its `repr` holds no name of a file.
 
     Parameters
     ----------
@@ -164,16 +164,15 @@ def _findings(
             (
                 "warning",
                 f"In {apart} of {len(together)} pairs CT and MRI have different frames of "
-                "reference: unless somebody registered them, equal coordinates are different "
-                "places.",
+                "reference: unless they were registered, equal coordinates are different places.",
             )
         )
     if two := [scans.name for scans in together if scans.two_people]:
         found.append(
             (
                 "warning",
-                f"In {len(two)} of {len(together)} pairs the headers of CT and MRI speak of two "
-                f"people, such as {two[0]}: one ID may have been given twice.",
+                f"In {len(two)} of {len(together)} pairs the headers of CT and MRI seem to be of "
+                f"two people, such as {two[0]}: one ID may have been given twice.",
             )
         )
     if skipped:

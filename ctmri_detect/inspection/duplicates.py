@@ -11,23 +11,23 @@ import numpy.typing as npt
 import pandas as pd
 
 COARSE = 0.98
-"""Correlation of 16 x 16 thumbnails below which images are not looked at again. Copies that were
-compressed (JPEG quality 50), halved, windowed or made noisy stayed above .986."""
+"""Correlation of 16 x 16 thumbnails below which two images are not compared further. Copies that
+were compressed (JPEG quality 50), halved, windowed or made noisy stayed above .986."""
 
 NEAR = 0.98
-"""Correlation of sharpened 64 x 64 thumbnails from which images are near-duplicates. On 95 real
-CT-MRI pairs and 314 unpaired slices such copies reached .98 in all but a few of the smallest MRI
-(halved from 200 pixels: .976), neighbouring slices at most .972 (CT, 5 mm) and .82 (MRI)."""
+"""Smallest correlation of sharpened 64 x 64 thumbnails of near-duplicates. On 95 real CT-MRI pairs
+and 314 unpaired slices, such copies reached .98 in all but a few of the smallest MRI (halved from
+200 pixels: .976), and neighbouring slices at most .972 (CT, 5 mm) and .82 (MRI)."""
 
 NEAR_IN_PATIENT = 0.995
-"""The same within one patient, where thin neighbouring slices are truly alike."""
+"""The same within one patient, where thin neighbouring slices are really alike."""
 
 COLUMNS = ["file", "other", "modality", "kind", "correlation", "same_patient", "splits"]
 
 _SIDE = 16
 _SIGMA = 4.0  # pixels of a thumbnail: structures wider than a ventricle are left out
-_ROWS = 1024  # images compared with all others at once: 20 MiB for 5,000 files
-_MOST_BLANK = 0.97  # share of background from which slices are alike because they show nothing
+_ROWS = 1024  # images that are compared with all others at a time: 20 MiB for 5,000 files
+_MOST_BLANK = 0.97  # slices with more background are alike because they show nothing
 _MOST = 10_000  # rows of the table
 
 Floats = npt.NDArray[np.float32]
@@ -36,27 +36,27 @@ Floats = npt.NDArray[np.float32]
 def find_duplicates(
     files: pd.DataFrame, digests: list[str], thumbs: list[npt.NDArray[np.uint8] | None]
 ) -> pd.DataFrame:
-    """Pairs of files of one modality that show the same image.
+    """Pairs of files of the same modality that show the same image.
 
-    Exact: equal pixels, whatever the file around them; each further file is listed with the
-    first. Near: correlation of sharpened thumbnails; compressed, resized and re-windowed copies
-    are found, shifted, cropped, turned and mirrored ones are not.
+    Exact: equal pixels, also in different file formats; each further file is listed with the
+    first. Near: the sharpened thumbnails correlate. Compressed, resized and re-windowed copies are
+    found; shifted, cropped, rotated and mirrored ones are not.
 
     Parameters
     ----------
     files : DataFrame
         With file, modality, patient, split and blank.
     digests : list of str
-        Of the pixels; "" where a file could not be read.
+        Hashes of the pixels; "" where a file could not be read.
     thumbs : list of uint8 array or None
-        Of one shape: (64, 64) for slices.
+        Thumbnails of the same shape, (64, 64) for slices.
 
     Returns
     -------
     DataFrame
-        file, other, modality, kind ("exact", "near"), correlation, same_patient (None where a
-        patient is unknown), splits ("train, test" where they differ, else ""); those across
-        splits or patients first, then by correlation. At most 10,000 rows.
+        Columns file, other, modality, kind ("exact", "near"), correlation, same_patient (None
+        where a patient is unknown), splits ("train, test" where they differ, else ""). Those
+        across splits or patients come first, then by correlation. At most 10,000 rows.
     """
     found: list[tuple[int, int, str, float]] = []
     for _, rows in files.groupby("modality", sort=False):
@@ -69,7 +69,6 @@ def find_duplicates(
             else:
                 first[digests[i]] = int(i)
         shown = [i for i in first.values() if files["blank"][i] < _MOST_BLANK]
-        # rows of the table are compared by place, so that any index will do
         stack = [thumb for i in shown if (thumb := thumbs[i]) is not None]
         found += [(shown[i], shown[j], "near", c) for i, j, c in _near(np.array(stack))]
     return _table(files, found)
@@ -98,7 +97,7 @@ def _near(thumbs: npt.NDArray[np.uint8]) -> Iterator[tuple[int, int, float]]:
 
 
 def _sharp(thumbs: npt.NDArray[np.uint8]) -> Floats:
-    """Without the coarse shape, which all heads share."""
+    """Thumbnails without their coarse shape, which is alike in all heads."""
     images = thumbs.astype(np.float32)
     return _unit(np.stack([t - cv2.GaussianBlur(t, (0, 0), _SIGMA) for t in images]))
 

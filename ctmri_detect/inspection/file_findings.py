@@ -1,4 +1,4 @@
-"""Problems of single files of a folder."""
+"""Findings about the files of a folder, as sentences."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ctmri_detect.layouts.planes import first_file, is_sample, is_together
 Finding = tuple[str, str]
 
 FEW_PATIENTS = 10
-"""With fewer, a held-out half has at most five heads: too few to judge a method."""
+"""With fewer patients, a held-out half has at most five heads: too few to judge a method."""
 FEW_PAIRS = 50
 BLANK = 0.98
-"""Share of background from which a slice shows nothing: a head fills a quarter of a usual slice."""
+"""A slice with more background shows nothing: a head fills a quarter of a usual slice."""
 
 
 def named(names: Iterable[Any], most: int = 3) -> str:
@@ -50,7 +50,7 @@ def damage(found: Bunch) -> Iterator[Finding]:
 
 
 def inverted(found: Bunch) -> Iterator[Finding]:
-    """Images in which air is bright: masks and scales are wrong for them."""
+    """Images in which air is bright, so that masks and scales would be wrong."""
     for modality, files in found.files.groupby("modality"):
         odd = files.loc[files["inverted"].eq(True).fillna(False), "file"]
         if len(odd):
@@ -75,8 +75,8 @@ def sizes(found: Bunch) -> Iterator[Finding]:
         yield (
             "warning",
             f"{n} of {total} {what} of different size, such as "
-            f"{first_file(found.pairs[unequal].iloc[0])}. Registered pairs usually have one size, "
-            "so these may not be registered.",
+            f"{first_file(found.pairs[unequal].iloc[0])}. Registered pairs usually have the same "
+            "size, so these may not be registered.",
         )
     for modality, row in found.modalities.iterrows():
         if len(row["shapes"]) > 1:
@@ -89,14 +89,14 @@ def sizes(found: Bunch) -> Iterator[Finding]:
 
 
 def types(found: Bunch) -> Iterator[Finding]:
-    """Types of number, scales and MRI sequences that differ."""
+    """Number types, scales and MRI sequences that differ."""
     for modality, row in found.modalities.iterrows():
         if len(row["dtypes"]) > 1:
             listed = ", ".join(f"{n} {d}" for d, n in row["dtypes"].items())
             yield (
                 "warning",
                 f"{modality} files hold different number types ({listed}): their grey values "
-                "may not be on one scale.",
+                "may not be on the same scale.",
             )
         known = found.files["min"].notna() & found.files["dtype"].notna()  # not of DICOM
         read = found.files[(found.files["modality"] == modality) & known]
@@ -105,7 +105,7 @@ def types(found: Bunch) -> Iterator[Finding]:
             listed = ", ".join(f"{n} {scale}" for scale, n in scales.most_common())
             yield (
                 "warning",
-                f"{modality} files mix scalings ({listed}): export all of them in one way.",
+                f"{modality} files mix scalings ({listed}): export all files in the same way.",
             )
     sequences = found.files.loc[found.files["modality"] == "MRI", "sequence"].value_counts()
     if len(sequences) > 1:
@@ -128,20 +128,20 @@ def units(found: Bunch, why: list[str]) -> Iterator[Finding]:
     counts = units.value_counts()
     if len(counts) > 1 and {"hu", "uint8"} <= set(counts.index):
         listed = ", ".join(f"{n} {u}" for u, n in counts.items())
-        yield "error", f"CT files of different units ({listed}): they can't be loaded as one set."
+        yield "error", f"CT files have different units ({listed}): load each kind by itself."
     elif "unknown" in counts:
         share = "" if len(counts) == 1 else f" in {counts['unknown']} of {counts.sum()} files"
         yield "warning", f"The CT can't be in Hounsfield units{share}: {why[0] if why else '?'}."
     if "uint8" in counts:
         yield (
             "note",
-            "The CT are 8-bit pictures of a brain window, not Hounsfield units; differences "
+            "The CT are 8-bit images of a brain window, not Hounsfield units; differences "
             "outside this window are lost.",
         )
 
 
 def patients(found: Bunch) -> Iterator[Finding]:
-    """Few patients, or none that is known."""
+    """Few patients, or unknown ones."""
     patients = found.files["patient"]
     if len(patients) < 2:  # one file: nothing to split
         return
@@ -149,7 +149,7 @@ def patients(found: Bunch) -> Iterator[Finding]:
     if unknown == len(patients):
         yield (
             "warning",
-            "The patients are not known: one patient may be in training and in test, and then "
+            "The patients are not known: a patient may be both in training and in test, and then "
             "results look too good. Name them with patient= (command line: --patient).",
         )
         return

@@ -1,4 +1,4 @@
-"""What one image or volume file holds, read once."""
+"""Read one image or volume file, and describe what it holds."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ THUMB = 64
 """Side of the thumbnails by which near-duplicates are found; twice that for volumes."""
 
 _SAMPLES = 512  # values kept of each slice for histograms: 10 MiB for 5,000 files
-_VOXELS = 16384  # and of each volume: 16 MiB for 256
+_VOXELS = 16384  # values kept of each volume: 16 MiB for 256 volumes
 _GOLDEN = (5**0.5 - 1) / 2
-_AIR = -500.0  # HU: all head tissue is above, all air outside of the mastoid cells below
-_DARK = 0.05  # share of the range below which a pixel is background, where there are no units
+_AIR = -500.0  # HU: all head tissue is above, all air except in the mastoid cells is below
+_DARK = 0.05  # share of the range below which a pixel is background, where units are unknown
 _SOFT = (-50.0, 150.0)  # HU: fluid, brain, blood
-_TINT = 12  # grey levels between channels: JPEG makes up to 8 out of pure grey
+_TINT = 12  # largest difference of channels in grey: JPEG makes up to 8
 
 
 @dataclass(frozen=True)
 class FileStats:
-    """One file: its row of the table, and what is compared or pooled over files."""
+    """One file: its row of the table, and what is compared or collected over all files."""
 
     row: dict[str, Any]
     digest: str = ""
@@ -59,7 +59,7 @@ class _Read(NamedTuple):
 
 @with_default_floats
 def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
-    """Read one file; a `reason` in the row says why it could not be used.
+    """Read one file; `reason` in its row says why it could not be used.
 
     Parameters
     ----------
@@ -67,15 +67,14 @@ def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
     name : str
         Relative to `folder`.
     modality : str or None
-        "CT" is asked for its units.
+        Units are judged only for "CT".
 
     Returns
     -------
     FileStats
         The row has format, dtype, channels, colour, height, width, depth, spacing (mm), units and
         units_why (CT: `ct_units_of`), min, max, mean, std, median, blank (share of background),
-        inverted (air bright, head dark),
-        sha256 (of the file) and reason.
+        inverted (air bright, head dark), sha256 (of the file) and reason.
 
     Examples
     --------
@@ -97,7 +96,7 @@ def read_file_stats(folder: Path, name: str, modality: str | None) -> FileStats:
 
 @with_default_floats
 def read_series_stats(reader: Callable[[], Volume], modality: str | None) -> FileStats:
-    """`read_file_stats` of a DICOM series; without a sha256, because it is no single file."""
+    """`read_file_stats` for a DICOM series; without sha256, because it is not one file."""
     row: dict[str, Any] = {"format": "dcm", "reason": ""}
     try:
         read = _of_volume(reader())
@@ -131,7 +130,7 @@ def file_format(name: str) -> str:
 def background(image: NDArray[Any]) -> NDArray[np.bool_]:
     """Pixels that show nothing: air in HU, the darkest 5 % of the range in other units, NaN.
 
-    The image is taken to be in HU where a value is below -900, which only air has.
+    The image is taken as HU if it has a value below -900, which only air has.
     """
     seen = image[np.isfinite(image)]
     if not seen.size:
@@ -139,7 +138,7 @@ def background(image: NDArray[Any]) -> NDArray[np.bool_]:
     if float(seen.min()) < -900:
         limit = _AIR
     else:
-        # not the extremes: one pixel of ringing below 0 would make all air a part of the head
+        # not minimum and maximum: with one very low pixel, all air would count as head
         low, high = np.percentile(_spread(seen, 65536), [0.5, 99.5])
         limit = float(low + _DARK * (high - low))
     return ~(np.nan_to_num(image, nan=-np.inf) > limit)
@@ -171,7 +170,7 @@ def _thumbnail(image: NDArray[Any], units: Any) -> NDArray[np.uint8]:
     if not seen.size:
         return np.zeros((THUMB, THUMB), dtype=np.uint8)
     if units == "hu":
-        # between air and bone the brain would not be seen, and skulls are alike
+        # with air and bone in the range, the brain would hardly differ, and skulls are alike
         image = np.clip(image, *_SOFT)
     thumb = resize_observed(np.where(np.isfinite(image), image, seen.min()), (THUMB, THUMB))
     low, high = float(thumb.min()), float(thumb.max())
@@ -191,7 +190,7 @@ def _statistics(image: NDArray[Any]) -> dict[str, float]:
 
 
 def _colour(path: Path) -> dict[str, Any]:
-    """Channels of the file, and whether they differ: most "colour" files are grey."""
+    """The number of channels, and whether they differ: most files with colour are grey."""
     if path.suffix.lower() == ".npy":
         return {"channels": 1, "colour": False}
     try:
@@ -209,7 +208,7 @@ def _colour(path: Path) -> dict[str, Any]:
 
 
 def _spread(values: NDArray[Any], most: int) -> NDArray[Any]:
-    """At most `most` entries, spread by the golden ratio: no grid that could meet the columns'."""
+    """At most `most` entries, spread by the golden ratio, so that they don't follow the columns."""
     if values.size <= most:
         return values
     return values[((np.arange(1, most + 1) * _GOLDEN % 1) * values.size).astype(np.int64)]

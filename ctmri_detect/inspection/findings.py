@@ -1,4 +1,4 @@
-"""Problems of a folder of CT and MRI, as sentences."""
+"""All findings about a folder of CT and MRI, as sentences."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
     Parameters
     ----------
     found : Bunch
-        files, modalities, pairs, duplicates, damaged, pairing.
+        The result of `describe_pairs`, without findings and summary.
     attributes : dict
-        layout, kind and notes of `find_pairs`; findings of the headers, for DICOM.
+        `notes` of `find_pairs`, and `findings` about headers and positions.
     why : list of str
         Why the units of CT files are unknown.
     """
@@ -54,7 +54,7 @@ def list_findings(found: Bunch, attributes: dict[str, Any], why: list[str]) -> l
 
 
 def place_findings(pairs: pd.DataFrame, read: list[FileStats]) -> Iterator[Finding]:
-    """Volumes whose position is not certain, and those that lack slices."""
+    """Volumes whose position is not certain, and volumes that lack slices."""
     places = {stats.row["file"]: stats.place for stats in read}
     found: list[str] = []
     for row in pairs.loc[is_together(pairs), plane_columns(pairs)].to_numpy():
@@ -69,7 +69,7 @@ def place_findings(pairs: pd.DataFrame, read: list[FileStats]) -> Iterator[Findi
             "warning",
             f"Slices are missing in {count(len(gaps), 'volume')} ({'; '.join(gaps[:3])}"
             f"{'; ...' if len(gaps) > 3 else ''}). Find the files; load_volume_pairs leaves such "
-            "patients out, unless gaps='keep'.",
+            "patients out, unless you pass gaps='keep'.",
         )
 
 
@@ -87,7 +87,7 @@ def _pairs_exist(found: Bunch) -> Iterator[Finding]:
 
 
 def _alone(found: Bunch, modality: str, n_samples: int) -> str:
-    """What can be done with a folder that has no CT, or no MRI."""
+    """The note for a folder without CT or without MRI: how to use it."""
     parameter = f"modality={modality.lower()!r}"
     if n_samples:
         names = ", ".join(found.planes)
@@ -149,10 +149,10 @@ _STRANGERS = (
 _CURES = {
     "mirrored": "Look at the pairs below. If each shows one head, mirror the MRI back, and find "
     "out which step mirrored them. If they show different people, they are two separate data sets: "
-    "take one modality alone, modality='ct' or 'mri' (in the shell --modality ct).",
-    "slip": "Number the files of one modality anew, or move them by one.",
-    "": "Use them as two separate data sets, one modality alone: modality='ct' or 'mri' (in the "
-    "shell --modality ct).",
+    "use one modality alone, modality='ct' or 'mri' (command line: --modality ct).",
+    "slip": "Renumber the files of one modality, so that they move by one.",
+    "": "Use them as two separate data sets, one modality alone: modality='ct' or 'mri' (command "
+    "line: --modality ct).",
 }
 
 
@@ -171,7 +171,7 @@ def _leaks(found: Bunch) -> Iterator[Finding]:
         (
             table[table["same_patient"].eq(False) & (table["splits"] == "")],
             "under different patients",
-            "If one head has two names, no split by patient keeps it on one side.",
+            "If a patient has two names, a split by patient may put both in different parts.",
         ),
     ):
         if len(rows):

@@ -1,4 +1,4 @@
-"""Which files of a folder are looked at, and which of them belong together."""
+"""The files of a folder that are inspected, and which of them belong together."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FoundFiles(NamedTuple):
 def find_files(
     folder: Path, patient: str | None, modality: str, sequence: str | Sequence[str] | None
 ) -> FoundFiles:
-    """What `find_pairs` says, by what is there: a folder with one modality has nothing to pair.
+    """What `find_pairs` finds; in a folder with only one modality, without pairing.
 
     Where a head has several sequences and none was chosen, each becomes a plane.
     """
@@ -54,7 +54,7 @@ def _found(
 
 
 def listed(pairs: pd.DataFrame, planes: Planes) -> list[dict[str, Any]]:
-    """One entry a file of the frame, those of a sample in turn."""
+    """One entry for each file of the frame; those of a sample follow one another."""
     entries = []
     for row in pairs.to_dict("records"):
         for plane in planes.names:
@@ -84,7 +84,7 @@ def _sequence(plane: str, sequence: Any) -> Any:
 def couples(pairs: pd.DataFrame, planes: Planes) -> pd.DataFrame:
     """Each CT with an MRI, in the columns `ct` and `mri`; of several sequences the most frequent.
 
-    Empty without a CT, or without an MRI.
+    Empty if there is no CT or no MRI.
 
     Examples
     --------

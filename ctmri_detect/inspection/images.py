@@ -1,4 +1,4 @@
-"""Slices and volumes of a folder as panels of the inspection page."""
+"""Panels of the inspection page that show slices and volumes of a folder."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Panel = dict[str, str]
 LEVELS = (0.3, 0.4, 0.6, 0.7, 0.8)
 """Shares of a volume's height at which axial slices are shown."""
 
-_SQUARES = 8  # of the checkerboard, a side
-# Blue and orange of Okabe and Ito (2008): told apart by readers of all kinds of vision
+_SQUARES = 8  # squares along each side of the checkerboard
+# Blue and orange of Okabe and Ito (2008), which colour-blind readers can tell apart, too
 _COOL, _WARM = np.array([86, 180, 233]), np.array([230, 159, 0])
 
 
 def read_plane(source: Source, name: str, level: float = 0.5) -> Plane:
-    """One slice; of a volume the axial one at this share of its height."""
+    """One slice; of a volume, the axial slice at this share of its height."""
     if source.holds_volume(name):
         volume = source.volume(name)
         return square(volume.values[int(level * (len(volume.values) - 1))], volume.spacing[1:])
@@ -39,7 +39,7 @@ def read_plane(source: Source, name: str, level: float = 0.5) -> Plane:
 def read_pair(
     source: Source, ct: str, mri: str, place: int | None = None
 ) -> tuple[Plane, Plane] | None:
-    """CT and MRI on the CT's grid; of volumes an axial slice, or None where the MRI ends."""
+    """CT and MRI on the CT's grid; of volumes one axial slice, None where the MRI has none."""
     if not source.holds_volume(ct):
         return source.slices(ct, mri)
     pair = volume_pair(source, ct, mri, place)
@@ -47,14 +47,14 @@ def read_pair(
 
 
 def panel(plane: Plane, modality: str, units: Any, label: str, name: str) -> Panel:
-    """One image in its window."""
+    """A panel with one image, in its window."""
     known = units if isinstance(units, str) else None
     src = panels.grey_panel(plane, range_of(plane, role_of(modality), known))
     return {"label": label, "src": src, "note": name, "alt": f"{label}: {name}"}
 
 
 def overlays(ct: Plane, mri: Plane, units: Any, name: str) -> list[Panel]:
-    """Checkerboard of both, and their difference."""
+    """Two panels: the checkerboard of both images, and their difference."""
     known = units if isinstance(units, str) else None
     a = grey(ct, *ct_range(ct, known))
     b = grey(mri, *robust_range(mri))
@@ -92,7 +92,7 @@ def volume_views(volume: Volume, modality: str, units: Any) -> list[Panel]:
 
 
 def square(plane: Plane, spacing: Any) -> Plane:
-    """The plane with square pixels: a head looks as wide as it is."""
+    """The plane resized to square pixels, so that the head keeps its proportions."""
     step = min(spacing)
     height, width = (max(1, round(n * s / step)) for n, s in zip(plane.shape, spacing, strict=True))
     return resize_observed(np.ascontiguousarray(plane), (height, width))
@@ -110,11 +110,11 @@ def _diverging(difference: Plane) -> panels.RGB:
 
 
 def moved_panel(ct: Plane, mri: Plane, units: Any, name: str) -> Panel:
-    """The MRI with the outline of the CT's head: where the two differ, they are not aligned."""
+    """A panel with the MRI and the outline of the CT's head, which shows a shift."""
     known = units if isinstance(units, str) else None
     head = (grey(ct, *ct_range(ct, known)) > 0.15).astype(np.uint8)
     contours, _ = cv2.findContours(head, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    # the largest piece: the headrest is not part of the head
+    # only the largest piece, without the headrest
     largest = sorted(contours, key=cv2.contourArea)[-1:]
     mask = cv2.drawContours(np.zeros(head.shape, np.uint8), largest, -1, 1, cv2.FILLED)
     image = panels.outlined(panels.to_display_size(_shade(grey(mri, *robust_range(mri)))), mask)

@@ -1,4 +1,4 @@
-"""The inspection page: what a folder holds, as one HTML file that needs nothing else."""
+"""The inspection page: what a folder holds, as one HTML file without other files."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def write_inspection(
     The page holds the findings, a table of both modalities, sample images (pairs with their
     checkerboard and difference; volumes from three sides), intensity histograms, sizes, badly
     registered pairs, duplicates and damaged files. It loads nothing from the network and follows
-    the reader's light or dark mode. Files are named relative to the folder. Of a DICOM folder no
-    name of a file is shown, and no image of a series that says it has text burned in; faces can
-    be seen in the others.
+    the reader's light or dark mode. File names are relative to the folder. For a DICOM folder it
+    shows no file names, and no images of series whose header says that text is burned in. Faces
+    can be seen in the other images.
 
     Parameters
     ----------
     description : Bunch
-        Of `describe_pairs`.
+        What `describe_pairs` returned.
     folder : str or Path
-        The folder that was described: the images on the page are read from it.
+        The folder that was described; the images on the page are read from it.
     path : str or Path
-        The file to write; its folder is made.
+        The file to write; its folder is made if it does not exist.
     title : str, default=None
-        Heading of the page; None names the folder.
+        Heading of the page; None: "Inspection of" and the name of the folder.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def write_inspection(
     Raises
     ------
     ImportError
-        Without jinja2 or matplotlib; the message is the command that installs them.
+        If jinja2 or matplotlib is not installed. The message says how to install it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""CT and MRI of one pair of volumes, as a slice on one grid."""
+"""A slice of a pair of volumes, on the CT's grid."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ctmri_detect.io.volumes.resample import Sampler, plane_grid
 def volume_pair(
     source: Source, ct: str, mri: str, place: int | None = None
 ) -> NDArray[np.float32] | None:
-    """A pair ``(2, height, width)`` at a slice of the CT; the middle one where `place` is None.
+    """A pair ``(2, height, width)`` at slice `place` of the CT (None: the middle one).
 
-    The MRI is put on the CT's grid by the files' own coordinates; None where nothing of it lies
-    there.
+    The MRI is resampled on the CT's grid by the files' own coordinates. None where it does not
+    reach this slice.
 
     Raises
     ------
     DataLoadingError
-        With a short reason.
+        If a volume can't be read. The message is a short reason.
     """
     a, b = source.volume(ct), source.volume(mri)
     plane = plane_grid(a, None)

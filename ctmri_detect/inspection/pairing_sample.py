@@ -1,4 +1,4 @@
-"""What the images of a folder's pairs say: the verdicts of a fit, and how far pairs are off."""
+"""Whether the images of a folder are pairs, by the tests of a fit, and how far they are shifted."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from ctmri_detect.storage.pair_store import PairStore
 from ctmri_detect.validation import PairReader
 
 BAD_SHIFT = 0.015
-"""Share of the image's side from which a pair is called badly registered: 4 of 256 pixels, about
-the width of a cortical gyrus's grey matter at 0.9 mm a pixel. 1 to 2 mm are usual, and detectors
-tolerate 2 to 4 pixels."""
+"""A pair that is shifted by a larger share of the image's side is called badly registered. It is 4
+of 256 pixels, about the width of the grey matter of a gyrus at 0.9 mm per pixel. 1 to 2 mm are
+usual, and detectors tolerate 2 to 4 pixels."""
 
 _SIDE = 256
-_MOST = 128  # pairs whose shift is estimated: a second or ten
-_MOST_VOLUMES = 24  # pairs of volumes that are cut: a minute or two
-_LEVELS = (0.3, 0.7)  # of a volume's slices, for the shift: above the teeth, below the vertex
+_MOST = 128  # pairs whose shift is estimated: one to ten seconds
+_MOST_VOLUMES = 24  # pairs of volumes that are cut: one or two minutes
+_LEVELS = (0.3, 0.7)  # part of a volume's slices for the shift: above the teeth, below the vertex
 
 Rows = NDArray[np.int64]
 
 
 def check_slices(source: Source, rows: pd.DataFrame, random_state: RandomState) -> Bunch | None:
-    """The verdicts on pairs of slice files, see `check_volumes`; shifts in pixels of the CT."""
+    """The verdicts on pairs of slice files, as in `check_volumes`; shifts in pixels of the CT."""
     if rows.empty:
         return None
     X = SlicePairs(source, list(zip(rows["ct"], rows["mri"], strict=True)), _SIDE)
@@ -55,23 +55,26 @@ def check_slices(source: Source, rows: pd.DataFrame, random_state: RandomState) 
 def check_volumes(sets: list[VolumeSet], random_state: RandomState) -> Bunch | None:
     """The verdicts on at most 24 pairs of volumes, cut as `load_volume_pairs` cuts them.
 
-    Of several sequences, the most frequent is asked.
+    Of several sequences, the most frequent is compared with the CT.
 
     Returns
     -------
     Bunch or None
-        `paired`, `why`, `p_value`, `statistic`, `mirrored`, `p_mirrored`, `slip`, `p_slip` as
-        those of `check_pairing`, `n_compared` (pairs that they rest on), `exchanged` (of
-        `check_modalities`); `pairs`, at most 128 of them, with ct, mri, place (slice of the CT,
-        NaN of slice files), nmi, shift_y, shift_x, shift and bad; `shift`; their unit
-        `shift_unit`, "mm", or "px" of slices. None where nothing can be asked.
+        None where there is nothing to compare. Else
+
+        - paired, why, p_value, statistic, mirrored, p_mirrored, slip, p_slip: as in
+          `check_pairing`; n_compared: the number of pairs that were compared;
+        - exchanged: as in `check_modalities`;
+        - pairs: at most 128 of them, with ct, mri, place (slice of the CT, NaN for slice files),
+          nmi, shift_y, shift_x, shift and bad; shift: that column;
+        - shift_unit: "mm", or "px" for slice files.
     """
     pairs = _couples(sets)
     if not pairs:
         return None
     few = np.unique(np.linspace(0, len(pairs) - 1, min(_MOST_VOLUMES, len(pairs))).astype(int))
     with tempfile.TemporaryDirectory() as folder:
-        store = PairStore(Path(folder) / "pairs.npy")  # memory is bounded by one pair of volumes
+        store = PairStore(Path(folder) / "pairs.npy")  # memory holds one pair of volumes at a time
         with store:
             rows = cut_all([pairs[i] for i in few], Cut(None, (_SIDE, _SIDE), True), store, [])[0]
         if not rows:
@@ -83,12 +86,12 @@ def check_volumes(sets: list[VolumeSet], random_state: RandomState) -> Bunch | N
         steps = {row: (rows[row][6], rows[row][6]) for row in _middle(table)}
         data = store.data()
         found = _asked(PairReader(data), table, steps, "mm", random_state)
-        del data  # before its file goes
+        del data  # before its file is removed
     return found
 
 
 def _couples(sets: list[VolumeSet]) -> list[VolumeSet]:
-    """The CT of each head with one MRI, as pairs."""
+    """The CT of each head with its MRI of the most frequent sequence, as pairs."""
     counts = Counter(
         name for one in sets if "ct" in one.files for name in one.files if name != "ct"
     )
@@ -109,7 +112,7 @@ def _couples(sets: list[VolumeSet]) -> list[VolumeSet]:
 
 
 def _middle(table: pd.DataFrame) -> list[int]:
-    """Rows of the middle of each volume, at most 128 in all."""
+    """Rows from the middle part of each volume, at most 128 in all."""
     volumes = [group.index for _, group in table.groupby("ct", sort=False)]
     most = max(1, min(8, _MOST // len(volumes)))
     chosen = []

@@ -1,4 +1,4 @@
-"""The parts of the inspection page, as text, tables and panels."""
+"""The sections of the inspection page, as text, tables and panels."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _CHART = (4.4, 3.0)
 
 
 def samples(found: Bunch, source: Source) -> Part | None:
-    """Pairs with overlays; where CT and MRI are not pairs, a row of each; volumes in 3 planes."""
+    """Pairs with overlays; a row of CT and one of MRI if they are no pairs; volumes in 3 views."""
     kind = found.summary["kind"]
     files = found.files[(found.files["reason"] == "") & (found.files["blank"].astype(float) < 0.9)]
     files = files[~files["file"].isin(found.burned_in)]
     of_kind = [source.holds_volume(name) == (kind != "slices") for name in files["file"]]
-    files = files[of_kind]  # the others are no part of the data set
+    files = files[of_kind]  # the others are not part of the data set
     if files.empty:
         return None
     units = files.set_index("file")["units"]
@@ -50,7 +50,7 @@ def samples(found: Bunch, source: Source) -> Part | None:
             ]  # fmt: skip
             heading = f"{modality} {sequence.upper()}".strip()
             examples.append({"heading": heading, "text": "", "panels": shown})
-        text = "Taken evenly from the whole."
+        text = "Taken evenly from all files."
         if len(examples) > 1:
             text += " Images above each other do not belong together."
         return {"text": text, "examples": examples, "kind": "even"}
@@ -63,10 +63,10 @@ def samples(found: Bunch, source: Source) -> Part | None:
 
 
 _OVERLAYS = (
-    "Pairs taken evenly from the whole. In the checkerboard the squares show the CT and the "
-    "MRI in turn: the outlines of head and ventricles should continue from square to square. "
+    "Pairs taken evenly from all files. In the checkerboard, squares of the CT and the MRI "
+    "alternate: the outlines of head and ventricles should continue from square to square. "
     "The difference is orange where the CT is brighter and blue where the MRI is, each on its own "
-    "grey scale; bone and fluid differ in every pair, and a doubled outline is a sign of a shift."
+    "grey scale. Bone and fluid differ in every pair; a double outline is a sign of a shift."
 )
 
 
@@ -84,18 +84,18 @@ def _volume_samples(source: Source, files: pd.DataFrame, pairs: pd.DataFrame) ->
     for row in spread_rows(pairs, 2).itertuples():
         examples += _pair_example(source, row, rows.loc[row.ct, "units"])
     text = (
-        "Patient's right is on the left of axial and coronal slices, as radiologists look at them."
+        "The patient's right is on the left of axial and coronal slices, as radiologists view them."
     )
     return {"text": text, "examples": examples, "kind": "four even"}
 
 
 def _planes(ct: Any, mri: Any, units: Any) -> list[Part]:
-    """Both images of a pair, each by itself."""
+    """A panel for each of the two images of a pair."""
     return [images.panel(ct, "CT", units, "CT", ""), images.panel(mri, "MRI", None, "MRI", "")]
 
 
 def _pair_example(source: Source, row: Any, units: Any) -> list[Part]:
-    """One example; none where the MRI of a volume ends below its middle."""
+    """One example; none where the MRI does not reach the middle slice of the CT."""
     pair = images.read_pair(source, row.ct, row.mri)
     if pair is None:
         return []
@@ -108,7 +108,7 @@ def _pair_example(source: Source, row: Any, units: Any) -> list[Part]:
 
 
 def histograms(found: Bunch) -> list[Part]:
-    """One of each modality, and both together."""
+    """A histogram of each modality, and one of both together."""
     shown = tables.without_background(found)
     charts = []
     for modality, values in shown.items():
@@ -119,7 +119,7 @@ def histograms(found: Bunch) -> list[Part]:
         alt = f"Histogram of {modality}: mean {mean:.4g}, median {np.median(values):.4g}."
         caption = f"{modality} without background."
         if units == "uint8":
-            caption += " The bar at the right end is bone: the window ends below it."
+            caption += " The bar at the right end is bone, which lies above the window."
         charts.append(chart | {"alt": alt, "caption": caption})
     if len(shown) == 2:
         chart = panels.chart(OverlaidDisplay(shown), _CHART)
@@ -138,8 +138,8 @@ def registration(found: Bunch, source: Source) -> Part | None:
     bad = table[table["bad"]].sort_values("shift", ascending=False)
     seen = bad[~bad["ct"].isin(found.burned_in) & ~bad["mri"].isin(found.burned_in)]
     text = (
-        f"For each of {len(table)} pairs, the shift was estimated that makes the MRI fit its CT "
-        f"best: the median is {table['shift'].median():.1f} {unit}, the largest "
+        f"For each of {len(table)} pairs, the shift with which the MRI fits its CT best was "
+        f"estimated: the median is {table['shift'].median():.1f} {unit}, the largest "
         f"{table['shift'].max():.1f}. {len(bad) or 'None'} {'are' if len(bad) > 1 else 'is'} "
         "shifted by more than 1.5 % of the image's side."
     )
@@ -214,8 +214,11 @@ def _heading(row: Any) -> str:
 
 
 def spread_rows(table: pd.DataFrame, most: int) -> pd.DataFrame:
-    """At most `most` rows, evenly from the whole; where patients are known, from the middle of
-    each one's stack, where there is most brain."""
+    """At most `most` rows, evenly from all.
+
+    Where patients are known, they are taken from the middle of each patient's slices, where there
+    is most brain.
+    """
     if table.empty:
         return table
     if table["patient"].notna().any():

@@ -27,14 +27,14 @@ class Source:
     ----------
     folder : Path
     series : dict of str to callable
-        Reads the DICOM series of that name; its files are named nowhere.
+        Functions that read DICOM series, by the name of the series in the tables.
     """
 
     folder: Path
     series: dict[str, Callable[[], Volume]] = field(default_factory=dict)
 
     def holds_volume(self, name: str) -> bool:
-        """Whether the name is that of a volume."""
+        """Whether this name is a volume's."""
         return name in self.series or is_volume(name)
 
     def volume(self, name: str) -> Volume:
@@ -43,7 +43,7 @@ class Source:
         Raises
         ------
         DataLoadingError
-            With a short reason.
+            If it can't be read. The message is a short reason.
         """
         if name in self.series:
             return self.series[name]()
@@ -55,17 +55,17 @@ class Source:
         Raises
         ------
         DataLoadingError
-            With a short reason.
+            If it can't be read. The message is a short reason.
         """
         return read_grey(self.folder / name)
 
     def slices(self, ct: str, mri: str) -> tuple[Image, Image]:
-        """Two slices; the MRI is resized where it differs.
+        """Two slices; the MRI is resized if its size differs.
 
         Raises
         ------
         DataLoadingError
-            With a short reason.
+            If one can't be read. The message is a short reason.
         """
         first, second = self.grey(ct), self.grey(mri)
         if first.shape != second.shape:
@@ -74,7 +74,7 @@ class Source:
 
 
 class SlicePairs:
-    """Pairs of slice files as an array of one size, read when they are asked for.
+    """Pairs of slice files as an array; each is read and resized on access.
 
     A pair that can't be read is NaN.
 
@@ -101,7 +101,7 @@ class SlicePairs:
             try:
                 planes = self.source.slices(*self.names[row])
             except DataLoadingError:
-                continue  # the table of files says what is wrong with it
+                continue  # the table of files gives the reason
             for plane, image in zip(pair, planes, strict=True):
                 plane[:] = resize_observed(image, self.shape[2:])
         return out

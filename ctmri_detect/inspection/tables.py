@@ -19,11 +19,11 @@ Part = dict[str, Any]
 
 MOST_ROWS = 60
 _MOST_SIZES = 12
-_UNITS = {"hu": "Hounsfield units (HU)", "uint8": "8-bit picture of a brain window, not HU"}
+_UNITS = {"hu": "Hounsfield units (HU)", "uint8": "8-bit image of a brain window, not HU"}
 
 
 def overview(found: Bunch) -> Part:
-    """A column a modality, a row a property."""
+    """A table with a column for each modality and a row for each property."""
     table = found.modalities
     dicom = found.summary["kind"] == "dicom"
     rows: list[tuple[str, list[str]]] = [
@@ -50,7 +50,7 @@ def overview(found: Bunch) -> Part:
 
 
 def _sequences(found: Bunch) -> list[tuple[str, list[str]]]:
-    """The row that counts MRI sequences; none where there is one at most."""
+    """The row that counts MRI sequences; none if there are fewer than two."""
     if len(found.sequences) < 2:
         return []
     counts = found.sequences["files"].items()
@@ -65,12 +65,12 @@ def without_background(found: Bunch) -> dict[str, npt.NDArray[Any]]:
 
 
 def statistics(found: Bunch) -> Part | None:
-    """Figures of the grey values, with the background and without it."""
+    """Statistics of the grey values, with and without background."""
     rows = []
     for modality, values in without_background(found).items():
         every = found.modalities.loc[modality]
         whole = [every[name] for name in ("min", "max", "mean", "std", "median")]
-        # the largest value is no background; that of all pixels is exact
+        # the largest value of all pixels is exact, and is never background
         part = [
             values.min(),
             every["max"],
@@ -82,13 +82,13 @@ def statistics(found: Bunch) -> Part | None:
             rows.append([f"{modality}, {name}", *(f"{figure:.4g}" for figure in figures)])
     if not rows:
         return None
-    headings = ["", "Least", "Largest", "Mean", "Standard deviation", "Median"]
-    caption = "Statistics. Medians, and rows without background, are of a sample of the pixels."
+    headings = ["", "Smallest", "Largest", "Mean", "Standard deviation", "Median"]
+    caption = "Statistics. Medians, and rows without background, come from a sample of the pixels."
     return {"headings": headings, "rows": rows, "caption": caption}
 
 
 def sizes(found: Bunch) -> Part | None:
-    """A sentence where all are equal, else a chart and a table."""
+    """A sentence if all sizes are equal, else a chart and a table."""
     read = found.files[found.files["height"].notna() & (found.files["reason"] == "")]
     if read.empty:
         return None
@@ -99,7 +99,7 @@ def sizes(found: Bunch) -> Part | None:
     if len(shapes) == 1:
         size = by(n for n in shapes.iloc[0] if pd.notna(n))
         axes = "columns by rows" + " by slices" * bool(shapes["depth"].notna().all())
-        return {"text": f"All are {size} ({axes}).", "chart": None, "table": None}
+        return {"text": f"All files are {size} ({axes}).", "chart": None, "table": None}
     volumes = bool(shapes["depth"].notna().any())
     rows = [
         [row.modality, by(n for n in (row.width, row.height, row.depth) if pd.notna(n)), row.files]
@@ -116,13 +116,13 @@ def sizes(found: Bunch) -> Part | None:
     text = f"{len(shapes)} different sizes. " + (
         "When pairs are loaded, the MRI is resampled on the grid of its CT."
         if volumes
-        else "Before images can be compared they are resized to one."
+        else "To load them together, resize all to one size with size=."
     )
     return {"text": text, "chart": chart, "table": table}
 
 
 def damaged(found: Bunch) -> Part | None:
-    """Which files, and why."""
+    """A table of the damaged files, with the reasons."""
     table = found.damaged
     if table.empty:
         return None
@@ -139,7 +139,7 @@ def _of(table: pd.DataFrame) -> list[pd.Series]:
 
 
 def _stored(row: pd.Series) -> str:
-    """The types of number, and whether the values are beyond what they can hold."""
+    """The number types, and whether values lie beyond them, so that a header scales them."""
     names = list(row["dtypes"])
     limits = [np.iinfo(name) for name in names if np.issubdtype(np.dtype(name), np.integer)]
     scaled = len(limits) == len(names) > 0 and (
@@ -155,7 +155,7 @@ def _with_damage(row: pd.Series) -> str:
 
 
 def _listed(counts: dict[str, int]) -> str:
-    """The most frequent entries; alone, without its count."""
+    """The three most frequent entries with their counts; a single entry without its count."""
     names = list(counts)
     if len(names) < 2:
         return names[0] if names else "-"

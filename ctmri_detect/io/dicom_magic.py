@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 from ctmri_detect.io.names import ending_of, natural
 
 ENDINGS = (".dcm", ".dicom", ".ima")
-"""Of names that say DICOM."""
+"""Endings of the names of DICOM files."""
 
-_LOOKS = 2  # files looked into, a folder: a series has one kind of name
+_LOOKS = 2  # files without an ending that are opened in each folder
 
 
 class DicomFiles(NamedTuple):
@@ -21,10 +21,10 @@ class DicomFiles(NamedTuple):
 
 
 def dicom_folders(folder: Path, files: list[str]) -> DicomFiles:
-    """Files that end in .dcm, .dicom or .ima, or have no known ending and begin as DICOM does.
+    """Files that end in .dcm, .dicom or .ima, or have no ending and begin as DICOM does.
 
-    Of those without an ending at most two of each folder are looked into; they stand for the
-    others beside them.
+    Of the files without an ending, at most two of each folder are opened. If one is DICOM, all
+    files without an ending in that folder are taken for DICOM.
     """
     found: set[str] = set()
     bare: dict[str, list[str]] = {}
@@ -41,8 +41,8 @@ def dicom_folders(folder: Path, files: list[str]) -> DicomFiles:
     return DicomFiles(found, sorted(folders, key=natural))
 
 
-_HEAD = 140  # bytes: the preamble, the four letters, and as much as a first element takes
-_FIRST = {  # groups and elements that a data set without a preamble begins with
+_HEAD = 140  # bytes: the preamble, the four letters, and the length of a first element
+_FIRST = {  # groups and elements with which a data set without a preamble begins
     2: {0x00, 0x01, 0x02},
     8: {0x00, 0x01, 0x05, 0x06, 0x08, 0x12, 0x13, 0x14, 0x16, 0x18, 0x20},
 }
@@ -52,8 +52,8 @@ _VRS = {b"UL", b"UI", b"CS", b"DA", b"TM", b"OB", b"SQ"}  # types of these eleme
 def has_magic(path: Path) -> bool:
     """Whether a file's first bytes are those of DICOM.
 
-    DICM follows a preamble of 128 bytes (DICOM PS3.10, section 7.1), or, as older exports have
-    it, the data set begins at once: with an element of group 0002 or 0008, in either byte order.
+    Either DICM follows a preamble of 128 bytes (DICOM PS3.10, section 7.1). Or, in older exports,
+    the data set begins at once, with an element of group 0002 or 0008, in either byte order.
     """
     try:
         with path.open("rb") as file:
@@ -70,8 +70,8 @@ def _begins_at_once(head: bytes) -> bool:
     for order in orders:
         group, element = (int.from_bytes(head[i : i + 2], order) for i in (0, 2))
         if element in _FIRST.get(group, ()):
-            # an explicit data set gives the type of its first value, an implicit one, which is
-            # never big endian, a small length
+            # next comes the type of the first value (explicit data set), or a small length
+            # (implicit data set, which is never big endian)
             implicit = order == "little" and int.from_bytes(head[4:8], "little") <= 128
             return implicit or head[4:6] in _VRS
     return False

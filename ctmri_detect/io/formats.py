@@ -1,4 +1,4 @@
-"""The readers behind `read_grey`: Pillow for pictures, numpy for .npy; for TIFF see `tiff`.
+"""The readers that `read_grey` uses: Pillow for pictures, numpy for .npy; for TIFF see `tiff`.
 
 Each format has two functions: the size from the header, without decoding, and the pixels.
 """
@@ -23,10 +23,10 @@ from ctmri_detect.io.quiet import quiet
 
 MAX_SIDE = 4096
 MAX_PIXELS = MAX_SIDE**2
-"""No slice of a head has more: 16.8 million, 64 MiB as float32."""
+"""No slice of a head has more: 16.8 million pixels, 64 MiB as float32."""
 
 DIRECT = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
-"""Modes of Pillow whose arrays hold one grey value a pixel."""
+"""Modes of Pillow whose arrays hold one grey value for each pixel."""
 
 _ORIENTATION = 0x0112  # EXIF and TIFF
 _PNG_DEPTH = slice(24, 26)  # bit depth and colour type in the header (PNG, section 11.2.2)
@@ -40,8 +40,8 @@ def _orientation(picture: ImageFile) -> Any:
 def _open(path: Path) -> ImageFile:
     """The picture with its header read.
 
-    Not `Image.open`: that warns of a large image before its size can be looked at, and
-    silencing a warning is not safe among threads.
+    `Image.open` is not used: it warns of a large image before its size is known, and silencing a
+    warning is not safe in threads.
     """
     with path.open("rb") as file:
         head = file.read(2)
@@ -56,14 +56,14 @@ def size_of_picture(path: Path) -> tuple[int, ...]:
         if getattr(picture, "n_frames", 1) > 1:
             raise DataLoadingError("holds several frames; expected one slice")
         width, height = picture.size
-        # the EXIF of a PNG may follow its pixels, which are not decoded for it here
+        # the EXIF of a PNG may follow its pixels; they are not decoded here to find it
         early = isinstance(picture, JpegImageFile) or "exif" in picture.info
         turned = early and _orientation(picture) in TURNED
         return (width, height) if turned else (height, width)
 
 
 def read_picture(path: Path) -> NDArray[Any]:
-    """The pixels of a PNG, JPEG or BMP, as luminance, upright; one bit gives 0 and 255."""
+    """The pixels of a PNG, JPEG or BMP as upright luminance; one-bit pixels become 0 and 255."""
     with _open(path) as picture:
         picture.load()
         if isinstance(picture, PngImageFile):
@@ -77,11 +77,11 @@ def read_picture(path: Path) -> NDArray[Any]:
 
 
 TURNED = (5, 6, 7, 8)
-"""Orientations under which rows are stored as columns."""
+"""Orientations in which rows are stored as columns."""
 
 
 def upright(image: NDArray[Any], orientation: Any) -> NDArray[Any]:
-    """The image as it is to be shown, by the orientation that EXIF and TIFF share.
+    """The image upright, by its orientation number in EXIF or TIFF.
 
     Orientation 1 is upright; 2 to 8 say what the first row and the first column are (TIFF 6.0,
     page 36). Any other number is read as 1, as Pillow does.
@@ -99,11 +99,11 @@ def upright(image: NDArray[Any], orientation: Any) -> NDArray[Any]:
         image = image[::-1]
     if orientation in (2, 3, 6, 7):
         image = image[:, ::-1]
-    return np.ascontiguousarray(image)  # OpenCV takes no other
+    return np.ascontiguousarray(image)  # OpenCV needs contiguous arrays
 
 
 def grey_of(picture: Image.Image) -> NDArray[Any]:
-    """What Pillow decoded, as luminance in native byte order."""
+    """A decoded picture as luminance, in native byte order."""
     if picture.mode == "1":
         return np.asarray(picture).astype(np.uint8) * np.uint8(255)
     if picture.mode in DIRECT:
@@ -115,21 +115,21 @@ def grey_of(picture: Image.Image) -> NDArray[Any]:
 
 
 def with_colour(picture: Image.Image) -> Image.Image:
-    """What Pillow decoded as red, green and blue, whatever is transparent."""
-    if "transparency" in picture.info:  # of which Pillow warns, where it would be dropped
+    """A decoded picture in red, green and blue; transparency is ignored."""
+    if "transparency" in picture.info:  # dropping it directly would make Pillow warn
         picture = picture.convert("RGBA")
     return picture.convert("RGB")
 
 
 def _is_deep_png(path: Path) -> bool:
-    """Whether it is a PNG with 16 bits and colour or alpha, of which Pillow keeps 8."""
+    """Whether it is a PNG with 16 bits; of colour or alpha, Pillow would keep only 8."""
     with path.open("rb") as file:
         head = file.read(_PNG_DEPTH.stop)
     return head.startswith(b"\x89PNG") and head[_PNG_DEPTH.start] == 16
 
 
 def _deep_png(path: Path) -> NDArray[Any]:
-    """The pixels of a PNG that Pillow has found to be whole, with all their bits."""
+    """The pixels of a 16-bit PNG with all their bits; Pillow has checked that it is complete."""
     data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if image is None:
@@ -138,7 +138,7 @@ def _deep_png(path: Path) -> NDArray[Any]:
 
 
 def luminance(colour: NDArray[Any]) -> NDArray[Any]:
-    """Grey of red, green, blue (ITU-R BT.601 weights); equal channels keep their values."""
+    """Luminance of red, green, blue (ITU-R BT.601 weights); equal channels keep their values."""
     if colour.dtype not in (np.uint8, np.uint16, np.float32):
         colour = colour.astype(np.float32)
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(colour), cv2.COLOR_RGB2GRAY))
@@ -152,13 +152,13 @@ _NPY_REASONS = {
     "greater than file size": "unreadable: cut off, its header promises more than the file holds",
     "overflow": "unreadable: its header promises more than any file holds",
 }
-"""What numpy says, and what it means to who has the file."""
+"""Words in numpy's errors, and the reason that users are told."""
 
 
 def _map_npy(path: Path) -> NDArray[Any]:
     """The array of a .npy file, not read yet. Python objects and cut-off files are refused."""
     try:
-        with np.errstate(over="raise"):  # sides whose product no number holds
+        with np.errstate(over="raise"):  # the product of the sides may be too large for a number
             mapped = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, FloatingPointError) as error:
         for words, reason in _NPY_REASONS.items():
@@ -169,7 +169,7 @@ def _map_npy(path: Path) -> NDArray[Any]:
 
 
 def size_of_npy(path: Path) -> tuple[int, ...]:
-    """Shape of a .npy file, an axis of length one at the end left out."""
+    """Shape of a .npy file, without a third axis of length 1."""
     return _map_npy(path).shape
 
 

@@ -1,4 +1,4 @@
-"""Read one grey image; refuse files that are not one."""
+"""Read one grey image; refuse files that are none."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ _READERS: dict[str, Callable[[Path], NDArray[Any]]] = {
 
 
 def read_grey(path: Path) -> NDArray[Any]:
-    """Read one image file as a grey slice, in the numbers it holds.
+    """Read one image file as a grey slice, with its own values.
 
-    The file's first bytes say what it is, not its ending. Colour, a palette and CMYK are
-    converted to luminance, an alpha channel is dropped, and the orientation that EXIF or TIFF
-    gives is applied. Where a TIFF says that 0 is white, values are turned round; one bit gives
-    0 and 255. The size is read from the header first, so that a small file that unpacks to a
-    huge image is refused before it does.
+    The file's first bytes decide on the format, not its ending. Colour, palettes and CMYK are
+    converted to luminance, an alpha channel is dropped, and the orientation from EXIF or TIFF is
+    applied. Where a TIFF says that 0 is white, values are inverted; one-bit pixels become 0 and
+    255. The size is read from the header first, so that a small file that would unpack to a huge
+    image is refused before it is unpacked.
 
     Parameters
     ----------
@@ -63,9 +63,8 @@ def read_grey(path: Path) -> NDArray[Any]:
     Raises
     ------
     DataLoadingError
-        With a short reason, without the path, where the file holds no usable slice:
-        unreadable, not one slice, larger than 4096 x 4096 pixels, nothing observed, constant,
-        infinite.
+        If the file holds no usable slice: unreadable, not one slice, more than 4096 x 4096 pixels,
+        nothing observed, constant, infinite. The message is a short reason without the path.
 
     Examples
     --------
@@ -84,12 +83,12 @@ def read_grey(path: Path) -> NDArray[Any]:
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Height and width of one image file, from its header where that says it.
+    """Height and width of one image file, read from its header.
 
     Raises
     ------
     DataLoadingError
-        As `read_grey` does, where the header already shows it.
+        As in `read_grey`, for what the header shows.
     """
     size = _guarded(_SIZES[_kind(path)], path)
     return size[0], size[1]
@@ -110,14 +109,14 @@ def _kind(path: Path) -> str:
 
 
 def _guarded(read: Callable[[Path], Any], path: Path) -> Any:
-    """Call a reader; whatever it raises becomes one short reason without the path."""
+    """Call a reader; any error becomes a DataLoadingError with a short reason without the path."""
     try:
         result = read(path)
     except DataLoadingError:
         raise
-    except SyntaxError:  # so Pillow calls a header that it can't make sense of
+    except SyntaxError:  # Pillow's error for a damaged header
         raise DataLoadingError("unreadable: its header is damaged") from None
-    except Exception as error:  # the readers raise whatever their formats make them raise
+    except Exception as error:  # damaged files make the readers raise all kinds of errors
         text = (str(error).splitlines() or [""])[0].replace(str(path), path.name)
         raise DataLoadingError(f"unreadable: {type(error).__name__}: {text[:120]}") from error
     shape = result if isinstance(result, tuple) else result.shape

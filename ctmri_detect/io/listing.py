@@ -1,4 +1,4 @@
-"""Which files a folder holds, at any depth, without opening one."""
+"""List the files of a folder, at any depth, without opening one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Skipped = list[tuple[str, str]]
 
 _MAX_DEPTH = 32  # folders
 _SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db"}  # left by file managers
-_UNREADABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes of no text, ends of lines
+_UNREADABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are no text, line ends
 
 
 @dataclass
@@ -35,16 +35,16 @@ class Listing:
 
 @dataclass(frozen=True)
 class _Place:
-    """A folder that is to be listed.
+    """A folder that is still to be listed.
 
     Attributes
     ----------
     name : str
-        As it is reached, relative to the root.
+        Its path relative to the root, with links.
     ancestors : tuple of str
-        The real folders on the way, with its own.
+        The real paths of the folders on the way to it, and its own.
     links : int
-        How many links lie on the way.
+        Number of links on the way to it.
     """
 
     name: str
@@ -53,7 +53,7 @@ class _Place:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether it is a folder that may be read."""
+    """Whether a path is a folder; False where this can't be known."""
     try:
         return path.is_dir()
     except OSError:
@@ -63,13 +63,13 @@ def is_folder(path: Path) -> bool:
 def scan(folder: Path) -> Listing:
     """List a folder and all below it; hidden files and those of file managers are left out.
 
-    Links are followed, but never back to a folder that they lie in. Below a link each folder is
-    listed once: folders with links to one another would give endless paths.
+    Links are followed, but never back to a folder on the way to them. Below two links, each folder
+    is listed only once, because folders with links to one another would give endless paths.
 
     Raises
     ------
     DataLoadingError
-        Where `folder` is no folder, or may not be read.
+        If `folder` is no folder, or may not be read.
     """
     if not is_folder(folder):
         raise DataLoadingError(
@@ -127,7 +127,7 @@ def _sort_in(entry: os.DirEntry[str], place: _Place, listing: Listing, todo: lis
 
 
 def first_reasons(skipped: Skipped) -> str:
-    """The first three, in brackets, for a message."""
+    """The first three entries in brackets, for a message."""
     if not skipped:
         return ""
     shown = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])

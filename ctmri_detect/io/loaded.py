@@ -1,4 +1,4 @@
-"""What every loader returns."""
+"""The Bunch that every loader returns."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ def loaded(
     Parameters
     ----------
     array : float32 array or memmap of shape (n, n_planes, height, width)
-        Stays where it is.
+        It is not copied.
     frame : DataFrame
-        One row a sample. Its `patient` counts where every row has one, and so does its `spacing`
-        (mm).
+        One row for each sample. Its `patient` is used if every row has one, and so is its
+        `spacing` (mm per pixel of the file).
     modalities : tuple of str, default=None
-        Names of the planes. None: those of `array`, where it is `Pairs`, else CT and MRI.
+        Names of the planes. None: those of `array` if it is `Pairs`, else CT and MRI.
     ct_units, paired, skipped, target, masks
-        As they stand in the Bunch, see ``docs/data.md``.
+        Entries of the Bunch, see ``docs/data.md``.
     description : str
         Becomes `DESCR`.
     places : DataFrame, default=None
-        `volume` and `z_mm` of each sample.
+        `volume`, `z_mm` and `grid` of each sample, for the frame of the `Pairs`.
     scale : float or array of shape (n, 2), default=1.0
-        Pixels of the file in one of `array`, along rows and columns.
+        Pixels of the file in one pixel of `array`, along rows and columns.
     pairing : Verdict or None, default=None
-        Of `pairing_verdict`: what `paired` rests on, where the images were asked.
+        What `pairing_verdict` returned, if the images were compared.
     orientation : "radiological" or None, default=None
-        The patient's right is on the left of each image; None where nobody knows.
+        "radiological": the patient's right is on the left of each image. None: unknown.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Names of files out of names of patients and slices, which may hold anything."""
+"""Safe names of files, made from names of patients and slices, which may hold any character."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _LONGEST = 100  # characters: file systems take 255 bytes
 
 
 def file_names(names: Iterable[object]) -> list[str]:
-    """A name of a file for each name: no folder, no odd character, no two alike.
+    """A file name for each name: without folders and odd characters, and no two alike.
 
-    Equal names, also those that differ in capitals only, get a number at their end.
+    Equal names, and names that differ only in case, get a number at their end.
 
     Examples
     --------

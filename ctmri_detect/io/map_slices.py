@@ -1,4 +1,4 @@
-"""Write the map of one slice as a file."""
+"""Write the map of one slice to a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tifffile
 from ctmri_detect.storage.whole import whole_file
 
 STEPS = 1000
-"""Numbers of a TIFF in one standard deviation."""
+"""Steps of a TIFF in one standard deviation."""
 MIDDLE = 2**15
 """The number in a TIFF that means 0 of a signed map."""
 _MOST = 2**16 - 1
@@ -24,10 +24,10 @@ def write_map_slice(
 ) -> Path:
     """Write the map of one slice: ``.npy`` as it is, or ``.tif`` with 16 bits.
 
-    In a TIFF, 0 means "not observed". Other numbers are the map in thousandths of a standard
-    deviation, at least 1: ``map = number / 1000``. Of a signed map, such as one plane of `z_maps`,
-    ``map = (number - 32768) / 1000``. The description inside the file says so. What is larger than
-    the numbers can say is cut: 65.5, or 32.7 of a signed map.
+    In a TIFF, 0 means "not observed". Other numbers, at least 1, are the map in thousandths of a
+    standard deviation: ``map = number / 1000``. For a signed map, such as one plane of `z_maps`,
+    ``map = (number - 32768) / 1000``. The description inside the file says so. Values above 65.5
+    are clipped; in a signed map, values beyond -32.7 and 32.7.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def write_map_slice(
     signed : bool, default=False
         Whether the map has negative values.
     outside : float, default=NaN
-        What stands in an ``.npy`` file where nothing was observed.
+        The value in an ``.npy`` file where nothing was observed.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def write_map_slice(
     Raises
     ------
     ValueError
-        For another ending, and for an array that is no plane.
+        For another ending, and for an array that is not two-dimensional.
 
     Examples
     --------
@@ -63,7 +63,9 @@ def write_map_slice(
         raise ValueError(f"plane has shape {values.shape}; expected (height, width), one slice.")
     ending = path.suffix.lower()
     if ending not in (".npy", ".tif", ".tiff"):
-        raise ValueError(f"{path.name} ends in {path.suffix!r}; expected '.npy' or '.tif'.")
+        raise ValueError(
+            f"{path.name} ends in {path.suffix!r}; expected '.npy', '.tif' or '.tiff'."
+        )
     seen = ~np.isnan(values)
     with whole_file(path) as file:
         if ending == ".npy":

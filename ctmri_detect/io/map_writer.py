@@ -17,15 +17,15 @@ from ctmri_detect.io.volumes.scan_maps import Scan, WrittenMap, scans_of, write_
 from ctmri_detect.pairs import Pairs
 
 FORMS = {"nifti": ".nii.gz", "npy": ".npy", "tiff": ".tif"}
-"""What maps can be written as, and how the files end."""
+"""The forms in which maps can be written, and the endings of the files."""
 
 _ANOMALY = "anomaly"
 
 
 class MapWriter:
-    """Writes maps as they come, in any order; memory holds those of scans that are not complete.
+    """Writes maps in any order, as they are made; memory holds those of incomplete scans.
 
-    A with-block: at its end, what is left is written. After an error it is not.
+    Use it in a with-block. At its end, incomplete scans are written, too; not after an error.
 
     Parameters
     ----------
@@ -35,7 +35,12 @@ class MapWriter:
     Attributes
     ----------
     written : list of WrittenMap
-        The files so far.
+        The files written so far.
+
+    Raises
+    ------
+    InvalidPairsError, ValueError
+        As in `write_maps`.
 
     Examples
     --------
@@ -94,7 +99,7 @@ class MapWriter:
         anomaly_map: npt.ArrayLike,
         z_maps: npt.ArrayLike | None = None,
     ) -> None:
-        """Take the maps of these rows of X; a file is written when all of its slices are there.
+        """Take the maps of these rows of X; a file is written when all of its slices have come.
 
         Parameters
         ----------
@@ -108,7 +113,7 @@ class MapWriter:
         Raises
         ------
         ValueError
-            Where the maps are not on the grid of X, and where a sample comes twice.
+            If the maps are not on the grid of X, if a sample is no row of X, or if it comes twice.
         """
         maps = self._checked(np.asarray(samples), anomaly_map, z_maps)
         for row, planes in zip(np.asarray(samples).tolist(), maps, strict=True):
@@ -138,7 +143,8 @@ class MapWriter:
                     "of X. Take them from localization.anomaly_map, iter_detect or detect."
                 )
         if n and not (samples.min() >= 0 and samples.max() < len(self.X)):
-            raise ValueError(f"samples are not all rows of X, which has {len(self.X)}.")
+            ends, n = f"{samples.min()} to {samples.max()}", len(self.X)
+            raise ValueError(f"samples are {ends}; expected rows of X, which has {n}.")
         rows = set(samples.tolist())
         if twice := sorted(rows & self._given):
             raise ValueError(f"Maps of sample {twice[0]} were added before; expected each once.")
@@ -147,13 +153,14 @@ class MapWriter:
         return first if z_maps is None else np.concatenate([first, parts[1]], axis=1)
 
     def _named(self, names: Sequence[str] | None) -> list[str]:
-        """Names of files: one a scan, or one a sample."""
+        """Names of files: one for each scan, or one for each sample."""
         if self.form == "nifti":
             return file_names(scan.patient for scan in self._scans)
         if names is None:
             return [f"slice_{row}" for row in range(len(self.X))]
         if len(names) != len(self.X):
-            raise ValueError(f"There are {len(names)} names; expected {len(self.X)}, one a sample.")
+            n = len(self.X)
+            raise ValueError(f"There are {len(names)} names; expected {n}, one for each sample.")
         return file_names(names)
 
     def _write_slice(self, row: int, planes: npt.NDArray[np.float32]) -> None:
@@ -181,40 +188,40 @@ def write_maps(
     names: Sequence[str] | None = None,
     outside: float = np.nan,
 ) -> list[WrittenMap]:
-    """Write the maps of slices: as volumes that open over the CT, or as one file a slice.
+    """Write the maps of slices: as volumes that open over the CT, or as one file for each slice.
 
     **Volumes** (``form="nifti"``): for each CT, ``<patient>_anomaly.nii.gz`` on the CT's own grid,
-    in the order of axes that its file has (DICOM: column, row, slice), so that ITK-SNAP, 3D Slicer
-    and others show it over the CT. Without a CT, the grid is that of the first modality; then read
-    "first modality" for "CT" here. A second CT of a patient gets a number. Where the grid of a CT
-    has no right angles (a tilted gantry) or uneven slices, those programs can't show it as it lies:
-    the map is then written on an even box around the slices, and ``<patient>_ct.nii.gz``, the CT
-    as X holds it, beside it (``<patient>_image.nii.gz`` of another modality). The `note`
-    of the files says so.
+    with the axes in the order of the CT's file (DICOM: column, row, slice). ITK-SNAP, 3D Slicer and
+    others then show it over the CT. Without a CT, the first modality takes its place in all that
+    follows. A second CT of a patient gets a number. Where the grid of a CT has no right angles (a
+    tilted gantry) or uneven slices, those programs can't show it in place. Then the map is written
+    on an even box around the slices, and beside it ``<patient>_ct.nii.gz``, the CT of X on the same
+    box (of another modality ``<patient>_image.nii.gz``). The `note` of the files says so.
 
-    **Slices** (``form="npy"`` or ``"tiff"``): one file a slice, ``<name>_anomaly.npy``, on the
-    grid of X; a TIFF as `write_map_slice` has it.
+    **Slices** (``form="npy"`` or ``"tiff"``): one file for each slice, ``<name>_anomaly.npy``, on
+    the grid of X; `write_map_slice` explains the numbers of a TIFF.
 
-    Where nothing was observed (outside of the brain mask, slices that were left out) stands NaN.
-    Recent viewers take it (ITK-SNAP from 4.2 on; 3D Slicer crashed on it until 2020). Older ones,
-    and programs that take no NaN, need ``outside=0``. Then "not observed" looks like "as usual".
+    Pixels that were not observed (outside the brain mask, slices left out) are NaN, which recent
+    viewers show (ITK-SNAP from 4.2 on; 3D Slicer crashed on it until 2020). Programs that can't
+    read NaN need ``outside=0``. Then "not observed" looks like "as usual".
 
     Parameters
     ----------
     anomaly_map : array of shape (n_samples, height, width)
         On the grid of X, as `localization.anomaly_map` gives them.
     X : Pairs
-        As the loader gave them; for slices, any pairs.
+        For volumes, as `load_volume_pairs` gave them; for slices, any pairs.
     folder : str or Path
-        Is made. Files of the same names are replaced.
+        It is made if it does not exist. Files of the same names are replaced.
     z_maps : array of shape (n_samples, n_planes, height, width), default=None
-        Signed maps, as `localization.explain` gives them: ``<patient>_z_ct.nii.gz`` and so on, by
-        the names of the modalities in small letters, with "_" for what file names can't hold.
+        Signed maps, as `localization.explain` gives them. Their files are called
+        ``<patient>_z_ct.nii.gz`` and so on, by the names of the modalities in lower case, with "_"
+        for characters that file names can't hold.
     form : {"nifti", "npy", "tiff"}, default="nifti"
     names : sequence of str, default=None
-        Of the files of slices, one a sample; None counts the samples.
+        For the files of slices, one for each sample; None: ``slice_0``, ``slice_1``, ...
     outside : float, default=NaN
-        What stands where nothing was observed. A TIFF has 0 there.
+        The value of pixels that were not observed. In a TIFF it is always 0.
 
     Returns
     -------
@@ -224,9 +231,9 @@ def write_maps(
     Raises
     ------
     InvalidPairsError
-        Where X know no place in a volume.
+        If X has no places in a volume, with ``form="nifti"``.
     ValueError
-        For maps on another grid than that of X, and for an unknown form.
+        For maps on another grid than that of X, a wrong number of names, and an unknown form.
 
     Examples
     --------

@@ -44,9 +44,9 @@ class Words:
     ----------
     modality : {"ct", "mri", "both", None}
     sequence : str or None
-        Of MRI, such as "t2".
+        The MRI sequence, such as "t2".
     mask : bool
-        Whether it names a mask or a segmentation.
+        Whether a word of it means a mask or a segmentation.
     tokens : tuple of Token
         All its words.
     """
@@ -58,34 +58,34 @@ class Words:
 
     @property
     def rest(self) -> tuple[str, ...]:
-        """Its words and numbers without those for modality and sequence, in lower case."""
+        """Its words and numbers in lower case, without those for modality and sequence."""
         return tuple(token.text for token in self.tokens if token.kind in ("", "mask"))
 
     @property
     def explicit(self) -> bool:
-        """Whether it says CT or MRI, and not only a sequence."""
+        """Whether it says CT or MRI itself; a sequence alone does not count."""
         return any(token.kind in ("ct", "mri") for token in self.tokens)
 
     @property
     def is_modality(self) -> bool:
-        """Whether the whole name says the modality and nothing else."""
+        """Whether the name says the modality and nothing else."""
         return self.modality in ("ct", "mri") and not self.without_fillers
 
     @property
     def is_mask(self) -> bool:
-        """Whether the whole name says mask and nothing else but of which modality."""
+        """Whether the name says mask and nothing else, except perhaps a modality."""
         return self.mask and all(word in _MASKS for word in self.without_fillers)
 
     @property
     def without_fillers(self) -> tuple[str, ...]:
-        """The rest without words such as "images", which tell nothing apart."""
+        """The rest without words such as "images", which say nothing."""
         return tuple(word for word in self.rest if word not in FILLERS)
 
     def of(self, modality: str) -> tuple[str, ...]:
         """The words that tell one image of this modality from another.
 
-        Words for its own modality are left out. A word for the other modality belongs to the name,
-        together with its number: the ``PD01`` in the name of a CT is a patient.
+        Words for its own modality are left out. A word for the other modality is kept, together
+        with its number: the ``PD01`` in the name of a CT is a patient.
         """
         own = {"", "mask", "ct"} if modality == "ct" else {"", "mask", "mri", "sequence", "agent"}
         words: list[str] = []
@@ -100,11 +100,11 @@ class Words:
         return tuple(words)
 
 
-@lru_cache(maxsize=4096)  # thousands of files share a folder
+@lru_cache(maxsize=4096)  # thousands of files are in the same folder
 def read_name(name: str, lead: int = 0) -> Words:
-    """Split a name into words at separators, case changes and numbers, and sort them.
+    """Split a name into words at separators, case changes and numbers, and give each its kind.
 
-    The first `lead` characters are somebody's name and say nothing, nor does a BIDS subject.
+    The first `lead` characters are a patient's name and say nothing; nor does a BIDS subject.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def _after(name: str, lead: int) -> int:
 
 
 def kind_of(word: str, sequence: str | None = None) -> str:
-    """The kind of a word, as a `Token` has it; contrast agent counts after T1 only."""
+    """The kind of a word, as in `Token`; "agent" only where the sequence is T1 with contrast."""
     if word in SEQUENCES:
         return "sequence"
     if sequence == "t1ce" and word in AGENT:
@@ -190,7 +190,7 @@ def ending_of(path: str) -> str:
 
 
 def natural(name: str) -> tuple[tuple[int, str], ...]:
-    """A sort key under which a2 comes before a10.
+    """A sort key for natural order: a2 comes before a10.
 
     Examples
     --------

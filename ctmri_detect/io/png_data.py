@@ -1,4 +1,4 @@
-"""Whether a PNG holds all its pixels; Pillow shows those that are missing as black."""
+"""Whether a PNG holds all its pixels; Pillow would show missing ones as black."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ctmri_detect.exceptions import DataLoadingError
 
-_MORE = 2**16  # bytes behind the last row, which mean nothing
+_MORE = 2**16  # bytes after the last row that are allowed; they mean nothing
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type (PNG, section 11.2.1)
 _ADAM7 = (  # first column and row, and steps, of the seven passes of an interlaced image
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
@@ -22,7 +22,7 @@ def check_png(path: Path) -> None:
     Raises
     ------
     DataLoadingError
-        Where they do, or their checksum doesn't fit.
+        If they do, or if their checksum is wrong.
     """
     content = path.read_bytes()
     needed, unpack = _needed(content), zlib.decompressobj()
@@ -34,12 +34,12 @@ def check_png(path: Path) -> None:
         raise DataLoadingError("unreadable: its pixels are damaged") from None
     if room > _MORE:
         raise DataLoadingError("unreadable: cut off, its header promises more than the file holds")
-    if not unpack.eof:  # where the checksum stands
+    if not unpack.eof:  # the checksum is at the end
         raise DataLoadingError("unreadable: cut off, or more pixels than its header says")
 
 
 def _data(content: bytes) -> Iterator[bytes]:
-    """What the chunks IDAT hold."""
+    """The contents of the IDAT chunks."""
     at = 8
     while at + 12 <= len(content):
         length = int.from_bytes(content[at : at + 4], "big")
@@ -49,7 +49,7 @@ def _data(content: bytes) -> Iterator[bytes]:
 
 
 def _needed(content: bytes) -> int:
-    """Bytes that the pixels take before they are packed, one more a row for its filter."""
+    """Bytes of the unpacked pixels, with one more for the filter of each row."""
     width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))
     bits = content[24] * _CHANNELS.get(content[25], 1)
     passes = _ADAM7 if content[28] else ((0, 0, 1, 1),)

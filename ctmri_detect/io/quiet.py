@@ -1,4 +1,4 @@
-"""Silence for what readers of other packages say about damaged headers."""
+"""Silence the warnings of other packages about damaged headers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _turn = threading.Lock()
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence warnings; damage that matters is raised as an error of this library.
+    """Silence warnings in a block; damage that matters is an error of this library.
 
-    Python can silence only the whole process, not one thread, so threads take turns: keep the block
-    short.
+    Python can silence only the whole process, not one thread. So threads wait for one another:
+    keep the block short.
     """
     with _turn, warnings.catch_warnings():
         warnings.simplefilter("ignore")

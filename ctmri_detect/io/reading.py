@@ -1,4 +1,4 @@
-"""Reading image files of samples into one array, in memory or on disk, with any number of jobs."""
+"""Read the image files of samples into one array, in memory or on disk, with several threads."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ctmri_detect.io.windows import common_top, in_eight_bits
 from ctmri_detect.storage.pair_store import PairStore
 
 Files = list[tuple[str | None, ...]]
-"""A path for each plane of a sample; None where the plane is missing."""
+"""For each sample, a path for each plane; None where the plane is missing."""
 Shape = tuple[int, int]
 Judged = tuple[str | None, str]
-_BLOCK = 16  # samples read at a time, by each job: what is in memory beside the result
-_ASPECT = 0.01  # two grids of one field of view: their sides' ratio differs by less
+_BLOCK = 16  # samples that each job reads at a time, and holds in memory beside the result
+_ASPECT = 0.01  # two grids show the same field of view if their aspect ratios differ by less
 
 
 class Wanted(NamedTuple):
@@ -37,9 +37,9 @@ class Wanted(NamedTuple):
     planes : tuple of str
         Names of the planes, such as "ct" and "mri".
     shape : (int, int) or None
-        Size of all; None: as they are.
+        Height and width to which all are resized; None keeps the files' own.
     whole : bool
-        Whether a sample needs all of its planes; else a file that can't be read is a missing
+        Whether a sample needs all of its planes. If not, a file that can't be read is a missing
         plane.
     """
 
@@ -65,16 +65,17 @@ class Collected(NamedTuple):
     ----------
     data : float32 array or memmap of shape (n, n_planes, height, width)
     rows : list of int
-        Which of the files they are.
+        The rows of `files` that the samples are.
     grids : list of (int, int)
-        Height and width of each first image in its file: the CT's, where there is one.
+        Height and width of the first image of each sample in its file: the CT's, if there is one.
     scales : list of tuple of str
         The scale of each plane, see `scale_of`; "" where it is missing.
     units : list of (str or None, str)
-        What each CT alone looks like, see `ct_units_of`; (None, "") without a CT.
+        The units of each CT, judged alone, and why; see `ct_units_of`; (None, "") without a CT.
     skipped : list of (str, str)
+        Files that were not used, each with the reason.
     top : int or None
-        White in CT that held a window in more than 8 bits; `data` has them on 0 to 255.
+        White in CT that hold a window in more than 8 bits; `data` has it scaled to 0 to 255.
     """
 
     data: NDArray[np.float32]
@@ -90,14 +91,12 @@ class Collected(NamedTuple):
 def collect(
     folder: Path, files: Files, wanted: Wanted, store: PairStore, n_jobs: int | None
 ) -> Collected | Skipped:
-    """Read samples in blocks into a store.
-
-    Returns what was skipped alone where nothing is left.
+    """Read samples in blocks into a store; if no sample is left, return only what was skipped.
 
     Raises
     ------
     ValueError
-        Where the samples differ in size and no shape is wanted.
+        If the samples differ in size and `wanted` has no shape.
     """
     rows: list[int] = []
     grids: list[Shape] = []
@@ -132,7 +131,7 @@ def collect(
 def _blocks(
     folder: Path, files: Files, wanted: Wanted, n_jobs: int | None, top: int | None
 ) -> Iterator[tuple[int, list[ReadSample]]]:
-    """Blocks of samples, in order, with the row of the first."""
+    """Blocks of samples, in order, each with the row of its first sample."""
     size = _BLOCK * effective_n_jobs(n_jobs)
     with Parallel(n_jobs=n_jobs, prefer="threads") as parallel:
         for start in range(0, len(files), size):
@@ -163,7 +162,7 @@ def _read(
 def _judged(
     images: dict[str, NDArray[Any]], wanted: Wanted, top: int | None
 ) -> tuple[ReadSample, str]:
-    """Images as one sample; why they are none."""
+    """Images as one sample, and "" or the reason why they can't be one."""
     (first, grid), *others = ((name, image.shape) for name, image in images.items())
     for name, shape in others:
         if not _same_field(grid, shape, wanted.shape):
@@ -194,14 +193,14 @@ def _unread(skipped: Skipped) -> ReadSample:
 
 
 def _same_field(first: tuple[int, ...], other: tuple[int, ...], shape: Shape | None) -> bool:
-    """Whether the sizes fit: equal, or of one aspect ratio where both are resized."""
+    """Whether the sizes fit: equal, or with the same aspect ratio if both are resized."""
     if first == other or shape is None:
         return first == other
     return abs(first[0] * other[1] / (first[1] * other[0]) - 1) < _ASPECT
 
 
 def _sizes_message(folder: Path, files: Files) -> str:
-    """Which sizes there are, from the headers of all files."""
+    """The error for several sizes; it lists them by the headers of all files."""
     sizes: Counter[tuple[int, ...]] = Counter()
     examples: dict[tuple[int, ...], str] = {}
     for each in files:

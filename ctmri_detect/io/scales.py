@@ -1,4 +1,4 @@
-"""What scale the numbers of an image are on, as far as they tell."""
+"""The scale of the values of an image, as far as they tell it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ DEEP = "more bits or floats"
 
 
 def scale_of(dtype: Any, low: float, high: float) -> str:
-    """The scale by the type and the range: a sign of how a file was exported, not a proof.
+    """The scale by type and range: a sign of how a file was exported, not a proof.
 
     Parameters
     ----------
     dtype : dtype or str
-        Of the stored values.
+        The type of the stored values.
     low, high : float
-        Least and largest value.
+        Smallest and largest value.
 
     Examples
     --------

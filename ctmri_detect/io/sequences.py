@@ -1,4 +1,4 @@
-"""The MRI sequence that a text names: the one place where words become a sequence."""
+"""The MRI sequence that a text names; all words for sequences are listed here."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SEQUENCES = {
     "flair": "flair", "t2f": "flair", "darkfluid": "flair", "dafl": "flair",
     "pd": "pd", "pdw": "pd", "dwi": "dwi", "adc": "adc",
 }  # fmt: skip
-"""Words that name a sequence wherever they stand, so that they also say: this is an MRI."""
+"""Words that name a sequence in any text; they also say that an image is an MRI."""
 
-_DESCRIBED = {  # words of a scanner's description that mean other things in a name
+_DESCRIBED = {  # words in a scanner's description; in a file's name they mean other things
     "proton": "pd", "diff": "dwi", "diffusion": "dwi", "trace": "dwi", "tracew": "dwi",
     "dti": "dwi", "apparent": "adc", "swan": "swi", "susceptibility": "swi",
     "hemo": "swi", "haemo": "swi",
 }  # fmt: skip
 _WEIGHTINGS = {**_DESCRIBED, **SEQUENCES}
-_T1_TECHNIQUES = {"mprage", "bravo", "fspgr", "spgr"}  # count where no weighting is named
+_T1_TECHNIQUES = {"mprage", "bravo", "fspgr", "spgr"}  # T1 if no weighting is named
 _GRADIENT_ECHOES = {"gre", "ffe", "fl2d", "fl3d", "flash", "me2d", "me3d", "medic", "merge"}
-_ONE_OF_TWO = {  # two words of which one tells more
+_ONE_OF_TWO = {  # two words together, and the sequence that they mean
     frozenset({"t1", "flair"}): "t1",  # inversion recovery, T1-weighted
     frozenset({"t2", "flair"}): "flair",
     frozenset({"t1", "t1ce"}): "t1ce",
@@ -33,7 +33,7 @@ _ONE_OF_TWO = {  # two words of which one tells more
     frozenset({"dwi", "adc"}): "adc",
 }
 
-_OTHERS = {  # scouts, time series, vessels, projections: T1 in their names is no weighting
+_OTHERS = {  # scouts, time series, vessels, projections: no sequence, even with T1 in the name
     "localizer", "localizers", "localiser", "loc", "scout", "survey", "fieldmap", "bold", "fmri",
     "perf", "perfusion", "dsc", "dce", "pwi", "asl", "pcasl", "pasl", "tof", "mra", "mrv", "angio",
     "mip", "minip", "qsm", "subtraction", "subtracted", "spectroscopy", "eadc",
@@ -50,7 +50,7 @@ AGENT = {
     "ce", "gd", "gad", "gado", "gadolinium", "km", "mdc", "post", "postcontrast", "contrast", "+c",
     "c+",
 }  # fmt: skip
-"""Words that say, beside T1, that contrast agent was given."""
+"""Words that mean, together with T1, that contrast agent was given."""
 _AFTER = {"post", "postcontrast", "+c", "c+"}
 _BEFORE = {"pre", "precontrast", "native", "nativ"}
 _NO = {"no", "non", "without", "wo", "ohne", "sans"}
@@ -60,7 +60,10 @@ _AFTER_TREATMENT = re.compile(r"post[-_ ]?(?:op|surg|treat|rt|therap|chemo)", re
 
 
 class Said(NamedTuple):
-    """What a text says about the sequence: `name` is None where that is nothing certain."""
+    """What a text says about the sequence.
+
+    `name` is None where it names none or is not clear; `anything` is True where it says something.
+    """
 
     name: str | None
     anything: bool
@@ -69,11 +72,11 @@ class Said(NamedTuple):
 def read_sequence(text: str) -> Said:
     """The sequence that a series' description or a file's name says.
 
-    Whole words count, and a weighting counts before a technique: ``t1_mprage HEADCOIL`` is T1,
-    although "adc" stands in "HEADCOIL"; a gradient echo with T2 is T2*, which is "swi" here;
-    a T1 FLAIR is T1. Where words contradict one another (a dual echo "PD/T2"), where only a
-    technique is named that comes in several weightings ("CUBE", "FFE"), and for scouts, maps,
-    projections and time series there is no answer.
+    Only whole words count, and a weighting goes before a technique. So ``t1_mprage HEADCOIL`` is
+    T1, although "HEADCOIL" contains "adc". A gradient echo with T2 is T2*, which is "swi" here. A
+    T1 FLAIR is T1. There is no answer where words contradict one another (a dual echo "PD/T2"),
+    where only a technique of several weightings is named ("CUBE", "FFE"), and for scouts, maps,
+    projections and time series.
 
     Examples
     --------
@@ -93,7 +96,7 @@ def read_sequence(text: str) -> Said:
 
 
 def _is_other(words: list[str], said: set[str]) -> bool:
-    """Whether the image is none of a sequence, whatever weighting its name holds."""
+    """Whether the image is none of the sequences, even if its name holds a weighting."""
     if not _OTHERS.isdisjoint(words) or (not _MAPS.isdisjoint(words) and "adc" not in said):
         return True
     if "mp2rage" in words and _UNIFORM.isdisjoint(words):
@@ -110,7 +113,7 @@ def _weighting(words: list[str], said: set[str]) -> str | None:
 
 
 def _before_or_after(words: list[str], text: str) -> str | None:
-    """A T1 before contrast agent, after it, or None where the words say both."""
+    """Return "t1" before contrast agent, "t1ce" after it, or None where the words say both."""
     agent = AGENT & set(words)
     if _BOTH.search(text):
         return None
@@ -123,7 +126,7 @@ def _before_or_after(words: list[str], text: str) -> str | None:
 
 
 def known_sequence(sequence: str | None) -> str | None:
-    """The sequence that a parameter means.
+    """The sequence that the parameter `sequence` means.
 
     Raises
     ------
@@ -136,6 +139,6 @@ def known_sequence(sequence: str | None) -> str | None:
     if found is None:
         raise ValueError(
             f"sequence is {sequence!r}; expected one of {sorted(set(SEQUENCES.values()))}. "
-            "For another one, pass mri= a regular expression that finds it in the paths."
+            "For another sequence, pass mri=, a regular expression that finds it in the paths."
         )
     return found

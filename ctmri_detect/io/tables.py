@@ -1,4 +1,4 @@
-"""A table of text, however a spreadsheet wrote it."""
+"""Read a csv table of text, in the forms that spreadsheets write."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import pandas as pd
 
 from ctmri_detect.io.words import canonical
 
-_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # how Excel begins "Unicode text"
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # the beginning of Excel's "Unicode text"
 _SEPARATORS = ",;\t"
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}  # as pandas and others write it
+_MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}  # words of pandas and others
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """The cells of a csv as text without spaces around them, None where they are empty.
+    """The cells of a csv as text without spaces around them; None where they are empty.
 
-    UTF-8 with or without a mark at its beginning, or UTF-16 with one; commas, semicolons or
-    tabs, whichever the header has most of. Empty rows are left out.
+    It may be UTF-8 with or without a byte order mark, or UTF-16 with one. The separator is the one
+    of comma, semicolon and tab that is most frequent in the header. Empty rows are left out.
 
     Raises
     ------
     OSError, ValueError
-        Where it can't be read; a row that is longer than the header is among these.
+        If it can't be read, is empty, or has a row with more cells than the header.
     """
     data = Path(path).read_bytes()
     text = data.decode(_MARKS.get(data[:2], "utf-8-sig"))

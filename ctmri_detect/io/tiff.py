@@ -1,4 +1,4 @@
-"""TIFF files of one slice, whatever their compression: tifffile, and Pillow for what it lacks."""
+"""TIFF files of one slice: by tifffile, and by Pillow or OpenCV where that can't decompress."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.io.formats import TURNED, grey_of, luminance, upright
 from ctmri_detect.io.quiet import quiet
 
-_PAGES = 8  # one slice, and smaller copies of it
+_PAGES = 8  # pages that are looked at: one slice, and smaller copies of it
 _PLAIN = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB, PHOTOMETRIC.PALETTE)
 
 
 def size_of_tiff(path: Path) -> tuple[int, ...]:
-    """Height and width of a TIFF with one page, as it is shown."""
+    """Height and width of a TIFF with one page, upright."""
     with TiffFile(path) as tiff:
         page = _page(tiff)
         if page.imagedepth > 1:
@@ -31,7 +31,7 @@ def size_of_tiff(path: Path) -> tuple[int, ...]:
 
 
 def read_tiff(path: Path) -> NDArray[Any]:
-    """The pixels of a TIFF with one page, as luminance, upright, white brighter than black."""
+    """The pixels of a TIFF with one page, as upright luminance; higher = brighter."""
     with TiffFile(path) as tiff:
         page = _page(tiff)
         _check_strips(page)
@@ -50,7 +50,7 @@ def read_tiff(path: Path) -> NDArray[Any]:
 
 
 def _page(tiff: TiffFile) -> TiffPage:
-    """The one page at full size; only the first few are looked at, as a chain may be a loop."""
+    """The one page at full size; only the first few are looked at, as links may form a loop."""
     pages = [page.keyframe for page in islice(tiff.pages, _PAGES)]
     full = [page for page in pages if page is not None and not page.is_reduced]
     if len(full) != 1 or _slices_behind_one_header(tiff) > 1:
@@ -59,9 +59,9 @@ def _page(tiff: TiffFile) -> TiffPage:
 
 
 def _slices_behind_one_header(tiff: TiffFile) -> int:
-    """How many images follow the one header, as the file says; ImageJ writes large stacks so.
+    """How many images follow one header, by the file's own text; so ImageJ writes large stacks.
 
-    An OME-TIFF isn't asked: its text may tell of slices that lie in other files.
+    Always 1 for OME-TIFF, whose text may count slices in other files.
     """
     if tiff.is_ome:
         return 1
@@ -71,7 +71,7 @@ def _slices_behind_one_header(tiff: TiffFile) -> int:
 
 
 def _check_strips(page: TiffPage) -> None:
-    """Refuse a page that lacks some of its strips or tiles, which would be shown as black."""
+    """Refuse a page that lacks some of its strips or tiles, which would be read as black."""
     counts = page.databytecounts[: len(page.dataoffsets)]
     if len(counts) < np.prod(page.chunked) or 0 in counts or 0 in page.dataoffsets:
         raise DataLoadingError("unreadable: cut off or damaged, not all of its strips are there")
@@ -83,20 +83,20 @@ def _orientation(page: TiffPage) -> Any:
 
 
 def _says_white_is_zero(page: TiffPage) -> bool:
-    """A file without the tag says nothing; tifffile and Pillow then take white for zero."""
+    """Whether the file says that 0 is white; tifffile and Pillow also assume it without a tag."""
     said = page.tags.get("PhotometricInterpretation")
     return said is not None and said.value == PHOTOMETRIC.MINISWHITE
 
 
 def _grey(image: NDArray[Any], page: TiffPage) -> NDArray[Any]:
-    """Colour, a palette and other channels as luminance."""
+    """Colour, palettes and other channels as luminance."""
     if page.photometric not in _PLAIN:
         name = getattr(page.photometric, "name", page.photometric)
         raise DataLoadingError(f"has colours of the kind {name}; expected grey, a palette or RGB")
-    if page.planarconfig == 2 and image.ndim == 3:  # one plane a channel
+    if page.planarconfig == 2 and image.ndim == 3:  # one plane for each channel
         image = np.moveaxis(image, 0, -1)
     if page.photometric == PHOTOMETRIC.PALETTE and page.colormap is not None:
-        shades = np.asarray(page.colormap).T[image]  # 16 bits a channel, of 8 that count
+        shades = np.asarray(page.colormap).T[image]  # 16 bits for each channel; the upper 8 matter
         return luminance((shades >> 8).astype(np.uint8))
     if image.ndim < 3:
         return image
@@ -107,9 +107,9 @@ def _grey(image: NDArray[Any], page: TiffPage) -> NDArray[Any]:
 
 
 def _white_is_zero(image: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Inverted, so that white has the largest number.
+    """The image inverted, so that white has the largest number.
 
-    Where no number is the largest, signs change: floats, and signed integers (less one).
+    Types without a fixed largest number change sign: floats, and signed integers (minus one).
     """
     if image.dtype.kind == "f":
         return -image
@@ -119,14 +119,14 @@ def _white_is_zero(image: NDArray[Any], bits: int) -> NDArray[Any]:
 
 
 def _read_compressed(path: Path, page: TiffPage) -> NDArray[Any]:
-    """LZW, JPEG and others inside TIFF, which tifffile alone does not decode: by other readers."""
+    """The pixels of a compression that tifffile alone can't decode, such as LZW or JPEG."""
     if page.bitspersample > 8:
         return _read_deep(path, page)
     with quiet():
         opened = Image.open(path, formats=["TIFF"])
     with opened as picture:
         picture.seek(page.index)
-        picture.load()  # Pillow turns it upright, and white-is-zero round
+        picture.load()  # Pillow makes it upright, and inverts it where 0 is white
         image = grey_of(picture)
         if picture.mode == "L" and page.dtype == np.int8:
             image = image.view(np.int8)
@@ -137,9 +137,9 @@ def _read_compressed(path: Path, page: TiffPage) -> NDArray[Any]:
 
 
 def _read_deep(path: Path, page: TiffPage) -> NDArray[Any]:
-    """More than 8 bits, of which Pillow keeps 8 or mistakes the byte order: OpenCV does not.
+    """Compressed pixels of more than 8 bits, by OpenCV: Pillow loses bits or the byte order.
 
-    It turns them upright, and leaves white-is-zero as it is.
+    OpenCV makes them upright, and does not invert them where 0 is white.
     """
     data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     image = None if page.index else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
@@ -147,8 +147,8 @@ def _read_deep(path: Path, page: TiffPage) -> NDArray[Any]:
     if image is None or image.dtype != page.dtype or channels != page.samplesperpixel:
         packing = getattr(page.compression, "name", page.compression)
         raise DataLoadingError(
-            f"holds {page.dtype} compressed by {packing}, which needs: pip install imagecodecs; or "
-            "save it without compression"
+            f"holds {page.dtype} compressed by {packing}, which can't be read here; run: pip "
+            "install imagecodecs, or save it without compression"
         )
     if image.ndim == 3:
         return luminance(image[..., 2::-1])

@@ -13,14 +13,14 @@ from ctmri_detect.exceptions import DataLoadingError
 from ctmri_detect.imageops.appearance import window_top
 from ctmri_detect.io.images import read_grey
 
-_SAMPLE = 9  # files that are looked at; near the vertex one alone may mislead
+_SAMPLE = 9  # files that are looked at; a single one near the vertex may mislead
 
 
 def common_top(folder: Path, files: list[str]) -> int | None:
-    """The number that stands for white in most of these CT; None where they are no deep windows.
+    """The value of white in most of these CT; None where they hold no window in more than 8 bits.
 
-    A few files stand for all, so that slices without bone are scaled like the others. Those that
-    can't be read are named by whoever reads them all.
+    A few files decide for all, so that slices without bone are scaled like the others. Files that
+    can't be read are passed over; the caller reports them.
     """
     rows = np.unique(np.linspace(0, len(files) - 1, min(len(files), _SAMPLE)).astype(int))
     tops: Counter[int | None] = Counter()
@@ -36,7 +36,7 @@ def common_top(folder: Path, files: list[str]) -> int | None:
 
 
 def in_eight_bits(image: NDArray[Any], top: int | None) -> NDArray[Any] | None:
-    """A deep window on the scale of 0 to 255; None for an image that is none of `top`.
+    """A window with white at `top`, scaled to 0 to 255; None for any other image.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A name or a description as words: split at separators, numbers and changes of case."""
+"""Split a name or a description into words: at separators, numbers and changes of case."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENDS = r"(?![a-z])"
 _WORD = re.compile(
     "|".join(
         (
-            r"(?:CT|MRI|MR)(?=scan|slice|image)",  # CTscan: the camel would be C + Tscan
+            r"(?:CT|MRI|MR)(?=scan|slice|image)",  # CTscan: camel case would give C + Tscan
             rf"(?i:t2[-_ ]?(?:\*w?|starw?{_ENDS}))",
             rf"{_T}(?={_AFTER_T})(?i:wi|w|ce|c|gd)?(?![a-z0-9])",
             r"(?i:t1n|t2f)(?![a-zA-Z0-9])",  # BraTS
@@ -30,7 +30,7 @@ _WORD = re.compile(
             rf"(?i:(?:mp2?[-_ ]?rage|eadc|pdw|m(?:in)?ip|(?:fl|me)[23]d){_ENDS})",
             r"[23][Dd](?![a-z])",
             r"(?:O?AX|SAG|COR|TRA)(?=T[12]|FLAIR|PD|DWI)",  # fastMRI's AXT2, AXFLAIR
-            r"(?:FLAIR|MPRAGE|DWI|SWI|SWAN|ADC)(?=[a-z])",  # SWIp: the camel would be SW + Ip
+            r"(?:FLAIR|MPRAGE|DWI|SWI|SWAN|ADC)(?=[a-z])",  # SWIp: camel case would give SW + Ip
             rf"(?<!{_LETTER})[Cc]\+|\+ ?[Cc](?!{_LETTER})",
             rf"[{_UPPER}]+(?![{_LOWER}])|[{_UPPER}]?[{_LOWER}]+|[0-9]+|[^\W\d_{_LOWER}{_UPPER}]+",
         )
@@ -47,7 +47,7 @@ class Word:
     text : str
         In lower case, without separators.
     start, end : int
-        Where it stands.
+        Its begin and end in the text.
     """
 
     text: str
@@ -73,10 +73,10 @@ def split_words(text: str) -> tuple[Word, ...]:
 
 
 def canonical(name: str) -> str:
-    """A name as it is compared: composed (NFC), and every kind of space a plain one.
+    """A name as it is compared: in Unicode form NFC, with every kind of space as a plain one.
 
-    macOS writes e and an accent as two characters where others write one; a no-break or an
-    ideographic space looks like a plain one.
+    macOS writes a letter with an accent as two characters, others as one. A no-break space looks
+    like a plain one.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Names as BIDS has them: the suffix alone says what the image is."""
+"""Names by the BIDS standard, in which the suffix alone says what an image is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TECHNICAL = {"acq", "ce", "rec", "space", "desc", "res", "task", "echo", "part"
 
 
 class Bids(NamedTuple):
-    """The parts of one name.
+    """The parts of a BIDS name.
 
     Attributes
     ----------
@@ -23,9 +23,9 @@ class Bids(NamedTuple):
     session : str
         "" where the name has none.
     words : Words
-        What the suffix says; an agent (``ce-gd``) makes a T1 one with contrast agent.
+        What the suffix says; the entity ``ce`` (``ce-gd``) makes T1 a T1 with contrast agent.
     entities : tuple of str
-        The words of the other entities, without those that tell how an image was made.
+        The words of the other entities, without those that say how an image was made.
     """
 
     subject: str
@@ -59,7 +59,7 @@ def read_bids(stem: str) -> Bids | None:
 
 
 def _key(part: str) -> str:
-    """The key of an entity; "" for a suffix, also where it has a number, as ``ct-12``."""
+    """The key of an entity; "" for a suffix, also for one with a number, such as ``ct-12``."""
     found = _ENTITY.match(part)
     key = found.group(1).lower() if found else ""
     return key if kind_of(key) in ("", "mask") else ""

@@ -1,4 +1,4 @@
-"""Which DICOM series of a patient are the planes of a sample."""
+"""Choose the DICOM series of a patient that become the planes of a sample."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class _NoSeriesError(DataLoadingError):
 def choose_series(
     found: list[Series], planes: Planes, choices: Mapping[str, Choice]
 ) -> tuple[list[Chosen], Skipped]:
-    """The series of each patient, where there is one a plane, and the rest.
+    """For each patient the series of each plane; and what was not chosen, with the reason.
 
     Parameters
     ----------
     found : list of Series
-        Of `scan`, by patient.
+        Of `scan`, ordered by patient.
     planes : Planes
         Of several sequences, some may be missing.
     choices : dict of str to Choice
@@ -58,7 +58,7 @@ def choose_series(
 def _of_patient(
     members: list[Series], planes: Planes, choices: Mapping[str, Choice]
 ) -> tuple[Chosen, list[str]]:
-    """The series of one patient, and why it has no sample."""
+    """The series of one patient, and the reasons why it has no sample."""
     chosen: Chosen = {}
     missing: list[str] = []
     reasons: list[str] = []
@@ -75,7 +75,7 @@ def _of_patient(
 
 
 def dicom_set(series: Chosen, planes: Planes) -> VolumeSet:
-    """Series of one patient as volumes of one head, still on the disk."""
+    """Series of one patient as volumes of one head, which are not read yet."""
     first, *others = series.values()
     space = first.frame_of_reference
     mris = [one for one in series.values() if one.modality == "mri"]
@@ -98,12 +98,12 @@ def dicom_set(series: Chosen, planes: Planes) -> VolumeSet:
 def _choose(
     members: list[Series], plane: str, planes: Planes, choices: Mapping[str, Choice]
 ) -> Series:
-    """The one series that a plane means.
+    """The one series that becomes a plane.
 
     Raises
     ------
     DataLoadingError
-        Where there is none or more than one; lists them and names the parameter.
+        If there is none or more than one. The message lists them and names the parameter.
     """
     modality = "ct" if plane == "ct" else "mri"
     label, parameter = ("CT", "ct_series") if modality == "ct" else ("MRI", "mri_series")

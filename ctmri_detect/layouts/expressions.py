@@ -1,4 +1,4 @@
-"""What the caller says about the names: expressions for the patient and for CT and MRI."""
+"""The caller's regular expressions for the patient, and for CT and MRI."""
 
 from __future__ import annotations
 
@@ -20,32 +20,33 @@ class Rules(NamedTuple):
     mri: re.Pattern[str] | None = None
 
     def of(self, modality: str) -> re.Pattern[str] | None:
-        """The expression that tells this modality."""
+        """The expression for this modality, or None."""
         return self.ct if modality == "ct" else self.mri
 
 
 def matched(text: str, rules: Rules) -> str | None:
-    """The modality of a path, as an expression tells it.
+    """The modality of a path by the expressions `ct` and `mri`; None where neither matches.
 
     Raises
     ------
     DataLoadingError
-        Where both match.
+        If both match.
     """
     found = [name for name in ("ct", "mri") if (rule := rules.of(name)) and rule.search(text)]
     if len(found) == 2:
         raise DataLoadingError(
             f"ct= and mri= both match {text}; expected "
-            "two regular expressions that no path fits both of."
+            "two regular expressions that never match the same path."
         )
     return found[0] if found else None
 
 
 class MatchedFolders:
-    """Where `ct` or `mri` names a folder, what it names is no part of the place.
+    """The place of an image (its folders), without what the expressions `ct` and `mri` matched.
 
-    An expression such as ``^A/.*`` runs over a folder without naming it alone. That one counts
-    where all CT lie in one folder at that depth and all MRI in another: a patient's stay.
+    An expression such as ``^A/.*`` matches more than the name of a folder. It counts as the name
+    of that folder only if all CT lie in one folder at that depth and all MRI in another. Folders
+    of patients stay parts of the place.
 
     Parameters
     ----------

@@ -35,65 +35,72 @@ def find_pairs(
 ) -> pd.DataFrame:
     r"""Find which CT goes with which MRI in a folder, whatever its layout.
 
-    It reads names, at any depth, and opens no image. Folders named ``CT`` and ``MRI`` (or
+    It reads names, at any depth, and opens no image. It knows folders named ``CT`` and ``MRI`` (or
     ``MR``, ``T1``, ``T2``, ``FLAIR``, ``PD``, ...), names that hold such a word, a number in
-    common, CycleGAN's ``trainA`` and ``trainB``, SynthRAD, BIDS and DICOM: ``docs/layouts.md``
+    common, CycleGAN's ``trainA`` and ``trainB``, SynthRAD, BIDS and DICOM; ``docs/layouts.md``
     shows each with an example. The case of names does not matter, nor how accents and spaces
     are written.
 
-    A CT and an MRI are a pair where they lie in one place (the folders without those that name
-    the modality) and, in this order, their names are equal; are equal without the modality;
-    hold equal numbers and no other difference from name to name; or, of volumes, they are the
-    only two in that place. A word for a modality in the name of a folder that holds both, such
-    as PD01 or MR_Smith, is a part of that name. Where more than two files fit, none of them is
-    paired: nothing is chosen by chance.
+    The place of a file is its folders, without those that name the modality. A CT and an MRI in
+    the same place are a pair if, tried in this order,
 
-    When it fails: that two files are named alike does not mean that they show one head. See
-    `check_pairing`.
+    - their names are equal;
+    - their names are equal without the modality;
+    - their names hold the same number, and differ from other names in nothing but numbers;
+    - they are volumes, and the only two in that place.
+
+    A word for a modality in the name of a folder that holds both, such as PD01 or MR_Smith, is a
+    part of that name. Where more than two files fit, none of them is paired: nothing is chosen by
+    chance.
+
+    When it fails: two files with equal names need not show the same head. See `check_pairing`.
 
     Parameters
     ----------
     folder : str or Path
         Where the files are, at any depth.
     patient : str, default=None
-        A regular expression, searched for in each file's name (without its ending), else in its
-        path relative to `folder`; the first group, or the whole match, names the patient. None:
-        the folder or the beginning of the name does, where it says so in every pair
+        A regular expression. It is searched for in each file's name (without its ending), else in
+        its path relative to `folder`; the first group, or the whole match, names the patient.
+        None: the folder or the beginning of the name does, if it can be read in every pair
         (``patient01/``, ``sub-01``, ``case16_``, ``p3_``; other folders with a number, such as
-        SynthRAD's ``1BA001/``, where there are two or more).
+        SynthRAD's ``1BA001/``, if there are two or more).
     sequence : str or sequence of str, default=None
         The MRI sequence to take where a CT has several: "t1", "t1ce" (with contrast agent), "t2",
-        "flair", "pd", "dwi", "adc" or "swi" (with T2*). Several, ``("t1", "flair")``, are a
-        plane each, and a sample may lack some of them.
+        "flair", "pd", "dwi", "adc" or "swi" (with T2*). Of several, such as ``("t1", "flair")``,
+        each becomes a plane, and a sample may lack some of them.
     modality : {"both", "ct", "mri"}, default="both"
-        "ct" and "mri": these images alone, where no CT belongs to an MRI or there is only one of
-        the two. Files of the other have no row. Where no name says CT or MRI, all images are
-        taken for what is asked for.
+        "ct" and "mri": these images alone, for folders without pairs or without the other
+        modality. Files of the other modality have no row. Where no name says CT or MRI, all
+        images are taken as the modality that is asked for.
     ct, mri : str, default=None
-        Regular expressions that are searched for in the relative paths and tell which files
-        are CT and which MRI, where the names don't. With one of them alone, the names tell the
-        other modality.
+        Regular expressions for the relative paths. They tell which files are CT and which MRI,
+        where the names don't. With only one of them, the names tell the other modality.
 
     Returns
     -------
     DataFrame
-        One row a sample or left-over file, in natural order. First a column for each plane with
-        paths relative to `folder`, or None: `ct` and `mri`; with several sequences, such as `ct`,
-        `t1` and `flair`. `patient`: str or None. `slice`: the last number in the name, NA for
-        volumes. `sequence`: of the only MRI, or None. `status`: "paired"; "lacks FLAIR" where
-        some of several planes are missing; "alone" with one modality; or why the file is left
-        over. One without a column has its name in `status`; masks and hidden files have no row.
+        One row for each sample or left-over file, in natural order. Masks and hidden files have no
+        row. A DICOM folder has one row for each folder with a series; `load_volume_pairs` reads it.
+
+        - ct, mri; or with several sequences, such as ct, t1, flair: path of each plane relative to
+          `folder`, or None.
+        - patient: str or None.
+        - slice: the last number in the name, NA for volumes.
+        - sequence: of the only MRI, or None.
+        - status: "paired"; "lacks FLAIR" where some of several planes are missing; "alone" with one
+          modality; else why the file is left over, with its name if no column has it.
+
         ``attrs`` holds "layout", "kind" ("slices", "volumes" or "dicom"), "notes" (a list of
-        what to know about the folder) and "patients": what they were read from ("parameter",
-        "folders", "names" or None). A DICOM folder has one row a series' folder:
-        `load_volume_pairs` reads it.
+        remarks about the folder) and "patients", the source of their names ("parameter", "folders",
+        "names" or None).
 
     Raises
     ------
     DataLoadingError
-        Where the folder is none or holds no image; where the names tell nothing; where slices
-        and volumes both could be meant; where a CT has several MRI sequences. The message
-        names the parameter that decides.
+        If there is no such folder or no image in it; if the names say nothing; if both slices and
+        volumes could be meant; if a CT has several MRI sequences. The message names the parameter
+        that decides.
     ValueError
         For a parameter that is no regular expression or no known sequence.
 
@@ -133,8 +140,8 @@ def find_pairs(
     check_found(found, folder, rules)
     if len(rules.planes.names) > 2 and "ct" in rules.planes.names and "ct" not in here:
         raise DataLoadingError(
-            f"{folder.name} holds no CT, and with modality='both' the sequences are to lie beside "
-            "one. For the sequences alone: modality='mri' (in the shell --modality mri)."
+            f"{folder.name} holds no CT; with modality='both', expected a CT beside the sequences. "
+            "For the sequences alone, pass modality='mri' (--modality mri on the command line)."
         )
     images = of_one_kind(found, rules.planes)
     matched = match(images, rules)
@@ -149,7 +156,7 @@ def find_pairs(
 
 
 def _taken_for(found: Sorted, rules: Rules) -> list[str]:
-    """Where no name says CT or MRI, all images are of the one modality that is asked for."""
+    """Where no name says CT or MRI, take all images as the one modality that is asked for."""
     (name, *others) = rules.planes.names
     untold = [path for path, modality, _ in found.aside if modality is None]
     if found.images or not untold or others or name not in ("ct", "mri") or rules.ct or rules.mri:
@@ -165,7 +172,7 @@ def _compiled(name: str, expression: str | None) -> re.Pattern[str] | None:
     if expression is None:
         return None
     if not isinstance(expression, str):
-        raise ValueError(f"{name}={expression!r} is no regular expression: expected str or None.")
+        raise ValueError(f"{name}={expression!r} is no regular expression; expected str or None.")
     try:
         return re.compile(canonical(expression))
     except re.error as error:
@@ -173,7 +180,7 @@ def _compiled(name: str, expression: str | None) -> re.Pattern[str] | None:
 
 
 def _part_patients(matched: Matched, rules: Rules) -> None:
-    """Separate images that belong to different patients, as `patient` finds them."""
+    """Separate images of which `patient` says that they belong to different patients."""
     if rules.patient is None:
         return
     kept = []

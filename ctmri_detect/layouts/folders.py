@@ -1,4 +1,4 @@
-"""Which folders say CT or MRI, and which have such a word in the name of a patient or a visit."""
+"""Which folders name a modality, and where such a word is part of a patient's or visit's name."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ class _Folder:
 
     @property
     def numbered(self) -> bool:
-        """Whether it is a number beside the modality and may be a patient: CT-01, PD01b."""
+        """Whether a number stands beside the modality, so that it may be a patient: CT-01."""
         first = self.words.tokens[0]
         bare = bool(self.words.without_fillers) and not letters(self.words.without_fillers)
         return bare or (first.kind in ("ct", "mri", "sequence") and first.glued)
 
     @property
     def alike(self) -> str:
-        """What neighbouring folders share: where one is a patient's or visit's name, all are."""
+        """Equal for neighbouring folders that are named alike: if one is a name, all are."""
         return "number" if self.numbered else self.rest.casefold()
 
     @property
     def is_name(self) -> bool:
-        """Whether the word is a part of a name, by what the folder holds."""
+        """Whether the word for a modality is part of a name, judged by what the folder holds."""
         other = "mri" if self.words.modality == "ct" else "ct"
         if not self.words.is_modality:
             held = self.known | self.named
@@ -62,7 +62,7 @@ class _Folder:
 
 
 class Told(NamedTuple):
-    """What folders say: `certain` where one is named after the modality alone."""
+    """What folders say; `certain` where the name of one is the modality alone."""
 
     modality: str | None
     certain: bool
@@ -73,16 +73,16 @@ class Told(NamedTuple):
 class Folders:
     """What the folders of a data set say.
 
-    A folder named after CT or MRI alone says it. A word in a longer name, or a sequence alone
-    (``T2``), says it unless the folder holds the other modality: then it is a part of a name,
-    such as a patient's (``PD01``) or a visit's (``T2``), here and in folders beside it that are
-    named alike.
+    A folder whose name is CT or MRI alone says the modality. So does a word in a longer name, or
+    a sequence alone (``T2``), unless the folder holds the other modality. Then the word is part of
+    a name, such as a patient's (``PD01``) or a visit's (``T2``); also in folders beside it that
+    are named alike.
 
     Parameters
     ----------
     files : iterable of (folders, known, by_name)
-        Of each image: the folders that it lies in, its modality as far as an expression or
-        a folder named CT or MRI tells it, and what its own name says.
+        For each image: its folders; its modality, where an expression or a folder named CT or MRI
+        tells it; and the modality that its own name says.
     """
 
     def __init__(self, files: Iterable[tuple[Path, str | None, str | None]]) -> None:
@@ -120,7 +120,7 @@ class Folders:
         return without_modality(name, self._people.lead(name))
 
     def _key(self, path: Path, depth: int) -> Key:
-        """A folder and where it lies; CT/ and MRI/ beside each other are one place."""
+        """A folder and its place; CT/ and MRI/ beside each other are the same place."""
         above = (self._rest(name) if self.read(name).modality else name for name in path[:depth])
         return tuple(name.casefold() for name in above if name), path[depth].casefold()
 
@@ -138,7 +138,7 @@ class Folders:
         return self._told[path]
 
     def _sequence(self, path: Path, saying: list[tuple[int, _Folder]]) -> str | None:
-        """Of the innermost folder that says one; a number may be a patient's and says none."""
+        """The sequence of the innermost folder that says one; a patient's number says none."""
         for depth, one in saying:
             certain = one.words.is_modality or not one.numbered or self._is_cut(path, depth, one)
             if one.words.sequence and certain:
@@ -146,7 +146,7 @@ class Folders:
         return None
 
     def _part(self, path: Path, depth: int) -> str:
-        """A folder's name as it is compared; "" where it tells nothing but the modality."""
+        """A folder's name as it is compared; "" where it says nothing but the modality."""
         name = path[depth]
         split = _SPLIT.match(name)
         if split:  # trainA and trainB are one place, testA and testB another
@@ -163,23 +163,23 @@ class Folders:
 
 
 def _modality(saying: list[Words]) -> tuple[str | None, bool]:
-    """How much a name tells: CT or MRI alone most, then a sequence alone, then a word in it."""
+    """The modality by the most certain name: CT or MRI alone, a sequence alone, a word in it."""
     ranked = sorted(saying, key=lambda words: (not words.is_modality, not words.explicit))
     return (ranked[0].modality, ranked[0].is_modality) if ranked else (None, False)
 
 
 def told_alone(path: Path) -> str | None:
-    """The modality by the innermost folder that is named after CT or MRI and nothing else."""
+    """The modality of the innermost folder whose name is CT or MRI and nothing else."""
     named = (read_name(name) for name in reversed(path))
     return next((words.modality for words in named if words.is_modality and words.explicit), None)
 
 
 def plain(name: str) -> str:
-    """A folder's name; "" where it is made of words such as "images", which tell nothing."""
+    """A folder's name; "" where it holds only words such as "images", which say nothing."""
     words = read_name(name)
     return name if words.without_fillers or words.modality in ("ct", "mri") else ""
 
 
 def is_split(path: Path) -> bool:
-    """Whether one of the folders is such as CycleGAN's trainA."""
+    """Whether one of the folders is named as in CycleGAN: trainA, testB, ..."""
     return any(_SPLIT.match(name) for name in path)

@@ -22,18 +22,18 @@ _MAX_DIGITS = 18  # more don't fit int64; they are part of a UID, no slice numbe
 
 
 class _Rows:
-    """Rows of a frame with a column for each plane, and what they are sorted by."""
+    """Rows of a frame with a column for each plane, and the keys by which they are sorted."""
 
     def __init__(self, planes: Planes) -> None:
         self._names = planes.names
         self._rows: list[tuple[Any, ...]] = []
 
     def add(self, key: Any, paths: Mapping[str, str], *more: Any) -> None:
-        """A row: paths by plane, then patient, slice, sequence, status."""
+        """Add a row: paths by plane, then patient, slice, sequence, status."""
         self._rows.append((key, *(paths.get(name) for name in self._names), *more))
 
     def put(self, path: str, plane: str | None, reason: str) -> None:
-        """A row for a file that is not used; without a column, its name is in the status."""
+        """Add a row for a file that is not used; without a column, its name is in the status."""
         column = plane in self._names
         paths = {str(plane): path} if column else {}
         self.add(natural(path), paths, None, None, None, reason if column else f"{path}: {reason}")
@@ -56,7 +56,7 @@ def pairs_frame(
     patients: Patients,
     planes: Planes,
 ) -> pd.DataFrame:
-    """The frame that `find_pairs` returns, of images."""
+    """The frame that `find_pairs` returns, for slices and for volumes in single files."""
     rows = _Rows(planes)
     for unit in matched.units:
         first, *_ = unit.values()
@@ -97,7 +97,7 @@ def _key(image: ImageFile) -> Any:
 
 
 def _number(image: ImageFile) -> int | None:
-    """The slice by the name: its last number."""
+    """The number of the slice: the last number in the file's name; None for volumes."""
     said = numbers(image.words)
     number = said[-1] if said and image.kind == "slices" else None
     return None if number is None or number >= 10**_MAX_DIGITS else number
@@ -109,7 +109,7 @@ def left_over(found: pd.DataFrame) -> Skipped:
     names = plane_columns(found)
     for row in found[~is_sample(found)].to_dict("records"):
         file = next((row[name] for name in names if row[name]), None)
-        if file is None:  # it has no column: its name stands in the status
+        if file is None:  # it has no column: its name is in the status
             file, _, reason = row["status"].partition(": ")
             skipped.append((file, reason))
         else:
@@ -118,7 +118,7 @@ def left_over(found: pd.DataFrame) -> Skipped:
 
 
 def dicom_frame(folders: list[str], planes: Planes) -> pd.DataFrame:
-    """One row a folder that holds DICOM files."""
+    """One row for each folder that holds DICOM files."""
     rows = _Rows(planes)
     paths = [tuple(canonical(folder).split("/")) for folder in folders]
     said = Folders((path, told_alone(path), None) for path in paths)
@@ -149,7 +149,7 @@ def _notes(layout: str, matched: Matched, found: Sorted) -> list[str]:
         notes.append(f"The pairs mix MRI sequences: {counts}; sequence= chooses one.")
     if matched.ambiguous:
         notes.append(
-            f"{len(matched.ambiguous)} groups of files fit each other in more than one way and "
+            f"{len(matched.ambiguous)} groups of files can be joined in more than one way and "
             f"are left out: {matched.ambiguous[0]}."
         )
     untold = [path for path, modality, _ in found.aside if modality is None]
@@ -166,8 +166,8 @@ def _notes(layout: str, matched: Matched, found: Sorted) -> list[str]:
 def _layout(images: list[ImageFile], planes: Planes, renamed: bool, by_number: bool) -> str:
     """The layout's name.
 
-    `renamed` says whether the two of most pairs have other stems, `by_number` whether only a
-    number connects most.
+    `renamed`: in most pairs the two names differ. `by_number`: in most pairs they have only a
+    number in common.
     """
     there = {planes.of(image.modality, image.sequence) for image in images}
     if len({image.modality for image in images} if planes.is_pair else there - {None}) < 2:

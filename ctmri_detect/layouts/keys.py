@@ -1,4 +1,4 @@
-"""What images of one sample share: their place, and the numbers in their names."""
+"""What the images of one sample have in common: their place, and the numbers in their names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Unit = dict[str, ImageFile]
 
 
 def uniform_names(units: list[Unit], rules: Rules) -> set[tuple[Hashable, str | None]]:
-    """Places where only numbers tell one name from the next, in each plane.
+    """Places where the names of each plane differ in nothing but numbers.
 
-    Only there may a number pair: anna_12 and bob_12 are no pair, IMG12 and slice_012 are one.
+    Only there may a number join images: IMG12 and slice_012 may be a pair, but not anna_12 and
+    bob_12.
     """
     seen: dict[tuple[Hashable, str | None], dict[str, set[tuple[str, ...]]]] = {}
     for unit in units:
@@ -29,7 +30,7 @@ def uniform_names(units: list[Unit], rules: Rules) -> set[tuple[Hashable, str | 
 
 
 def numbered(image: ImageFile, rules: Rules) -> tuple[Hashable, tuple[str, ...], str | None]:
-    """Place, words without the patient, and the patient that `patient` finds in the name."""
+    """Place, words without the patient, and the patient that the rule finds in the name."""
     found = rules.patient.search(image.stem) if rules.patient is not None else None
     if found is None or (not found.groups() and not found.group()):
         return place_of(image), image.words, None
@@ -40,7 +41,7 @@ def numbered(image: ImageFile, rules: Rules) -> tuple[Hashable, tuple[str, ...],
 
 
 def place_of(image: ImageFile) -> tuple[str, ...]:
-    """Where an image lies, as it is compared: case doesn't count."""
+    """The place of an image as it is compared: without case."""
     return _folded(image.place)
 
 

@@ -1,4 +1,4 @@
-"""Which images of a folder count: slices or volumes, and none where there is nothing to find."""
+"""Which images of a folder are used, slices or volumes; and errors where there are none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ctmri_detect.layouts.planes import Planes
 
 
 def check_found(found: Sorted, folder: Path, rules: Rules) -> None:
-    """Refuse a folder without images, and one whose names tell nothing."""
+    """Refuse a folder without images, and one whose names say neither CT nor MRI."""
     if found.images:
         return
     untold = [path for path, modality, _ in found.aside if modality is None]
@@ -36,12 +36,12 @@ def check_found(found: Sorted, folder: Path, rules: Rules) -> None:
 
 
 def of_one_kind(found: Sorted, planes: Planes) -> list[ImageFile]:
-    """Slices or volumes: the kind that has the planes that are wanted.
+    """The images of one kind, slices or volumes: the kind that has the wanted planes.
 
     Raises
     ------
     DataLoadingError
-        Where both kinds have, or none.
+        If both kinds have them, or none.
     """
     there: dict[str, set[str]] = {}
     for image in found.images:
@@ -57,8 +57,8 @@ def of_one_kind(found: Sorted, planes: Planes) -> list[ImageFile]:
         examples = [next(i.path for i in found.images if i.kind == kind) for kind in whole]
         raise DataLoadingError(
             f"The folder holds slices and volumes of {_said(planes)}, such as {examples[0]} and "
-            f"{examples[1]}; pass ct= and mri=, regular expressions that match one kind only, or "
-            "name the folder that holds one."
+            f"{examples[1]}; expected one kind. Pass ct= and mri=, regular expressions that match "
+            "one kind only, or a folder that holds one kind."
         )
     counts = Counter(image.kind for image in found.images)
     kept = whole[0] if whole else counts.most_common(1)[0][0]
@@ -75,7 +75,7 @@ def _said(planes: Planes) -> str:
 
 
 def _lacking(images: list[ImageFile], planes: Planes) -> str:
-    """What a folder holds, where it has nothing of what is wanted."""
+    """The error for a folder that holds none of the wanted planes."""
     names = Counter((image.sequence or image.modality).upper() for image in images)
     held = ", ".join(f"{name} ({count} files)" for name, count in names.most_common())
     return f"The folder holds no {' or '.join(planes.modalities)}; it has {held}."

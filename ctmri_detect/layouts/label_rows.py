@@ -18,18 +18,16 @@ _ENDINGS = {
 
 
 def rows_of(table: pd.DataFrame, pairs: pd.DataFrame) -> list[int | None]:
-    """The row of the labels file that belongs to each pair.
+    """The row of the labels file that belongs to each pair; None where there is none.
 
-    The column `file` holds paths or names, with or without their ending, of one of its images,
-    such as the CT. A name fits where only one pair has it; a path fits where one of the two
-    paths, that in `file` and that relative to the folder, ends with the other.
-
-    Case doesn't count, nor how accents are written.
+    The column `file` holds the path or name of one image of the pair, such as the CT, with or
+    without its ending. It fits a pair if it ends with the image's path relative to the folder, or
+    if that path ends with it. Case does not matter, nor how accents are written.
 
     Raises
     ------
     DataLoadingError
-        Where a name fits several pairs, or several rows fit one pair.
+        If a name fits several pairs, or several rows fit one pair.
     """
     fits = _Tails(pairs)
     rows: list[int | None] = [None] * len(pairs)
@@ -41,20 +39,21 @@ def rows_of(table: pd.DataFrame, pairs: pd.DataFrame) -> list[int | None]:
             names = ", ".join(first_file(pairs.iloc[i]) for i in found[:2])
             raise DataLoadingError(
                 f"The labels file names {file!r}, which fits {len(found)} pairs, such as {names}; "
-                "expected paths relative to the folder."
+                "expected a name of one pair. Write paths relative to the folder."
             )
         for pair in found:
             if rows[pair] is not None:
                 raise DataLoadingError(
                     f"The labels file names {first_file(pairs.iloc[pair])} more than once, such as "
-                    f"{table['file'].iloc[rows[pair]]!r} and {file!r}; expected one row a pair."
+                    f"{table['file'].iloc[rows[pair]]!r} and {file!r}; expected one row for each "
+                    "pair. Remove the other."
                 )
             rows[pair] = row
     return rows
 
 
 class _Tails:
-    """Pairs by the ends of their paths, so that each name in a labels file costs one look."""
+    """Pairs by the ends of their paths, so that a name in a labels file is found at once."""
 
     def __init__(self, pairs: pd.DataFrame) -> None:
         self.whole: dict[str, set[int]] = defaultdict(set)
@@ -71,7 +70,7 @@ class _Tails:
     def pairs(self, file: str) -> set[int]:
         """The pairs that a path or name in a labels file fits."""
         name = re.sub(r"^(\./)+", "", canonical(file).casefold().replace("\\", "/"))
-        for form in (name, _bare(name)):  # a.jpg in the table may be a.png by now
+        for form in (name, _bare(name)):  # a.jpg in the table may be called a.png in the folder
             if form in self.tails:
                 return self.tails[form]
             longer = next((tail for tail in _tails(form) if tail in self.whole), None)
@@ -81,12 +80,12 @@ class _Tails:
 
 
 def _bare(path: str) -> str:
-    """A path without the ending of an image; what follows the last dot may be a number."""
+    """A path without the ending of an image type; what follows another dot is kept."""
     ending = ending_of(path)
     return path[: -len(ending)] if ending in _ENDINGS else path
 
 
 def _tails(path: str) -> list[str]:
-    """The path, and what is left of it without its first folders, longest first."""
+    """The path, and the path without its first folders, the longest first."""
     parts = path.split("/")
     return ["/".join(parts[start:]) for start in range(len(parts))]

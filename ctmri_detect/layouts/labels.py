@@ -1,4 +1,4 @@
-"""The labels file of a folder: one row a file, +1/-1 or a column named lesion."""
+"""The labels file of a folder: one row per file, +1/-1 or a column named lesion."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def carried(rows: pd.DataFrame, column: str) -> NDArray[np.object_] | pd.Series:
     if column == "spacing":
         wrong |= (values <= 0) | np.isinf(values)
     if wrong.any():
-        what = "numbers" if column == "slice" else "numbers above 0, the mm of a pixel"
+        what = "numbers" if column == "slice" else "numbers above 0, the mm per pixel"
         raise DataLoadingError(
             f"The column {column!r} holds {cells[wrong].iloc[0]!r}; expected {what}."
         )

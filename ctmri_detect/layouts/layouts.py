@@ -1,4 +1,4 @@
-"""From the names of files to CT and MRI images, each with what tells it from the others."""
+"""Tell CT and MRI images from the names of files, and what each name says."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class ImageFile:
     modality : {"ct", "mri"}
     sequence : str or None
     place : tuple of str
-        The folders that it lies in, without what names the modality: CT and MRI of one place
-        may be a pair.
+        Its folders, without those that name the modality. A CT and an MRI in the same place may
+        be a pair.
     words : tuple of str
         Its name without the modality; of BIDS without subject and session.
     told_by : {"folder", "name", "parameter"}
         What told the modality.
     bids : bool
-        Whether its name begins as BIDS has it, with sub-.
+        Whether its name is one of BIDS: it begins with ``sub-``.
     """
 
     path: str
@@ -67,9 +67,9 @@ class Sorted:
     ----------
     images : list of ImageFile
     aside : list of (path, modality or None, reason)
-        What is no CT or MRI image but should be told.
+        Other files that the user should know of.
     masks : int
-        How many masks there are; they are left alone.
+        Number of masks; they are not used.
     """
 
     images: list[ImageFile]
@@ -93,7 +93,7 @@ class _File:
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """Its folders; of BIDS with subject and session last, which the name may have alone."""
+        """Its folders; of BIDS with subject and session last, also if only the name has them."""
         above = tuple(self.text.split("/")[:-1])
         if self.bids is None:
             return above
@@ -109,12 +109,12 @@ class _File:
 
 
 def sort_files(files: Iterable[str], rules: Rules) -> Sorted:
-    """Tell CT, MRI, masks and the rest by their paths.
+    """Sort files into CT, MRI, masks and the rest by their paths.
 
     Raises
     ------
     DataLoadingError
-        Where `ct` and `mri` both match one file.
+        If `ct` and `mri` both match one file.
     """
     found = Sorted([], [], 0)
     parsed, others = _read_names(files, rules)
@@ -186,7 +186,7 @@ def _read_names(files: Iterable[str], rules: Rules) -> tuple[list[_File], list[s
 
 
 def _tell(file: _File, folders: Folders, rules: Rules) -> tuple[str, str] | None:
-    """Modality and what told it; None where nothing does or it is a mask."""
+    """The modality and what told it; None where nothing does, or for a mask."""
     if file.matched is not None:
         return file.matched, "parameter"
     if _is_mask(file):
@@ -214,7 +214,7 @@ def _why_untold(file: _File, rules: Rules) -> str:
 
 
 def _sequence(file: _File, by: str, folders: Folders, shared: bool) -> str | None:
-    """What tells the MRI from its CT may name a sequence: no word of a name that both have."""
+    """The sequence of an MRI by its name, unless a CT has the same name; else by its folders."""
     if file.bids:
         return file.words.sequence
     lead = lead_of(file.stem) if by != "name" else None

@@ -1,4 +1,4 @@
-"""Which images are of one sample: by equal names, or a number, never by choice."""
+"""Which images belong to one sample: by equal names or numbers, never by a guess."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OTHER = {"ct": "MRI", "mri": "CT"}
 
 
 class SeveralSequencesError(DataLoadingError):
-    """A head has several MRI sequences, and none was chosen; `sequences` are all that there are."""
+    """A head has several MRI sequences, and none was chosen; `sequences` lists them."""
 
     def __init__(self, sequences: tuple[str, ...], text: str) -> None:
         super().__init__(text)
@@ -29,7 +29,7 @@ class SeveralSequencesError(DataLoadingError):
 
 @dataclass
 class Matched:
-    """What was paired, and why the rest was not.
+    """The images that were joined to samples, and why the rest was not.
 
     Attributes
     ----------
@@ -37,9 +37,9 @@ class Matched:
         The samples: an image for each plane that is there, in the order of the planes.
     alone : dict of path to (ImageFile, reason)
     by_number : int
-        How many samples only a number connects.
+        Number of samples whose images have only a number in common.
     ambiguous : list of str
-        One sentence for each group of images that fit each other in more than one way.
+        One sentence for each group of images that could be joined in more than one way.
     """
 
     units: list[Unit] = field(default_factory=list)
@@ -51,14 +51,14 @@ class Matched:
 def match(images: list[ImageFile], rules: Rules) -> Matched:
     """Join images of one place: by equal stems, by equal words, by numbers, or as the only ones.
 
-    In each round images are joined only where at most one image of each plane shares a key.
-    Where more do, all of them are left alone, with the reason. One plane needs no partner: then
-    each image is a sample.
+    These are four rounds, each with a key. Images with the same key are joined only if there is
+    at most one of each plane; if there are more, all of them are left alone, with the reason. With
+    one plane, each image is a sample.
 
     Raises
     ------
     DataLoadingError
-        Where a head has several MRI sequences and none was chosen, or a chosen one isn't there.
+        If a head has several MRI sequences and none was chosen, or a chosen one does not exist.
     """
     matched = Matched()
     units = _chosen(images, rules.planes, matched)
@@ -108,7 +108,7 @@ def _joined(units: list[Unit], rules: Rules, matched: Matched) -> list[Unit]:
 
 
 def _chosen(images: list[ImageFile], planes: Planes, matched: Matched) -> list[Unit]:
-    """All images that belong to a plane, each by itself."""
+    """All images that belong to a plane, each in a unit of its own; others are left alone."""
     units: list[Unit] = []
     for image in images:
         plane = planes.of(image.modality, image.sequence)
@@ -123,24 +123,24 @@ def _chosen(images: list[ImageFile], planes: Planes, matched: Matched) -> list[U
         raise DataLoadingError(
             f"sequence={missing[0]!r}, but no MRI is named so; found: "
             f"{', '.join(sorted(here)) or 'no MRI'}. The sequence is read from the names of files "
-            "and folders; mri= takes a regular expression instead."
+            "and folders. Choose one that was found, or pass mri=, a regular expression."
         )
     return units
 
 
 NOT_CHOSEN = "not of the sequence"
-"""How the status of an MRI begins that `sequence` left out."""
+"""Beginning of the status of an MRI whose sequence is not one of `sequence`."""
 
 
 def _round(units: list[Unit], key: Key, planes: Planes, matched: Matched) -> list[Unit]:
-    """Join units that share a key, where at most one image of each plane does; returns all."""
+    """Join units that share a key, if they hold at most one image of each plane; return all."""
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for number, unit in enumerate(units):
         for shared in {key(image) for image in unit.values()} - {None}:
             groups[shared].append(number)
     joined = dict(enumerate(units))
     several: list[Found] = []
-    now = list(range(len(units)))  # which unit each has become a part of
+    now = list(range(len(units)))  # the unit to which each was joined
     for members in groups.values():
         parts = sorted({_root(now, number) for number in members} & set(joined))
         found = [image for part in parts for image in joined[part].items()]
@@ -176,7 +176,7 @@ def _differ_in_sequence(found: Found) -> bool:
 
 
 def _leave_alone(found: Found, images: list[ImageFile], matched: Matched) -> None:
-    """Leave these images alone, because what was found fits in more than one way."""
+    """Leave these images alone, because `found` can be joined in more than one way."""
     found = sorted(found, key=lambda one: one[0] != "ct")
     paths = [image.path for _, image in found]
     shown = ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
@@ -207,7 +207,7 @@ def _ask_for_sequence(several: list[list[ImageFile]]) -> None:
 
 
 def _refuse_several(images: Iterable[ImageFile]) -> None:
-    """MRI alone: two sequences of one head would become two samples of one plane."""
+    """Refuse several sequences with MRI alone: those of one head would become two samples."""
     groups: dict[Hashable, list[ImageFile]] = defaultdict(list)
     for image in images:
         groups[place_of(image), image.words].append(image)

@@ -1,4 +1,4 @@
-"""The patient of each pair: what an expression finds, or what the layout itself names."""
+"""The patient of each pair: by the caller's expression, or else by folders or names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Namer = Callable[[ImageFile], str | None]
 
 
 class Patients(NamedTuple):
-    """How the patient of an image is found, and where.
+    """A function from an image to its patient, and where it finds the patient.
 
     Attributes
     ----------
@@ -30,12 +30,12 @@ class Patients(NamedTuple):
 
 
 def find_patients(pairs: Sequence[Unit], rule: re.Pattern[str] | None) -> Patients:
-    """What names the patients of this folder: an expression, or else the layout.
+    """What names the patients of this folder: an expression, or else folders or names.
 
     Raises
     ------
     DataLoadingError
-        Where `rule` is given and finds nothing in some pair.
+        If `rule` is given and finds nothing in some pair.
     """
     if rule is not None:
         _check_rule(pairs, rule)
@@ -51,7 +51,7 @@ def find_patients(pairs: Sequence[Unit], rule: re.Pattern[str] | None) -> Patien
 
 
 def _in_one_form(name: Namer, pairs: Sequence[Unit]) -> Namer:
-    """Names that differ in case only are one patient, called as the first of them is."""
+    """A namer that takes names which differ only in case for one patient, by the first of them."""
     forms: dict[str, str] = {}
     for found in (name(image) for pair in pairs for image in pair):
         if found is not None:
@@ -90,14 +90,14 @@ def _by_place(image: ImageFile) -> str | None:
 
 
 def _of_place(image: ImageFile) -> tuple[str | None, bool]:
-    """The innermost folder that says it is a patient's, else the innermost that may be."""
+    """The innermost folder that is certainly a patient's, else the innermost that may be one."""
     found = [patient_of_folder(part) for part in reversed(image.place)]
     certain = next(((name, sure) for name, sure in found if sure), None)
     return certain or next(((n, sure) for n, sure in found if n is not None), (None, False))
 
 
 def _by_stem(image: ImageFile) -> str | None:
-    """The beginning of the name; of a slice only where another number follows, its own."""
+    """The patient at the beginning of the name; of a slice only if another number follows."""
     name = patient_of_stem(image.stem)
     if name is None or image.kind == "volumes":
         return name

@@ -1,4 +1,4 @@
-"""Which words of a name are a patient's, though some read as a modality."""
+"""Which part of a name is a patient's, even if it looks like a modality."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Lead(NamedTuple):
 
 
 def lead_of(name: str) -> Lead | None:
-    """The beginning of a longer name that looks like a modality, and may be a patient."""
+    """The beginning of a longer name that looks like a modality and may be a patient, or None."""
     words = split_words(name)
     if len(words) < 3 or words[0].start > 0 or not words[1].text.isdecimal():
         return None
@@ -59,8 +59,8 @@ def lead_of(name: str) -> Lead | None:
 class People:
     """Tells names such as ``PD01_ct_3`` (patient PD01) from names such as ``ct01_3``.
 
-    Such a beginning is a patient's name where what follows it, or a folder, tells the modality
-    once more, or is that of a CT in one name and of an MRI in another.
+    Such a beginning is a patient's name if the rest of the name says the modality once more, or if
+    it begins the name of a CT and the name of an MRI.
 
     Parameters
     ----------
@@ -93,29 +93,30 @@ class People:
         return len(lead.text) if known else 0
 
     def read(self, name: str) -> Words:
-        """What a name says beside the patient."""
+        """What a name says, without the patient."""
         return read_name(name, self.lead(name))
 
 
 def _is_told_again(kind: str, after: Words) -> bool:
-    """Whether the rest of the name tells the same modality, so that the beginning need not."""
+    """Whether the rest of the name says the same modality as the beginning."""
     if kind == "sequence":
         return after.modality == "mri"
     return after.explicit and after.modality == kind
 
 
 def numbered_names(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The words that are a name with its number, such as pd01: other numbers are another person."""
+    """The words that are a name with a number, such as pd01: another number is another person."""
     return tuple(w for w in words if _WITH_NUMBER.match(w) and kind_of(w) != "sequence")
 
 
 @lru_cache(maxsize=4096)
 def patient_of_folder(name: str) -> tuple[str | None, bool]:
-    """The patient that a folder is named after, and whether its name says that it is one.
+    """The patient that a folder's name gives, or None; and whether that is certain.
 
-    ``patient01``, ``sub-3`` and ``case_7`` say so, as do BraTS's ``BraTS20_Training_001`` and
-    ``BraTS-GLI-00008-001`` (the second visit of ``BraTS-GLI-00008``); ``1BA001`` or ``0007`` may
-    be one, which other folders beside it have to confirm; ``train1`` or ``session2`` is none.
+    It is certain for ``patient01``, ``sub-3`` and ``case_7``, and for BraTS's
+    ``BraTS20_Training_001`` and ``BraTS-GLI-00008-001`` (a visit of ``BraTS-GLI-00008``).
+    ``1BA001`` or ``0007`` may be a patient, if other folders beside it are alike. ``train1`` and
+    ``session2`` are none.
 
     Examples
     --------

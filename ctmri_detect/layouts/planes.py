@@ -1,4 +1,4 @@
-"""Which planes a sample is to have: a CT, an MRI, or several sequences by name."""
+"""The planes of a sample: a CT, an MRI, or several sequences by name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Planes:
     names : tuple of str
         "ct", and "mri" or the name of each sequence; columns of the frame of `find_pairs`.
     sequences : tuple of str
-        The sequences that are taken; empty: any.
+        The sequences that are used; empty means any.
 
     Examples
     --------
@@ -55,13 +55,13 @@ class Planes:
         found = tuple(name for each in given if (name := known_sequence(each)) is not None)
         if len(set(found)) < len(found):
             raise ValueError(
-                f"sequence is {sequence!r}, which names {found[0]} twice; expected each once."
+                f"sequence is {sequence!r}, which names a sequence twice; expected each once."
             )
         if modality == "ct":
             if found:
                 raise ValueError(
                     f"modality is 'ct', and sequence is {sequence!r}; expected no sequence with "
-                    "the CT alone. Leave it out, or take modality='both'."
+                    "the CT alone. Leave sequence out, or pass modality='both'."
                 )
             return cls(("ct",))
         single = isinstance(sequence, str) and modality == "both"
@@ -75,7 +75,7 @@ class Planes:
 
     @classmethod
     def of_modalities(cls, modalities: Iterable[str]) -> Planes:
-        """The planes with these names, such as those that a model was fitted on."""
+        """The planes with these names, such as those on which a model was fitted."""
         names = tuple(name.lower() for name in modalities)
         return cls(names, tuple(name for name in names if name not in ("ct", "mri")))
 
@@ -91,7 +91,7 @@ class Planes:
 
     @property
     def is_pair(self) -> bool:
-        """Whether they are a CT and an MRI, both of which a sample needs."""
+        """Whether the planes are one CT and one MRI; a sample then needs both."""
         return self.names == ("ct", "mri")
 
     @property
@@ -130,7 +130,7 @@ class Planes:
 
 
 def is_sample(found: pd.DataFrame) -> pd.Series:
-    """Which rows of `find_pairs` are samples, and no files left over.
+    """Which rows of `find_pairs` are samples; the others are files left over.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def plane_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def first_file(row: pd.Series) -> str:
-    """The file of the first plane that is there: the CT, where there is one.
+    """The file of the first plane that has one: the CT, if there is a CT.
 
     Parameters
     ----------

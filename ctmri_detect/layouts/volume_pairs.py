@@ -1,4 +1,4 @@
-"""Which volumes of a folder belong together, before any is read."""
+"""Which volumes of a folder belong together; no voxel is read."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from ctmri_detect.layouts.planes import Planes, is_sample
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which volumes of a folder are meant; the parameters of `load_volume_pairs`.
+    """The parameters of `load_volume_pairs` that choose volumes.
 
-    `series` holds the DICOM series of "ct" and "mri".
+    `series` holds the choice of DICOM series for "ct" and "mri".
     """
 
     patient: str | None
@@ -59,7 +59,7 @@ def list_volume_pairs(folder: Path, wanted: Wanted) -> tuple[list[VolumeSet], Sk
     Raises
     ------
     DataLoadingError
-        Where the folder holds neither, or both.
+        If the folder does not exist, or holds no volumes, or both kinds.
     ValueError
         For a bad parameter.
     """
@@ -79,7 +79,7 @@ def list_volume_pairs(folder: Path, wanted: Wanted) -> tuple[list[VolumeSet], Sk
     if files and dicom:
         raise DataLoadingError(
             f"The folder holds both volumes in single files ({', '.join(VOLUME_SUFFIXES)}) and "
-            "DICOM; expected one kind. Pass the folder of the one that is meant."
+            "DICOM; expected one kind. Pass a folder that holds only one kind."
         )
     if dicom:
         return _in_dicom(folder, wanted)
@@ -110,7 +110,7 @@ def _in_files(folder: Path, wanted: Wanted) -> tuple[list[VolumeSet], Skipped]:
 
 
 def _file_set(folder: Path, row: dict[Hashable, Any], planes: Planes) -> VolumeSet:
-    """The volumes of a row of `find_pairs`, with the mask and the lesion that lie beside them."""
+    """The volumes of a row of `find_pairs`, with the mask and the lesion file beside them."""
     files = {name: row[name] for name in planes.names if row[name] is not None}
     first = folder / next(iter(files.values()))
     mask, lesion = beside(first, "mask"), beside(first, "lesion")
@@ -127,9 +127,9 @@ def _file_set(folder: Path, row: dict[Hashable, Any], planes: Planes) -> VolumeS
 
 
 def beside(path: Path, name: str) -> Path | None:
-    """A file of that name beside ``ct.nii.gz`` or ``t1.nii.gz``, such as SynthRAD's masks.
+    """The file `name` ("mask" or "lesion") beside ``ct.nii.gz`` or ``t1.nii.gz``, or None.
 
-    Beside the files of BraTS, ``..._seg.nii.gz`` is the lesion.
+    SynthRAD has such masks. Beside the files of BraTS, ``..._seg.nii.gz`` is the lesion.
     """
     stem, _, ending = path.name.partition(".")
     said = read_name(stem)

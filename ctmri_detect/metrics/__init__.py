@@ -1,4 +1,4 @@
-"""What is measured, and how sure the number is; the positive class is always the anomaly.
+"""Metrics and their uncertainty; the positive class is always the anomaly.
 
 A metric is named for what it takes. ``decision_...`` takes decisions (high = normal), and
 ``anomaly_map_...`` takes anomaly maps (high = anomalous).

@@ -87,8 +87,8 @@ class MaskedMaps:
         ):
             raise InvalidPairsError(
                 f"masks has shape {shape or f'({_length(self._masks)}, ...)'}; expected "
-                f"{self.maps.shape or f'({len(self.maps)}, ...)'}, that of maps. Give one mask a "
-                "map, on the same grid."
+                f"{self.maps.shape or f'({len(self.maps)}, ...)'}, that of maps. Give one mask for "
+                "each map, on the same grid."
             )
 
     def __len__(self) -> int:
@@ -125,8 +125,8 @@ def no_lesion() -> InvalidPairsError:
 def no_healthy() -> InvalidPairsError:
     """The error for maps without a healthy pixel."""
     return InvalidPairsError(
-        "maps observed no healthy pixel, so nothing can be ranked; expected numbers outside the "
-        "lesions too. Check that the maps lie on the masks' grid."
+        "maps holds no observed healthy pixel, so nothing can be ranked; expected numbers outside "
+        "the lesions too. Check that the maps lie on the grid of the masks."
     )
 
 

@@ -1,4 +1,4 @@
-"""DeLong's placement values of one or several scores, and the variance of what they average to."""
+"""DeLong's placement values, whose mean is the AUROC, and the variance of this mean."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Float = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Placements:
-    """How many samples of the other kind each sample is on the right side of; a tie counts half.
+    """For each sample, how many of the other class it is ranked correctly against; ties are half.
 
     `anomalous[i]` counts the normal samples that score above anomalous sample i, `normal[j]` the
     anomalous ones that score below normal sample j. They are kept as counts, whose sums are exact,
@@ -45,7 +45,7 @@ class Placements:
         return float(self.anomalous.sum() / (len(self.anomalous) * len(self.normal)))
 
     def variance(self, codes: npt.NDArray[np.int64], anomalous: npt.NDArray[np.bool_]) -> float:
-        """Of `area`, where samples of equal code are one patient (Obuchowski 1997).
+        """Variance of `area`, where samples of equal code are one patient (Obuchowski 1997).
 
         With one sample per patient, this is DeLong's variance.
         """
@@ -68,15 +68,15 @@ def _deviations(counts: Float, codes: npt.NDArray[np.int64], n_patients: int) ->
 
 
 def patients_of(groups: GroupsLike, anomalous: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Codes of the patients (without `groups`: of the samples); at least two of each kind."""
+    """Codes of the patients (without `groups`: of the samples); at least two of each class."""
     n = len(anomalous)
     codes = np.arange(n) if groups is None else check_groups(groups, n)
     odd, fine = len(np.unique(codes[anomalous])), len(np.unique(codes[~anomalous]))
     if min(odd, fine) < 2:
         units = "sample(s)" if groups is None else "patient(s)"
         raise InvalidPairsError(
-            f"{odd} {units} with an anomaly and {fine} with a normal slice; expected at least 2 of "
-            "each, better twenty, to estimate a variance. Add patients, or give the difference "
-            "without a test."
+            f"There are {odd} {units} with an anomaly and {fine} with a normal slice; expected at "
+            "least 2 of each, better twenty, to estimate a variance. Add patients, or report the "
+            "difference without a test."
         )
     return codes

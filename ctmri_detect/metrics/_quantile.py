@@ -1,4 +1,4 @@
-"""The value that a given share of numbers exceeds, exactly, however many numbers there are."""
+"""The exact value that a given share of numbers exceeds, without keeping all the numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Values = Callable[[], Iterator[npt.NDArray[np.floating]]]
 
 
 def allowed(share: float, n: int) -> int:
-    """How many of `n` are at most this share.
+    """The largest whole number that is at most this share of `n`.
 
     Examples
     --------

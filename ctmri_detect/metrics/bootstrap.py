@@ -1,4 +1,4 @@
-"""How sure a metric is: its interval when other patients might have come."""
+"""How certain a metric is: its interval over patients."""
 
 from __future__ import annotations
 
@@ -36,29 +36,30 @@ def patient_bootstrap(
 ) -> Bunch:
     """Interval of a metric over patients (percentile bootstrap of whole patients).
 
-    Slices of one patient resemble each other, so they tell less than slices of as many different
+    Slices of one patient are alike, so they carry less information than slices of different
     patients. Whole patients are drawn with replacement, as many as there are; a patient drawn twice
     counts twice, with all its samples. The interval holds the middle `confidence_level` of the
     metric's values on these draws.
 
-    With fewer than about twenty patients of *each* kind, normal and anomalous, the interval is too
-    narrow, and nothing warns of it. It tells how much the metric would change with other patients.
-    It does not tell how much it would change with a new training.
+    With fewer than about twenty patients of *each* class, normal and anomalous, the interval is too
+    narrow, and there is no warning. It shows how much the metric would change with other patients,
+    not how much it would change with a new training.
 
     Parameters
     ----------
     y : array-like of shape (n, ...)
-        What is true, the samples along the first axis: labels +1/-1 or masks, as `metric`
-        wants them.
+        The truth, with samples along the first axis: labels +1/-1 or masks, as `metric` needs
+        them.
     score : array-like of shape (n, ...)
-        What was found: decisions or maps. To compare two methods on the same patients, stack
-        their scores and give the difference as the metric (see the examples); the overlap of two
-        separate intervals is no test.
+        The results: decisions or maps. To compare two methods on the same patients, stack their
+        scores and give the difference as the metric (see the examples). Whether two separate
+        intervals overlap is no test.
     groups : array-like of shape (n,)
         The patient of each sample.
     metric : callable
-        ``metric(y[rows], score[rows]) -> float``. It says that it is undefined, as on a draw of
-        normals only, by raising InvalidPairsError (the library's metrics do) or by NaN.
+        ``metric(y[rows], score[rows]) -> float``. Where it is undefined, such as on a draw of
+        normal samples only, it raises InvalidPairsError (as the library's metrics do) or returns
+        NaN.
     n_resamples : int, default=2000
         Number of draws. More draws make the ends of the interval more stable. Each draw calls
         `metric` once. A few hundred are enough for maps, which are copied for each draw.
@@ -68,22 +69,22 @@ def patient_bootstrap(
         None takes fresh entropy; the global generator is left alone. The draws depend on this
         and on the names of the patients, sorted as text. So with the same int, all methods get
         the same draws, whatever the order of the samples. New names that are sorted in another
-        order act like another seed.
+        order have the effect of another seed.
 
     Returns
     -------
     Bunch
         estimate (`metric` of all samples), low, high, confidence_level, n_patients, n_resamples,
-        and n_undefined: draws that were left out because the metric was undefined on them. Report
-        n_undefined with the interval, which comes from the other draws only.
+        and n_undefined: how many draws were left out because the metric was undefined on them.
+        Report n_undefined with the interval, which comes from the other draws only.
 
     Raises
     ------
     InvalidPairsError
         For unequal lengths or missing patients; where the metric is undefined on all samples
         together (the metric's own error) or on more than half of the draws; below three
-        patients. These are errors, not warnings: in a table, an interval that
-        means nothing looks like any other.
+        patients. These are errors, not warnings, because in a table a useless interval looks like
+        any other.
     ValueError
         For `n_resamples` or `confidence_level` out of range.
 
@@ -121,7 +122,7 @@ def patient_bootstrap(
     samples = _samples_by_patient(y, score, groups)
     _check_settings(n_resamples, confidence_level)
     rng = own_random_state(random_state)
-    estimate = float(metric(y, score))  # its errors about wrong input are the caller's to see
+    estimate = float(metric(y, score))  # errors of the metric are not caught here
     if np.isnan(estimate):
         raise InvalidPairsError(
             "The metric is NaN on all samples together; expected a number. Give samples on which "
@@ -145,7 +146,7 @@ def patient_bootstrap(
 def _check_settings(n_resamples: int, confidence_level: float) -> None:
     if not isinstance(n_resamples, Integral) or n_resamples < 1:
         raise ValueError(
-            f"n_resamples is {n_resamples!r}; expected a whole number from 1. Give 2000, or a few "
+            f"n_resamples is {n_resamples!r}; expected an int of 1 or more. Give 2000, or a few "
             "hundred for a slow metric."
         )
     if not 0 < confidence_level < 1:
@@ -166,8 +167,8 @@ def _samples_by_patient(y: Array, score: Array, groups: GroupsLike) -> list[npt.
     n_patients = len(np.unique(codes))
     if n_patients < _FEWEST_PATIENTS:
         raise InvalidPairsError(
-            f"groups names {n_patients} patient(s); expected at least {_FEWEST_PATIENTS}, better "
-            "twenty of each kind. Report the metric without an interval, or add patients."
+            f"groups has {n_patients} patient(s); expected at least {_FEWEST_PATIENTS}, better "
+            "twenty of each class. Report the metric without an interval, or add patients."
         )
     return np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
 
@@ -190,8 +191,8 @@ def _middle(values: npt.NDArray[np.float64], confidence_level: float) -> tuple[f
     if 2 * len(defined) < len(values):
         raise InvalidPairsError(
             f"The metric is undefined on {len(values) - len(defined)} of {len(values)} draws of "
-            "patients; expected at most half. Too few patients carry an anomaly (or too few are "
-            "normal): add patients of that kind, or report the metric without an interval."
+            "patients; expected at most half. Too few patients have an anomaly (or too few are "
+            "normal): add patients of that class, or report the metric without an interval."
         )
     tail = (1 - confidence_level) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])

@@ -16,7 +16,7 @@ NEIGHBOURS = np.ones((3, 3), dtype=int)  # corners count, as in the evaluation c
 
 
 class Findings(NamedTuple):
-    """Of all samples together."""
+    """Peaks of all samples together."""
 
     lesions: Numbers  # the best peak in each lesion; -inf where it has none
     false: Numbers  # the height of each peak outside all lesions
@@ -35,10 +35,10 @@ def label_lesions(mask: Mask) -> tuple[npt.NDArray[np.int32], int]:
 
 
 def peaks(heat: Heat, min_distance: int) -> npt.NDArray[np.intp]:
-    """Places (n, 2) that no pixel in the square around them exceeds, one a plateau.
+    """Places (n, 2) that no pixel in the square around them exceeds, one for each plateau.
 
-    A plateau is represented by the one of its pixels that is nearest to its centre, the first of
-    them where several are. The lowest value of a map is no peak, so that a constant map has none.
+    For a plateau it is the pixel nearest to its centre, the first one if there are several. The
+    lowest value of a map is no peak, so that a constant map has none.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def peaks(heat: Heat, min_distance: int) -> npt.NDArray[np.intp]:
     plateau = labels[top] - 1
     size = np.bincount(plateau, minlength=n)
     centre = np.stack([np.bincount(plateau, axis, n) / size for axis in places.T], axis=1)
-    # Whole numbers (of squared distance times size squared), so that ties are ties.
+    # Integers (squared distance times squared size), so that rounding does not break ties.
     off = np.rint((places - centre[plateau]) * size[plateau, None]).astype(np.int64)
     order = np.lexsort((np.arange(len(places)), (off**2).sum(axis=1), plateau))
     first = np.searchsorted(plateau[order], np.arange(n))

@@ -20,7 +20,7 @@ def anomaly_map_dice_score(masks: PlanesLike, maps: PlanesLike, threshold: float
 
     2 TP / (2 TP + FP + FN), counted over the pixels of all samples. False positives in normal
     samples count too, and a large lesion counts more than a small one. Take the threshold from
-    normal samples (`anomaly_map_threshold`), never from the samples that are rated.
+    normal samples (`anomaly_map_threshold`), never from the samples that are measured.
 
     Parameters
     ----------
@@ -29,13 +29,13 @@ def anomaly_map_dice_score(masks: PlanesLike, maps: PlanesLike, threshold: float
     maps : float array (n, height, width), or list of planes
         High = anomalous; NaN = not observed: a miss in a lesion, left out elsewhere.
     threshold : float
-        A pixel is taken for a lesion where the map is *above* it.
+        A pixel is called lesion where the map is *above* it.
 
     Returns
     -------
     float
-        From 0 to 1. Where a share f of all pixels is taken at random and a share p is lesion,
-        about 2 f p / (f + p).
+        From 0 to 1. Chance is about 2 f p / (f + p), where f is the share of all pixels above the
+        threshold and p the share of lesion pixels.
 
     Raises
     ------
@@ -81,8 +81,8 @@ def anomaly_map_best_dice_score(masks: PlanesLike, maps: PlanesLike) -> float:
     Returns
     -------
     float
-        From 0 to 1. Where no lesion pixel is NaN, at least 2 p / (1 + p), which taking everything
-        gives where p is the share of lesion pixels (chance).
+        From 0 to 1. Chance is 2 p / (1 + p), where p is the share of lesion pixels: the Dice of
+        calling every pixel lesion. Where no lesion pixel is NaN, it is never lower.
 
     Raises
     ------
@@ -104,21 +104,21 @@ def anomaly_map_best_dice_score(masks: PlanesLike, maps: PlanesLike) -> float:
 
 @with_default_floats
 def anomaly_map_threshold(maps: PlanesLike, false_positive_rate: float = 0.05) -> float:
-    """The lowest map value that at most this share of the observed pixels lies above.
+    """The lowest map value that at most a given share of the observed pixels exceed.
 
     Parameters
     ----------
     maps : float array (n, height, width), or list of planes
-        Maps of *normal* samples, of other patients than those that will be rated. NaN is left
+        Maps of *normal* samples, of other patients than those that you will measure. NaN is left
         out.
     false_positive_rate : float, default=0.05
-        From 0 and below 1, as a share of pixels. A higher value gives a lower threshold.
+        From 0, below 1, as a share of pixels. A higher value gives a lower threshold.
 
     Returns
     -------
     float
-        For `anomaly_map_dice_score`. Exact, in two passes through float32 maps and four through
-        float64 maps.
+        The threshold for `anomaly_map_dice_score`. It is exact, and takes two passes through
+        float32 maps and four through float64 maps.
 
     Raises
     ------
@@ -146,19 +146,19 @@ def anomaly_map_threshold(maps: PlanesLike, false_positive_rate: float = 0.05) -
 def anomaly_map_dice_at_fpr_score(
     masks: PlanesLike, maps: PlanesLike, *, max_fpr: float = 0.05
 ) -> float:
-    """Dice at the lowest threshold that at most `max_fpr` of the healthy pixels lie above.
+    """Dice at the lowest threshold that at most a share `max_fpr` of the healthy pixels exceed.
 
     The healthy pixels are those of all given samples, normal and anomalous. Where lesions are much
     smaller than `max_fpr` of the brain, the false positives outnumber the lesion pixels for any
-    map: even a perfect ranking without ties gives 2 p / (2 p + `max_fpr`) only, where p is the
-    number of lesion pixels divided by that of healthy pixels. Compare on the same samples only.
+    map: even a perfect ranking without ties gives only 2 p / (2 p + `max_fpr`), where p is the
+    number of lesion pixels divided by that of healthy pixels. Compare it only on the same samples.
 
     Parameters
     ----------
     masks, maps
         As in `anomaly_map_dice_score`.
     max_fpr : float, default=0.05
-        From 0 and below 1.
+        From 0, below 1. A higher value gives a lower threshold.
 
     Returns
     -------

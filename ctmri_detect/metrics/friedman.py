@@ -25,18 +25,20 @@ def friedman_nemenyi(table: Any, *, alpha: float = 0.05, larger_is_better: bool 
 
     .. math:: CD = q_\\alpha \\sqrt{k (k + 1) / (6 N)},
 
-    for k methods on N data sets, with q the studentised range over the square root of two.
+    for k methods on N data sets, with q the quantile of the studentised range divided by the
+    square root of two.
 
-    Data sets must be independent of each other: other patients, other scanners. Seeds, folds and
-    kinds of anomaly of one data set are not data sets: used as such, they make p far too small.
+    Data sets must be independent of each other: other patients, other scanners. Don't use seeds,
+    folds or kinds of anomaly of one data set as data sets: this makes p far too small.
 
     Parameters
     ----------
     table : DataFrame of data sets (rows) and methods (columns)
-        One metric, such as the image AUROC. Five data sets and three methods at least, better
-        more than ten and five: Friedman's p is an approximation.
+        One metric, such as the image AUROC. At least five data sets and three methods; better
+        more than ten and five, because Friedman's p is an approximation.
     alpha : float, default=0.05
-        Level of the critical difference; between 0 and 1, both excluded.
+        Level of the critical difference; between 0 and 1, both excluded. A smaller one gives a
+        larger critical difference.
     larger_is_better : bool, default=True
         False where small values are good, as for an error or a time.
 
@@ -66,7 +68,9 @@ def friedman_nemenyi(table: Any, *, alpha: float = 0.05, larger_is_better: bool 
     ({'a': 1.0, 'b': 2.0, 'c': 3.0}, 0.0003, 1.172)
     """
     if not 0 < alpha < 1:
-        raise ValueError(f"alpha is {alpha!r}; expected a share between 0 and 1. Give 0.05.")
+        raise ValueError(
+            f"alpha is {alpha!r}; expected a share between 0 and 1, both excluded. Give 0.05."
+        )
     table = _checked(table)
     n, k = table.shape
     ranks = table.rank(axis=1, ascending=not larger_is_better)

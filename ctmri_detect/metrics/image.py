@@ -24,7 +24,7 @@ def _image_inputs(
     if anomalous.all() or not anomalous.any():
         raise InvalidPairsError(
             f"All {len(anomalous)} labels are {'-1' if anomalous.any() else '+1'}; the metric "
-            "needs normal and anomalous samples. Add samples of the other kind."
+            "needs normal and anomalous samples. Add samples of the other class."
         )
     return anomalous, decision
 
@@ -56,7 +56,7 @@ def decision_roc_auc_score(y_true: npt.ArrayLike, decision: npt.ArrayLike) -> fl
     1.0
     """
     anomalous, decision = _image_inputs(y_true, decision)
-    # the same number as scikit-learn's in a tenth of the time, which a bootstrap takes 2000 times
+    # equals scikit-learn's in a tenth of the time; a bootstrap calls it 2000 times
     return Placements.of(anomalous, decision).area
 
 
@@ -94,11 +94,11 @@ def decision_average_precision_score(y_true: npt.ArrayLike, decision: npt.ArrayL
 def decision_sensitivity_score(
     y_true: npt.ArrayLike, decision: npt.ArrayLike, *, specificity: float = 0.95
 ) -> float:
-    """Share of anomalous samples found while at most 1 - `specificity` of the normals are flagged.
+    """Share of anomalous samples found where at most 1 - `specificity` of the normal are flagged.
 
-    The figure for a clinic that can't accept many false alarms. The threshold is the best one on
-    *these* samples, without interpolation between thresholds. So with ten normal samples, 0.95
-    allows no false alarm at all.
+    Use it where many false alarms can't be accepted. The threshold is the best one on *these*
+    samples, without interpolation between thresholds. So with ten normal samples, 0.95 allows no
+    false alarm at all.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def decision_sensitivity_score(
         As in `decision_roc_auc_score`.
     specificity : float, default=0.95
         Least share of normal samples that are not flagged, above 0 and at most 1. A higher value
-        makes the task harder.
+        gives a lower sensitivity.
 
     Returns
     -------
@@ -133,13 +133,13 @@ def decision_sensitivity_score(
     anomalous, decision = _image_inputs(y_true, decision)
     normal = np.sort(decision[~anomalous])
     flagged = allowed(1 - specificity, len(normal))
-    # Flagged is what lies below the first normal that must not be.
+    # Flagged is what lies below the first normal sample that must not be flagged.
     return float(np.mean(decision[anomalous] < normal[flagged]))
 
 
 @with_default_floats
 def decision_f1_max_score(y_true: npt.ArrayLike, decision: npt.ArrayLike) -> float:
-    """The largest F1 over all thresholds, the anomaly as the positive class.
+    """The largest F1 over all thresholds, with the anomaly as the positive class.
 
     The best threshold is chosen with the labels, so this is an upper bound of the F1 at a threshold
     that was fixed beforehand. It depends on the share of anomalous samples, so compare it only on
@@ -153,8 +153,8 @@ def decision_f1_max_score(y_true: npt.ArrayLike, decision: npt.ArrayLike) -> flo
     Returns
     -------
     float
-        From 2 p / (1 + p), which flagging everything gives where p is the share of anomalous
-        samples, to 1.
+        From 2 p / (1 + p) to 1, where p is the share of anomalous samples: flagging everything
+        gives the lower value.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Free-response ROC: lesions found against false positives per scan."""
+"""Free-response ROC: share of lesions found against false positives per scan."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def anomaly_map_froc_curve(
     """Free-response ROC curve: the share of lesions found against false positives per scan.
 
     Candidates are the peaks of a map: pixels that no other exceeds within `min_distance` rows and
-    columns, a plateau being one candidate at its centre. A lesion (a connected component of a
-    slice's mask, corners included) is found where a candidate lies in it; further candidates in
-    it count neither way. A candidate outside every lesion is one false positive. These are the
-    rules of CAMELYON16, which MONAI implements, with peaks as its baselines take them from maps;
-    LUNA16 differs in that a candidate hits a nodule within its radius.
+    columns. A plateau is one candidate, at its centre. A lesion (a connected component of a
+    slice's mask, corners included) is found where a candidate lies in it. Further candidates in it
+    don't count. A candidate outside every lesion is one false positive. These are the rules of
+    CAMELYON16, which MONAI implements too; peaks are taken from maps as in its baselines. In
+    LUNA16 a candidate finds a nodule if it lies within the nodule's radius.
 
-    A map that is high in the whole lesion but has its peak beside it gets no credit here. Use
-    `anomaly_map_aupro_score` where the outline matters.
+    A map that is high in the whole lesion but has its peak outside does not find the lesion here.
+    Use `anomaly_map_aupro_score` where the outline matters.
 
     Parameters
     ----------
@@ -42,21 +42,21 @@ def anomaly_map_froc_curve(
     maps : float array (n, height, width), or list of planes
         High = anomalous; NaN = not observed, never a candidate. Memory grows with the candidates.
     groups : array-like of shape (n,), default=None
-        The scan, or the patient, of each sample: false positives are counted per scan. Without it,
-        each slice is a scan. A lesion that goes through several slices counts in each of them.
+        The scan (or the patient) of each sample, because false positives are counted per scan.
+        Without it, each slice is a scan. A lesion in several slices counts in each of them.
     min_distance : int, default=5
-        Pixels, from 1. A higher value merges candidates: there are fewer false positives, but a
-        small lesion beside a large one may be lost.
+        Pixels, from 1. A higher value merges candidates: this gives fewer false positives, but
+        may miss a small lesion beside a large one.
 
     Returns
     -------
     false_positives : float array (n_thresholds,)
-        False positives per scan, normal scans included; it rises from 0.
+        False positives per scan, with normal scans included; increasing from 0.
     sensitivity : float array (n_thresholds,)
         Share of lesions found, from 0 up to 1 where each has a peak.
     thresholds : float array (n_thresholds,)
-        Candidates from this height on count: infinity (none), then the heights at which the curve
-        moves, downwards.
+        Candidates of this height and above count: infinity (none), then in decreasing order the
+        heights at which the curve changes.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def anomaly_map_froc_curve(
     """
     if not isinstance(min_distance, Integral) or min_distance < 1:
         raise ValueError(
-            f"min_distance is {min_distance!r}; expected a whole number of pixels from 1. Give 5."
+            f"min_distance is {min_distance!r}; expected an int of 1 or more, in pixels. Give 5."
         )
     pairs = MaskedMaps(masks, maps)
     n_scans = len(pairs) if groups is None else len(np.unique(check_groups(groups, len(pairs))))
@@ -109,7 +109,7 @@ def anomaly_map_lesion_sensitivity_score(
     """Share of lesions found at given numbers of false positives per scan, and their mean.
 
     The mean over the seven rates is the score of the LUNA16 challenge. The sensitivity at a rate
-    is the highest that any threshold gives without exceeding the rate. LUNA16 and MONAI draw a line
+    is the highest that any threshold gives without exceeding the rate. LUNA16 and MONAI interpolate
     to the next point of the curve instead, which gives higher values where there are few scans.
 
     Parameters
@@ -117,11 +117,11 @@ def anomaly_map_lesion_sensitivity_score(
     masks, maps, groups
         As in `anomaly_map_froc_curve`.
     false_positives : sequence of float, default=(1/8, 1/4, 1/2, 1, 2, 4, 8)
-        False positives per scan, from 0.
+        False positives per scan, each 0 or more. Higher rates make the task easier.
     min_distance : int, default=5
         As in `anomaly_map_froc_curve`.
     average : bool, default=True
-        Whether to give the mean; otherwise the sensitivity at each rate.
+        Whether to return the mean, or else the sensitivity at each rate.
 
     Returns
     -------
@@ -157,8 +157,8 @@ def anomaly_map_lesion_sensitivity_score(
         rates = np.empty(0)
     if rates.ndim != 1 or not len(rates) or not (rates >= 0).all():
         raise ValueError(
-            f"false_positives is {false_positives!r}; expected numbers from 0, false positives "
-            "per scan. Give a sequence such as (0.5, 1, 2)."
+            f"false_positives is {false_positives!r}; expected numbers of 0 or more, false "
+            "positives per scan. Give a sequence such as (0.5, 1, 2)."
         )
     reached, sensitivity, _ = anomaly_map_froc_curve(masks, maps, groups, min_distance=min_distance)
     place = np.searchsorted(reached, rates, side="right") - 1

@@ -1,4 +1,4 @@
-"""The ranks of lesion pixels among healthy ones, from which pixel metrics are computed."""
+"""Ranks of lesion pixels among healthy ones; pixel metrics are computed from them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Counts = npt.NDArray[np.int64]
 
 
 class Ranking(NamedTuple):
-    """The scores that lesion pixels have, from the highest down, and what reaches them.
+    """The values that lesion pixels have ("levels"), in decreasing order, and pixel counts.
 
-    Between two of these levels there are healthy pixels only, so that every curve is known
-    exactly from its values at the levels.
+    Between two levels there are only healthy pixels, so the values at the levels determine every
+    curve exactly.
     """
 
     levels: Heat  # -inf where a lesion pixel was not observed
@@ -57,7 +57,7 @@ def rank_pixels(pairs: MaskedMaps, weigh: Callable[[Mask], Numbers] | None = Non
     lesion = np.bincount(place, weights=weight).astype(np.float64, copy=False)
     not_above, below = np.zeros((2, len(levels) + 1), np.int64)
     for values in pairs.healthy():
-        values = np.sort(values)  # neighbours look up neighbours: searchsorted stays in the cache
+        values = np.sort(values)  # searchsorted is faster on sorted values (cache)
         _count(not_above, np.searchsorted(levels, values, side="left"))
         _count(below, np.searchsorted(levels, values, side="right"))
     n_healthy = int(below.sum())
@@ -68,7 +68,7 @@ def rank_pixels(pairs: MaskedMaps, weigh: Callable[[Mask], Numbers] | None = Non
 
 
 def rank_counts(values: Heat, lesion: Counts, healthy: Counts) -> Ranking:
-    """Rank pixels that are counted already.
+    """Rank pixels from their counts.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def area_under_roc(ranking: Ranking, max_fpr: float = 1.0) -> float:
     """Mean recall at false positive rates from 0 to `max_fpr`; ties lie on straight lines."""
     hits = np.cumsum(ranking.lesion)
     start, end = ranking.above / ranking.n_healthy, ranking.reached / ranking.n_healthy
-    # Each level is a rise from (start, hits before) to (end, hits), then level ground.
+    # At each level the curve rises from (start, hits before) to (end, hits), then it is flat.
     ground = np.minimum(np.append(start[1:], 1.0), max_fpr) - np.minimum(end, max_fpr)
     width = np.minimum(end, max_fpr) - np.minimum(start, max_fpr)
     climbed = np.divide(width, end - start, out=np.zeros(len(end)), where=end > start)

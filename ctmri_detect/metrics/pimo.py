@@ -27,16 +27,16 @@ def anomaly_map_aupimo_score(
 ) -> float | npt.NDArray[np.float64]:
     """Area under the per-image overlap curve (AUPIMO): recall where false positives are rare.
 
-    Thresholds come from normal images only: the false positive rate is the share of their pixels
+    Thresholds come from normal images only: the false-positive rate is the share of their pixels
     above the threshold, as a mean over normal images. For each anomalous image, the recall of its
     lesion pixels is averaged over these rates, from the lower to the upper bound on a logarithmic
-    scale. At a rate of 1e-5 a normal slice of 256 x 256 pixels has less than one pixel of false
-    positives. A sample is normal where its mask is empty: leave out anomalous samples that have
-    no mask.
+    scale. At a rate of 1e-5 a normal slice of 256 x 256 pixels has on average less than one
+    false-positive pixel. A sample with an empty mask counts as normal, so leave out anomalous
+    samples that have no mask.
 
-    The recall at a rate is that of the lowest threshold whose rate isn't above it. The paper draws
-    lines between points on a grid of thresholds; both agree where normal pixels are many. With
-    fewer than 1 / `fpr_bounds[0]` of them the lowest rates mean "no false positive at all".
+    The recall at a rate is that of the lowest threshold whose rate isn't above it. The paper
+    interpolates on a grid of thresholds; both agree if there are many normal pixels. With fewer
+    than 1 / `fpr_bounds[0]` normal pixels, the lowest rates mean "no false positive at all".
 
     Parameters
     ----------
@@ -46,9 +46,10 @@ def anomaly_map_aupimo_score(
         High = anomalous; NaN = not observed: a miss in a lesion, left out elsewhere. Memory grows
         with the share `fpr_bounds[1]` of the normal pixels.
     fpr_bounds : tuple of float, default=(1e-5, 1e-4)
-        Lower and upper rate, above 0, at most 1. A higher upper one makes the task easier.
+        Lower and upper rate, above 0, at most 1. A higher upper rate makes the task easier, and
+        takes more memory.
     average : bool, default=True
-        Whether to give the mean over anomalous images; otherwise each image's.
+        Whether to return the mean over anomalous images, or else the score of each image.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def anomaly_map_aupimo_score(
     Examples
     --------
     Ten normal pixels, one of them above the weaker half of the lesion: the recall is 1/2 below
-    a rate of .1, and 1 above it.
+    a rate of 0.1, and 1 above it.
 
     >>> masks = np.array([10 * [0], 2 * [1] + 8 * [0]])[:, None]
     >>> maps = np.array([[5.0] + 9 * [0.0], [6.0, 4.0] + 8 * [0.0]])[:, None]
@@ -85,7 +86,7 @@ def anomaly_map_aupimo_score(
         raise no_lesion()
     levels, rates = _highest_normal(pairs, high)
     edges = np.log(np.clip(np.concatenate([[0.0], rates]), low, high))
-    # Up to a level's rate its pixels must stay below the threshold: what lies above it is found.
+    # Up to the rate of a level, the threshold is that level: what lies above it is found.
     width = np.diff(edges) / np.log(high / low)
     scores = np.full(len(pairs), np.nan)
     for i, (mask, heat) in enumerate(pairs):
@@ -97,7 +98,7 @@ def anomaly_map_aupimo_score(
 
 
 def _highest_normal(pairs: MaskedMaps, high: float) -> tuple[Heat, Numbers]:
-    """The highest values of normal images, downwards, and the rate that each brings with it.
+    """The highest values of normal images, in decreasing order, and the rate that each gives.
 
     It stops at the first rate that is not below `high`.
     """
@@ -115,7 +116,7 @@ def _highest_normal(pairs: MaskedMaps, high: float) -> tuple[Heat, Numbers]:
             continue
         own = heat[~np.isnan(heat)]
         most = min(int(high * n_normal * seen) + 2, seen)
-        own = np.partition(own, seen - most)[seen - most :].copy()  # a view would keep it all
+        own = np.partition(own, seen - most)[seen - most :].copy()  # a view would keep all values
         pending.append((own, np.full(most, 1 / (n_normal * seen))))
         if sum(len(v) for v, _ in pending) > max(_BUFFER, len(values)):
             values, weights = _highest([(values, weights), *pending], high)
@@ -126,7 +127,7 @@ def _highest_normal(pairs: MaskedMaps, high: float) -> tuple[Heat, Numbers]:
 
 
 def _highest(parts: list[tuple[Heat, Numbers]], high: float) -> tuple[Heat, Numbers]:
-    """The highest values, downwards, until their weights reach `high`."""
+    """The highest values, in decreasing order, until their weights reach `high`."""
     values, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.argsort(values, kind="stable")[::-1]
     values, weights = values[order], weights[order]

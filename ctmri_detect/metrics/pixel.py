@@ -14,7 +14,8 @@ from ctmri_detect.metrics.levels import area_under_roc, average_precision, rank_
 def anomaly_map_average_precision_score(masks: PlanesLike, maps: PlanesLike) -> float:
     """Average precision of the pixels of all samples together.
 
-    A lesion counts with its number of pixels. In `anomaly_map_aupro_score` all lesions count alike.
+    A large lesion counts more than a small one. In `anomaly_map_aupro_score` all lesions count
+    alike.
 
     Parameters
     ----------
@@ -53,8 +54,8 @@ def anomaly_map_average_precision_score(masks: PlanesLike, maps: PlanesLike) -> 
 def anomaly_map_roc_auc_score(masks: PlanesLike, maps: PlanesLike) -> float:
     """Area under the ROC curve of the pixels: how often a lesion pixel outranks a healthy one.
 
-    Lesions are small, so it is high for weak detectors too: 1 % of the healthy pixels may be as
-    many as all lesion pixels. Report it beside `anomaly_map_average_precision_score`, never alone.
+    Lesions are small, so it is high even for weak detectors: 1 % of the healthy pixels may be as
+    many as all lesion pixels. Report it with `anomaly_map_average_precision_score`, never alone.
 
     Parameters
     ----------

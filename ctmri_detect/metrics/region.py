@@ -16,14 +16,14 @@ from ctmri_detect.metrics.levels import area_under_roc, rank_pixels
 def anomaly_map_aupro_score(masks: PlanesLike, maps: PlanesLike, *, max_fpr: float = 0.3) -> float:
     """Area under the per-region overlap curve (AUPRO): all lesions count alike.
 
-    At each threshold: the share of each lesion's pixels that are found, as a mean over lesions,
-    against the share of healthy pixels (of all samples) that are found. The score is the mean
-    height of this curve from no false positives to `max_fpr`. A lesion is a connected component
-    of the mask of one slice, corners included. Points are joined by straight lines, and equal
-    values give one line, as in the authors' code. That code takes a grid of thresholds; this
+    The curve has one point for each threshold: the share of each lesion's pixels above it, as a
+    mean over lesions, against the share of healthy pixels (of all samples) above it. The score is
+    the mean height of this curve from no false positives to `max_fpr`. A lesion is a connected
+    component of the mask of one slice, corners included. Points are joined by straight lines, and
+    equal values give one line, as in the authors' code. That code takes a grid of thresholds; this
     function takes all of them.
 
-    A false positive rate of .3 is far beyond what a reader would accept: most of the area lies
+    A false-positive rate of 0.3 is far beyond what a reader would accept, so most of the area lies
     at rates that no clinic would use. `anomaly_map_aupimo_score` uses rates close to 0 instead.
 
     Parameters
@@ -39,7 +39,7 @@ def anomaly_map_aupro_score(masks: PlanesLike, maps: PlanesLike, *, max_fpr: flo
     Returns
     -------
     float
-        From 0 to 1; chance is `max_fpr` / 2, .15 by default.
+        From 0 to 1; chance is `max_fpr` / 2, 0.15 by default.
 
     Raises
     ------
@@ -68,6 +68,6 @@ def anomaly_map_aupro_score(masks: PlanesLike, maps: PlanesLike, *, max_fpr: flo
 
 
 def _one_each(mask: Mask) -> npt.NDArray[np.float64]:
-    """Weights of the lesion pixels that sum up to 1 in each lesion."""
+    """Weights of the lesion pixels, which sum to 1 in each lesion."""
     labels, n = label_lesions(mask)
     return (1 / np.bincount(labels[mask], minlength=n + 1).clip(1))[labels[mask]]

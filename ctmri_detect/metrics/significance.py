@@ -33,16 +33,17 @@ def delong_test(
     """Test whether two detectors, scored on the same samples, have the same AUROC.
 
     The AUROC is a mean over pairs of an anomalous and a normal sample, and so is the difference of
-    two; DeLong's variance of it takes into account that both detectors saw the same samples. The
-    difference over its standard error is compared with the normal distribution, two-sided.
+    two AUROCs. DeLong's variance of it takes into account that both detectors scored the same
+    samples. The difference divided by its standard error is compared with the normal distribution,
+    two-sided.
 
     DeLong's test assumes independent samples. **Slices of one patient are not independent.** If
     they are treated as independent, p-values are far too small. Give `groups` wherever a patient
     has several slices. The variance is then Obuchowski's for clustered data: patients are
     independent, and slices of one patient may resemble each other in any way.
 
-    With fewer than about twenty patients of each kind the normal distribution is too narrow, and
-    nothing warns of it. The test covers the choice of patients, not a new training of the
+    With fewer than about twenty patients of each class the normal distribution is too narrow, and
+    there is no warning. The test is about other patients, not about a new training of the
     detectors.
 
     Parameters
@@ -52,7 +53,7 @@ def delong_test(
     decision_a, decision_b : array-like of shape (n,)
         High = normal, as `decision_function` gives it. Only their order counts.
     groups : array-like of shape (n,), default=None
-        The patient of each sample; None takes each sample for another patient.
+        The patient of each sample; None means that each sample is another patient.
     confidence_level : float, default=0.95
         Of the interval; between 0 and 1, both excluded.
 
@@ -60,15 +61,16 @@ def delong_test(
     -------
     Bunch
         auroc_a, auroc_b, difference (a minus b), standard_error, p_value, interval (low, high, of
-        the difference), confidence_level. Where the scores order all samples alike, the difference
-        and its error are 0 and p is 1. Where the error is 0 although the two differ (one orders
-        perfectly, the other is constant), p and the interval are NaN: no variance can be estimated.
+        the difference), confidence_level. Where both detectors order all samples in the same way,
+        the difference and its error are 0 and p is 1. Where the error is 0 although the AUROCs
+        differ (one order is perfect, the other scores are constant), p and the interval are NaN,
+        because no variance can be estimated.
 
     Raises
     ------
     InvalidPairsError
         For labels coded otherwise, unequal lengths, NaN, missing patients, or fewer than two
-        patients (without `groups`: samples) of each kind.
+        patients (without `groups`: samples) of each class.
     ValueError
         For a `confidence_level` out of range.
 
@@ -127,7 +129,7 @@ def pairwise_delong(
     *,
     confidence_level: float = 0.95,
 ) -> pd.DataFrame:
-    """Test every two of several detectors, with Holm's correction for how many tests there are.
+    """Test every two of several detectors, with Holm's correction for the number of tests.
 
     Parameters
     ----------
@@ -143,8 +145,8 @@ def pairwise_delong(
     Returns
     -------
     DataFrame
-        One row a pair, in the order of `decisions`: a, b, auroc_a, auroc_b, difference, low, high,
-        standard_error, p_value, p_holm.
+        One row per pair, in the order of `decisions`: a, b, auroc_a, auroc_b, difference, low,
+        high, standard_error, p_value, p_holm.
 
     Raises
     ------
@@ -182,10 +184,10 @@ def pairwise_delong(
 
 @with_default_floats
 def holm_correction(p_values: Any) -> npt.NDArray[np.float64]:
-    """Adjust p-values so that any false finding below alpha has at most the probability alpha.
+    """Adjust p-values so that the probability of any false finding below alpha is at most alpha.
 
-    Holm's step-down form of Bonferroni's correction. It is never less powerful, and tests may
-    depend on each other in any way.
+    This is Holm's step-down form of Bonferroni's correction. It is never less powerful, and the
+    tests may depend on each other in any way.
 
     Parameters
     ----------

@@ -25,26 +25,27 @@ def cross_val_decisions(
     cv: Any = None,
     n_jobs: int | None = None,
 ) -> npt.NDArray[np.float64]:
-    """The `decision_function` of each sample, by a model that did not see its patient.
+    """The `decision_function` of each sample, from a model that did not see its patient.
 
     scikit-learn's ``cross_val_predict(..., method="decision_function")`` fails for every outlier
-    detector, because it takes y for classes. Decisions of different folds can be compared: each is
-    counted from its fold's own threshold, the same false-positive rate on healthy slices.
+    detector, because it takes y for classes. Decisions of different folds can be compared, because
+    each fold has its own threshold for the same false-positive rate on healthy slices.
 
     Parameters
     ----------
     model : detector, or Pipeline that ends in one
         It is cloned for each fold.
-    X : Pairs or array-like of shape (n_samples, 2, height, width)
-        Pairs, normal and anomalous ones.
+    X : Pairs or array-like of shape (n_samples, n_planes, height, width)
+        Normal and anomalous pairs.
     y : array-like of shape (n_samples,), default=None
-        +1 normal, -1 anomalous: these never train. None takes all for normal.
+        +1 normal, -1 anomalous; anomalous samples never train. None means that all are normal.
     groups : array-like of shape (n_samples,), default=None
         Patient of each sample; not needed where X are `Pairs` that know them.
     cv : splitter or int, default=None
-        None is ``NormalOnlyGroupKFold(5)``, an int that many folds.
+        None is ``NormalOnlyGroupKFold(5)``, an int the number of folds. More folds give more
+        training data and take more time.
     n_jobs : int, default=None
-        Processes, as in joblib; one fold each.
+        Processes, as in joblib; each fits one fold at a time.
 
     Returns
     -------
@@ -90,8 +91,8 @@ def _one_fold(model: BaseEstimator, X: Pairs, y: npt.NDArray[np.int64], test: Pa
     decision = np.asarray(model.fit(X[normal]).decision_function(test), dtype=np.float64)
     if not np.isfinite(decision).all():
         raise InvalidPairsError(
-            f"A fold of {len(normal)} normal slices gives no threshold, so its decisions can't be "
-            "compared with those of others. Take fewer folds, or a larger false_positive_rate: "
-            "model.set_params(map_scoring__false_positive_rate=0.2)."
+            f"A fold with {len(normal)} normal training slices has no threshold, so its decisions "
+            "can't be compared with those of other folds. Take more folds or a larger "
+            "false_positive_rate: model.set_params(map_scoring__false_positive_rate=0.2)."
         )
     return decision

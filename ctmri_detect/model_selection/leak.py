@@ -18,22 +18,22 @@ _MOST_NAMED = 5
 def check_no_leak(train: Any, test: Any, groups: GroupsLike) -> None:
     """Raise where a patient is on both sides of a split.
 
-    For splits that come from elsewhere, such as a list of files or a splitter by slice; those of
-    this package always pass. It compares names only: a patient under two names
-    passes (`inspection.describe_pairs` looks for equal images).
+    Use it for splits from elsewhere, such as a list of files or a splitter by slice. Those of this
+    package always pass. It compares only names, so a patient with two names passes
+    (`inspection.describe_pairs` looks for equal images).
 
     Parameters
     ----------
     train, test : array-like of int, or of bool of shape (n,)
-        Rows of each side. For three parts, call it for every two.
+        Rows of each side. With three parts, call it for every two.
     groups : array-like of shape (n,)
-        The patient of every sample, those in neither side included.
+        The patient of every sample, also of samples on neither side.
 
     Raises
     ------
     InvalidPairsError
-        With the names of patients on both sides; for rows that `groups` doesn't have, and for
-        missing patients.
+        Where patients are on both sides; the message names them. Also for rows that `groups`
+        doesn't have, and for missing patients.
 
     Examples
     --------

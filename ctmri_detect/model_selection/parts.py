@@ -1,4 +1,4 @@
-"""Training, validation and test patients, drawn once."""
+"""One random split of patients into training, validation and test."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ def train_validation_test_split(
 ) -> tuple[Rows, Rows, Rows]:
     """Draw patients for training, validation and test.
 
-    Whole patients are drawn, those with an anomaly apart from those without, so that each part
-    has its share of both. Where patients of a kind are fewer than parts, anomalies go to test
-    first, then to validation; patients without one to empty parts first, then to training.
+    Whole patients are drawn. Those with an anomaly are drawn separately from those without, so
+    that each part has its share of both. With fewer such patients than parts, those with an
+    anomaly go to test first, then to validation; those without one go to empty parts first, then
+    to training.
 
     Parameters
     ----------
     groups : array-like of shape (n,)
         The patient of each sample.
     y : array-like of shape (n,), default=None
-        +1 normal, -1 anomalous; None draws from all patients alike.
+        +1 normal, -1 anomalous; None treats all patients in the same way.
     fractions : three floats, default=(0.70, 0.15, 0.15)
         Shares of the *patients* for training, validation and test; they sum to 1. A part with 0 is
         empty, any other holds at least one patient. Shares of the samples differ from them where
@@ -49,15 +50,15 @@ def train_validation_test_split(
     Returns
     -------
     train, validation, test : arrays of int
-        Rows in order, all together each row once. Training rows hold the anomalous slices of their
-        patients, too: ``detector.fit(X[train], y[train])`` leaves them out.
+        Rows in order; each row is in one of the three. Training rows include the anomalous slices
+        of their patients: ``detector.fit(X[train], y[train])`` leaves them out.
 
     Raises
     ------
     InvalidPairsError
         For missing patients, labels coded otherwise, or fewer patients than parts.
     ValueError
-        For fractions that are no three shares.
+        Where `fractions` are not three shares that sum to 1.
 
     Examples
     --------
@@ -73,8 +74,8 @@ def train_validation_test_split(
     n_patients, n_parts = len(np.unique(codes)), int((shares > 0).sum())
     if n_patients < n_parts:
         raise InvalidPairsError(
-            f"groups names {n_patients} patient(s); expected at least {n_parts}, one for each "
-            "part. Add patients, or leave out a part: fractions=(0.8, 0, 0.2)."
+            f"groups has {n_patients} patient(s); expected at least {n_parts}, one for each part. "
+            "Add patients, or leave out a part: fractions=(0.8, 0, 0.2)."
         )
     odd = np.zeros(n_patients, dtype=bool)
     if y is not None:
@@ -102,9 +103,9 @@ def _shares(fractions: Sequence[float]) -> npt.NDArray[np.float64]:
 
 
 def _apportion(n: int, wanted: npt.NDArray[np.float64], parts: list[int]) -> npt.NDArray[np.int64]:
-    """Whole numbers that sum to n, in the proportions wanted, one at least where n allows.
+    """Whole numbers that sum to n, in the proportions wanted, each at least 1 where n allows.
 
-    `parts` is the order in which they are served where n is smaller than their number.
+    `parts` is the order in which parts get one where n is smaller than their number.
     """
     counts = np.zeros(3, dtype=np.int64)
     counts[parts[:n]] = 1

@@ -1,4 +1,4 @@
-"""Cross-validation that trains on normal samples and never splits a patient."""
+"""Cross-validation that trains on normal samples only and never splits a patient."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 class NormalOnlyGroupKFold(CheckedParameters, GroupKFold):
-    """K folds by patient; the training side keeps its normal samples only.
+    """K folds by patient; only normal samples are kept for training.
 
-    A patient is on one side of each split, so that no test image has a neighbour of the same
-    head in training; splitting by slice inflates accuracy by a third and more (Yagis et al.
-    2021).
+    Each patient is on one side of a split, so that no test image has a neighbour of the same head
+    in training. Splitting by slice inflates accuracy by a third and more (Yagis et al. 2021).
 
     Parameters
     ----------
     n_splits : int, default=5
-        Folds, at most as many as patients.
+        Number of folds, at least 2 and at most the number of patients. More folds give more
+        training data and take more time.
     shuffle : bool, default=False
         Assign patients to folds at random, instead of by size.
     random_state : int, RandomState or None, default=None
@@ -78,9 +78,9 @@ class NormalOnlyGroupKFold(CheckedParameters, GroupKFold):
         Parameters
         ----------
         X : array-like of n samples
-            Pairs; where they know their patients, `groups` is not needed.
+            With `Pairs` that know their patients, `groups` is not needed.
         y : array-like (n,), default=None
-            +1 normal, -1 anomalous; None takes every sample for normal.
+            +1 normal, -1 anomalous; None means that every sample is normal.
         groups : array-like (n,)
             Patient of each sample.
 
@@ -99,9 +99,8 @@ class NormalOnlyGroupKFold(CheckedParameters, GroupKFold):
         n_patients = len(np.unique(codes))
         if n_patients < self.n_splits:
             raise InvalidPairsError(
-                f"groups names {n_patients} patient(s), and there are {self.n_splits} folds; "
-                "expected at least one patient a fold, none in two. Add patients, or take fewer "
-                "folds."
+                f"groups has {n_patients} patient(s), and there are {self.n_splits} folds; "
+                "expected at least one patient per fold. Add patients, or take fewer folds."
             )
         folds = copy(self)
         if self.shuffle:
@@ -111,18 +110,18 @@ class NormalOnlyGroupKFold(CheckedParameters, GroupKFold):
 
 
 class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
-    """One split per patient: tested on that one, trained on all others.
+    """One split per patient: test on that one, train on all others.
 
-    The most training data that a split by patient leaves, for small data sets; as many fits as
-    patients. A single patient may hold one kind of slice only, and then a metric of that split
-    alone is undefined: pool the decisions of all splits first, as
-    ``evaluation.benchmark(..., cv=LeaveOnePatientOut())`` does.
+    It is for small data sets: it leaves the most training data that a split by patient can, but
+    takes as many fits as there are patients. A patient may have only normal or only anomalous
+    slices, and then a metric of that split alone is undefined. So pool the decisions of all splits
+    first, as ``evaluation.benchmark(..., cv=LeaveOnePatientOut())`` does.
 
     Parameters
     ----------
     normal_only : bool, default=True
-        Whether the training side keeps its normal samples only, as `NormalOnlyGroupKFold` does.
-        False keeps all, for methods that learn from anomalies or tolerate some.
+        Whether only normal samples are kept for training, as in `NormalOnlyGroupKFold`. False keeps
+        all, for methods that learn from anomalies or tolerate some.
 
     Examples
     --------
@@ -151,7 +150,7 @@ class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
         n_patients = len(np.unique(codes))
         if n_patients < 2:
             raise InvalidPairsError(
-                f"groups names {n_patients} patient(s); expected at least 2, one to test "
+                f"groups has {n_patients} patient(s); expected at least 2, one to test "
                 "and others to train on. Add patients."
             )
         for train, test in super().split(np.zeros(len(codes)), None, codes):
@@ -160,7 +159,7 @@ class LeaveOnePatientOut(CheckedParameters, LeaveOneGroupOut):
     def get_n_splits(
         self, X: PairsLike | None = None, y: LabelsLike = None, groups: GroupsLike = None
     ) -> int:
-        """The number of patients, as X (where it is `Pairs`) or `groups` name them."""
+        """The number of patients in X (where X are `Pairs`) or in `groups`."""
         return len(np.unique(_checked(X, None, groups)[0]))
 
 
@@ -174,8 +173,8 @@ def _checked(
     n = shape[0] if shape else len(samples) if isinstance(samples, Sized) else 0
     if groups is None:
         raise InvalidPairsError(
-            "groups is None; expected the patient of each sample, so that no patient stands "
-            "on both sides. Give Pairs, which know their patients, or name them: "
+            "groups is None; expected the patient of each sample, so that no patient is on both "
+            "sides. Give Pairs, which know their patients, or name them: "
             "search.fit(X, y, groups=patients)."
         )
     target = np.ones(n, dtype=np.int64) if y is None else check_target(y, n)
@@ -188,6 +187,6 @@ def _normal(train: npt.NDArray[np.int64], target: npt.NDArray[np.int64]) -> npt.
     if len(normal) < 2:
         raise InvalidPairsError(
             f"A fold leaves {len(normal)} normal sample(s) to train on; expected at least "
-            "2. Take fewer splits, or give more normal samples."
+            "2. Take more folds, or give more normal samples."
         )
     return normal

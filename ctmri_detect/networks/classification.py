@@ -23,9 +23,9 @@ Values = npt.NDArray[np.float32]
 
 
 class NetworkClassifier(PortableNetwork, BaseEstimator):
-    """The logit of a pixel's being anomalous, from its features.
+    """The logit that a pixel is anomalous, from its features.
 
-    A small network minimises the cross-entropy.
+    A small network that minimises the cross-entropy.
 
     Parameters
     ----------
@@ -45,8 +45,6 @@ class NetworkClassifier(PortableNetwork, BaseEstimator):
     >>> (classifier.logits(np.float32([[-1, 0], [1, 0]])) > 0).tolist()
     [False, True]
     """
-
-    threadsafe = True  # several threads may call `logits` at once
 
     def __init__(
         self, hidden: Sequence[int], training: Training, device: str, random_state: int

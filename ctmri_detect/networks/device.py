@@ -18,7 +18,7 @@ def resolve_device(device: str) -> str:
     Parameters
     ----------
     device : str
-        "auto" takes CUDA where it is, else the CPU; any other name is torch's.
+        "auto" takes CUDA if there is, else the CPU; any other name is torch's.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def resolve_device(device: str) -> str:
     Raises
     ------
     ValueError
-        For a name that torch does not know, or CUDA where there is none.
+        For a name that torch does not know, or CUDA if there is none.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def resolve_device(device: str) -> str:
 
 
 def available_device(device: str) -> str:
-    """The device itself where this machine has it, else "cpu".
+    """The device itself if this machine has it, else "cpu".
 
     Examples
     --------
@@ -70,7 +70,7 @@ def available_device(device: str) -> str:
 def resolve_precision(precision: str, device: str) -> str:
     """Number format of the matrix products in training: "float32" or "bfloat16".
 
-    "auto" takes bfloat16 where the hardware multiplies in it: CUDA devices that support it, and
+    "auto" takes bfloat16 if the hardware multiplies in it: CUDA devices that support it, and
     CPUs with AMX or AVX512-BF16 instructions. On a CPU with AVX512-BF16 alone, training the
     autoencoder measured 1.5 times as fast as float32; without either instruction set bfloat16
     is emulated. Weights, losses and all scoring stay float32.
@@ -105,7 +105,7 @@ def resolve_precision(precision: str, device: str) -> str:
 
 
 def check_compiler(device: str) -> None:
-    """Raise a RuntimeError where ``torch.compile`` has nothing to compile with.
+    """Raise a RuntimeError if ``torch.compile`` has nothing to compile with.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class Stem(ActivatedConv):
 
 
 class InvertedBottleneck(nn.Module):
-    """Widen, filter each channel, narrow; with a shortcut where the shapes allow one."""
+    """Widen, filter each channel, narrow; with a shortcut if the shapes allow one."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()

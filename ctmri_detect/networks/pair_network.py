@@ -21,6 +21,7 @@ class PlaneNetwork(nn.Module):
     Parameters
     ----------
     n_planes : int, default=2
+        Planes of a sample.
     trim : float, default=0.0
         Share of the worst predicted pixels that the loss leaves out.
     """
@@ -91,6 +92,7 @@ class PairNetwork(PlaneNetwork):
     predict_variance : bool, default=True
         Whether `reconstruct` also returns log-variances.
     n_planes : int, default=2
+        Planes of a sample.
     """
 
     def __init__(self, predict_variance: bool = True, n_planes: int = 2) -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ctmri_detect.networks.columns import with_ones
 from ctmri_detect.networks.torch_settings import own_settings
 
 _Network = TypeVar("_Network", bound=nn.Module)
@@ -39,13 +40,6 @@ class PixelNetwork(nn.Module):
             nn.Hardswish(),
             nn.Linear(width, 2 * n_values, dtype=torch.float32),
         )
-
-    def turn_inputs(self, axes: npt.NDArray[np.float32]) -> None:
-        """Take features from now on where it took ``features @ axes`` before."""
-        first = cast(nn.Linear, self.layers[0])
-        with torch.no_grad():
-            turned = first.weight.cpu().numpy() @ axes.T  # numpy's product: autocast can't round it
-            first.weight.copy_(torch.from_numpy(turned))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """``(n, n_features)`` to mean and log-variance, each ``(n, n_values)``."""
@@ -152,12 +146,12 @@ def predict_pixels(
 
 
 def outputs(layers: Layers, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """What the last layer gives, ``(n_outputs, n)``, see `predict_pixels`."""
+    """Outputs of the last layer, ``(n_outputs, n)``, see `predict_pixels`."""
     columns = features.T
     out = np.empty((len(layers[-1]), len(features)), np.float32)
     for start in range(0, len(features), _CHUNK):
         part = slice(start, start + _CHUNK)
-        x = _with_ones(columns[:, part])
+        x = with_ones(columns[:, part])
         for layer in layers[:-1]:
             y = np.empty((len(layer) + 1, x.shape[1]), np.float32)
             y[-1] = 1
@@ -167,11 +161,4 @@ def outputs(layers: Layers, features: npt.NDArray[np.float32]) -> npt.NDArray[np
             u *= gate  # a sixth of Hardswish
             x = y
         np.matmul(layers[-1], x, out=out[:, part])
-    return out
-
-
-def _with_ones(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    out = np.empty((len(columns) + 1, columns.shape[1]), np.float32)
-    out[:-1] = columns
-    out[-1] = 1
     return out

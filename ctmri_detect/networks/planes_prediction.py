@@ -1,4 +1,4 @@
-"""What is known of all planes at some pixels, and what a network for all planes predicts there."""
+"""Inputs of a network for all planes at some pixels, and its predictions there."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ctmri_detect.networks.columns import with_ones
+
 Array = npt.NDArray[np.float32]
 _CHUNK = 1024  # pixels at a time: their activations stay in the cache
 
 
 class Columns(NamedTuple):
-    """What is known of some pixels or cells, one after the other in the last axis.
+    """Inputs of the network at some pixels or cells, one after the other in the last axis.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ def predict_planes(layers: Layers, columns: Columns, targets: Sequence[int]) -> 
         part = slice(start, start + _CHUNK)
         here = Columns(*(array[..., part] for array in columns))
         for k, target, total in _sums_of_others(layers.shared, here, targets):
-            total += layers.first[target] @ _with_ones(here.own[target])
+            total += layers.first[target] @ with_ones(here.own[target])
             x = _activated(total)
             y = _activated(layers.second[target] @ x)
             out[k][:, part] = layers.last[target] @ y
@@ -69,8 +71,8 @@ def _sums_of_others(
 ) -> Iterator[tuple[int, int, Array]]:
     """For each target its place among the targets, itself, and what all others add up to.
 
-    Sums from the left and from the right, not the sum of all minus the own: a plane of very large
-    values would leave its rounding.
+    Sums from the left and from the right, not the sum of all minus the own: the rounding error of a
+    plane of very large values would stay in it.
     """
     n_planes, n = columns.seen.shape
     width = shared.shape[1]
@@ -102,11 +104,4 @@ def _activated(u: Array) -> Array:
     np.clip(u, 0, 1, out=out[:-1])
     u -= np.float32(0.5)
     out[:-1] *= u
-    return out
-
-
-def _with_ones(columns: Array) -> Array:
-    out = np.empty((len(columns) + 1, columns.shape[1]), np.float32)
-    out[:-1] = columns
-    out[-1] = 1
     return out

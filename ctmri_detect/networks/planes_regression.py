@@ -53,8 +53,6 @@ class PlanesRegressor(PortableNetwork, BaseEstimator):
         "values": the same, ``(2, n_planes, n_values)``.
     """
 
-    threadsafe = True  # several threads may predict at once
-
     def __init__(
         self, training: Training, trim: float, device: str, random_state: int, width: int = 64
     ) -> None:
@@ -117,7 +115,7 @@ class PlanesRegressor(PortableNetwork, BaseEstimator):
         return self
 
     def predictor(self) -> Predict:
-        """What predicts planes, with weights that are made ready once for many predictions."""
+        """A function that predicts planes; its weights are prepared once for many predictions."""
         from ctmri_detect.networks.planes import folded_planes
 
         return partial(self._predict, folded_planes(self.network_, self.scales_))

@@ -11,7 +11,7 @@ from ctmri_detect.networks.device import available_device
 class PortableNetwork:
     """Mixin: a model fitted on CUDA is pickled as a CPU model.
 
-    It is unpickled on the device it was fitted on, or on the CPU where that device is missing. The
+    It is unpickled on the device it was fitted on, or on the CPU if that device is missing. The
     estimator keeps its module in ``network_`` and the device's name in ``device_``. Put the mixin
     before `BaseEstimator` among the bases.
     """

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _SHARED = ("callbacks", "verbose", "log_dir", "checkpoint_dir", "compile")
 
-_LEAST_VARIANCE = 1e-3  # of a component, features standardised
 
 Values = npt.NDArray[np.float32]
 
@@ -45,11 +44,6 @@ class NetworkRegressor(PortableNetwork, BaseEstimator):
         Initial weights and order of the batches.
     width : int, default=64
         Units of each of the two hidden layers.
-    whiten : bool, default=False
-        Train on the principal components of the features, each of variance 1. The network learns
-        more in as many steps where features resemble one another, as filters of several scales do
-        (LeCun et al. 1998, Efficient backprop). Afterwards the components are folded into its
-        first layer.
 
     Examples
     --------
@@ -70,14 +64,12 @@ class NetworkRegressor(PortableNetwork, BaseEstimator):
         device: str,
         random_state: int,
         width: int = 64,
-        whiten: bool = False,
     ) -> None:
         self.training = training
         self.trim = trim
         self.device = device
         self.random_state = random_state
         self.width = width
-        self.whiten = whiten
 
     def fits_in_threads(self) -> bool:
         """Whether several can be fitted at once: they must share no callback, file or GPU."""
@@ -98,11 +90,10 @@ class NetworkRegressor(PortableNetwork, BaseEstimator):
             features.shape[1], self.random_state, self.width, targets.shape[1]
         )
         inputs = self.scaler_.transform(features).astype(np.float32)
-        axes = white_axes(inputs) if self.whiten else None
         self.history_ = fit_on_rows(
             self.network_,
             (
-                inputs if axes is None else inputs @ axes,
+                inputs,
                 ((targets - self.center_) / self.scale_).astype(np.float32),
             ),
             partial(_loss, trim=self.trim),
@@ -111,8 +102,6 @@ class NetworkRegressor(PortableNetwork, BaseEstimator):
             device=self.device_,
         )
         self.network_ = self.network_.cpu()  # scoring is numpy's
-        if axes is not None:
-            self.network_.turn_inputs(axes)
         self.device_ = "cpu"
         return self
 
@@ -144,27 +133,6 @@ def fit_regressors(jobs: Sequence[tuple[Any, Values, Values]]) -> list[Any]:
         return map_threads(lambda job: job[0].fit(*job[1:]), jobs)
 
 
-def white_axes(standardised: Values) -> Values:
-    """Axes on which standardised features ``(n, k)`` are uncorrelated and of variance 1.
-
-    Returns
-    -------
-    float32 array (k, k)
-        ``standardised @ axes`` are the components. Those of less than a thousandth of a feature's
-        variance stay smaller, so that rounding is not blown up.
-
-    Examples
-    --------
-    >>> a, b = np.random.default_rng(0).normal(size=(2, 1000))
-    >>> both = np.stack([a, a + 0.5 * b], axis=1) / [1, 1.25**0.5]
-    >>> np.cov(both @ white_axes(both), rowvar=False).round(1).tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
-    """
-    columns = standardised.astype(np.float64)
-    variances, axes = np.linalg.eigh(columns.T @ columns / max(len(columns), 1))
-    return (axes / np.sqrt(np.maximum(variances, _LEAST_VARIANCE))).astype(np.float32)
-
-
 def center_and_scale(
     target: npt.NDArray[np.floating[Any]],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -175,7 +143,7 @@ def center_and_scale(
     >>> center_and_scale(np.array([[1.0, 5.0], [3.0, 5.0]]))
     (array([2., 5.]), array([1., 1.]))
     """
-    columns = target.reshape(len(target), -1).T  # one by one, so that their number is no matter
+    columns = target.reshape(len(target), -1).T  # one by one: sums don't depend on their number
     spread = np.array([column.std(dtype=np.float64) for column in columns])
     center = np.array([column.mean(dtype=np.float64) for column in columns])
     return center, np.where(spread > 1e-6, spread, 1.0)

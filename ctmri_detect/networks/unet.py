@@ -108,14 +108,16 @@ def _place(z: Tensor) -> Tensor:
 
 
 class UNet(nn.Module):
-    """Four scales, two convolutions at each; padded inside to a multiple of 8.
+    """Two convolutions at each scale; padded inside to a multiple of ``2 ** (n_scales - 1)``.
 
     Parameters
     ----------
     n_inputs : int
+        Planes of the input.
     channels : sequence of int
-        Channels at full resolution and after each halving.
+        Channels at full resolution and after each halving: one number a scale.
     n_outputs : int
+        Planes of the output.
     """
 
     def __init__(self, n_inputs: int, channels: Sequence[int], n_outputs: int) -> None:

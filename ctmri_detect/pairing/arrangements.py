@@ -1,4 +1,4 @@
-"""Would the MRI fit better mirrored, or one slice further up or down."""
+"""Whether the MRI would fit better mirrored, or one slice further up or down."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ctmri_detect.pairing.partners import PAIRED_LEVEL, Rows, advantage_test, ri
 from ctmri_detect.pairing.shift import Codes
 
 LEVEL = 0.05
-LEAST_BLOCKS = 5  # 1 / 2**5 = .031; fewer can't reach the level
+LEAST_BLOCKS = 5  # 1 / 2**5 = .031; with fewer, p can't fall below the level
 _MOST_BLOCKS = 12  # 2**12 sign patterns are all tried
-_REACH = 4  # of 64 pixels, to both sides: a head off the middle moves when it is mirrored
+_REACH = 4  # pixels (of 64) to both sides: mirroring moves a head that is not in the middle
 _MOST_SLIPS = 32  # pairs whose neighbours are read, too
 
 Gains = npt.NDArray[np.float64]
@@ -25,8 +25,8 @@ Gains = npt.NDArray[np.float64]
 class Arrangement(NamedTuple):
     """Whether another arrangement of the MRI fits better, and its p-value.
 
-    `better` is True only where CT and MRI, arranged so, pass the test of pairs, too. Strangers
-    fit in no arrangement, and one of them is always the better one.
+    `better` is True only where CT and MRI in the other arrangement also pass the test of pairs.
+    CT and MRI of different heads fit in no arrangement, but one of two always fits better.
     """
 
     better: bool | None
@@ -40,7 +40,7 @@ def mirrored(images: list[Codes], blocks: Rows, patients: Rows | None) -> Arrang
     ----------
     images : list of uint8 arrays (2, height, width)
     blocks : int array (n,)
-        Blocks of pairs that are taken for independent.
+        Block of each pair; blocks are taken as independent.
     patients : int array (n,) or None
         0, 1, ...
     """
@@ -52,7 +52,7 @@ def mirrored(images: list[Codes], blocks: Rows, patients: Rows | None) -> Arrang
 def slipped(
     coded: CodedPairs, rows: Rows, groups: Rows | None, blocks: Rows, by: int
 ) -> Arrangement:
-    """Whether the MRI of a row fits the CT `by` rows further on better than its own.
+    """Whether the MRI of a row fits the CT `by` rows further on better than its own CT.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def slipped(
             continue
         own, neighbour = coded[row], coded[other]
         if own is not None and neighbour is not None:
-            # symmetric in the two: the own partners of both, against the one that is asked about
+            # symmetric in the two rows: compared with the mean of their own two pairs
             gains[i] = nmi(neighbour[0], own[1]) - _mean_own(own, neighbour)
             ct.append(neighbour[0])
             mri.append(own[1])
@@ -89,7 +89,7 @@ def slipped(
 def _confirmed(
     found: Arrangement, ct: list[Codes], mri: list[Codes], patients: Rows | None
 ) -> Arrangement:
-    """The same, without a verdict where CT and MRI arranged so don't fit as pairs do."""
+    """`found`, without a verdict where the new arrangement does not pass the test of pairs."""
     if not found.better:
         return found
     if patients is not None and patients.max() == 0:
@@ -100,7 +100,7 @@ def _confirmed(
 
 
 def slip_of(slips: dict[int, Arrangement]) -> tuple[int | None, float]:
-    """The slip that fits better, 0 where none does; with the least p-value of the two, doubled."""
+    """The slip that fits better, 0 where none does; and twice the smaller of the two p-values."""
     by = min(slips, key=lambda each: np.nan_to_num(slips[each].p_value, nan=2.0))
     p_value = min(1.0, 2 * slips[by].p_value)  # two directions were tried
     if np.isnan(p_value):
@@ -131,11 +131,11 @@ def _tested(gains: Gains, blocks: Rows) -> Arrangement:
     if len(counts) < LEAST_BLOCKS:
         return Arrangement(None, np.nan)
     means = np.bincount(blocks, weights=gains[known]) / counts
-    if len(means) > _MOST_BLOCKS:  # whole patients, one after the other
+    if len(means) > _MOST_BLOCKS:  # neighbouring blocks are joined
         means = np.array([part.mean() for part in np.array_split(means, _MOST_BLOCKS)])
     signs = np.array(list(product((1, -1), repeat=len(means))))
     flipped, observed = signs @ means, means.sum()
-    near = 1e-9 * np.abs(means).sum()  # the observed order itself counts, whatever is rounded
+    near = 1e-9 * np.abs(means).sum()  # the observed signs themselves count, in spite of rounding
     p_value = float(np.mean(flipped >= observed - near))
     p_other = float(np.mean(flipped <= observed + near))
     better = True if p_value < LEVEL else False if p_other < LEVEL else None

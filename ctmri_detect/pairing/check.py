@@ -41,76 +41,75 @@ def check_pairing(
 ) -> Bunch:
     """Test whether CT and MRI of the pairs show the same heads, and estimate their shifts.
 
-    Of more planes, the first CT and the first MRI are compared. Without one of the two, it is the
-    first two planes that are not PET, such as T1 and FLAIR; what is said of CT and MRI here is then
-    said of these. Two MRI are compared within what was observed. There is no verdict where there
-    are no two such planes. Figures were measured on CT and MRI only.
+    Of several planes, the first CT and the first MRI are compared. Where one of the two does not
+    exist, the first two planes that are not PET are compared, such as T1 and FLAIR, in all observed
+    pixels; read "CT and MRI" below as these two. Without two such planes there is no verdict.
+    Figures were measured on CT and MRI only.
 
     Files with equal names may still show different heads. The test compares the normalised mutual
     information (NMI) of a CT and its own MRI with the NMI of the CT and the MRI of others. Slices
-    at one level look alike in all heads, and slices of *other* patients at the right level must
-    not pass as partners. So the partner of a slice is compared with the *best* slice of a block
-    of others, once for its CT and once for its MRI.
+    at the same level look alike in all heads, and a slice of *another* patient at the right level
+    must not pass as partner. So the partner of a slice is compared with the *best* slice of a
+    block of others, once for its CT and once for its MRI.
 
-    Raw pairs are compared within the brain, which is found in the CT, as prepared ones are. Two
-    mistakes within a patient are looked for by name: all MRI mirrored left to right, and all MRI
-    one slice further up or down. Each is asked whether that arrangement would fit better, block
-    by block of patients (a sign-flip test). What was measured is on the page ``docs/data.md``.
+    Raw pairs are compared within the brain, which is found in the CT; prepared pairs, too. Two
+    mistakes within a patient are looked for: all MRI mirrored left to right, and all MRI one slice
+    further up or down. A sign-flip test over blocks of patients tells whether that arrangement
+    would fit better. What was measured is on the page ``docs/data.md``.
 
-    When it fails: a slip by one slice needs neighbouring slices in neighbouring rows; it is not
-    seen in shuffled rows, or with one slice a patient. With fewer than five patients, parts of
-    patients are exchanged instead of whole patients; then slices of another patient at the same
-    level can pass. So can they in a small set (eight pairs, each at its own level), where no
-    other slice has the same level. A set with some right and some wrong pairs is called paired
-    because of the right ones. With large shifts (more than about a tenth of the head), true pairs
-    can fail.
+    When it fails: a slip by one slice is found only where neighbouring rows are neighbouring
+    slices, not in shuffled rows or with one slice for each patient. With fewer than five patients,
+    parts of patients are exchanged in place of whole patients; then slices of another patient at
+    the same level can pass. They can also pass in a small set in which no two slices have the same
+    level, such as eight pairs. A set with some right and some wrong pairs is called paired because
+    of the right ones. With large shifts (more than about a tenth of the head), true pairs can fail.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_planes, height, width)
-        Raw or preprocessed pairs, NaN where nothing was observed. Read in blocks. `Pairs` where
-        the planes are not CT, MRI.
+        Raw or preprocessed pairs, NaN where nothing was observed. It is read in blocks. Give
+        `Pairs` where the planes are not CT, MRI.
     groups : array-like of shape (n_samples,), default=None
-        Patient of each sample; needed where X is not `Pairs` with patients. Partners are then
+        Patient of each sample; not needed where X is `Pairs` with patients. Partners are then
         compared with slices of other patients only. Without patients, eight contiguous blocks of
         rows are used as patients, which lowers the power of the test.
     random_state : int, RandomState or None, default=0
-        Choice of pairs where there are more than 64, and of the shuffled partners.
+        Seed for the choice of pairs where there are more than 64, and for the shuffled partners.
 
     Returns
     -------
     Bunch
-        paired : True where ``p_value < 0.01`` and the MRI are neither mirrored nor one slice off,
-        else False; None (no verdict) where fewer than eight pairs can be used. A sample can't be
-        used if a plane is missing or constant, or if fewer than 200 pixels are observed in both
-        planes on a grid of 64 x 64.
-        why : str, the verdict as a clause where `paired` is False, else empty.
-        p_value : float, ``(1 + count) / (1 + 999)`` with the number of draws in which shuffled
-        partners fit at least as well; NaN without a verdict.
-        statistic : float, mean NMI of the pairs minus that of their best rivals, in standard
-        deviations of the NMI of wrong partners; at or below 0 for wrong pairs; NaN without a
-        verdict.
-        mirrored : True where the MRI fit better mirrored left to right (``p_mirrored < 0.05``)
-        and, mirrored, pass the test of pairs; False where they fit better as they are, None where
-        it can't be told.
-        p_mirrored : float, chance of a gain as large where both fit alike; NaN without eight
-        pairs.
-        slip : 1 where the MRI fit the CT one row further on better, -1 one row before
-        (``p_slip < 0.05``), and pass the test of pairs there; 0 where their own fits better than
-        both, None where it can't be told.
-        p_slip : float, twice the smaller p-value of the two directions; NaN without neighbours.
-        shift : float array (n,), how far the MRI has to be moved to fit its CT best, in pixels
-        of X, at most 1/16 of the larger side (16 at 256) a direction; NaN where a plane is
-        missing or has too few pixels, or no shift within that range is clearly the best.
-        pairs : DataFrame with one row a sample: `nmi`, `nmi_others` (mean NMI with partners of
-        others), `best` (row of X among those compared whose MRI fits this CT best), all missing
-        where the pair was not compared, and `shift_y`, `shift_x` (where the MRI lies, relative
-        to the CT, positive = down, right).
+        - paired: True where ``p_value < 0.01`` and the MRI are neither mirrored nor one slice off,
+          else False; None (no verdict) where fewer than eight pairs can be used. A sample can't be
+          used if a plane is missing or constant, or if fewer than 200 pixels are observed in both
+          planes on a grid of 64 x 64.
+        - why: str, the reason where `paired` is False, else empty.
+        - p_value: float, ``(1 + count) / (1 + 999)``. `count` is the number of draws in which
+          shuffled partners fit at least as well. NaN without a verdict.
+        - statistic: float, mean NMI of the pairs minus that of their best rivals, in standard
+          deviations of the NMI of wrong partners; at or below 0 for wrong pairs. NaN without a
+          verdict.
+        - mirrored: True where the MRI fit better mirrored left to right (``p_mirrored < 0.05``)
+          and, mirrored, pass the test of pairs; False where they fit better as they are, None
+          where it can't be told.
+        - p_mirrored: float, chance of a gain as large if both fitted equally well; NaN with fewer
+          than eight pairs.
+        - slip: 1 where the MRI fit better the CT one row further on, -1 the one a row before
+          (``p_slip < 0.05``), and pass the test of pairs there; 0 where their own fits better than
+          both, None where it can't be told.
+        - p_slip: float, twice the smaller p-value of the two directions; NaN without neighbours.
+        - shift: float array (n,), how far the MRI has to be moved to fit its CT best, in pixels
+          of X, at most 1/16 of the larger side (16 at 256) in each direction. NaN where a plane is
+          missing or has too few pixels, or no shift within that range is clearly the best.
+        - pairs: DataFrame with one row for each sample. `nmi`, `nmi_others` (mean NMI with wrong
+          partners) and `best` (row of X, among those compared, whose MRI fits this CT best) are
+          missing where the pair was not compared. `shift_y`, `shift_x`: where the MRI lies,
+          relative to the CT, positive = down, right.
 
     Raises
     ------
     InvalidPairsError
-        Where X or groups are invalid, or the planes have no names and are not two.
+        If X or groups are invalid, or if the planes have no names and are not two.
 
     References
     ----------
@@ -132,7 +131,7 @@ def check_pairing(
     False
     """
     reader = check_pairs(X)
-    planes_of(reader, "ct")  # refuses planes that nobody named
+    planes_of(reader, "ct")  # refuses more than two planes without names
     planes = compared(reader)
     groups = groups_of(X, groups)
     codes = None if groups is None else check_groups(groups, len(reader))
@@ -169,22 +168,22 @@ def _shifts(
 def pairing_verdict(
     X: PairReader, codes: npt.NDArray[np.int64] | None, *, random_state: RandomState = 0
 ) -> Verdict:
-    """The test alone, on at most 64 pairs of `X`, and neighbours of 32; no other is read.
+    """The test alone, without shifts. It reads at most 64 pairs of `X` and the neighbours of 32.
 
     Parameters
     ----------
     X : PairReader of shape (n, n_planes, height, width)
-        Pairs of CT and MRI; of others, see `check_pairing`. No verdict where nothing is known of
-        the planes, or where there are no two to compare.
+        Pairs of CT and MRI; for other planes see `check_pairing`.
     codes : int array (n,) or None
-        Patient of each pair.
+        Patient of each pair, counted from 0.
     random_state : int, RandomState or None, default=0
-        Seed of what is drawn.
+        Seed of the random draws.
 
     Returns
     -------
     Verdict
-        `rows` and `best` are rows of `X`.
+        `rows` and `best` are rows of `X`. No verdict where the planes are unknown, where no two
+        can be compared, or with fewer than eight usable pairs.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Pairs as small coded images of the brain: what is compared, raw pairs or prepared ones."""
+"""Raw or prepared pairs as small coded images of the brain, which are then compared."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ctmri_detect.pairing.compared import CT_AND_MRI, Compared
 from ctmri_detect.pairing.shift import AIR, Codes, coded_pair
 from ctmri_detect.validation import PairReader
 
-SIDE = 64  # pixels a side at which partners are compared: small misregistration counts little
+SIDE = 64  # pixels of the larger side: at this size, small misregistration matters little
 LEAST_PIXELS = 200  # observed in both planes at that size; fewer are too few for a histogram
 
 
 class CodedPairs:
-    """The coded pairs of a reader, each read once, when it is first asked for.
+    """The coded pairs of a reader; each is read on first use and then kept.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class CodedPairs:
         self._known: dict[int, Codes | None] = {}
 
     def __getitem__(self, row: int) -> Codes | None:
-        """uint8 ``(2, 64, 64)`` or smaller; None for a pair that can't be used."""
+        """The coded pair, uint8 ``(2, 64, 64)`` or smaller; None where it can't be used."""
         if row not in self._known:
             pair = self.planes.of(self.reader[row : row + 1][0])
             self._known[row] = _coded(pair, self.planes.with_ct)
@@ -60,10 +60,10 @@ def _coded(pair: npt.NDArray[np.float32], with_ct: bool) -> Codes | None:
 
 
 def brain_alone(pair: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """A raw pair of CT and another without what is outside of the brain, as `BrainMask` makes it.
+    """A raw pair (CT first) with NaN outside the brain, as `BrainMask` makes it.
 
-    Outlines of heads are alike at one level, and symmetric. Masked here, raw pairs get the same
-    verdict as prepared ones. A pair in which no brain is found stays as it is.
+    The outlines of all heads are alike at the same level, and symmetric. Masked so, raw pairs get
+    the same verdict as prepared ones. A pair in which no brain is found stays as it is.
     """
     units = _units_of(pair[0])
     mask = None if units is None else brain_mask(pair[0], units)
@@ -73,7 +73,7 @@ def brain_alone(pair: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _units_of(ct: npt.NDArray[np.float32]) -> CTUnits | None:
-    """None where it is not raw."""
+    """The units of a raw CT; None where it is not raw."""
     if np.nanmin(ct, initial=np.inf) < AIR:
         return "hu"
     return "uint8" if is_eight_bit_window(ct) else None

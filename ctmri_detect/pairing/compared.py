@@ -1,4 +1,4 @@
-"""Which two planes of a sample are compared, where there are more."""
+"""Which two planes of a sample are compared, where it has more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Compared", "compared"]
 
 
 class Compared(NamedTuple):
-    """Two planes, the one that stays first, and their names.
+    """Two planes by their number, and their names; the second is compared with the first.
 
     Examples
     --------
@@ -41,7 +41,7 @@ CT_AND_MRI = Compared()
 
 
 def compared(X: PairReader) -> Compared | None:
-    """The planes of X that are compared; None where there are no two, or nobody named them.
+    """The planes of X that are compared; None where there are fewer than two, or without names.
 
     The first CT and the first MRI; where one of the two is not there, the first two planes that are
     not PET.

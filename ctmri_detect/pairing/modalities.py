@@ -1,4 +1,4 @@
-"""Whether the planes of raw pairs are CT and MRI in this order, as their skulls say."""
+"""Whether the planes of raw pairs are CT and MRI in this order, judged from the skull."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ EXCHANGED = (
     "scalp), the second like a CT (a bright skull on the brain). Nothing that is computed from "
     "them then means what it says. Exchange the folders, or the planes of the array: X[:, ::-1]."
 )
-"""What is said wherever it is noticed."""
+"""The message, wherever exchanged planes are noticed."""
 
-_MOST = 48  # slices that are looked at, 3 ms a plane
-_LEAST_SLICES = 3  # that tell; with fewer there is no verdict
-_LEAST_SHARE = 0.3  # of the slices that are looked at
-_TIMES = 4  # as many as speak for the other order
-_MARGIN = 0.5  # between the two planes, of bright minus dark; see `skull_look`
-_DARK, _BRIGHT = 0.6, 0.2  # least shares in the plane that is the MRI, and in the CT
+_MOST = 48  # slices that are looked at; each plane takes 3 ms
+_LEAST_SLICES = 3  # slices that must speak for one order; with fewer there is no verdict
+_LEAST_SHARE = 0.3  # share of the slices looked at that must speak for it
+_TIMES = 4  # at least so many times as many slices must speak for it as for the other order
+_MARGIN = 0.5  # difference of the two planes in bright minus dark; see `skull_look`
+_DARK, _BRIGHT = 0.6, 0.2  # smallest share of dark in the MRI, and of bright in the CT
 
 
 @with_default_floats
@@ -35,34 +35,34 @@ def check_modalities(X: PairsLike) -> Bunch:
 
     It looks at the skull, in at most 48 slices spread evenly over X. In a CT the skull is the
     brightest tissue and lies on the brain. In an MRI it is a dark band inside the scalp. One
-    slice often can't tell; the verdict is that of all slices together. Of several CT or MRI
+    slice often can't tell, so the verdict is that of all slices together. Of several CT or MRI
     planes, the first is looked at.
 
     When it works: on raw slices of the brain, CT in HU or exported in any window, MRI of any
     sequence. In sets of many slices no order was mistaken, on phantoms and on real images; the
     figures are on the page ``docs/data.md``.
 
-    When it doesn't: without a skull there is nothing to see, so prepared pairs and brains that
-    were cut out give no verdict. Nor do slices of the face and neck, two planes of one
-    modality, and sets with fewer than three slices that tell. Where a part of the set is
-    exchanged, the larger part decides. X without a CT or without an MRI gives no verdict.
+    When it fails: without a skull there is no verdict, so not for prepared pairs and for brains
+    that were cut out. Nor is there one for slices of the face and neck, for two planes of one
+    modality, with fewer than three slices that speak for an order, and for X without a CT or an
+    MRI. Where a part of the set is exchanged, the larger part decides.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_planes, height, width)
-        Raw pairs, NaN where nothing was observed. `Pairs` where the planes are not CT, MRI.
+        Raw pairs, NaN where nothing was observed. Give `Pairs` where the planes are not CT, MRI.
 
     Returns
     -------
     Bunch
-        exchanged : True, False, or None (can't be told).
-        n_looked : int, slices that were looked at, with both planes.
-        n_right, n_exchanged : int, slices that speak for each order.
+        - exchanged: True, False, or None (can't be told).
+        - n_looked: int, slices in which both planes could be looked at.
+        - n_right, n_exchanged: int, slices that speak for each order.
 
     Raises
     ------
     InvalidPairsError
-        Where X is invalid, or its planes have no names and are not two.
+        If X is invalid, or if its planes have no names and are not two.
 
     Examples
     --------
@@ -77,12 +77,12 @@ def check_modalities(X: PairsLike) -> Bunch:
     (False, True)
     """
     reader = check_pairs(X)
-    planes_of(reader, "ct")  # refuses planes that nobody named
+    planes_of(reader, "ct")  # refuses more than two planes without names
     return modalities_verdict(reader)
 
 
 def warn_of_exchanged(X: PairReader) -> None:
-    """Warn where CT and MRI of X are exchanged; nothing is said where it can't be told.
+    """Warn where CT and MRI of X seem to be exchanged; no warning where it can't be told.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def _said(X: PairReader) -> str:
 
 
 def modalities_verdict(X: PairReader) -> Bunch:
-    """What `check_modalities` returns; only the slices that are looked at are read."""
+    """What `check_modalities` returns; it reads only the slices that it looks at."""
     n = len(X)
     looked, right, exchanged = 0, 0, 0
     planes = [X.roles.index(role) for role in ("ct", "mri") if role in X.roles]

@@ -9,10 +9,10 @@ PAIRED_LEVEL = 0.01
 LEAST_PAIRS = 8
 MOST_PAIRS = 64
 BLOCKS = 8
-WHOLE_PATIENTS_FROM = 5  # from here on whole patients are exchanged
-FEW_BLOCKS = 6  # 6! = 720 orders: p < .01 would be out of reach for fewer, nearly so for 6
+WHOLE_PATIENTS_FROM = 5  # with so many patients or more, whole patients are exchanged
+FEW_BLOCKS = 6  # 6! = 720 orders: with fewer p < .01 is out of reach, with 6 nearly so
 DRAWS = 999
-_ALIKE = 1e-6  # spread of the NMI, which rounding alone leaves
+_ALIKE = 1e-6  # a smaller spread of the NMI is rounding alone
 
 Matrix = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -21,8 +21,8 @@ Rows = npt.NDArray[np.int64]
 def rivals(n: int, patients: npt.NDArray[np.int64] | None) -> tuple[Rows, npt.NDArray[np.bool_]]:
     """Block of each pair, and which blocks may exchange partners: bool (blocks, blocks).
 
-    Up to eight blocks of whole patients; of parts of patients where there are fewer than five; of
-    contiguous rows where the patients are not known. A patient gets no partner from itself.
+    There are up to eight blocks of whole patients. With fewer than five patients they are parts of
+    patients; without known patients, contiguous rows. No patient gets a partner of its own.
     """
     if patients is None:
         blocks = min(BLOCKS, n) * np.arange(n) // n
@@ -38,7 +38,9 @@ def rivals(n: int, patients: npt.NDArray[np.int64] | None) -> tuple[Rows, npt.ND
 
 
 def parts_of(patients: npt.NDArray[np.int64]) -> Rows:
-    """Eight or more parts: equal stretches of the rows of each patient, whole ones from eight on.
+    """The part of each row: patients in equal stretches of rows, so that there are eight parts.
+
+    From eight patients on, each part is a whole patient.
 
     Examples
     --------
@@ -58,8 +60,8 @@ def advantage_test(
 ) -> tuple[float, float]:
     """p-value and standardised advantage of the true partners over the best rivals.
 
-    Both NaN where fewer than eight pairs have rivals to be compared with, and where all images
-    are alike, so that no partner is better than another.
+    Both NaN where fewer than eight pairs have rivals, and where all images are alike, so that no
+    partner is better than another.
     """
     # slices of low entropy have a high NMI with all others: subtract the means of row and column
     level = mean_of(nmi, axis=1)[:, None] + mean_of(nmi, axis=0)[None] - np.nanmean(nmi)
@@ -69,10 +71,10 @@ def advantage_test(
     spread = float(np.nanstd(wrong)) if np.isfinite(wrong).any() else 0.0
     if spread < _ALIKE:
         return np.nan, np.nan
-    # half of the draws compare MRI for each CT, half compare CT for each MRI; the mean of both
-    # would vary less than the pairs do, and wrong pairs would pass too often
+    # half of the draws compare MRI for each CT, half compare CT for each MRI. The mean of both
+    # would vary less than the true pairs do, and wrong pairs would pass too often
     best = np.stack([_best_of(wrong, blocks), _best_of(wrong.T, blocks)])
-    known = np.isfinite(best).all(axis=(0, 2))  # masks may not overlap
+    known = np.isfinite(best).all(axis=(0, 2))  # not where masks don't overlap
     if known.sum() < LEAST_PAIRS:
         return np.nan, np.nan
     rivals_mean = mean_of(np.where(rival[blocks], best, np.nan)[:, known], axis=None)
@@ -86,10 +88,10 @@ def advantage_test(
 
 
 def _exchanges(rival: npt.NDArray[np.bool_], rng: np.random.RandomState) -> Rows:
-    """Which block each block gets its partners from: int (999, blocks).
+    """The block from which each block gets its partners: int (999, blocks).
 
-    Where all blocks may exchange: permutations, which make the test exact. With few blocks the
-    unchanged order would be drawn too often; then no block keeps its own partners.
+    Where all blocks may exchange, these are permutations, which make the test exact. With few
+    blocks the unchanged order would be drawn too often, so no block keeps its own partners then.
     """
     count = len(rival)
     draws = np.empty((DRAWS, count), dtype=np.int64)
@@ -105,7 +107,7 @@ def _exchanges(rival: npt.NDArray[np.bool_], rng: np.random.RandomState) -> Rows
 
 
 def _best_of(wrong: Matrix, blocks: Rows) -> Matrix:
-    """Largest entry of each row in each block: (n, blocks); the row's mean in empty ones."""
+    """Largest entry of each row in each block: (n, blocks); in empty blocks the row's mean."""
     seen = np.where(np.isnan(wrong), -np.inf, wrong)
     best = np.stack([seen[:, blocks == b].max(axis=1) for b in range(blocks.max() + 1)], axis=1)
     best = np.where(np.isfinite(best), best, np.nan)

@@ -11,20 +11,20 @@ from ctmri_detect.imageops.warp import resize_observed
 
 MAX_SHIFT = 1 / 16  # of the larger side; a wider search finds other structures
 BINS = 16  # fewer than the usual 32: a brain at 64 x 64 has too few pixels for more
-WINDOW = (-20.0, 100.0)  # HU: soft tissue; bins from air to bone put all of the brain into one
-AIR = -100.0  # HU below which a CT must be in HU
+WINDOW = (-20.0, 100.0)  # HU: soft tissue; with bins from air to bone, all brain is in one bin
+AIR = -100.0  # a CT with values below this must be in HU
 
 _COARSE, _FINE = 64, 128  # pixels of the larger side
 _LEAST_PIXELS = 400  # at the coarse size, observed in both planes
-_LEAST_GAIN = 0.002  # NMI of the best shift above the mean of all; less is not clearly the best
+_LEAST_GAIN = 0.002  # NMI of the best shift minus the mean of all; with less it is not clear
 
 Codes = npt.NDArray[np.uint8]
 
 
 def coded_pair(pair: npt.NDArray[np.float32], side: int, *, with_ct: bool = True) -> Codes:
-    """Both planes, area-reduced so that the larger side has at most `side` pixels, and coded.
+    """Both planes, shrunk so that the larger side has at most `side` pixels, and coded.
 
-    `with_ct` says whether the first is a CT. In HU, it is cut to soft tissue (-20 to 100 HU).
+    `with_ct` says whether the first is a CT. In HU, it is clipped to soft tissue (-20 to 100 HU).
 
     Examples
     --------
@@ -44,11 +44,11 @@ def coded_pair(pair: npt.NDArray[np.float32], side: int, *, with_ct: bool = True
 
 
 def estimate_shift(pair: npt.NDArray[np.float32], *, with_ct: bool = True) -> tuple[float, float]:
-    """Position of the MRI relative to the CT: the shift of largest mutual information.
+    """Position of the MRI relative to the CT: the shift with the largest mutual information.
 
-    It is searched on a grid of 64 pixels, refined on one of 128, and between pixels by a
-    parabola. On phantoms of 256 pixels the median error is .3 to .8 pixels; it fails towards the
-    top of the head, where outlines slope and errors reach 1.5.
+    It is searched for on a grid of 64 pixels, refined on one of 128, and between pixels by a
+    parabola. On phantoms of 256 pixels the median error is .3 to .8 pixels. Towards the top of the
+    head, where outlines slope, it is less exact: errors reach 1.5.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def estimate_shift(pair: npt.NDArray[np.float32], *, with_ct: bool = True) -> tu
     Returns
     -------
     (float, float)
-        Down and to the right, pixels of `pair`; NaN where the planes share fewer than 400 pixels
+        Down and to the right, in pixels of `pair`. NaN where the planes share fewer than 400 pixels
         (of 64 x 64), where no shift is clearly the best, or where the best is at the border of
         the search (1/16 of the larger side).
 
@@ -92,7 +92,7 @@ def estimate_shift(pair: npt.NDArray[np.float32], *, with_ct: bool = True) -> tu
 
 
 def _climb(codes: Codes, start: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """From `start` uphill to the nearest maximum, and its place between the pixels."""
+    """The place of the maximum of NMI near `start`, refined between the pixels."""
     known: dict[tuple[int, int], float] = {}
     near = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
     y, x = (int(s) for s in start)

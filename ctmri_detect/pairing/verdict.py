@@ -13,9 +13,18 @@ from ctmri_detect.pairing.partners import Matrix, Rows
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of the test; `check_pairing` explains the fields.
+    """The result of the test; `check_pairing` explains the other fields.
 
-    `rows` are the pairs that were compared; `nmi`, `others` and `best` belong to them.
+    Attributes
+    ----------
+    rows : int array (n,)
+        The rows of X that were compared.
+    nmi, others : float array (n,)
+        The NMI of each with its own MRI, and its mean NMI with wrong partners.
+    best : int array (n,)
+        The row of X whose MRI fits its CT best.
+    names : (str, str)
+        The names of the two planes that were compared.
 
     Examples
     --------
@@ -46,7 +55,7 @@ class Verdict:
         return {"why": self.why_not(), **{name: getattr(self, name) for name in names}}
 
     def why_not(self) -> str:
-        """Why the pairs are none, as the beginning of a sentence; empty where they are paired."""
+        """The reason where `paired` is False, as a sentence without its full stop; else empty."""
         if self.paired is not False:
             return ""
         ct, mri = self.names
@@ -58,7 +67,7 @@ class Verdict:
         if self.slip:
             return (
                 f"The {mri} seem to be one slice off within each patient: they fit the {ct} one "
-                f"row {'further on' if self.slip > 0 else 'before'} better than their own "
+                f"row {'further on' if self.slip > 0 else 'before'} better than their own {ct} "
                 f"(p = {self.p_slip:.2g} in {len(self.rows)} pairs)"
             )
         return (
@@ -76,4 +85,4 @@ NO_VERDICT = Verdict(
     others=np.empty(0),
     best=np.empty(0, np.int64),
 )
-"""Where there is too little to compare."""
+"""The result where there is too little to compare."""

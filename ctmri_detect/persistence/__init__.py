@@ -36,20 +36,20 @@ def save(
     the weights of its networks (safetensors). It is written beside `path` first and then moved,
     so that an interrupted save leaves an older file as it was. `estimator` isn't changed.
 
-    **Keep the file like the images.** By default a detector keeps residual images of up to 512
-    training slices, and small images of them (24 x 24 pixels): training patients can be drawn from
-    the file. With ``rescore(bank="summary")`` before, means over groups of eight slices or more
-    are kept instead. That costs some accuracy, and does not help an `EnsembleDetector` or models
-    that hold features of slices (nearest neighbours, patches). docs/guide/save.md says what each
-    file of the library holds. Names of patients are in no model.
+    **Protect the file as you protect the images.** By default a detector keeps residual images of
+    up to 512 training slices, and small images of them (24 x 24 pixels). So images of training
+    patients can be made from the file. After ``rescore(bank="summary")``, it keeps means over
+    groups of eight slices or more instead. That costs some accuracy, and does not help an
+    `EnsembleDetector` or models that hold features of slices (nearest neighbours, patches).
+    docs/guide/save.md says what each file of the library holds. No model holds patient names.
 
     Parameters
     ----------
     estimator : detector, Pipeline that ends in one, or search object
-        Fitted; only a search may be saved before its `fit`. Steps of your own work too; `load`
+        Fitted; only a search may be saved before its `fit`. It may have steps of your own; `load`
         then needs their types in `trusted`.
     path : path
-        The file, conventionally ``*.ctmri``; an existing one is replaced.
+        The file, usually ``*.ctmri``; an existing file is replaced.
     about : dict, default=None
         Notes of your own, of plain types (JSON), for `read_about`. Everybody who has the file can
         read them.
@@ -57,10 +57,10 @@ def save(
     Raises
     ------
     TypeError
-        For something that is no estimator, or that holds what can't be saved: a network that
-        isn't of this library, a lambda. For notes that are no JSON.
+        For something that is no estimator, or that holds what can't be saved: a network of another
+        library, a lambda. For notes that can't be written as JSON.
     NotFittedError
-        Where nothing was learned yet.
+        Where the estimator is not fitted.
     OSError
         Where the file can't be written.
     ImportError
@@ -107,7 +107,7 @@ def save(
 
 
 def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The notes that `save` got as `about`; the model is not loaded.
+    """Read the notes that `save` got as `about`, without loading the model.
 
     Parameters
     ----------
@@ -143,16 +143,16 @@ def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
 def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None = None) -> Any:
     """Read what `save` wrote.
 
-    No pickle is ever loaded, and only types on a list (`persistence.trust.TRUSTED_TYPES`) and the
-    estimators of this library and of scikit-learn. So a file can't run its own code. But its
+    It never loads a pickle. It loads only types on a list (`persistence.trust.TRUSTED_TYPES`), and
+    the estimators of this library and of scikit-learn. So a file can't run its own code. But its
     numbers may be wrong on purpose (weights, thresholds, the nodes of a tree, which scikit-learn
     doesn't check), so use models of people you trust.
 
-    A file has a format version. A file of an earlier version raises an error that asks to fit
-    again; the same is true of a later one, which asks for an upgrade. A file that was unpacked
-    and zipped again, compressed or not, is the same model.
+    A file has a format version. For a file of an earlier version, the error asks you to fit the
+    model again; for a later version, to upgrade the library. You may unpack the file and zip it
+    again, compressed or not.
 
-    Networks are loaded to the device that they were fitted on, or to the CPU where it is missing.
+    Networks are loaded to the device that they were fitted on, or to the CPU if it is missing.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
         The file.
     trusted : sequence of str or type, default=None
         Further types that may be loaded, such as a step of your own: the class, or its full name
-        as the error gives it. Look at what you name: it will run.
+        as the error gives it. Check what you name here: its code will run.
 
     Returns
     -------
@@ -171,10 +171,10 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
     ------
     UntrustedModelError
         For types that are not trusted (the message names them), a pickle, or an archive that
-        holds what no saved model does, or far more than its size. Nothing of the file has run
-        then.
+        holds what no saved model does, or unpacks to far more than its size. No code of the file
+        has run then.
     ValueError
-        For a file that is no saved model, is damaged or cut off, or has another format version.
+        For a file that is no saved model, is damaged or incomplete, or has another format version.
     OSError
         Where the file can't be read.
     ImportError
@@ -183,8 +183,8 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
     Warns
     -----
     ModelVersionWarning
-        Where this library, or scikit-learn, torch or PyOD as far as the model holds something of
-        theirs, has another version than when the model was saved. One warning names them all.
+        Where this library or scikit-learn (or torch or PyOD, if the model uses them) has another
+        version than when the model was saved. One warning names them all.
 
     Examples
     --------
@@ -213,10 +213,16 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None =
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             bare = skops.loads(estimator, trusted=allowed)
         loaded = put_back(bare, manifest["networks"], weights)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{path} holds types of the module {error.name!r}, which Python can't find; expected "
+            "it to be importable here, as it was where the model was saved. Start Python in its "
+            "folder, or put that folder on PYTHONPATH."
+        ) from error
     except (KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
         raise ValueError(
-            f"{path} doesn't fit this version of the library ({type(error).__name__}: {error}). "
-            "Install the versions that its manifest.json names, or fit the model again."
+            f"{path} can't be loaded by this version of the library ({type(error).__name__}: "
+            f"{error}). Install the versions that its manifest.json names, or fit the model again."
         ) from error
     if not isinstance(loaded, BaseEstimator):
         raise UntrustedModelError(

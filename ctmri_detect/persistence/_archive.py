@@ -1,4 +1,4 @@
-"""The file: a zip archive with three kinds of members, written whole or not at all."""
+"""The file of a model: a zip archive of three kinds of members, written completely or not."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ ESTIMATOR = "estimator.skops"
 _WEIGHTS = re.compile(r"weights-\d+\.safetensors")
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DEFLATED: Any = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 1}  # 9 gains 1 %
-_SMALL = 2**26  # bytes that are never too many: 64 MiB
-_MOST_TIMES = (
-    100  # the weights and tables of a model shrink to a half or a tenth, zeros to a 1000th
-)
+_SMALL = 2**26  # 64 MiB: archives that unpack to less are always accepted
+# weights and tables of a model shrink to a half or a tenth, zeros to a thousandth
+_MOST_TIMES = 100
 _PICKLES = (b"\x80", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # pickle, and as joblib compresses it
 
 
@@ -42,12 +41,12 @@ def write_archive(
             archive.writestr(ESTIMATOR, estimator.getbuffer())
             for member, network in networks.items():
                 archive.writestr(member, weights_of(network))
-    except OSError as error:  # says the file that was asked for, not the one beside it
+    except OSError as error:  # name the file that was asked for, not the temporary one
         raise OSError(error.errno, f"can't be written: {error.strerror}", str(path)) from error
 
 
 def read_archive(path: Path) -> tuple[dict[str, Any], bytes, dict[str, bytes]]:
-    """Manifest, estimator and weights by member name, after all checks of form."""
+    """Manifest, estimator and weights by member name, after all checks of the format."""
     with path.open("rb") as file:
         _check_kind(path, file.read(8), zipfile.is_zipfile(file))
         try:
@@ -80,7 +79,7 @@ def _check_kind(path: Path, start: bytes, is_zip: bool) -> None:
 
 
 def _read_manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
-    """The manifest, where the archive holds what it says, and nothing else."""
+    """The manifest, if the archive holds exactly the members that it lists."""
     infos = archive.infolist()
     names = [info.filename for info in infos]
     if MANIFEST not in names:

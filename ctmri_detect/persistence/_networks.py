@@ -1,7 +1,7 @@
-"""Torch networks as weights, and what builds them again.
+"""Torch networks as weights and a description that builds them again.
 
-A network that can be saved is a class of ``ctmri_detect.networks``. Where its constructor takes
-arguments, its ``config`` is the dict of them, plain JSON, that builds it again.
+Only networks of ``ctmri_detect.networks`` can be saved. Where the constructor takes arguments,
+``config`` is the dict of these arguments, in plain JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MODULE = re.compile(r"ctmri_detect\.networks(\.\w+)*")
 
 
 def config_of(network: nn.Module) -> dict[str, Any]:
-    """Keyword arguments of the network's constructor; none where it has no ``config``."""
+    """Keyword arguments of the network's constructor; empty where it has no ``config``."""
     return dict(getattr(network, "config", {}))
 
 
@@ -32,7 +32,7 @@ def check_network(network: nn.Module, name: str) -> None:
     kind = type(network)
     if not _MODULE.fullmatch(kind.__module__):
         raise TypeError(
-            f"{name} is a {kind.__module__}.{kind.__qualname__}; save takes networks of "
+            f"{name} is a {kind.__module__}.{kind.__qualname__}; expected a network of "
             "ctmri_detect.networks. Save this one with torch.save(network.state_dict(), ...)."
         )
     try:
@@ -46,7 +46,7 @@ def check_network(network: nn.Module, name: str) -> None:
 
 
 def describe(network: nn.Module) -> dict[str, Any]:
-    """What builds the network again, as the manifest has it."""
+    """The description of a network in the manifest, which builds it again."""
     torch = require("torch", extra="torch")
     tensors = list(network.state_dict().values())
     last = torch.channels_last
@@ -54,7 +54,7 @@ def describe(network: nn.Module) -> dict[str, Any]:
         "class": f"{type(network).__module__}.{type(network).__qualname__}",
         "config": config_of(network),
         "device": str(tensors[0].device) if tensors else "cpu",
-        # the layout decides which kernel runs, and so the last bits of a map
+        # the layout decides which kernel runs, which changes the last bits of a map
         "channels_last": any(
             t.ndim == 4 and t.is_contiguous(memory_format=last) and not t.is_contiguous()
             for t in tensors
@@ -63,14 +63,14 @@ def describe(network: nn.Module) -> dict[str, Any]:
 
 
 def weights_of(network: nn.Module) -> bytes:
-    """The weights in safetensors' form, which needs them on the CPU, contiguous and not shared."""
+    """The weights as safetensors, which needs them on the CPU, contiguous and not shared."""
     safetensors = require("safetensors.torch", extra="save")
     state = network.state_dict().items()
     return safetensors.save({k: v.detach().cpu().contiguous().clone() for k, v in state})
 
 
 def build(entry: dict[str, Any], weights: bytes) -> nn.Module:
-    """The network that a manifest describes, in evaluation mode, on a device that there is."""
+    """The network that a manifest describes, in evaluation mode, on a device that exists here."""
     torch = require("torch", extra="torch")
     kind = _network_class(entry["class"])
     try:

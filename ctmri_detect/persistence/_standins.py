@@ -1,4 +1,4 @@
-"""Parts that skops can't save: taken out of the estimator before, put back after loading."""
+"""Parts that skops can't save are taken out before saving, and put back after loading."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def take_out(estimator: BaseEstimator) -> tuple[Any, dict[str, Any]]:
     """A copy of the estimator with stand-ins, and its networks by the member they go to."""
     networks: dict[str, Any] = {}
     taken: dict[int, SavedNetwork] = {}
-    torch = sys.modules.get("torch")  # without it nobody can have made a network
+    torch = sys.modules.get("torch")  # if it was not imported, there is no network
 
     def replace(value: Any, name: str) -> Any:
         if isinstance(value, MapScoring):
@@ -65,7 +65,7 @@ def take_out(estimator: BaseEstimator) -> tuple[Any, dict[str, Any]]:
 
 
 def put_back(estimator: BaseEstimator, described: dict[str, Any], weights: dict[str, bytes]) -> Any:
-    """The loaded estimator with networks and frames again, on a device that there is."""
+    """The loaded estimator with its networks and frames, on a device that exists here."""
     networks = {name: build(entry, weights[name]) for name, entry in described.items()}
 
     def replace(value: Any, name: str) -> Any:

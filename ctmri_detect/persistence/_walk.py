@@ -14,9 +14,9 @@ Replace = Callable[[Any, str], Any]
 
 
 def mapped(value: Any, replace: Replace, name: str = "", done: dict[int, Any] | None = None) -> Any:
-    """`value` with every part that `replace(part, its attribute or key)` changes.
+    """`value` with each part replaced by `replace(part, name)`, where name is attribute or key.
 
-    Only what leads to a changed part is copied, and shallowly; the original stays as it was.
+    Only objects on the way to a changed part are copied (shallow); the original does not change.
 
     Examples
     --------

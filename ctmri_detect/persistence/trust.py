@@ -16,7 +16,7 @@ from ctmri_detect.exceptions import CtmriDetectWarning, UntrustedModelError
 
 __all__ = ["TRUSTED_TYPES"]
 
-# packages with estimators; a file can't have any other imported
+# packages with estimators; a file can't make load import any other
 _ESTIMATORS = re.compile(r"ctmri_detect\.(detectors|features|preprocessing|scoring)(\.\w+)*")
 
 # In addition to what skops trusts by itself: primitives, numpy arrays and random states, scipy's
@@ -117,12 +117,12 @@ def file_types(data: bytes) -> list[str]:
 
 
 def check_types(data: bytes, trusted: list[str]) -> list[str]:
-    """The types of the file, where every one is the library's or the caller's to trust."""
+    """The types of the file, if each is trusted by the library or by the caller."""
     types = file_types(data)
     refused = [name for name in types if name not in trusted and not _is_ours(name)]
     if refused:
         ours = any(name.startswith("ctmri_detect.") for name in refused)
-        old = " Types of another version of ctmri_detect are not known here: fit it again."
+        old = " Types of another version of ctmri_detect are not known here: fit the model again."
         raise UntrustedModelError(
             f"The model holds types that are not trusted: {', '.join(refused)}. If you know each "
             "of them and where the file comes from, name them: "
@@ -139,7 +139,7 @@ def type_names(trusted: Sequence[str | type] | None) -> list[str]:
 
 
 def warn_of_strangers(types: list[str]) -> None:
-    """Warn while saving of types that loading won't trust by itself."""
+    """Warn, while saving, of types that `load` won't trust without `trusted`."""
     strangers = [name for name in types if not _is_ours(name)]
     if strangers:
         warnings.warn(

@@ -1,9 +1,8 @@
 """Anatomy of the digital head phantom: the packaged template and one subject's warp of it.
 
-Everything is measured in millimetres. *Scanner* coordinates have their origin in the middle of
-the image; a subject is a smooth map from scanner coordinates to the template (MNI) and a few
-thicknesses. Drawing (`draw_subject`) knows the random generator, applying
-(`ctmri_detect.phantom.slices`) does not.
+All lengths are in millimetres. *Scanner* coordinates have their origin in the middle of the image.
+A subject is a smooth map from scanner coordinates to the template (MNI) and a few thicknesses.
+`draw_subject` draws all random numbers; `ctmri_detect.phantom.slices` applies them and uses none.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ FIELD_OF_VIEW = 250.0  # mm, a usual reconstruction diameter of head CT
 TEMPLATE_CENTRE = np.array([0.0, -18.0, 20.0])  # MNI, middle of the head at mid-height
 _SHELL_STEP = 3  # mm: the head's outline is smooth, so its distance map may be coarse
 _SHELL_PAD = 14  # voxels of that map: room for skull and scalp outside the template's box
-_CLOSING = 20.0  # mm: bridges the fissures; the skull does not follow them
+_CLOSING = 20.0  # mm: closes the fissures, which the skull does not follow
 _VENTRICLE_DEPTH = 22.0  # mm below the envelope: deeper fluid counts as ventricle
 _FOLD_DEPTH = 26.0  # mm below the envelope: deeper ridges of grey matter are nuclei, not cortex
-_FOLD_WIDTH = 7  # voxels: a fold of cortex is two banks of about 3 mm with a sulcus between
+_FOLD_WIDTH = 7  # voxels: a fold is two layers of cortex of about 3 mm with a sulcus between
 _VENTRICLE_BOX = ((50, 147), (55, 185), (40, 125))  # template voxels
 Spot = tuple[tuple[float, float, float], tuple[float, float, float], float]
 _FIELD_Z = (-80.0, 120.0)  # mm, range of the fields' knots along z
@@ -53,8 +52,8 @@ class Volume:
 class Template:
     """Grey and white matter (0..255), signed distances to the envelope and the ventricles (mm).
 
-    `folds` says how clearly a voxel lies midway between two banks of cortex (mm, 0 to about 2):
-    the average brain blurs the sulci there, a person's brain has them.
+    `folds` is high (mm, 0 to about 2) where a voxel lies midway between two layers of cortex. A
+    person's brain has a sulcus there; in the average brain it is blurred.
     """
 
     gm: Volume
@@ -66,7 +65,7 @@ class Template:
 
 @dataclass(frozen=True)
 class SmoothField:
-    """Smooth random function of scanner coordinates, held by knots (z, y, x, channel)."""
+    """Smooth random function of scanner coordinates, given by knots (z, y, x, channel)."""
 
     knots: NDArray[np.float32]
 
@@ -89,7 +88,7 @@ class Subject:
     shift : ndarray of shape (3,)
         Position of the head in the scanner, mm.
     head_warp : SmoothField
-        Displacement (x, y, z) of the whole head, mm; its waves are long, as a skull is smooth.
+        Displacement (x, y, z) of the whole head, mm; it is very smooth, because a skull is.
     brain_warp : SmoothField
         Displacement of the inner brain on top of it, mm; it fades towards the skull.
     shells : SmoothField
@@ -103,7 +102,7 @@ class Subject:
     atrophy : float
         Widening of the sulci, 0..1.
     calcified : tuple of (centre, radius, strength)
-        Physiological calcifications, template mm; they are normal.
+        Physiological calcifications, in template mm; they count as normal.
     """
 
     affine: NDArray
@@ -195,7 +194,7 @@ def draw_field(rng: np.random.Generator, pitch: float, sd: float, channels: int)
 
 
 def _draw_affine(rng: np.random.Generator) -> NDArray:
-    """Size (4 %), aspect (3 %) and a head that is never quite straight (degrees)."""
+    """Size (SD 4 %), aspect (SD 3 %) and small rotations of the head."""
     scale = np.exp(rng.normal(0, 0.035) + rng.normal(0, 0.025, 3)).clip(0.92, 1.12)
     tilt, roll, turn = np.radians(np.clip(rng.normal(0, 1, 3), -2, 2) * [4.0, 1.5, 3.0])
     rotation = np.eye(3)
@@ -208,7 +207,7 @@ def _draw_affine(rng: np.random.Generator) -> NDArray:
 
 
 def _draw_calcifications(rng: np.random.Generator) -> tuple[Spot, ...]:
-    """Pineal gland, choroid plexus and falx: frequent, and normal, in adult head CT."""
+    """Calcified pineal gland, choroid plexus and falx: frequent and normal in adult head CT."""
     found = []
     size, strength = rng.uniform(1.0, 2.2, 4), rng.uniform(0.4, 1.0, 4)
     present = rng.random(4) < [0.6, 0.45, 0.45, 0.15]
@@ -222,8 +221,8 @@ def _draw_calcifications(rng: np.random.Generator) -> tuple[Spot, ...]:
 
 
 def draw_subject(rng: np.random.Generator) -> Subject:
-    """Draw one person; every random number of the anatomy is drawn here."""
-    age = rng.random()  # 0 young .. 1 old: fluid spaces widen together
+    """Draw one person; all random numbers of the anatomy are drawn here."""
+    age = rng.random()  # 0 young .. 1 old: all fluid spaces widen with age
     skull = rng.normal(0, 0.12)
     thickness = {
         "gap": 0.6 + 1.6 * age + rng.uniform(0, 0.5),

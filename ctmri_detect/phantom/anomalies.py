@@ -1,4 +1,4 @@
-"""One slice with an anomaly of any kind, from the slice's seed."""
+"""One slice with or without an anomaly, from the seed of the slice."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _SWAP = (15.0, 30.0)  # mm between the levels of a swapped pair
 
 @dataclass(frozen=True)
 class PairedSlice:
-    """The rendered planes of a slice with their truth.
+    """The rendered planes of a slice, and the true anomaly.
 
-    `cnr` is one number a plane; `spoilt` the plane that an artefact concerns.
+    `cnr` has one number per plane; `spoilt` is the plane with an artefact.
     """
 
     pair: NDArray[np.float32]
@@ -86,7 +86,7 @@ def _with_lesion(
         try:
             lesion = draw_lesion(kind, setting.severity, made.scene, np.random.default_rng(each))
         except InjectionError:
-            break  # no such tissue in this slice: no draw will find any
+            break  # the slice has no such tissue, so no draw can succeed
         pair, mask = render(made, person, setting, lesion)
         cnr = contrast_to_noise(healthy, pair, mask, noise)
         if mask.any() and max(map(abs, cnr)) >= LEAST_CNR:
@@ -106,7 +106,7 @@ def _other_mris(
     seed: SeedSequence,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """All MRI of another level of the same person, or of the same level of another person."""
+    """All MRI planes of another level of this person, or of the same level of another person."""
     person_seed, noise_seed = seed.spawn(2)
     if kind == "foreign_slice":
         person = draw_person(person_seed, 1, n_sequences=len(setting.protocols))

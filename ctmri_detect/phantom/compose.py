@@ -1,4 +1,4 @@
-"""One person's slices, from a seed: draw everything, then cut, change and render."""
+"""The slices of one person, from a seed: draw everything, then cut, change and render."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LEVEL_JITTER = 2.0  # mm, between subjects
 
 @dataclass(frozen=True)
 class Setting:
-    """What is the same for all slices of all subjects; `protocols` by the name of the plane."""
+    """What all slices of all subjects share; `protocols` by the name of the plane."""
 
     size: int
     protocols: dict[str, Protocol]
@@ -63,7 +63,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Cut:
-    """One healthy slice before the scanners: tissue, ideal images, noise to come."""
+    """One healthy slice before the scanners: tissue, ideal images, and the drawn noise."""
 
     scene: Scene
     images: tuple[NDArray[np.float32], ...]
@@ -75,9 +75,9 @@ class Cut:
 def draw_person(
     seed: SeedSequence, n_slices: int, slice_spacing: float | None = None, n_sequences: int = 1
 ) -> Person:
-    """Draw one subject; each slice gets a stream of its own, so that slices don't interact.
+    """Draw one subject; each slice has its own random stream, so that slices are independent.
 
-    The levels lie `slice_spacing` mm apart about the middle; None spreads them from `LOWEST` to
+    The levels are `slice_spacing` mm apart, around the middle; None spreads them from `LOWEST` to
     `HIGHEST`.
     """
     anatomy, scanner_seed, *slices = seed.spawn(2 + n_slices)

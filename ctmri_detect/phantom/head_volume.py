@@ -37,7 +37,7 @@ class PairedVolume:
     mask : bool ndarray of shape (n_slices, height, width)
     levels : ndarray of shape (n_slices,)
         z of each slice, mm.
-    cnr : tuple of float, one a plane
+    cnr : tuple of float, one per plane
         As in `contrast_to_noise`, over the whole lesion; NaN without one.
     """
 
@@ -74,7 +74,8 @@ def make_volume(
             return made
     raise InjectionError(
         f"A phantom volume of {setting.size} pixels has no room for a visible {kind} "
-        f"({setting.severity}) in {TRIES} draws. Take a larger size or another severity."
+        f"({setting.severity}); expected a change above the noise in {TRIES} draws. Take a larger "
+        "size, another severity, or leave the kind out."
     )
 
 
@@ -86,7 +87,7 @@ def _with_lesion(
     kind: str,
     seed: SeedSequence,
 ) -> PairedVolume | None:
-    """The volume with a lesion about a slice drawn at random; None where it would not show."""
+    """The volume with a lesion around a random slice; None if it would not be visible."""
     rng = np.random.default_rng(seed)
     middle = int(rng.integers(len(cuts)))
     try:
@@ -105,7 +106,7 @@ def _with_lesion(
 
 
 def _scale(lesion: Lesion, away: float) -> float:
-    """Size of an ellipsoid's section `away` mm from its middle, relative to the middle's."""
+    """Size of an ellipsoid's section `away` mm from its middle, relative to the middle section."""
     layer = LESION_KINDS[lesion.kind].shape in ("crescent", "lens")
     height = _LAYER_HEIGHT * lesion.radius[0] if layer else float(np.sqrt(np.prod(lesion.radius)))
     return float(np.sqrt(max(0.0, 1.0 - (away / height) ** 2)))

@@ -1,4 +1,4 @@
-"""The phantom's parameters, checked."""
+"""Checks of the phantom's parameters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def make_setting(
     field_strength: float,
     ct_artefacts: str | Sequence[str],
 ) -> Setting:
-    """What all slices share, or an error that lists what is valid."""
+    """The setting of all slices, or an error that lists what is valid."""
     check_value("size", size, [integer(64)])
     check_value("severity", severity, [OneOf(*SEVERITIES)])
     artefacts = [ct_artefacts] if isinstance(ct_artefacts, str) else list(ct_artefacts)

@@ -36,9 +36,9 @@ skull and scalp as shells. Physics: partial volume, point spread and noise of CT
 equation, bias field and Rician noise of MRI at {field_strength} T in arbitrary units ({sequence}).
 Subjects: {n_subjects}; slices: {n_slices}; with an anomaly: {n_anomalous} ({severity}).
 
-Nothing here comes from a patient's examination. A detector's figures on this phantom say how it
+Nothing here comes from a patient's examination. Results of a detector on this phantom show how it
 compares with other detectors on it, not how it would do in a clinic: gyri are those of an average
-brain, neck and face are missing, and a lesion is confined to one slice.
+brain, neck and face are missing, and a lesion is in one slice only.
 """
 
 
@@ -62,15 +62,15 @@ def make_phantom_pairs(
     """Make paired CT and MRI slices of synthetic heads, some with an anomaly.
 
     Each subject is one smooth random warp of a template brain with its own ventricles, sulci,
-    skull, scalp and harmless calcifications; all its slices are cut from that one head. A lesion
-    is a change of tissue, made before point spread and noise, so that its look in each modality
-    follows from HU, T1, T2 and proton density; bleeds and tumours push tissue aside in both. The
-    images are raw: air and skull are in them.
+    skull, scalp and normal calcifications. All its slices are cut from that one head. A lesion is a
+    change of tissue, made before point spread and noise. So its look in each modality follows from
+    HU, T1, T2 and proton density. Bleeds and tumours push tissue aside in both. The images are
+    raw, with air and skull.
 
-    It can't replace patients: the gyri are those of an average brain, neck and face
-    are missing, a lesion lies in one slice only (`make_phantom_volumes` has it in all slices that
-    it reaches). Use it to test code and to compare methods, never to claim clinical accuracy.
-    Diffusion is not modelled. How close it comes is measured on the page ``docs/phantom.md``.
+    It can't replace patients: the gyri are those of an average brain, neck and face are missing,
+    and a lesion lies in one slice only (in `make_phantom_volumes` it is in all slices that it
+    reaches). Use it to test code and to compare methods, never to claim clinical accuracy.
+    Diffusion is not modelled. ``docs/phantom.md`` compares it with real images.
 
     Parameters
     ----------
@@ -79,14 +79,14 @@ def make_phantom_pairs(
     slices_per_subject : int, default=8
         Axial slices of each, 1 or more.
     size : int, default=256
-        Height and width in pixels, 64 or more; the field of view is always 250 mm.
+        Height and width in pixels, 64 or more; the field of view is always 250 mm. Time and memory
+        grow with its square.
     slice_spacing : float or None, default=None
-        Distance of the slices in mm. They lie about MNI z = 24 mm. None spreads them evenly from z
-        = -8 mm (midbrain) to 56 mm.
+        Distance between slices in mm, above 0. They lie around MNI z = 24 mm. None spreads them
+        evenly from about z = -8 mm (midbrain) to 56 mm.
     kinds : "default", str or sequence of str, default="default"
         Kinds of anomaly, assigned in turn; one name means that kind alone. "default" is
-        `ctmri_detect.synthesis.DEFAULT_KINDS`; all names are in
-        `ctmri_detect.synthesis.anomaly_kinds`.
+        `ctmri_detect.synthesis.DEFAULT_KINDS`; `ctmri_detect.synthesis.anomaly_kinds` lists all.
     anomalous_fraction : float, default=0.5
         Share of slices with an anomaly, 0 to 1, spread evenly over the subjects; exactly
         ``round(anomalous_fraction * n)`` slices.
@@ -95,47 +95,49 @@ def make_phantom_pairs(
         artefacts.
     sequence : {"t1", "t2", "flair", "pd"} or sequence of these, default="t2"
         MRI sequence, spin echo. Several, such as ``("t1", "t2", "flair")``, give one plane each
-        of the same head with the same lesion; each has its own gain, bias field, noise and
-        small shift, and costs little time.
+        of the same head with the same lesion. Each has its own gain, bias field, noise and small
+        shift, and takes little more time.
     field_strength : {1.5, 3.0}, default=1.5
         Tesla.
     ct_artefacts : str or sequence of {"cupping", "streaks"}, default=("cupping",)
-        What beam hardening leaves in healthy CT: a bright rim beside the skull, dark bands
-        between dense bones (slower). ``()`` is a perfect scanner.
+        Effects of beam hardening in the CT, also in healthy slices. "cupping": a bright rim beside
+        the skull. "streaks": dark bands between dense bones (slower). ``()``: none of them.
     out : str, Path or None, default=None
         Write the pairs to this new ``.npy`` file, subject by subject; `data` then reads from it.
         The masks (an eighth of the size) stay in memory.
     n_jobs : int or None, default=None
-        Processes, subjects shared among them; -1 is one a core. The bits stay the same.
+        Processes that make subjects at the same time; -1 is one per core. It doesn't change the
+        result.
     random_state : int, RandomState instance or None, default=None
-        Same seed, same bits. A subject depends on the seed and its number only, not on
-        how many others there are.
+        The same seed gives the same bits. A subject depends only on the seed and its number, not
+        on how many others there are.
 
     Returns
     -------
     sklearn.utils.Bunch
-        data : `Pairs` of shape (n, 2, size, size), CT in HU and MRI in arbitrary units, that know
-        groups, spacing, ct_units and, in their frame, `volume` (the subject) and `z_mm`. Of a
-        list of sequences: (n, 1 + number of sequences, size, size), planes named CT, T1, ...
-        target : int64 ndarray of shape (n,), +1 normal, -1 anomalous.
-        masks : bool ndarray of shape (n, size, size), True = more than half lesion; empty for
-        kinds that concern the whole slice. groups : str ndarray of shape (n,), the subject
-        ("sub-000", ...). frame : DataFrame with ct, mri (None: there are no files), patient,
-        slice (z in mm), spacing (mm per pixel), sequence, kind, severity, whole_slice, area_mm2,
-        diameter_mm (of the disc of equal area), cnr_ct and cnr_mri (root mean square change of
-        the lesion's pixels against the same slice without it, in noise SDs, signed as the mean
-        change; over the head for whole slices), mri_shift_x and mri_shift_y (the subject's own
-        misregistration, mm). Of a list of sequences, each has its own columns (cnr_t1,
-        t1_shift_x, ...), and artefact_plane names the plane that an artefact concerns.
-        paired : True. ct_units : "hu". orientation : "radiological", the right on the left of
-        the picture. skipped : []. DESCR : str.
+        - data : `Pairs` of shape (n, 2, size, size), CT in HU and MRI in arbitrary units, that know
+          groups, spacing, ct_units and, in their frame, `volume` (the subject) and `z_mm`. With a
+          list of sequences: (n, 1 + number of sequences, size, size), planes named CT, T1, ...
+        - target : int64 ndarray of shape (n,), +1 normal, -1 anomalous.
+        - masks : bool ndarray of shape (n, size, size), True = more than half lesion; empty for
+          kinds that change the whole slice.
+        - groups : str ndarray of shape (n,), the subject ("sub-000", ...).
+        - frame : DataFrame with ct, mri (None: there are no files), patient, slice (z in mm),
+          spacing (mm per pixel), sequence, kind, severity, whole_slice, area_mm2, diameter_mm (of
+          the disc of equal area), cnr_ct and cnr_mri (root mean square change against the same
+          slice without the lesion, in noise SDs, with the sign of the mean change; over the
+          lesion, or over the head for whole slices), mri_shift_x and mri_shift_y (the subject's
+          misregistration, mm). With a list of sequences, each has its own columns (cnr_t1,
+          t1_shift_x, ...), and artefact_plane names the plane with an artefact.
+        - paired : True. ct_units : "hu". orientation : "radiological" (the patient's right is on
+          the left of the image). skipped : []. DESCR : str.
 
     Raises
     ------
     ValueError
         If a parameter is out of its range; the message lists what is valid.
     InjectionError
-        If a lesion can't be made visible in its slice.
+        If no visible lesion fits into its slice.
     FileExistsError
         If `out` exists.
     ImportError
@@ -150,7 +152,7 @@ def make_phantom_pairs(
 
     Examples
     --------
-    >>> from ctmri_detect.phantom.pairs import make_phantom_pairs
+    >>> from ctmri_detect.datasets import make_phantom_pairs
     >>> pairs = make_phantom_pairs(2, 2, size=64, random_state=0)
     >>> pairs.data.shape, pairs.target.tolist().count(-1)
     ((4, 2, 64, 64), 2)

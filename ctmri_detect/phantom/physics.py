@@ -1,7 +1,7 @@
 """How the two scanners turn tissue into pixels: signal equation, blur, bias and noise.
 
-Each scanner draws its noise first (`draw_acquisition`) and then applies it (`render_ct`,
-`render_mri`), so that a lesion changes nothing but the pixels near it.
+The noise of each scanner is drawn first (`draw_acquisition`) and applied later (`render_ct`,
+`render_mri`), so that a lesion changes only the pixels near it.
 
 References
 ----------
@@ -31,13 +31,13 @@ from ctmri_detect.validation import CT, MRI
 CT_NOISE = 4.0  # HU, SD [4]_
 MRI_NOISE = 0.03  # of the white matter's signal [2]_
 BIAS = 0.10  # half range of the bias field [2]_
-_MISREGISTRATION = 0.7  # mm, SD along each axis: registered pairs are 1-2 mm off as a rule (chosen)
-_CUPPING = 1.5  # HU beside the skull: what is left of beam hardening, fades over 8 mm
+_MISREGISTRATION = 0.7  # mm, SD along each axis: registered pairs are usually 1-2 mm off (chosen)
+_CUPPING = 1.5  # HU beside the skull, what is left of beam hardening; it fades over 8 mm
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What stays the same over one subject's slices of one sequence: gain, bias, shift (mm)."""
+    """What all slices of one subject and sequence share: gain, bias, shift (mm)."""
 
     scale: float
     bias_strength: float
@@ -46,7 +46,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Scanner:
-    """What stays the same over one subject's slices: HU, and the (first) MRI sequence."""
+    """What all slices of one subject share: HU, and the scan of the (first) MRI sequence."""
 
     hu: dict[str, float]
     scan: Scan
@@ -54,14 +54,14 @@ class Scanner:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """The noise of one slice, of unit variance: one channel of CT, two of each MRI sequence."""
+    """The noise of one slice, with variance 1: one channel for CT, two for each MRI sequence."""
 
     ct_noise: NDArray[np.float32]
     mri_noise: tuple[NDArray[np.float32], ...]
 
 
 def draw_scanner(rng: np.random.Generator) -> Scanner:
-    """Spread between subjects: calibration, haematocrit, bone density, receiver gain."""
+    """Draw what differs between subjects: calibration, haematocrit, bone density, gain."""
     calibration = rng.normal(0, 1.0)
     hu = {name: tissue.hu + calibration for name, tissue in TISSUES.items()}
     hu["gm"] += 0.5 * (contrast := float(np.clip(rng.normal(0, 0.4), -0.8, 0.8)))
@@ -77,7 +77,7 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
 
 
 def draw_scan(rng: np.random.Generator, about: tuple[float, float], spread: float) -> Scan:
-    """One sequence; its shift lies about another (mm), with `spread` as SD along each axis."""
+    """Draw one sequence; its shift lies around `about` (mm), with SD `spread` along each axis."""
     scale = float(np.exp(rng.uniform(np.log(300.0), np.log(3000.0))))
     x, y = np.clip(rng.normal(0, spread, 2), -2.0, 2.0)
     bias_strength = float(rng.uniform(0.5, 1.0))
@@ -91,12 +91,12 @@ def draw_acquisition(rng: np.random.Generator, size: int, spacing: float) -> Acq
 
 
 def _grain(white: NDArray[np.float32], spacing: float) -> NDArray[np.float32]:
-    """White noise with the spectrum of a filtered back projection [1]_, of unit variance."""
+    """White noise with the spectrum of a filtered back projection [1]_, with variance 1."""
     height, width = white.shape
     along = fft.rfftfreq(width, spacing)
     frequency = np.hypot(fft.fftfreq(height, spacing)[:, None], along)  # cycles per mm
     power = frequency * np.exp(-((2 * np.pi * POINT_SPREAD[CT] * frequency) ** 2))
-    twice = np.full(len(along), 2.0)  # the half spectrum stands for both its halves
+    twice = np.full(len(along), 2.0)  # rfft returns one half of the spectrum: count it twice
     twice[0] = 1.0
     twice[-1] = 1.0 if width % 2 == 0 else 2.0
     power /= (power * twice).sum() / (height * width)
@@ -111,7 +111,7 @@ def _blur(image: NDArray, sigma: float) -> NDArray[np.float32]:
 def ct_values(
     fractions: NDArray, depth: NDArray, scanner: Scanner, cupping: bool
 ) -> NDArray[np.float32]:
-    """Ideal HU of a slice from its tissue fractions; with what cupping the scanner leaves."""
+    """Ideal HU of a slice from its tissue fractions, with or without cupping."""
     values = np.array([scanner.hu[name] for name in TISSUES], np.float32)
     ideal = np.tensordot(values, fractions, axes=1)
     if cupping:
@@ -120,7 +120,7 @@ def ct_values(
 
 
 def mri_values(fractions: NDArray, protocol: Protocol) -> NDArray[np.float32]:
-    """Ideal signal of a slice; voxels that hold several tissues mix their signals."""
+    """Ideal signal of a slice; in voxels with several tissues, signals are mixed."""
     values = np.array(list(protocol.healthy.values()), np.float32)
     return np.tensordot(values, fractions, axes=1)
 

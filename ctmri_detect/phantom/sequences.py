@@ -1,7 +1,7 @@
-"""The MRI sequences of a phantom: which there are, and what each draws for itself.
+"""The MRI sequences of a phantom and their random numbers.
 
-The first sequence takes the random numbers of a phantom of one sequence. Each further one has
-streams of its own, so that sequences added at the end change nothing before them.
+The first sequence has the random numbers of a phantom with one sequence. Each further one has its
+own random streams, so that a sequence added at the end does not change those before it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def make_protocols(sequence: str | Sequence[str], field_strength: float) -> dict
 
 
 def sequence_label(sequence: str | Sequence[str]) -> str:
-    """What the frame says: the names joined, as "t1+t2"."""
+    """The sequence as the frame has it; several names are joined, such as "t1+t2"."""
     return sequence if isinstance(sequence, str) else "+".join(sequence)
 
 
@@ -75,6 +75,6 @@ def draw_further_noise(
 
 
 def _streams(seed: SeedSequence, n: int) -> list[np.random.Generator]:
-    """Streams that depend on `seed` alone, not on what was spawned of it before."""
-    keys = [(*seed.spawn_key, 1000 + k) for k in range(n)]  # beyond what is spawned elsewhere
+    """Streams that depend on `seed` alone, not on what was spawned from it before."""
+    keys = [(*seed.spawn_key, 1000 + k) for k in range(n)]  # above the keys used elsewhere
     return [np.random.default_rng(SeedSequence(seed.entropy, spawn_key=key)) for key in keys]

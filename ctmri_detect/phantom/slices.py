@@ -1,4 +1,4 @@
-"""Cut one axial slice out of a subject: tissue fractions, without any randomness."""
+"""Cut one axial slice out of a subject: tissue fractions, without random numbers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _ramp(distance: NDArray, width: float = _SOFT_EDGE) -> NDArray:
 def head_points(subject: Subject, z: float, size: int) -> NDArray[np.float32]:
     """Template coordinates (3, size, size) of the pixels of the scanner's plane `z`."""
     offset = (np.arange(size) - (size - 1) / 2) * (FIELD_OF_VIEW / size)
-    # as radiologists view them: the face up, the patient's right on the left of the picture
+    # radiological view: the face is up, the patient's right is on the left of the image
     x, y = np.meshgrid(-offset, -offset)
     scanner = np.stack([x, y, np.full_like(x, z - TEMPLATE_CENTRE[2])])
     moved = scanner - subject.shift[:, None, None]
@@ -84,7 +84,7 @@ def _fill_shells(
     thickness = subject.thickness
     _, skull, scalp = change
     temporal = np.exp(-(((points[1] - 8) / 22) ** 2) - ((points[2] + 12) / 24) ** 2)
-    temporal *= np.clip((np.abs(points[0]) - 40) / 20, 0, 1)  # temporal muscle: at the sides
+    temporal *= np.clip((np.abs(points[0]) - 40) / 20, 0, 1)  # temporal muscle, at the sides
     shells = (
         ("dura", thickness["dura"]),
         ("bone", thickness["inner"] * skull),
@@ -132,7 +132,7 @@ def _fill_brain(
 def _overlay_midline(
     layers: dict[str, NDArray], subject: Subject, points: NDArray, envelope: NDArray
 ) -> None:
-    """Falx, superior sagittal sinus and physiological calcifications replace what is there."""
+    """Replace tissue by falx, superior sagittal sinus and physiological calcifications."""
     x, y, z = points
     brain = layers["gm"] + layers["wm"] + layers["csf"]
     midline = np.abs(x) - 0.6
@@ -150,7 +150,7 @@ def _overlay_midline(
 
 
 def _replace(layers: dict[str, NDArray], name: str, amount: NDArray) -> None:
-    """Let `amount` (0..1) of each voxel become `name`."""
+    """Replace a share `amount` (0..1) of each voxel by the tissue `name`."""
     for layer in layers.values():
         layer *= 1.0 - amount
     layers[name] += amount

@@ -1,4 +1,4 @@
-"""The subjects of a phantom: who gets which anomaly, and what the frame says about it."""
+"""The subjects of a phantom: their anomalies, and their rows in the frame."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COMMON = ("patient", "slice", "spacing", "sequence", "kind", "severity", "whole
 
 
 def columns(setting: Setting) -> list[str]:
-    """The columns of the frame, in order: files, particulars, contrasts, shifts."""
+    """The columns of the frame in order: files, descriptions, sizes, contrasts, shifts."""
     several = [] if setting.planes == ("ct", "mri") else ["artefact_plane"]
     contrasts = [f"cnr_{plane}" for plane in setting.planes]
     shifts = [f"{plane}_shift_{axis}" for plane in setting.protocols for axis in "xy"]
@@ -27,14 +27,14 @@ def columns(setting: Setting) -> list[str]:
 
 
 def give_out(kinds: list[str], n_anomalous: int, n_subjects: int) -> list[list[str]]:
-    """The kinds in rotation, spread evenly over the subjects."""
+    """The kinds of each subject: assigned in turn, spread evenly over the subjects."""
     bounds = [k * n_anomalous // n_subjects for k in range(n_subjects + 1)]
     each = [kinds[j % len(kinds)] for j in range(n_anomalous)]
     return [each[first:last] for first, last in pairwise(bounds)]
 
 
 def subject_seeds(random_state: int | RandomState | None, n_subjects: int) -> list[SeedSequence]:
-    """One stream a subject, whatever the number of subjects."""
+    """One random stream per subject; it does not depend on the number of subjects."""
     entropy = own_random_state(random_state).randint(2**31, size=4, dtype=np.int64)
     return SeedSequence(entropy.tolist()).spawn(n_subjects)
 
@@ -52,7 +52,7 @@ def make_subject(
     slice_spacing: float | None,
     setting: Setting,
 ) -> tuple[Person, list[str | None], list[PairedSlice]]:
-    """All slices of one subject, its anomalies on slices drawn at random."""
+    """All slices of one subject, with its anomalies on random slices."""
     person_seed, order_seed = seed.spawn(2)
     person = draw_person(person_seed, n_slices, slice_spacing, len(setting.protocols))
     plan: list[str | None] = [None] * n_slices

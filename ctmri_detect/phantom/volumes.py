@@ -38,46 +38,47 @@ def make_phantom_volumes(
     n_jobs: int | None = None,
     random_state: int | RandomState | None = None,
 ) -> pd.DataFrame:
-    """Write NIfTI volumes of synthetic heads, some with a lesion, and say what is in them.
+    """Write NIfTI volumes of synthetic heads, some with a lesion, and return a table of them.
 
-    The same heads as in `make_phantom_pairs`, as volumes on a grid in mm (patient's left and
-    posterior along the first two axes, as scanners store them). A lesion is an ellipsoid, or a
-    layer under the skull, cut by all slices that it reaches. One folder a subject, in the layout of
-    SynthRAD: ``sub-000/ct.nii.gz`` (HU, int16), ``mr.nii.gz`` (float32) and, beside them,
-    ``lesion.nii.gz`` (0 and 1; empty for the healthy). `load_volume_pairs` reads all three. Of a
-    list of sequences, each has a file of its own in place of ``mr.nii.gz``: ``t1.nii.gz``, ...
+    The heads are made as in `make_phantom_pairs`, but as volumes on a grid in mm (patient's left
+    and posterior along the first two axes, as scanners store them). A lesion is an ellipsoid, or a
+    layer under the skull, in all slices that it reaches. There is one folder per subject, in the
+    layout of SynthRAD: ``sub-000/ct.nii.gz`` (HU, int16), ``mr.nii.gz`` (float32) and
+    ``lesion.nii.gz`` (0 and 1; all 0 for healthy subjects). `load_volume_pairs` reads all three.
+    With a list of sequences, each has its own file in place of ``mr.nii.gz``: ``t1.nii.gz``, ...
 
     Parameters
     ----------
     folder : str or Path
         Where to write; made if it does not exist.
     n_subjects : int, default=4
-        Number of synthetic people.
+        Number of synthetic people, 1 or more.
     size : int, default=256
-        Height and width in pixels, 64 or more; the field of view is 250 mm.
+        Height and width in pixels, 64 or more; the field of view is 250 mm. Time and memory grow
+        with its square.
     slice_spacing : float, default=5.0
-        Distance of the axial slices in mm, from MNI z = -8 to 56 mm.
+        Distance between axial slices in mm, above 0; they go from about MNI z = -8 to 56 mm.
     kinds : "default", str or sequence of str, default="default"
-        Kinds of lesion, one a subject, assigned in turn; those that concern a whole slice
-        are not possible.
+        Kinds of lesion, one per subject, assigned in turn. Kinds that change a whole slice are not
+        possible.
     anomalous_fraction : float, default=0.5
-        Share of subjects with a lesion; exactly ``round(anomalous_fraction * n_subjects)``.
+        Share of subjects with a lesion, 0 to 1; exactly ``round(anomalous_fraction * n_subjects)``.
     severity, sequence, field_strength, ct_artefacts, n_jobs, random_state
         As in `make_phantom_pairs`.
 
     Returns
     -------
     DataFrame
-        One row a subject: patient, ct, mri, lesion (paths relative to `folder`), kind, severity,
-        volume_ml, cnr_ct, cnr_mri, sequence. Of a list of sequences: t1, ... and cnr_t1, ... in
-        place of mri and cnr_mri, and sequence is joined, such as "t1+flair".
+        One row per subject: patient, ct, mri, lesion (paths relative to `folder`), kind, severity,
+        volume_ml, cnr_ct, cnr_mri, sequence. With a list of sequences: t1, ... and cnr_t1, ... in
+        place of mri and cnr_mri, and the names in sequence are joined, such as "t1+flair".
 
     Raises
     ------
     ValueError
         If a parameter is out of its range.
     InjectionError
-        If a lesion can't be made visible.
+        If no visible lesion fits into a volume.
     FileExistsError
         If a subject's folder exists; nothing is overwritten.
     ImportError
@@ -97,13 +98,19 @@ def make_phantom_volumes(
     names = check_kinds(kinds)
     whole = [name for name in names if is_whole_slice(name)]
     if whole:
-        raise ValueError(f"kinds has {whole}, which concern single slices; expected lesions.")
+        raise ValueError(
+            f"kinds has {whole}, which change single slices; expected kinds of lesion. Leave them "
+            "out."
+        )
     setting = make_setting(size, severity, sequence, field_strength, ct_artefacts)
     require("nibabel", extra="volumes")
     root = Path(folder)
     taken = [subject_name(k) for k in range(n_subjects) if (root / subject_name(k)).exists()]
     if taken:
-        raise FileExistsError(f"{root} holds {', '.join(taken[:5])} already; name another folder.")
+        raise FileExistsError(
+            f"{root} already holds {', '.join(taken[:5])}; expected a folder without them. Give "
+            "another folder."
+        )
     root.mkdir(parents=True, exist_ok=True)
     n_slices = int((HIGHEST - LOWEST) // slice_spacing) + 1
     plan = give_out(names, round(anomalous_fraction * n_subjects), n_subjects)
@@ -124,7 +131,7 @@ def _write_subject(
     setting: Setting,
     kinds: list[str],
 ) -> dict[str, Any]:
-    """Make and write one subject; its row."""
+    """Make and write one subject, and return its row."""
     kind = kinds[0] if kinds else None
     made = make_volume(seed, n_slices, slice_spacing, setting, kind)
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Displays in scikit-learn's style; matplotlib is imported when one is drawn."""
+"""Displays in scikit-learn's style; matplotlib is imported only when one is drawn."""
 
 from ctmri_detect._extras import lazy_package
 

@@ -1,4 +1,4 @@
-"""Figures without pyplot, the look of all plots, and grey planes."""
+"""Figures without pyplot, the style of all plots, and planes in grey."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ RANGES = {
     for name, (level, width) in CT_WINDOWS.items()
     if name in _SHOWN
 } | {"wide": (-1000.0, 1000.0)}  # air to dense bone
-"""What is black and what is white, in HU: windows of `CTWindow`, and a wide one."""
+"""The HU that are black and white: windows of `CTWindow`, and a wide one."""
 RANGE_OF_UNITS = {"hu": RANGES["brain"], "uint8": (0.0, 255.0)}
 _PREPARED = "prepared"  # windowed before, by `CTWindow`
 _RANGES = RANGE_OF_UNITS | {_PREPARED: (0.0, 1.0)}
 
-# Okabe and Ito (2008), "Color universal design": told apart by readers of all kinds of vision.
+# Okabe and Ito (2008), "Color universal design": colours that colour-blind readers can tell apart.
 # The yellow is left out (too pale on white).
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 LINES = ("-", "--", ":", "-.")
@@ -34,7 +34,7 @@ _INK = {"light": ("#1b1f24", "#ffffff"), "dark": ("#e2e6ea", "#15191e")}
 
 
 def new_axes(ax: Any, figsize: tuple[float, float], columns: int = 1, rows: int = 1) -> Any:
-    """The user's axes, or those of a new figure that no pyplot knows of."""
+    """The user's axes, or those of a new figure outside pyplot."""
     if ax is not None:
         return ax
     figure = require("matplotlib.figure", extra="plot").Figure(
@@ -54,7 +54,7 @@ def row_of_axes(n: int, width: float, height: float) -> npt.NDArray[Any]:
 
 
 def check_axes(axes: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Axes in an array of this shape, or an error that says how they came."""
+    """Axes in an array of this shape, or an error that says what came."""
     axes = np.asarray(axes, dtype=object)
     if axes.shape != shape:
         found = f"an array of shape {axes.shape}" if axes.ndim else "one Axes"
@@ -66,7 +66,7 @@ def check_axes(axes: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
 
 
 def style(theme: str = "light") -> AbstractContextManager[None]:
-    """A context in which new figures look as the theme ("light" or "dark") has it."""
+    """A context in which new figures have the colours of the theme ("light" or "dark")."""
     ink, paper = _INK[theme]
     names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     grounds = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
@@ -76,7 +76,7 @@ def style(theme: str = "light") -> AbstractContextManager[None]:
 
 
 def line_style(index: int) -> dict[str, str]:
-    """Colour and dash of the curve with this number; no two of the first 24 are alike."""
+    """Colour and line style of the curve with this number; the first 24 are all different."""
     return {
         "color": PALETTE[index % len(PALETTE)],
         "linestyle": LINES[(index // len(PALETTE) + index) % len(LINES)],
@@ -84,7 +84,7 @@ def line_style(index: int) -> dict[str, str]:
 
 
 def shown_units(plane: npt.NDArray[Any], units: str | None) -> str | None:
-    """The units, or, where they are None, what the values look like; None where that is unclear.
+    """The units; if they are None, the units that the values look like, or None if unclear.
 
     Examples
     --------
@@ -104,14 +104,14 @@ def shown_units(plane: npt.NDArray[Any], units: str | None) -> str | None:
     if seen.min() >= 0 and seen.max() <= 1:
         return _PREPARED
     found, _ = ct_units_of(plane, eight_bit=plane.dtype == np.uint8)
-    # near the vertex the middle is bone, which tells nothing; air does
+    # near the vertex the middle is bone, which fits several units; air does not
     return "hu" if found is None and seen.min() < AIR else found
 
 
 def ct_range(plane: npt.NDArray[Any], units: str | None) -> tuple[float, float]:
-    """What is black and what is white: the brain window in HU, 0 to 255, or 0 to 1.
+    """The values that are black and white: the brain window in HU, 0 to 255, or 0 to 1.
 
-    By the values where `units` is None; percentiles of them where they look like nothing known.
+    If `units` is None, the values decide. If they look like no known unit, it is percentiles.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def grey(plane: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.flo
 
 
 def bare(ax: Any, title: str) -> None:
-    """An image's axes: a title, a frame, no ticks."""
+    """Make axes for an image: a title, no ticks, no frame."""
     ax.set_xticks([])
     ax.set_yticks([])
     ax.set_title(title, fontsize="medium", parse_math=False)

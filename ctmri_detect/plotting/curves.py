@@ -1,4 +1,4 @@
-"""What the curves of decisions share: runs of detectors, their number, and its interval."""
+"""What ROC and precision-recall displays share: runs, their metric, and its interval."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Numbers = npt.NDArray[np.float64]
 Curve = tuple[Numbers, Numbers]
 Metric = Callable[[Any, Any], float]
 Interval = tuple[float, float]
-N_RESAMPLES = 500  # ends of an interval are then sure to about 0.01
+N_RESAMPLES = 500  # the ends of an interval then vary by about 0.01
 
 
 class Run(NamedTuple):
-    """All that was measured of one detector, one row a sample and seed."""
+    """The decisions of one detector, one row per sample and seed."""
 
     target: npt.NDArray[np.int64]
     decision: Numbers
@@ -39,7 +39,7 @@ class Run(NamedTuple):
         return [(self.target[self.seed == s], self.decision[self.seed == s]) for s in seeds]
 
     def mean(self, metric: Metric) -> float:
-        """The metric, mean over the seeds."""
+        """The mean of the metric over the seeds."""
         return float(np.mean([metric(*part) for part in self.parts()]))
 
     def interval(self, metric: Metric, n_resamples: int) -> Interval:
@@ -92,7 +92,7 @@ def runs_of_scores(scores: pd.DataFrame) -> dict[str, Run]:
 
 
 def _patients(groups: GroupsLike, n_samples: int) -> npt.NDArray[Any] | None:
-    """Their names, checked: the draws of patients depend on the order of the names."""
+    """The patients' names, checked; names, not codes: the draws depend on their order."""
     if groups is None:
         return None
     check_groups(groups, n_samples)
@@ -102,7 +102,7 @@ def _patients(groups: GroupsLike, n_samples: int) -> npt.NDArray[Any] | None:
 def predictions_of(
     estimators: Mapping[str, BaseEstimator] | BaseEstimator, X: PairsLike, groups: GroupsLike
 ) -> tuple[dict[str, Numbers], GroupsLike]:
-    """The decisions of each fitted detector about `X`, and the patients, where they are known."""
+    """The decisions of each fitted detector for `X`, and the patients where they are known."""
     scored = {name: decisions(each, X) for name, each in named_estimators(estimators).items()}
     return scored, groups_of(X, groups)
 
@@ -110,7 +110,7 @@ def predictions_of(
 def named_estimators(
     estimators: Mapping[str, BaseEstimator] | BaseEstimator,
 ) -> dict[str, BaseEstimator]:
-    """Detectors by name; one without a name has that of its class."""
+    """Detectors by name; a single detector gets the name of its class."""
     if not isinstance(estimators, Mapping):
         return {type(last_step(estimators)).__name__: estimators}
     refuse_nothing(estimators)
@@ -123,7 +123,7 @@ def measured(
     mean_curve: Callable[[Run], Curve],
     n_resamples: int,
 ) -> tuple[dict[str, Curve], dict[str, float], dict[str, Interval]]:
-    """Curve, number and interval of each run."""
+    """Curve, metric and interval of each run."""
     return (
         {name: mean_curve(run) for name, run in runs.items()},
         {name: run.mean(metric) for name, run in runs.items()},
@@ -151,12 +151,12 @@ def refuse_missing_columns(table: Any, columns: list[str], name: str) -> None:
 
 
 def shown_name(name: Any) -> str:
-    """A name as a label: matplotlib drops labels with a leading underscore, and reads dollars."""
+    """A name as a label: matplotlib hides labels that begin with "_" and reads "$" as a formula."""
     return str(name).lstrip("_").replace("$", r"\$")
 
 
 def legend_text(name: str, value: float, interval: Interval | None) -> str:
-    """Name and number of a curve, as the legend shows them.
+    """Name, metric and interval of a curve, as the legend shows them.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def legend_text(name: str, value: float, interval: Interval | None) -> str:
 
 
 def curve_title(metric: str, intervals: Mapping[str, Interval]) -> str:
-    """The legend's title: what stands in brackets."""
+    """The legend's title, which explains the numbers in brackets."""
     if not any(np.isfinite(ends).all() for ends in intervals.values()):
         return f"Detector ({metric})"
     return f"Detector ({metric}, 95 % interval over patients)"
@@ -183,7 +183,7 @@ def draw_curves(
     *,
     drawstyle: str = "default",
 ) -> None:
-    """One line a detector, the best first."""
+    """One line per detector, the best first."""
     for index, name in enumerate(sorted(curves, key=lambda name: -values[name])):
         label = legend_text(name, values[name], intervals.get(name))
         look = line_style(index)

@@ -1,4 +1,4 @@
-"""What displays of ROC and of precision-recall curves share: what they are made from."""
+"""The constructors that ROC and precision-recall displays share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ctmri_detect.plotting.curves import (
 
 
 class DecisionCurvesDisplay(ABC):
-    """A display of curves that are made from decisions; a subclass makes them of runs."""
+    """A display of curves that are made from decisions; subclasses write `_from_runs`."""
 
     @classmethod
     def from_predictions(
@@ -43,7 +43,7 @@ class DecisionCurvesDisplay(ABC):
         groups : array-like of shape (n,), default=None
             The patient of each sample; None draws no interval.
         n_resamples : int, default=500
-            Draws of patients for the interval; more take more time, 0 gives no interval.
+            Draws of patients for the interval. More take more time; 0 gives no interval.
 
         Raises
         ------
@@ -66,17 +66,18 @@ class DecisionCurvesDisplay(ABC):
     ) -> Self:
         """Score `X` with a fitted detector, Pipeline or search object, or a dict of several.
 
-        `y` is +1 normal, -1 anomalous. The patients are those of `Pairs`, or `groups`.
+        `y` is +1 normal, -1 anomalous. The patients are those of `Pairs`, or `groups`. It raises
+        what `from_predictions` does.
         """
         scored, patients = predictions_of(estimator, X, groups)
         return cls.from_predictions(y, scored, groups=patients, n_resamples=n_resamples)
 
     @classmethod
     def from_scores(cls, scores: pd.DataFrame, *, n_resamples: int = N_RESAMPLES) -> Self:
-        """From the `scores` of a benchmark; several seeds give their mean curve and number."""
+        """From the `scores` of a benchmark; of several seeds, the mean of curves and metrics."""
         return cls._from_runs(runs_of_scores(scores), n_resamples)
 
     @classmethod
     @abstractmethod
     def _from_runs(cls, runs: dict[str, Run], n_resamples: int) -> Self:
-        """From all that was measured of each detector."""
+        """From the decisions of each detector."""

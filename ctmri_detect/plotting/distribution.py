@@ -1,4 +1,4 @@
-"""Where the decisions of normal and of anomalous samples lie."""
+"""Histograms of the decisions of normal and of anomalous samples."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _KINDS = {1: ("normal", NORMAL_COLOR, "-"), -1: ("anomalous", ANOMALOUS_COLOR, "
 class ScoreDistributionDisplay:
     """Histograms of the decision of normal and of anomalous samples.
 
-    A line marks the threshold, and the legend says which share of either lies below it. Where there
-    is no threshold, histograms of the ranks: 1 is the most anomalous sample.
+    A line marks the threshold, and the legend says which share of each class lies below it. Without
+    a threshold, the histograms show ranks: 1 is the most anomalous sample.
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ class ScoreDistributionDisplay:
     target : array of shape (n,)
         +1 normal, -1 anomalous.
     name : str, default=None
-        Title.
+        Title of the plot; None writes no title.
     has_threshold : bool, default=True
-        Whether a decision below 0 means "called anomalous". Not so where a detector's `offset_`
-        is ``-inf``: it had too few healthy slices for a threshold.
+        Whether a decision below 0 means "called anomalous". Give False where a detector's `offset_`
+        is ``-inf``, because it had too few healthy slices for a threshold.
 
     Attributes
     ----------
@@ -92,7 +92,12 @@ class ScoreDistributionDisplay:
     def from_scores(cls, scores: pd.DataFrame, detector: str) -> ScoreDistributionDisplay:
         """From the `scores` of a benchmark: one detector, all seeds together.
 
-        Without a threshold in one of the folds there is none for all of them.
+        If one of the folds has no threshold, the display has none.
+
+        Raises
+        ------
+        ValueError
+            Where `scores` has no such detector.
         """
         rows = scores[scores["detector"] == detector]
         if rows.empty:
@@ -105,7 +110,7 @@ class ScoreDistributionDisplay:
         return cls(decision, target, detector, has_threshold=known)
 
     def plot(self, ax: Any = None) -> ScoreDistributionDisplay:
-        """Draw on the caller's axes, or on a new figure; returns self."""
+        """Draw on the given axes, or on a new figure; returns self."""
         decision = check_decision(self.decision)
         target = check_target(self.target, len(decision))
         self.ax_ = new_axes(ax, (5.2, 3.2))
@@ -125,7 +130,7 @@ class ScoreDistributionDisplay:
             self.ax_.set_xlabel(f"Rank, 1 = most anomalous\n({NO_THRESHOLD})")
         self.ax_.set_ylabel("Share of slices (%)")
         if self.name:
-            # a dollar sign in a name is no formula
+            # without parse_math, a dollar sign in a name does not begin a formula
             self.ax_.set_title(self.name, fontsize="medium", parse_math=False)
         self.ax_.set_ylim(top=_HEADROOM * self.ax_.get_ylim()[1])  # room for the legend
         self.ax_.legend(loc="upper center", fontsize="small", frameon=False)
@@ -133,7 +138,7 @@ class ScoreDistributionDisplay:
         return self
 
     def _edges(self, shown: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """About twenty bins; none reaches over the threshold."""
+        """About twenty bins; the threshold is an edge of a bin."""
         width = float(np.ptp(shown)) / _BINS
         if not self.has_threshold or width <= 0:
             return np.histogram_bin_edges(shown, bins=_BINS)

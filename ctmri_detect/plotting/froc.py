@@ -1,4 +1,4 @@
-"""FROC curves: lesions found against false positives a slice."""
+"""FROC curves: share of lesions found against false positives per slice."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _TICKS = {0.0: "0", 0.125: "1/8", 0.25: "1/4", 0.5: "1/2", 1.0: "1", 2.0: "2", 4
 class FrocDisplay:
     """FROC curves of one or several detectors: the share of lesions found against false positives.
 
-    The curves are those of `metrics.anomaly_map_froc_curve`, which says what counts as found. The
-    number in the legend is the mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false positives
-    (`metrics.anomaly_map_lesion_sensitivity_score`). The horizontal axis is linear up to 1/8 and
+    The curves are those of `metrics.anomaly_map_froc_curve`; its page says what counts as found.
+    The number in the legend is the mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false
+    positives (`metrics.anomaly_map_lesion_sensitivity_score`). The x-axis is linear up to 1/8 and
     logarithmic above.
 
     Parameters
     ----------
     curves : dict of str to (false_positives, sensitivity)
-        Arrays of equal length. False positives rise from 0; the sensitivity of a point holds up to
-        the next one.
+        Arrays of equal length. False positives increase from 0; the sensitivity stays the same up
+        to the next point.
     sensitivities : dict of str to float
         Mean sensitivity of each; the legend is sorted by it.
     unit : str, default="slice"
-        What false positives are counted in: "slice" or "scan".
+        What false positives are counted per, for the axis label: "slice" or "scan".
 
     Attributes
     ----------
@@ -88,8 +88,7 @@ class FrocDisplay:
         maps : dict of str to float array (n, height, width), or one such array
             High = anomalous; NaN = not observed.
         groups : array-like of shape (n,), default=None
-            The scan of each slice: false positives are then counted per scan. None counts them per
-            slice.
+            The scan of each slice, to count false positives per scan. None counts them per slice.
         min_distance : int, default=5
             As in `metrics.anomaly_map_froc_curve`.
 
@@ -121,16 +120,16 @@ class FrocDisplay:
         groups: GroupsLike = None,
         min_distance: int = 5,
     ) -> FrocDisplay:
-        """Map `X` with a fitted detector, Pipeline or search object, or with a dict of several.
+        """Make the maps of `X` with a fitted detector, Pipeline or search, or a dict of several.
 
-        The other parameters are those of `from_predictions`. The patients that `Pairs` know are
-        not taken for scans: give `groups`.
+        The other parameters and the errors are those of `from_predictions`. `Pairs` may know
+        patients, but these are not used as scans: give `groups`.
         """
         maps = {name: anomaly_map(each, X) for name, each in named_estimators(estimator).items()}
         return cls.from_predictions(masks, maps, groups=groups, min_distance=min_distance)
 
     def plot(self, ax: Any = None) -> FrocDisplay:
-        """Draw on the caller's axes, or on a new figure; returns self."""
+        """Draw on the given axes, or on a new figure; returns self."""
         self.ax_ = new_axes(ax, (5.0, 4.2))
         self.figure_ = self.ax_.figure
         most = max([1.0, *(float(np.max(reached)) for reached, _ in self.curves.values())])
@@ -150,6 +149,6 @@ class FrocDisplay:
 
 
 def _up_to(curve: Curve, most: float) -> Curve:
-    """The curve with a last point at `most`: without further candidates it stays level."""
+    """The curve with a last point at `most`: without further candidates it stays flat."""
     reached, sensitivity = curve
     return np.append(reached, most), np.append(sensitivity, sensitivity[-1])

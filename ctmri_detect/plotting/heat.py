@@ -10,14 +10,14 @@ import numpy.typing as npt
 from ctmri_detect._extras import require
 
 VMIN, VMAX = 0.0, 9.0  # SD: MapScoring clips at 9
-COLORMAP = "inferno"  # perceptually uniform, in order of lightness for every kind of vision
-_OPAQUE_FROM = 6.0  # SD: from here on the map hides what lies beneath
+COLORMAP = "inferno"  # perceptually uniform; colour-blind readers see its order of lightness
+_OPAQUE_FROM = 6.0  # SD: from here on the map hides the image below it
 
 
 def opacity(
     plane: npt.NDArray[np.floating[Any]], vmin: float = VMIN, vmax: float = VMAX
 ) -> npt.NDArray[np.float64]:
-    """How much a map hides of what lies beneath, from 0 to 1: nothing where values are small.
+    """How much a map hides of the image below it, from 0 to 1; 0 where the map is `vmin` or less.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def opacity(
 
 
 def add_colorbar(figure: Any, ax: Any, vmin: float = VMIN, vmax: float = VMAX) -> Any:
-    """The colour scale beside the axes, opaque whatever the map's transparency."""
+    """Draw the colour scale beside the axes; its colours are opaque, unlike those of the map."""
     cm = require("matplotlib.cm", extra="plot")
     scale = cm.ScalarMappable(norm=norm_of(vmin, vmax), cmap=COLORMAP)
     return figure.colorbar(scale, ax=ax, label="Deviation from healthy slices (SD)")
@@ -51,12 +51,12 @@ def heat_rgb(
 
 
 def norm_of(vmin: float, vmax: float) -> Any:
-    """What brings values onto the scale from 0 to 1.
+    """The norm that maps `vmin` to 0 and `vmax` to 1.
 
     Raises
     ------
     ValueError
-        For a scale upside down.
+        Where `vmin` is not below `vmax`.
     """
     if not vmin < vmax:
         raise ValueError(

@@ -28,33 +28,33 @@ from ctmri_detect.validation import CT, MODALITIES
 
 
 class AnomalyMapDisplay:
-    """An anomaly map over the CT or another plane, with outlines of the true lesion and of marks.
+    """An anomaly map over the CT or another plane, with the true lesion outlined.
 
-    The colour scale is fixed: with a scale up to each map's own maximum, the noise of a
-    normal slice would look like a lesion. Small values are transparent, so that the anatomy shows.
+    The colour scale is fixed. If it ended at each map's own maximum, the noise of a normal slice
+    would look like a lesion. Small values are transparent, so that the anatomy can be seen.
 
     Parameters
     ----------
     anomaly_map : array of shape (height, width)
         High = anomalous, in standard deviations; NaN is transparent.
     ct : array of shape (height, width), default=None
-        What is drawn beneath, always in grey with low values dark: the CT, or the plane that
+        The plane below the map, always in grey with low values dark: the CT, or the plane that
         `modality` names. None leaves the background black.
     mask : bool array of shape (height, width), default=None
         True = lesion; outlined.
     threshold : float, default=None
-        Where the map is above it, a dashed outline is drawn; `metrics.anomaly_map_threshold` gives
-        one from the maps of normal samples.
+        A dashed outline is drawn around pixels above it. `metrics.anomaly_map_threshold` gives one
+        from the maps of normal samples.
     ct_units : {"hu", "uint8"} or None, default=None
         As in `PairDisplay`.
     vmin, vmax : float, default=0.0 and 9.0
-        Ends of the colour scale, the same for all maps; 9 is where `MapScoring` clips.
+        Ends of the colour scale, the same for all maps; `MapScoring` clips at 9.
     orientation, z_mm
         As in `PairDisplay`.
     modality : str, default="CT"
-        Name of the plane beneath, for the title.
+        Name of the plane below, for the title.
     role : {"ct", "mri", "pet"} or None, default=None
-        Of the plane beneath, which says its range; None: what its name says.
+        Role of the plane below, which decides its grey range; None takes it from the name.
 
     Attributes
     ----------
@@ -66,8 +66,8 @@ class AnomalyMapDisplay:
     Raises
     ------
     ValueError
-        Where a plane is no array of two dimensions, a scale is upside down, or a parameter is
-        unknown.
+        In `plot`, where a plane is not two-dimensional, `vmin` is not below `vmax`, or `ct_units`
+        or `orientation` is unknown.
 
     Examples
     --------
@@ -119,19 +119,19 @@ class AnomalyMapDisplay:
     ) -> AnomalyMapDisplay:
         """Score one sample of X with a fitted estimator.
 
-        The map lies over the CT, or where there is none over the first plane that was observed.
+        The map is drawn over the CT, or if there is none over the first plane that was observed.
 
         Parameters
         ----------
         estimator : detector, or Pipeline or search object that ends in one
             Fitted; it draws the maps.
         X : array-like of shape (n, n_planes, height, width)
-            What the estimator takes; the map lies on its grid.
+            What the estimator takes; the map has its grid.
         sample : int, default=0
             Which row of X.
         mask, threshold, ct_units, vmin, vmax, orientation
-            As in the class. Without `ct_units`: what `Pairs` know, or what the estimator's steps
-            say that they take.
+            As in the class. If `ct_units` is None, it is that of the `Pairs`, or the one that the
+            estimator's steps take.
 
         Returns
         -------
@@ -154,14 +154,14 @@ class AnomalyMapDisplay:
         )
 
     def plot(self, ax: Any = None, *, colorbar: bool = True) -> AnomalyMapDisplay:
-        """Draw on the caller's axes, or on a new figure.
+        """Draw on the given axes, or on a new figure.
 
         Parameters
         ----------
         ax : Axes, default=None
             Where to draw; None makes a new figure.
         colorbar : bool, default=True
-            Whether to draw the bar of colours.
+            Whether to draw the colour bar.
 
         Returns
         -------
@@ -190,13 +190,13 @@ class AnomalyMapDisplay:
         return self
 
     def _outline(self, plane: npt.NDArray[np.float64]) -> None:
-        """The true lesion, and what lies above the threshold."""
+        """Outline the true lesion, and what lies above the threshold."""
         lesion = self.mask is not None and bool(np.any(self.mask))
         if lesion:
             outline(self.ax_, check_plane(self.mask, "mask"), OUTLINE)
         if self.threshold is None:
             return
-        above = plane > self.threshold  # never at it, as in the metrics; NaN is not above
+        above = plane > self.threshold  # not equal, as in the metrics; NaN is not above
         outline(self.ax_, above, THRESHOLD_OUTLINE, "--")
         text = f"{'above' if above.any() else 'nothing above'} {self.threshold:g}"
         lines = {text: (THRESHOLD_OUTLINE, "--")}

@@ -1,4 +1,4 @@
-"""What is written into a picture: the sides of the patient, the height of the slice, outlines."""
+"""Marks in an image: the patient's sides, the height of the slice, outlines."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ctmri_detect._types import StoredArray
 from ctmri_detect.pairs import Pairs
 
 ORIENTATIONS = ("radiological", "neurological")
-OUTLINE = "#00E5FF"  # of the true lesion: no colour of inferno comes near it
+OUTLINE = "#00E5FF"  # of the true lesion: no colour of inferno is like it
 THRESHOLD_OUTLINE = "#FFFFFF"
 _GREY_GROUND = (0.12, 0.12, 0.12, 0.75)
 
 
 def side_letters(orientation: str | None) -> str:
-    """What stands on the left and on the right of an axial picture; "" where it is not known.
+    """The letters for the left and the right of an axial image; "" where they are not known.
 
     Raises
     ------
@@ -35,20 +35,20 @@ def side_letters(orientation: str | None) -> str:
         raise ValueError(
             f"orientation is {orientation!r}; expected 'radiological' (the patient's right on the "
             "left of the picture), 'neurological' (the patient's left on the left), or None (no "
-            "letters). Take None where you don't know it."
+            "letters). Give None if you don't know it."
         )
     return "RL" if orientation == "radiological" else "LR"
 
 
 def mark_sides(ax: Any, orientation: str | None) -> None:
-    """Letters L and R at the edges of an axial picture; None writes nothing."""
+    """Write L and R at the edges of an axial image; None writes nothing."""
     for place, letter in zip(("left", "right"), side_letters(orientation), strict=False):
         x = 0.02 if place == "left" else 0.98
         _write(ax, x, 0.5, letter, ha=place, va="center", fontsize="medium", fontweight="bold")
 
 
 def mark_height(ax: Any, z_mm: float | None) -> None:
-    """The height of the slice in a corner, such as "z = 57.5 mm"; None writes nothing."""
+    """Write the height of the slice in a corner, such as "z = 57.5 mm"; None writes nothing."""
     if z_mm is not None:
         _write(ax, 0.02, 0.02, height_text(z_mm), ha="left", va="bottom", fontsize="small")
 
@@ -73,14 +73,14 @@ def height_of(X: StoredArray, sample: int) -> float | None:
 
 
 def outline(ax: Any, region: Any, color: str, dash: str = "-") -> None:
-    """The outline of a bool region; an empty one has none."""
+    """Draw the outline of a bool region; an empty one has none."""
     region = np.asarray(region, dtype=float)
     if region.any():
         ax.contour(region, levels=[0.5], colors=[color], linewidths=1.2, linestyles=[dash])
 
 
 def outline_legend(ax: Any, outlines: dict[str, tuple[str, str]]) -> None:
-    """What the outlines mean: text to colour and dash."""
+    """Draw a legend for outlines, given as text to colour and line style."""
     lines = require("matplotlib.lines", extra="plot")
     handles = [
         lines.Line2D([], [], color=color, linestyle=dash, linewidth=1.2, label=text)
@@ -93,7 +93,7 @@ def outline_legend(ax: Any, outlines: dict[str, tuple[str, str]]) -> None:
 
 
 def _write(ax: Any, x: float, y: float, text: str, **look: Any) -> None:
-    """White letters with a dark rim, which are seen on any ground."""
+    """White letters with a dark border, so that they can be read on any background."""
     rim = require("matplotlib.patheffects", extra="plot").withStroke(
         linewidth=2, foreground="black"
     )

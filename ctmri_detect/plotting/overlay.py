@@ -1,4 +1,4 @@
-"""One PNG of one sample: its planes and the heat map."""
+"""One sample as one PNG: its planes and the anomaly map."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def overlay_png(
         One sample of X: CT and MRI, or those that `modalities` names. NaN where nothing was
         observed; a plane of NaN is labelled.
     anomaly_map : array of shape (height, width)
-        On the same grid; drawn over the CT, or where there is none over the first plane that was
-        observed.
+        On the same grid, in standard deviations. It is drawn over the CT, or if there is none over
+        the first plane that was observed.
     path : str or Path
         File to write; its folder is made.
     title : str, default=None
-        Such as file name, rank and score.
+        Title of the image, such as file name, rank and score.
     mask : bool array of shape (height, width), default=None
         True lesion, outlined.
     z_mm, modalities, roles, ct_units
@@ -63,6 +63,13 @@ def overlay_png(
     -------
     Path
         The file.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib; the message is the command that installs it.
+    ValueError
+        For `planes` of another shape, and as in `PairDisplay` and `AnomalyMapDisplay`.
 
     Examples
     --------
@@ -85,7 +92,7 @@ def overlay_png(
 
 
 class OverlayWriter:
-    """Write many overlays, each as `overlay_png` does, on one figure that is laid out once.
+    """Write many overlays as `overlay_png` does, but faster: the layout is computed only once.
 
     Parameters
     ----------
@@ -121,7 +128,7 @@ class OverlayWriter:
         self.orientation = orientation
         self._axes: Any = None
         self._title: Any = None
-        self._layout: Any = None  # what the places of the axes depend on
+        self._layout: Any = None  # what the positions of the axes depend on
 
     def write(
         self,
@@ -145,7 +152,7 @@ class OverlayWriter:
         layout = (planes.shape, bool(title))
         laid_out = layout == self._layout
         with style():
-            self._layout = None  # where drawing fails, the next overlay gets a new figure
+            self._layout = None  # if drawing fails, the next overlay gets a new figure
             if not laid_out:
                 self._axes = row_of_axes(len(planes) + 1, _WIDTH, _HEIGHT)
                 self._axes[0].figure.set_dpi(_DPI)
@@ -166,7 +173,7 @@ class OverlayWriter:
     def _draw(
         self, planes: Any, anomaly_map: Any, mask: Any, z_mm: float | None, *, colorbar: bool
     ) -> None:
-        """All pictures, on axes that may hold those of another sample."""
+        """Draw all images, on axes that may still hold those of another sample."""
         for ax in self._axes:
             for artist in (*ax.images, *ax.texts, *ax.collections):
                 artist.remove()

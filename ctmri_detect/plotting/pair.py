@@ -23,41 +23,41 @@ from ctmri_detect.plotting.shown import (
 class PairDisplay:
     """CT and MRI of one sample, or as many planes as it has, side by side.
 
-    A CT is windowed by its units. An MRI, which has none, is shown from its 1st to its 99.5th
+    A CT is windowed by its units. An MRI has no units, and is shown from its 1st to its 99.5th
     percentile. PET is shown from 0 to its 99.5th percentile, in inverted grey as usual in nuclear
-    medicine: much uptake is dark. Planes that nobody named are shown as an MRI is.
+    medicine: high uptake is dark. Planes without a known role are shown like an MRI.
 
     Parameters
     ----------
     *planes : arrays of shape (height, width)
-        One or more. NaN is drawn black (of PET: white); a plane of NaN is labelled as missing.
+        One or more. NaN is drawn black (in PET: white); a plane of NaN is labelled as missing.
     ct_units : {"hu", "uint8"} or None, default=None
-        "hu" is shown in the brain window, 0 to 80 HU; "uint8" from 0 to 255. None: what the
-        values look like, one of these, or prepared pairs, shown from 0 to 1; where they look like
-        none of them, from percentiles.
+        "hu" is shown in the brain window, 0 to 80 HU; "uint8" from 0 to 255. If None, the values
+        decide: one of these, or values from 0 to 1 (after preprocessing), shown from 0 to 1. If
+        they look like none of them, from the 1st to the 99.5th percentile.
     orientation : {"radiological", "neurological"} or None, default=None
         Where the letters L and R are written. "radiological": the patient's right is on the left of
-        the picture, as in `load_volume_pairs`, `make_phantom_pairs` and `make_phantom_volumes`.
-        "neurological": the patient's left is there. None writes no letters: an array doesn't tell
-        its orientation, and neither does an image file.
+        the image, as in `load_volume_pairs`, `make_phantom_pairs` and `make_phantom_volumes`.
+        "neurological": the patient's left is there. None writes no letters, because neither an
+        array nor an image file has its orientation.
     z_mm : float, default=None
         Height of the slice in mm, written in a corner of the first plane.
     modalities : sequence of str, default=None
-        Names of the planes, their titles. Two without names are CT and MRI; others are "plane 0"
-        and so on.
+        Names of the planes, used as titles. Without names, two planes are CT and MRI; others are
+        "plane 0" and so on.
     roles : dict of str to {"ct", "mri", "pet"}, or tuple, default=None
-        Where a name does not say the role, as in `Pairs`: ``{"FDG": "pet"}``.
+        For names that do not give the role, as in `Pairs`: ``{"FDG": "pet"}``.
 
     Attributes
     ----------
     planes : tuple of arrays
-    ax_ : array of Axes, one a plane
+    ax_ : array of Axes, one per plane
     figure_ : Figure
 
     Raises
     ------
     ValueError
-        Where there is no plane, one is no array of two dimensions, or a parameter is unknown.
+        In `plot`, where there is no plane, one is not two-dimensional, or a parameter is unknown.
 
     Examples
     --------
@@ -100,8 +100,8 @@ class PairDisplay:
     ) -> PairDisplay:
         """The display of one of the samples ``(n, n_planes, height, width)``.
 
-        `Pairs` know their units, names and roles and, where their frame has `z_mm`, the height of
-        each slice.
+        Units, names and roles come from `Pairs`, and also the height of the slice, if their frame
+        has `z_mm`.
 
         Raises
         ------
@@ -123,12 +123,12 @@ class PairDisplay:
         )
 
     def plot(self, ax: Any = None) -> PairDisplay:
-        """Draw, on axes of the caller's or on a new figure.
+        """Draw on the given axes, or on a new figure.
 
         Parameters
         ----------
         ax : sequence of Axes, default=None
-            Where to draw, one a plane; None makes a new figure, with at most four in a row.
+            Where to draw, one per plane; None makes a new figure, with at most four in a row.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Images of a page, as data URIs, and outlines over them."""
+"""Images for HTML pages, as data URIs, and outlines over them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Plane = npt.NDArray[Any]
 RGB = npt.NDArray[np.uint8]
 _SIDE = 256  # pixels: sharp on a phone, and about 5 kB
 _QUALITY = 85
-_LEVELS = 64  # of a map: steps of 0.14 SD, which nobody sees, and a third of the bytes of 256
+_LEVELS = 64  # of a map: steps of 0.14 SD can't be seen, and take a third of the bytes of 256
 
 
 def grey_panel(plane: Plane, bounds: tuple[float, float]) -> str:
@@ -33,7 +33,7 @@ def grey_panel(plane: Plane, bounds: tuple[float, float]) -> str:
 
 
 def heat_layer(plane: Plane) -> str:
-    """An anomaly map to lie over an image: a PNG on the fixed scale, small values transparent."""
+    """An anomaly map to lay over an image: a PNG on the fixed scale, small values transparent."""
     steps = np.linspace(VMIN, VMAX, _LEVELS)
     share = np.nan_to_num((np.asarray(plane, dtype=float) - VMIN) / (VMAX - VMIN))
     levels = (np.clip(share, 0, 1) * (_LEVELS - 1)).round().astype(np.uint8)
@@ -48,7 +48,7 @@ def heat_layer(plane: Plane) -> str:
 
 
 def outline_path(mask: Any) -> str:
-    """The outlines of a mask as the `d` of an SVG path, a unit a pixel; "" for none.
+    """The outlines of a mask as the `d` of an SVG path, one unit per pixel; "" for none.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def outline_path(mask: Any) -> str:
 
 
 def chart(display: Any, figsize: tuple[float, float] | None) -> dict[str, str]:
-    """A display drawn for light and for dark pages; without a size, on a figure of its own."""
+    """A display drawn for light and for dark pages; without a size, it makes its own figure."""
     return {theme: _drawn(display, figsize, theme) for theme in ("light", "dark")}
 
 
@@ -84,7 +84,7 @@ def _drawn(display: Any, figsize: tuple[float, float] | None, theme: str) -> str
 
 
 def to_display_size(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Scale an image: its longer side has 128 to 256 pixels afterwards."""
+    """Scale an image so that its longer side has 128 to 256 pixels."""
     height, width = image.shape[:2]
     factor = min(1.0, _SIDE / max(height, width))
     if max(height, width) < _SIDE // 2:
@@ -97,7 +97,7 @@ def to_display_size(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def outlined(image: RGB, mask: Any) -> RGB:
-    """An RGB image with the outline of a mask of any size; without one, or empty, as it was."""
+    """An RGB image with the outline of a mask of any size; unchanged if there is no lesion."""
     if mask is None or not np.any(mask):
         return image
     fitted = resize_mask(np.asarray(mask), image.shape[:2]).astype(np.uint8)

@@ -27,17 +27,17 @@ _GRID = np.linspace(0, 1, 201)  # recalls at which the curves of seeds are avera
 
 
 class PrecisionRecallDisplay(DecisionCurvesDisplay):
-    """Precision-recall curves of one or several detectors, the anomaly as the positive class.
+    """Precision-recall curves of one or several detectors, with the anomaly as the positive class.
 
-    Precision depends on the share of anomalous samples, which is the chance level: compare curves
-    of the same samples only. Where the patients are known, the legend also shows the 95 % interval
-    of each average precision, as in `RocDisplay`.
+    Precision depends on the share of anomalous samples, which is the chance level. So compare only
+    curves of the same samples. Where the patients are known, the legend also shows the 95 %
+    interval of each average precision, as in `RocDisplay`.
 
     Parameters
     ----------
     curves : dict of str to (recall, precision)
-        Arrays of equal length, from 0 to 1; recall rises. The precision of a point holds from the
-        recall of the point before it up to its own, so that the area under these steps is the
+        Arrays of equal length, from 0 to 1; recall increases. The precision of a point holds from
+        the recall of the point before it up to its own, so that the area under these steps is the
         average precision.
     average_precisions : dict of str to float
         Area under each; the legend is sorted by it.
@@ -86,7 +86,7 @@ class PrecisionRecallDisplay(DecisionCurvesDisplay):
         return cls(curves, values, chance, intervals)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw on the caller's axes, or on a new figure; returns self."""
+        """Draw on the given axes, or on a new figure; returns self."""
         self.ax_ = new_axes(ax, (5.0, 5.0))
         self.figure_ = self.ax_.figure
         values = self.average_precisions
@@ -96,7 +96,7 @@ class PrecisionRecallDisplay(DecisionCurvesDisplay):
         unit_square(
             self.ax_,
             "Share of anomalous slices found (recall)",
-            "Share of called slices that are anomalous (precision)",
+            "Share of flagged slices that are anomalous (precision)",
         )
         finish(self.ax_, curve_title("average precision", self.intervals), "best")
         return self

@@ -19,16 +19,16 @@ from ctmri_detect.plotting.shown import GivenRoles, named
 
 Planes = npt.NDArray[Any]
 _COLUMNS = ("Image", "Reconstruction", "Residual")
-_WIDTH = 5.6  # inches: letters stay legible where the picture fills the width of a phone
+_WIDTH = 5.6  # inches: the text can still be read on a phone
 _ROW_HEIGHT = 1.5
 
 
 class ReconstructionDisplay:
     """What a detector expects of each plane: image, reconstruction and residual in a row.
 
-    All samples share the scales: one grey scale for image and reconstruction of a plane, and one
-    scale of the residual of a plane, symmetric around 0. A detector that rebuilds the lesion, too,
-    shows no residual there.
+    All samples have the same scales. Each plane has one grey scale for image and reconstruction,
+    and one scale for the residual, symmetric around 0. A detector that also reconstructs the
+    lesion shows no residual there.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ class ReconstructionDisplay:
     ct_units : {"hu", "uint8"} or None, default=None
         As in `PairDisplay`.
     limit : float, default=None
-        Where the scale of the residual ends, the same for all planes. None: for each plane the
-        99.5th percentile of the absolute residual of all samples that are shown.
+        End of the residual's scale, above 0, the same for all planes. None: for each plane the
+        99.5th percentile of the absolute residual of all shown samples.
     orientation : str or None, default=None
         As in `PairDisplay`.
     z_mm : sequence of float or None, default=None
@@ -60,7 +60,7 @@ class ReconstructionDisplay:
     Raises
     ------
     ValueError
-        For unequal shapes or lengths, or where a parameter is unknown.
+        In `plot`, for unequal shapes or lengths, or where a parameter is unknown.
 
     Examples
     --------
@@ -117,11 +117,12 @@ class ReconstructionDisplay:
             One that has ``reconstruct(X)``: `ConvAutoencoderDetector`, or `CrossModalDetector`,
             which predicts each plane from the others.
         X : array-like of shape (n, n_planes, height, width)
-            What the estimator takes. Of a Pipeline, the images are those that its last step gets.
+            What the estimator takes. With a Pipeline, the display shows the images that its last
+            step gets.
         samples : sequence of int, default=(0,)
             Rows of X.
         ct_units : {"hu", "uint8"} or None, default=None
-            Of what the detector gets; None: what its `Pairs` know, or what the values look like.
+            Units of what the detector gets. None takes those of its `Pairs`, or the values decide.
         limit, orientation
             As in the class.
 
@@ -133,7 +134,7 @@ class ReconstructionDisplay:
         steps, detector = unwrapped(estimator)
         if not hasattr(detector, "reconstruct"):
             raise TypeError(
-                f"{detector} reconstructs nothing; expected a detector with reconstruct(X): a "
+                f"{detector} can't reconstruct images; expected a detector with reconstruct(X): a "
                 "ConvAutoencoderDetector, or a CrossModalDetector whose evidence is more than "
                 "'within'. AnomalyMapDisplay shows the map of any detector."
             )
@@ -155,7 +156,7 @@ class ReconstructionDisplay:
         )
 
     def plot(self, ax: Any = None) -> ReconstructionDisplay:
-        """Draw.
+        """Draw on the given axes, or on a new figure.
 
         Parameters
         ----------
@@ -199,12 +200,12 @@ class ReconstructionDisplay:
             given = getattr(self, name)
             if given is not None and len(given) != len(parts[0]):
                 raise ValueError(
-                    f"{name} has {len(given)} entries; expected {len(parts[0])}, one a sample."
+                    f"{name} has {len(given)} entries; expected {len(parts[0])}, one per sample."
                 )
         return parts
 
     def _label(self, rows: npt.NDArray[Any]) -> None:
-        """Titles above, the sample's name where there are several, sides and height."""
+        """Write titles, the samples' names if there are several, sides and heights."""
         for ax, title in zip(rows[0, 0], _COLUMNS, strict=True):
             ax.set_title(title, fontsize="medium")
         for i, row in enumerate(rows):

@@ -12,13 +12,13 @@ from ctmri_detect.plotting.canvas import bare, shown_units
 from ctmri_detect.plotting.shown import COLOURS, draw_plane, range_of
 
 Planes = npt.NDArray[Any]
-_RESIDUAL_MAP = "RdBu_r"  # told apart by readers of all kinds of vision; white is 0
+_RESIDUAL_MAP = "RdBu_r"  # colour-blind readers can tell its ends apart; white is 0
 _NOT_OBSERVED = "0.3"
 _PERCENTILE = 99.5
 
 
 class Scales(NamedTuple):
-    """The range of a plane, its unit, the end of the scale of its residual, and its role."""
+    """The grey range of a plane, its unit, the end of its residual's scale, and its role."""
 
     low: float
     high: float
@@ -51,7 +51,7 @@ def _end_of(residuals: Planes) -> float:
 
 
 def draw_row(row: Any, planes: list[Planes], scales: Scales) -> None:
-    """Two planes in the colours of their role, one in colour, and beside them their scales."""
+    """Draw image and reconstruction in the colours of their role, the residual, and scales."""
     matplotlib = require("matplotlib", extra="plot")
     colors = require("matplotlib.colors", extra="plot")
     cm = require("matplotlib.cm", extra="plot")

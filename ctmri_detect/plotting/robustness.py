@@ -1,4 +1,4 @@
-"""A metric against the strength of each disturbance."""
+"""A metric against the level of a condition."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _ACRONYMS = ("auroc", "ap", "aupro", "aupimo", "froc")
 
 
 class RobustnessDisplay:
-    """A metric against the level of a condition: one panel a condition, one line a detector.
+    """A metric against the level of a condition: one panel per condition, one line per detector.
 
-    Such as the AUROC against the shift of the MRI, and against noise.
+    For example, the AUROC against the shift of the MRI, and against noise.
 
     Parameters
     ----------
     table : DataFrame
         One row for each condition, level and detector, with the columns condition, level, detector
-        and `metric`. Levels are numbers, or names in the order in which they come. Where the
-        columns low and high are there, a band is drawn between them, such as an interval over
-        patients. A metric of NaN leaves a gap.
+        and `metric`. Levels are numbers, or names in the order in which they come. With the
+        columns low and high, such as an interval over patients, a band is drawn between them. A
+        metric of NaN leaves a gap.
     metric : str, default="image_auroc"
         The column to draw.
 
@@ -36,15 +36,15 @@ class RobustnessDisplay:
     ----------
     table, metric
         As above.
-    ax_ : array of Axes, one a condition
+    ax_ : array of Axes, one per condition
     figure_ : Figure
 
     Raises
     ------
     TypeError
-        Where the table is no DataFrame.
+        In `plot`, where the table is no DataFrame.
     ValueError
-        Where it is empty, lacks a column or has two rows for one point.
+        In `plot`, where it is empty, lacks a column or has two rows for one point.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class RobustnessDisplay:
         self.metric = metric
 
     def plot(self, ax: Any = None) -> RobustnessDisplay:
-        """Draw.
+        """Draw on the given axes, or on a new figure.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class RobustnessDisplay:
         names = list(pd.unique(table["detector"]))
         for panel, condition in zip(self.ax_, conditions, strict=True):
             rows = table[table["condition"] == condition]
-            rows = rows.assign(level=rows["level"].infer_objects())  # one may have numbers alone
+            rows = rows.assign(level=rows["level"].infer_objects())  # here all may be numbers
             self._draw(panel, rows, names)
             panel.set_xlabel(_text(condition))
         _legend(self.ax_, own=ax is None)
@@ -88,7 +88,9 @@ class RobustnessDisplay:
     def _checked(self) -> pd.DataFrame:
         refuse_missing_columns(self.table, [*_KEYS, self.metric], "table")
         if self.table.empty:
-            raise ValueError("table is empty; expected a row for each point.")
+            raise ValueError(
+                "table is empty; expected one row for each condition, level and detector."
+            )
         if (twice := self.table.duplicated(_KEYS)).any():
             row = self.table.loc[twice, _KEYS].iloc[0].to_dict()
             raise ValueError(
@@ -119,7 +121,7 @@ class RobustnessDisplay:
 
 
 def _panels(ax: Any, n: int) -> npt.NDArray[Any]:
-    """`n` axes, one above the other, so that they are legible on a phone."""
+    """`n` axes, one above the other, so that they can be read on a phone."""
     if ax is not None:
         return check_axes(np.atleast_1d(np.asarray(ax, dtype=object)), (n,))
     made = np.ravel(np.asarray(new_axes(None, (_WIDTH, 2.5 * n + 0.5), 1, n)))
@@ -129,7 +131,7 @@ def _panels(ax: Any, n: int) -> npt.NDArray[Any]:
 
 
 def _places(ax: Any, levels: pd.Series) -> npt.NDArray[np.float64]:
-    """Where levels lie on the axis: numbers at their value, names one after the other."""
+    """The positions of levels on the axis: numbers at their value, names one after the other."""
     if pd.api.types.is_numeric_dtype(levels) and not pd.api.types.is_bool_dtype(levels):
         return levels.to_numpy(float)
     codes, names = pd.factorize(levels)
@@ -138,7 +140,7 @@ def _places(ax: Any, levels: pd.Series) -> npt.NDArray[np.float64]:
 
 
 def _legend(axes: npt.NDArray[Any], *, own: bool) -> None:
-    """The detectors: below all panels of a figure of our own, else in the first panel."""
+    """Draw the legend: below all panels of a new figure, or in the first of the given axes."""
     found = {
         label: line
         for ax in axes
@@ -159,5 +161,5 @@ def _metric_text(metric: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """A name as words; a dollar sign is no formula."""
+    """A name as words, in which a dollar sign does not begin a formula."""
     return shown_name(value).replace("_", " ")

@@ -25,12 +25,12 @@ _GRID = np.linspace(0, 1, 201)  # false-positive rates at which the curves of se
 
 
 class RocDisplay(DecisionCurvesDisplay):
-    """ROC curves of one or several detectors, the anomaly as the positive class.
+    """ROC curves of one or several detectors, with the anomaly as the positive class.
 
     Where the patients are known, the legend also shows the 95 % interval of each AUROC over
-    patients (`metrics.patient_bootstrap`). With fewer than about twenty patients of each kind it is
-    too narrow. Two intervals that overlap don't say that two detectors are equally good; see
-    `metrics.delong_test`.
+    patients (`metrics.patient_bootstrap`). With fewer than about twenty patients of each class it
+    is too narrow. If two intervals overlap, this does not show that two detectors are equally good;
+    see `metrics.delong_test`.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class RocDisplay(DecisionCurvesDisplay):
         return cls(*measured(runs, decision_roc_auc_score, _mean_curve, n_resamples))
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw on the caller's axes, or on a new figure; returns self."""
+        """Draw on the given axes, or on a new figure; returns self."""
         self.ax_ = new_axes(ax, (5.0, 5.0))
         self.figure_ = self.ax_.figure
         draw_curves(self.ax_, self.curves, self.aurocs, self.intervals)

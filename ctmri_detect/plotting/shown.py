@@ -1,4 +1,4 @@
-"""How a plane is shown: what is black and what is white, its colours and its title."""
+"""How a plane is shown: its range, its colours and its title."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ctmri_detect.plotting.canvas import bare, ct_range, grey, robust_range, sho
 
 COLOURS = {"pet": "gray_r"}
 """Colour maps by role; others are shown in grey. Uptake is dark, as in nuclear medicine."""
-_NEGATIVE = 0.05  # of the highest value: noise of PET goes below 0, but not so far
+_NEGATIVE = 0.05  # of the highest value: noise of PET goes below 0, but not further than this
 
 GivenRoles = Mapping[str, str] | Roles | None
 
@@ -22,7 +22,7 @@ GivenRoles = Mapping[str, str] | Roles | None
 def named(
     n_planes: int, modalities: Sequence[str] | None, roles: GivenRoles
 ) -> tuple[tuple[str, ...], Roles]:
-    """Names and roles of planes, as they were given or by default.
+    """Names and roles of planes, as given or by default.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def named(
 
 
 def names_and_roles(X: Any, n_planes: int) -> tuple[tuple[str, ...], Roles]:
-    """Names and roles of the planes of X: those that it knows, as `Pairs` do, else the usual ones.
+    """Names and roles of the planes of X, from X itself (as in `Pairs`) or by default.
 
     Examples
     --------
@@ -47,10 +47,10 @@ def names_and_roles(X: Any, n_planes: int) -> tuple[tuple[str, ...], Roles]:
 def range_of(
     plane: npt.NDArray[Any], role: str | None, ct_units: str | None = None
 ) -> tuple[float, float]:
-    """The lowest and the highest value that are told apart.
+    """The values that are shown black and white.
 
-    Of a CT by its units; of PET from 0 to the 99.5th percentile; of anything else from the 1st to
-    the 99.5th percentile. So is PET that was standardised before, and has negative values.
+    A CT is shown by its units, PET from 0 to the 99.5th percentile, and anything else from the 1st
+    to the 99.5th percentile, also PET with negative values (standardised before).
 
     Examples
     --------
@@ -66,7 +66,7 @@ def range_of(
 
 
 def title_of(plane: npt.NDArray[Any], name: str, role: str | None, ct_units: str | None) -> str:
-    """The name of a plane; of a CT in HU, its window too.
+    """The name of a plane; for a CT in HU, also its window.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def title_of(plane: npt.NDArray[Any], name: str, role: str | None, ct_units: str
 
 
 def plane_beneath(planes: npt.NDArray[Any], roles: Roles) -> int:
-    """Which plane of a sample a map is drawn over: the CT, or else the first that was observed.
+    """The plane that a map is drawn over: the CT, or else the first that was observed.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def plane_beneath(planes: npt.NDArray[Any], roles: Roles) -> int:
 
 
 def drawn_beneath(planes: npt.NDArray[Any], names: Sequence[str], roles: Roles) -> dict[str, Any]:
-    """`plane_beneath` as parameters of `AnomalyMapDisplay`."""
+    """The plane below a map, as parameters of `AnomalyMapDisplay`."""
     beneath = plane_beneath(planes, roles)
     return {"ct": planes[beneath], "modality": names[beneath], "role": roles[beneath]}
 
@@ -106,7 +106,7 @@ def draw_plane(
     title: str,
     role: str | None = None,
 ) -> None:
-    """One plane in the colours of its role; says so where nothing was observed."""
+    """Draw one plane in the colours of its role, or "not observed"."""
     bare(ax, title)
     seen = bool(np.isfinite(plane).any())
     colours = COLOURS.get(role or "", "gray") if seen else "gray"

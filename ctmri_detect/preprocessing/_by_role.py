@@ -1,4 +1,4 @@
-"""Which plane of a sample a step looks at, by the roles of the planes."""
+"""The plane of a sample that a step looks at, by the roles of the planes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ctmri_detect.validation import PairReader
 
 Plane = NDArray[np.float32]
 _LOOKED_AT, _LEAST_AROUND = 16, 0.02  # samples; share of a slice around a brain
+_MOST_FILLED = 0.1  # share of samples that may have less around it, such as a cropped slice
 
 
 def plane_with(sample: NDArray[np.float32], roles: Roles, role: str) -> Plane | None:
@@ -31,7 +32,7 @@ def plane_with(sample: NDArray[np.float32], roles: Roles, role: str) -> Plane | 
 
 
 def mask_without_ct(sample: NDArray[np.float32], roles: Roles, source: str) -> NDArray[np.bool_]:
-    """The mask of a sample by a `source` that is not its CT; empty where there is nothing to see.
+    """The mask of a sample by a `source` other than its CT; empty where it shows nothing.
 
     Where no plane of X is a CT, "observed" takes pixels that are 0 in all planes for background.
 
@@ -63,8 +64,8 @@ def check_source(source: str, roles: Roles) -> None:
             f"No plane of X has the role 'ct' (the roles are {_listed(roles)}); expected a CT, in "
             f"which BrainMask(source={source!r}) finds the brain. Brain extraction from MRI or PET "
             "is not offered. Cut the brains out first with a tool for it, such as SynthStrip or "
-            "HD-BET. Images with the background at 0 then go in with source='observed', and masks "
-            "with apply_masks and source='observed'. Where a plane is a CT, say so: "
+            "HD-BET. Then set source='observed' for images with the background at 0; where you "
+            "have masks, call apply_masks first. Where a plane is a CT, say so: "
             "Pairs(X, roles={'its name': 'ct'})."
         )
     if source == "mri" and not has_mri:
@@ -80,16 +81,20 @@ def _listed(roles: Roles) -> str:
 
 
 def warn_of_whole_heads(X: PairReader) -> None:
-    """Warn where brains should be cut out, and hardly any pixel around them is 0 or NaN."""
+    """Warn where the images seem to show whole heads, although the brains should be cut out."""
     if None in X.roles or "ct" in X.roles:
         return
     rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), _LOOKED_AT)).astype(int))
-    around = [1 - mask_without_ct(X[i : i + 1][0], X.roles, "observed").mean() for i in rows]
-    if np.median(around) < _LEAST_AROUND:
+    around = np.array(
+        [1 - mask_without_ct(X[i : i + 1][0], X.roles, "observed").mean() for i in rows]
+    )
+    filled = (around < _LEAST_AROUND).mean()
+    if filled >= _MOST_FILLED:
         warn_user(
-            f"Only {np.median(around):.0%} of the pixels are 0 or NaN in all planes, in the middle "
-            "of the samples. With source='observed' the brains have to be cut out before, with 0 "
-            "or NaN around them; these images seem to show whole heads. Cut the brains out with a "
-            "tool such as SynthStrip or HD-BET.",
+            f"{filled:.0%} of the samples have hardly any pixel that is 0 or NaN in all planes, so "
+            "these images seem to show whole heads, or a background that is not 0. With "
+            "source='observed' the brains have to be cut out before, with 0 or NaN around them. "
+            "Cut the brains out with a tool such as SynthStrip or HD-BET. Otherwise maps show "
+            "skull, eyes and air.",
             BrainNotFoundWarning,
         )

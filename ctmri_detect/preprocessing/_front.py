@@ -1,4 +1,4 @@
-"""A name that users look for here, and that another room defines; imported when it is asked for."""
+"""A name that users look for here and that another package defines; imported on first use."""
 
 from ctmri_detect.storage.sidecar import open_pairs
 

@@ -1,4 +1,4 @@
-"""Base of the steps that move pixels: it takes maps back to the grid of the input."""
+"""Base class of the steps that move pixels, which takes maps back to the grid of the input."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from ctmri_detect.validation import PairReader, check_pairs
 
 
 class GridStep(BasePairedTransformer):
-    """Base of the steps whose output lies on another grid.
+    """Base class of the steps whose output lies on another grid.
 
-    A step writes ``_grid()``, the height and width of its output; ``_learn(pair, roles)``, what the
-    way back has to know of a sample; and ``_back(image, grid, learnt)``, which takes maps of one
-    sample ``(height, width)`` or ``(channels, height, width)`` back to the grid of its input. A
-    `Block` that holds `learnt` saves the way back a second ``_learn``.
+    A subclass writes three methods. ``_grid()`` gives the height and width of its output.
+    ``_learn(pair, roles)`` gives what the way back needs to know of a sample, such as a matrix.
+    ``_back(image, grid, learnt)`` takes maps of one sample ``(height, width)`` or ``(channels,
+    height, width)`` back to the grid of its input. Where `transform` keeps `learnt` in its `Block`,
+    the way back does not call ``_learn`` again.
     """
 
     traits = Traits(threadsafe=True, missing_modality=True)
@@ -60,9 +61,9 @@ class GridStep(BasePairedTransformer):
         Parameters
         ----------
         maps : array of shape (n_samples, height', width') or (n_samples, channels, ...)
-            On the grid of this step's output, NaN where there is none.
+            On the grid of this step's output, NaN where there is no value.
         X : array-like of shape (n_samples, n_planes, height, width)
-            This step's input, from which each sample's transform follows again.
+            This step's input; it determines how each sample was moved.
 
         Returns
         -------
@@ -72,9 +73,9 @@ class GridStep(BasePairedTransformer):
         Raises
         ------
         ValueError
-            Where a parameter of the step is bad.
+            If a parameter of the step is bad.
         InvalidPairsError
-            Where maps and X don't belong together.
+            If the shapes of maps and X don't fit together.
         """
         check_parameters(self)
         return each_back(maps, X, self._grid(), recall(self), self._learn, self._back)
@@ -88,10 +89,10 @@ def each_back(
     learn: Callable[[NDArray[np.float32], Roles], Any],
     back: Callable[[NDArray[np.floating], tuple[int, int], Any], NDArray[np.float32]],
 ) -> NDArray[np.float32]:
-    """``back(map, grid of X, what is known)`` for each sample, on several threads.
+    """``back(map, grid of X, what is known)`` for each sample, in several threads.
 
-    Maps that are not of `grid` (None: of X) are refused. `known` is what `learn` says of each pair
-    of X; where it is None, X is read and `learn` is asked.
+    Maps of another height and width than `grid` are refused (None: than X). `known` holds what
+    `learn` gave for each pair of X; where it is None, X is read and `learn` is called.
     """
     maps = np.asarray(plain_array(maps))
     reader = check_pairs(X) if known is None else PairReader(cast(StoredArray, X))

@@ -1,4 +1,4 @@
-"""The planes that a filter changes, and the base of those that change them one by one."""
+"""The parameter `planes` of filters, and the base class of filters that work plane by plane."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IS_PLANES = OneOf("all", *ROLES, "both")
 
 
 def named_planes(planes: str, roles: Roles) -> tuple[int, ...]:
-    """Which planes the parameter `planes` means.
+    """The numbers of the planes that the parameter `planes` means.
 
     Examples
     --------
@@ -36,12 +36,12 @@ def changes_all(planes: str) -> bool:
 
 
 def units_after(planes: str, ct_units: str | None) -> str | None:
-    """The units of the CT after a filter; None where it changes what the values mean."""
+    """The units of the CT after a filter: None if it changes the CT."""
     return None if planes == "ct" or changes_all(planes) else ct_units
 
 
 class PlaneFilter(BasePairedTransformer):
-    """A step that changes each plane by itself, those that `planes` names."""
+    """Base class of steps that change each of the planes that `planes` means, one by one."""
 
     traits = Traits(threadsafe=True, missing_modality=True)
     planes: str
@@ -60,8 +60,8 @@ class PlaneFilter(BasePairedTransformer):
 def filter_observed(plane: Plane, change: Callable[[Plane, Observed], Plane]) -> None:
     """Change the observed pixels of one plane, in place; a missing plane stays as it is.
 
-    `change` gets the bounding box of what was observed and where it was observed in it: neither the
-    values nor the extent of what was not observed matter.
+    `change` gets the bounding box of the observed pixels, and which pixels in it were observed.
+    What was not observed has no influence, neither its values nor its extent.
     """
     observed = np.isfinite(plane)
     if not observed.any():
@@ -73,10 +73,10 @@ def filter_observed(plane: Plane, change: Callable[[Plane, Observed], Plane]) ->
 
 
 def fill_alike(plane: Plane, observed: Observed) -> Plane:
-    """The plane with gaps filled so that they have the histogram of what was observed.
+    """The plane with its gaps filled, so that they have the histogram of the observed pixels.
 
-    Neighbouring gaps take quantiles far from each other (multiples of the golden ratio), so
-    that any part of a gap has about the histogram of the whole.
+    Neighbouring pixels of a gap take quantiles far from each other (multiples of the golden
+    ratio), so that any part of a gap has about the histogram of the whole.
     """
     if observed.all():
         return plane

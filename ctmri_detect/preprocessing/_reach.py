@@ -1,6 +1,6 @@
-"""Maps that reach as far as a mask does.
+"""Extend maps over a mask.
 
-A `Reach` is such a mask, one bit a pixel; None where maps stay as they are.
+A `Reach` is such a mask, one bit for each pixel; None where maps stay as they are.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def back_to_reach(
 def reaching(
     image: NDArray[np.floating], mask: NDArray[np.bool_], most: float = 4.0
 ) -> NDArray[np.float32]:
-    """Maps ``(..., height, width)`` extended over a mask, by the nearest value.
+    """Maps ``(..., height, width)`` extended over a mask by the nearest value, up to `most` pixels.
 
     Examples
     --------
@@ -60,9 +60,9 @@ def reaching(
 
 
 def _nearest(known: Mask, asked: Mask, most: float) -> tuple[Places, Places]:
-    """The pixels that are asked for and have a known one within `most`; and the nearest of each.
+    """The `asked` pixels that have a known one within `most`, and the nearest known of each.
 
-    Of several at one distance, that of the least column, then of the least row.
+    Of several at the same distance, the one with the lowest column, then row, is taken.
     """
     width = int(most)
     padded, left = np.pad(known, width), np.argwhere(asked)
@@ -80,7 +80,7 @@ def _nearest(known: Mask, asked: Mask, most: float) -> tuple[Places, Places]:
 
 @lru_cache(maxsize=8)
 def _by_distance(most: float) -> list[tuple[int, int]]:
-    """Steps (down, right) of at most this length, short ones first."""
+    """Steps (down, right) of at most this length, the shortest first."""
     far = range(-int(most), int(most) + 1)
     steps = [(y, x) for y in far for x in far if 0 < y * y + x * x <= most**2]
     return sorted(steps, key=lambda step: (step[0] ** 2 + step[1] ** 2, step[1], step[0]))

@@ -1,4 +1,4 @@
-"""Where slices below the skull base can be marked, and where they can be left out."""
+"""When slices below the skull base can be marked, and when they can be left out."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ctmri_detect.pairs import Pairs
 IS_CHOICE = OneOf("keep", "mark", "drop")
 
 DROP_AND_LABELS = (
-    "below_skull_base is 'drop' and labels y are given; expected no labels, because samples leave "
-    "X and labels can't. Mark the samples and choose those that stay: X = preprocessor"
+    "below_skull_base is 'drop' and labels y are given; expected no labels, because samples are "
+    "left out of X and not out of y. Mark the samples and choose those that stay: X = preprocessor"
     "(below_skull_base='mark').fit_transform(X), keep = ~X.frame['below_skull_base'], then "
     "X[keep] and y[keep]."
 )
 
 _NO_SCORING = (
-    "below_skull_base is 'drop', and transform has to give as many samples as it takes: a "
+    "below_skull_base is 'drop', and transform must return as many samples as it gets: a "
     "Pipeline that scores or maps samples needs one result for each row. To score with a fitted "
     "Pipeline, call set_params(brainmask__below_skull_base='mark') (or 'keep') on it first. To "
     "prepare samples and leave some out, call fit_transform or transform_to."
@@ -26,12 +26,12 @@ _NO_SCORING = (
 
 
 def check_use(below_skull_base: str, source: str, X: Any, *, may_leave_out: bool) -> None:
-    """Refuse marking or leaving out what can't be known, or has no place to be said.
+    """Refuse a `below_skull_base` that does not fit `source`, X or the method that is called.
 
     Raises
     ------
     InvalidPairsError
-        Where the source of the mask is not the CT, X are not `Pairs`, or rows may not leave.
+        If the source of the mask is not the CT, X are not `Pairs`, or rows may not be left out.
     """
     if below_skull_base == "keep":
         return

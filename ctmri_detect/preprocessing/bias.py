@@ -14,19 +14,19 @@ from ctmri_detect.modalities import Roles, planes_with
 from ctmri_detect.preprocessing._planes import filter_observed
 
 LEAST_PIXELS = 256
-"""Observed pixels after shrinking; with fewer there is no field to be told from anatomy."""
+"""Observed pixels after shrinking; with fewer, a field can't be told from anatomy."""
 
 
 class BiasFieldCorrector(BasePairedTransformer):
-    """Divide each MRI plane by its bias field, estimated by N4 in each sample by itself.
+    """Divide each MRI plane by its bias field, which N4 estimates for each plane by itself.
 
     Tissue near a coil looks brighter, so that the same tissue differs across the head. N4 looks
     for the smooth factor whose removal makes the histogram sharpest. The field has the geometric
-    mean 1 over the observed pixels, so brightness stays. CT and PET are left as they are.
+    mean 1 over the observed pixels, so the mean brightness stays. CT and PET are left as they are.
 
     When it fails: a large lesion, or anatomy that is as smooth as shading, is partly removed with
-    the field. The model is a factor on raw values: put it before `MRIScaler`
-    (and after `BrainMask`, which keeps air and skull out). Pixels at 0 or below are not used.
+    the field. The field is a factor of the raw values: put this step before `MRIScaler`, and after
+    `BrainMask`, which keeps air and skull out. Pixels at 0 or below are not used.
     A plane with fewer than 256 observed pixels after shrinking stays as it is.
 
     On phantoms (256 px, T1) with a field of 30 % to either side, white matter varied by 9 %
@@ -37,12 +37,13 @@ class BiasFieldCorrector(BasePairedTransformer):
     Parameters
     ----------
     shrink : int, default=2
-        The field is estimated on every `shrink`-th pixel, at least 1. Higher is faster.
+        The field is estimated on every `shrink`-th pixel, at least 1. Higher is faster and uses
+        fewer pixels.
     levels : int, default=2
-        Resolutions of the field, at least 1: each doubles the number of control points (3 spans
-        ... 3 * 2**(levels - 1)). More follow finer shading, and anatomy with it.
+        Number of resolutions of the field, at least 1. Each doubles the number of control points.
+        More follow finer shading, take longer, and remove some anatomy, too.
     n_iterations : int, default=50
-        Most iterations at each resolution, at least 1.
+        Largest number of iterations at each resolution, at least 1. More take longer.
 
     References
     ----------
@@ -64,7 +65,7 @@ class BiasFieldCorrector(BasePairedTransformer):
     """
 
     traits = Traits(threadsafe=True, missing_modality=True)
-    _block = 1  # each takes long
+    _block = 1  # one sample alone takes long
     _parameter_constraints: ClassVar[Constraints] = {
         "shrink": [integer(1)],
         "levels": [integer(1)],

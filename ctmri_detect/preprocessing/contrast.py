@@ -12,40 +12,42 @@ from ctmri_detect._parameters import Constraints, integer, number
 from ctmri_detect.preprocessing._planes import IS_PLANES, PlaneFilter, fill_alike, units_after
 
 LEAST_TILE = 16
-"""Pixels along the side of a tile: with 256, the mean of the 256 bins is 1, and below that the
-limit, which is a whole number of pixels of at least 1, would mean nothing."""
+"""Pixels along the side of a tile. A tile of 16 x 16 pixels has a mean of 1 in each of 256 bins.
+The limit is a whole number of pixels of at least 1, so that in smaller tiles it means nothing."""
 
 
 class CLAHE(PlaneFilter):
     """Contrast-limited adaptive histogram equalisation of the observed pixels.
 
-    The observed area is divided into tiles, each tile's histogram is flattened as far as the limit
-    allows, and pixels between tiles interpolate. The plane keeps its own minimum and maximum.
-    Pixels that were not observed stay so; in the tiles' histograms they are replaced by values with
-    the histogram of all observed pixels, so a tile half outside the head is equalised half as the
+    The observed area is divided into tiles. Each tile's histogram is flattened as far as the limit
+    allows, and between tiles the values are interpolated. The plane keeps its own minimum and
+    maximum. Pixels that were not observed stay NaN. In the histogram of a tile, values drawn from
+    all observed pixels stand in for them, so a tile half outside the head is equalised half as the
     whole head would be.
 
-    When it fails: it makes grey values relative to their surroundings, so a lesion larger
-    than a tile loses contrast, values are no longer comparable between places or patients,
-    and noise in flat areas grows. It helps a reader's eye, and scores only where a
-    validation says so. Grey values are counted in 256 steps between the plane's minimum and
-    maximum, so put `CTWindow` before it.
+    When it works: it shows a reader structures of low contrast. Use it before a detector only
+    where a validation shows better scores.
+
+    When it fails: it makes grey values relative to their surroundings. A lesion larger than a tile
+    loses contrast, values can't be compared between places or patients, and noise in flat areas
+    grows. Grey values are counted in 256 steps between the plane's minimum and maximum, so put
+    `CTWindow` before it.
 
     Parameters
     ----------
     clip_limit : float, default=2.0
-        How many times the mean a bin of a tile's histogram may hold, above 0. Higher gives
-        more contrast and more noise.
+        Largest count in a bin of a tile's histogram, as a multiple of the mean count, above 0.
+        Higher gives more contrast and more noise.
     tiles : int, default=8
         Tiles along height and width of the observed area, at least 1; fewer where a tile would
-        be smaller than 16 pixels. More tiles follow smaller structures.
+        be smaller than 16 pixels. More tiles follow smaller structures, and amplify more noise.
     planes : {"mri", "ct", "pet", "all"}, default="mri"
         Which planes are changed: those of one role, or all. "both" means "all".
 
     References
     ----------
     K. Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV (1994),
-    as OpenCV has it.
+    as implemented in OpenCV.
 
     Examples
     --------

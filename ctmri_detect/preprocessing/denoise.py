@@ -16,30 +16,32 @@ from ctmri_detect.imageops.gaps import fill_nearest
 from ctmri_detect.preprocessing._planes import IS_PLANES, PlaneFilter
 
 NOISE_FILTER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
-"""Blind to flat areas, slopes and straight edges; multiplies the noise SD by 6."""
+"""0 on flat areas, slopes, and horizontal or vertical edges; multiplies the noise SD by 6."""
 
 METHODS = ("nlm", "tv", "median")
 
 
 class Denoiser(PlaneFilter):
-    """Reduce the noise of each plane; how strongly depends on the noise in that plane.
+    """Reduce the noise of each plane, in proportion to the noise that the plane has.
 
     Non-local means averages pixels whose surroundings look alike and keeps thin structures
-    best; total variation prefers flat areas with sharp edges; the median removes single outlying
-    pixels. The noise is estimated in each plane by itself, so gain and offset don't
-    matter. Pixels that were not observed stay so and count as a copy of the nearest observed
-    one.
+    best. Total variation prefers flat areas with sharp edges. The median removes single outlying
+    pixels. The noise is estimated in each plane by itself, so gain and offset don't matter; the
+    median needs no estimate. Pixels that were not observed stay NaN; for their neighbours, each
+    counts as a copy of the nearest observed pixel.
 
-    When it fails: small lesions of low contrast look like noise to all of these methods; check on
-    lesions of the size you look for. A plane that was smoothed or interpolated before has
-    correlated noise, which the estimate finds too low.
+    When it fails: small lesions of low contrast look like noise to all of these methods. Check on
+    lesions of the size you look for. The noise of a plane that was smoothed or interpolated before
+    is correlated, and the estimate is then too low.
 
     Parameters
     ----------
     method : {"nlm", "tv", "median"}, default="nlm"
+        Non-local means, total variation or median, see above.
     strength : float, default=1.0
-        Above 0; higher is smoother. For "nlm" and "tv" in units of the estimated noise; for
-        "median" the radius of the window in pixels, rounded, at least 1.
+        Above 0. Higher is smoother, and removes more of small lesions. For "nlm" and "tv" in units
+        of the estimated noise; for "median" the radius of the window in pixels, rounded, at least
+        1; a larger radius takes longer.
     planes : {"all", "ct", "mri", "pet"}, default="all"
         Which planes are changed: those of one role, or all. "both" means "all".
 
@@ -48,7 +50,7 @@ class Denoiser(PlaneFilter):
     Non-local means: A. Buades, B. Coll, J.-M. Morel, CVPR 2005, as in scikit-image, with the
     filter parameter 0.8 times the noise SD that its documentation proposes. Total variation:
     A. Chambolle, J. Math. Imaging Vision 20 (2004). Noise: J. Immerkaer, "Fast noise variance
-    estimation", CVIU 64 (1996), with the median of the absolute responses for its mean.
+    estimation", CVIU 64 (1996), with the median of the absolute responses in place of the mean.
 
     Examples
     --------
@@ -81,7 +83,7 @@ class Denoiser(PlaneFilter):
         sigma = noise_sd(filled, observed)
         if sigma == 0:
             return plane
-        # in units of the noise, about 0: float32 sums of squares lose nothing
+        # in units of the noise and centred on 0, so that float32 sums of squares stay exact enough
         middle = np.median(filled[observed])
         scaled = (filled - middle) / np.float32(sigma)
         if self.method == "tv":
@@ -99,7 +101,7 @@ class Denoiser(PlaneFilter):
 
 
 def noise_sd(plane: NDArray[np.float32], observed: NDArray[np.bool_]) -> float:
-    """Standard deviation of the noise of one plane, in its own unit.
+    """Standard deviation of the noise of one plane, in the unit of the plane.
 
     Parameters
     ----------
@@ -111,7 +113,7 @@ def noise_sd(plane: NDArray[np.float32], observed: NDArray[np.bool_]) -> float:
     Returns
     -------
     float
-        0 where too few pixels count, or most of them are flat.
+        0 where no pixel counts, or more than half of them lie in flat areas.
 
     Examples
     --------

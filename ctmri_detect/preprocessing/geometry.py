@@ -18,27 +18,28 @@ from ctmri_detect.preprocessing._grid import GridStep
 class HeadAligner(GridStep):
     """Turn each head upright, with the midline on the centre column, in a box of one size.
 
-    Comparisons with the mirrored hemisphere and with other patients at the same place need
-    this. The midline is found as the line about which the observed pixels resemble their
-    mirror image most (`ctmri_detect.imageops.headpose.estimate_pose`); it comes from the
-    CT, or from the first plane that a sample has where the CT is missing. All planes are warped
-    by the same matrix, one factor for both axes; pixels that were not observed don't spread.
+    Comparisons with the mirrored hemisphere, and with other patients at the same place, need
+    this. The midline is the line about which the observed pixels resemble their mirror image most
+    (`ctmri_detect.imageops.headpose.estimate_pose`). It is looked for in the CT; where a sample
+    has none, in its first plane. All planes are warped by the same matrix, with the same scale in
+    both directions. Pixels that were not observed don't spread.
 
-    A sample's transform depends on that sample alone, so maps can be taken back without
-    any state (`inverse_transform_map`).
+    How a sample is moved depends on that sample alone, so `inverse_transform_map` needs no fit.
 
-    When it fails: put `BrainMask` before it; where a whole slice with its air counts as
-    observed, the box is the slice. A mass that pushes the midline aside, or a mask that
-    misses one side, turns the head a little wrongly.
+    When it works: after `BrainMask`. Without a mask the air counts as observed, and the box holds
+    the whole slice.
+
+    When it fails: a mass that pushes the midline aside, or a mask that misses one side, turns the
+    head a little wrongly.
 
     Parameters
     ----------
     size : int, default=128
-        Height and width of the box, pixels, at least 8. Larger keeps finer detail and
-        costs time and memory quadratically in everything that follows.
+        Height and width of the box, in pixels, at least 8. Larger keeps finer detail; time and
+        memory of all later steps grow with its square.
     fill : float, default=0.9
-        Share of the box that the larger extent of the observed area takes, above 0 and at
-        most 1.
+        The larger side of the observed area, as a share of the side of the box, above 0 and at
+        most 1. Higher uses more pixels for the head and leaves less room around it.
 
     Examples
     --------
@@ -74,7 +75,7 @@ class HeadAligner(GridStep):
         self, X: NDArray[np.float32], roles: Roles, spacing: NDArray[np.float64] | None
     ) -> tuple[Block, NDArray[np.float64] | None]:
         matrices = [self._learn(pair, roles) for pair in X]
-        if spacing is not None:  # each matrix is a turn and one scale
+        if spacing is not None:  # each matrix is a rotation and one scale
             spacing = (
                 spacing / np.sqrt(np.abs(np.linalg.det(np.array(matrices)[:, :, :2])))[:, None]
             )
@@ -91,15 +92,15 @@ class HeadAligner(GridStep):
 
 
 def head_pose(pair: NDArray[np.floating], *, roles: Roles = ()) -> HeadPose:
-    """The pose of one sample: of what was observed in any plane, by the CT where it is.
+    """The pose of one sample: from the pixels observed in any plane, with the midline of the CT.
 
     Parameters
     ----------
     pair : array of shape (n_planes, height, width)
         NaN where not observed; at least one pixel observed.
     roles : tuple of str or None, default=()
-        The role of each plane. The midline is looked for in the first plane with values: of the
-        planes with the role "ct", and where these have none, of all.
+        The role of each plane. The midline is looked for in the first plane with the role "ct"
+        that has values; where there is none, in the first plane that has values.
 
     Returns
     -------

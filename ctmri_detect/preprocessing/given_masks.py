@@ -16,10 +16,9 @@ from ctmri_detect.validation import check_masks, check_pairs, listed
 def apply_masks(X: PairsLike, masks: ArrayLike) -> Pairs | NDArray[np.float32]:
     """Set everything outside given masks to NaN, in all planes.
 
-    For brain masks that come with the data or from a segmentation tool. A Pipeline hands its
-    steps nothing but X, so masks are set before it; not-observed pixels then go with X through
-    all steps. Tell `BrainMask` to keep these masks:
-    ``make_preprocessor().set_params(brainmask__source="observed")``.
+    For brain masks that come with the data or from a segmentation tool. A Pipeline hands only X to
+    its steps, so apply the masks before it; all steps then keep the NaN. Make `BrainMask` keep
+    these masks, too: ``make_preprocessor().set_params(brainmask__source="observed")``.
 
     Parameters
     ----------
@@ -37,7 +36,7 @@ def apply_masks(X: PairsLike, masks: ArrayLike) -> Pairs | NDArray[np.float32]:
     Raises
     ------
     InvalidPairsError
-        Where the shapes don't fit, or a mask keeps nothing that was observed.
+        If the shapes don't fit, or a mask keeps nothing that was observed.
 
     Examples
     --------

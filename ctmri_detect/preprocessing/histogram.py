@@ -18,21 +18,23 @@ DECILES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
 
 
 class HistogramStandardizer(BasePairedTransformer):
-    """Map each sample's grey values so that its landmarks fall on those learned in fit.
+    """Map each sample's grey values so that its landmarks become those learned in `fit`.
 
-    `MRIScaler` matches middle and spread; this matches the shape of the histogram too, so
-    that one tissue has about one value in all samples, also across scanners. In fit the
-    percentiles of each training sample's observed pixels are brought to 0..1 (the lowest
-    becomes 0, the highest 1) and averaged. In transform each sample's own percentiles are
-    mapped onto these averages, linearly in between; beyond the outer ones the map goes on
-    with its mean slope, so that a lesion brighter than all else stays brighter. The map
-    rises throughout, and the result does not depend on gain (above 0) and offset of the input.
+    `MRIScaler` matches median and spread; this step matches the shape of the histogram, too, so
+    that a tissue has about the same value in all samples, also across scanners. A landmark is a
+    percentile of the observed pixels. `fit` brings the landmarks of each training sample to 0..1
+    (the lowest becomes 0, the highest 1) and averages them over the samples. `transform` maps each
+    sample's own landmarks to these averages, linearly in between. Beyond the outer landmarks the
+    mapping goes on with its mean slope, so that a lesion brighter than all else stays brighter.
+    The mapping never falls, and the result does not depend on gain (above 0) and offset of the
+    input. It is not clipped to 0..1.
 
-    When it fails: a lesion, or a slice with much fluid, changes the percentiles, and the map
-    then changes healthy tissue; it assumes that all samples hold about the same share of
-    each tissue. Where slices range from skull base to vertex `MRIScaler` is the safer
-    choice. Put `BrainMask` before it, or air sets half of the landmarks. The output is not
-    clipped to 0..1.
+    When it works: where all samples hold about the same share of each tissue, after `BrainMask`
+    (else air sets half of the landmarks).
+
+    When it fails: a lesion, or a slice with much fluid, changes the landmarks, and the mapping
+    then changes healthy tissue. Where slices range from skull base to vertex, `MRIScaler` is the
+    safer choice.
 
     Parameters
     ----------
@@ -40,13 +42,13 @@ class HistogramStandardizer(BasePairedTransformer):
         Which planes are mapped: those of one role, or all ("both" means "all"). Each plane has
         landmarks of its own. CT in Hounsfield units has a scale of its own and seldom needs it.
     percentiles : sequence of float, default=(1, 10, 20, ..., 90, 99)
-        The landmarks, rising, at least two. More follow the histogram, and with it the
-        lesion, more closely.
+        The landmarks: at least two rising numbers from 0 to 100. More of them follow the histogram
+        more closely, also where a lesion changed it.
 
     Attributes
     ----------
     landmarks_ : float64 array of shape (n_planes, n_percentiles)
-        Where the landmarks fall, for each plane; NaN for a plane that is left alone.
+        The learned value of each landmark; NaN for a plane that is left as it is.
 
     References
     ----------
@@ -129,7 +131,7 @@ def _mapped(
 ) -> NDArray[np.float64]:
     """Piecewise linear from `own` to `standard`, with the mean slope beyond the ends."""
     knots, where = np.unique(own, return_inverse=True)
-    # equal percentiles (a slice of which much has one value) take the middle of their targets
+    # equal percentiles (where much of a slice has one value) get the mean of their targets
     targets = np.bincount(where, standard) / np.bincount(where)
     reach = knots[-1] - knots[0]
     slope = (targets[-1] - targets[0]) / reach if reach > 0 else 1 / (np.ptp(values) or 1)

@@ -22,7 +22,7 @@ CT_WINDOWS = {
     "bone": (600.0, 2800.0),
 }
 """Level and width in HU of the usual windows of head CT. Where Radiopaedia gives a range
-(subdural W 130-300 L 50-100, soft tissue W 350-400 L 20-60) its middle is taken."""
+(subdural W 130-300 L 50-100, soft tissue W 350-400 L 20-60), this is its middle."""
 
 IQR_PER_SD = 1.349
 """Interquartile range of a normal distribution with standard deviation 1."""
@@ -39,33 +39,33 @@ def _is_pair(value: Any) -> bool:
 class CTWindow(BasePairedTransformer):
     """Bring the CT planes to 0..1 through a display window, or several at once.
 
-    Everything below the window becomes 0, everything above it 1: without a window, the contrast of
+    Everything below the window becomes 0, everything above it 1. Without a window, the contrast of
     brain (about 20 to 45 HU) would be lost beside bone and air. MRI and PET are left as they are.
 
     Several windows are averaged. Each is a clipped ramp, so their mean is one rising curve
-    from HU to 0..1, steep where windows overlap and never flat inside any of them:
+    from HU to 0..1: steep where windows overlap, and never flat inside any of them.
     ``window=("brain", "bone")`` gives brain half of the range and still tells calcification
     from metal. What it costs: each of k windows keeps one k-th of its own contrast.
 
-    When it fails: with ``units="uint8"`` the window was chosen when the images were
-    exported, `level` and `width` then mean nothing, and two exports with different
-    windows are not comparable. Values that can't be in the units (more than 1 % of a sample's
-    pixels below 0 or above 255 with ``units="uint8"``, all of them between 0 and 1 with either)
-    are an `InvalidPairsError`.
+    When it fails: with ``units="uint8"`` the window was chosen when the images were exported.
+    Then `level` and `width` mean nothing, and two exports with different windows can't be
+    compared. `transform` raises an `InvalidPairsError` for values that can't be in the units: with
+    ``units="uint8"`` more than 1 % of a sample's pixels below 0 or above 255, with either units
+    all of them between 0 and 1.
 
     Parameters
     ----------
     level : float, default=40
-        Centre of the window, HU. Ignored for 8-bit data.
+        Centre of the window, in HU. Not used with ``units="uint8"``.
     width : float, default=80
-        Width of the window, HU, above 0. A wider window shows calcification and bone
-        apart, and costs contrast between grey and white matter.
+        Width of the window, in HU, above 0. A wider window tells calcification from bone, and
+        costs contrast between grey and white matter. Not used with ``units="uint8"``.
     units : {"hu", "uint8"}, default="hu"
         Units of the CT, see `ctmri_detect.ct_units`.
     window : str, (level, width), or a sequence of these, default=None
         A name of `CT_WINDOWS` ("brain", "subdural", "stroke", "soft tissue", "bone"), a pair
-        of numbers, or several of either, averaged. None takes `level` and `width`; anything
-        else overrides them, and needs ``units="hu"``.
+        of numbers, or several of either, which are averaged. It replaces `level` and `width`, and
+        needs ``units="hu"``. None uses `level` and `width`.
 
     References
     ----------
@@ -111,7 +111,7 @@ class CTWindow(BasePairedTransformer):
         return self.units
 
     def _units_after(self, ct_units: str | None) -> None:
-        return None  # from 0 to 1
+        return None  # the output, from 0 to 1, is in no units
 
     def _windows(self) -> list[tuple[float, float]]:
         """Level and width of each window."""
@@ -146,36 +146,38 @@ class MRIScaler(BasePairedTransformer):
     """Bring the MRI planes of each sample to a common scale, each plane by itself.
 
     MRI has no absolute unit. By default (``method="iqr"``), in each sample the median of the
-    observed pixels becomes 0.5 and a robust standard deviation (interquartile range / 1.349)
-    becomes ``0.5 / clip``, so that the result lies in 0..1 as a windowed CT does, at a
-    similar contrast. The result does not depend on the brightness and (positive) contrast
-    of the input.
+    observed pixels becomes 0.5, and a robust standard deviation (interquartile range / 1.349)
+    becomes ``0.5 / clip``. So the result lies in 0..1, as a windowed CT does, at a similar
+    contrast. It does not depend on gain (above 0) and offset of the input.
 
     The equation: ``0.5 + z / (2 clip)``, ``z = (x - median) / (IQR / 1.349)`` clipped to
-    ``-clip .. clip``. A slice of which more than half has one and the same value uses its
-    standard deviation; a constant slice becomes 0.5 everywhere.
+    ``-clip .. clip``. Where the IQR is 0, because more than half of a slice has one value, its
+    standard deviation is used; a constant slice becomes 0.5 everywhere.
 
-    When it fails: a lesion that covers a quarter of the slice moves the quartiles and
-    hides part of itself; a bias field is not removed (see `BiasFieldCorrector`); put
-    `BrainMask` before it, or air and skull set the scale.
+    When it works: after `BrainMask`, else air and skull set the scale.
+
+    When it fails: a lesion that covers a quarter of the slice moves the quartiles and hides part
+    of itself. A bias field is not removed (see `BiasFieldCorrector`).
 
     Parameters
     ----------
     clip : float, default=5.0
-        Largest distance from the middle that is kept, in (robust) standard deviations,
-        above 0. Lower values give brain more of the range and clip fluid. Not used
-        for ``method="percentile"``.
+        Values further than this from the median are clipped; in (robust) standard deviations,
+        above 0. Lower values give brain more of the range and clip fluid. Not used for
+        ``method="percentile"``, unless both percentiles of a slice are equal.
     method : {"iqr", "zscore", "percentile"}, default="iqr"
-        "iqr" as above. "zscore" takes mean and standard deviation instead, which a large
-        lesion moves more. "percentile" takes the percentiles to 0 and 1 and clips what
-        lies beyond: a lesion brighter than the upper percentile can't be seen there.
+        "iqr" as above. "zscore" uses mean and standard deviation instead, which a large lesion
+        moves more. "percentile" brings two percentiles to 0 and 1 and clips what lies beyond: a
+        lesion brighter than the upper percentile can't be told from it. Where both are equal, the
+        slice is scaled as by "iqr".
     percentiles : (float, float), default=(1, 99)
-        For ``method="percentile"``; ``(0, 100)`` is minimum and maximum.
+        Two rising numbers from 0 to 100, for ``method="percentile"``; ``(0, 100)`` is minimum and
+        maximum. Closer ones give brain more of the range and clip more.
 
     References
     ----------
-    Median and interquartile range, as in `sklearn.preprocessing.RobustScaler`. The choices
-    compared: J. C. Reinhold et al., "Evaluating the impact of intensity normalization on MR
+    Median and interquartile range, as in `sklearn.preprocessing.RobustScaler`. A comparison of
+    such methods: J. C. Reinhold et al., "Evaluating the impact of intensity normalization on MR
     image synthesis", SPIE Medical Imaging 2019.
 
     Examples
@@ -221,7 +223,7 @@ class MRIScaler(BasePairedTransformer):
         plane[observed] = 0.5 + np.clip(z, -reach, reach) / (2 * reach)
 
     def _middle_and_spread(self, values: NDArray[np.float32]) -> tuple[float, float, float]:
-        """What becomes 0.5, the unit, and how many units reach to 0 and 1."""
+        """The value that becomes 0.5, the unit, and how many units lie between 0.5 and 1."""
         if self.method == "zscore":
             return values.mean(dtype=np.float64), values.std(dtype=np.float64), self.clip
         if self.method == "percentile":

@@ -39,11 +39,11 @@ _NEARLY_ALL = 0.95  # share of samples without a brain above which the input mus
 
 
 class _Found(NamedTuple):
-    """The mask of a pair, and what it says of the slice."""
+    """The mask of a sample, and what is known of the slice."""
 
     mask: NDArray[np.bool_]
-    found: bool  # whether it is what `source` asks for
-    share: float = float("nan")  # of the head that is brain; NaN where the CT does not say it
+    found: bool  # whether the mask is what `source` asks for
+    share: float = float("nan")  # share of the head that is brain; NaN without a mask from CT
     below: bool = False  # whether the slice lies below the skull base
     reach: Reach = None  # how far its maps reach
 
@@ -53,50 +53,51 @@ class BrainMask(BasePairedTransformer):
 
     The brain is the soft tissue that bone surrounds in the CT (see
     `ctmri_detect.imageops.brainmask.brain_mask`). Skull and scalp would allow shortcuts: the
-    outline of the head alone tells much about who was injured. Needs the raw CT, so it comes before
-    `CTWindow`.
+    outline of the head alone tells much about who was injured. It needs the raw CT, so put it
+    before `CTWindow`.
 
-    The rim of the brain shares its pixels with bone, and its values would disturb what detectors
-    learn and compare. So the mask leaves it out, and `inverse_transform_map` extends maps over it,
-    to the inner table of the skull, by their nearest values: so maps mark thin blood there.
+    Pixels of the rim show brain and bone together, and their values would disturb what detectors
+    learn and compare. So the mask leaves the rim out. `inverse_transform_map` extends maps over it
+    by their nearest values, to the inner table of the skull, so that maps mark thin blood there.
 
     Where no plausible brain is found (below the skull base), the head is kept, and where even
-    that is empty, all that was observed; one warning names these samples. Where the skull was
+    that is empty, all that was observed. One warning names these samples. Where the skull was
     removed before, the head is the brain. A sample without CT keeps the head as the MRI shows it.
     X without any CT plane is an error: cut the brains out first, and use ``source="observed"``.
 
-    Where (nearly) no sample of several has a brain, something is wrong with all of them: other
+    Where at least 95 % of several samples have no brain, something is wrong with all of them: other
     units than `ct_units` says, an inverted CT, no heads. That is a `BrainNotFoundError`. Where the
     CT look like MRI and the MRI like CT, a `ModalitiesExchangedWarning` says so (see
     `ctmri_detect.pairing.check_modalities`).
 
-    Each sample's mask depends on that sample alone. Masks that you have already (from a
-    segmentation tool, or part of the data set) are set with `apply_masks` before the
-    Pipeline; tell this step with ``source="observed"``.
+    Each sample's mask depends on that sample alone. If you have masks already, from a segmentation
+    tool or with the data, call `apply_masks` before the Pipeline, and set ``source="observed"``
+    here.
 
     Parameters
     ----------
     ct_units : {"hu", "uint8"}, default="hu"
         Units of the CT, see `ctmri_detect.ct_units`.
     dilation : int, default=0
-        Pixels by which the brain mask is grown. A few pixels keep blood that lies against the
-        skull, and also some bone. Not used where the mask is not found in the CT.
+        Pixels by which the brain mask is grown, at least 0. A few pixels keep blood that lies
+        against the skull, and also some bone. Maps are then not extended over the rim. Not used
+        where the mask is not found in the CT.
     source : {"auto", "ct", "mri", "observed"}, default="auto"
         Where the mask comes from. "auto": the CT, and the MRI where a sample has no CT. "ct" and
         "mri": that plane only; a sample without it keeps all that was observed, and is named
-        in the warning. The MRI gives the head, skull and all. Of several CT or MRI planes, the
-        first that a sample has counts. "observed": nothing is searched, and a pixel stays where
-        it was observed in any plane. In X without a CT plane, pixels of exactly 0 in all planes
-        are the background of stripped images (BraTS) and become NaN.
+        in the warning. The MRI gives the whole head, with the skull. Of several CT or MRI planes,
+        the first that a sample has is used. "observed": nothing is searched for, and a pixel stays
+        where it was observed in any plane. In X without a CT plane, pixels of exactly 0 in all
+        planes are the background of stripped images (BraTS) and become NaN.
     below_skull_base : {"keep", "mark", "drop"}, default="keep"
         What to do with slices that hold little brain: skull base, face and neck (see
-        `ctmri_detect.imageops.skullbase.is_below_skull_base`), and all where no brain is found.
+        `ctmri_detect.imageops.skullbase.is_below_skull_base`), and slices without a found brain.
         "keep": nothing. "mark": the frame of the `Pairs` gets two columns. `below_skull_base` is
         True for these slices. `brain_share` is the share of the head that is brain, from 0 to 1
-        (NaN without CT). "drop": these slices are left out by `fit_transform` and `transform_to`,
-        and the column `input_row` gives the row of X that each sample was. `transform` raises an
-        error then, because a Pipeline that scores has to return one score for each row.
-        "mark" and "drop" need `Pairs` and a CT, and take some ms a pair, for the head's mask.
+        (NaN without CT). "drop": `fit_transform` and `transform_to` leave these slices out, and
+        the column `input_row` gives the row of X of each sample that stays. `transform` then raises
+        an error, because a Pipeline that scores has to return one score for each row.
+        "mark" and "drop" need `Pairs` and a CT, and take some ms for each pair.
 
     Examples
     --------
@@ -145,12 +146,12 @@ class BrainMask(BasePairedTransformer):
         return self.ct_units if self.source in ("auto", "ct") else None
 
     def fit_transform(self, X: PairsLike, y: LabelsLike = None) -> Pairs | NDArray[np.float32]:
-        """``fit(X).transform(X)``; here and in `transform_to` slices are dropped.
+        """``fit(X).transform(X)``, but slices may be left out (``below_skull_base="drop"``).
 
         Raises
         ------
         InvalidPairsError
-            Where slices are dropped and `y` is given: the labels would no longer fit.
+            If slices are left out and `y` is given: the labels would no longer fit.
         """
         if self.below_skull_base == "drop" and y is not None:
             raise InvalidPairsError(DROP_AND_LABELS)
@@ -190,7 +191,7 @@ class BrainMask(BasePairedTransformer):
         Parameters
         ----------
         maps : array of shape (n_samples, height, width) or (n_samples, channels, ...)
-            NaN where there is none.
+            NaN where there is no value.
         X : array-like of shape (n_samples, n_planes, height, width)
             This step's input.
 
@@ -202,7 +203,7 @@ class BrainMask(BasePairedTransformer):
         Raises
         ------
         InvalidPairsError
-            Where maps and X don't belong together.
+            If the shapes of maps and X don't fit together.
         """
         check_parameters(self)
         return each_back(maps, X, None, recall(self), self._learn, back_to_reach)
@@ -211,7 +212,7 @@ class BrainMask(BasePairedTransformer):
         return self._mask(pair, roles).reach
 
     def _odd(self, ct: NDArray[np.float32]) -> bool:
-        """Whether it is such a wrong image that a brain is found only by chance."""
+        """Whether the CT is inverted or in other units, so that a brain is found only by chance."""
         return is_inverted(ct) or (self.ct_units == "hu" and is_eight_bit_window(ct))
 
     def _warn_of(self, rows: list[int], total: int) -> None:

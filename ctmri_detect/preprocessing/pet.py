@@ -18,22 +18,22 @@ class PETScaler(BasePairedTransformer):
     """Bring the PET planes of each sample to 0..1, as shares of a reference uptake.
 
     A standardised uptake value (SUV, g/mL) is the activity in a pixel, divided by the injected
-    dose for each gram of the body. It still differs between people by far more than between
-    parts of a brain: with blood sugar, with the time since the injection, with the scanner. So
-    brain PET is commonly given in proportion to a reference, here the mean of the observed pixels
-    of that slice ("proportional scaling"). The result is then the same for SUV, Bq/mL and counts.
+    dose for each gram of the body. It still differs far more between people than between parts of
+    one brain: with blood sugar, with the time since the injection, with the scanner. So brain PET
+    is commonly divided by a reference, here the mean of the observed pixels of that slice
+    ("proportional scaling"). The result is then the same for SUV, Bq/mL and counts.
 
     The equation: ``x / (most * reference)``, clipped to 0..1.
 
-    When it works: on slices in which most of the brain is healthy, with `BrainMask` before it
-    (else air and scalp are part of the mean).
+    When it works: on slices in which most of the brain is healthy, after `BrainMask` (else air and
+    scalp are part of the mean).
 
-    When it fails: disease that lowers the uptake of much of the slice lowers the mean, too, so that
-    it hides part of itself, and healthy tissue looks brighter. Slices of one head have means of
-    their own: those with much white matter get brighter. Where you have the mean of a whole brain
-    or of a reference region (pons, cerebellum), divide by it beforehand and set ``reference=1``.
-    Tracers of which a healthy brain takes up little (amino acids, amyloid) make the mean
-    depend on the lesion. What scaling does to detection in PET has not been measured here.
+    When it fails: disease that lowers the uptake of much of the slice lowers the mean, too. It
+    then hides part of itself, and healthy tissue looks brighter. Each slice of a head has its own
+    mean: slices with much white matter get brighter. If you have the mean of a whole brain or of a
+    reference region (pons, cerebellum), divide by it first and set ``reference=1``. With tracers
+    that a healthy brain hardly takes up (amino acids, amyloid), the mean depends on the lesion.
+    What scaling does to detection in PET has not been measured here.
 
     Parameters
     ----------
@@ -42,15 +42,16 @@ class PETScaler(BasePairedTransformer):
         pixels. A number above 0, in the unit of X: the same for all samples, which keeps the
         absolute uptake; for SUV of FDG in the brain, 5 to 8.
     most : float, default=3.0
-        How many times the reference becomes 1, above 0; what lies beyond is clipped. Higher
-        keeps hot lesions apart, and costs contrast of the rest.
+        The uptake that becomes 1, in multiples of the reference, above 0; higher uptake is
+        clipped. A larger number keeps differences between hot lesions, and costs contrast
+        elsewhere.
 
     References
     ----------
-    Proportional scaling, here "ratio": S. Arndt et al., "Normalizing counts and cerebral blood flow
-    intensity in functional imaging studies of the human brain", NeuroImage 3 (1996). Where the
-    mean of the brain misleads: P. Borghammer et al., "Data-driven intensity normalization of PET
-    group comparison studies is superior to global mean normalization", NeuroImage 46 (2009).
+    Proportional scaling, there called ratio: S. Arndt et al., "Normalizing counts and cerebral
+    blood flow intensity in functional imaging studies of the human brain", NeuroImage 3 (1996).
+    When the mean of the brain misleads: P. Borghammer et al., "Data-driven intensity normalization
+    of PET group comparison studies is superior to global mean normalization", NeuroImage 46 (2009).
 
     Examples
     --------
@@ -85,13 +86,13 @@ class PETScaler(BasePairedTransformer):
             raise InvalidPairsError(
                 f"The mean of a plane with the role 'pet' is not above 0 in {len(wrong)} samples "
                 f"({listed(sorted(wrong))}); expected an uptake, such as SUV. Give PET that "
-                "was not standardised before, or say the role that the plane has: "
+                "was not standardised before; if the plane is no PET, say its role: "
                 "Pairs(X, roles={'its name': 'mri'})."
             )
         return out
 
     def _scale(self, plane: NDArray[np.float32]) -> bool:
-        """Scale one plane in place; False where it is no uptake."""
+        """Scale one plane in place; False where its mean is not above 0."""
         observed = np.isfinite(plane)
         values = plane[observed]
         if not values.any():  # missing, or without any uptake

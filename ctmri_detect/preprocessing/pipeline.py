@@ -18,20 +18,21 @@ def make_preprocessor(
 ) -> Pipeline:
     """The recommended Pipeline: brain mask, CT window, head upright in a box, MRI and PET scaled.
 
-    The mask comes first because it needs raw bone; the window comes before the warp
-    because interpolation between brain and metal is meaningless; MRI and PET are scaled last,
-    on the pixels that the detectors will see.
+    The mask comes first because it needs the raw values of bone. The window comes before the warp
+    because interpolation between brain and metal means nothing. MRI and PET are scaled last, on
+    the pixels that the detectors will see.
 
     It takes any 1 to 8 planes: each step changes the planes of its role (`Pairs.roles`), and
-    leaves X as it is where there are none. X without a CT has to come with the brains cut out:
-    ``make_preprocessor().set_params(brainmask__source="observed")``, see `BrainMask`.
+    leaves X as it is where there are none. In X without a CT the brains have to be cut out before;
+    then call ``make_preprocessor().set_params(brainmask__source="observed")``, see `BrainMask`.
 
     Parameters
     ----------
     ct_units : {"hu", "uint8"}, default="hu"
         Units of the CT, see `ctmri_detect.ct_units`. Loaders say which in their `ct_units`.
     size : int, default=128
-        Height and width of the common box, pixels.
+        Height and width of the common box, in pixels, at least 8. Larger keeps finer detail; time
+        and memory grow with its square.
     below_skull_base : {"keep", "mark", "drop"}, default="keep"
         What to do with slices that hold little brain, see `BrainMask`.
 
@@ -44,7 +45,7 @@ def make_preprocessor(
     Raises
     ------
     ValueError
-        Where a parameter is not one of the above.
+        For a bad parameter.
 
     Examples
     --------

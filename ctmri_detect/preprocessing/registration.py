@@ -22,13 +22,13 @@ from ctmri_detect.validation import check_pairs
 class PairRegistrar(BasePairedTransformer):
     """Move each MRI and PET onto its CT by mutual information, or leave it where it is.
 
-    For pairs that show the same slice, but not quite on the same pixels. A motion is used
-    only where it stays within the bounds and raises the normalised mutual information,
-    measured apart from the search on the same pixels before and after
-    (`ctmri_detect.imageops.registration.alignment`); else the pair stays untouched, bit by
-    bit. `estimate` reports both. The search is in
-    `ctmri_detect.imageops.registration.register`; it is deterministic, and a sample's motion
-    depends on that sample alone.
+    For pairs that show the same slice, but not exactly on the same pixels. A motion is used only
+    where it stays within the bounds and raises the normalised mutual information by more than
+    `min_gain`. That gain is measured on the same pixels before and after, not by the search itself
+    (`ctmri_detect.imageops.registration.alignment`). Otherwise the pair stays exactly as it is.
+    `estimate` reports the motion and both values. The search
+    (`ctmri_detect.imageops.registration.register`) is deterministic, and a sample's motion depends
+    on that sample alone.
 
     With more than two planes, each is registered by itself, to the first CT; where no plane has
     that role, to the first plane. On more than CT and MRI it has not been measured.
@@ -39,37 +39,38 @@ class PairRegistrar(BasePairedTransformer):
 
     Where it belongs: first, on raw pairs, before `BrainMask`. Skull and scalp are the edges
     that both modalities share, and a mask made from the CT cuts a displaced MRI in the wrong
-    place, for good. It works after `BrainMask` too, a little less exactly;
+    place; what it cut off is lost. After `BrainMask` it works a little less exactly;
     benchmarks/registration.py has figures for both.
 
-    When it fails: a slice is a plane. A head that was tilted between the two scans, or
-    a slice at another level, is out-of-plane motion, which no motion in the plane can correct:
-    register the volumes for that. Distortions of the MRI, and motion beyond the bounds, are
-    not corrected either. Pixels are taken as square. A nearly empty slice, or CT and MRI of
-    different people, may be aligned by chance: look at `estimate`, and run
-    `ctmri_detect.datasets.check_pairing` first. On real 8-bit pairs (brain window, so that the
-    skull is one flat white) the search is less reliable than on phantoms: after a known
-    extra motion its answer agreed with the first one to 1 pixel in 74 % of 95 pairs. The
+    When it fails: a motion in the plane can't correct a head that was tilted between the two
+    scans, or a slice at another level; register the volumes for that. Distortions of the MRI, and
+    motion beyond the bounds, are not corrected either. Pixels are taken as square. A nearly empty
+    slice, or CT and MRI of different people, may be aligned by chance: run
+    `ctmri_detect.datasets.check_pairing` first, and look at `estimate`. On real 8-bit pairs (brain
+    window, where all of the skull is white) the search is less reliable than on phantoms: after a
+    known extra motion its answer agreed with the first one to 1 pixel in 74 % of 95 pairs. The
     default of `min_gain` was set on these, to leave out motions that looked wrong; 8 pairs
-    were moved. About 0.3 s a pair of 256 pixels on each core; pairs are shared between threads.
+    were moved. It takes about 0.3 s for a pair of 256 x 256 pixels on each core; pairs are shared
+    between threads.
 
     Needs SimpleITK: ``pip install "ctmri_detect[itk]"``.
 
     Parameters
     ----------
     motion : {"rigid", "affine"}, default="rigid"
-        "affine" adds stretch and shear, for images whose pixel sizes don't quite agree; it
-        takes about twice the time and follows distortions and lesions more easily.
+        "affine" adds stretch and shear, for images whose pixel sizes differ a little; it takes
+        about twice the time and follows distortions and lesions more easily.
     max_shift : float, default=20.0
-        Largest shift of the image's centre along either axis, pixels, above 0. Raising it
-        costs time quadratically and makes a wrong alignment more likely.
+        Largest shift of the image's centre along either axis, in pixels, above 0. Time grows with
+        its square, and a wrong alignment becomes more likely.
     max_rotation : float, default=10.0
-        Largest rotation, degrees, above 0 and at most 45.
+        Largest rotation, in degrees, above 0 and at most 45. Raising it makes a wrong alignment
+        more likely.
     max_stretch : float, default=0.1
         Largest stretch or shrinkage in any direction, as a share, 0 to 0.5; only for "affine".
     min_gain : float, default=0.01
         By how much the normalised mutual information (1 to 2) has to rise for a motion to be
-        used, 0 or more. Raising it leaves more pairs untouched.
+        used, 0 or more. Raising it leaves more pairs as they are.
 
     Examples
     --------
@@ -84,7 +85,7 @@ class PairRegistrar(BasePairedTransformer):
     """
 
     traits = Traits(threadsafe=True, missing_modality=True)
-    _block = 1  # each takes long
+    _block = 1  # one sample alone takes long
     _parameter_constraints: ClassVar[Constraints] = {
         "motion": [OneOf("rigid", "affine")],
         "max_shift": [number(above=0)],
@@ -125,24 +126,27 @@ class PairRegistrar(BasePairedTransformer):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_planes, height, width)
-            Pairs of CT and MRI, or others with names.
+            Pairs of CT and MRI, or other planes with names.
 
         Returns
         -------
-        DataFrame, one row a sample; with more than two planes, one for each that may move
-            sample : row of `X`. modality : name of the plane, with more than two. shift_y,
-            shift_x : how far the registration moves the MRI at the image's centre, pixels.
-            rotation : degrees, positive = counter-clockwise as one sees the image. scale_min,
-            scale_max : least and largest stretch.
-            nmi_before, nmi_after : normalised mutual information on the same pixels. accepted :
-            bool. reason : why not ("a plane is missing", "nothing to register",
-            "beyond the bounds", "no gain"), "" where accepted. What was found is reported
-            where it was not accepted too; NaN where nothing was found.
+        DataFrame
+            One row for each sample; with more than two planes, one for each plane that may move.
+            A motion is reported even if it was not accepted; NaN where none was found.
+
+            - sample: row of `X`. modality: name of the plane, with more than two.
+            - shift_y, shift_x: how far the registration moves the MRI at the image's centre, in
+              pixels, positive = down, right.
+            - rotation: in degrees, positive = counter-clockwise as seen in the image.
+            - scale_min, scale_max: smallest and largest stretch; 1 is none.
+            - nmi_before, nmi_after: normalised mutual information on the same pixels.
+            - accepted: bool. reason: "" where accepted, else "a plane is missing", "nothing to
+              register", "beyond the bounds" or "no gain".
 
         Raises
         ------
         InvalidPairsError, ValueError, ImportError
-            For bad pairs, a bad parameter, or SimpleITK not installed.
+            For bad pairs, for a bad parameter, and if SimpleITK is not installed.
         """
         self._check_ready()
         reader = check_pairs(X)
@@ -191,7 +195,7 @@ class PairRegistrar(BasePairedTransformer):
 
 
 class _Found(NamedTuple):
-    """What the search found for one pair, and why it is not used ("" = it is)."""
+    """The motion that was found for one pair; `reason` says why it is not used ("" = it is)."""
 
     reason: str
     matrix: NDArray[np.float64] = np.eye(2, 3)
@@ -208,7 +212,7 @@ _COLUMNS = [*Motion._fields, "nmi_before", "nmi_after", "accepted", "reason"]
 
 
 def _still_and_moving(roles: Roles) -> tuple[int, tuple[int, ...]]:
-    """The plane that the others are registered to, and those that may move."""
+    """The plane to which the others are registered, and those that may move."""
     still = (*planes_with(roles, "ct"), 0)[0]
     may_move = (i for i, role in enumerate(roles) if role != "ct" and i != still)
     return still, tuple(may_move)

@@ -16,18 +16,19 @@ from ctmri_detect.preprocessing._grid import GridStep
 class Resize(GridStep):
     """Resize all planes to one height and width.
 
-    The mean over the covered area when shrinking, linear otherwise. Values and the mask of
-    observed pixels are resized separately and divided, so gaps don't spread: a pixel counts
-    as observed where at least half of it was.
+    When shrinking, a pixel becomes the mean over the area that it covers; otherwise values are
+    interpolated linearly. Only observed pixels count, so gaps don't spread: a pixel is observed
+    where at least half of its area was.
 
-    When it fails: the aspect ratio changes with the shape, so bring pairs that are not square
-    to a square with `CropOrPad` first; observed areas smaller than half an output pixel
-    vanish. Heads keep their own size and place: `HeadAligner` brings them to a common one.
+    When it fails: the aspect ratio changes with the shape, so make pairs square with `CropOrPad`
+    first. Observed areas smaller than half an output pixel vanish. Heads keep their own size and
+    place in the image: `HeadAligner` brings them to common ones.
 
     Parameters
     ----------
     size : int or (int, int), default=128
-        Height and width of the output, pixels, at least 1; one number means both.
+        Height and width of the output, in pixels, at least 1; one number means both. Larger keeps
+        finer detail; time and memory of all later steps grow with its square.
 
     Examples
     --------
@@ -66,20 +67,21 @@ class Resize(GridStep):
 class CropOrPad(GridStep):
     """Cut or pad all planes to one height and width; no value changes.
 
-    What is added is NaN, "not observed". Pixels are moved by whole numbers, so nothing is
-    interpolated and maps come back exactly.
+    Added pixels are NaN, "not observed". Pixels move by whole numbers, so nothing is interpolated
+    and maps come back exactly.
 
-    When it fails: what lies outside the cut is lost, and a sample without an observed pixel
-    left is refused by the step that follows. With ``centre="observed"`` a few stray pixels (a
-    headrest) move the cut.
+    When it fails: what lies outside the cut is lost, and the next step refuses a sample that has
+    no observed pixel left. With ``centre="observed"`` a few stray pixels (a headrest) move the
+    cut.
 
     Parameters
     ----------
     size : int or (int, int), default=256
-        Height and width of the output, pixels, at least 1; one number means both.
+        Height and width of the output, in pixels, at least 1; one number means both. Larger cuts
+        off less; time and memory of all later steps grow with its square.
     centre : {"image", "observed"}, default="image"
-        What is put in the middle: the image, the same cut for all samples, or the bounding box
-        of what was observed in any plane, for each sample by itself.
+        What is put in the middle. "image": the middle of the image, the same cut for all samples.
+        "observed": for each sample, the bounding box of the pixels observed in any plane.
 
     Examples
     --------

@@ -42,27 +42,27 @@ def transform_to(
     overwrite: bool = False,
     progress: bool = False,
 ) -> Any:
-    """Prepare pairs once and keep them on disk: what ``pipe.transform(X)`` gives, as a memmap.
+    """Write what ``pipe.transform(X)`` gives to a file, batch by batch; return it as a memmap.
 
-    A `Pipeline` holds what each of its steps returns; here one batch at a time goes through
+    A `Pipeline` holds all that each of its steps returns. Here one batch at a time goes through
     all steps, so that memory does not grow with the number of pairs. The result is the same
-    for any `batch_size` and `n_jobs`, since every step of this library treats each sample by
+    for any `batch_size` and `n_jobs`, because every step of this library treats each sample by
     itself. Steps of other packages must do the same.
 
     Parameters
     ----------
     pipe : transformer or Pipeline of transformers
-        Such as `make_preprocessor`. Fitted where a step learns from training pairs
+        Such as `make_preprocessor` returns. Fit it first where a step learns from training pairs
         (`HistogramStandardizer`); steps that learn nothing need no fit.
     X : array-like of shape (n_samples, n_planes, height, width)
         Anything with shape, dtype and slicing along axis 0: numpy, memmap, zarr, h5py.
     path : str or Path
-        The file to write; ends in ``.npy``. See `PairWriter` for what a crash leaves.
+        The file to write; ends in ``.npy``. `PairWriter` says what remains after a crash.
     batch_size : int, default=64
-        Pairs transformed at a time, by each job. More costs memory and gains little.
+        Pairs that each job transforms at a time, at least 1. More costs memory and gains little.
     n_jobs : int or None, default=None
-        Processes, as in joblib; at most two batches a job are in memory. None means 1
-        (or what `joblib.parallel_config` says), -1 all cores.
+        Processes, as in joblib. None means 1 (or what `joblib.parallel_config` says), -1 all
+        cores. More take more memory: up to two batches for each.
     overwrite : bool, default=False
         Replace an existing file, once the new one is complete.
     progress : bool, default=False
@@ -71,22 +71,23 @@ def transform_to(
     Returns
     -------
     numpy.memmap of float32, shape (n_samples, n_planes, height', width')
-        Read-only; ready for ``detector.fit``. Where X are `Pairs`: `Pairs` over it, and what they
-        know stands in a file beside it, from which `open_pairs` brings it back. Samples that a
-        step leaves out (``BrainMask(below_skull_base="drop")``) are not written.
+        Read-only; ready for ``detector.fit``. If X is `Pairs`: `Pairs` that read from it. What they
+        know (patients, units, spacing, names) is written to a file beside it, and `open_pairs`
+        reads both. Samples that a step leaves out (``BrainMask(below_skull_base="drop")``) are not
+        written.
 
     Raises
     ------
     ValueError
         For a bad parameter of this function or of a step.
     FileExistsError, FileNotFoundError
-        Where the file exists, or its folder does not.
+        If the file exists, or its folder does not.
     NotFittedError
-        Where a step has to learn first; named.
+        If a step has to be fitted first. The message names it.
     TypeError
-        Where a step has no ``transform``.
+        If a step has no ``transform``.
     InvalidPairsError
-        Where X, or what a step makes of it, is not as the contract says.
+        If X, or what a step makes of it, is not valid (see `ctmri_detect.validation.check_pairs`).
 
     Examples
     --------
@@ -136,7 +137,7 @@ def transform_to(
 def _with_particulars(
     array: NDArray[np.float32], X: Pairs, units: str | None, spacings: list[Any], path: Any
 ) -> Pairs:
-    """The written pairs with what X knows, which is written beside them."""
+    """The written pairs with what X knows; the latter is also written to a file beside them."""
     known = not any(part is None for part in spacings)
     spacing = np.concatenate(spacings) if known else None
     pairs = X.replace(array=array, spacing=spacing, ct_units=units)
@@ -153,7 +154,7 @@ def _ready_steps(pipe: BaseEstimator, X: PairsLike) -> list[Any]:
         elif not hasattr(step, "transform"):
             raise TypeError(
                 f"{type(step).__name__} has no transform; expected a transformer or a Pipeline of "
-                "transformers. Of a Pipeline that ends in a detector, pass pipe[:-1]."
+                "transformers. If the Pipeline ends in a detector, pass pipe[:-1]."
             )
         elif isinstance(step, BaseEstimator):
             check_is_fitted(step)
@@ -163,7 +164,7 @@ def _ready_steps(pipe: BaseEstimator, X: PairsLike) -> list[Any]:
 def _in_order(
     steps: list[Any], reader: PairReader, X: PairsLike, batch_size: int, n_jobs: int | None
 ) -> Iterator[Result]:
-    """Transformed batches, in order; never more in memory than the jobs can work on."""
+    """Transformed batches, in order; at most two for each job are in memory."""
     starts = range(0, len(reader), batch_size)
     at_once = effective_n_jobs(n_jobs)
     at_once = 2 * at_once if at_once > 1 else 1
@@ -190,13 +191,13 @@ def _through(
     block: NDArray[np.float32],
     spacing: Spacing,
 ) -> Result:
-    """One batch through all steps; for each step the rows of X that it has to name."""
+    """One batch through all steps; with the rows of X that each step has to warn of."""
     named: list[list[int]] = [[] for _ in steps]
     notes = Notes(np.arange(start, start + len(block)))
     spacing = None if spacing is None else spacing.copy()
     try:
         for k, step in enumerate(steps):
-            if not len(notes.rows):  # all were left out
+            if not len(notes.rows):  # all samples were left out
                 break
             if isinstance(step, BasePairedTransformer):
                 if k:  # X itself was checked as a whole

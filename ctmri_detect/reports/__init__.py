@@ -1,4 +1,4 @@
-"""Results as a page and as figures."""
+"""Results as an HTML page and as images."""
 
 from ctmri_detect._extras import lazy_package
 

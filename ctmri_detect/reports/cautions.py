@@ -1,4 +1,4 @@
-"""What a report says in words: who leads, and how far the figures can be trusted."""
+"""The sentences of a report: which detector is best, and how far to trust the results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ctmri_detect.evaluation.standings import FEW_PATIENTS, SIGNIFICANT
 from ctmri_detect.evaluation.table import leaderboard
 from ctmri_detect.exceptions import FewPatientsWarning
 
-FEW_SLICES = 20  # healthy ones, below which a threshold for 5 % rests on none or on one of them
+FEW_SLICES = 20  # healthy slices; with fewer, 5 % of them is less than one slice
 
 
 def quiet_standings(result: BenchmarkResult) -> pd.DataFrame:
-    """The standings, by detector; what they warn of is written on the page."""
+    """The standings, by detector, without their warnings: these are written on the page."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewPatientsWarning)
         return standings(result.scores).set_index("detector")
@@ -32,7 +32,7 @@ def leading_group(sure: pd.DataFrame) -> list[str]:
 
 
 def summary(result: BenchmarkResult, sure: pd.DataFrame) -> str:
-    """Who leads, by how much, on whom, and whether the others are clearly worse."""
+    """The best detector, its AUROC, the data, and whether the others are significantly worse."""
     counts = result.table[result.table["kind"] == ALL].iloc[0]
     tested = f"{counts['n_anomalous']} anomalous and {counts['n_normal']} normal slices"
     if sure.empty or np.isnan(sure["image_auroc"].iloc[0]):
@@ -64,7 +64,7 @@ def _rivals(sure: pd.DataFrame) -> str:
 
 
 def cautions(result: BenchmarkResult, sure: pd.DataFrame) -> list[str]:
-    """Reasons not to trust the figures, one sentence or two each."""
+    """Reasons not to trust the results, one or two sentences each."""
     found: list[str] = []
     if sure.empty:
         return found
@@ -85,7 +85,7 @@ def cautions(result: BenchmarkResult, sure: pd.DataFrame) -> list[str]:
 
 
 def training_size(scores: pd.DataFrame) -> tuple[int, int]:
-    """Healthy slices, and their patients, outside the fold that leaves the fewest of them.
+    """Numbers of healthy slices and of their patients in the smallest training set.
 
     Examples
     --------

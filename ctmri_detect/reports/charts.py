@@ -1,4 +1,4 @@
-"""The report's charts, each with what a screen reader says of it."""
+"""The report's charts, each with a text for screen readers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def curves(result: BenchmarkResult) -> list[Chart]:
     """ROC and precision-recall curves; none where nothing was measured."""
     if result.scores.empty:
         return []
-    # intervals as in the leaderboard, and several times as fast as those of the displays
+    # the intervals of the leaderboard, which are several times as fast as those of the displays
     roc = RocDisplay.from_scores(result.scores, n_resamples=0)
     recall = PrecisionRecallDisplay.from_scores(result.scores, n_resamples=0)
     roc.intervals, recall.intervals = _intervals(result, "auroc"), _intervals(result, "ap")
@@ -52,7 +52,7 @@ def curves(result: BenchmarkResult) -> list[Chart]:
 
 
 def distributions(result: BenchmarkResult) -> list[Chart]:
-    """Decisions of normal and anomalous slices, a chart for each detector."""
+    """Decisions of normal and anomalous slices, one chart per detector."""
     charts = []
     for name in leaderboard(result.table)["detector"]:
         if (result.scores["detector"] == name).any():
@@ -85,14 +85,14 @@ def costs(result: BenchmarkResult, sure: pd.DataFrame) -> Chart | None:
 
 
 def robustness(result: BenchmarkResult) -> Chart | None:
-    """AUROC under each condition; None where only samples as they are were tested."""
+    """AUROC under each condition; None where only unchanged samples were tested."""
     columns = ["condition", "level", "detector"]
     table = result.conditions.groupby(columns, sort=False)["image_auroc"].mean().reset_index()
     plain = table["condition"] == AS_THEY_ARE
     names = table.loc[~plain, "condition"].unique()
     if not len(names):
         return None
-    # level 0 is what was tested anyway; but nobody trains on no patient
+    # level 0 is the unchanged samples, except for training patients: 0 patients can't train
     same = [table[plain].assign(condition=n) for n in names if n != TrainingPatients.name]
     shown = pd.concat([*same, table[~plain]]).drop_duplicates(columns)
     alt = f"Curves of the image AUROC of each detector against the level of: {', '.join(names)}."
@@ -119,7 +119,7 @@ def lesions(result: BenchmarkResult, data: Bunch) -> dict[str, Any] | None:
 
 
 def _effects(frame: pd.DataFrame, scores: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Of one detector, a row for each bin of size and of contrast, as curves need them."""
+    """For one detector, a row for each bin of size and of contrast, as curves need them."""
     own = frame.reset_index(drop=True).loc[scores["sample"]]
     effects = lesion_effects(own, scores["decision"], place="kind")
     parts = [

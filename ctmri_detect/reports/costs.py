@@ -16,12 +16,12 @@ _AXES = {"seconds": "Fit and scoring (s)", "peak_memory_mb": "Peak memory (MiB)"
 
 
 class CostDisplay:
-    """Image AUROC against time (a log axis) and against memory, one mark a detector.
+    """Image AUROC against time (a log axis) and against memory, one marker per detector.
 
     Parameters
     ----------
     board : DataFrame
-        One row a detector, by name: image_auroc, low, high (NaN where there is no interval),
+        One row per detector, by name: image_auroc, low, high (NaN where there is no interval),
         seconds, peak_memory_mb.
 
     Attributes
@@ -41,7 +41,7 @@ class CostDisplay:
         self.board = board
 
     def plot(self, ax: Any = None) -> CostDisplay:
-        """Draw on two Axes of the caller, or on a new figure; returns self."""
+        """Draw on two Axes, or on a new figure; returns self."""
         made = new_axes(None, (5.0, 6.0), 1, 2) if ax is None else ax
         self.ax_ = check_axes(made, (2,))
         self.figure_ = self.ax_[0].figure

@@ -28,7 +28,7 @@ _MARGIN = 3  # pixels
 
 @dataclass(frozen=True)
 class Example:
-    """One sample, cut to the head: planes, true lesion, what each detector says of it.
+    """One sample, cropped to the head: planes, true lesion, and the result of each detector.
 
     `verdicts` are texts: the decision and what it means, or the rank where there is no threshold.
     """
@@ -56,7 +56,8 @@ def typical_examples(
 ) -> list[Example]:
     """The samples chosen before scoring, with the maps of the best few detectors.
 
-    A shorter list is taken evenly from the whole, so that it still holds kinds and normals.
+    A shorter list is taken evenly from the whole, so that it still has several kinds and normal
+    samples.
     """
     asked = MOST_EXAMPLES if n_examples is None else n_examples
     most = min(asked, MOST_EXAMPLES, len(result.examples))
@@ -71,7 +72,7 @@ def worst_examples(
     """The misses and false alarms of one detector, the worst first; both may be empty.
 
     Only samples on the wrong side of 0 count, and only those whose map was kept. Without a
-    threshold there are no sides: the samples whose ranks are the worst.
+    threshold, it takes the samples with the worst ranks.
     """
     wrong = first_seed(result.scores, detector)
     if has_threshold(result, detector):
@@ -143,13 +144,13 @@ def _verdict(scores: pd.DataFrame, row: pd.Series) -> str:
 
 
 def shown_as(data: Bunch) -> str | None:
-    """The units of the CT, as the pairs know them, or else the Bunch."""
+    """The units of the CT, from the pairs, or else from the Bunch."""
     known = getattr(data.data, "ct_units", None)
     return known if known is not None else getattr(data, "ct_units", None)
 
 
 def orientation_of(data: Bunch) -> str | None:
-    """Where the patient's sides are, as the Bunch says; None where nobody knows."""
+    """The orientation that the Bunch gives; None where it is not known."""
     found: str | None = getattr(data, "orientation", None)
     return found
 
@@ -174,7 +175,7 @@ def head_box(planes: npt.NDArray[Any], roles: Roles, ct_units: str | None) -> tu
 
 
 def _height(data: Bunch, sample: int) -> float | None:
-    """In mm: as the pairs know it, or else the frame, as that of a stored benchmark."""
+    """Height in mm, from the pairs, or else from the frame (of a stored benchmark)."""
     frame = getattr(data, "frame", None)
     known = height_of(data.data, sample)
     if known is not None or frame is None or "z_mm" not in frame:
@@ -184,7 +185,7 @@ def _height(data: Bunch, sample: int) -> float | None:
 
 
 def _heading(scores: pd.DataFrame, sample: int, height: float | None) -> str:
-    """Kind, patient and place: the height where it is known, else the number of the slice."""
+    """Kind, patient and place: the height if it is known, else the number of the slice."""
     row = scores[scores["sample"] == sample].iloc[0]
     whose = f"{readable(row['kind']).capitalize()}: patient {row['patient']}"
     if height is not None:

@@ -1,4 +1,4 @@
-"""A benchmark's figures as PNG files."""
+"""Plots of a benchmark as PNG files."""
 
 from __future__ import annotations
 
@@ -36,17 +36,22 @@ def write_figures(result: BenchmarkResult, data: Bunch, folder: str | Path) -> l
     Parameters
     ----------
     result : BenchmarkResult
-        What `benchmark` gave.
+        What `benchmark` returned.
     data : Bunch
-        What was benchmarked.
+        The data that were benchmarked.
     folder : str or Path
-        Is made where it does not exist.
+        It is made if it does not exist.
 
     Returns
     -------
     list of Path
-        The files written: a figure for which there is nothing to show (every detector failed,
-        no detector has maps) is left out.
+        The files written. A plot with nothing to show (every detector failed, no detector has
+        maps) is left out.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib; the message is the command that installs it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The report's pictures: examples as the template shows them."""
+"""The example images of the report, as the template takes them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _plane(
 ) -> dict[str, Any]:
     """One plane: its image, and those of the other windows of a CT in HU."""
     source = panels.grey_panel(plane, range_of(plane, role, units))
-    # the first window is the one that is shown at first, and on the page already
+    # the image for the first window is already on the page
     others = list(RANGES.items())[1:] if hu and source and role == "ct" else []
     windows = {name: panels.grey_panel(plane, ends) for name, ends in others}
     return {"name": name, "src": source, "windows": windows, "ct": role == "ct"}

@@ -1,4 +1,4 @@
-"""The slices of one patient as a page shows them: images, labels, regions."""
+"""The slices of one patient for the page: images, labels, regions."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ Maps = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.floating]]
 
 @dataclass(frozen=True)
 class Shown:
-    """What the page knows of all samples.
+    """What the page needs of all samples.
 
-    `windows` is whether the CT are in HU; `names` are labels of samples, or None.
+    `names` are labels of samples, or None.
     """
 
     X: Pairs
@@ -53,7 +53,7 @@ class Shown:
 
 
 def patient_slices(shown: Shown, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """Slices from the lowest, the number of the strongest, and regions, of these rows."""
+    """The slices of these rows in order of height, the number of the strongest, and regions."""
     kept = kept_rows(in_order(shown.X, rows), shown.score)
     maps = np.asarray(shown.maps(kept))
     samples = np.stack([np.asarray(shown.X[int(row)]) for row in kept])
@@ -79,7 +79,7 @@ def patient_slices(shown: Shown, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
 
 
 def in_order(X: Pairs, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The rows of one patient, scan by scan, from the lowest slice; else as they came."""
+    """The rows of one patient, scan by scan, from the lowest slice up; as they came if unknown."""
     frame = X.frame
     if frame is None or "z_mm" not in frame:
         return rows
@@ -90,7 +90,7 @@ def in_order(X: Pairs, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def kept_rows(
     rows: npt.NDArray[np.int64], score: npt.NDArray[np.float64], most: int = MOST_SLICES
 ) -> npt.NDArray[np.int64]:
-    """At most so many rows: evenly spaced ones, and the five with the highest scores.
+    """At most `most` rows: evenly spaced ones, and the five with the highest scores.
 
     Examples
     --------
@@ -132,9 +132,10 @@ def _box(samples: npt.NDArray[Any], roles: Roles, ct_units: str | None) -> tuple
 def _images(
     slices: npt.NDArray[Any], role: str | None, ct_units: str | None
 ) -> list[dict[str, str]]:
-    """One plane of all slices: images by the window of a CT in HU, or one; none where missing.
+    """One plane of all slices: for a CT in HU an image per window, else one; none if missing.
 
-    What has no unit has one range in all slices, so that slices and cuts across them fit together.
+    A plane without units has the same range in all slices, so that slices and the views across
+    them fit together.
     """
     if role != "ct":
         ends = range_of(slices, role)
@@ -155,7 +156,7 @@ def _kept(images: dict[str, str]) -> dict[str, str]:
 
 
 def _peak(plane: npt.NDArray[Any]) -> list[float]:
-    """Where a map is highest: shares of the height and of the width."""
+    """Where a map is highest, as shares of the height and of the width."""
     place = np.unravel_index(np.argmax(np.nan_to_num(plane, nan=-np.inf)), plane.shape)
     return [round((float(at) + 0.5) / size, 4) for at, size in zip(place, plane.shape, strict=True)]
 
@@ -178,7 +179,7 @@ def _regions(
     maps: npt.NDArray[np.floating],
     box: tuple[slice, slice],
 ) -> tuple[list[dict[str, Any]], int]:
-    """The strongest regions of the slices that are shown, in words; and how many there are more."""
+    """The strongest regions of the shown slices in words, and how many more there are."""
     if shown.regions is None:
         return [], 0
     table = shown.regions[shown.regions["sample"].isin(kept)]
@@ -197,7 +198,7 @@ def _regions(
 
 
 def _place(region: dict[Hashable, Any], box: tuple[slice, slice]) -> list[float] | None:
-    """The middle of a region: shares of the height and of the width of what is shown."""
+    """The middle of a region, as shares of the height and of the width of the shown image."""
     if "y" not in region:
         return None
     ends = zip((region["y"], region["x"]), box, strict=True)

@@ -1,4 +1,4 @@
-"""Whether the slices of a patient make a volume that a page can cut in other directions."""
+"""Whether the slices of a patient form a volume that the page can show in other directions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def volume_of(
 ) -> dict[str, Any] | None:
     """Heights of the slices and the size of their images ``(height, width)``, all in mm.
 
-    None where there are fewer than 8 slices, where heights or pixel sizes are not known or not the
-    same in all slices, and where the slices are of more than one scan.
+    None with fewer than 8 slices, where heights or pixel sizes are not known, where heights don't
+    increase or pixel sizes differ, and where the slices are of more than one scan.
 
     Examples
     --------

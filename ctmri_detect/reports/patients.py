@@ -1,4 +1,4 @@
-"""The page of scored patients: one HTML file that needs nothing else."""
+"""The page of scored patients: one HTML file without any other files."""
 
 from __future__ import annotations
 
@@ -41,47 +41,49 @@ def write_patients(
     n_patients: int = N_PATIENTS,
     most_mb: float = 50.0,
 ) -> Path:
-    """Write the most anomalous patients as one HTML file to look through.
+    """Write the most anomalous patients to one HTML page with a viewer.
 
-    The page has a table of patients, most anomalous first, and a viewer: a slider for the slices,
-    the CT (in HU: in the brain, stroke and bone windows of `CTWindow`) or another plane by its
-    name, the anomaly map over it with its opacity and a least value, L and R where they are known,
-    and the strongest regions in words. Patients with a volume (at least 8 slices of one scan, with
-    `z_mm` and spacing) also have coronal and sagittal views; a click moves them to that place. The
-    page loads nothing from the network, follows the reader's light or dark mode, works with the
-    keyboard and on a phone. It shows names of patients and files as they were given.
+    The page has a table of patients, most anomalous first, and a viewer. The viewer has a slider
+    for the slices. It shows the CT (in HU: in the brain, stroke and bone windows of `CTWindow`) or
+    another plane, the anomaly map over it (opacity and least value can be set), L and R where they
+    are known, and the strongest regions in words. Patients with a volume (at least 8 slices of one
+    scan, with `z_mm` and spacing) also have coronal and sagittal views; a click moves them to that
+    place. The page loads nothing from the network, follows the reader's light or dark mode, and
+    works with the keyboard and on a phone. It shows names of patients and files as given.
 
     Parameters
     ----------
     found : Bunch or DataFrame
-        What `detect` gave: `anomaly_score`, and where they are there `p_value`, `prediction`,
-        `regions`, `anomaly_map`. Or a table of these, one row a sample; the columns of its
-        strongest region (modality, sign, x, area_px, area_mm2, peak) then stand for regions.
+        What `detect` returned: `anomaly_score`, and optionally `p_value`, `prediction`, `regions`,
+        `anomaly_map`. Or a table of these with one row per sample, such as `score_to` returns;
+        then the columns of the strongest region (modality, sign, x, area_px, area_mm2, peak) are
+        the regions.
     X : Pairs or array-like of shape (n, n_planes, height, width)
-        What was scored, of one to eight planes; the page names them as `Pairs` do. Where it knows
-        no patients, each sample stands for one.
+        What was scored, of one to eight planes; the page names them as `Pairs` do. Where the
+        patients are not known, each sample counts as one.
     path : str or Path
         The file; its folder is made.
     maps : array-like of shape (n, height, width) or callable, default=None
         The maps on the grid of X, where they are not in `found`; a memmap is read for the shown
-        slices only. A callable takes rows of X, and is asked for one patient at a time, so that
-        no more maps are ever in memory: ``lambda rows: anomaly_map(model, X[rows])``.
+        slices only. A callable takes rows of X, and is called for one patient at a time, so that
+        only those maps are in memory: ``lambda rows: anomaly_map(model, X[rows])``.
     patients : DataFrame, default=None
-        Columns `patient`, `anomaly_score`, and where they are there `p_value`, `q_value` and
-        `prediction`. None: the highest score of a slice stands for its patient, and nobody is
-        called anomalous.
+        Columns `patient`, `anomaly_score`, and optionally `p_value`, `q_value` and `prediction`,
+        as `evaluation.patient_predict` returns them. None: a patient has the highest score of its
+        slices, and nobody is called anomalous.
     names : sequence of str, default=None
         A label of each sample, such as its file.
     orientation : {"radiological", "neurological"} or None, default=None
-        Where the patient's right is; loaders say it. None writes no L and R, and no sides.
+        On which side the patient's right is; loaders give it. None writes no L and R, and no sides.
     threshold : bool, default=True
         False where the model has none (`pipelines.has_threshold`): then the page shows ranks only.
-    title : str
+    title : str, default="Scored patients"
         Heading of the page.
     n_patients : int, default=20
-        How many patients are shown; the table has all.
+        How many patients have images; the table has all. More make the file larger.
     most_mb : float, default=50
-        Largest size of all images. The page says which patients it leaves out.
+        Largest size of all images in MB; the first patient is always shown. The page says how many
+        patients it leaves out.
 
     Returns
     -------
@@ -109,9 +111,7 @@ def write_patients(
     """
     check_pairs(X)
     pairs = X if isinstance(X, Pairs) else Pairs(X)
-    score = np.asarray(found["anomaly_score"], dtype=np.float64)
-    if len(score) != len(pairs):
-        raise ValueError(f"found has {len(score)} samples and X {len(pairs)}; expected the same.")
+    score = _scores(found, len(pairs))
     p_value = found.get("p_value") if threshold else None
     shown = Shown(
         X=pairs,
@@ -149,15 +149,25 @@ def write_patients(
     )
 
 
+def _scores(found: Bunch | pd.DataFrame, n: int) -> npt.NDArray[np.float64]:
+    score = np.asarray(found["anomaly_score"], dtype=np.float64)
+    if len(score) != n:
+        raise ValueError(
+            f"found has {len(score)} samples and X {n}; expected the same number. Give the X that "
+            "was scored."
+        )
+    return score
+
+
 def _switch(X: Pairs, images: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The planes that are there in at least one slice; a CT is shown at first."""
+    """The planes that at least one slice has; a CT is shown first."""
     there = [i for i in range(X.shape[1]) if any(image["planes"][i] for image in images)]
     first = next((i for i in there if X.roles[i] == "ct"), there[0] if there else 0)
     return [{"index": i, "name": X.modalities[i], "first": i == first} for i in there]
 
 
 def _regions(found: Bunch | pd.DataFrame) -> pd.DataFrame | None:
-    """The table of regions, or one of the strongest of each sample."""
+    """The table of regions, or one with the strongest region of each sample."""
     if not isinstance(found, pd.DataFrame) or "peak" not in found:
         return found.get("regions")
     strongest = found.assign(sample=np.arange(len(found)))
@@ -165,7 +175,7 @@ def _regions(found: Bunch | pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _fitting(shown: Shown, table: pd.DataFrame, most: float) -> list[dict[str, Any]]:
-    """The patients from the top whose images fit into so many bytes; always the first."""
+    """The first patients whose images fit into `most` bytes together; at least one."""
     fitting: list[dict[str, Any]] = []
     size = 0
     for row in table.to_dict("records"):
@@ -178,7 +188,7 @@ def _fitting(shown: Shown, table: pd.DataFrame, most: float) -> list[dict[str, A
 
 
 def _source(maps: npt.ArrayLike | Maps | None, n: int) -> Maps:
-    """Maps of some rows, whatever they were given as."""
+    """The maps as a function of rows."""
     if maps is None:
         raise ValueError(
             "There are no maps to show: found has no 'anomaly_map'. Pass maps=, or include it in "
@@ -188,5 +198,5 @@ def _source(maps: npt.ArrayLike | Maps | None, n: int) -> Maps:
         return maps
     array: Any = maps if hasattr(maps, "shape") else np.asarray(maps)
     if len(array) != n:
-        raise ValueError(f"There are {len(array)} maps of {n} samples; expected one each.")
+        raise ValueError(f"maps has {len(array)} maps for {n} samples; expected one for each.")
     return lambda rows: np.asarray(array[rows])

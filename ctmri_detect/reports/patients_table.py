@@ -1,4 +1,4 @@
-"""Patients by their score, and the table of them on a page."""
+"""Patients in order of their score, and their table on a page."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def ranked(
     patients: pd.DataFrame | None,
     names: Sequence[str] | None,
 ) -> pd.DataFrame:
-    """One row a patient, most anomalous first: patient, anomaly_score, rows, n_slices, n_flagged.
+    """One row per patient, most anomalous first: patient, anomaly_score, rows, n_slices, n_flagged.
 
-    Further columns where `patients` has them. Without patients in X each sample is one.
+    It also has p_value, q_value and prediction where `patients` has them. Without patients in X,
+    each sample counts as one.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def ranked(
 
 
 def _with(table: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
-    """The scores of a table of patients in the place of those of their slices."""
+    """The table with the scores of `patients` in place of those from slices."""
     if lacking := {"patient", "anomaly_score"} - set(patients):
         raise ValueError(
             f"patients has no column {', '.join(sorted(lacking))}; expected 'patient' and "
@@ -68,7 +69,7 @@ def _with(table: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(
             f"patients has no row for {missing[0]}; expected one row for each patient of X."
             if missing
-            else "patients has several rows for one patient; expected one each."
+            else "patients has several rows for one patient; expected one row for each."
         )
     kept = ["anomaly_score", *(name for name in _OPTIONAL if name in own)]
     return table.drop(columns="anomaly_score").join(own[kept], on="patient")

@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from ctmri_detect.plotting.marks import side_letters
 
-_MIDDLE = 0.04  # of the width of the brain: so near to the midline a side means nothing
+_MIDDLE = 0.04  # of the width of the brain: nearer to the midline, no side is named
 _SIDES = {"L": "patient's left", "R": "patient's right"}
 
 
 def middle_column(plane: npt.NDArray[Any]) -> float:
-    """The middle of what was observed in a map; the middle of the image where nothing was.
+    """The middle column of what was observed in a map; of the image where nothing was.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def middle_column(plane: npt.NDArray[Any]) -> float:
 
 
 def side_of(x: float, plane: npt.NDArray[Any], orientation: str | None) -> str:
-    """The patient's side of a column; "" where nobody knows it.
+    """The patient's side on which a column lies; "" where it is not known.
 
     The midline is taken as the middle of what was observed.
 

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else."""
+"""The report: one HTML file without any other files."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ def write_report(
     patients, AUROC by kind, ROC and precision-recall curves, the decisions of normal and anomalous
     slices, the worst errors of the best detector, examples chosen before scoring with the maps of
     the three best detectors on one fixed colour scale, time and memory, and all settings. Where
-    they are known: curves of robustness, lesions found by size and contrast, and all figures of
+    they are known: robustness curves, lesions found by size and contrast, and all metrics of
     `evaluate`. A reader can sort the tables, fade the maps, and change the window of a CT in HU.
 
     It loads nothing from the network, follows the reader's light or dark mode, and can be read
-    without JavaScript. It shows the patients' names as they were given, or pseudonyms, see
-    `benchmark`.
+    without JavaScript. It shows the patients' names as given, or pseudonyms, see `benchmark`.
 
     Parameters
     ----------
     result : BenchmarkResult
-        What `benchmark` gave.
+        What `benchmark` returned.
     data : Bunch
-        What was benchmarked: `data`, and where they exist `masks`, `ct_units`, `frame`, `DESCR`.
+        The data that were benchmarked: `data`, and optionally `masks`, `ct_units`, `orientation`,
+        `frame`, `DESCR`.
     path : str or Path
         The file; its folder is made.
-    title : str
+    title : str, default="Benchmark of anomaly detectors on CT-MRI pairs"
         Heading of the page.
     n_examples : int, default=None
-        Examples in the gallery, at most 40; None shows all that the result kept.
+        Examples in the gallery, at most 40. None shows all that the result kept, up to 40.
     synthetic : bool, default=None
         Whether to say that the data are synthetic; None looks for the word in `data.DESCR`.
     figures : DataFrame, default=None
-        What `evaluate(result)` gave; None computes it, where the result has a store.
+        What `evaluate(result)` returned; None computes it, if the result has a store.
 
     Returns
     -------

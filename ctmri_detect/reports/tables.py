@@ -36,7 +36,7 @@ _GRID_COLORMAP = "cividis"  # made for colour-blind readers (Nuñez et al. 2018)
 
 
 def leaderboard_table(result: BenchmarkResult, data: Bunch, sure: pd.DataFrame) -> dict[str, Any]:
-    """Headings, rows of cells, the leading group, and what chance would reach."""
+    """Headings, rows of cells, the leading group, and the metrics of chance."""
     board = leaderboard(result.table).set_index("detector")
     board = board.join(sure[["low", "high", *_SURE]])
     own = [name for name in result.table.columns if name not in COLUMNS]
@@ -69,7 +69,7 @@ def leaderboard_table(result: BenchmarkResult, data: Bunch, sure: pd.DataFrame) 
 
 
 def _cell(column: str, row: pd.Series) -> dict[str, Any]:
-    """Text, and the number that a column is sorted by: "" where there is none."""
+    """The text, and the number to sort the column by ("" where there is none)."""
     value = float(row[column])
     number = "" if np.isnan(value) else f"{value:.9g}"
     if column == "image_auroc" and not np.isnan(row["low"]):
@@ -109,7 +109,7 @@ def score_grid(result: BenchmarkResult) -> dict[str, Any]:
 
 
 def figures_table(figures: pd.DataFrame | None) -> dict[str, Any] | None:
-    """The figures of `evaluate` on samples as they are: a row a metric, a column a detector."""
+    """The metrics of `evaluate` on unchanged samples: a row per metric, a column per detector."""
     if figures is None or figures.empty:
         return None
     plain = figures[figures["condition"] == AS_THEY_ARE]
@@ -143,7 +143,7 @@ def scale_stops() -> str:
 
 
 def _shaded(value: float) -> dict[str, str]:
-    """Text, ground and ink of a cell: 0.5 and below is dark, 1 is light."""
+    """Text, background and text colour of a cell: 0.5 and below is dark, 1 is light."""
     if np.isnan(value):
         return {"text": "-", "number": "", "ground": "transparent", "ink": "inherit"}
     matplotlib = require("matplotlib", extra="plot")

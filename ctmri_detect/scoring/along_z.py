@@ -83,7 +83,7 @@ class AlongZ:
         return np.where(np.isnan(layers[at]), np.float32(np.nan), total / scale)
 
     def _scale(self, seen: npt.NDArray[np.bool_], weights: Floats, rho: Floats, at: int) -> Layers:
-        """What the sum at each pixel is divided by; 1 where nothing was seen."""
+        """The divisor of the sum at each pixel; 1 where nothing was seen."""
         out = np.empty(seen.shape[1:], np.float32)
         for k in range(seen.shape[1]):
             if k == 0 or not np.array_equal(seen[:, k], seen[:, k - 1]):

@@ -26,10 +26,10 @@ Finish = Callable[[Residual, PairReader], _Made]
 
 
 class Each(Protocol):
-    """What ``finish(residual, X)`` makes of slices, block by block."""
+    """Calls ``finish(residual, X)`` for slices, block by block."""
 
     def __call__(self, X: PairReader, finish: Finish[_Made], /) -> list[_Made]:
-        """One result for each block."""
+        """The results, one for each block."""
 
 
 class Model(Protocol):
@@ -39,7 +39,7 @@ class Model(Protocol):
         """Learn from these slices, and from nothing that an earlier call learned."""
 
     def each(self, X: PairReader, finish: Finish[_Made]) -> list[_Made]:
-        """What ``finish(residual, X)`` makes of slices, block by block."""
+        """The results of ``finish(residual, X)`` for slices, one for each block."""
 
     def frozen(self) -> Each:
         """`each` of the model as it is now, which a later `fit` doesn't change."""
@@ -56,9 +56,10 @@ def patient_codes(groups: GroupsLike, n_samples: int) -> npt.NDArray[np.int64]:
     if groups is None:
         warn_user(
             "The patients of the samples are unknown. Contiguous blocks of rows are taken for "
-            "patients; where the rows are shuffled, the threshold is far too strict. Give the "
-            "patients: fit(Pairs(X, groups=patients)), also in a Pipeline and in a search; or "
-            "fit(X, groups=patients).",
+            "patients; if the rows are shuffled, the threshold flags far too many new slices. "
+            "Give the patients: fit(Pairs(X, groups=patients)), also in a Pipeline and in a "
+            "search; or fit(X, groups=patients). If X were Pairs, a step of the Pipeline that "
+            "returns arrays, such as a FunctionTransformer, has lost the patients.",
             PatientsUnknownWarning,
         )
         return _contiguous(n_samples)
@@ -93,7 +94,7 @@ class HeldOut:
     descriptors : float64 array (m, n_planes, 2, 24, 24)
         By which similar slices are found (see `imageops.similar`).
     each : callable
-        ``each(X, finish)``: what ``finish(residual, X)`` makes of slices, block by block.
+        ``each(X, finish)``: the results of ``finish(residual, X)``, one for each block.
     withheld : list of Withheld
         The residuals of some of the slices when planes are withheld from them.
     """
@@ -125,11 +126,11 @@ def held_out(
 ) -> list[HeldOut]:
     """Fit a model, and give the slices that it did not see.
 
-    From eight patients on, every fourth is held out; or, where `cross_fits`, each fourth of the
+    From eight patients on, every fourth is held out; or, if `cross_fits`, each quarter of the
     patients is left out in turn and the model is fitted once more on all, so that every slice can
-    be a reference. Where the model is `cheap` to fit, two halves are enough from 32 patients on:
-    such a model is hardly better with more of them. With fewer patients, each one is left out
-    in turn. For a model that does not train, nothing is held out.
+    be a reference. If the model is `cheap` to fit, halves are left out instead from 32 patients
+    on: such a model is hardly better with more of them. With fewer than eight patients, each one is
+    left out in turn. For a model that does not train, nothing is held out.
 
     Parameters
     ----------
@@ -137,11 +138,14 @@ def held_out(
     X : PairReader
         With the codes of its patients in `groups`.
     choose : callable
-        How many slices are held out -> which of them, counted in the order of X, are references.
+        Takes the number of held-out slices; gives those that are references, as places among them
+        in the order of X.
+    trains, cross_fits, cheap : bool
+        See above, and `Traits`.
     withhold : callable, default=None
-        The slices that are held out -> from which of them planes are withheld.
+        Takes the held-out slices; gives those from which planes are withheld.
     keeps_models : bool, default=False
-        Whether `each` of the results is asked again later, for slices of the bank, too.
+        Whether `each` of the results is asked again later, also for slices of the bank.
 
     Returns
     -------
@@ -173,7 +177,7 @@ def held_out(
 def _folds(
     codes: npt.NDArray[np.int64], trains: bool, cross_fits: bool, cheap: bool
 ) -> npt.NDArray[np.int64]:
-    """With which fit each sample is held out; -1 for those that never are."""
+    """The number of the fit that holds out each sample; -1 for those that never are."""
     order = np.unique(codes, return_inverse=True)[1]
     n_patients = order.max() + 1
     if not trains or n_patients == 1:
@@ -194,7 +198,7 @@ def _part(X: PairReader, bank: npt.NDArray[np.int64], each: Each, choices: list[
 
 
 def asked_without(X: PairReader, seen: npt.NDArray[np.bool_], each: Each) -> Withheld:
-    """The residuals of slices of which a model sees these planes alone."""
+    """The residuals of slices from which a model is shown only these planes."""
     kept = each(without_planes(X, seen), lambda r, X: (r[:, seen], describe(X)[:, seen]))
     residual, descriptors = map(np.concatenate, zip(*kept, strict=True))
     return Withheld(seen, residual, descriptors.astype(np.float32), np.asarray(X.groups))

@@ -61,7 +61,7 @@ class CalibrationPatients(NamedTuple):
         return self.where(np.isin(self.codes, groups))
 
     def and_own(self, others: Self, groups: Codes) -> Self:
-        """Those of `fit`, and the others; earlier own ones only where they are in `groups`."""
+        """Those of `fit`, and the others; earlier own ones only if they are in `groups`."""
         kept = self.where(~self.own | np.isin(self.codes, groups))
         return type(self)(
             np.concatenate([kept.codes, others.codes]),

@@ -31,7 +31,7 @@ class Correlation:
     Notes
     -----
     ``rho(0) = 1`` and ``rho(d) = share exp(-d / length)``, by least squares. Without any pair,
-    share is 1 and length infinite: then a mean of slices is taken to vary as one slice does.
+    share is 1 and length infinite: then the mean of several slices is taken to vary as much as one.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def slice_correlations(
     -------
     distances : float64 array (n_pairs,)
     correlations : float64 array (n_pairs, n_layers)
-        About 0 as the mean, over pixels observed in both; 0 where there are none.
+        Over pixels observed in both, with 0 in place of the means; 0 without such pixels.
 
     Examples
     --------

@@ -22,14 +22,14 @@ POOLING: dict[str, dict[str, float]] = {
 
 
 def observed(residual: Array) -> npt.NDArray[np.bool_]:
-    """Where the planes were observed; one mask per sample where all planes agree."""
+    """Where the planes were observed; one mask per sample if all planes agree."""
     seen = ~np.isnan(residual)
     alike = bool((seen[:, :1] == seen).all())
     return seen[:, :1] if alike else seen
 
 
 def kinds_of_evidence(residual: Array, smoothing: float, symmetry_tolerance: int | None) -> Array:
-    """The smoothed residual and, where there is a tolerance, its contrast with the mirrored side.
+    """The smoothed residual and, if there is a tolerance, its contrast with the mirrored side.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def over_scales(z: Sequence[Array]) -> Array:
     """Signed geometric mean of z-maps that were smoothed by different amounts.
 
     Noise and thin edges stand out at fine scales alone, the surroundings of a lesion at coarse
-    scales alone: what counts has to show at all of them, with one sign.
+    scales alone. So only what shows at all scales, with one sign, counts.
 
     Parameters
     ----------
@@ -88,17 +88,17 @@ def fused_evidence(z: Array, fusion: Literal["mean", "max"], symmetry: Symmetry 
     Parameters
     ----------
     z : float32 array (n, kinds, n_planes, height, width)
-        Z-maps of the residual, and of its mirror contrast where there are two kinds.
+        Z-maps of the residual, and of its mirror contrast if there are two kinds.
     fusion : {"mean", "max"}
         Over the planes observed at a pixel.
     symmetry : {True, "required"}
-        Whether what the mirror contrast does not confirm, by having the residual's sign, counts
-        half or not at all.
+        The mirror contrast confirms a pixel where it has the residual's sign. What it does not
+        confirm counts half (True) or not at all ("required").
 
     Returns
     -------
     float32 array (n, height, width)
-        ``(z^2 + max(z s, 0)) / 2``; ``max(z s, 0)`` where symmetry is required; ``z^2`` with one
+        ``(z^2 + max(z s, 0)) / 2``; ``max(z s, 0)`` if symmetry is required; ``z^2`` with one
         kind. NaN where nothing was observed.
     """
     evidence = z[:, 0] ** 2

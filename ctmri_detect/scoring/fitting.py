@@ -68,13 +68,13 @@ class Fitting(WithThreshold, Standardising, CheckedParameters, BaseEstimator):
     def fit_again(self, fitted: Fitting) -> Self:
         """Fit on the slices that another, fitted MapScoring kept; no residual is needed.
 
-        Where only the false-positive rate differs, all scores stay. Otherwise the slices of the
+        If only the false-positive rate differs, all scores stay. Otherwise the slices of the
         bank are scored again, and the threshold rests on these.
 
         Raises
         ------
         ValueError
-            For another `cross_fit`, and for anything but another `false_positive_rate` where the
+            For another `cross_fit`, and for anything but another `false_positive_rate` if the
             other MapScoring keeps a summary: both need a new fit of the detector.
         """
         check_is_fitted(fitted, "threshold_")
@@ -92,7 +92,7 @@ class Fitting(WithThreshold, Standardising, CheckedParameters, BaseEstimator):
             return self._keep(*self._build())
 
     def lean(self) -> Self:
-        """A copy without what `restored` makes again, exactly, of the slices that are kept."""
+        """A copy without what `restored` can make again, exactly, from the slices that are kept."""
         bank = getattr(self, "bank_", None)
         if type(bank) is not ReferenceBank:
             return self
@@ -102,7 +102,7 @@ class Fitting(WithThreshold, Standardising, CheckedParameters, BaseEstimator):
         return small
 
     def restored(self) -> Self:
-        """Make again what `lean` left out; does nothing where all is there."""
+        """Make again what `lean` left out; does nothing if all is there."""
         bank = getattr(self, "bank_", None)
         if type(bank) is ReferenceBank and not hasattr(bank, "values_"):
             self.descriptors_ = self.descriptors_.astype(np.float64)

@@ -46,7 +46,7 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
     """Evidence of several fitted `MapScoring`, fused pixel by pixel.
 
     A residual has one axis more than elsewhere: ``(n, n_members, n_planes, height, width)``, NaN
-    where a member can't say anything. See `EnsembleDetector` for the parameters.
+    where a member saw nothing. See `EnsembleDetector` for the parameters.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
 
     @property
     def bank(self) -> str:
-        """Whether slices are part of their own reference ("summary")."""
+        """Either "slices" or, if slices are part of their own reference, "summary"."""
         kinds = {member.bank for member in self.members_}
         return "summary" if "summary" in kinds else "slices"
 
@@ -144,7 +144,7 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
         return mean if mean > 1e-6 else 1.0
 
     def explaining(self, residual: npt.NDArray[np.float32], X: PairsLike) -> tuple[Planes, ...]:
-        """Z-maps, the same without the bound, and the evidence of each member as it is fused.
+        """Z-maps, the same without the bound, and the evidence of each member before the fusion.
 
         The last is float32 ``(n, n_members, height, width)``.
         """
@@ -184,7 +184,7 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
     def of_layers(
         self, layers: Planes, finish: Callable[[Planes], _Made], *, unclipped: bool = False
     ) -> _Made:
-        """What `finish` makes of the members' evidence and z-maps, see `_judged`."""
+        """The result of `finish` for the members' evidence and z-maps, see `_judged`."""
         packed = []
         for member, part in zip(self.members_, self._of_each(layers), strict=True):
             pack = member.packed_both if unclipped else member.packed
@@ -192,7 +192,7 @@ class FusedScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
         return finish(np.stack(packed, axis=1))
 
     def seen_in_layers(self, layers: Planes) -> npt.NDArray[np.bool_]:
-        """Which planes any member says something of: bool ``(n, n_planes)``."""
+        """Which planes any member saw: bool ``(n, n_planes)``."""
         parts = zip(self.members_, self._of_each(layers), strict=True)
         return np.any([member.seen_in_layers(part) for member, part in parts], axis=0)
 

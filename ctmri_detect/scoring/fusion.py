@@ -14,7 +14,7 @@ _LEVELS = 64  # points of the curve from evidence to rarity
 
 
 class Rarity:
-    """How rare so much evidence is among the pixels of healthy slices.
+    """How rarely a pixel of healthy slices has as much evidence.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ class Rarity:
     Notes
     -----
     ``-2 log p`` with ``p`` the share of healthy pixels that have as much evidence, as in Fisher's
-    method: the square of a normal z of that rarity is about as large. Between 64 quantiles, up to
-    the one that ten pixels exceed, it is interpolated; beyond, the last slope goes on.
+    method: the square of a normal z of that rarity is about as large. It is interpolated between 64
+    quantiles, up to the one that ten pixels exceed, and extrapolated with the last slope beyond.
 
     Examples
     --------

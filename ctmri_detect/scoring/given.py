@@ -11,7 +11,7 @@ from ctmri_detect.validation import PairReader
 
 
 def as_residual(residual: npt.ArrayLike, X: PairReader) -> npt.NDArray[np.generic]:
-    """The residual as an array; refused where it doesn't fit X."""
+    """The residual as an array; refused if it doesn't fit X."""
     values = np.asarray(plain_array(residual))
     if values.shape != X.shape or values.dtype.kind not in "fiub":
         raise InvalidPairsError(

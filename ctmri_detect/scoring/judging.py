@@ -21,9 +21,9 @@ _Made = TypeVar("_Made")
 
 
 class Judging:
-    """What a fitted `MapScoring`, or what does its work elsewhere, says about residuals.
+    """What a fitted `MapScoring`, or a class that takes its place, says about residuals.
 
-    Where X is a `PairReader` with `groups`, these are codes of patients as in `fit`: no slice of a
+    If X is a `PairReader` with `groups`, these are codes of patients as in `fit`: no slice of a
     sample's own patient is its reference.
     """
 
@@ -47,7 +47,7 @@ class Judging:
     def score_samples(self, residual: Planes, X: PairsLike) -> npt.NDArray[np.float64]:
         """Minus the pooled evidence: float64 ``(n,)``, high = normal.
 
-        From ``-clip**2`` to 0 where no plane is missing; where planes are missing, on the scale of
+        From ``-clip**2`` to 0 if no plane is missing; if planes are missing, on the scale of
         complete samples.
         """
         return self._scaled_and_p(self.pooled(residual, X))[0]
@@ -104,7 +104,7 @@ class Judging:
         *,
         unclipped: bool = False,
     ) -> list[_Made]:
-        """What `finish` makes of z-maps; with `unclipped`, of both kinds: see `_parted`."""
+        """The results of `finish` for z-maps; with `unclipped`, for both kinds: see `_parted`."""
         raise NotImplementedError
 
     def _map(self, z: Planes) -> Planes:
@@ -123,10 +123,10 @@ class Judging:
     def of_layers(
         self, layers: Planes, finish: Callable[[Planes], _Made], *, unclipped: bool = False
     ) -> _Made:
-        """What `finish` makes of the z-maps of these layers; `unclipped` as for `_judged`.
+        """The result of `finish` for the z-maps of these layers; `unclipped` as in `_judged`.
 
-        Of several sets of layers, one behind the other, an anomaly has to show in all of them, as
-        it has to at all scales.
+        With several sets of layers, one behind the other, an anomaly has to show in all sets, as it
+        has to at all scales.
         """
         raise NotImplementedError
 

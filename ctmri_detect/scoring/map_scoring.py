@@ -51,14 +51,14 @@ class MapScoring(Fitting):
         reference alone shows (a bilateral or a midline lesion) counts half; not at all where
         symmetry is "required".
     symmetry_tolerance : int, default=2
-        Pixels by which the hemispheres may differ in position.
+        Pixels by which the hemispheres may differ in position. More hides small asymmetries.
     smoothing : float, default=2.0
         Standard deviation in pixels of the Gaussian that smooths the signed residuals before
         they are compared. Raising it makes scores steadier and maps coarser.
     scales : float or sequence of float, default=(0.7, 2.0)
-        Standard deviations in pixels of the Gaussians that smooth the z-maps. Of several, what
-        counts is their geometric mean: an anomaly has to show at all of them. A fine scale keeps
-        the outline of a lesion, a coarse one the noise away.
+        Standard deviations in pixels of the Gaussians that smooth the z-maps. Several maps are
+        joined by their geometric mean: an anomaly has to show in all of them. A fine scale keeps
+        the outline of a lesion, a coarse one removes noise.
     clip : float, default=9.0
         Bound of the absolute z, so that one pixel never decides; infinity for none.
     fusion : {"mean", "max"}, default="mean"
@@ -74,13 +74,13 @@ class MapScoring(Fitting):
         How a detector gets residuals of patients that its model did not see, from eight patients
         on. False: a quarter of the patients is held out, and the model is fitted once, on the
         others. True: each quarter is left out in turn, and a last fit learns from all: five fits
-        instead of one. (Where a fit takes seconds: each half, from 32 patients on.) Then every
+        instead of one. (If a fit takes seconds: each half, from 32 patients on.) Then every
         slice can be a reference, and no patient is lost to the model. But the fits that leave
-        patients out learn from fewer slices, in fewer steps than the last one. So a network's
-        threshold can be too strict; `recalibrate` with healthy scans of other patients mends it.
+        patients out learn from fewer slices, in fewer steps than the last one. So a network may
+        flag too many healthy slices; `recalibrate` with healthy scans of other patients mends it.
         The order of scores may gain where healthy slices are few.
-        "auto": True where a fit takes seconds (``traits.cheap``), else False. It has no effect
-        with fewer patients (each is left out in turn), where nothing is trained (``traits.trains``
+        "auto": True if a fit takes seconds (``traits.cheap``), else False. It has no effect
+        with fewer patients (each is left out in turn), if nothing is trained (``traits.trains``
         is False), and in `MapScoring.fit`. It can't change without a new fit.
     bank : {"slices", "summary"}, default="slices"
         What a fitted detector keeps of the reference slices. "slices": their residuals. "summary":
@@ -106,14 +106,14 @@ class MapScoring(Fitting):
         Patient of each, as a code.
     offset_ : float
         The conformal threshold (see `scoring.conformal_offset`) of `calibration_scores_`. It is
-        ``-inf`` where there are too few of them: nothing is flagged then. Scores of samples with
+        ``-inf`` if there are too few of them: nothing is flagged then. Scores of samples with
         missing planes are brought to its scale, so that it is right for them, too.
 
     Notes
     -----
     Let ``q`` be the z of the smoothed residual of plane p against its reference. At each scale it
-    is smoothed again, divided by its standard deviation in healthy slices ``sd``, and clipped. Of
-    K scales remains the signed geometric mean, where all have one sign (elsewhere 0)::
+    is smoothed again, divided by its standard deviation in healthy slices ``sd``, and clipped. The
+    K scales are joined by the signed geometric mean; where their signs differ, z is 0::
 
         z = sign * (product_k |clip(gaussian_k(q) / sd_k)|)^(1/K)
 
@@ -130,8 +130,8 @@ class MapScoring(Fitting):
 
     The CT alone leaves other scores than CT and MRI together. So planes are withheld from held-out
     slices, and each pattern of observed planes has a threshold of its own: each plane alone, all
-    but one, and those that occur often enough in X. Scores of the others are shifted and stretched
-    until thresholds and medians agree with those of complete samples
+    but one, and those that occur often enough in X. Scores of incomplete samples are shifted and
+    stretched until thresholds and medians agree with those of complete ones
     (`scoring.patterns.PatternThresholds`). Maps are not. A pattern with too few slices takes the
     threshold of the nearest one. `MapScoring.fit` itself withholds planes of the residuals: right
     where the residual of a plane does not depend on the other planes.
@@ -210,7 +210,7 @@ class MapScoring(Fitting):
         X : array-like (n, n_planes, height, width)
             The samples they belong to; similar slices are found by them.
         groups : array (n,), default=None
-            Patient of each; None takes each sample for another patient.
+            Patient of each; None: each sample counts as a patient of its own.
 
         Returns
         -------
@@ -243,5 +243,5 @@ class MapScoring(Fitting):
         return self.fit_held_out([part])
 
     def choose(self, shape: tuple[int, ...]) -> Callable[[int], npt.NDArray[np.int64]]:
-        """A function: number of slices of this shape -> rows that the bank takes."""
+        """A function that takes a number of slices of this shape, and gives the bank's rows."""
         return lambda n: bank_rows(n, shape, kinds=2 if self.symmetry else 1)

@@ -50,8 +50,8 @@ class Neighbours:
     ) -> npt.NDArray[np.float64]:
         """Which bank slices each sample is compared with: 1 or 0, ``(n, m)``.
 
-        None of the sample's own patient, as `groups` say it, and none of a patient with a slice
-        that is nearly the same. Where that leaves none, the whole bank.
+        Left out are slices of the sample's own patient, as `groups` say it, and of patients with a
+        slice that is nearly the same. If that leaves none, the whole bank is used.
         """
         distance = squared_distances(descriptors, self.descriptors_, self.descriptor_scale_)
         own = self.own(descriptors, groups, distance)
@@ -67,7 +67,7 @@ class Neighbours:
         groups: npt.NDArray[np.int64] | None,
         distance: npt.NDArray[np.float64],
     ) -> npt.NDArray[np.bool_]:
-        """Which bank slices may be of each sample's own patient: ``(n, m)``; none where all may.
+        """Which bank slices may be of each sample's own patient: bool ``(n, m)``; none if all may.
 
         `distance` are the squared distances of the descriptors.
         """
@@ -85,10 +85,10 @@ class Neighbours:
         return np.zeros_like(self.descriptors_[:1])
 
     def _nearness(self) -> float:
-        """The relative distance up to which a slice is taken for the patient's of a bank slice.
+        """The relative distance up to which two slices are taken for one patient's.
 
-        Half of what few of the bank's slices are nearer to another patient's: where different
-        heads are that alike, nearness says nothing.
+        Half of the distance that only 1 % of the bank's slices fall below to another patient's
+        slice: where different heads are that alike, nearness says nothing.
         """
         distance = squared_distances(self.descriptors_, self.descriptors_, self.descriptor_scale_)
         power = squared_distances(self.descriptors_, self._nothing, self.descriptor_scale_)

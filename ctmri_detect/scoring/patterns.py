@@ -52,17 +52,17 @@ class PatternThresholds:
     patterns : bool array (n_patterns, n_planes)
         The patterns among the scores.
     base : int
-        Which of them that is: all planes, or else the pattern nearest to it.
+        Index of that pattern: all planes, or else the pattern nearest to it.
 
     Warns
     -----
     ThresholdWarning
-        Where a pattern has too few slices for the rate.
+        If a pattern has too few slices for the rate.
 
     Notes
     -----
     Let ``a`` be the threshold of a pattern and ``m`` the median of its scores that are not below
-    ``a``; where there is no threshold, ``a`` is the lower quartile. A score ``s`` becomes::
+    ``a``; if there is no threshold, ``a`` is the lower quartile. A score ``s`` becomes::
 
         a_base + (s - a) (m_base - a_base) / (m - a)
 
@@ -113,7 +113,7 @@ class PatternThresholds:
     def p_values(self, scaled: Scores, seen: Seen) -> Scores:
         """How often a healthy slice of its pattern scores as low as each: float64 ``(n,)``.
 
-        `scaled` are scores on the one scale. At most `false_positive_rate` exactly where such a
+        `scaled` are scores on the one scale. At most `false_positive_rate` exactly if such a
         score lies below the `offset` of `threshold`.
         """
         out = np.empty(len(scaled))
@@ -132,7 +132,7 @@ class PatternThresholds:
         Raises
         ------
         InvalidPairsError
-            Where no pattern has enough of them for the rate.
+            If no pattern has enough of them for the rate.
         """
         patterns, which = np.unique(seen, axis=0, return_inverse=True)
         counts = np.bincount(which.reshape(-1))
@@ -170,7 +170,7 @@ class PatternThresholds:
         return np.asarray(to + (scores - start) * slope)
 
     def _nearest(self, seen: Seen) -> int:
-        """The pattern whose threshold stands for this one: itself, where it has enough slices."""
+        """The pattern whose threshold stands for this one: itself, if it has enough slices."""
         apart = (self.patterns[self.usable] != seen).sum(axis=1)
         return int(self.usable[np.lexsort([self.lines[self.usable, 0], apart])[0]])
 
@@ -185,8 +185,8 @@ class PatternThresholds:
             f"{np.flatnonzero(self.patterns[i]).tolist()} ({counts[i]} slice(s))" for i in few[:8]
         ]
         warn_user(
-            f"There are too few held-out slices for a threshold of their own where only these "
-            f"planes are observed: {', '.join(named)}; a false-positive rate of "
+            "Too few held-out slices show only these planes (counted from 0) for a threshold of "
+            f"their own: {', '.join(named)}; a false-positive rate of "
             f"{self.false_positive_rate:g} needs {slices_needed(self.false_positive_rate)}. The "
             "threshold of the nearest pattern of planes stands in, and may flag too many or too "
             "few. Give more pairs with these planes, or ask for a higher rate.",

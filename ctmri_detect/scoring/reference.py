@@ -13,14 +13,28 @@ from ctmri_detect._arrays import evenly_spaced
 from ctmri_detect.scoring.neighbours import Neighbours, positive
 from ctmri_detect.scoring.z_score import Reference, ZScore
 
-BANK_SLICES = 512  # at most so many reference slices ...
-BANK_BYTES = 256 * 2**20  # ... and at most so much memory for them
+BANK_SLICES = 512  # most reference slices ...
+BANK_BYTES = 256 * 2**20  # ... and most memory for them
 _OF_SLICES = ("values_", "seen_", "total_", "descriptors_", "groups_")
 _COLUMNS = 4096  # pixels handled at a time, so that temporaries stay in the cache
 
 
 def bank_rows(n: int, shape: tuple[int, ...], kinds: int = 2) -> npt.NDArray[np.int64]:
-    """Rows, evenly spaced, that fit into the bounded bank.
+    """Rows, evenly spaced, of the slices that fit into the bank's limits.
+
+    Parameters
+    ----------
+    n : int
+        Number of slices.
+    shape : (int, int, int)
+        Planes, height and width of a slice.
+    kinds : int, default=2
+        Kinds of evidence: 2 with symmetry, else 1.
+
+    Returns
+    -------
+    int array
+        At most 512 rows, and no more than take 256 MiB.
 
     Examples
     --------
@@ -89,7 +103,7 @@ class ReferenceBank(Neighbours, ZScore):
         self._keep(self._within_box(evidence))
 
     def forgetful(self) -> ReferenceBank:
-        """A copy that only knows what `remember` needs, without slices."""
+        """A copy without slices, which `remember` completes again."""
         small = copy(self)
         for name in _OF_SLICES:
             delattr(small, name)
@@ -126,7 +140,7 @@ class ReferenceBank(Neighbours, ZScore):
         Added slice by slice, for each sample by itself: a product of matrices would be no faster,
         since few slices are kept, and its last digits would depend on the other samples.
         """
-        rest = 2 * np.count_nonzero(kept) > len(kept)  # then fewer are to be taken from the total
+        rest = 2 * np.count_nonzero(kept) > len(kept)  # then subtracting is less work
         rows = np.flatnonzero(kept != rest)
         values, seen = (part.reshape(*part.shape[:-2], -1) for part in (self.values_, self.seen_))
         first = np.empty((values.shape[1], len(planes), values.shape[3]), np.float32)
@@ -146,6 +160,6 @@ class ReferenceBank(Neighbours, ZScore):
 
 
 def _box(seen: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """First and behind the last row, and the same of the columns, that any slice was seen at."""
+    """First row and the row behind the last that any slice was seen at; the same of the columns."""
     y, x = (np.flatnonzero(seen.any(axis=axes)) for axes in ((0, 1, 3), (0, 1, 2)))
     return (int(y[0]), int(y[-1]) + 1, int(x[0]), int(x[-1]) + 1) if len(y) else (0, 0, 0, 0)

@@ -56,7 +56,7 @@ def region_table(
     DataFrame
         One row per region: sample, region (1 is the sample's strongest), modality (such as
         "MRI"), sign ("brighter" or "darker"), y and x (centroid, pixels), area_px, area_mm2
-        (only where `spacing` is given), peak (signed z, the largest of the region).
+        (only if `spacing` is given), peak (signed z, the largest of the region).
 
     Examples
     --------

@@ -44,7 +44,6 @@ class Standardising(Judging):
 
     def layers(self, residual: Planes, X: PairsLike) -> Planes:
         """All layers of each sample: float32 ``(n, n_layers, height, width)``."""
-
         reader = self._read(X)
         planes = as_residual(residual, reader)
         return self.layers_of(planes, describe(reader), reader.groups)
@@ -71,7 +70,7 @@ class Standardising(Judging):
     def of_layers(
         self, layers: Planes, finish: Callable[[Planes], _Made], *, unclipped: bool = False
     ) -> _Made:
-        """What `finish` makes of the z-maps of these layers; `unclipped` as for `_judged`."""
+        """The result of `finish` for the z-maps of these layers; `unclipped` as in `_judged`."""
         return finish(self._over(list(np.moveaxis(self._parts(layers), 1, 0)), unclipped))
 
     def seen_in_layers(self, layers: Planes) -> npt.NDArray[np.bool_]:
@@ -90,7 +89,7 @@ class Standardising(Judging):
         *,
         unclipped: bool = False,
     ) -> list[_Made]:
-        """What `finish` makes of z-maps; with `unclipped`, of both kinds: see `_parted`."""
+        """The results of `finish` for z-maps; with `unclipped`, for both kinds: see `_parted`."""
         check_is_fitted(self, "bank_")
         reader = self._read(X)
         planes = as_residual(residual, reader)
@@ -113,7 +112,7 @@ class Standardising(Judging):
         *,
         unclipped: bool = False,
     ) -> list[_Made]:
-        """What `finish` makes of the z-maps, block by block.
+        """The results of `finish` for the z-maps, one for each block.
 
         With `unclipped`, those of the residual without the bound are one kind more, the last.
         """
@@ -142,7 +141,7 @@ class Standardising(Judging):
         codes: npt.NDArray[np.int64] | None,
         finish: Callable[[Planes, npt.NDArray[np.bool_]], _Made],
     ) -> list[_Made]:
-        """What `finish` makes of the bank's z and of where it was observed, block by block."""
+        """The results of `finish` for the bank's z and the observed mask, one for each block."""
 
         def one(start: int) -> _Made:
             block = np.asarray(residual[start : start + _BLOCK], dtype=np.float32)

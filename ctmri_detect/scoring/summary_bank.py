@@ -30,9 +30,9 @@ class SummaryBank(ZScore):
     """Statistics of groups of healthy slices, and the z-score of new evidence against them.
 
     The formula is that of `ReferenceBank`. A sample is compared with the groups whose mean
-    descriptors are nearest to its own, as many as hold `n_neighbors` slices together; or with all
-    of them (``reference="position"``). It doesn't know whose slices they are, so `groups` are
-    ignored: a slice of the bank is a part of its own reference.
+    descriptors are nearest to its own, so many that they hold `n_neighbors` slices together; or
+    with all of them (``reference="position"``). It doesn't know whose slices they are, so `groups`
+    are ignored: a slice of the bank is a part of its own reference.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class GroupedBank(ReferenceBank):
             raise InvalidPairsError(
                 f"The reference slices are of {n_patients} patient(s); bank='summary' needs "
                 f"{LEAST_PATIENTS} or more, or its statistics would show single patients. Fit on "
-                "more patients, set cross_fit=True where a quarter of them is held out, or keep "
+                "more patients, set cross_fit=True if a quarter of them is held out, or keep "
                 "the slices: bank='slices'."
             )
         super().fit(evidence, descriptors, groups)
@@ -110,7 +110,7 @@ class GroupedBank(ReferenceBank):
         self._add_up()
 
     def _patients_seen(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        """Of how many patients the chosen slices were observed at each place."""
+        """Of how many patients a chosen slice was observed, at each place."""
         count = np.zeros(self.seen_.shape[1:], np.int64)
         for patient in np.unique(self.groups_[chosen]):
             count += self.seen_[chosen & (self.groups_ == patient)].any(axis=0)

@@ -31,11 +31,12 @@ class Threshold:
     offset : float
         See `conformal_offset`: a slice that scores below it is flagged.
     n_patients : int
+        Patients whose slices the threshold rests on.
 
     Warns
     -----
     ThresholdWarning
-        Where there are too few scores for the rate.
+        If there are too few scores for the rate.
 
     Examples
     --------
@@ -63,13 +64,9 @@ class Threshold:
     def p_values(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """How often a healthy slice scores as low: float64 ``(n,)``, small = anomalous.
 
-        At most `false_positive_rate` exactly where the score lies below `offset`.
+        At most `false_positive_rate` exactly if the score lies below `offset`.
         """
         return conformal_p_values(scores, self.scores)
-
-    def at_rate(self, false_positive_rate: float) -> Threshold:
-        """The threshold of another false-positive rate, from the same scores."""
-        return Threshold(self.scores, false_positive_rate, self.groups)
 
 
 def slices_needed(false_positive_rate: float) -> int:
@@ -84,7 +81,7 @@ def slices_needed(false_positive_rate: float) -> int:
 
 
 def conformal_rank(n: int, false_positive_rate: float) -> int:
-    """Rank of the threshold among n scores, 1 for the lowest; 0 where n is too small for the rate.
+    """Rank of the threshold among n scores, 1 for the lowest; 0 if n is too small for the rate.
 
     Examples
     --------
@@ -96,7 +93,7 @@ def conformal_rank(n: int, false_positive_rate: float) -> int:
 
 
 def conformal_offset(scores: npt.NDArray[np.float64], false_positive_rate: float) -> float:
-    """The threshold below which at most this share of new healthy slices falls.
+    """The threshold below which, on average, at most this share of new healthy slices falls.
 
     Parameters
     ----------
@@ -109,12 +106,12 @@ def conformal_offset(scores: npt.NDArray[np.float64], false_positive_rate: float
     -------
     float
         With ``k = floor(false_positive_rate * (n + 1))``, the k-th smallest score; ``-inf``
-        where k is 0.
+        if k is 0.
 
     Warns
     -----
     ThresholdWarning
-        Where n is too small for a rate above 0.
+        If n is too small for a rate above 0.
 
     Notes
     -----
@@ -167,7 +164,7 @@ def conformal_p_values(
 
     Notes
     -----
-    A p-value is at most `false_positive_rate` exactly where the score lies below
+    A p-value is at most `false_positive_rate` exactly if the score lies below
     `conformal_offset` of that rate. None is below ``1 / (m + 1)``.
 
     References

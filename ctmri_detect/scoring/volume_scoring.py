@@ -26,7 +26,7 @@ _Made = TypeVar("_Made")
 
 
 class VolumeScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
-    """What a fitted `MapScoring` or `FusedScoring` says of slices with their neighbours.
+    """Maps and scores of slices with their neighbours, by a fitted `MapScoring` or `FusedScoring`.
 
     A residual is, here, the layers of a slice alone, and behind them those that `AlongZ.smooth`
     gives: ``(n, 2 n_layers, height, width)``. See `VolumeDetector` for the parameters.
@@ -55,7 +55,7 @@ class VolumeScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
 
     @property
     def bank(self) -> str:
-        """Whether slices are part of their own reference ("summary")."""
+        """Either "slices" or, if slices are part of their own reference, "summary"."""
         return str(self.inner_.bank)
 
     def fit(self, inner: MapScoring | FusedScoring, along: AlongZ, healthy: Healthy) -> Self:

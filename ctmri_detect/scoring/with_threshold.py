@@ -1,4 +1,4 @@
-"""What everything that turns residuals into scores does with its thresholds."""
+"""The thresholds of all classes that turn residuals into scores."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class WithThreshold:
     ) -> Self:
         """A copy whose thresholds rest on these scores of `pooled`, of slices of these patients.
 
-        Patterns of planes with too few of them keep their scores. Codes of patients have to be
-        from `next_code` on.
+        Patterns of planes with too few of these scores keep their own. The patients' codes have to
+        begin at `next_code`.
         """
         patterns, changed = self.patterns_.with_own(scores, seen, groups), copy(self)
         changed.patients_ = self.patients_.and_own(patients, patterns.groups)
@@ -53,7 +53,7 @@ class WithThreshold:
 
     @property
     def threshold_patients(self) -> CalibrationPatients:
-        """Those whose slices set the threshold, in the order of their codes."""
+        """The patients whose slices set the threshold, in the order of their codes."""
         return self.patients_.of(self.threshold_.groups)
 
     def _take(self, patterns: PatternThresholds) -> Self:

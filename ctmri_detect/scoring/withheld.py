@@ -114,9 +114,9 @@ def withheld_patterns(n_planes: int) -> Seen:
 
 
 def slices_to_withhold_from(X: PairReader, false_positive_rate: float) -> list[Choice]:
-    """For each pattern, the slices that show more than its planes, evenly spaced over patients.
+    """For each pattern, slices that show more than its planes, evenly spaced over patients.
 
-    Slices that show just its planes count, so that fewer of the others are chosen.
+    The more slices show exactly its planes, the fewer others are chosen.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def slices_to_withhold_from(X: PairReader, false_positive_rate: float) -> list[C
     -------
     list of Choice
         At most 200 slices of each pattern, and fewer of large slices and of many planes (400 and
-        128 MiB in all); but as many as the rate needs, where there are so many.
+        128 MiB in all); but as many as the rate needs, if there are so many.
     """
     assert X.missing is not None
     assert X.groups is not None
@@ -157,7 +157,7 @@ def _most_slices(patterns: Seen, plane: tuple[int, ...], false_positive_rate: fl
 
 
 def parts_of(choices: list[Choice], here: npt.NDArray[np.int64]) -> Iterator[Choice]:
-    """Which of these rows are chosen, as places among them, for each pattern with any."""
+    """For each pattern, which of these rows are chosen, as places among them; none left out."""
     for seen, rows in choices:
         part = np.flatnonzero(np.isin(here, rows))
         if len(part):

@@ -48,9 +48,10 @@ class ZScore:
     ) -> npt.NDArray[np.float32]:
         """Z-scores of evidence ``(n, kinds, n_planes, h, w)``, NaN where it is NaN.
 
-        The last digits of distances depend on how many descriptors there are: give blocks of one
-        length, the last one padded, and as much evidence as there are real samples. `groups` are
-        the patients, coded as in `fit`; a code that `fit` did not see is no patient of the bank.
+        The last digits of distances depend on the number of descriptors. So give descriptors in
+        blocks of one length, the last one padded, and evidence of the real samples only. `groups`
+        are the patients, coded as in `fit`; a code that `fit` did not see is no patient of the
+        bank.
         """
         if self.reference is None:
             return (evidence - self.center_) / self.pooled_sd_[:, :, None, None]

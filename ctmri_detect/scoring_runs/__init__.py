@@ -1,4 +1,4 @@
-"""Scores of many samples in a folder, written block by block; a stopped run goes on."""
+"""Write scores of many samples to a folder, block by block; a stopped run can continue."""
 
 from ctmri_detect._extras import lazy_package
 

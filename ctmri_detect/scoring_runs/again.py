@@ -1,4 +1,4 @@
-"""Maps of some samples whose scores are known."""
+"""Compute the maps of some samples that were already scored."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ctmri_detect.scoring_runs.worker import steps_of
 def maps_again(
     estimator: BaseEstimator, X: StoredArray, rows: npt.ArrayLike
 ) -> npt.NDArray[np.float32]:
-    """Anomaly maps of these rows of X, ``(m, height, width)`` on the grid of X, computed anew.
+    """Compute anomaly maps of these rows of X: float32 ``(m, height, width)`` on the grid of X.
 
-    What there was to warn of was said when they were scored: nothing is said again.
+    There are no warnings, because they were given when the samples were scored.
     """
     chosen = np.asarray(rows, dtype=np.int64)
     if not len(chosen):

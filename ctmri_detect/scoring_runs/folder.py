@@ -20,7 +20,7 @@ FORMAT = "ctmri_detect scores"
 FORMAT_VERSION = 1
 _ABOUT = "run.json"
 NO_COLUMNS = ("map", "named")  # anomaly maps; (step, row) of samples that a step warns of
-_BELONGS = {  # what must not change between two calls, and how an error calls it
+_BELONGS = {  # what must not change between two calls, and its words in the error
     "model": "another model, or of one with another threshold",
     "data": "other pairs",
     "version": "another version of ctmri_detect",
@@ -42,7 +42,7 @@ class Run:
         Whether anomaly maps are kept.
     threshold : float
         Least absolute z of a region's pixels.
-    version : str, default=that of this library
+    version : str, default=the version of this library
     """
 
     model: str
@@ -62,7 +62,7 @@ class Run:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of a run; each is there whole or not at all.
+    """The files of a run; each is complete or not there at all.
 
     Parameters
     ----------
@@ -70,16 +70,16 @@ class RunFolder:
 
     Notes
     -----
-    ``run.json`` says format, version and what the results belong to. ``blocks/START-STOP.npz`` are
-    the results of rows START to STOP - 1, with the names of patients as they were given.
+    ``run.json`` holds format, version and what the results belong to. ``blocks/START-STOP.npz`` are
+    the results of rows START to STOP - 1, with the names of patients as given.
     """
 
     path: Path
 
     def begin(self, run: Run) -> Run:
-        """Take a new folder, or go on with a run that belongs to the same model and pairs.
+        """Begin a run in a new folder, or continue one of the same model and pairs.
 
-        Returns the run as the folder has it: it may have been begun with another block size.
+        Returns the run of the folder, which may have another block size.
 
         Raises
         ------
@@ -90,8 +90,8 @@ class RunFolder:
         if not about.exists():
             if self.path.exists() and any(self.path.iterdir()):
                 raise ValueError(
-                    f"{self.path} holds other files; expected a folder that is new or empty, or "
-                    "one that score_to wrote to. Give another folder."
+                    f"{self.path} holds other files; expected a new or empty folder, or one that "
+                    "score_to wrote to. Give another folder."
                 )
             (self.path / "blocks").mkdir(parents=True, exist_ok=True)
             text = {"format": FORMAT, "format_version": FORMAT_VERSION} | asdict(run)
@@ -121,7 +121,8 @@ class RunFolder:
             given = found.pop("format"), found.pop("format_version")
         except FileNotFoundError:
             raise ValueError(
-                f"{self.path} holds no scores; expected what score_to wrote."
+                f"{self.path} holds no scores; expected a folder that score_to wrote to. Check the "
+                "path."
             ) from None
         except (ValueError, KeyError, TypeError, AttributeError):
             given = None, None

@@ -1,4 +1,4 @@
-"""Digests by which a fitted model and the samples of a run are known again."""
+"""Digests by which a run recognises its fitted model and its samples."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Hash(Protocol):
 
 
 def data_digest(X: StoredArray) -> str:
-    """Of the values of samples, and of what `Pairs` know of each; reads X once."""
+    """Digest of the values of samples, and of what `Pairs` know of each; reads X once."""
     whole = hashlib.sha256(repr(tuple(int(side) for side in X.shape)).encode())
     for block in PairReader(X).blocks(copy=False):
         whole.update(np.ascontiguousarray(block).data)
@@ -38,10 +38,10 @@ def data_digest(X: StoredArray) -> str:
 
 
 def model_digest(estimator: BaseEstimator) -> str:
-    """Of all that a fitted estimator holds; a saved model that is loaded again has the same.
+    """Digest of all that a fitted estimator holds; a saved and loaded model has the same digest.
 
-    `joblib.hash` does not promise that: it tells one array that is held twice from two equal ones.
-    The device is left out: a model that was fitted on CUDA loads on a CPU.
+    `joblib.hash` does not give this: for it, one array that is held twice differs from two equal
+    arrays. The device is left out, because a model that was fitted on CUDA may be loaded on a CPU.
     """
     whole = hashlib.sha256()
     _add(whole, estimator, set())
@@ -79,7 +79,7 @@ def _parts(value: Any) -> Iterable[Any]:
 
 
 def _parts_of_packages(value: Any) -> Iterable[Any]:
-    """The same of what numpy, pandas and torch make, and of any other object."""
+    """The same for objects of numpy, pandas and torch, and for any other object."""
     if isinstance(value, np.ndarray):  # of objects
         return [value.shape, value.tolist()]
     if isinstance(value, np.dtype):

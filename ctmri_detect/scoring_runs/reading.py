@@ -1,4 +1,4 @@
-"""Open what a run has written."""
+"""Read what a run has written."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ctmri_detect.scoring_runs.folder import Run, RunFolder
 
 
 def open_scores(folder: str | os.PathLike[str]) -> pd.DataFrame:
-    """The scores that `score_to` wrote: one row a sample, in the order of X.
+    """Read the scores that `score_to` wrote: one row per sample, in the order of X.
 
     Parameters
     ----------
     folder : path
-        That of a finished run.
+        The folder of a finished run.
 
     Returns
     -------
@@ -56,26 +56,26 @@ def open_scores(folder: str | os.PathLike[str]) -> pd.DataFrame:
 def open_maps(
     folder: str | os.PathLike[str], rows: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.float32]:
-    """Anomaly maps that ``score_to(..., maps=True)`` wrote.
+    """Read anomaly maps that ``score_to(..., maps=True)`` wrote.
 
     Parameters
     ----------
     folder : path
-        That of a finished run.
+        The folder of a finished run.
     rows : int array (m,), default=None
         Which samples, in which order; None for all. Only their blocks are read.
 
     Returns
     -------
     float32 array (m, height, width)
-        On the grid of X, as `anomaly_map` gives them.
+        On the grid of X, as `anomaly_map` returns them.
 
     Raises
     ------
     ValueError
-        As `open_scores`, and where the run kept no maps.
+        As `open_scores`, and where the run kept no maps or `rows` is empty.
     IndexError
-        Where a row is none of the run.
+        Where the run has no such row.
 
     Examples
     --------
@@ -93,7 +93,10 @@ def open_maps(
     files = RunFolder(Path(folder))
     run = _finished(files)
     if not run.maps:
-        raise ValueError(f"{folder} holds no maps; expected those of score_to(..., maps=True).")
+        raise ValueError(
+            f"{folder} holds no maps; expected a run of score_to(..., maps=True). Score again into "
+            "another folder, with maps=True."
+        )
     asked = np.arange(run.n_samples)[slice(None) if rows is None else np.asarray(rows)]
     found: npt.NDArray[np.float32] | None = None
     for number in np.unique(asked // run.block_size):
@@ -104,7 +107,7 @@ def open_maps(
         here = asked // run.block_size == number
         found[here] = maps[asked[here] - block.start]
     if found is None:
-        raise ValueError("rows is empty; expected at least one sample.")
+        raise ValueError("rows is empty; expected at least one row. Give None for all.")
     return found
 
 
@@ -114,7 +117,7 @@ def _finished(files: RunFolder) -> Run:
     if missing:
         raise ValueError(
             f"{files.path} holds {len(run.blocks) - missing} of {len(run.blocks)} blocks; expected "
-            "a finished run. Call score_to again with the same model and pairs: it goes on where "
+            "a finished run. Call score_to again with the same model and pairs: it continues where "
             "it stopped."
         )
     return run

@@ -25,7 +25,7 @@ from ctmri_detect.scoring_runs.reading import open_scores
 from ctmri_detect.scoring_runs.worker import SharedModel, look, score_block, steps_of
 from ctmri_detect.validation import check_pairs
 
-_TRIES = 3  # times that workers may die without one more block being finished
+_TRIES = 3  # how often workers may die before one more block is finished
 
 
 def score_to(
@@ -39,37 +39,37 @@ def score_to(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Score samples block by block into a folder; a stopped run goes on.
+    """Score samples block by block into a folder; a stopped run can continue.
 
-    The result of each block is written as soon as it is there. A later call with the same model
-    and the same pairs scores only what is missing. The numbers are those of `detect`.
+    The result of each block is written as soon as it is finished. A later call with the same model
+    and the same pairs scores only what is missing. The results are those of `detect`.
 
     Parameters
     ----------
     estimator : detector, Pipeline that ends in one, or fitted search object
         Fitted.
-    X : array-like of shape (n_samples, n_modalities, height, width)
+    X : array-like of shape (n_samples, n_planes, height, width)
         What the estimator's first step takes. `Pairs` over a memmap, zarr or h5py array are read
         by the workers themselves.
     folder : path
-        New, empty, or that of an earlier call. Workers on other machines have to share it.
+        A new or empty folder, or that of an earlier call. Workers on other machines must share it.
     maps : bool, default=False
-        Keep the anomaly maps on the grid of X, for `open_maps`. They take up to 4 bytes a pixel.
+        Keep the anomaly maps on the grid of X, for `open_maps`. They take up to 4 bytes per pixel.
     threshold : float, default=4.5
-        Least absolute z of a region's pixels.
+        Least absolute z of a region's pixels. A higher value gives fewer and smaller regions.
     block_size : int, default=64
-        Samples a block. More costs memory in each worker; less writes more files. A run that goes
-        on keeps the size that it was begun with.
+        Samples per block. More take more memory in each worker; fewer write more files. A run that
+        continues keeps its first block size.
     n_jobs : int, default=None
-        Workers, as in joblib: None means 1 (or what `joblib.parallel_config` says, such as a Dask
-        cluster), -1 all cores. The numbers are the same.
+        Workers, as in joblib: None means 1 (or what `joblib.parallel_config` sets, such as a Dask
+        cluster), -1 all cores. It doesn't change the results.
     progress : bool, default=False
         Show a progress bar, on a terminal only.
 
     Returns
     -------
     DataFrame
-        One row a sample, in the order of X: `patient` (where X are `Pairs` that know it),
+        One row per sample, in the order of X: `patient` (where X are `Pairs` that know it),
         `anomaly_score` (high = anomalous), `decision`, `prediction`, `p_value`, `seen_in_fit`
         (whether the model was fitted on this very slice), and the strongest region: `modality`,
         `sign`, `y`, `x` (pixels of X), `area_px`, `area_mm2` (where the spacing is known), `peak`
@@ -79,12 +79,12 @@ def score_to(
     ------
     ValueError
         Where the folder belongs to another model, other pairs or other settings, or holds
-        something else.
+        something else. Where the detector needs whole scans.
     InvalidPairsError, MissingModalityError
-        Where X is not as the contract says, or doesn't fit the model; where a step finds, in the
-        end, no brain in most samples. Finished blocks stay.
+        Where X are no valid pairs, or don't fit the model. Also at the end, where a step found no
+        brain in most samples. Finished blocks stay.
     RuntimeError
-        Where workers die again and again, as they do without enough memory. Finished blocks stay.
+        Where workers die several times, for example without enough memory. Finished blocks stay.
 
     Warns
     -----
@@ -94,9 +94,9 @@ def score_to(
     Notes
     -----
     X is read twice before the first block is scored: to check it, and for the digest by which a
-    later call knows it again. The model reaches each worker once, as a file in the folder (written
-    by `persistence.save`, which needs the extra ``save``). Where a worker is killed, its block is
-    scored again.
+    later call recognises it. Each worker gets the model once, as a file in the folder (written by
+    `persistence.save`, which needs the extra ``save``). If a worker is killed, its block is scored
+    again.
 
     Examples
     --------
@@ -131,14 +131,14 @@ def score_to(
 
 
 def refuse_whole_scans(estimator: BaseEstimator) -> None:
-    """Refuse a detector that a block of samples would cut the scans of."""
+    """Refuse a detector that needs whole scans: a block may hold only part of a scan."""
     detector = unwrapped(estimator)[1]
     if detector.traits.whole_scans:
         raise ValueError(
             f"{type(detector).__name__} needs whole scans; expected a detector of single slices, "
             "since score_to and 'ctmri-detect score' score blocks of samples. In Python, "
-            "iter_detect bounds memory too; io.write_maps and reports.write_patients write what "
-            "it finds, see docs/guide/detect.md."
+            "iter_detect limits memory too; io.write_maps and reports.write_patients write its "
+            "results, see docs/guide/detect.md."
         )
 
 
@@ -150,8 +150,8 @@ def _score_missing(
     n_jobs: int | None,
     progress: bool,
 ) -> list[Told]:
-    """Score what has no result yet; again where workers died meanwhile."""
-    told: list[Told] = []
+    """Score all missing blocks; try again after workers died."""
+    told: dict[int, Told] = {}  # by the first row of the block
     missing, tries = files.missing(run), _TRIES
     done = run.n_samples - sum(map(len, missing))
     with tqdm(
@@ -161,7 +161,7 @@ def _score_missing(
             try:
                 for rows, said in _each(model, X, missing, files, run, n_jobs):
                     bar.update(len(rows))
-                    told.append(said)
+                    told[rows.start] = said
             except BrokenProcessPool as error:
                 before, missing = len(missing), files.missing(run)
                 tries = _TRIES if len(missing) < before else tries - 1
@@ -169,12 +169,12 @@ def _score_missing(
                 if not tries:
                     raise RuntimeError(
                         f"Workers died {_TRIES} times without finishing a block. There may be too "
-                        "little memory: take fewer n_jobs or a smaller block_size. What is "
-                        f"finished stays in {files.path}."
+                        "little memory: take fewer n_jobs or a smaller block_size. Finished blocks "
+                        f"stay in {files.path}."
                     ) from error
             else:
                 missing = files.missing(run)
-    return told
+    return [told[start] for start in sorted(told)]
 
 
 def _each(
@@ -185,7 +185,7 @@ def _each(
     run: Run,
     n_jobs: int | None,
 ) -> Iterator[tuple[range, Told]]:
-    """Each block and what was warned of, as soon as it is written."""
+    """The rows of each block and its warnings, as soon as it is written."""
     calls = (
         delayed(score_block)(model, X[rows.start : rows.stop], rows, files.path.absolute(), run)
         for rows in blocks
@@ -194,16 +194,16 @@ def _each(
 
 
 def _warn(told: list[Told]) -> None:
-    """Each kind of warning once, with how many blocks it was said of."""
+    """Give each kind of warning once, and say how many more there were."""
     flat = [one for said in told for one in said]
     for category in dict.fromkeys(category for category, _ in flat):
         texts = [text for kind, text in flat if kind is category]
         more = f" (and {len(texts) - 1} more such warnings)" if len(set(texts)) > 1 else ""
-        warn_user(f"{min(texts)}{more}", category)
+        warn_user(f"{texts[0]}{more}", category)
 
 
 def _tell_of_steps(estimator: BaseEstimator, files: RunFolder, run: Run) -> None:
-    """What each step says of the samples it named: one warning, or the error that they are many."""
+    """Let each step give one warning about the samples that it named, or its error."""
     named = np.concatenate([files.get(rows, "named")["named"] for rows in run.blocks])
     for number, step in enumerate(steps_of(estimator)):
         if rows := sorted(named[named[:, 0] == number, 1].tolist()):

@@ -1,4 +1,4 @@
-"""What a worker does: load the model once, score a block, write its result."""
+"""The work of a worker: load the model once, score a block, write its result."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from ctmri_detect.validation import PairReader
 NUMBERS = ("anomaly_score", "decision", "prediction", "p_value", "seen_in_fit")
 REGION = ("modality", "sign", "y", "x", "area_px", "area_mm2", "peak")
 
-_models: dict[str, BaseEstimator] = {}  # of this process, the one in use, by its digest
+_models: dict[str, BaseEstimator] = {}  # the model that this process uses, by its digest
 _writing = Lock()
 
 
 class SharedModel:
-    """A fitted model that each process has once, however many blocks it scores.
+    """A fitted model that each process loads only once, for all blocks.
 
-    In the process that made it, it is the estimator itself. On its way to another process it is
-    written to a file, the first time; then only the name of the file travels.
+    In the process that made it, it is the estimator itself. When it is first sent to another
+    process, it is written to a file; after that, only the name of the file is sent.
 
     Parameters
     ----------
     estimator : detector, Pipeline or search object
     digest : str
-        Of the estimator.
+        Digest of the estimator, see `identity.model_digest`.
     path : Path
-        Where the file would be.
+        The file, if it is needed.
     """
 
     def __init__(self, estimator: BaseEstimator, digest: str, path: Path) -> None:
@@ -57,12 +57,12 @@ class SharedModel:
         _models[digest] = estimator
 
     def get(self) -> BaseEstimator:
-        """The estimator; loaded where this process does not have it yet."""
+        """The estimator; loaded if this process does not have it yet."""
         if self.digest not in _models:
             if hashlib.sha256(self.path.read_bytes()).hexdigest() != self._checksum:
                 raise ValueError(
-                    f"{self.path} has changed while it was used; expected that one run at a time "
-                    "writes to a folder. Call score_to again."
+                    f"{self.path} has changed while it was used; expected that only one run at a "
+                    "time writes to a folder. Call score_to again."
                 )
             _models.clear()
             _models[self.digest] = load(self.path, trusted=self._types)
@@ -76,7 +76,7 @@ class SharedModel:
     def __getstate__(self) -> dict[str, Any]:
         with _writing:  # blocks are sent from several threads
             if not self._checksum and self.digest in _models:
-                with warnings.catch_warnings():  # of strange types: these are the caller's own
+                with warnings.catch_warnings():  # about types of other packages: the caller's own
                     warnings.simplefilter("ignore", CtmriDetectWarning)
                     save(_models[self.digest], self.path)
                 with zipfile.ZipFile(self.path) as archive:
@@ -88,9 +88,9 @@ class SharedModel:
 def score_block(
     model: SharedModel, X: StoredArray, rows: range, folder: Path, run: Run
 ) -> tuple[range, Told]:
-    """Score X, the rows `rows` of all samples, and write the result.
+    """Score X, which are the rows `rows` of all samples, and write the result.
 
-    Returns the rows, and what was warned of.
+    Returns the rows and the warnings.
     """
     with warnings_kept() as told:
         try:
@@ -102,7 +102,7 @@ def score_block(
 
 
 def _named(rows: range, message: str) -> str:
-    """Where a message speaks of samples, it says which rows they are."""
+    """The message; if it is about samples, with the rows of the block."""
     if "sample" not in message:
         return message
     counted = ", here numbered from 0" if rows.start else ""
@@ -110,14 +110,14 @@ def _named(rows: range, message: str) -> str:
 
 
 def look(model: BaseEstimator, X: PairReader) -> None:
-    """What the first step has to say of all samples together; `score_block` does not say it."""
+    """Let the first step check all samples together, which `score_block` does not do."""
     first = steps_of(model)[:1]
     if first and isinstance(first[0], BasePairedTransformer):
         first[0]._look(X)
 
 
 def steps_of(model: BaseEstimator) -> list[BaseEstimator]:
-    """The steps before the detector, frozen ones as what is inside."""
+    """The steps before the detector; of a FrozenEstimator, the estimator inside."""
     return [last_step(step) for step in steps_and_last(model)[0]]
 
 

@@ -1,3 +1,3 @@
-"""Pairs on disk: written block by block, whole or not at all."""
+"""Pairs and other files on disk, written whole or not at all."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""Several arrays in one file, compressed quickly."""
+"""Write several arrays to one file, with fast compression."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 def write_arrays(file: Any, arrays: dict[str, npt.NDArray[Any]]) -> None:
-    """`numpy.savez_compressed` with the fastest compression, several times as fast.
+    """Like `numpy.savez_compressed`, but several times faster, with less compression.
 
     Examples
     --------

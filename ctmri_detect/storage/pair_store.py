@@ -1,4 +1,4 @@
-"""Where pairs go as they are made: into memory, or into a file."""
+"""A store for pairs as they are made: in memory, or in a file."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from ctmri_detect.storage.writer import PairWriter, check_target_path
 
-_CHUNK = 2**26  # bytes: so large a piece goes back to the system as soon as it is copied
+_CHUNK = 2**26  # bytes: the system gets so large a piece back as soon as it is freed
 
 
 class PairStore:
-    """Takes blocks of pairs of one shape; `data` gives them as one array or read-only memmap.
+    """Takes blocks of pairs of the same shape; `data` gives one array or read-only memmap.
 
     Parameters
     ----------
     cache : str, Path or None
-        The ``.npy`` file to write, see `PairWriter`; None keeps the pairs in memory.
+        The ``.npy`` file to write (see `PairWriter`); None keeps the pairs in memory.
     overwrite : bool, default=False
         Replace an existing file.
 
@@ -31,7 +31,7 @@ class PairStore:
     Raises
     ------
     ValueError, FileExistsError, FileNotFoundError
-        Where the file can't be written, before anything is read.
+        If the file can't be written; before anything is read.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class PairStore:
         self.shape: tuple[int, ...] | None = None
         self._writer: PairWriter | None = None
         self._chunks: list[NDArray[np.float32]] = []
-        self._free = 0  # places of the last chunk that hold no pair yet
+        self._free = 0  # pairs for which there is still room in the last chunk
 
     def __enter__(self) -> PairStore:
         return self
@@ -58,7 +58,7 @@ class PairStore:
             self._writer.__exit__(*error)
 
     def append(self, block: NDArray[np.float32]) -> None:
-        """Take pairs ``(n, 2, height, width)``, all of the shape of the first."""
+        """Take pairs ``(n, n_planes, height, width)``, all of the shape of the first."""
         if self.shape is None:
             self.shape = block.shape[1:]
             if self.cache is not None:
@@ -70,7 +70,7 @@ class PairStore:
             self._keep(block)
 
     def data(self) -> NDArray[np.float32]:
-        """All pairs ``(n, 2, height, width)``; after the with-block."""
+        """All pairs ``(n, n_planes, height, width)``; call it after the with-block."""
         if self._writer is not None:
             return self._writer.open()
         if self._free:
@@ -79,7 +79,7 @@ class PairStore:
         if len(self._chunks) > 1:
             out = np.empty((sum(map(len, self._chunks)), *(self.shape or ())), dtype=np.float32)
             end = len(out)
-            while self._chunks:  # a chunk is given back once it is copied: never twice in memory
+            while self._chunks:  # each chunk is freed once it is copied, so memory is not doubled
                 chunk = self._chunks.pop()
                 out[end - len(chunk) : end] = chunk
                 end -= len(chunk)

@@ -1,4 +1,4 @@
-"""What the commands and the benchmark write into a folder of results."""
+"""The files that the commands and the benchmark write to a folder of results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RESULT_FILES = (
     *("report.html", "table.csv", "scores.csv", "metrics.csv", "skipped.csv", "patients.csv"),
     *("roc.png", "score_distributions.png", "gallery.png"),
 )
-"""All that the commands write into a folder, beside the overlays: what is theirs to replace."""
+"""The files that the commands write, and may replace, beside overlays and maps."""
 
 _STORE = ("store.json", "plan.json")
 

@@ -1,4 +1,4 @@
-"""What `Pairs` know besides their values, in a file beside the array."""
+"""What `Pairs` know beside their values, in a file beside the array."""
 
 from __future__ import annotations
 
@@ -45,20 +45,21 @@ def open_pairs(path: str | os.PathLike[str]) -> Pairs:
     Parameters
     ----------
     path : str or Path
-        The ``.npy`` file. What the pairs know stands beside it, in ``.pairs.json``; without that
-        file nothing is known of them, their patients included.
+        The ``.npy`` file. What the pairs know (patients, spacing, units, names of the planes,
+        frame) is in the ``.pairs.json`` file beside it. Without that file none of this is known.
 
     Returns
     -------
     Pairs
+        Of shape ``(n_samples, n_planes, height, width)``.
 
     Raises
     ------
     FileNotFoundError
-        Where there is no such array.
+        If there is no such array.
     DataLoadingError
-        Where the file beside it belongs to another array, is damaged, or was written by a newer
-        version of this library.
+        If the file beside it belongs to another array, is damaged, or was written by another
+        version of this library that uses another format.
 
     Examples
     --------
@@ -78,8 +79,8 @@ def open_pairs(path: str | os.PathLike[str]) -> Pairs:
     content = _read(side)
     if tuple(content["shape"]) != array.shape:
         raise DataLoadingError(
-            f"{side.name} tells of pairs of shape {tuple(content['shape'])}, and "
-            f"{Path(path).name} has shape {array.shape}; expected the two files of one run. Write "
+            f"{side.name} is for pairs of shape {tuple(content['shape'])}, and "
+            f"{Path(path).name} has shape {array.shape}; expected two files of the same run. Write "
             "the pairs again: transform_to(..., overwrite=True)."
         )
     frame = content["frame"]

@@ -10,27 +10,27 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-_LEFT_OVER = 3600.0  # seconds after which a half-written file is nobody's any more
+_LEFT_OVER = 3600.0  # seconds after which a half-written file is no longer in use
 
 
 @contextmanager
 def whole_file(path: Path, beside: Path | None = None) -> Iterator[BinaryIO]:
-    """Write to a file beside `path`, which gets its name when the with-block ends.
+    """Write to another file, which is renamed to `path` when the with-block ends.
 
-    After an error that file is removed, and `path` holds what it held before. The content
-    reaches the disk before the name does, so a power cut leaves the old file or the new one.
+    After an error that file is removed, and `path` holds what it held before. The content is on
+    the disk before the file is renamed, so a power cut leaves the old file or the new one.
 
     Parameters
     ----------
     path : Path
-        In a folder that exists.
+        A file in a folder that exists.
     beside : Path, default=None
-        A new file in the same folder to write to. None takes a hidden name of its own.
+        The other file, new and in the same folder. None: a hidden file with a random name.
 
     Raises
     ------
     FileExistsError
-        Where `beside` exists, or another process replaced it in the meantime.
+        If `beside` exists, or another process replaced it in the meantime.
 
     Examples
     --------
@@ -51,8 +51,8 @@ def whole_file(path: Path, beside: Path | None = None) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         if not _is(beside, own):
             raise FileExistsError(
-                f"{beside.name} was replaced by another process that writes {path.name} too. Give "
-                "each its own path."
+                f"{beside.name} was replaced by another process that also writes {path.name}. Give "
+                "each process its own path."
             )
         os.replace(beside, path)
     finally:
@@ -69,7 +69,7 @@ def write_whole(path: Path, *parts: Any) -> None:
 
 
 def remove_left_overs(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder, an hour ago or before."""
+    """Remove half-written files that killed processes left in a folder more than an hour ago."""
     for path in folder.glob(".*.tmp"):
         if time.time() - path.stat().st_mtime > _LEFT_OVER:
             path.unlink(missing_ok=True)
@@ -80,7 +80,7 @@ def _is(path: Path, own: os.stat_result) -> bool:
 
 
 def _sync(folder: Path) -> None:
-    """Have the new name on the disk, too: else a power cut may undo it."""
+    """Write the new name to the disk, too; else a power cut may undo it."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -17,10 +17,10 @@ from ctmri_detect.storage.whole import whole_file
 class PairWriter:
     """Write float32 samples to a ``.npy`` file, block by block, whole or not at all.
 
-    The samples go to ``<name>.partial`` beside the target. Only when the with-block ends
-    without an error does that file get its final header and its final name; after an error
-    it is removed. A killed process leaves a ``.partial`` file that says it holds no samples;
-    the next writer replaces it. Any number of samples; the memory used is one block.
+    The samples go to ``<name>.partial`` beside the target. When the with-block ends without an
+    error, that file gets its final header and its final name; after an error it is removed. A
+    killed process leaves a ``.partial`` file whose header says that it holds no samples; the next
+    writer replaces it. There may be any number of samples; memory holds one block.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ class PairWriter:
     Raises
     ------
     ValueError
-        Where the path doesn't end in ``.npy``.
+        If the path doesn't end in ``.npy``.
     FileExistsError, FileNotFoundError
-        Where the file exists, or its folder does not.
+        If the file exists, or its folder does not.
 
     Examples
     --------
@@ -82,9 +82,9 @@ class PairWriter:
         Raises
         ------
         InvalidPairsError
-            Where the block has another shape.
+            If the samples have another shape.
         ValueError
-            Outside a with-block.
+            If the writer is used outside its with-block.
         """
         if self._file is None:
             raise ValueError("The writer is not open; append inside `with PairWriter(...)`.")
@@ -92,7 +92,7 @@ class PairWriter:
         if block.shape[1:] != self.shape:
             raise InvalidPairsError(
                 f"The block has shape {block.shape}; expected (n, "
-                f"{', '.join(map(str, self.shape))}), as {self.path.name} was begun with."
+                f"{', '.join(map(str, self.shape))}), the shape with which {self.path.name} began."
             )
         self._file.write(block.data)
         self.n_samples += len(block)
@@ -114,7 +114,7 @@ class PairWriter:
         Raises
         ------
         ValueError
-            Before the with-block has ended without an error.
+            If the with-block has not ended, or ended with an error.
         """
         if not self._complete:
             raise ValueError(f"{self.path.name} is not complete; open it after the with-block.")
@@ -127,10 +127,10 @@ class PairWriter:
             )
         file.seek(0)
         self._write_header(file, self.n_samples)
-        check_target_path(self.path, self.overwrite)  # one may have come since
+        check_target_path(self.path, self.overwrite)  # the file may have been made meanwhile
 
     def _write_header(self, file: BinaryIO, n_samples: int) -> None:
-        # numpy pads the header so that the first axis may grow without moving the data
+        # numpy pads the header, so that a larger first axis does not move the data
         header = {"descr": "<f4", "fortran_order": False, "shape": (n_samples, *self.shape)}
         np.lib.format.write_array_header_1_0(file, header)
 

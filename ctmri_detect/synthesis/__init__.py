@@ -1,4 +1,4 @@
-"""Anomalies put into healthy pairs: lesions, contradictions between the planes, artefacts."""
+"""Put anomalies into healthy pairs: lesions, contradictions between the planes, artefacts."""
 
 from ctmri_detect._extras import lazy_package
 

@@ -25,7 +25,7 @@ _HU_RANGE = (-1024.0, 3071.0)  # what a scanner stores
 
 @dataclass(frozen=True)
 class Injected:
-    """One slice with its anomaly: CT, then each MRI; the plane that an artefact spoilt."""
+    """One slice with its anomaly: CT, then each MRI; `spoilt` is the plane with an artefact."""
 
     pair: NDArray[np.float32]
     mask: NDArray[np.bool_]
@@ -35,7 +35,7 @@ class Injected:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of one sample."""
+    """The anomaly that one sample is to get, and what is known of the sample."""
 
     kind: str
     severity: str
@@ -46,12 +46,12 @@ class Request:
 
 
 def inject(pair: NDArray[np.float32], request: Request, other: NDArray | None) -> Injected:
-    """Put the anomaly into CT and MRI; `other` are the MRI that a whole-slice kind exchanges.
+    """Put the anomaly into CT and MRI; `other` are the MRI planes for a whole-slice kind.
 
     Raises
     ------
     InjectionError
-        Where the pair can't hold it visibly.
+        Where the anomaly would not be visible in the pair.
     """
     reading = read_pair(pair, request.units, request.spacing, request.sequences)
     if request.kind in LESION_KINDS:
@@ -74,7 +74,7 @@ def inject(pair: NDArray[np.float32], request: Request, other: NDArray | None) -
 
 
 def _spoilt_plane(pair: NDArray[np.float32], kind: str, rng: np.random.Generator) -> int:
-    """The CT, or one of the MRI that are there, drawn at random."""
+    """The CT, or an MRI plane that is not missing, drawn at random."""
     if ARTEFACT_KINDS[kind].plane == CT:
         return CT
     there = [k for k in range(MRI, len(pair)) if np.isfinite(pair[k]).any()] or [MRI]
@@ -104,7 +104,7 @@ def _inject_lesion(pair: NDArray[np.float32], reading: Reading, request: Request
 def _put(
     pair: NDArray[np.float32], reading: Reading, lesion: Lesion, request: Request
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The planes with the lesion: tissue moved with its noise, then changed under its noise."""
+    """The planes with the lesion: tissue is moved with its noise, then changed; the noise stays."""
     seen = np.isfinite(pair)
     filled = np.where(seen, pair, np.float32(0))
     scene, images = push_aside(lesion, reading.scene, list(filled), order=cv2.INTER_LANCZOS4)
@@ -124,7 +124,7 @@ def _put(
 
 
 def _as_stored(new: NDArray, old: NDArray, plane: int, units: CTUnits) -> NDArray[np.float32]:
-    """Round and clip as the file that the plane came from would: no shortcut for a detector."""
+    """Round and clip as in the original file, so that a detector can't find changes by that."""
     values = old[np.isfinite(old)]
     if values.size and bool(np.all(values == np.rint(values))):
         new = np.rint(new)

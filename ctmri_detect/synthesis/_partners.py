@@ -1,4 +1,4 @@
-"""Whose MRI take the place of a sample's own, for the kinds that exchange them."""
+"""Which sample's MRI replaces that of a sample, for the kinds that exchange MRI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ctmri_detect.synthesis.kinds import WHOLE_SLICE_KINDS
 from ctmri_detect.validation import PairReader, check_groups
 
 _SIDE = 24  # pixels of the thumbnail by which levels are compared
-_WINDOW = (-100.0, 300.0)  # HU of what tells the level; 8-bit images lie within
+_WINDOW = (-100.0, 300.0)  # HU range that shows the level; 8-bit images lie within
 
 
 class Partners:
@@ -46,7 +46,7 @@ class Partners:
         if groups is None:
             raise InvalidPairsError(
                 "groups is None; swapped_slice and foreign_slice need the patient of each sample. "
-                "Pass groups=, one a sample."
+                "Pass groups=, one for each sample."
             )
         self.patients = check_groups(groups, len(X))
         seen, thumbnails = [], []
@@ -62,7 +62,7 @@ class Partners:
         Raises
         ------
         InjectionError
-            Where no other sample will do.
+            Where no other sample has suitable MRI planes.
         """
         kind = self.plan[row]
         if kind not in WHOLE_SLICE_KINDS:
@@ -80,7 +80,7 @@ class Partners:
             chosen = rows[distance.argmin()]
         else:
             rows = np.flatnonzero(same & there)
-            far = rows[np.abs(rows - row) > 1]  # the next slice often looks much the same
+            far = rows[np.abs(rows - row) > 1]  # the next slice often looks nearly the same
             rows = far if len(far) else rows[rows != row]
             if not len(rows):
                 raise InjectionError("its patient has no other slice with an MRI")
@@ -91,6 +91,6 @@ class Partners:
 
 
 def _thumbnail(ct: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The CT, small: brain, fluid and bone told apart in HU as well as in 8 bits."""
+    """A small image of the CT, clipped so that brain, fluid and bone differ, also in 8 bits."""
     plane = np.clip(np.nan_to_num(ct, nan=-1000.0), *_WINDOW)
     return np.asarray(cv2.resize(plane, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA))

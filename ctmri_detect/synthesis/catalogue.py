@@ -27,12 +27,12 @@ def anomaly_kinds() -> list[str]:
 
 
 def is_whole_slice(kind: str) -> bool:
-    """Whether a kind concerns the whole slice, so that it has no mask."""
+    """Whether a kind changes the whole slice, so that it has no mask."""
     return kind in WHOLE_SLICE_KINDS or kind in ARTEFACT_KINDS
 
 
 def check_kinds(kinds: str | Sequence[str]) -> list[str]:
-    """The kinds that are asked for; "default" is `DEFAULT_KINDS`, one name is that kind alone.
+    """The list of kinds; "default" is `DEFAULT_KINDS`, one name is that kind alone.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Fluid, grey and white matter of a pair, and the MRI sequence that shows them so.
+"""Fluid, grey and white matter of a pair, and the MRI sequence that fits them.
 
-Fluid is told by its CT, 25 HU below brain; the MRI then draws its outline more sharply and tells
-grey from white matter, whose order the sequence gives.
+Fluid is found in the CT, about 25 HU below brain. The MRI then sharpens its outline and separates
+grey from white matter; the sequence says which of them is brighter.
 
 References
 ----------
@@ -22,10 +22,10 @@ from ctmri_detect.synthesis.tissues import TISSUES
 __all__ = ["TISSUE_NAMES", "find_tissues", "sequence_of"]
 
 TISSUE_NAMES = ("csf", "wm", "gm")
-_FLUID_DEPTH = TISSUES["gm"].hu - TISSUES["csf"].hu - 10.0  # HU from the first doubt to fluid
-_DOUBT = 2.0  # HU below the median of the brain: white matter
-_CLEAR = 0.3  # of the level of brain: less contrast of fluid draws no outline (PD)
-_PARTIAL = 0.85  # of the contrast of fluid is left where sulci are thin
+_FLUID_DEPTH = TISSUES["gm"].hu - TISSUES["csf"].hu - 10.0  # HU from no fluid to all fluid
+_DOUBT = 2.0  # HU below the median of the brain that may be white matter, and no fluid
+_CLEAR = 0.3  # of the level of brain: with less contrast (PD), MRI shows no outline of fluid
+_PARTIAL = 0.85  # share of the contrast of fluid that is left in thin sulci
 Share = NDArray[np.float32]
 
 
@@ -45,10 +45,10 @@ def find_tissues(
     mri : ndarray of shape (height, width) or None
         Nearly without noise; None where missing. One of the two is there.
     core : bool ndarray of shape (height, width)
-        Pixels that hold brain and its fluid only, observed in all planes that are there: levels
-        are learned from them.
+        Pixels of brain and its fluid only, observed in all planes that are not missing. Levels are
+        estimated from them.
     brain : bool ndarray of shape (height, width)
-        Pixels whose shares are wanted.
+        Pixels whose shares are returned.
     sequence : str
         MRI sequence.
 
@@ -59,7 +59,7 @@ def find_tissues(
     Raises
     ------
     InjectionError
-        Where the planes show nothing but one value.
+        Where all planes are constant.
     """
     planes = [plane[core] for plane in (ct, mri) if plane is not None]
     if not any(_varies(np.quantile(values, [0.05, 0.95])) for values in planes):
@@ -101,7 +101,7 @@ def sequence_of(ct: NDArray, mri: NDArray, core: NDArray[np.bool_]) -> str:
         healthy = make_protocol(name).healthy
         expected = healthy["csf"] / (0.5 * (healthy["gm"] + healthy["wm"]))
         expected = 1.0 + _PARTIAL * (expected - 1.0)
-        distance[name] = abs(np.log(max(ratio, 0.01) / expected))  # a window squeezes the ratio
+        distance[name] = abs(np.log(max(ratio, 0.01) / expected))  # a window changes the ratio
     return min(distance, key=lambda name: distance[name])
 
 
@@ -121,7 +121,7 @@ def _extreme_class(mri: NDArray, core: NDArray[np.bool_], sign: float) -> NDArra
 
 
 def _sharpened(fluid: NDArray, mri: NDArray, core: NDArray[np.bool_]) -> NDArray:
-    """Fluid by its place between brain and fluid in the MRI, where the CT allows it."""
+    """Share of fluid from the MRI level, between brain and fluid, where the CT shows fluid too."""
     solid = core & (fluid < 0.1)
     if not solid.any() or fluid[core].max() < 0.5:
         return fluid
@@ -130,7 +130,7 @@ def _sharpened(fluid: NDArray, mri: NDArray, core: NDArray[np.bool_]) -> NDArray
     if abs(level - brain) < 1e-6 * max(abs(brain), 1e-6):
         return fluid
     place = np.nan_to_num((mri - brain) / (level - brain))
-    return np.clip(1.4 * place - 0.2, 0, 1) * (fluid > 0.05)  # grey matter is no part fluid
+    return np.clip(1.4 * place - 0.2, 0, 1) * (fluid > 0.05)  # grey matter is not partly fluid
 
 
 def _varies(values: NDArray) -> bool:
@@ -142,7 +142,7 @@ def _upper_half(plane: NDArray, solid: NDArray[np.bool_]) -> NDArray:
     """How far each pixel lies above Otsu's threshold [1]_ between the two tissues of `solid`."""
     values = plane[solid]
     if values.size:
-        low, high = np.quantile(values, [0.05, 0.95])  # without what is part fluid
+        low, high = np.quantile(values, [0.05, 0.95])  # without pixels that are partly fluid
         values = values[(values >= low) & (values <= high)]
     if not values.size or not _varies(values):
         return np.full(plane.shape, 0.5)

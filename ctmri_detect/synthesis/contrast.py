@@ -20,7 +20,7 @@ TRIES = 20
 def contrast_to_noise(
     before: NDArray, after: NDArray, mask: NDArray[np.bool_], noise: Sequence[float]
 ) -> tuple[float, ...]:
-    """Root mean square change over the mask in noise SDs, with the sign of the mean change.
+    """Root mean square change inside the mask in noise SDs, with the sign of the mean change.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def contrast_to_noise(
     Returns
     -------
     tuple of float
-        One a plane; NaN where it has no observed pixel in the mask.
+        One per plane; NaN where it has no observed pixel in the mask.
 
     Examples
     --------

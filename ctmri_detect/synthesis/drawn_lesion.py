@@ -18,11 +18,11 @@ class Lesion:
     kind : str
         Key of `LESION_KINDS`.
     tissue : Tissue
-        What it is made of; its ``hu`` is a change where the kind is relative.
+        What it is made of; its ``hu`` is a change for kinds with ``hu_relative``.
     centre : (x, y)
         mm from the middle of the image, x to the right, y downwards.
     radius : (float, float)
-        Half axes in mm; for layers under the skull half the length and the thickness.
+        Half axes in mm; for layers under the skull half of the length, and the thickness.
     angle : float
         Direction of the first half axis, radians.
     waves : ndarray of shape (5, 2)

@@ -1,4 +1,4 @@
-"""Which planes of a sample are its CT and its MRI, and which sequence each MRI is."""
+"""Which planes of a sample are its CT and its MRI, and the sequence of each MRI."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMED = {"flair": r"flair|t2f", "t1": r"t1[a-z]*", "t2": r"t2[a-z]*", "pd": r"p
 
 
 def named_sequence(name: str) -> str | None:
-    """The sequence that the name of a plane says: "T1", "t2w", "T2-FLAIR"; None for all others.
+    """The sequence that is in the name of a plane: "T1", "t2w", "T2-FLAIR"; None without one.
 
     Examples
     --------
@@ -38,15 +38,16 @@ def named_sequence(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class HeadPlanes:
-    """The planes that anomalies are put into: CT first, then each MRI. Others stay as they are.
+    """The planes that get anomalies: CT first, then each MRI. Other planes stay as they are.
 
     Parameters
     ----------
     names : tuple of str
-        Of all planes of X.
+        Names of all planes of X.
     ct : int or None
-        None where X has no CT.
+        Number of the CT plane; None where X has no CT.
     mris : tuple of int
+        Numbers of the MRI planes.
     """
 
     names: tuple[str, ...]
@@ -59,14 +60,14 @@ class HeadPlanes:
         cts, mris = planes_of(X, "ct"), planes_of(X, "mri")
         if len(cts) > 1 or not (cts or mris):
             raise InvalidPairsError(
-                f"X has {len(cts)} CT and {len(mris)} MRI among {', '.join(X.modalities)}; "
-                "expected one CT, or MRI, or both. Take some planes: X.select(('CT', 'T1'))."
+                f"X has {len(cts)} CT and {len(mris)} MRI planes among {', '.join(X.modalities)}; "
+                "expected one CT, or MRI, or both. Select planes: X.select(('CT', 'T1'))."
             )
         return cls(X.modalities, cts[0] if cts else None, mris)
 
     @property
     def two(self) -> bool:
-        """Whether these are CT and MRI, as planes without names are."""
+        """Whether the planes are named CT and MRI, as two planes without names are."""
         return self.names == MODALITIES
 
     @property
@@ -90,7 +91,7 @@ class HeadPlanes:
         return made
 
     def plane_name(self, k: int) -> str:
-        """The name of the `k`-th plane of what `take` gives."""
+        """The name of the `k`-th plane that `take` returns."""
         return (
             self.names[self.mris[k - 1]] if k else "CT" if self.ct is None else self.names[self.ct]
         )
@@ -110,7 +111,7 @@ class HeadPlanes:
             given = dict.fromkeys(names, asked)
         if (asked is not None and not given) or set(given) - set(names):
             raise ValueError(
-                f"sequence is {asked!r}, and the MRI planes of X are {', '.join(names)}; expected "
+                f"sequence is {asked!r}, but the MRI planes of X are {', '.join(names)}; expected "
                 f"one for each by its name: {dict.fromkeys(names, 't1')}."
             )
         for sequence in given.values():
@@ -129,7 +130,7 @@ class HeadPlanes:
                 lacking.append(kind)
         if lacking:
             raise InvalidPairsError(
-                f"kinds has {lacking}, and X has the planes {', '.join(self.names)} only; "
+                f"kinds has {lacking}, but X has only the planes {', '.join(self.names)}; "
                 "metal_streak needs a CT, other artefacts an MRI, and an exchanged slice both. "
                 "Leave these kinds out."
             )

@@ -46,76 +46,78 @@ def inject_anomalies(
 ) -> tuple[Any, NDArray[np.bool_], pd.DataFrame]:
     """Put one anomaly into each sample of a healthy set.
 
-    A lesion takes the place of tissue: its HU, T1, T2 and proton density say what it looks like
-    in CT and in each MRI, on the levels of fluid, grey and white matter that are estimated from
-    the planes themselves, under their own noise. Bleeds and tumours push tissue aside in all of
-    them. CT and MRI can also contradict each other (swapped or foreign MRI), or have artefacts as
-    scanners make them. Anomalies lie where anatomy has them: blood outside the brain under the
-    skull, an infarct within one vascular territory, nothing in air.
+    A lesion replaces tissue. Its HU, T1, T2 and proton density decide what it looks like in CT and
+    in each MRI. The levels of fluid, grey and white matter are estimated from the planes, and the
+    noise of the planes is kept. Bleeds and tumours push tissue aside in all planes. CT and MRI can
+    also contradict each other (swapped or foreign MRI), or have artefacts as scanners make them.
+    Anomalies lie where anatomy allows them: blood outside the brain under the skull, an infarct
+    within one vascular territory, nothing in air.
 
-    CT alone and MRI alone will do, except for kinds that need both; without a CT, fluid is told by
-    its level in one MRI, which is less sure. PET stays as it is: what a
-    lesion takes up of a tracer does not follow from its tissue. An exchange concerns all MRI; an
-    artefact of MRI one of them, drawn at random.
+    X may have only CT or only MRI, except for kinds that need both. Without a CT, fluid is found by
+    its level in one MRI, which is less certain. PET stays as it is, because the uptake of a lesion
+    does not follow from its tissue. An exchange replaces all MRI planes; an MRI artefact spoils one
+    of them, drawn at random.
 
-    It fails where the estimates fail: a slice that has a large lesion does not show three tissues;
+    It fails where the estimates fail: a slice with a large lesion does not show three tissues, and
     an 8-bit CT is taken for the brain window (width 80 HU, level from the image). An MRI that is
-    no T1, T2, PD or FLAIR (diffusion, say) is treated as the one of these that it resembles: take
-    it away first (``X.select``). Territories and lesion shapes are schematic. Detection of injected
-    lesions is easier to measure than that of real ones, and says less.
+    not T1, T2, PD or FLAIR (such as diffusion) is treated as the one of these that it resembles:
+    remove it first (``X.select``). Territories and lesion shapes are schematic. Results on injected
+    lesions are easier to get than results on real ones, and mean less.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_modalities, height, width)
-        Healthy samples, raw (before windowing and scaling); NaN = not observed. Not altered. Two
-        planes are CT and MRI; others need names: ``Pairs(X, modalities=("CT", "T1", "FLAIR"))``.
+    X : array-like of shape (n_samples, n_planes, height, width)
+        Healthy samples, raw (before windowing and scaling); NaN = not observed. X is not changed.
+        Two planes are CT and MRI; others need names:
+        ``Pairs(X, modalities=("CT", "T1", "FLAIR"))``.
     kinds : "default", str or sequence of str, default="default"
-        Assigned in turn, row by row; `anomaly_kinds` lists all. A list of n names gives
-        each sample its own.
+        Kinds of anomaly, assigned in turn, row by row; `anomaly_kinds` lists all. A list of n names
+        gives each sample its own.
     severity : {"mild", "moderate", "severe"}, default="moderate"
         Lesion diameter (6-12, 12-24, 20-40 mm) and share of tissue replaced; strength of artefacts.
     ct_units : {"hu", "uint8"} or None, default=None
-        Units of the CT, see `ctmri_detect.ct_units`. None: what `Pairs` know, else "hu".
+        Units of the CT, see `ctmri_detect.ct_units`. None: those of `Pairs`, else "hu".
     sequence : {"t1", "t2", "flair", "pd"}, dict or None, default=None
-        MRI sequence; of several MRI a dict, such as ``{"MPRAGE": "t1"}``. None, and planes that the
-        dict does not name: what the name of the plane says ("T1", "T2w", "FLAIR"), else the one
-        that fits the levels of the tissues best in most of up to 15 samples. Where no sample has a
-        CT and no name says it, it must be given.
+        MRI sequence; with several MRI planes a dict, such as ``{"MPRAGE": "t1"}``. For None, and
+        for planes that are not in the dict: the sequence in the plane's name ("T1", "T2w",
+        "FLAIR"), else the one that fits the levels of the tissues best in most of up to 15 samples.
+        Without any CT and without such a name, it must be given.
     spacing : float, array-like of shape (n_samples,) or None, default=None
-        Side of a pixel in mm; every size in mm depends on it. None: what `Pairs` know (of pixels
+        Side of a pixel in mm; every size in mm depends on it. None: that of `Pairs` (for pixels
         that are not square, the side of a square of equal area), else 1.
     groups : array-like of shape (n_samples,) or None, default=None
-        Patients, where X are no `Pairs` that know them; "swapped_slice" and "foreign_slice" need
-        them.
+        Patient of each sample, not needed where X are `Pairs` that know them. Only "swapped_slice"
+        and "foreign_slice" need patients.
     on_failure : {"raise", "skip"}, default="raise"
-        What to do with samples that can't hold their anomaly: an error that names all of them, or
-        leave them healthy (kind "normal" in the frame, with the reason).
+        What to do with samples that can't hold their anomaly. "raise": an error that names them.
+        "skip": leave them healthy (kind "normal" in the frame, with the reason).
     progress : bool, default=False
         Show a progress bar on stderr.
     random_state : int, RandomState instance or None, default=None
-        Same seed, same bits; what is drawn for a row does not depend on the other rows.
+        The same seed gives the same bits. What is drawn for a row does not depend on other rows.
 
     Returns
     -------
-    X : float32 ndarray of shape (n_samples, n_modalities, height, width)
-        `Pairs` that know the same where X are `Pairs`.
+    X : float32 ndarray of shape (n_samples, n_planes, height, width)
+        If X are `Pairs`, `Pairs` with the same patients, units, spacing, names and frame.
     masks : bool ndarray of shape (n_samples, height, width)
-        True = lesion (more than half, its oedema included), without tissue that is only
-        displaced; empty for whole-slice kinds.
+        True = more than half lesion, with its oedema, but without tissue that is only displaced.
+        Empty for whole-slice kinds.
     frame : DataFrame
-        One row a sample: sample, kind, severity, whole_slice, area_mm2, diameter_mm (of the disc
-        of equal area), cnr_ct, cnr_mri (root mean square change in noise SDs, signed as the mean
-        change), reason ("" unless skipped). Targets: ``np.where(frame.kind == "normal", 1, -1)``.
-        Planes with other names have columns of theirs (cnr_t1, ...), and artefact_plane names the
-        plane that an artefact concerns.
+        One row per sample: sample, kind, severity, whole_slice, area_mm2, diameter_mm (of the disc
+        of equal area), cnr_ct, cnr_mri (root mean square change in noise SDs, with the sign of the
+        mean change), reason ("" unless skipped). Targets:
+        ``np.where(frame.kind == "normal", 1, -1)``. Planes with other names have their own columns
+        (cnr_t1, ...), and artefact_plane names the plane with an artefact.
 
     Raises
     ------
     InvalidPairsError
         If X is no array of samples, has planes without names, or lacks the CT or MRI that a kind
-        needs; if its CT can't be in `ct_units`, or it knows other units or patients than are given.
+        needs; if the values of its CT don't fit `ct_units`; if `Pairs` know other units or patients
+        than are given.
     InjectionError
-        If samples can't hold their anomaly; ``on_failure="skip"`` leaves them out.
+        If samples can't hold their anomaly and `on_failure` is "raise".
     ValueError
         If a parameter is out of its range.
 
@@ -162,7 +164,7 @@ def inject_anomalies(
 
 
 def _units(X: PairsLike, ct_units: str | None) -> str:
-    """The units that were named, or those that the pairs know."""
+    """The given units, or those that the pairs know."""
     known = X.ct_units if isinstance(X, Pairs) else None
     if ct_units is not None:
         check_ct_units(ct_units, "ct_units")
@@ -194,7 +196,7 @@ def _spacings(spacing: Any, n: int) -> list[float]:
 def _attempt(
     pair: NDArray[np.float32], request: Request, partners: Partners, row: int
 ) -> tuple[Injected, str]:
-    """CT and MRI with their anomaly, or as they were, with the reason why not."""
+    """CT and MRI with their anomaly; or unchanged, with the reason."""
     try:
         return inject(pair, request, partners.other_mri(row, request.seed)), ""
     except InjectionError as error:

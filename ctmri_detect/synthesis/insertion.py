@@ -27,12 +27,12 @@ from ctmri_detect.validation import CT
 __all__ = ["POINT_SPREAD", "Look", "displacement", "move", "push_aside", "replace_tissue"]
 
 POINT_SPREAD = (0.6, 0.5)
-"""Gaussian sigma of the point spread of CT and MRI, mm: of the phantom, and of what is injected."""
+"""Gaussian sigma of the point spread of CT and MRI in mm, for the phantom and for injection."""
 
 _REACH = 14.0  # mm, least distance over which displaced tissue is compressed
-_GIVE = 0.6  # of the distance to the skull: tissue moves no further, and never out of bone
+_GIVE = 0.6  # of the distance to the skull: tissue moves no further, and bone never moves
 _SHIFT = 0.6  # of the mean half axis: how far the MRI of a shifted region is moved
-_EDGE = 1.0  # mm: the skull's border is no sharper, and none of it may be drawn inwards
+_EDGE = 1.0  # mm: width of the skull's border, which must not be pulled inwards
 _SMOOTH = 1.5  # mm, Gaussian sigma that smooths the displacement
 
 
@@ -45,8 +45,8 @@ class Look:
     hu_slope, hu_offset : float
         Value in the CT plane = ``hu_offset + hu_slope * HU``.
     signals : tuple of callable
-        For each MRI plane: tissue (at 1.5 T) to its value there, a number, or an image where the
-        receiver's sensitivity varies.
+        For each MRI plane, a function from a tissue (at 1.5 T) to its value there: a number, or an
+        image where the receiver's sensitivity varies.
     """
 
     hu_slope: float
@@ -55,7 +55,7 @@ class Look:
 
 
 def displacement(lesion: Lesion, scene: Scene, scale: float = 1.0) -> NDArray[np.float32] | None:
-    """Where each pixel's tissue comes from, mm relative to the pixel; None where nothing moves.
+    """Where the tissue of each pixel comes from, in mm from the pixel; None if nothing moves.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def displacement(lesion: Lesion, scene: Scene, scale: float = 1.0) -> NDArray[np
     if spec.shape == "blob":
         smooth, sigma = np.clip(around, -smaller, reach), max(_SMOOTH, 0.4 * smaller)
         amount = spec.push * smaller * np.clip(1.0 + around / smaller, 0, 1)
-    else:  # a layer under the skull pushes inwards, each part of it by its own thickness
+    else:  # a layer under the skull pushes inwards, everywhere by its thickness there
         thickness = layer_thickness(lesion, scene, scale)
         around, smooth, sigma = -scene.depth - thickness, -scene.depth, _SMOOTH
         amount = spec.push * np.maximum(thickness, 0)
@@ -99,7 +99,7 @@ def _uphill(image: NDArray, sigma: float) -> NDArray:
 
 
 def _tethered(field: NDArray, scene: Scene, where: NDArray) -> NDArray[np.float32]:
-    """The field made smooth, held fast at the skull, and exactly 0 outside `where`."""
+    """The field, smoothed, fixed at the skull, and exactly 0 outside `where`."""
     sigma = _SMOOTH / scene.spacing
     smooth = np.stack([cv2.GaussianBlur(axis.astype(np.float32), (0, 0), sigma) for axis in field])
     slack = _GIVE * np.clip(-scene.depth - _EDGE - scene.spacing, 0, None)
@@ -108,7 +108,7 @@ def _tethered(field: NDArray, scene: Scene, where: NDArray) -> NDArray[np.float3
 
 
 def move(image: NDArray, field: NDArray[np.float32], spacing: float, order: int) -> NDArray:
-    """The image with its tissue moved; untouched, to the bit, where the field is 0.
+    """The image with its tissue moved; bit for bit the same where the field is 0.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ def move(image: NDArray, field: NDArray[np.float32], spacing: float, order: int)
     spacing : float
         mm per pixel.
     order : int
-        Interpolation: ``cv2.INTER_LINEAR`` for what is smooth, ``cv2.INTER_LANCZOS4`` for images
-        with noise, whose strength it keeps.
+        Interpolation: ``cv2.INTER_LINEAR`` for smooth images, ``cv2.INTER_LANCZOS4`` for images
+        with noise, because it keeps the strength of the noise.
 
     Returns
     -------
@@ -142,9 +142,10 @@ def push_aside(
     scale: float = 1.0,
     order: int = cv2.INTER_LINEAR,
 ) -> tuple[Scene, list[NDArray]]:
-    """The slice after the lesion's mass effect; a shifted region moves the MRI alone.
+    """The slice after the lesion's mass effect.
 
-    `images` are the CT, then each MRI: all move alike.
+    `images` are the CT, then each MRI. All move in the same way, except that the kind
+    "shifted_region" moves only the MRI.
     """
     field = displacement(lesion, scene, scale)
     if field is None:
@@ -164,9 +165,9 @@ def push_aside(
 
 
 def _nearest_within(scene: Scene) -> tuple[NDArray, NDArray]:
-    """Indices of the nearest pixel that holds no bone.
+    """Indices of the nearest pixel without bone.
 
-    What a lesion takes the place of is the soft part of a pixel, whatever bone is in the rest.
+    A lesion replaces only the soft part of a pixel, not the bone in it.
     """
     soft = (scene.intracranial() > 0.9) & (scene.depth < -scene.spacing)
     if not soft.any():
@@ -177,7 +178,7 @@ def _nearest_within(scene: Scene) -> tuple[NDArray, NDArray]:
 def replace_tissue(
     lesion: Lesion, scene: Scene, images: Sequence[NDArray], look: Look, scale: float = 1.0
 ) -> tuple[list[NDArray], NDArray[np.bool_]]:
-    """Ideal images with the lesion in them, and its mask: where more than half is lesion.
+    """Ideal images with the lesion, and its mask: pixels of which more than half is lesion.
 
     Parameters
     ----------
@@ -193,7 +194,7 @@ def replace_tissue(
     -------
     images : list of ndarray of shape (height, width)
     mask : bool ndarray of shape (height, width)
-        The lesion with its oedema, without tissue that is merely displaced.
+        The lesion with its oedema, without tissue that is only displaced.
     """
     if LESION_KINDS[lesion.kind].shape == "shift":
         return list(images), (outline(lesion, scene, scale) < 0) & (scene.depth < 0)

@@ -1,4 +1,4 @@
-"""The kinds of lesion that the library can synthesise, and how large and strong they are.
+"""The kinds of lesion that the library can synthesise, with their sizes and strengths.
 
 References
 ----------
@@ -34,18 +34,18 @@ class LesionKind:
     ----------
     hu, t1, t2, pd : (low, high)
         Ranges of the lesion's tissue: HU, ms, ms, relative to water. With ``hu_relative`` the CT
-        number is a change of the tissue that is there, which keeps its texture.
+        number is added to that of the tissue there, which keeps its texture.
     site : {"brain", "wm", "intracranial", "rim", "sulci"}
-        Tissue that the lesion may take the place of.
+        Tissue that the lesion may replace.
     shape : {"blob", "crescent", "lens", "territory", "shift"}
-        A wavy ellipse; a layer under the skull that thins towards its ends; one that is thick in
-        the middle; a blob that ends with the vascular territory; a blob whose MRI is moved.
+        A wavy ellipse; a layer under the skull of nearly even thickness; one that is thick in the
+        middle; a blob that ends at the border of its vascular territory; a blob whose MRI is moved.
     edge : float
         Width of the border, mm.
     scale : float
         Diameter relative to that of the severity.
     halo : float
-        Extent of surrounding oedema relative to the lesion; 0 means none.
+        Size of the oedema around it, relative to the lesion; 0 means none.
     push : float
         Mass effect: how far tissue is pushed away at the lesion's border, relative to its
         smaller half axis.
@@ -72,9 +72,9 @@ class Severity:
     strength: Range
 
 
-# A lacune measures 3-15 mm [4]_: mild lesions are lacunar, moderate ones just beyond, severe ones
-# reach the size of a small territorial infarct. Published volumes of bleeds and infarcts have
-# medians above 10 ml (27 mm), so that "moderate" is still small. Frozen.
+# A lacune measures 3-15 mm [4]_: mild lesions are lacunar, moderate ones a little larger, severe
+# ones reach the size of a small territorial infarct. Published volumes of bleeds and infarcts have
+# medians above 10 ml (27 mm), so "moderate" is still small. Don't change these.
 SEVERITIES: dict[str, Severity] = {
     "mild": Severity((6.0, 12.0), (0.5, 0.7)),
     "moderate": Severity((12.0, 24.0), (0.65, 0.9)),
@@ -131,8 +131,8 @@ LESION_KINDS: dict[str, LesionKind] = {
     "calcification": LesionKind(
         (130, 400), (700, 900), (10, 20), (0.1, 0.3), site="brain", edge=0.8, scale=0.4
     ),
-    # MRI shows fluid, as in a sulcus, where CT shows brain. Grey against white matter would be no
-    # contradiction: they differ by less than twice the noise of a CT.
+    # MRI shows fluid, as in a sulcus, where CT shows brain. Grey matter in place of white would
+    # not do: in CT they differ by less than twice the noise.
     "contradiction": LesionKind(
         (0, 0), (2569, 2569), (329, 329), (1, 1), edge=2.0, hu_relative=True
     ),
@@ -159,4 +159,4 @@ WHOLE_SLICE_KINDS: dict[str, str] = {
     "swapped_slice": "the MRI is that of another level of the same patient",
     "foreign_slice": "the MRI is that of another patient",
 }
-"""Kinds that concern the pair as a whole: no mask, and each plane alone is healthy."""
+"""Kinds that change the pair as a whole: there is no mask, and each plane alone is healthy."""

@@ -1,7 +1,7 @@
 """Synthetic lesions: changes of tissue in a drawn shape, made before the scanner is simulated.
 
-A lesion is a soft field of 0..1 and a tissue that takes the place of what was there. What it
-looks like in CT and MRI follows from HU, T1, T2 and proton density, not from painted contrast.
+A lesion is a soft field of 0..1 and a tissue that replaces what was there. What it looks like in
+CT and MRI follows from HU, T1, T2 and proton density; no contrast is chosen by hand.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LAYER_AXES = {"crescent": (4.0, 0.8), "lens": (2.2, 1.1)}  # half length, thick
 
 @dataclass(frozen=True)
 class Layer:
-    """One change of tissue: where (0..1), into what, and whether its CT number is a change."""
+    """One change of tissue: where (0..1), to which tissue, and whether its HU are a change."""
 
     field: NDArray[np.float32]
     tissue: Tissue
@@ -68,7 +68,7 @@ def draw_lesion(kind: str, severity: str, scene: Scene, rng: np.random.Generator
     Raises
     ------
     InjectionError
-        Where the slice has no tissue to hold it.
+        Where the slice has none of the tissue that this kind needs.
     """
     spec, level = LESION_KINDS[kind], SEVERITIES[severity]
     radius = 0.5 * spec.scale * rng.uniform(*level.diameter)
@@ -84,7 +84,7 @@ def draw_lesion(kind: str, severity: str, scene: Scene, rng: np.random.Generator
     top = float(wanted.max())
     if top < 0.05:
         raise InjectionError(f"the slice holds no tissue for {kind} (site: {spec.site})")
-    # any place that holds most of the lesion; the best there is where none does
+    # any place that holds most of the lesion; if there is none, the best place
     places = np.flatnonzero(wanted >= min(0.75, 0.95 * top))
     row, column = np.unravel_index(places[int(place * len(places))], scene.depth.shape)
     x, y = grid(scene.depth.shape, scene.spacing)
@@ -93,7 +93,7 @@ def draw_lesion(kind: str, severity: str, scene: Scene, rng: np.random.Generator
 
 
 def _wanted(spec: LesionKind, scene: Scene, radius: float) -> NDArray:
-    """How well each pixel would do as the lesion's centre, 0..1."""
+    """How suitable each pixel is as the lesion's centre, 0..1."""
     site = _site(spec, scene)
     if spec.site == "rim":
         site = np.exp(-0.5 * ((scene.depth + 1.0) / 1.0) ** 2) * site
@@ -102,7 +102,7 @@ def _wanted(spec: LesionKind, scene: Scene, radius: float) -> NDArray:
 
 
 def _away_from_midline(scene: Scene) -> NDArray:
-    """Blood outside the brain lies over the convexity: 0 within 25 mm of the centre column."""
+    """0 within 25 mm of the midline, else 1: blood outside the brain lies over the convexity."""
     x, _ = grid(scene.depth.shape, scene.spacing)
     inside = scene.depth < 0
     middle = x[inside].mean() if inside.any() else 0.0
@@ -124,8 +124,8 @@ def lesion_layers(lesion: Lesion, scene: Scene, scale: float = 1.0) -> list[Laye
     Returns
     -------
     list of Layer
-        From the outermost to the innermost; the last one is the lesion proper, whose field
-        reaches 1 in a lesion that fits its site.
+        From the outermost to the innermost; the last one is the lesion itself. Its field reaches
+        1 if the lesion fits its site.
     """
     spec = LESION_KINDS[lesion.kind]
     layers = []

@@ -1,4 +1,4 @@
-"""From the signal that physics gives to the values of one MRI slice."""
+"""From the signal of the physical model to the values of one MRI slice."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def mri_levels(
 ) -> Callable[[Tissue], float | NDArray]:
     """The function from a tissue (at 1.5 T) to its value in an MRI plane.
 
-    Signals are turned into values by the measured levels of fluid and of brain, linearly between
-    them and proportionally beyond, times the bias field.
+    The measured levels of fluid and of brain turn signals into values: linearly between them,
+    proportionally above them. The result is multiplied by the bias field.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ def mri_levels(
     core : bool ndarray of shape (height, width)
         Pixels that hold brain and its fluid only.
     protocol : Protocol
-        What the tissues should give.
+        The expected signals of healthy tissues.
     spacing : float
         mm per pixel.
 
     Returns
     -------
     callable
-        Zero where the plane is missing.
+        It returns 0 where the plane is missing.
     """
     if mri is None:
         return lambda tissue: 0.0
@@ -68,7 +68,7 @@ def mri_levels(
 
 
 def _anchors(protocol: Protocol, levels: dict[str, float]) -> tuple[list[float], list[float]]:
-    """Signals and values that belong together, both rising: nothing, brain, fluid."""
+    """Pairs of signal and value, both increasing: zero, brain and fluid."""
     expected = protocol.healthy
     fluid = (expected["csf"], levels["csf"])
     brain = (0.5 * (expected["gm"] + expected["wm"]), 0.5 * (levels["gm"] + levels["wm"]))
@@ -87,7 +87,7 @@ def _bias(
     core: NDArray[np.bool_],
     spacing: float,
 ) -> NDArray[np.float32]:
-    """How the receiver's sensitivity varies, about 1."""
+    """The bias field: relative sensitivity of the receiver, about 1."""
     expected = np.sum([levels[name] * fractions[name] for name in TISSUE_NAMES], axis=0)
     solid = core & (fractions["csf"] < 0.1) & (expected > 0)
     if not solid.any():

@@ -3,8 +3,8 @@
 References
 ----------
 .. [1] Tatu, Moulin, Bogousslavsky, Duvernoy (1998), "Arterial territories of the human brain:
-   cerebral hemispheres", Neurology 50(6):1699-1708. Here as three sectors of each hemisphere on an
-   axial slice; the arteries of the deep nuclei are not separate.
+   cerebral hemispheres", Neurology 50(6):1699-1708. Simplified here to three sectors of each
+   hemisphere on an axial slice, without separate arteries of the deep nuclei.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ctmri_detect.synthesis.kinds import LESION_KINDS
 from ctmri_detect.synthesis.scene import Scene, grid
 
 _MEDIAL = 0.28  # of the half width: the strip beside the midline that the anterior artery supplies
-_BACK = -0.3  # of the half length: behind it the posterior artery takes over
+_BACK = -0.3  # of the half length: behind it is the territory of the posterior artery
 
 
 def outline(lesion: Lesion, scene: Scene, grow: float = 1.0) -> NDArray:
-    """Signed distance to the lesion's border, `grow` times its size."""
+    """Signed distance to the border of the lesion, enlarged `grow` times."""
     shape = LESION_KINDS[lesion.kind].shape
     if shape in ("crescent", "lens"):
         return _layer(lesion, scene, grow)
@@ -45,14 +45,14 @@ def _wavy_ellipse(lesion: Lesion, scene: Scene, grow: float) -> NDArray:
 
 
 def layer_thickness(lesion: Lesion, scene: Scene, grow: float = 1.0) -> NDArray:
-    """mm of a layer under the skull, above each pixel; below 0 beyond its ends.
+    """Thickness in mm of a layer under the skull, at each pixel; below 0 beyond its ends.
 
     A crescent keeps its thickness over most of its length, a lens is thick in the middle.
     """
     spec = LESION_KINDS[lesion.kind]
     away = _away(lesion, scene) / (grow * lesion.radius[0])
     profile = np.clip(1.0 - away**2, 0, 1) ** (0.5 if spec.shape == "crescent" else 1.0)
-    below = spec.edge  # deep enough that nothing is left beyond the ends
+    below = spec.edge  # low enough that nothing of the layer is left beyond its ends
     return (grow * lesion.radius[1] + below) * profile - below
 
 
@@ -69,7 +69,7 @@ def _away(lesion: Lesion, scene: Scene) -> NDArray:
 
 
 def head_coordinates(depth: NDArray) -> tuple[NDArray, NDArray]:
-    """Place within the skull: -1..1 from left to right of the picture, -1..1 from back to front."""
+    """Position in the skull: -1..1 from left to right of the image, -1..1 from back to front."""
     rows, columns = np.nonzero(depth < 0)
     half_width = max((np.ptp(columns) + 1) / 2, 1.0)
     half_length = max((np.ptp(rows) + 1) / 2, 1.0)
@@ -83,13 +83,13 @@ def territories(depth: NDArray) -> NDArray[np.int8]:
     """Vascular territory of each pixel [1]_: 1, 2, 3 anterior, middle, posterior; sign = side."""
     u, v = head_coordinates(depth)
     lateral = np.abs(u)
-    behind = v < _BACK - 0.5 * np.clip(lateral - _MEDIAL, 0, 1)  # its border runs backwards
+    behind = v < _BACK - 0.5 * np.clip(lateral - _MEDIAL, 0, 1)  # further back towards the sides
     artery = np.where(behind, 3, np.where(lateral < _MEDIAL, 1, 2))
     return (artery * np.where(u < 0, -1, 1)).astype(np.int8)
 
 
 def _outside_territory(lesion: Lesion, scene: Scene) -> NDArray:
-    """0 within the territory that the lesion's centre lies in, beyond it far outside."""
+    """-inf in the territory of the lesion's centre, +inf outside it."""
     labels = territories(scene.depth)
     own = labels.flat[_away(lesion, scene).argmin()]
     return np.where(labels == own, -np.inf, np.inf)

@@ -1,7 +1,7 @@
 """Read a healthy slice: where its tissues are, and how tissue looks in its CT and MRI.
 
-The phantom knows these; of real images they are estimated, well enough to put a lesion where
-its tissue is and to give it the level that its physics says.
+In the phantom these are known. In real images they are estimated, well enough to put a lesion into
+the right tissue and to give it the right level.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from ctmri_detect.validation import CT, MRI, PairReader
 
 __all__ = ["Reading", "check_ct_values", "likeliest_sequence", "likeliest_sequences", "read_pair"]
 
-_SKULL_AND_SCALP = 11.0  # mm from the skin to the brain, where an MRI alone shows the head (chosen)
+_SKULL_AND_SCALP = 11.0  # mm from the skin to the brain, if there is only MRI (chosen)
 _CORE = 4.0  # mm below the skull: deeper pixels hold brain and its fluid only
-CALM = 1.5  # mm, Gaussian sigma that takes the noise of CT away and leaves the larger sulci
-_FINE = 0.7  # mm, the same for MRI, whose noise is weaker
+CALM = 1.5  # mm, Gaussian sigma that removes the noise of CT and leaves the larger sulci
+_FINE = 0.7  # mm, the same for MRI, which has less noise
 _VOTES = 15
-_PREPARED = 4.0  # no CT in HU or 8 bits stays this close to 0; windowed ones do
-_LEAST_PIXELS = 200  # fewer say nothing about three tissues
+_PREPARED = 4.0  # the values of a CT in HU or 8 bits go further from 0; windowed ones don't
+_LEAST_PIXELS = 200  # fewer are not enough to estimate three tissues
 _BY_CONTRAST = ("t2", "t1", "flair", "pd")
 _TYPICAL_BRAIN = 0.5 * (TISSUES["gm"].hu + TISSUES["wm"].hu)
 
@@ -81,7 +81,7 @@ def read_pair(
     spacing : float
         mm per pixel.
     sequences : sequence of {"t1", "t2", "flair", "pd"} or None
-        Of each MRI. None: the one whose levels of fluid and brain fit best.
+        The sequence of each MRI. None: the one whose levels of fluid and brain fit best.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def read_pair(
     Raises
     ------
     InjectionError
-        Where no brain is found, or MRI without a CT come without their sequence.
+        Where no brain is found, or where there is no CT and a sequence is not given.
     """
     brain = _brain(planes, units, spacing)
     outwards = ndimage.distance_transform_edt(~brain)
@@ -127,7 +127,7 @@ def _sequence(
     ct: NDArray[np.float32] | None,
     core: NDArray[np.bool_],
 ) -> str:
-    """The sequence of an MRI, as asked or by its levels."""
+    """The sequence of an MRI, as given or by its levels."""
     if asked is not None:
         return asked
     if ct is None:
@@ -136,7 +136,7 @@ def _sequence(
 
 
 def _clearest(mris: Sequence[NDArray | None], sequences: Sequence[str]) -> int:
-    """The MRI that tells tissues best: the one of the most contrast by the signal equation."""
+    """The MRI that separates tissues best: that with the most contrast in the signal equation."""
     there = [k for k, mri in enumerate(mris) if mri is not None]
     return min(there, key=lambda k: _BY_CONTRAST.index(sequences[k]), default=0)
 
@@ -151,7 +151,7 @@ def _plane(
 
 
 def _brain(planes: NDArray[np.float32], units: CTUnits, spacing: float) -> NDArray[np.bool_]:
-    """The brain: what an earlier mask left of the planes, or else found."""
+    """The brain: the observed part if a mask was applied before, else what is found."""
     seen = np.asarray(np.isfinite(planes).any(axis=0))
     ct = planes[CT][np.isfinite(planes[CT])]
     if seen.mean() < 0.9 and (not ct.size or np.mean(ct > bone_level(units)) < 0.05):
@@ -173,7 +173,7 @@ def bone_level(units: CTUnits) -> float:
 
 
 def check_ct_values(X: PairReader, units: CTUnits, plane: int = CT) -> None:
-    """Refuse a CT, this plane of X, whose values can't be in these units.
+    """Refuse a CT (this plane of X) whose values don't fit these units.
 
     Raises
     ------
@@ -204,7 +204,7 @@ def likeliest_sequence(
 ) -> str | None:
     """The most frequent sequence among some pairs of a set; None where none can be read.
 
-    One data set holds one sequence, and one slice can mislead: up to 15 are read.
+    A data set has one sequence, but one slice can be misleading, so up to 15 are read.
     """
     votes: Counter[str] = Counter()
     for row in np.unique(np.linspace(0, len(X) - 1, _VOTES).astype(int)):
@@ -223,7 +223,7 @@ def likeliest_sequences(
     units: CTUnits,
     spacings: list[float],
 ) -> tuple[str | None, ...]:
-    """The sequence of each MRI; of one that is neither asked for nor named, by its levels."""
+    """The sequence of each MRI: as given, by its name, or else by its levels."""
     if planes.ct is None or not planes.mris:
         return tuple(asked)
     ct = planes.ct
@@ -234,7 +234,7 @@ def likeliest_sequences(
 
 
 def _noise(plane: NDArray, spacing: float, tissue: NDArray[np.bool_]) -> float:
-    """Robust standard deviation of what smoothing takes away, within grey and white matter."""
+    """Robust standard deviation of what smoothing removes, in grey and white matter."""
     rest = (plane - masked_gaussian(plane, CALM / spacing))[tissue]
     rest = rest[np.isfinite(rest)]
     if not rest.size:

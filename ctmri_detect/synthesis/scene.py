@@ -1,4 +1,4 @@
-"""What a lesion needs to know of a slice: where which tissue is, and where the skull."""
+"""What a lesion needs to know of a slice: the place of each tissue and of the skull."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Scene:
         return self.fractions["csf"] * (inner if deep else ~inner)
 
     def intracranial(self) -> NDArray[np.float32]:
-        """Share of all that lies within the skull."""
+        """Share of all tissue inside the skull."""
         names = [name for name in ("csf", "dura", "vein") if name in self.fractions]
         total = self.brain() + np.sum([self.fractions[name] for name in names], axis=0)
         return total * (self.depth < 0.6)

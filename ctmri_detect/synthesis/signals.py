@@ -92,12 +92,13 @@ class Protocol:
 
 
 def make_protocol(sequence: str, field_strength: float = 1.5) -> Protocol:
-    """The protocol of that name.
+    """The protocol of a sequence at a field strength.
 
     Parameters
     ----------
     sequence : {"t1", "t2", "flair", "pd"}
     field_strength : {1.5, 3.0}, default=1.5
+        Tesla.
 
     Returns
     -------

@@ -1,7 +1,8 @@
-"""Tissues as two scanners see them: CT number, relaxation times and proton density.
+"""Tissues as the two scanners measure them: CT number, relaxation times and proton density.
 
-The table is the one source of the physical constants of the phantom and of injected lesions. MRI
-constants are those of BrainWeb at 1.5 T where BrainWeb has the tissue; the others are marked.
+The phantom and the injected lesions take all their physical constants of healthy tissue from this
+table. MRI constants are those of BrainWeb at 1.5 T where BrainWeb has the tissue; the others are
+marked.
 
 References
 ----------
@@ -44,7 +45,7 @@ class Tissue(NamedTuple):
 
 
 TISSUES: dict[str, Tissue] = {
-    # brain: HU [2]_, MRI [1]_; pure tissue differs by 7.6 HU so that the 7.1 HU measured in vivo
+    # brain: HU [2]_, MRI [1]_; pure tissue differs by 7.6 HU, so that 7.1 HU as measured in vivo
     # are left after partial volume and point spread
     "csf": Tissue(9.0, 2569.0, 329.0, 1.0),
     "gm": Tissue(37.4, 833.0, 83.0, 0.86),
@@ -72,7 +73,7 @@ _T1_RATIO, _T2_RATIO = 1932 / 1441, 275 / 290  # blood, 3 T over 1.5 T [3]_; sta
 
 
 def at_field(tissue: Tissue, field_strength: float) -> Tissue:
-    """A tissue given at 1.5 T, at another field: T1 grows, T2 shrinks as those of blood do.
+    """A tissue at another field strength: T1 grows and T2 shrinks as in blood.
 
     Parameters
     ----------

@@ -132,6 +132,12 @@ def check_missing_modality(estimator: BasePairedDetector) -> None:
     heat = detector.anomaly_map(half)
     law = "Where one plane is missing, the map is NaN only where the other plane is."
     demand_equal(np.isnan(heat[2]), np.isnan(half[2, 0]), law)
+    says = np.nan_to_num(detector.residual_map(half)[2, 0]).any()
+    demand(
+        says,
+        "Where one plane is missing, the residual of the other is not 0 everywhere, because traits "
+        "say missing_modality=True. It is 0 everywhere, so nothing is said about the sample.",
+    )
     finite = np.isfinite(detector.score_samples(half)).all()
     demand(finite, "A sample with a missing plane has a finite score, because traits say so.")
     p, rate = detector.p_values(half), detector.map_scoring_.false_positive_rate

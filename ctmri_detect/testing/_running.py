@@ -33,5 +33,8 @@ def run_checks(checks: Mapping[str, Check], skip: Collection[str], *given: Any) 
                 check(*given)
             except SkipTest:
                 continue
-            except Exception as error:
+            except AssertionError as error:
                 raise AssertionError(f"{name}: {error}") from error
+            except Exception as error:
+                kind = type(error).__name__
+                raise AssertionError(f"{name}: it raised {kind}: {error}") from error

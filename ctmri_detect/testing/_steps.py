@@ -22,7 +22,13 @@ from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.exceptions import InvalidPairsError
 from ctmri_detect.pairs import Pairs
 from ctmri_detect.testing._generators import demand_untouched, global_states
-from ctmri_detect.testing._laws import demand, demand_equal, demand_error, demand_same_copy
+from ctmri_detect.testing._laws import (
+    demand,
+    demand_close,
+    demand_equal,
+    demand_error,
+    demand_same_copy,
+)
 
 Step = BasePairedTransformer
 Float = npt.NDArray[np.float32]
@@ -112,7 +118,7 @@ def check_not_observed(step: Step, X: Float) -> None:
 def check_particulars(step: Step, X: Float) -> None:
     """`Pairs` keep their patients and the names of their planes."""
     patients = [f"p{i // 2}" for i in range(len(X))]
-    names = ("CT", *[f"MRI {i}" for i in range(1, X.shape[1])])
+    names = _names(X)
     given = Pairs(X, groups=patients, modalities=names)
     out = clone(step).fit(given).transform(given)
     demand(
@@ -121,6 +127,22 @@ def check_particulars(step: Step, X: Float) -> None:
     )
     demand_equal(out.groups, np.asarray(patients), "Patients stay with their samples.")
     demand(out.modalities == names, f"The planes keep their names. They are {out.modalities}.")
+
+
+def check_roles(step: Step, X: Float) -> None:
+    """A plane is treated by its role, whatever its number."""
+    names = _names(X)
+    there, turned = Pairs(X, modalities=names), Pairs(X[:, ::-1].copy(), modalities=names[::-1])
+    one, other = (_array(clone(step).fit_transform(given)) for given in (there, turned))
+    law = (
+        "With the planes in another order, the same comes out in that order. Write "
+        "_transform_planes(X, roles), and find planes with modalities.planes_with(roles, 'mri')."
+    )
+    demand_close(other[:, ::-1], one, law)
+
+
+def _names(X: Float) -> tuple[str, ...]:
+    return ("CT", *[f"MRI {i}" for i in range(1, X.shape[1])])
 
 
 def check_same_input(step: Step, X: Float) -> None:

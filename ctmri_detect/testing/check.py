@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from sklearn.base import clone
 
 from ctmri_detect.base import BasePairedDetector
-from ctmri_detect.testing import _fitting, _inputs, _outputs, _settings
+from ctmri_detect.testing import _basics, _fitting, _inputs, _outputs, _settings
 from ctmri_detect.testing._running import Check, checks_of, run_checks
 
 
@@ -77,6 +77,6 @@ def detector_checks() -> Iterator[tuple[str, Check]]:
             check(MY_DETECTOR)
 
     >>> [name for name, _ in detector_checks()][:3]
-    ['maps', 'scores', 'p_values']
+    ['fit', 'repeatable', 'maps']
     """
-    yield from checks_of(_outputs, _inputs, _fitting, _settings)
+    yield from checks_of(_basics, _outputs, _inputs, _fitting, _settings)

@@ -63,7 +63,7 @@ def plant(
 
     Parameters
     ----------
-    pair : float32 array (n_modalities, height, width)
+    pair : float32 array (n_planes, height, width)
         It is left as it is.
     modality : int
         The plane.
@@ -76,7 +76,7 @@ def plant(
 
     Returns
     -------
-    pair : float32 array (n_modalities, height, width)
+    pair : float32 array (n_planes, height, width)
         A copy with the disc.
     disc : bool array (height, width)
 

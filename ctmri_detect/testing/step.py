@@ -28,7 +28,7 @@ def check_step(
     ----------
     step : transformer
         An unfitted object of a subclass of `base.BasePairedTransformer`. It is cloned.
-    X : array-like (n_samples, n_modalities, height, width) or None, default=None
+    X : array-like (n_samples, n_planes, height, width) or None, default=None
         At least three complete pairs that the step can work on, such as CT in Hounsfield units.
         None: five small heads of `make_heads`, with values of about 0 to 1 and NaN outside of
         the brain.
@@ -89,7 +89,7 @@ def _complete(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     if X.ndim != 4 or len(X) < 3 or X.shape[1] < 2:
         raise ValueError(
             f"X has the shape {X.shape}; expected at least three samples of two or more planes: "
-            "(n_samples, n_modalities, height, width)."
+            "(n_samples, n_planes, height, width)."
         )
     planes = np.isnan(X).reshape(*X.shape[:2], -1).min(axis=2)
     if missing := np.flatnonzero(planes.max(axis=1)).tolist():

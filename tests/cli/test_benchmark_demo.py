@@ -12,8 +12,8 @@ from ctmri_detect.cli.detectors import DETECTORS, SHOWN, make_detector
 from ctmri_detect.evaluation import Store
 from ctmri_detect.metrics import decision_roc_auc_score
 
-WRITTEN = ["gallery.png", "report.html", "roc.png", "score_distributions.png", "scores.csv",
-           "table.csv"]  # fmt: skip
+WRITTEN = ["controls.csv", "gallery.png", "report.html", "roc.png", "score_distributions.png",
+           "scores.csv", "table.csv"]  # fmt: skip
 
 
 def run(*arguments):
@@ -41,6 +41,20 @@ def test_a_labelled_folder_is_benchmarked(mixed, tmp_path, capsys):
     assert table.loc[("atlas", "all"), "image_auroc"] == pytest.approx(auroc)
     odd = scores.loc[scores["target"] == -1, "ct"].str.split("/").str[-1]
     assert set(odd) == {"p0_1.png", "p3_0.png", "p4_1.png"}
+
+
+def test_controls_stand_beside_the_detectors(mixed, tmp_path, capsys):
+    arguments = ["benchmark", mixed, "--labels", "labels.csv", "--patient", "patient"]
+    arguments += ["--detectors", "threshold", "--size", 48, "--out", tmp_path / "out"]
+    assert run(*arguments) == 0
+    said = capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "out" / "controls.csv").set_index("control")
+    names = ["observed area", "mean intensity, CT", "mean intensity, MRI", "patient identity"]
+    assert table.index.tolist() == names
+    assert table["auroc"].between(0.5, 1).all()
+    assert f"observed area {table['auroc']['observed area']:.2f}, mean intensity, CT" in said
+    beaten = "No detector is clearly better than a control" in said
+    assert beaten == (float(said.split("threshold")[1].split()[1]) <= table["auroc"][:3].max())
 
 
 def test_with_pseudonyms_nothing_names_patients_or_files(mixed, tmp_path):
@@ -150,7 +164,8 @@ def test_a_stored_benchmark_goes_on_and_its_report_is_written_again(small, tmp_p
         first = pd.read_csv(tmp_path / "one" / name)
         assert first.equals(pd.read_csv(tmp_path / "two" / name))
         assert first.equals(pd.read_csv(tmp_path / "three" / name))
-    assert written(tmp_path / "three") == written(tmp_path / "one")
+    # a store has no pictures of most samples, and so no controls
+    assert written(tmp_path / "three") == [n for n in written(tmp_path / "one") if "contr" not in n]
     pages = [(tmp_path / n / "report.html").read_text().splitlines() for n in ("one", "three")]
     changed = [a for a, b in zip(*pages, strict=True) if a != b]
     assert len(changed) <= 1  # when it was written

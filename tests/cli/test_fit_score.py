@@ -17,6 +17,7 @@ from ctmri_detect import anomaly_map, detect
 from ctmri_detect.cli import main
 from ctmri_detect.datasets import load_pairs
 from ctmri_detect.evaluation import patient_predict_scores
+from ctmri_detect.exceptions import CtmriDetectWarning
 from ctmri_detect.persistence import load, save
 from ctmri_detect.preprocessing import make_preprocessor
 
@@ -63,9 +64,16 @@ def test_fit_says_what_it_did_and_replaces_an_older_model(healthy, tmp_path, cap
     assert "20 pairs" in said.out
     assert "holds images of training slices" in said.out
     assert str(path) in said.out
-    assert said.err.count("\n") == 1  # the warning that no patient is named
-    assert "--patient" in said.err
+    warning, begins = said.err.splitlines()
+    assert "--patient" in warning
+    assert begins == "ctmri-detect: fitting atlas on 20 pairs"
     assert load(path)[-1].n_samples_fit_ == 20
+
+
+def test_a_quiet_run_says_nothing_of_what_it_does(model, mixed, healthy, tmp_path, capsys):
+    assert fit(healthy, tmp_path / "model", "--patient", r"^(p\d+)_", "--quiet") == 0
+    assert score(model, mixed, tmp_path / "out", "--top", "0", "--quiet") == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_pairs_labelled_anomalous_do_not_train(mixed, tmp_path):
@@ -151,7 +159,7 @@ def test_the_top_pairs_are_drawn(scored):
 def test_the_summary_has_the_auroc_and_the_table(model, mixed, tmp_path, capsys):
     assert score(model, mixed, tmp_path, "--labels", "labels.csv", "--top", "0") == 0
     said = capsys.readouterr()
-    assert said.err == ""
+    assert said.err == "ctmri-detect: scoring 12 pairs\n"
     assert "Image AUROC 1.000 (3 anomalous, 9 normal)" in said.out
     assert "Scored 12 pairs" in said.out
     assert "brighter" in said.out
@@ -174,8 +182,9 @@ def test_skipped_files_are_listed(model, mixed, tmp_path, capsys):
     out = tmp_path / "out"
     assert score(model, folder, out, "--top", "0") == 0
     said = capsys.readouterr()
-    assert said.err.count("\n") == 1
-    assert said.err.startswith("ctmri-detect: warning: 2 files")
+    warning, begins = said.err.splitlines()
+    assert warning.startswith("ctmri-detect: warning: 2 files")
+    assert begins == "ctmri-detect: scoring 10 pairs"
     skipped = pd.read_csv(out / "skipped.csv")
     assert sorted(skipped["file"].str[-8:]) == ["p0_0.png", "p1_0.png"]
     assert skipped["reason"].str.len().min() > 5
@@ -189,7 +198,7 @@ def test_without_a_threshold_pairs_are_ranked_and_none_is_called_anomalous(mixed
     assert "at least 19 are needed" in capsys.readouterr().err
     assert score(path, mixed, out, "--top", "0") == 0
     said = capsys.readouterr()
-    assert "too few slices for a threshold" in said.err
+    assert "too few healthy slices for a threshold" in said.err
     assert "Scored 12 pairs; no threshold: too few healthy slices." in said.out
     table = pd.read_csv(out / "scores.csv")
     assert set(table["anomalous"]) == {"no"}
@@ -236,8 +245,7 @@ def test_one_failed_overlay_loses_nothing_else(model, mixed, tmp_path, monkeypat
     monkeypatch.setattr(OverlayWriter, "write", sometimes)
     assert score(model, mixed, tmp_path, "--top", "3") == 0
     said = capsys.readouterr()
-    assert "no ink" in said.err
-    assert said.err.count("\n") == 1
+    assert said.err.count("warning") == said.err.count("no ink") == 1
     assert "2 overlays" in said.out
     names = sorted(path.name[:3] for path in (tmp_path / "overlays").iterdir())
     assert names == ["001", "003"]
@@ -376,7 +384,7 @@ def test_labels_of_patients_do_not_go_with_slices(mixed, tmp_path, capsys):
     (tmp_path / "labels.csv").write_text("patient,lesion\np0,1\n")
     arguments = ["fit", str(mixed), "--labels", str(tmp_path / "labels.csv")]
     assert main([*arguments, "--out", str(tmp_path / "m.ctmri")]) == 2
-    assert "one row a slice" in capsys.readouterr().err
+    assert "one row for each slice" in capsys.readouterr().err
 
 
 def test_no_person_of_a_dicom_folder_reaches_a_model_a_table_or_a_picture(tmp_path, capsys):
@@ -452,6 +460,30 @@ def test_fit_leaves_out_pairs_below_the_skull_base(with_skull_base, tmp_path, ca
     assert "left out 2 of" in capsys.readouterr().err
 
 
+def test_a_model_remembers_which_slices_it_was_fitted_on(with_skull_base, tmp_path, capsys):
+    model, out = tmp_path / "m.ctmri", tmp_path / "out"
+    assert fit(with_skull_base, model, "--below-skull-base", "drop", "--image-size", "64") == 0
+    capsys.readouterr()
+    assert score(model, with_skull_base, out, *QUIET, "--maps", "npy", "--top", "0") == 0
+    said = capsys.readouterr().err
+    assert "below the skull base are left out, as at the fit" in said
+    assert "left out 2 of" in said
+    assert np.load(next((out / "maps").iterdir())).shape == (64, 64)
+    kept = ("--below-skull-base", "keep", "--image-size", "48", "--maps", "npy", "--top", "0")
+    assert score(model, with_skull_base, tmp_path / "kept", *QUIET, *kept) == 0
+    rows = len(pd.read_csv(tmp_path / "kept" / "scores.csv"))
+    assert rows - len(pd.read_csv(out / "scores.csv")) == 2
+    assert np.load(next((tmp_path / "kept" / "maps").iterdir())).shape == (48, 48)
+
+
+def test_patients_that_only_the_labels_named_are_said_to_be_unknown(mixed, tmp_path, capsys):
+    model = tmp_path / "m.ctmri"
+    assert fit(mixed, model, "--labels", "labels.csv", "--patient", "patient") == 0
+    capsys.readouterr()
+    assert score(model, mixed, tmp_path / "out", "--top", "0") == 0
+    assert "at the fit, the column 'patient' of --labels named them" in capsys.readouterr().err
+
+
 def test_pseudonyms_follow_the_key_in_a_file(tmp_path, capsys):
     pytest.importorskip("pydicom")
     from dicom_files import write_dicom
@@ -498,10 +530,10 @@ def test_a_stopped_run_keeps_its_scores_and_goes_on(model, mixed, tmp_path, monk
     with monkeypatch.context() as patch:
         patch.setattr(module, "draw_overlays", stop)
         assert score(model, mixed, out, "--top", "1", *QUIET) == 130
-    assert "--resume goes on" in capsys.readouterr().err
+    assert "--resume continues" in capsys.readouterr().err
     assert sorted(path.name for path in out.iterdir()) == ["unfinished"]
     assert score(model, mixed, out, *QUIET) == 2
-    assert "Go on with it: --resume. Or begin again: --overwrite" in capsys.readouterr().err
+    assert "Continue it with --resume, or begin again with --overwrite" in capsys.readouterr().err
     block = next((out / "unfinished" / "blocks").iterdir())
     then = block.stat().st_mtime_ns
     seen = []
@@ -624,3 +656,11 @@ def test_pairs_that_fit_on_no_disk_are_refused_before_they_are_read(
     assert score(model, mixed, tmp_path / "out", *QUIET) == 2
     assert "GiB are free there" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_with_a_class_of_ones_own_is_scored_in_python_only(healthy, tmp_path, capsys):
+    pairs = load_pairs(healthy, patient=PATIENT)
+    with pytest.warns(CtmriDetectWarning, match="types of other packages"):
+        save(CountingDetector().fit(pairs.data), tmp_path / "own.ctmri")
+    assert score(tmp_path / "own.ctmri", healthy, tmp_path / "out") == 2
+    assert "Score this one in Python, see docs/guide/own.md" in capsys.readouterr().err

@@ -121,7 +121,7 @@ def test_names_that_the_remembered_rule_does_not_fit(several, mixed, tmp_path, c
         for path in (mixed / plane).iterdir():
             shutil.copy(path, other / name / f"x{path.name[1:]}")
     assert run("score", model, other, "--out", out, "--top", 0) == 0
-    assert "names don't fit" in capsys.readouterr().err
+    assert "file names don't match" in capsys.readouterr().err
     assert pd.read_csv(out / "scores.csv")["patient"].isna().all()
     assert not (out / "patients.csv").exists()
 

@@ -502,7 +502,7 @@ def test_segmented_slices_keep_their_own_labels(tmp_path):
     _lesion(tmp_path, [[0, 0, 0]])
     pairs = _labels(tmp_path, "patient,lesion\np1,1\n")
     assert set(pairs.target) == {1, -1}
-    with pytest.raises(DataLoadingError, match="calls p1 normal, and a lesion is segmented"):
+    with pytest.raises(DataLoadingError, match="calls p1 normal, but a lesion is segmented"):
         _labels(tmp_path, "patient,lesion\np1,0\n")
 
 
@@ -510,7 +510,7 @@ def test_segmented_slices_keep_their_own_labels(tmp_path):
     ("text", "match"),
     [
         ("patient,lesion\np9,1\n", "no row for p1"),
-        ("patient,lesion\np1,1\np1,0\n", "calls p1 normal and anomalous"),
+        ("patient,lesion\np1,1\np1,0\n", "calls p1 both normal and anomalous"),
         ("patient,age\np1,40\n", "expected one named 'patient'"),
         ("name,lesion\np1,1\n", "expected one named 'patient'"),
         ("patient,lesion\np1,2\n", "expected 1, true or yes"),

@@ -222,7 +222,7 @@ def test_planes_that_never_overlap_are_refused():
     apart = X.copy()
     apart[:, 0, :, :16] = np.nan
     apart[:, 1, :, 16:] = np.nan
-    with pytest.raises(InvalidPairsError, match="No pixel is observed in both planes"):
+    with pytest.raises(InvalidPairsError, match="Plane 0 is nowhere observed together"):
         small().fit(apart)
 
 

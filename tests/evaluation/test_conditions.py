@@ -254,8 +254,8 @@ def test_a_condition_that_fails_is_a_row_with_its_error(data):
 @pytest.mark.parametrize(
     ("conditions", "error", "match"),
     [
-        (Noise(0.1), TypeError, "a list of them"),
-        ([0.1], TypeError, "a list of them"),
+        (Noise(0.1), TypeError, "a list of Condition objects"),
+        ([0.1], TypeError, "a list of Condition objects"),
         ([Noise(0.1), Noise(0.1)], ValueError, "twice"),
         ([Noise(1.0), Louder(1.0)], ValueError, "another name"),
         ([Condition(0.1)], ValueError, "has no name"),
@@ -312,5 +312,5 @@ def test_conditions_of_mri_say_where_there_is_none(several):
             changed(condition, Pairs(np.asarray(several)))
     with pytest.raises(InvalidPairsError, match="beside the plane that stays"):
         changed(Misregistration(3.0), several.select("T1"))
-    with pytest.raises(InvalidPairsError, match="no plane 'MRI'; expected one of CT, T1"):
+    with pytest.raises(InvalidPairsError, match="modality is 'MRI'; expected one of CT, T1"):
         changed(MissingModality(), several)

@@ -172,7 +172,7 @@ def test_a_benchmark_on_phantoms_gives_what_it_needs():
         ({"decision": DECISION[1:]}, r"shape \(299,\); expected .* \(300\)"),
         ({"decision": np.full(300, np.nan)}, "holds NaN"),
         ({"frame": FRAME.assign(kind="normal")}, "no slice with a lesion of known size"),
-        ({"bins": 0}, "bins of size are 0; expected a number from 1"),
+        ({"bins": 0}, "bins of size are 0; expected an int of 1 or more"),
         ({"bins": {"size": [5]}}, r"bins of size are \[5\]"),
         ({"bins": {"size": [5, 1]}}, "increasing edges"),
         ({"bins": {"place": [0, 60]}}, r"bins of place leave out \d+ lesion"),

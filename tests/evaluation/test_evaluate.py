@@ -190,7 +190,7 @@ def test_errors(stored, same_data, tmp_path):
         evaluate(tmp_path)
     assert not list(tmp_path.iterdir())
     kept_nothing = benchmark({"atlas": AtlasDetector()}, same_data, progress=False)
-    with pytest.raises(ValueError, match="kept nothing"):
+    with pytest.raises(ValueError, match="benchmark has no store"):
         evaluate(kept_nothing)
     with pytest.raises(InvalidPairsError):
         evaluate_scores([0, 1], [1.0, 2.0], [0, 1])

@@ -287,7 +287,7 @@ def test_a_function_has_to_say_what_it_gives():
         (LocalOutlierFactor(), r"LocalOutlierFactor\(novelty=True\)"),
         (FrozenEstimator(IsolationForest()), r"FrozenEstimator\(as_detector\(IsolationForest\(\)"),
         (GridSearchCV(IsolationForest(), {}), r"GridSearchCV\(as_detector\(IsolationForest\(\)"),
-        (make_pipeline(Resize(8), FrozenEstimator(IsolationForest())), "inside of FrozenEst"),
+        (make_pipeline(Resize(8), FrozenEstimator(IsolationForest())), "inside FrozenEst"),
         (make_pipeline(Resize(8), StandardScaler()), "estimator is Pipeline"),
         (make_pipeline(Resize(8)), "Pipeline has no decision_function"),
     ],
@@ -298,7 +298,7 @@ def test_anything_else_is_refused_with_what_is_accepted(thing, match):
 
 
 def test_gives_is_for_functions():
-    with pytest.raises(TypeError, match="beside AtlasDetector; expected a function"):
+    with pytest.raises(TypeError, match="but thing is AtlasDetector; expected a function"):
         as_detector(AtlasDetector(), gives="decision")
 
 

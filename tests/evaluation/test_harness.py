@@ -136,6 +136,17 @@ def test_a_warning_names_the_detectors_and_comes_once(data, n_jobs):
     assert caught[0].filename == __file__
 
 
+@pytest.mark.filterwarnings("always")
+def test_warnings_that_differ_in_numbers_only_come_once(data):
+    grouped = [row for row in range(32) if row not in (1, 2, 3, 5)]  # folds of unlike size
+    part = Bunch(**{n: v[grouped] for n, v in data.items() if n in ("data", "target", "groups")})
+    with pytest.warns(ThresholdWarning) as caught:
+        run({"a": AtlasDetector()}, part)
+    said = [str(w.message) for w in caught if w.category is ThresholdWarning]
+    assert len(said) == 1
+    assert said[0].endswith("(and 1 more such warnings)")
+
+
 def test_when_all_fail_the_tables_keep_their_form(data):
     result = run({"bad": Failing()}, data)
     assert result.scores.empty
@@ -392,10 +403,10 @@ def test_folds_are_at_least_two(cv, data):
 
 def test_more_folds_than_patients_are_refused_in_the_librarys_words(data):
     n = len(set(data.groups.tolist()))
-    with pytest.raises(InvalidPairsError, match=rf"names {n} patient\(s\), and there are {n + 1}"):
+    with pytest.raises(InvalidPairsError, match=rf"has {n} patient\(s\), and there are {n + 1}"):
         run({"a": Oracle()}, data, cv=n + 1)
     data.groups = np.zeros(len(data.data), dtype=int)
-    with pytest.raises(InvalidPairsError, match=r"names 1 patient\(s\), and there are 2 folds"):
+    with pytest.raises(InvalidPairsError, match=r"has 1 patient\(s\), and there are 2 folds"):
         run({"a": Oracle()}, data)
 
 

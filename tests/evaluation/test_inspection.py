@@ -121,7 +121,7 @@ def test_a_sound_folder_makes_a_short_page(tmp_path):
     reader = read(page_of(tmp_path / "x", tmp_path / "page.html"))
     for absent in ("Duplicate images", "can't be used", "Error"):
         assert absent not in reader.text
-    assert "All are 64 x 64" in reader.text
+    assert "All files are 64 x 64" in reader.text
 
 
 def test_the_statistics_are_those_of_the_pixels_with_the_background_and_without(tmp_path):

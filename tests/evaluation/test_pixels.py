@@ -56,7 +56,7 @@ def test_no_lesion_pixel_gives_nan(samples):
 
 def test_another_grid_and_infinity_are_refused():
     counts = PixelCounts()
-    with pytest.raises(InvalidPairsError, match="one grid"):
+    with pytest.raises(InvalidPairsError, match="expected the same"):
         counts.add("a", np.zeros((4, 4), bool), np.zeros((5, 4)))
     with pytest.raises(InvalidPairsError, match="infinity"):
         counts.add("a", np.zeros((1, 1), bool), np.full((1, 1), np.inf))

@@ -150,5 +150,5 @@ def test_a_key_that_makes_two_patients_one_is_refused(named):
     data = Bunch(**named)
     data.groups = np.where(data.groups == data.groups[0], f"{data.groups[-1]} ", data.groups)
     data.frame = data.frame.assign(patient=data.groups)
-    with pytest.raises(ValueError, match="Two patients get one pseudonym"):
+    with pytest.raises(ValueError, match="Two patients get the same pseudonym"):
         run(data, pseudonyms="mine")

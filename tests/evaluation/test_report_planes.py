@@ -5,7 +5,7 @@ import pytest
 from sklearn.utils import Bunch
 
 from ctmri_detect import Pairs, ThresholdDetector
-from ctmri_detect.evaluation import Store, benchmark, open_benchmark
+from ctmri_detect.evaluation import benchmark, open_benchmark
 from ctmri_detect.reports import write_figures, write_report
 
 pytest.importorskip("jinja2")
@@ -22,7 +22,7 @@ def test_the_report_of_a_stored_benchmark_names_all_planes(tmp_path):
     data = Bunch(data=pairs, target=np.where(np.arange(64) % 4, 1, -1), groups=patients)
     store = tmp_path / "store"
     benchmark({"threshold": ThresholdDetector()}, data, store=store, progress=False)
-    result, shown = open_benchmark(Store(store))
+    result, shown = open_benchmark(str(store))
     assert shown.data.modalities == NAMES
     assert shown.data.roles == ("mri", "mri", "pet")
     text = write_report(result, shown, tmp_path / "report.html").read_text("utf-8")

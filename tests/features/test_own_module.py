@@ -201,5 +201,5 @@ def test_saving_a_network_of_ones_own_says_what_to_do(tmp_path):
     heads = make_heads(24, seed=1)
     model = DeepFeatureDetector(features=features("fine"), random_state=0)
     model.fit(heads, groups=np.arange(24) // 3)
-    with pytest.raises(TypeError, match=r"save takes networks of ctmri_detect\.networks"):
+    with pytest.raises(TypeError, match=r"expected a network of ctmri_detect\.networks"):
         save(model, tmp_path / "model.ctmri")

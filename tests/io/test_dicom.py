@@ -161,7 +161,8 @@ HOSTILE = {
     "one slice": ({"n": 1}, "one slice only"),
     "missing": (
         {"change": _drop({5})},
-        r"slices are missing: 5.00 mm apart, but 10.00 mm between slices 4 and 5 \(images 5 and",
+        r"slices are missing: they are 5.00 mm apart, but 10.00 mm between slices 4 and 5 "
+        r"\(images 5 and",
     ),
     "double": ({"change": _twice}, "several images at one place"),
     "orientations": ({"change": _turn}, "several orientations"),
@@ -188,7 +189,7 @@ HOSTILE = {
     ),
     "enhanced": (
         {"change": _set(SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1")},
-        "functional groups are missing, or not one a frame.*convert it",
+        "functional groups are missing, or not one for each frame.*convert it",
     ),
     "frames": ({"change": _set(NumberOfFrames=3)}, "several frames without functional groups"),
     "report": ({"change": _set(Modality="SR")}, "neither CT nor MR"),

@@ -86,7 +86,8 @@ def test_a_missing_slice_is_refused_and_named(tmp_path, plane):
     ct, mri = LOST[plane]
     pair(tmp_path, ct={"n": 16} | ct, mri={"n": 16} | mri)
     text = reasons(tmp_path)
-    assert f"{plane.upper()}: slices are missing: 5.00 mm apart, but 10.00 mm between" in text
+    missing = "slices are missing: they are 5.00 mm apart, but 10.00 mm between"
+    assert f"{plane.upper()}: {missing}" in text
     assert "slices 4 and 5 (images 5 and 7)" in text
     assert "and 1 gaps more" in text
     assert "gaps='keep'" in text

@@ -167,7 +167,7 @@ def test_a_volume_that_lost_its_place_is_named(tmp_path, affine):
         warnings.simplefilter("always")
         pairs = load_volume_pairs(tmp_path)
     texts = [str(w.message) for w in caught if w.category is GeometryWarning]
-    assert "p1/mr.nii: its affine gives no position" in texts[0]
+    assert "p1/mr.nii: its affine gives only the size of a voxel and no position" in texts[0]
     assert "centres are" in texts[0]
     assert pairs.paired is pairs.pairing.paired
     nifti(tmp_path / "p1" / "ct.nii", CT, affine)  # neither has one: nothing contradicts
@@ -241,7 +241,7 @@ BROKEN = {
         lambda p: sitk.WriteImage(
             sitk.GetImageFromArray(np.stack([MRI] * 3, axis=-1), isVector=True), str(p)
         ),
-        "3 values a voxel",
+        "3 values per voxel",
     ),
     "plane.mha": (
         lambda p: sitk.WriteImage(sitk.GetImageFromArray(MRI[..., 0]), str(p)), "three axes"

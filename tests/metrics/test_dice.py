@@ -116,5 +116,5 @@ def test_a_rate_is_a_share(rate):
 def test_without_healthy_pixels_there_is_no_rate():
     masks, maps = map_case()
     for metric in (anomaly_map_dice_at_fpr_score, anomaly_map_best_dice_score):
-        with pytest.raises(InvalidPairsError, match="observed no healthy pixel"):
+        with pytest.raises(InvalidPairsError, match="holds no observed healthy pixel"):
             metric(masks, np.where(masks, maps, np.nan))

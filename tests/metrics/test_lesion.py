@@ -142,7 +142,7 @@ def test_a_wider_distance_merges_candidates():
     count = [len(candidates(maps[0][:40, :40], d)) for d in (1, 2, 4, 13)]
     assert count == sorted(count, reverse=True)
     assert count[0] > count[-1] > 0
-    with pytest.raises(ValueError, match="min_distance is 0; expected a whole number"):
+    with pytest.raises(ValueError, match="min_distance is 0; expected an int of 1 or more"):
         anomaly_map_froc_curve(masks, maps, min_distance=0)
     with pytest.raises(ValueError, match=r"min_distance is 1.5"):
         anomaly_map_lesion_sensitivity_score(masks, maps, min_distance=1.5)
@@ -176,7 +176,7 @@ def test_names_of_scans_and_order_of_slices_do_not_matter():
 
 @pytest.mark.parametrize("rates", [(), (-1, 2), 1.0, None, "few", (np.nan,)])
 def test_rates_are_a_sequence_of_numbers(rates):
-    with pytest.raises(ValueError, match=r"false_positives is .*; expected numbers from 0"):
+    with pytest.raises(ValueError, match=r"false_positives is .*; expected numbers of 0 or more"):
         anomaly_map_lesion_sensitivity_score(*by_hand(), None, rates)
 
 

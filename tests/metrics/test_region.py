@@ -105,5 +105,5 @@ def test_a_rate_is_a_share(max_fpr):
 
 
 def test_without_healthy_pixels_there_is_no_rate():
-    with pytest.raises(InvalidPairsError, match="observed no healthy pixel"):
+    with pytest.raises(InvalidPairsError, match="holds no observed healthy pixel"):
         anomaly_map_aupro_score(MASKS, np.where(MASKS, MAPS, np.nan))

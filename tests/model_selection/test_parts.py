@@ -122,7 +122,7 @@ def test_a_detector_trains_on_one_part_and_is_tested_on_another():
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"groups": list("aabb")}, r"names 2 patient\(s\); expected at least 3"),
+        ({"groups": list("aabb")}, r"has 2 patient\(s\); expected at least 3"),
         ({"groups": [None, "a", "b", "c"]}, "no patient for samples 0"),
         ({"groups": "abcd"}, "groups has shape"),
         ({"y": [0, 1, 1, 1]}, r"0, 1; expected \+1"),

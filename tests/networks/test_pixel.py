@@ -84,15 +84,3 @@ def test_several_values_are_predicted_each_in_its_units():
     assert_allclose(np.sqrt(variance).mean(axis=0) / sizes, 0.5, rtol=0.15)
     alone, _ = NetworkRegressor(training, 0.0, "cpu", 0).fit(x, values[:, 0]).predict(x)
     assert alone.shape == (2000,)
-
-
-def test_whitened_features_show_what_small_differences_between_features_tell():
-    base, fine = RNG.normal(size=(2, 4000)).astype(np.float32)
-    x = np.column_stack([base, base + 0.1 * fine])  # as filters of neighbouring scales
-    values = 5 + 3 * fine
-    training, error = Training(max_epochs=4, batch_size=200, lr=5e-3), []
-    for whiten in (False, True):
-        regressor = NetworkRegressor(training, 0.0, "cpu", 0, whiten=whiten)
-        mean, _ = regressor.fit(x, values).predict(x)
-        error.append(np.mean((mean - values) ** 2) / np.var(values))
-    assert error[1] < 0.02 < error[0]

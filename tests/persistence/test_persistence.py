@@ -6,6 +6,7 @@ import importlib
 import io
 import json
 import pickle
+import sys
 import tracemalloc
 import warnings
 import zipfile
@@ -471,7 +472,7 @@ def test_no_type_outside_the_list_is_loaded(module, name, atlas, tmp_path):
         with pytest.raises(UntrustedModelError, match="not trusted") as error:
             load(atlas)
         assert f"{module}.{name}" in str(error.value)
-        assert ("fit it again" in str(error.value)) == module.startswith("ctmri_detect")
+        assert ("fit the model again" in str(error.value)) == module.startswith("ctmri_detect")
         assert not marker.exists()
 
 
@@ -690,3 +691,20 @@ def test_versions_matter_of_packages_whose_objects_are_inside(package, path):
 def test_a_missing_file_is_an_os_error(path):
     with pytest.raises(FileNotFoundError):
         load(path)
+
+
+def test_a_module_that_is_not_there_is_named(tmp_path, monkeypatch):
+    (tmp_path / "mine_elsewhere.py").write_text(
+        "from ctmri_detect.base import BasePairedTransformer\n"
+        "class Halved(BasePairedTransformer):\n"
+        "    def _transform(self, X):\n"
+        "        return X / 2\n"
+    )
+    with monkeypatch.context() as here:
+        here.syspath_prepend(tmp_path)
+        step = importlib.import_module("mine_elsewhere").Halved()
+        with pytest.warns(CtmriDetectWarning, match="types of other packages"):
+            save(step, tmp_path / "model.ctmri")
+    monkeypatch.delitem(sys.modules, "mine_elsewhere")
+    with pytest.raises(ImportError, match=r"the module 'mine_elsewhere', .*on PYTHONPATH"):
+        load(tmp_path / "model.ctmri", trusted=["mine_elsewhere.Halved"])

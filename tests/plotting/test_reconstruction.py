@@ -87,7 +87,7 @@ def test_of_a_pipeline_the_prepared_images_are_shown_with_their_heights():
     "other", [AtlasDetector(), CrossModalDetector(evidence=("within",))], ids=["atlas", "within"]
 )
 def test_a_detector_that_reconstructs_nothing_is_refused(other):
-    with pytest.raises(TypeError, match=r"reconstructs nothing; expected .*reconstruct\(X\)"):
+    with pytest.raises(TypeError, match=r"can't reconstruct images; expected .*reconstruct\(X\)"):
         ReconstructionDisplay.from_estimator(other.fit(TRAIN, groups=PATIENTS), TEST)
 
 

@@ -204,6 +204,20 @@ def test_whole_heads_that_are_said_to_be_cut_out_are_noticed(X):
         step.fit_transform(X)
 
 
+def test_a_tenth_of_slices_without_a_background_is_noticed():
+    brains = np.repeat(np.asarray(stripped()), 7, axis=0)[:20]
+    names = stripped().modalities
+    noisy = brains.copy()
+    noisy[::8] += 1  # 3 of 20: the background of these is not 0
+    with pytest.warns(BrainNotFoundWarning, match="a background that is not 0"):
+        BrainMask(source="observed").fit_transform(Pairs(noisy, modalities=names))
+    cropped = brains.copy()
+    cropped[0] += 1  # one, such as a slice that the brain fills
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        BrainMask(source="observed").fit_transform(Pairs(cropped, modalities=names))
+
+
 def test_0_stays_where_a_plane_is_a_ct_and_where_a_slice_holds_nothing_else():
     X = stripped()
     with_ct = X.replace(modalities=("CT", "FLAIR"))

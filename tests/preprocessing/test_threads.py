@@ -138,7 +138,7 @@ def test_an_error_names_the_samples_of_several_blocks(two, threads):
 def test_an_error_counts_from_a_row_that_it_names(two):
     wrong = np.concatenate([X, X])
     wrong[[70, 79], 0] = 9e4
-    with pytest.raises(InvalidPairsError, match=r"row 64 of X as 0: .* 2 samples \(6, 15\)"):
+    with pytest.raises(InvalidPairsError, match=r"Row 0 is row 64 of X: .* 2 samples \(6, 15\)"):
         CTWindow().transform(wrong)
 
 

@@ -186,5 +186,5 @@ def test_lengths_that_differ(page):
     found, pairs = scored()
     with pytest.raises(ValueError, match="found has 6 samples and X 4"):
         page(found, pairs[:4])
-    with pytest.raises(ValueError, match="There are 2 maps of 6 samples"):
+    with pytest.raises(ValueError, match="maps has 2 maps for 6 samples"):
         page(found, pairs, maps=found.anomaly_map[:2])

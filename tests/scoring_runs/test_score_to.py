@@ -121,7 +121,7 @@ def test_a_stopped_run_goes_on(tmp_path):
     (log / "stop").touch()
     with pytest.raises(KeyboardInterrupt):
         score_to(detector, NEW, tmp_path / "run", block_size=4)
-    with pytest.raises(ValueError, match=r"holds 0 of 6 blocks; .* goes on where it stopped"):
+    with pytest.raises(ValueError, match=r"holds 0 of 6 blocks; .* continues where it stopped"):
         open_scores(tmp_path / "run")
     table = score_to(detector, NEW, tmp_path / "run", block_size=4)
     same_as_detect(table, detector, NEW)
@@ -151,7 +151,7 @@ def test_workers_that_always_die_end_the_run_and_keep_what_is_finished(tmp_path)
     last = max((tmp_path / "run" / "blocks").iterdir())
     last.unlink()
     (log / "plague").touch()
-    with pytest.raises(RuntimeError, match=r"died 3 times .* fewer n_jobs .* stays in"):
+    with pytest.raises(RuntimeError, match=r"died 3 times .* fewer n_jobs .* stay in"):
         score_to(detector, NEW, tmp_path / "run", n_jobs=2)
     (log / "plague").unlink()
     begun = len(events(log, "begun"))
@@ -264,14 +264,14 @@ def test_bad_pairs_are_refused_before_a_folder_is_made(atlas, tmp_path):
 
 def test_slices_of_the_fit_are_named_and_warned_of_once(tmp_path):
     detector = AtlasDetector(map_scoring=MapScoring(bank="summary")).fit(HEALTHY)
-    both = Pairs.concatenate([HEALTHY[:10].replace(spacing=1.0), NEW.replace(spacing=1.0)],
-                             same_patients=True)  # fmt: skip
+    parts = [part.replace(spacing=1.0) for part in (NEW[:8], HEALTHY[:10], NEW[8:])]
+    both = Pairs.concatenate(parts, same_patients=True)
     with pytest.warns(TrainingDataWarning) as caught:
         table = score_to(detector, both, tmp_path, block_size=4)
     assert len(caught) == 1
-    assert "Samples 0 to 3" in str(caught[0].message)
+    assert "Samples 8 to 11" in str(caught[0].message)  # of the first block, not of "12 to 15"
     assert "2 more such warnings" in str(caught[0].message)
-    assert table["seen_in_fit"].tolist() == [True] * 10 + [False] * 23
+    assert table["seen_in_fit"].tolist() == [False] * 8 + [True] * 10 + [False] * 15
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])

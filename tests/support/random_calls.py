@@ -39,6 +39,7 @@ from ctmri_detect.datasets import (
 from ctmri_detect.evaluation import (
     benchmark,
     check_exchangeable,
+    controls,
     evaluate,
     evaluate_scores,
     unlabelled_roc_auc,
@@ -148,6 +149,7 @@ def calls(folder):
             {"atlas": AtlasDetector()},
             Bunch(data=X, target=Y, groups=GROUPS, masks=None),
         ),
+        "controls": lambda: controls(X, Y, groups=GROUPS, n_resamples=9),
         "evaluate_scores": lambda: evaluate_scores(Y, decision, GROUPS, n_resamples=9),
         "evaluate": lambda: evaluate(
             benchmark(

@@ -175,15 +175,15 @@ def test_a_patch_is_the_donors_tissue():
 
 def test_without_a_donor_there_is_no_patch():
     assert "patch" not in {one.mode for one in drawn(GenericAnomalies(), 150, donor=None)}
-    with pytest.raises(ValueError, match="no donor came; expected a sample of another patient"):
+    with pytest.raises(ValueError, match="donor is None; expected a sample of another patient"):
         GenericAnomalies(modes=("patch",)).draw(SAMPLE, np.random.default_rng(0))
     anomalies = GenericAnomalies(modes=("patch",))
-    with pytest.raises(ValueError, match="no donor came; expected the one"):
+    with pytest.raises(ValueError, match="donor is None; expected the one"):
         anomalies.apply(SAMPLE, drawn(anomalies, 1)[0])
 
 
 def test_a_sample_without_a_pixel_is_refused():
-    with pytest.raises(ValueError, match="No pixel of the sample is observed"):
+    with pytest.raises(ValueError, match="The sample is all NaN; expected observed pixels"):
         GenericAnomalies().draw(np.full_like(SAMPLE, np.nan), np.random.default_rng(0))
 
 

@@ -1,4 +1,4 @@
-"""Finding Kaggle's credentials without Kaggle's client, which is imported after them."""
+"""Find Kaggle's credentials without Kaggle's client, which is imported only afterwards."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOW_TO = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """A user name and key, or a token, or a login that `kaggle auth login` keeps."""
+    """A user name and key, or a token; neither for a login that `kaggle auth login` keeps."""
 
     source: str
     username: str | None = field(default=None, repr=False)
@@ -36,7 +36,7 @@ class Credentials:
 
 
 def find_credentials() -> Credentials:
-    """Look where Kaggle's client looks, in its order, with no network and no import of it.
+    """Look where Kaggle's client looks, in the same order, without network and without the client.
 
     Returns
     -------
@@ -45,12 +45,13 @@ def find_credentials() -> Credentials:
     Raises
     ------
     PermissionError
-        Where there are none; the message says how to get some, and how to do without.
+        If there are none, or their file holds no user name and key. The message says how to get
+        some, and how to do without.
 
     Warns
     -----
     CtmriDetectWarning
-        Where others can read the file that holds them.
+        If other users can read the file that holds them.
     """
     found = _token() or _key() or _login()
     if found is None:
@@ -142,7 +143,7 @@ def _json(path: Path) -> dict[str, object]:
 
 
 def _shown(path: Path) -> str:
-    """The path as users write it, so that a log does not tell their name."""
+    """The path from ~, so that a log does not tell the user's name."""
     try:
         return f"~/{path.relative_to(Path.home()).as_posix()}"
     except ValueError:

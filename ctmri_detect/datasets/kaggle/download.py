@@ -1,8 +1,8 @@
-"""Downloading the archive with Kaggle's client.
+"""Download the archive with Kaggle's client.
 
-`kagglesdk` is the half of Kaggle's client that talks to the service; the package `kaggle`
-is its command line, which logs in, prints and may end the process when it is imported.
-This module is imported after credentials were found and the client is known to be installed.
+`kagglesdk` is the part of Kaggle's client that talks to the service. The package `kaggle` is its
+command line: on import it logs in, prints, and may end the process, so it is not used. Import
+this module only after credentials were found and the client is known to be installed.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def download(
     delay: float = 1.0,
     hide_bar: bool | None = None,
 ) -> None:
-    """Download the data set's archive; an interrupted download is continued by the next.
+    """Download the data set's archive; the next call continues an interrupted download.
 
-    The bytes go to ``<archive>.part`` and ``<archive>.part.json`` says which version of the
-    archive they belong to. Only a complete one gets the name `archive`.
+    The bytes go to ``<archive>.part``, and ``<archive>.part.json`` says to which version of the
+    archive they belong. Only a complete file gets the name `archive`.
 
     Parameters
     ----------
@@ -57,16 +57,16 @@ def download(
     n_retries : int, default=3
         How often to try again after a network error.
     delay : float, default=1.0
-        Seconds between.
+        Seconds between two tries.
     hide_bar : bool, default=None
         True shows no progress; None shows it on a terminal only.
 
     Raises
     ------
     PermissionError
-        Kaggle refused the credentials or the download.
+        If Kaggle refuses the credentials or the download.
     OSError
-        No network, no such data set; the message says what to do.
+        If there is no network or no such data set. The message says what to do.
     """
     while True:
         try:
@@ -77,7 +77,7 @@ def download(
         except requests.RequestException as error:
             problem, again = _unreachable(error), True
         if not again or n_retries <= 0:
-            # outside of `except`: errors of the network carry addresses that are signed
+            # outside of `except`: the network's error, which holds a signed address, is left out
             raise problem
         n_retries -= 1
         time.sleep(delay)
@@ -100,7 +100,7 @@ def _attempt(archive: Path, credentials: Credentials, hide_bar: bool | None) -> 
 
 
 def _receive(response: requests.Response, archive: Path, hide_bar: bool | None) -> None:
-    """Append the answer's bytes to those of the same archive that are there already."""
+    """Write the response's bytes; they are appended if a part of the same archive is there."""
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise OSError(f"Kaggle, or a proxy before it, answered with a web page. {BY_HAND}")
     part, marker = (archive.with_name(archive.name + end) for end in (".part", ".part.json"))
@@ -127,9 +127,12 @@ def _receive(response: requests.Response, archive: Path, hide_bar: bool | None) 
 
 
 def _continue(response: requests.Response, have: int, identity: str) -> requests.Response:
-    """Ask the same address for the rest; the whole comes where the server can't, or it changed."""
+    """Ask the same address for the rest.
+
+    The whole file comes where the server can't send a part of it, or where it changed.
+    """
     sent = response.request
-    if sent.method != "GET":  # not sent on to the storage: what was asked can't be asked in part
+    if sent.method != "GET":  # Kaggle answered by itself, without sending us on to the storage
         return response
     headers = {**sent.headers, "Range": f"bytes={have}-", "If-Range": identity}
     rest = requests.get(str(sent.url), headers=headers, stream=True, timeout=TIMEOUT)
@@ -179,5 +182,5 @@ def _unreachable(error: Exception) -> OSError:
         inner = inner.__cause__ or inner.__context__ or inner
     return OSError(
         f"The download from Kaggle failed ({type(inner).__name__}: {inner}). Check the network "
-        f"and the proxy, and fetch again: what came is kept and continued. {BY_HAND}"
+        f"and the proxy, and fetch again: the download continues where it stopped. {BY_HAND}"
     )

@@ -25,8 +25,9 @@ Brain slices in the layout of unpaired image translation: images/{{trainA, train
 testB}}, A for CT, B for MRI, and six images in unseen_demo_images. The published set holds
 1742 + 744 CT and 1744 + 744 MRI; loaded here: {counts}.
 
-NOT PAIRED. ct100 and mri100 are other people, other levels and other sequences. Each image is
-a sample of its own, and its other plane is NaN. No cross-modal comparison means anything here.
+NOT PAIRED. ct100 and mri100 show different people and different levels, and the MRI have several
+sequences. Each image is a sample of its own, and its other plane is NaN. Comparing CT with MRI
+means nothing here.
 
 CT: PNG, 512x512, 8-bit, an exported brain window (no Hounsfield units); slices of the
 PhysioNet set CT-ICH (Hssayeni et al., Data 2020, 5(1):14), some with haemorrhage.
@@ -37,8 +38,8 @@ Images are padded to a square with NaN and resized to {size}x{size}.
 Patients are unknown, and slices of one CT patient are in train AND test: no split of this set
 keeps patients apart, so no held-out figure on it can be trusted. There are no labels.
 
-Licence: this library holds and passes on no image. Read the terms on the page of the set and
-of its sources before use; research only, and never for diagnosis.
+Licence: this library contains none of the images and passes none on. Read the terms on the page
+of the set and of its sources before use; research only, and never for diagnosis.
 """
 
 
@@ -54,20 +55,21 @@ def fetch_kaggle_ct_mri(
     delay: float = 1.0,
     progress: bool | None = None,
 ) -> Bunch:
-    """Load the Kaggle set "CT to MRI cGAN", downloading it where it is missing.
+    """Load the Kaggle set "CT to MRI cGAN", and download it first where it is missing.
 
-    The set is **not paired**: each image is one sample whose other modality is a plane of NaN.
-    Use it for detectors that score one modality; `DESCR` tells what the images are.
+    The set is **not paired**: each image is a sample of its own, whose other plane is NaN.
+    Use it for detectors that score one modality; `DESCR` says what the images are.
 
     The download needs the extra ``kaggle`` and Kaggle credentials: ``~/.kaggle/kaggle.json``
     (kaggle.com > Settings > API; ``chmod 600``), or ``KAGGLE_USERNAME`` and ``KAGGLE_KEY``, or
     ``KAGGLE_API_TOKEN``. Without them, download the archive in a browser and pass
-    `from_archive`. The set is unpacked beside its folder, checked, and renamed last, so that half
-    a set is never taken for the whole; an interrupted download is continued. A folder that is
-    there is used without network or credentials; its files are checked against the SHA-256
-    they had when fetched.
+    `from_archive`. The set is unpacked under another name, checked, and renamed last, so that a
+    part of it is never taken for the whole. The next call continues an interrupted download. A set
+    that is there is used without network or credentials; its files are checked against the
+    SHA-256 that they had when they were fetched.
 
-    When it fails: the checksums are those of what came, for Kaggle publishes none.
+    When it fails: Kaggle publishes no checksums, so an archive that was already wrong when it was
+    downloaded is not noticed, if it can be unpacked and holds images in each part.
 
     Parameters
     ----------
@@ -77,41 +79,56 @@ def fetch_kaggle_ct_mri(
     download_if_missing : bool, default=True
         False raises an OSError where the set is not there.
     subset : {"all", "train", "test", "demo"}, default="all"
-        Which of the author's parts to load. Patients are in both train and test.
+        Which of the author's parts to load. The same patients are in train and test.
     size : int, default=256
-        Height and width of the samples. Images are padded to a square with NaN, then resized
-        (area when shrinking, linear else). All at 256 take 2.6 GB.
+        Height and width of the samples, in pixels. Images are padded to a square with NaN, then
+        resized (by area when shrinking, else linear). All images at 256 take 2.6 GB; memory grows
+        with the square of `size`.
     cache : str or path-like, default=None
-        A .npy file to write the samples to; `data` then reads from it, and
-        memory holds a few samples only. An existing file is replaced.
+        A .npy file to which the samples are written. `data` then reads from it, and memory holds
+        a few samples only. An existing file is replaced.
     from_archive : str or path-like, default=None
         The zip that Kaggle's page offers, instead of a download.
     n_retries : int, default=3
         How often to try again after a network error.
     delay : float, default=1.0
-        Seconds between.
+        Seconds between two tries.
     progress : bool, default=None
-        Bars on stderr; None shows them on a terminal only.
+        Progress bars on stderr; None shows them on a terminal only.
 
     Returns
     -------
     Bunch
-        `data` `Pairs` ``(n, 2, size, size)``, the missing plane NaN; `target`, `masks` and
-        `groups` None; `frame` DataFrame with ct, mri (paths in the set's folder, None where
-        missing), patient (None), slice (the number in the name, not a level), spacing (NaN),
-        sequence and kind (None), split; `paired` False; `ct_units` "uint8"; `skipped` list of
-        (file, reason); `DESCR`. In the order train, test, demo; CT, MRI; number.
+        In the order train, test, demo; CT, MRI; number. With:
+
+        - data: `Pairs` of shape ``(n, 2, size, size)``; the missing plane is NaN.
+        - target, masks, groups: None.
+        - frame: DataFrame with ct, mri (paths in the set's folder, None where missing), patient
+          (None), slice (the number in the name, which is no place), spacing (NaN), sequence and
+          kind (None), split.
+        - paired: False.
+        - ct_units: "uint8".
+        - skipped: list of (file, reason).
+        - DESCR: a description in words.
 
     Raises
     ------
     PermissionError
-        Where there are no credentials, or Kaggle refuses them or the download.
+        If there are no credentials, or Kaggle refuses them or the download.
     OSError
-        Where the set is missing and may not be downloaded, or the network or the disk fails.
+        If the set is missing and may not be downloaded, or the network or the disk fails.
     DataLoadingError
-        Where the archive is refused, or files on disk are not those that were fetched.
+        If the archive is refused, or files on disk are not those that were fetched.
     ValueError
-        For a `subset` or `size` that is none.
+        For a bad `subset` or `size`.
+
+    Warns
+    -----
+    SkippedFilesWarning
+        If images can't be read.
+    CtmriDetectWarning
+        If the archive holds another number of images than the published set, or other users can
+        read the file with the credentials.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is known of the files of the Kaggle set since they were unpacked."""
+"""The manifest of the Kaggle set: size and SHA-256 of each file when it was unpacked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write_manifest(folder: Path, source: str, archive: Path, files: dict[str, Un
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest, after a look at whether its files are there, each with its size."""
+    """The manifest; a DataLoadingError where a file is missing or has another size."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         sizes = {name: entry["size"] for name, entry in manifest["files"].items()}

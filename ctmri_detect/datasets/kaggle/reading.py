@@ -1,4 +1,4 @@
-"""Reading the images of the Kaggle set, each a sample with one plane."""
+"""Read the images of the Kaggle set; each becomes a sample with one plane."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def read_images(
     store: PairStore,
     hide_bar: bool | None,
 ) -> tuple[list[KaggleImage], Skipped]:
-    """Fill the store with a sample for each image; returns these images, and what was skipped.
+    """Write a sample for each image to the store; return the images, and what was skipped.
 
     Raises
     ------
     DataLoadingError
-        Where a file is not the one that was fetched, or nothing can be read.
+        If a file is not the one that was fetched, or none can be read.
     """
     loaded: list[KaggleImage] = []
     skipped: Skipped = []
@@ -59,7 +59,7 @@ def read_images(
 
 
 def _square(image: NDArray[Any]) -> NDArray[Any]:
-    """Pad with NaN: heads keep their shape, and what was not imaged is not observed."""
+    """Pad an image to a square with NaN, so that the head keeps its proportions."""
     height, width = image.shape
     if height == width:
         return image

@@ -42,7 +42,7 @@ class KaggleImage(NamedTuple):
 
 
 def data_folder(data_home: str | os.PathLike[str] | None) -> Path:
-    """Where the set lies, or will lie.
+    """The folder of the set, which need not exist yet.
 
     Examples
     --------
@@ -62,8 +62,8 @@ def acquire(
 ) -> dict[str, Any]:
     """Make sure that the whole set is in `folder`, and return its manifest.
 
-    The work is done in a hidden folder, which is renamed at the end, so that `folder` is never
-    a part of the set. One process works at a time, others wait for it.
+    The set is made in a hidden folder, which is renamed at the end, so that `folder` never holds
+    only a part of it. One process works at a time, others wait for it.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def images_of(files: Any) -> list[KaggleImage]:
 
 
 def _check_download(folder: Path, download_if_missing: bool) -> None:
-    """What can be known before anything is written, imported or asked over the network."""
+    """Raise what is known to fail before anything is written, imported or downloaded."""
     if not download_if_missing:
         raise OSError(
             f"Data not found in {folder} and `download_if_missing` is False. Fetch it once "
@@ -135,7 +135,7 @@ def _make(folder: Path, archive: Path | None, download: dict[str, Any]) -> None:
         oddity = _unpack(archive, partial / "unpacked")
         (partial / "unpacked").rename(folder)
         shutil.rmtree(partial, ignore_errors=True)
-    except DataLoadingError:  # the archive is no good: what came is not worth keeping
+    except DataLoadingError:  # the archive is wrong, so that it need not be kept
         shutil.rmtree(partial, ignore_errors=True)
         raise
     except OSError as error:
@@ -146,9 +146,9 @@ def _make(folder: Path, archive: Path | None, download: dict[str, Any]) -> None:
             "choose another data_home (--out), and fetch again."
         ) from error
     finally:
-        with suppress(OSError):  # it stays where a download waits in it to be continued
+        with suppress(OSError):  # not empty where a download can be continued: it stays
             partial.rmdir()
-    if oddity:  # once the set is in its place: a warning may be made an error
+    if oddity:  # only now that the set is in its place: users can turn warnings into errors
         warnings.warn(oddity, CtmriDetectWarning, stacklevel=4)
 
 
@@ -160,8 +160,8 @@ def _download(archive: Path, options: dict[str, Any]) -> None:
 
 
 def _unpack(archive: Path, target: Path) -> str:
-    """Unpack, check and list; returns what is odd about the archive, if anything is."""
-    shutil.rmtree(target, ignore_errors=True)  # of a process that was killed
+    """Unpack, check and write the manifest; return what is odd about the archive, or ""."""
+    shutil.rmtree(target, ignore_errors=True)  # left by a process that was killed
     files = unpack_zip(archive, target, max_bytes=MAX_BYTES, max_files=MAX_FILES)
     counts = Counter((image.split, image.plane) for image in images_of(files))
     empty = [f"{'AB'[plane == 'mri']} of {split}" for split, plane in FULL
@@ -195,10 +195,10 @@ def _order(image: KaggleImage) -> tuple[int, str, list[tuple[int, str]]]:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Hold the folder's lock; the system lets it go with the process, killed or not.
+    """Hold the folder's lock; the system releases it when the process ends, even if killed.
 
-    Where the system has no such lock (Windows, some network drives) two processes can disturb
-    each other's download, which the checks of the archive then notice.
+    Where the system has no such lock (Windows, some network drives), two processes can disturb
+    each other's download. The checks of the archive then notice it.
     """
     try:
         import fcntl

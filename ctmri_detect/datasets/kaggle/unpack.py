@@ -15,14 +15,15 @@ from typing import IO, NamedTuple
 from ctmri_detect.exceptions import DataLoadingError
 
 MAX_RATIO = 200
-"""An entry above 1 MiB that grows by more than this is taken for a bomb; images grow by 1 to 5."""
+"""An entry above 1 MiB that grows more than this many times is taken for a zip bomb; images grow
+1 to 5 times."""
 
 _BLOCK = 1 << 20
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 class Unpacked(NamedTuple):
-    """What is known of a file after it was written."""
+    """SHA-256 and size in bytes of a file that was written."""
 
     sha256: str
     size: int
@@ -31,36 +32,35 @@ class Unpacked(NamedTuple):
 def unpack_zip(
     archive: str | Path, target: str | Path, *, max_bytes: int, max_files: int
 ) -> dict[str, Unpacked]:
-    """Unpack a zip archive into a new folder, all of it or nothing.
+    """Unpack a zip archive into a new folder: all of it or nothing.
 
-    Every name is judged before the first byte is written. Refused are names that could leave
-    `target` (absolute, ``..``, drives, streams), anything that is neither file nor folder
-    (symbolic links), encrypted entries, names that are one and the same on some file system,
-    and archives that unpack to more than is allowed, by what they declare and by what comes
-    out. Permissions and dates of the archive are not taken over.
+    Every name is checked before the first byte is written. Refused are: names that could leave
+    `target` (absolute, ``..``, drives, streams); anything that is neither file nor folder, such as
+    symbolic links; encrypted entries; two names that are the same on some file system; and archives
+    that declare, or unpack to, more than is allowed. Permissions and dates are not restored.
 
     Parameters
     ----------
     archive : str or Path
         The zip file.
     target : str or Path
-        A folder that does not exist yet, in one that does. Removed again after any failure.
+        A new folder, in one that exists. It is removed again after any failure.
     max_bytes : int
-        Most bytes to unpack.
+        Largest number of bytes to unpack.
     max_files : int
-        Most entries, folders included.
+        Largest number of entries, folders included.
 
     Returns
     -------
     dict of str to Unpacked
-        POSIX path relative to `target` to the file's SHA-256 and size in bytes.
+        SHA-256 and size in bytes of each file, by its POSIX path relative to `target`.
 
     Raises
     ------
     DataLoadingError
-        With what is wrong: refused, no zip file, truncated, damaged.
+        If the archive is refused, damaged, cut short or no zip file.
     OSError
-        Where `target` exists or can't be written.
+        If `target` exists or can't be written.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def unpack_zip(
 def _judged(
     entries: list[zipfile.ZipInfo], archive: Path, max_bytes: int, max_files: int
 ) -> dict[str, zipfile.ZipInfo]:
-    """The files of the archive by their path, if all entries may be unpacked."""
+    """The files of the archive by their path; an error if any entry may not be unpacked."""
     if len(entries) > max_files:
         raise _refused(archive, f"it holds {len(entries)} entries, more than {max_files}")
     files: dict[str, zipfile.ZipInfo] = {}
@@ -168,12 +168,15 @@ def _write(
 
 
 def copy_limited(source: IO[bytes], sink: IO[bytes], limit: int) -> Unpacked:
-    """Copy a stream, up to `limit` bytes; a DataLoadingError where more comes."""
+    """Copy a stream, up to `limit` bytes; a DataLoadingError if there are more."""
     digest, size = hashlib.sha256(), 0
     while block := source.read(_BLOCK):
         size += len(block)
         if size > limit:  # what the archive declares may be a lie
-            raise DataLoadingError("The archive unpacks to more bytes than are allowed.")
+            raise DataLoadingError(
+                "The archive unpacks to more bytes than are allowed. Download it again from its "
+                "source."
+            )
         digest.update(block)
         sink.write(block)
     return Unpacked(digest.hexdigest(), size)
@@ -184,9 +187,11 @@ def _is_folder(entry: zipfile.ZipInfo) -> bool:
 
 
 def _same(path: PurePosixPath) -> str:
-    """The path as a file system reads it that ignores case and composes accents."""
+    """One text for all names that some file system takes for the same: by case and accents."""
     return unicodedata.normalize("NFC", str(path)).casefold()
 
 
 def _refused(archive: Path, reason: str) -> DataLoadingError:
-    return DataLoadingError(f"{archive.name} was not unpacked: {reason}.")
+    return DataLoadingError(
+        f"{archive.name} was not unpacked: {reason}. Download it again from its source."
+    )

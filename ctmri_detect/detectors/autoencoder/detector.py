@@ -43,12 +43,12 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
     """Rebuild a pair with a network trained on healthy pairs; what it can't rebuild is anomalous.
 
     The `objective` keeps the network from rebuilding a lesion: a narrow bottleneck ("plain",
-    "uncertainty", "variational"), or the removal of coarse noise ("denoising"). Where a variance is
+    "uncertainty", "variational"), or the removal of coarse noise ("denoising"). If a variance is
     predicted, the network says how large an error it expects at each pixel. So cortex and edges,
     which no network rebuilds sharply, count for less. One network sees all planes (one or more), so
     each helps to rebuild the others. Samples with missing planes can be scored.
 
-    It works on lesions that are large or strong beside the blur of the reconstruction. It fails
+    It works on lesions that are larger or stronger than the blur of the reconstruction. It fails
     on small or faint lesions, on lesions that look like healthy tissue of that place, and with
     few training slices. With a large `latent_dim`, or many epochs on pairs with lesions, the
     network learns the lesions too. The measured figures are in docs/results.md.
@@ -72,9 +72,9 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
         (16, 32, 64, 96) for "denoising", from full resolution down by halves, else
         (32, 64, 128, 256) after each halving.
     noise : float, default=1.5
-        SD of the coarse noise of "denoising", in SDs of a plane's intensities.
+        SD of the coarse noise of "denoising", in SDs of a plane's intensities; 0 or more.
     beta : float, default=1.0
-        Weight of the divergence of "variational".
+        Weight of the divergence of "variational", 0 or more (see Notes).
     warm_start : bool, default=False
         Train the fitted network further, and add to `history_`. Needs eight patients or more,
         the same `groups` as before, and no ``MapScoring(cross_fit=True)``; otherwise the network
@@ -87,7 +87,7 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
         None means `MapScoring()`, and ``MapScoring(smoothing=1.0)`` for "denoising", whose
         residuals are less noisy (chosen on seed 110).
     device : str, default="auto"
-        Where the network is trained and run: "auto" (CUDA where it is), "cpu", "cuda".
+        Where the network is trained and run: "auto" (CUDA if there is), "cpu", "cuda".
     engine : {"torch", "onnxruntime"}, default="torch"
         What runs the network in scoring; "onnxruntime" uses the CPU, float32, and the extra `onnx`.
     random_state : int, RandomState or None, default=None
@@ -116,7 +116,7 @@ class ConvAutoencoderDetector(NetworkOutputs, PortableNetwork, BasePairedDetecto
     steps, so that a large variance can't replace learning the difficult pixels; then
     ``((z - m)^2 / v + log v) / 2``, over the observed pixels. "variational" adds ``beta`` times the
     divergence of the latent distribution from the standard normal. A tenth of the training
-    samples lose one plane at the input; the network predicts it from the other.
+    samples lose one plane at the input; the network predicts it from the others.
 
     References
     ----------

@@ -34,11 +34,11 @@ class Design:
         return chosen or ("standardised" if self.variance else "difference")
 
     def check(self, chosen: str | None) -> None:
-        """Raise a ValueError where parameters or the residual `chosen` contradict each other."""
+        """Raise a ValueError if parameters or the residual `chosen` contradict each other."""
         if self.objective == "uncertainty" and not self.variance:
             raise ValueError(
                 'objective is "uncertainty", which predicts a variance, but predict_variance is '
-                'False; take objective="plain".'
+                'False; expected True or None. For no variance, take objective="plain".'
             )
         if chosen == "standardised" and not self.variance:
             raise ValueError(

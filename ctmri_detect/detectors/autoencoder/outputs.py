@@ -1,4 +1,4 @@
-"""What a fitted network gives beside the residual: its reconstruction, its features, its file."""
+"""Outputs of a fitted network besides the residual: reconstruction, features, ONNX file."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class NetworkOutputs(PlainOutput):
     _ready: Callable[..., PairReader]
 
     def reconstruct(self, X: PairsLike) -> npt.NDArray[np.float32]:
-        """What the network makes of each sample, in the units of X.
+        """Each sample as the network rebuilds it, in the units of X.
 
-        What a sample and its reconstruction differ in is what `residual_map` measures.
+        `residual_map` measures how far a sample and its reconstruction differ.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class NetworkOutputs(PlainOutput):
         return np.concatenate([latent(self.network_, x, device=self.device_) for x in blocks])
 
     def encode(self, X: PairsLike, depth: int | None = None) -> npt.NDArray[np.float32]:
-        """What the encoder says about each sample, for `features.LatentFeatures`.
+        """The encoder's features of each sample, for `features.LatentFeatures`.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class NetworkOutputs(PlainOutput):
         Raises
         ------
         ValueError
-            Where the encoder does not halve the image `depth` times.
+            If the encoder does not halve the image `depth` times.
         """
         reader = self._ready(X)
         most = self.network_.most_depth

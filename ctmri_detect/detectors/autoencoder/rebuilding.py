@@ -43,7 +43,7 @@ def latent(network: Any, X: Block, *, device: str) -> Block:
 
 
 def encoded(network: Any, X: Block, depth: int | None, *, device: str) -> Block:
-    """What the encoder gives of a block: ``(n, d)`` or ``(n, d, rows, columns)``."""
+    """The encoder's features of a block: ``(n, d)`` or ``(n, d, rows, columns)``."""
     return _run(lambda x: (network.encode_pairs(x, depth),), X, device)[0]
 
 

@@ -13,7 +13,7 @@ from ctmri_detect.scoring.calibration import ENOUGH_PATIENTS
 def check_warm_start(
     network: Any, asked: Any, n_patients: int, *scorings: MapScoring | None
 ) -> None:
-    """Raise a ValueError where a fitted network can't be trained further.
+    """Raise a ValueError if a fitted network can't be trained further.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def registered(
 
 
 def _moved(X: Block, plane: int, means: Block, variances: Block, tolerance: float) -> Block:
-    """A copy with one plane moved; the block itself where nothing moves."""
+    """A copy with one plane moved; the block itself if nothing moves."""
     out = X
     for n, (mean, variance) in enumerate(zip(means, variances, strict=True)):
         seen = ~np.isnan(mean)

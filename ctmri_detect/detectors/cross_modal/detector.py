@@ -48,8 +48,8 @@ class CrossModalDetector(PredictedPlanes, BasePairedDetector):
     with mean and variance, and the residual is the standardised difference. An MRI that is
     shifted by a few pixels against its CT is first registered to its prediction.
 
-    Some lesions change both modalities as a normal tissue would: oedema is dark in CT and bright
-    in T2, as fluid is. The other modality predicts them well. So the deviation from the mean of
+    Some lesions look like a normal tissue in both modalities: oedema is dark in CT and bright in
+    T2, as fluid is. The other modality predicts them well. So the deviation from the mean of
     healthy slices at that place is added (*within*), and the prediction may also use the mirrored
     hemisphere (*symmetry*).
 
@@ -96,13 +96,13 @@ class CrossModalDetector(PredictedPlanes, BasePairedDetector):
     Attributes
     ----------
     predictor_ : Predictor
-        Fitted; None where `evidence` is "within" alone.
+        Fitted; None if `evidence` is "within" alone.
     view_sets_ : dict of str to tuple of str
         By kind of evidence, what its prediction sees; "within" needs none.
-    mean_, sd_ : float32 arrays (n_modalities, height, width)
+    mean_, sd_ : float32 arrays (n_planes, height, width)
         Healthy mean and standard deviation at each place; None without "within".
     map_scoring_ : MapScoring
-        The fitted way from residual to map and score.
+        Fitted; turns residuals into maps and scores.
     offset_ : float
         Score below which `predict` says -1.
 
@@ -216,8 +216,8 @@ class CrossModalDetector(PredictedPlanes, BasePairedDetector):
             return
         if X.shape[1] < 2:
             raise InvalidPairsError(
-                "X has one plane; 'mismatch' predicts each plane from the others and needs two or "
-                "more. Take evidence=('within',), or give more modalities."
+                "X has one plane; 'mismatch' predicts a plane from others. Give more, or take "
+                "AtlasDetector, SyntheticAnomalyDetector(channels='planes'), evidence=('within',)."
             )
         verdict = pairing_verdict(X, X.groups)
         if verdict.paired is False:

@@ -115,9 +115,9 @@ class ManyPlanesPredictor(Predictor):
         return answers
 
     def coarse(self, block: PairFeatures, plane: int) -> Prediction:
-        """One plane's mean and variance from the mean features of square blocks of pixels.
+        """One plane's mean and variance, from the other planes' mean features in square blocks.
 
-        From the other planes. Close to the block means of `predict`, and much faster.
+        Close to the block means of `predict`, and much faster.
         """
         X, side = block.X, block_side(block.X.shape[2:])
         shape = (len(X), X.shape[2] // side, X.shape[3] // side)
@@ -134,7 +134,7 @@ class ManyPlanesPredictor(Predictor):
 
 
 def columns_at(block: PairFeatures, n: int, places: Places, views: ViewSet) -> Columns:
-    """What is known of some pixels of a sample."""
+    """The network's input at some pixels of a sample."""
     width, n_planes = block.X.shape[3], block.X.shape[1]
     mirrored = places + width - 1 - 2 * (places % width)
     seen = (block.seen(n)[:, places] * ("other" in views)).astype(np.float32)
@@ -153,7 +153,7 @@ def columns_at(block: PairFeatures, n: int, places: Places, views: ViewSet) -> C
 
 
 def block_columns(block: PairFeatures, n: int, places: Places, side: int) -> Columns:
-    """The means over square blocks of pixels of what is known, at some of these blocks."""
+    """The network's input as means over square blocks of pixels, at some of these blocks."""
     n_planes = block.X.shape[1]
     head = block.seen(n).any(axis=0).reshape(block.X.shape[2:]).astype(np.float32)
     *place, share = block_means(np.stack([*(block.place[n] * head), head]), side)
@@ -167,7 +167,7 @@ def block_columns(block: PairFeatures, n: int, places: Places, side: int) -> Col
 def _described(
     X: Block, able: npt.NDArray[np.bool_], drawn: Sequence[Places], views: ViewSet
 ) -> Learned:
-    """What is known of the drawn pixels of some samples, and their values, NaN where not `able`."""
+    """Inputs at the drawn pixels of some samples, and their values, NaN where not `able`."""
     features, parts = PairFeatures(X), []
     for n, places in enumerate(drawn):
         values = np.where(able[n], X[n], np.float32(np.nan)).reshape(len(X[n]), -1)

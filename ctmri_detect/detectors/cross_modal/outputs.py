@@ -35,7 +35,7 @@ class PredictedPlanes:
         """Each plane as it is predicted, in the units of X.
 
         With "mismatch" in `evidence`, each plane is predicted from the other planes, otherwise from
-        its own mirror image. There is no prediction where `evidence` is "within" alone.
+        its own mirror image. There is no prediction if `evidence` is "within" alone.
 
         Parameters
         ----------
@@ -45,7 +45,7 @@ class PredictedPlanes:
         Returns
         -------
         float32 array (n_samples, n_planes, height, width)
-            The prediction, fitted to the brightness of each image. Where a plane was registered
+            The prediction, fitted to the brightness of each image. If a plane was registered
             (`tolerance`), the prediction is that of the registered planes. NaN where nothing was
             observed, or nothing that a prediction could use.
         """

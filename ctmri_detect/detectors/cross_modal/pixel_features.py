@@ -23,7 +23,7 @@ Places = npt.NDArray[np.int64]  # flat indices of pixels
 class PairFeatures:
     """Filter banks of the planes of a block of samples, and the geometry of their brains.
 
-    With more than two planes, where each of the other planes was observed is a feature, too.
+    With more than two planes, a further feature of each other plane says where it was observed.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class PairFeatures:
         return small
 
     def _shares_of(self, plane: int) -> Block:
-        """`mask_shares` of a plane; taken from another plane where the masks are equal."""
+        """`mask_shares` of a plane; taken from another plane if the masks are equal."""
         seen = self._seen[:, plane]
         for other, known in enumerate(self._shares):
             if known is not None:  # masks are often equal, as after BrainMask

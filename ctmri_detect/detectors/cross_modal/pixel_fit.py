@@ -18,7 +18,7 @@ from ctmri_detect.networks.regression import fit_regressors
 from ctmri_detect.validation import PairReader
 
 _BLOCK = 16  # samples that are described at a time
-_WITHHELD = 0.1  # how often a training sample loses a plane, where there are more than two
+_WITHHELD = 0.1  # how often a training sample loses a plane, if there are more than two
 
 Drawn = list[list[Places]]  # by sample and plane, the pixels to learn from
 
@@ -33,7 +33,7 @@ def fit_on_pixels(
     """Regressors fitted on random pixels of each slice: for each view set, one for each plane.
 
     X is read once for each view set. The pixels of a view set are drawn from `rng` over all of
-    X before those of the next one, as if each was fitted alone; the last ones are drawn
+    X before those of the next one, as if each was fitted alone. Those of the last one are drawn
     while the features are computed. With more than two planes, a tenth of the samples lose one
     plane at the input, so that the regressors also learn from samples with a missing plane.
     """
@@ -103,8 +103,8 @@ def _seeded(regressor: BaseEstimator, drawn: Drawn, rng: np.random.RandomState) 
     for target in range(len(drawn[0])):
         if not any(len(places[target]) for places in drawn):
             raise InvalidPairsError(
-                "No pixel is observed in both planes; expected CT and MRI of the same place. "
-                "Check that the planes overlap."
+                f"Plane {target} is nowhere observed together with what it is predicted from; "
+                "expected planes of the same place. Check that the planes overlap."
             )
         made.append(clone(regressor).set_params(random_state=rng.randint(2**31 - 1)))
     return made

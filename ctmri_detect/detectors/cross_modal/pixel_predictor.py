@@ -41,7 +41,7 @@ class PixelPredictor(Predictor):
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Cheap; safe in threads where the regressor is."""
+        """Cheap; safe in threads if the regressor is."""
         safe = bool(self.regressor.threadsafe)
         return Traits(cheap=True, threadsafe=safe, missing_modality=True)
 
@@ -86,9 +86,9 @@ class PixelPredictor(Predictor):
             yield where, mean, variance
 
     def coarse(self, block: PairFeatures, plane: int) -> Prediction:
-        """One plane's mean and variance from the mean features of square blocks of pixels.
+        """One plane's mean and variance, from the other planes' mean features in square blocks.
 
-        From the other planes. Close to the block means of `predict`, and much faster.
+        Close to the block means of `predict`, and much faster.
         """
         X, side = block.X, block_side(block.X.shape[2:])
         shape = (len(X), X.shape[2] // side, X.shape[3] // side)

@@ -31,7 +31,7 @@ class Predictor(BaseEstimator):
     Attributes
     ----------
     traits : Traits
-        `cheap`: whether a fit takes seconds; the detector then fits five times.
+        `cheap`: whether a fit takes seconds; the detector then fits three or five times.
         `threadsafe`: whether several threads may call `predict` at once. `missing_modality`:
         whether `predict` takes blocks in which a sample lacks a whole plane; if not, the detector
         refuses such samples. All are False unless the class says otherwise.
@@ -106,7 +106,7 @@ class Predictor(BaseEstimator):
     def describe(self, block: Block, before: Any = None) -> Any:
         """The argument of `predict` and `coarse`: by default the block itself.
 
-        Override it where `coarse` and `predict` share work. `before` is what this method
+        Override it if `coarse` and `predict` share work. `before` is what this method
         returned for the same block before some of its planes were moved, or None.
         """
         return block

@@ -15,12 +15,12 @@ EVIDENCE = {"mismatch": 0.5, "symmetry": 0.5, "within": 0.3}
 
 
 def deviations(X: Block, predictor: Predictor, described: object, n_sets: int) -> list[Block]:
-    """How far a block is from each of its predictions, in the prediction's SDs.
+    """How far a block is from each of its predictions, in standard deviations of the prediction.
 
     Raises
     ------
     ValueError
-        Where the predictor doesn't give mean and variance of each plane for each view set.
+        If the predictor doesn't give mean and variance of each plane for each view set.
     """
     predictions = checked_predictions(X.shape, predictor, described, n_sets)
     return [standardised(X, mean, variance) for mean, variance in predictions]
@@ -35,7 +35,7 @@ def checked_predictions(
     if shapes != [(shape, shape)] * n_sets:
         raise ValueError(
             f"{type(predictor).__name__}.predict gave arrays of shapes {shapes}; expected mean and "
-            f"variance of shape {shape} for each of {n_sets} view set(s): a list of pairs."
+            f"variance of shape {shape} for each of {n_sets} view set(s). Return a list of pairs."
         )
     return predictions
 
@@ -53,7 +53,7 @@ def recalibrated(X: Block, mean: Block, variance: Block) -> Block:
 
 
 def standardised(X: Block, mean: Block, variance: Block) -> Block:
-    """Difference to the recalibrated prediction in its SDs; NaN where there is none."""
+    """Difference to the recalibrated prediction over its standard deviation; NaN without one."""
     return np.asarray((X - recalibrated(X, mean, variance)) / np.sqrt(variance), dtype=np.float32)
 
 

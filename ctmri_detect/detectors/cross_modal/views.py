@@ -44,7 +44,7 @@ def predictable(
     X : float32 array (n, planes, height, width)
     views : sequence of {"other", "mirror"}
     inputs : float32 array of the same shape, default=None
-        What predictions may use, where that is less than `X`.
+        What predictions may use, if that is less than `X`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What detectors on grids of features share: features, conditioning, computed once."""
+"""What detectors on grids of features share: the features, computed once, and conditioning."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class FeatureGridDetector(BasePairedDetector):
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Cheap where the features learn nothing of single patients."""
+        """Cheap if the features learn nothing about single patients."""
         given = self._default_features() if self.features is None else self.features
         return Traits(cheap=not trains(given), missing_modality=takes_missing_planes(given))
 
@@ -67,8 +67,8 @@ class FeatureGridDetector(BasePairedDetector):
         own = getattr(self.features, "device", None)
         if self.features is not None and self.device not in ("auto", own):
             raise ValueError(
-                f"{type(self).__name__}'s device is {self.device!r}, and features are given. Set "
-                "the device of the features instead: "
+                f"{type(self).__name__}'s device is {self.device!r}, and features are given; "
+                "expected 'auto'. Set the device of the features instead: "
                 f"set_params(device='auto', features__device={self.device!r})."
             )
 
@@ -77,7 +77,7 @@ class FeatureGridDetector(BasePairedDetector):
 
     @contextmanager
     def _sharing(self, X: PairReader) -> Iterator[None]:
-        """Compute features once for all fits, where they learn nothing of single patients."""
+        """Compute features once for all fits, if they learn nothing about single patients."""
         features = self._new_features()
         if not trains(features):
             self._computed = CachedFeatures(features.fit(X))
@@ -101,7 +101,7 @@ class FeatureGridDetector(BasePairedDetector):
             self.conditioning_ = step.fit(computed or self.features_, X, X.groups)
 
     def _grid(self, X: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None) -> FeatureGrid:
-        """The features of a block, conditioned where a conditioning is set."""
+        """The features of a block, conditioned if a conditioning is set."""
         grid = described(vars(self).get("_computed") or self.features_, X)
         return grid if self.conditioning_ is None else self.conditioning_.transform(grid, X, codes)
 

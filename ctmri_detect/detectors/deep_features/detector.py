@@ -52,24 +52,24 @@ class DeepFeatureDetector(FeatureGridDetector):
         Any object with `fit` and `grids`, see `features.FeatureExtractor`. A clone of it is
         fitted. None means ``BackboneFeatures(device=device)``.
     conditioning : FeatureConditioning or False, default=None
-        What is taken away from the features first. None means `FeatureConditioning()`; False
-        nothing, and nothing but the detector is trained then. Without it,
+        What is taken away from the features first. None means `FeatureConditioning()`. False
+        takes nothing away; then only the outlier detector is trained, and
         ``features=JointFeatures(BackboneFeatures())`` finds more than planes by themselves.
     level : {"patch", "image"}, default="patch"
         "patch" scores each patch. "image" scores a slice by mean and standard deviation of its
-        patches' features: it says nothing of the place, and finds less.
+        patches' features: it does not say where the anomaly is, and finds less.
     n_components : int, default=128
         Largest number of whitened principal components that the detector uses. Fewer are faster
         and find less.
     patches_per_slice : int, default=64
-        Random patches of each plane of a training slice that the detector is fitted on; in all
-        at most 6000 a plane.
+        Random patches of each plane of a training slice that the detector is fitted on, at most
+        6000 a plane in all. More take more time.
     map_scoring : MapScoring, default=None
-        None means ``MapScoring(scales=2.0)``: finer than the smoothed cells there is nothing. For
-        "image", nothing but the threshold: ``MapScoring(reference=None, symmetry=False,
-        smoothing=0, scales=0)``.
+        None means ``MapScoring(scales=2.0)``, since the smoothed cells hold nothing finer. For
+        "image", only a threshold: ``MapScoring(reference=None, symmetry=False, smoothing=0,
+        scales=0)``.
     device : str, default="auto"
-        Where the default features run: "auto" (CUDA where it is), "cpu", "cuda". Features that
+        Where the default features run: "auto" (CUDA if there is), "cpu", "cuda". Features that
         are given have a device of their own.
     random_state : int, RandomState or None, default=None
         Choice of patches, and the detector's own randomness.
@@ -86,16 +86,16 @@ class DeepFeatureDetector(FeatureGridDetector):
     device_ : str
         The device in use.
     map_scoring_ : MapScoring
-        The fitted way from residual to map and score.
+        Fitted; turns residuals into maps and scores.
     offset_ : float
         Score below which `predict` says -1.
 
     Notes
     -----
-    Features are standardised and whitened. With ``s`` the outlier
-    detector's score, high = abnormal, the residual is ``arcsinh((s - median) / spread)``, median
-    and spread (84 % quantile minus median) those of the training patches, interpolated linearly
-    from patch centres to pixels. It has no sign: positive = unusual.
+    Features are standardised and whitened. With ``s`` the outlier detector's score, high =
+    abnormal, the residual is ``arcsinh((s - median) / spread)``. Median and spread (84 % quantile
+    minus median) are those of the training patches. The residual is interpolated linearly from
+    patch centres to pixels. It has no sign: positive = unusual.
 
     References
     ----------
@@ -160,7 +160,7 @@ class DeepFeatureDetector(FeatureGridDetector):
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Of an image as a whole no place is known."""
+        """Those of the features; level="image" does not localize."""
         return replace(super().traits, localizes=self.level == "patch")
 
     def _default_map_scoring(self) -> MapScoring:

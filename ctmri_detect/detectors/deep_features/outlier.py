@@ -168,7 +168,7 @@ def check_outlier(estimator: BaseEstimator, features: Features) -> None:
     Raises
     ------
     ValueError
-        Where a score depends on the other samples, or changes from call to call.
+        If a score depends on the other samples, or changes from call to call.
     """
     rows = features[:_TRIED]
     alone = np.concatenate([abnormality(estimator, row[None]) for row in rows])

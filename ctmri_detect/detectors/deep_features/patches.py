@@ -29,7 +29,7 @@ class PatchScorer(BaseEstimator):
     detector : str or estimator
         See `make_outlier`.
     n_components : int
-        Most principal components kept; fewer where the patches have fewer.
+        Most principal components kept; fewer if the patches have fewer.
     random_state : int
     """
 

@@ -36,7 +36,7 @@ class EnsembleDetector(BasePairedDetector):
     lesion shows for most of them, a false alarm for one. Each member is fitted and calibrated as
     by itself. Its anomaly map says, in standard deviations of healthy slices, how unusual each
     pixel is; the squares of these maps are the evidence, and are fused pixel by pixel. One
-    threshold stands on the fused scores of slices that no member saw, so the share of healthy
+    threshold is set from the fused scores of slices that no member saw, so the share of healthy
     slices that is flagged is what `false_positive_rate` says.
 
     It doesn't help where one member is much worse than the others (with equal weights it spoils
@@ -45,19 +45,19 @@ class EnsembleDetector(BasePairedDetector):
     Parameters
     ----------
     detectors : list of detectors, or of (name, detector)
-        Any detectors of this library. One that is fitted already comes in scikit-learn's
-        `FrozenEstimator`; it is taken as it is, and the threshold stands on patients that it has
+        Any detectors of this library. Put one that is fitted already into scikit-learn's
+        `FrozenEstimator`; it is taken as it is, and the threshold is set from patients that it has
         not seen. Parameters of members can be set by name, as in a Pipeline:
         ``atlasdetector__map_scoring__clip``.
     weights : {"equal", "calibrated"} or sequence of float, default="equal"
         Of each member's evidence. "calibrated" divides each by the mean of its scores in healthy
-        slices that it did not see, so that all members are as loud there. No labels are used.
+        slices that it did not see, so that all members weigh the same there. No labels are used.
     fusion : {"sum", "max", "quantile"}, default="sum"
         "sum" is the weighted mean of the evidence, "max" the largest. "quantile" first replaces
         the evidence by how rare it is in healthy slices (``-2 log p``, as in Fisher's method),
         which makes members comparable whose evidence grows in different ways.
     pool_fraction : float, default=0.005
-        Share of the observed pixels whose mean is the score, see `MapScoring`.
+        Share of the observed pixels, the most anomalous ones, whose mean is the score.
     false_positive_rate : float, default=0.05
         Share of healthy slices that `predict` may flag.
     random_state : int, RandomState or None, default=None
@@ -77,13 +77,13 @@ class EnsembleDetector(BasePairedDetector):
     Notes
     -----
     With ``e_m`` the evidence of member m at a pixel (the square of its anomaly map) and weights
-    ``w_m``, the fused evidence is ``sum w_m e_m / sum w_m`` over the members that can say
-    something. The anomaly map is its root, the score minus the mean of its top `pool_fraction`. A
+    ``w_m``, the fused evidence is ``sum w_m e_m / sum w_m`` over the members that saw something
+    there. The anomaly map is its root, the score minus the mean of its top `pool_fraction`. A
     z-map is the root of the mean square with sign. `residual_map` gives these z-maps: residuals
     of different members have no common unit.
 
     A sample with a missing plane is scored by the members that can; each pattern of observed
-    planes has a threshold of its own. Where samples with missing planes train, members that can't
+    planes has a threshold of its own. If samples with missing planes train, members that can't
     take them learn from the others.
 
     `explain` has two more entries: a column `member` of the regions, the member with the most
@@ -140,7 +140,7 @@ class EnsembleDetector(BasePairedDetector):
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """What all members can; missing planes, where any member can."""
+        """What all members can; missing planes, if any member can."""
         each = [unfrozen(one).traits for _, one in self._named()]
         return Traits(
             trains=any(traits.trains for traits in each),
@@ -215,7 +215,7 @@ class EnsembleDetector(BasePairedDetector):
         known = self.fingerprints_.of_members(codes)
         for m, (member, own) in enumerate(zip(self.members_, known, strict=True)):
             able = complete | member.traits.missing_modality
-            if able.any():  # a sample that it can't score is another one, so blocks stay as long
+            if able.any():  # another sample takes the place of one it can't score: equal lengths
                 rows = np.where(able, np.arange(len(block)), np.argmax(able))
                 own = None if own is None else own[rows]
                 out[able, m] = member._residual_block(block[rows], own)[able]

@@ -1,4 +1,4 @@
-"""What members of an ensemble say about slices that none of them saw."""
+"""Evidence of the members of an ensemble in slices that none of them saw."""
 
 from __future__ import annotations
 

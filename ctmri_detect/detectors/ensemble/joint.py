@@ -1,4 +1,4 @@
-"""Slices that no member of an ensemble saw, and what asks all members about them."""
+"""Slices that no member of an ensemble saw, and the residuals of all members in them."""
 
 from __future__ import annotations
 

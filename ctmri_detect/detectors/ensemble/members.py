@@ -24,7 +24,7 @@ _MOST = np.finfo(np.float16).max  # a MapScoring without a bound gives more
 
 @dataclass
 class Member:
-    """A fitted detector, and which training slices which of its fits did not see.
+    """A fitted detector, and for each of its fits the training slices that it did not see.
 
     Parameters
     ----------
@@ -45,11 +45,11 @@ class Member:
 
     @property
     def fingerprints(self) -> Fingerprints | None:
-        """Of the patients that only this member knows; None where they are the ensemble's."""
+        """Of the patients that only this member knows; None if they are the ensemble's."""
         return self.detector.fingerprints_ if self.fitted_before else None
 
     def unseen(self) -> npt.NDArray[np.bool_]:
-        """Slices about which it can be asked as about new ones."""
+        """Slices that are new to one of its fits."""
         found = np.zeros(len(self.able), dtype=bool)
         for rows, _ in self.parts:
             found[rows] = True
@@ -60,7 +60,7 @@ class Member:
     ) -> npt.NDArray[np.float16]:
         """Its evidence in slices that it did not see: ``(n_rows, height, width)``.
 
-        NaN for slices that it can't score. Where `seen` is given, it sees these planes alone.
+        NaN for slices that it can't score. If `seen` is given, it sees these planes alone.
         """
         out = np.full((len(rows), *X.shape[2:]), np.nan, np.float16)
         if seen is not None and not seen.all() and not self.detector.traits.missing_modality:
@@ -128,14 +128,14 @@ def rows_nobody_saw(members: Sequence[Member]) -> Rows:
     Raises
     ------
     InvalidPairsError
-        Where there is none.
+        If there is none.
     """
     able = np.stack([member.able for member in members])
     unseen = np.stack([member.unseen() for member in members])
     rows = np.flatnonzero((unseen | ~able).all(axis=0) & able.any(axis=0))
     if not len(rows):
         raise InvalidPairsError(
-            "Each of the training samples was seen by one of the detectors, so that nothing is "
+            "Each of the training samples was seen by one of the detectors, so that none is "
             "left to set the threshold of the ensemble; expected samples of patients that no "
             "fitted detector has seen. Give samples of more patients to fit, or detectors that "
             "are not fitted."

@@ -22,8 +22,8 @@ def unfrozen(value: Any) -> Any:
 def is_member(value: Any) -> bool:
     """Whether a value is a detector of this library, or a fitted one in a FrozenEstimator.
 
-    An ensemble is none: its residuals are those of several detectors. Neither is a detector that
-    looks at neighbouring slices.
+    An ensemble can't be a member: its residuals are those of several detectors. Nor can a detector
+    that looks at neighbouring slices.
     """
     return of_slices(value) and not hasattr(unfrozen(value), "detectors")
 
@@ -54,7 +54,7 @@ def are_members(value: Any) -> bool:
 
 
 def named(detectors: Sequence[Any]) -> Named:
-    """Name and detector of each; without a name that of the class, as in `make_pipeline`.
+    """Name and detector of each; without a name, it is named by its class as in `make_pipeline`.
 
     Examples
     --------

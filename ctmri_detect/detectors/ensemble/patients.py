@@ -17,8 +17,8 @@ Codes = npt.NDArray[np.int64]
 class EnsembleFingerprints(Fingerprints):
     """Recognises slices and patients that the ensemble, or a fitted member, was fitted on.
 
-    One code says whom all of them know: codes of the ensemble and of each fitted member are the
-    digits of one number.
+    A patient has one code for all of them: the codes that the ensemble and each fitted member give
+    are the digits of one number.
 
     Parameters
     ----------

@@ -26,8 +26,8 @@ def member_shares(evidence: Evidence, scoring: FusedScoring, names: Sequence[str
     Returns
     -------
     DataFrame
-        sample, member, share: shares of a sample add up to 1; NaN for a member that can't say
-        anything about it.
+        sample, member, share: shares of a sample add up to 1; NaN for a member that can't score
+        it.
     """
     weighted = evidence * scoring.weights_.astype(np.float32)[:, None, None]
     joined = fused(evidence, scoring.weights_, scoring.fusion)

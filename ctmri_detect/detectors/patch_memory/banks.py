@@ -36,7 +36,7 @@ class PatchBank:
     Parameters
     ----------
     patches : list of float arrays (m, k)
-        Of each group; an empty array where there are none.
+        Of each group; an empty array if there are none.
     n_neighbors : int
     """
 
@@ -96,7 +96,7 @@ def nearest(
 class SliceBank(Neighbours):
     """Whole slices: a cell is compared with cells of about the same place in similar slices.
 
-    None of a sample's own patient, see `scoring.neighbours`.
+    Slices of the sample's own patient are left out, see `scoring.neighbours`.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class Reservoir:
     size : int
         How many are kept.
     random_state : RandomState
-        Seed of what is drawn.
+        Source of the random draws.
 
     References
     ----------
@@ -91,7 +91,7 @@ def greedy_coreset(
     size : int
         How many are kept.
     random_state : RandomState
-        Seed of what is drawn.
+        Source of the random draws.
     progress : bool or None, default=False
         Show a progress bar on standard error. None: on a terminal, after three seconds.
 

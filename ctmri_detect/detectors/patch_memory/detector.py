@@ -22,7 +22,7 @@ from ctmri_detect.scoring import MapScoring
 from ctmri_detect.scoring.calibration import describe
 from ctmri_detect.validation import PairReader
 
-CANDIDATES = 10  # for each patch of the bank, so many are kept that the coreset is chosen from
+CANDIDATES = 10  # random patches from which the coreset takes one
 N_COMPONENTS = 48
 _BLOCK = 16
 
@@ -36,9 +36,9 @@ class PatchMemoryDetector(FeatureGridDetector):
     cortex. And what is remembered is not the features themselves but what the other modality, the
     place and similar slices do not explain of them (`features.FeatureConditioning`).
 
-    It needs many healthy slices, since what was never seen is unusual; it knows no variance, so
-    places where healthy heads vary much are far, too, until `MapScoring` compares them with other
-    healthy slices.
+    It needs many healthy slices: what it has never seen, it calls unusual. It knows no variance. So
+    distances are large, too, where healthy heads vary much, until `MapScoring` compares them with
+    those in other healthy slices.
 
     Parameters
     ----------
@@ -46,19 +46,19 @@ class PatchMemoryDetector(FeatureGridDetector):
         See `features.FeatureExtractor`. None means ``BackboneFeatures(device=device)``. Without
         conditioning, ``JointFeatures(BackboneFeatures())`` is better: CT and MRI in one vector.
     conditioning : FeatureConditioning or False, default=None
-        What is taken away from the features first; None means `FeatureConditioning()`, False
-        nothing: then nothing is trained.
+        What is taken away from the features first. None means `FeatureConditioning()`. False
+        takes nothing away; then nothing is trained.
     restricted : bool, default=True
         Compare with the 20 most similar slices and one cell to each side only. False: with all
         patches of the bank, as PatchCore does.
     n_neighbors : int, default=3
-        Nearest patches whose mean distance counts.
+        Nearest patches whose mean distance is the residual. More are steadier and less specific.
     bank_size : int, default=200000
         Most patches of each plane that are remembered. Memory: 2 bytes for each patch and
-        component (at most 48 components, 8 with conditioning). Where `restricted`, whole slices
+        component (at most 48 components, 8 with conditioning). If `restricted`, whole slices
         are kept, evenly spaced ones, as many as fit.
     selection : {"coreset", "random"}, default="coreset"
-        How patches are chosen where not `restricted`: a greedy coreset of ten times as many
+        How patches are chosen if not `restricted`: a greedy coreset of ten times as many
         random candidates, or a random sample. Neither's memory grows with the number of slices.
     map_scoring : MapScoring, default=None
         None means ``MapScoring(scales=2.0)``.
@@ -78,7 +78,7 @@ class PatchMemoryDetector(FeatureGridDetector):
     device_ : str
         The device in use.
     map_scoring_ : MapScoring
-        The fitted way from residual to map and score.
+        Fitted; turns residuals into maps and scores.
     offset_ : float
         Score below which `predict` says -1.
 
@@ -196,5 +196,5 @@ class _Conditioned:
         self.detector = detector
 
     def grids(self, block: npt.NDArray[np.float32]) -> FeatureGrid:
-        """Of a block; similar slices of a patient's own are recognised by their likeness."""
+        """Of a block; a patient's own slices are recognised by their descriptors alone."""
         return self.detector._grid(block, None)

@@ -24,7 +24,7 @@ CHANNELS = {
 class Channels(BaseEstimator):
     """The planes themselves, residuals of cross-modal models, or both.
 
-    Of one plane alone there is no mismatch: what it deviates from the mean takes its place.
+    With one plane there is no mismatch; its deviation from the mean takes the place of it.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Channels(BaseEstimator):
     model_ : ResidualModel or None
         Of all training slices, for new ones.
     halves_ : list of ResidualModel
-        While a detector is being fitted: of the first half of the patients, and of the second.
+        While a detector is being fitted: one fitted on each half of the patients.
     half_ : int array (n,)
         The half to which each training slice belongs.
     """
@@ -88,7 +88,8 @@ class Channels(BaseEstimator):
 class PixelFeatures:
     """Features of each pixel of a block of channels.
 
-    The filter bank of each channel, here and in the mirror image, and the place in the head.
+    They are the filter bank of each channel, at the pixel and at its mirror image, and the place in
+    the head.
 
     Parameters
     ----------

@@ -37,10 +37,10 @@ class SyntheticAnomalyDetector(BasePairedDetector):
 
     It finds best what looks like its anomalies, and can miss what does not. So use it beside a
     detector that knows healthy heads alone, in an `EnsembleDetector` with `CrossModalDetector`.
-    Where the training slices are not all healthy, it learns that their lesions are: with lesions in
-    40 % of them, "all" falls from .980 to .912 (AUROC, phantoms, one stage), "mismatch" from .973
-    to .933. Beside `CrossModalDetector` little of that is left (.984 and .980). It also suffers
-    where the MRI is of a sequence that the training slices don't have: where most samples look so,
+    If training slices have lesions, it learns that these are healthy: with lesions in 40 % of
+    them, "all" falls from .980 to .912 (AUROC, phantoms, one stage), "mismatch" from .973 to .933.
+    Beside `CrossModalDetector` little of that is left (.984 and .980). It also suffers where the
+    MRI is of a sequence that the training slices don't have: if most samples look so,
     `score_samples` warns. It needs head-aligned slices and all planes of a sample, and says nothing
     of the plane that is odd: all planes have one residual.
 
@@ -58,15 +58,15 @@ class SyntheticAnomalyDetector(BasePairedDetector):
     anomalies : GenericAnomalies, default=None
         What is put into the slices; None means ``GenericAnomalies()``.
     pixels : int, default=500_000
-        Most pixels that each network learns from.
+        Most pixels that each network learns from; more take more time and memory.
     copies : int, default=6
-        Copies of each training slice, each varied in another way; fewer where `pixels` are reached.
-        The second network learns from as many others, at most 1200 in all.
+        Copies of each training slice, each varied in another way; fewer if `pixels` are reached.
+        The second network learns from as many other copies, at most 1200 in all.
     hidden : sequence of int, default=(96, 48)
-        Units of each hidden layer of a network.
+        Units of each hidden layer of a network; more take more time.
     map_scoring : MapScoring, default=None
         None means ``MapScoring(reference=None, symmetry=False, smoothing=1.0, scales=0,
-        clip=numpy.inf)``: the network has compared already.
+        clip=numpy.inf)``, since the network has compared with healthy slices already.
     device : str, default="auto"
         Where networks are trained: "auto", "cpu", "cuda". They score on the CPU.
     random_state : int, RandomState or None, default=None
@@ -81,20 +81,19 @@ class SyntheticAnomalyDetector(BasePairedDetector):
     typical_ : TypicalLook
         What training slices look like as a whole, for the warning.
     map_scoring_ : MapScoring
-        The fitted way from residual to map and score.
+        Fitted; turns residuals into maps and scores.
     offset_ : float
         Score below which `predict` says -1.
 
     Notes
     -----
     Each copy of a slice is mirrored or not, brightened a little and made noisier; 65 % get one to
-    three anomalies.
-    Residuals of the copies come from models that did not see the patient: one of each half of the
-    patients. A third model, of all patients, is for new slices. The logits that the second network
-    learns from come from networks of the other half, too. 35 % of the anomalous and 2 % of
-    the other pixels are used. A network minimises the cross-entropy. With the logit ``l`` of each
-    stage, the residual is ``sqrt(2 sum log(1 + exp(l)))``, the deviance residual: its square is
-    minus twice the logarithm of the probability of healthy tissue.
+    three anomalies. Residuals of the copies come from models that did not see the patient: one of
+    each half of the patients. A third model, of all patients, is for new slices. The logits that
+    the second network learns from come from networks of the other half, too. 35 % of the anomalous
+    and 2 % of the other pixels are used. A network minimises the cross-entropy. With the logit
+    ``l`` of each stage, the residual is ``sqrt(2 sum log(1 + exp(l)))``, the deviance residual: its
+    square is minus twice the logarithm of the probability of healthy tissue.
 
     Development phantoms (fit on seed 130, tested on 131), AUROC / pixel AP with one stage; two;
     two beside `CrossModalDetector` (alone .977 / .783), weights "calibrated"::

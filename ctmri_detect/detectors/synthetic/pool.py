@@ -25,7 +25,7 @@ _MOST_ANOMALIES = 3  # in a copy
 _SHARES = (0.02, 0.35)  # of the pixels that are used: healthy, anomalous
 _BLOCK = 16  # slices that are described at a time
 _AT_ONCE = 4  # blocks that are read before they are described, in threads
-_PIXELS_PER_COPY = 150  # about as many are used
+_PIXELS_PER_COPY = 150  # used of each copy, about
 
 Of = Callable[[Block, npt.NDArray[np.int64]], Block]
 
@@ -54,7 +54,7 @@ class Copy:
 def plan(
     groups: npt.NDArray[np.int64] | None, n: int, copies: int, most: int, rng: np.random.RandomState
 ) -> list[Copy]:
-    """The copies of `n` slices, at most so many that about `most` pixels are used."""
+    """The copies of `n` slices, no more than give about `most` pixels."""
     left, rows = max(most // _PIXELS_PER_COPY, 1), []
     for _ in range(copies):
         rows.append(np.sort(rng.permutation(n)[:left]))
@@ -62,7 +62,7 @@ def plan(
     chosen, seed = np.concatenate(rows), int(rng.randint(2**31 - 1))
     codes = np.arange(n) if groups is None else groups
     donors = rng.randint(n, size=len(chosen))
-    for _ in range(20):  # a slice of another patient, where there is one
+    for _ in range(20):  # a slice of another patient, if there is one
         same = codes[donors] == codes[chosen]
         donors[same] = rng.randint(n, size=int(same.sum()))
     donors[codes[donors] == codes[chosen]] = -1
@@ -83,7 +83,7 @@ def training_pixels(
     copies : list of Copy
     anomalies : GenericAnomalies
     channels : callable
-        Copies and the rows they are of -> their channels.
+        Takes copies and the rows of their slices; gives their channels.
     most : int
         No more pixels are returned.
 

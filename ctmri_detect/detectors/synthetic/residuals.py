@@ -33,7 +33,7 @@ class ResidualModel(BaseEstimator):
     Attributes
     ----------
     predictor_ : PixelPredictor or None
-        None where there is one plane.
+        None if there is one plane.
     mean_, sd_ : float32 arrays (n_planes, height, width)
     """
 
@@ -52,13 +52,13 @@ class ResidualModel(BaseEstimator):
         return self
 
     def parts(self, block: Block) -> dict[str, Block]:
-        """What is known of a block, each ``(n, n_planes, height, width)``.
+        """The planes and the residuals of a block, each ``(n, n_planes, height, width)``.
 
         Returns
         -------
         dict of str to float32 array
             "planes", registered to their predictions; "mismatch", how they deviate from these,
-            where there are several planes; "within", how they deviate from the mean at each place.
+            if there are several planes; "within", how they deviate from the mean at each place.
         """
         parts = {}
         if self.predictor_ is not None:

@@ -17,7 +17,7 @@ from ctmri_detect.synthesis import GenericAnomalies
 from ctmri_detect.validation import PairReader
 
 _SECOND_COPIES = 1200  # that the second network learns from, at most
-_FEWEST_STEPS = 80  # in an epoch; batches are smaller where there are few pixels
+_FEWEST_STEPS = 80  # in an epoch; batches are smaller if there are few pixels
 _BATCH = (128, 2048)
 
 
@@ -84,8 +84,8 @@ class Stages(BaseEstimator):
 class OtherHalf:
     """First networks for copies of training slices: none learned from a copy's own patient.
 
-    There is one of each half of the patients. (Patches that another patient lent to it as anomalies
-    are the exception.)
+    There is one for each half of the patients. (Except for anomalies:
+    they may be patches of patients of the other half.)
 
     Parameters
     ----------

@@ -19,9 +19,9 @@ class TypicalLook(BaseEstimator):
     """Which planes look unlike those of the training slices, as a whole.
 
     Two numbers describe a plane: how well it correlates with the mean of the training slices,
-    place by place, and how asymmetric its values are, whether the bright or the dark ones lie
-    farther from the median. Both hardly move with a lesion, and with brightness and contrast not
-    at all. Another MRI sequence, or inverted values, change them.
+    place by place, and how asymmetric its values are (whether the bright or the dark ones lie
+    farther from the median). Both change little with a lesion, and not at all with brightness and
+    contrast. Another MRI sequence, or inverted values, change them.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class TypicalLook(BaseEstimator):
         return self
 
     def unlike(self, block: Block) -> npt.NDArray[np.bool_]:
-        """Which planes of which samples look otherwise ``(n, n_planes)``."""
+        """Which planes of which samples look unlike training slices: bool ``(n, n_planes)``."""
         far = np.abs(described(block, self.mean_) - self.center_) > _FAR * self.spread_
         return np.asarray(far.any(axis=-1))
 

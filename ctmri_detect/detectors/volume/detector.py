@@ -31,34 +31,35 @@ _Made = TypeVar("_Made")
 class VolumeDetector(BasePairedDetector):
     """Score slices with their neighbours in the scan as context.
 
-    A lesion reaches through several slices, noise and most false alarms do not. The z-maps of a
-    detector are smoothed along the scan by a Gaussian in mm. What counts has to show in the slice
-    itself, and with its neighbours. Neighbours are slices of the same scan (`volume` in the frame
-    of `Pairs`, not the patient), by their height `z_mm`. `load_volume_pairs` gives both.
+    A lesion reaches through several slices; noise and most false alarms do not. The z-maps of a
+    detector are smoothed along the scan by a Gaussian in mm. A pixel counts only where it deviates
+    both in the slice itself and after the smoothing. Neighbours are slices of the same scan
+    (`volume` in the frame of `Pairs`, not the patient), by their height `z_mm`. `load_volume_pairs`
+    gives both.
 
     **The unit is the scan.** The score of a slice depends on the slices of its scan that are given
     with it, up to three times `smoothing_mm` away, and on nothing else: other scans, the order of
     samples and the batch size change nothing. Give whole scans. With half a scan, the slices at the
     cut have fewer neighbours and other scores; a slice without any is scored as by the detector
-    alone. Thresholds stand on healthy slices that were scored with their neighbours, too.
+    alone. Thresholds are set from healthy slices that were scored with their neighbours, too.
 
-    It helps where slices lie closer than lesions are thick. It doesn't where they are far apart
-    (more than twice `smoothing_mm`: no neighbour counts much), and where lesions lie in one slice.
-    Maps are smoothed pixel by pixel,
-    so heads have to lie alike in neighbouring slices; `make_preprocessor` sees to it.
+    It helps where slices lie closer than lesions are thick. It doesn't help where they are far
+    apart (more than twice `smoothing_mm`: no neighbour counts much), and where lesions lie in one
+    slice. Maps are smoothed pixel by pixel, so heads have to lie alike in neighbouring slices;
+    `make_preprocessor` sees to it.
 
     Parameters
     ----------
     detector : detector
-        Any detector of single slices, such as ``make_detector("balanced")``. One that is fitted
-        already comes in scikit-learn's `FrozenEstimator`; then the threshold stands on patients
-        that it has not seen. An `EnsembleDetector` of fitted detectors is not possible. Parameters
+        Any detector of single slices, such as ``make_detector("balanced")``. Put one that is fitted
+        already into scikit-learn's `FrozenEstimator`; then the threshold is set from patients that
+        it has not seen. An `EnsembleDetector` of fitted detectors is not possible. Parameters
         can be set by name: ``detector__map_scoring__clip``.
     smoothing_mm : float, default=6.0
-        Standard deviation of the Gaussian along the scan, in mm. Raising it finds long lesions
-        better, and blurs where short ones end.
+        Standard deviation of the Gaussian along the scan, in mm, above 0 to 100. Raising it finds
+        long lesions better, and blurs where short ones end.
     pool_fraction : float, default=0.005
-        Share of the observed pixels whose mean is the score, see `MapScoring`.
+        Share of the observed pixels, the most anomalous ones, whose mean is the score.
     false_positive_rate : float, default=0.05
         Share of healthy slices that `predict` may flag.
 
@@ -74,7 +75,7 @@ class VolumeDetector(BasePairedDetector):
     Raises
     ------
     InvalidPairsError
-        By all methods, where the frame of X does not say `volume` and `z_mm` of each sample.
+        By all methods, if the frame of X does not say `volume` and `z_mm` of each sample.
 
     Notes
     -----
@@ -183,7 +184,7 @@ class VolumeDetector(BasePairedDetector):
         return []
 
     def _in_turn(self, reader: PairReader, finish: Finish[_Made]) -> Iterator[_Made]:
-        """What `finish` makes of smoothed layers and samples, block by block."""
+        """The results of `finish` for smoothed layers and samples, one for each block."""
         [codes] = self.fingerprints_.of_members(reader.groups)
         near = Neighbourhood(
             reader.with_groups(codes),

@@ -1,4 +1,4 @@
-"""What healthy slices leave that a model did not see, with their neighbours."""
+"""Evidence of healthy slices that a model did not see, scored with their neighbours."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def healthy_evidence(
 def _parts(
     member: Member, X: PairReader, scans: Scans, rows: Rows, seen: Seen | None = None
 ) -> Iterator[tuple[PairReader, Scans, Each]]:
-    """For each fit of the model: those of these slices that it did not see, its scans, itself."""
+    """For each fit of the model: the slices that it did not see, their scans, and what asks it."""
     for part, each in member.parts:
         here = rows[np.isin(rows, part)]
         if not len(here):

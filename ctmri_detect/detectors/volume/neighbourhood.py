@@ -45,7 +45,7 @@ class Neighbourhood:
             self._codes[scans.scan[X.rows]] = X.groups
 
     def smoothed(self, along: AlongZ) -> Iterator[tuple[Layers, PairReader]]:
-        """Layers and slices of each block: those of each slice alone, and behind them smoothed."""
+        """For each block its slices, and their layers: each alone, and behind them the smoothed."""
         z_mm = self.scans.z_mm
         for start in range(0, len(self.X), _BLOCK):
             block = self.X.take(np.arange(start, min(start + _BLOCK, len(self.X))))
@@ -67,7 +67,7 @@ class Neighbourhood:
         return np.concatenate(self._asked(rows)), self.scans.z_mm[rows]
 
     def _ask(self, rows: Rows) -> None:
-        """Have the layers of these rows; the oldest others go where there are too many."""
+        """Keep the layers of these rows; if there are too many, drop those unused longest."""
         new = np.array([row for row in rows.tolist() if row not in self._kept], dtype=np.int64)
         for row in rows.tolist():
             if row in self._kept:

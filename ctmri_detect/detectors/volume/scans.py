@@ -43,7 +43,7 @@ class Scans:
         Raises
         ------
         InvalidPairsError
-            Where it doesn't, for all samples or some.
+            If it doesn't, for all samples or some.
         """
         frame = getattr(X, "frame", None)
         frame = pd.DataFrame() if frame is None else frame
@@ -78,7 +78,7 @@ class Scans:
 def _unknown(what: str, asker: str) -> InvalidPairsError:
     return InvalidPairsError(
         f"{what}; {asker} looks at the neighbours of a slice in its scan, and needs the scan "
-        "(volume) and the height in mm (z_mm) of each slice. load_volume_pairs gives both. Or say "
+        "(volume) and the height in mm (z_mm) of each slice. load_volume_pairs gives both. Or give "
         "them: Pairs(X, groups=patients, frame=DataFrame({'volume': ..., 'z_mm': ...})). For "
         "single slices, use the detector without it."
     )

@@ -1,4 +1,4 @@
-"""What other planes, similar slices and the place do not explain of features."""
+"""Features without what other planes, similar slices and the place explain."""
 
 from ctmri_detect._extras import lazy_package
 

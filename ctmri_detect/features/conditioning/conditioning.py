@@ -1,4 +1,4 @@
-"""What the other planes, similar slices and the place do not explain of a cell's features."""
+"""A cell's features without what the other planes, similar slices and the place explain."""
 
 from __future__ import annotations
 
@@ -38,21 +38,22 @@ from ctmri_detect.networks.training.settings import Training, check_training
 from ctmri_detect.scoring.calibration import describe
 from ctmri_detect.validation import PairReader, check_groups, check_pairs, groups_of
 
-MOST_SLICES = 512  # evenly spaced ones, that the conditioning learns from and keeps
+MOST_SLICES = 512  # that the conditioning learns from and keeps, evenly spaced
 
 
 class FeatureConditioning(CheckedParameters, BaseEstimator):
-    """Take away what is to be expected of the features of a cell; what remains is the unusual.
+    """Take away from the features of a cell what is to be expected; what remains is unusual.
 
     Most of what varies in deep features of healthy heads is anatomy: a ventricle has other
     features than cortex. So a one-class detector on the features finds rare anatomy rather than
     lesions. This step predicts each plane's features in a cell, with their variance, from the
-    other planes' features there, from what similar slices have there (never slices of the own
-    patient), and from the place in the head. What remains, standardised and smoothed, is given
+    other planes' features there, from what similar slices of other patients have there, and from
+    the place in the head. What remains, standardised and smoothed, is given
     to the detector.
 
-    One fit copes with missing planes: in training a quarter of the cells lose the other planes.
-    Where a plane is missing, the variance that is predicted is larger.
+    One fit serves samples with missing planes, too: in training, each cell loses each other plane
+    with probability 1/4.
+    If a plane is missing, the variance that is predicted is larger.
 
     It needs head-aligned slices (`make_preprocessor`), CT and MRI registered to about a cell, and
     some twenty patients. It removes a lesion that both planes show as normal tissue would be.
@@ -65,10 +66,11 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
     n_components : int, default=64
         Whitened principal components of a plane's features that predict other planes.
     n_predicted : int, default=8
-        The first so many components of a plane are predicted, and remain. Later ones are mostly
-        noise: with 24, development phantoms gave .03 less AUROC and .1 less pixel AP.
+        Number of components of a plane that are predicted, the first ones; the others are dropped,
+        since they are mostly noise: with 24, development phantoms gave .03 less AUROC and .1 less
+        pixel AP.
     n_neighbors : int, default=30
-        Similar slices whose mean is an input.
+        Similar slices whose mean is an input. More are steadier and less specific.
     smoothing : float, default=0.65
         Standard deviation in cells of the Gaussian that smooths what remains. More is steadier
         and coarser.
@@ -86,7 +88,7 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
     similar_ : SimilarSlices
         Components of at most 512 training slices, float16, and their descriptors.
     regressors_ : list of NetworkRegressor or None
-        For each group; None where nothing is predicted. With more than two groups, one
+        For each group; None if nothing is predicted. With more than two groups, one
         `PlanesRegressor` for all.
 
     Notes
@@ -161,8 +163,8 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
         X : array-like of shape (n_samples, n_planes, height, width)
             Healthy samples; at most 512 of them, evenly spaced, are used.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each; not needed where X are `Pairs` that know them. None takes each sample
-            for another patient.
+            Patient of each; not needed if X are `Pairs` that know them. None: each sample counts
+            as a patient of its own.
 
         Returns
         -------
@@ -193,7 +195,7 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
         X: npt.NDArray[np.float32],
         groups: npt.NDArray[np.int64] | None = None,
     ) -> FeatureGrid:
-        """What is not to be expected of the features of a block.
+        """The features of a block without what was to be expected.
 
         Parameters
         ----------
@@ -208,7 +210,7 @@ class FeatureConditioning(CheckedParameters, BaseEstimator):
         -------
         FeatureGrid
             ``(n_samples, n_groups, gh, gw, n_predicted)`` in standard deviations; fewer features
-            where the grid has fewer.
+            if the grid has fewer.
         """
         components, seen = components_of(self.projections_, grid)
         similar = self.similar_.means(slice_descriptors(X), groups)

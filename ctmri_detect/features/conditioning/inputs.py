@@ -18,7 +18,7 @@ Cells = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class DescribedSlice:
-    """What is known of the cells of one slice.
+    """The cells of one slice: their components, and those of similar slices.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def drawn_cells(
     ----------
     seen : bool array (m, gh, gw)
     n_cells : int
-        At most so many in all.
+        At most so many in all, but at least one in each slice with a seen cell.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def described_slice(
     seen: npt.NDArray[np.bool_],
     similar: npt.NDArray[np.float32],
 ) -> DescribedSlice:
-    """Of components ``(n_groups, gh, gw, k)`` and the mean of similar slices, with flat cells."""
+    """From components ``(n_groups, gh, gw, k)`` and the mean of similar slices; cells are flat."""
     n_groups = len(seen)
     flat = components.astype(np.float32).reshape(n_groups, -1, components.shape[-1])
     return DescribedSlice(flat, seen, similar.reshape(n_groups, -1, similar.shape[-1]))

@@ -23,7 +23,7 @@ from ctmri_detect.networks.regression import NetworkRegressor, fit_regressors
 from ctmri_detect.networks.training.settings import Training
 from ctmri_detect.validation import PairReader
 
-WITHHELD = 0.25  # how often a training cell loses another plane, so that planes may be missing
+WITHHELD = 0.25  # how often a training cell loses each other plane, so that planes may be missing
 _PROJECTED = 64  # slices whose cells the components are computed from
 _CELLS_PROJECTED = 40_000  # of each group
 WIDTH = 128  # of the hidden layers
@@ -67,14 +67,14 @@ def components_of(
         if projection is None:
             seen[:, group] = False
             continue
-        for i, cells in enumerate(seen[:, group]):  # one by one: equal bits in any company
+        for i, cells in enumerate(seen[:, group]):  # one by one: bits don't depend on the others
             out[i, group][cells] = projection.transform(grid.values[i, group][cells])[:, :k]
     return out, seen
 
 
 @dataclass(frozen=True)
 class DescribedSlices:
-    """Training slices: components, where they are seen, and the slices as each other's similar."""
+    """Training slices: components, where they are seen, and what finds the similar ones of each."""
 
     components: Components
     seen: npt.NDArray[np.bool_]
@@ -113,7 +113,7 @@ def fit_regressors_of_cells(
     training: Training,
     rng: np.random.RandomState,
 ) -> list[NetworkRegressor | None]:
-    """A network for each group, fitted on random cells; None where there is nothing to learn."""
+    """A network for each group, fitted on random cells; None if there is nothing to learn."""
     jobs = {
         target: (NetworkRegressor(training, 0.0, "cpu", rng.randint(2**31 - 1), WIDTH), *table)
         for target, table in enumerate(slices.tables(inputs, n_cells, rng))

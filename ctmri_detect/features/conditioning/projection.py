@@ -21,7 +21,7 @@ class Projection(BaseEstimator):
     Parameters
     ----------
     n_components : int
-        At most so many; fewer where the features have fewer.
+        Most components that are kept; fewer if fewer have variance.
     whiten : bool, default=True
         Bring all components to one spread. False keeps distances between cells as they are.
 
@@ -60,7 +60,7 @@ class Projection(BaseEstimator):
 
 
 def whitening(scaled: npt.NDArray[np.float64], n_components: int) -> PCA:
-    """Principal components with variance, at most so many, to be whitened."""
+    """At most `n_components` principal components, those without variance left out, whitened."""
     most = min(n_components, *scaled.shape)
     with np.errstate(invalid="ignore"):  # 0 / 0 in the explained share of constant cells
         pca = PCA(most, whiten=True, svd_solver="full").fit(scaled)

@@ -30,9 +30,9 @@ def fit_prediction(
     training: Training,
     rng: np.random.RandomState,
 ) -> Regressors:
-    """A network for each group of features; or one for all, where there are more than two.
+    """A network for each group of features; or one for all, if there are more than two.
 
-    With more than two, time and memory are so in proportion to the number of planes.
+    One for all keeps time and memory in proportion to the number of planes.
     """
     if slices.seen.shape[1] < 3 or "planes" not in inputs:
         return fit_regressors_of_cells(slices, inputs, n_cells, training, rng)
@@ -52,7 +52,7 @@ def fit_prediction(
 
 
 def columns_of(one: DescribedSlice, cells: Cells, inputs: Sequence[str]) -> Columns:
-    """What is known of some cells of a slice."""
+    """The inputs of a network for all planes, at some cells of a slice."""
     n_groups = len(one.seen)
     seen = one.seen.reshape(n_groups, -1)[:, cells].astype(np.float32)
     features = one.components[:, cells].swapaxes(1, 2) * seen[:, None]
@@ -71,7 +71,7 @@ def remainders(
     inputs: Sequence[str],
     n_predicted: int,
 ) -> Iterator[tuple[int, int, Cells, Values]]:
-    """What the networks don't explain of some slices.
+    """Components of some slices without what the networks predict.
 
     Yields
     ------

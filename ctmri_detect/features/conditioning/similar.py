@@ -13,7 +13,7 @@ Components = npt.NDArray[np.float32]
 class SimilarSlices(Neighbours):
     """Known slices, and at each cell the mean over those that are most like a slice.
 
-    None of a sample's own patient, see `scoring.neighbours`.
+    Slices of the sample's own patient are left out, see `scoring.neighbours`.
 
     Parameters
     ----------

@@ -1,3 +1,3 @@
-"""Volumes: NIfTI, DICOM, MetaImage, MGH; their grids, and slices out of them."""
+"""Volumes (NIfTI, DICOM, MetaImage, MGH): their grids, and the slices cut from them."""
 
 __all__: list[str] = []

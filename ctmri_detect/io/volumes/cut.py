@@ -1,4 +1,4 @@
-"""The volumes of one head as samples of slices."""
+"""Cut the volumes of one head into slices."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from ctmri_detect.io.volumes.volume import Volume
 from ctmri_detect.io.volumes.volume_set import Cut, VolumeSet
 
 _MIN_AREA = 1000.0
-"""mm²: less head than this is the tip of the vertex, or the table."""
+"""In mm². A smaller area is the tip of the vertex, or the table."""
 _NO_HEAD, _NOTHING = "no head in the ", "nothing observed"
-_FOREGROUND = 0.1  # of the range of values: what counts as head where the units are unknown
-_BRIGHT = 99.9  # percentile of an MRI that counts as the upper end of its range
+_FOREGROUND = 0.1  # share of the range of values above which is head, where units are unknown
+_BRIGHT = 99.9  # percentile of an MRI that is taken as the upper end of its range
 
 
 def is_expected(reason: str) -> bool:
-    """Whether slices are left out for it in every scan: above and below the head, say."""
+    """Whether every scan has slices that are left out for this reason, such as above the head."""
     return reason == _NOTHING or reason.startswith(_NO_HEAD)
 
 
 @dataclass(frozen=True)
 class CutSlice:
-    """One sample, `z_mm` above the lowest slice of the first volume.
+    """One slice, `z_mm` above the lowest slice of the first volume.
 
-    `image` has all planes, NaN where one is missing; `instance` is the number of the nearest
-    slice in its DICOM series, None where there is none; `lesion` is None where nobody segmented
-    it, `empty` why it should be left out.
+    `image` holds all planes, NaN where one is missing. `instance` is the number of the nearest
+    slice in its DICOM series, or None. `lesion` is None where there is no segmentation. `empty`
+    says why the slice should be left out; "" where it should not.
     """
 
     index: int
@@ -51,12 +51,13 @@ class CutSlice:
 
 @dataclass(frozen=True)
 class VolumeSlices:
-    """The slices of one head, cut when they are asked for, and what is known of its volumes.
+    """The slices of one head, cut one by one on iteration, and what is known of its volumes.
 
-    `names` are the planes that are there. `units` and `units_problem` are those of the CT, None and
-    "" without one; `doubts` says why equal coordinates may be different places, `gaps` where slices
-    are missing; `unread` names planes that are missing because their file can't be read. `overlaps`
-    are complete when all slices are cut; `grid` is the text of the first volume's `Grid`.
+    `names` are the planes that exist. `units` and `units_problem` are those of the CT, None and ""
+    without a CT. `doubts` says why equal coordinates may be different places. `gaps` says where
+    slices are missing. `unread` names planes that are missing because their file can't be read.
+    `overlaps` are complete only after the last slice. `grid` is the text of the first volume's
+    `Grid`.
     """
 
     names: list[str]
@@ -74,13 +75,13 @@ class VolumeSlices:
 
 
 def cut_volumes(scans: VolumeSet, cut: Cut) -> VolumeSlices:
-    """Read the volumes of one head; the slices follow one at a time.
+    """Read the volumes of one head; its slices are cut one at a time.
 
     Raises
     ------
     DataLoadingError
-        With a short reason that says which of them it is about; also where slices are missing
-        and `cut` does not keep gaps.
+        If a volume can't be read, or slices are missing and `cut` does not keep gaps. The message
+        is a short reason that names the volume.
     """
     volumes, unread = _read_all(scans)
     (name, first), *others = volumes.items()
@@ -117,7 +118,7 @@ def cut_volumes(scans: VolumeSet, cut: Cut) -> VolumeSlices:
 
 
 def _read_all(scans: VolumeSet) -> tuple[dict[str, Volume], Skipped]:
-    """The volumes that can be read; the others are named where not all are needed."""
+    """The volumes that can be read, and the others; an error where all are needed."""
     volumes: dict[str, Volume] = {}
     unread: Skipped = []
     for name, reader in scans.readers.items():
@@ -131,14 +132,14 @@ def _read_all(scans: VolumeSet) -> tuple[dict[str, Volume], Skipped]:
 
 
 def _judged(name: str, volume: Volume) -> tuple[str | None, str, float]:
-    """Units of a CT, why they are not known, and what is head above."""
+    """Units of a CT, why they are unknown, and the value above which is head."""
     units, problem = None, ""
     if name == "ct":
         units, problem = ct_units_of(volume.values, eight_bit=volume.eight_bit)
         if units == "hu":
             return units, problem, AIR
     low, high = float(np.nanmin(volume.values)), float(np.nanmax(volume.values))
-    if name != "ct":  # one bright vessel would make the head dark
+    if name != "ct":  # not the maximum: with one bright vessel, the head would be too dark
         high = float(np.nanpercentile(volume.values, _BRIGHT))
     return units, problem, low + _FOREGROUND * (high - low)
 
@@ -152,13 +153,14 @@ def _heights(ct: Volume, slice_spacing: float | None) -> Iterator[tuple[float, i
 
 
 def _gaps(volume: Volume, what: str, cut: Cut) -> list[str]:
-    """Where slices are missing, one clause a gap; refused where gaps are not to be kept."""
+    """A clause for each gap, where slices are missing; an error unless gaps are kept."""
     found = [f"{gap} of the {what}" for gap in volume.gaps]
     if found and not cut.keep_gaps:
         more = f", and {len(found) - 1} gaps more" if len(found) > 1 else ""
         raise DataLoadingError(
-            f"{what}: slices are missing: {volume.spacing[0]:.2f} mm apart, but {found[0]}{more}. "
-            "Find the missing files, or pass gaps='keep', which leaves the gap empty"
+            f"{what}: slices are missing: they are {volume.spacing[0]:.2f} mm apart, but "
+            f"{found[0]}{more}. Find the missing files, or pass gaps='keep', which leaves the gap "
+            "empty"
         )
     return found
 
@@ -177,7 +179,7 @@ def _checked(
         for overlap, image in zip(overlaps.values(), images[1:], strict=True):
             overlap.add(images[0], image, threshold)
         empty = _why_empty(images, names, plane.spacing, threshold) if skip_empty else ""
-        if not np.isfinite(images).any():  # the contract allows no such sample
+        if not np.isfinite(images).any():  # check_pairs refuses such a sample
             empty = _NOTHING
         yield CutSlice(index, z_mm, instance, images, lesion, plane.spacing, empty)
 
@@ -185,7 +187,7 @@ def _checked(
 def _in_order(
     slices: Iterator[CutSlice], there: list[str], planes: tuple[str, ...]
 ) -> Iterator[CutSlice]:
-    """The same slices with all planes; those that are not there are NaN."""
+    """The same slices with all planes in order; missing planes are NaN."""
     for one in slices:
         image = np.full((len(planes), *one.image.shape[1:]), np.nan, dtype=np.float32)
         image[[planes.index(name) for name in there]] = one.image

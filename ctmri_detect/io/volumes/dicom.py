@@ -1,4 +1,4 @@
-"""Read one DICOM series as a volume; refuse series that are not one."""
+"""Read one DICOM series as a volume; refuse series that are none."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def read_series(series: Series) -> Volume:
     """Stack the images of a series along their normal.
 
     CT values become Hounsfield units by each image's own slope and intercept; padding becomes
-    NaN. A MONOCHROME1 MRI is inverted; a MONOCHROME1 CT is not, since its rescaling already
-    says what the numbers mean. A tilted gantry shears the grid, which the affine describes.
-    Slices that are unevenly spaced keep their own places; gaps are read as what they are.
+    NaN. A MONOCHROME1 MRI is inverted. A MONOCHROME1 CT is not, because its rescaling already
+    says what the numbers mean. The affine describes the sheared grid of a tilted gantry.
+    Unevenly spaced slices keep their own places, and gaps stay gaps.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def read_series(series: Series) -> Volume:
     Raises
     ------
     DataLoadingError
-        With a short reason: one slice only, several orientations or shapes, double slices,
-        a compression without a decoder, damaged pixels.
+        For one slice only, several orientations or shapes, two slices at one place, a compression
+        without a decoder, and damaged pixels. The message is a short reason.
     """
     slices, affine, places = stack(series.slices)
     _check_decoder(slices)
@@ -75,7 +75,7 @@ def read_series(series: Series) -> Volume:
     check_values(values)
     numbers = tuple(one.number for one in slices)
     volume = canonical(values, affine, places=places, instances=numbers)
-    return replace(volume, codes=volume.codes[::-1])  # column, row, slice, as others stack them
+    return replace(volume, codes=volume.codes[::-1])  # column, row, slice, as other programs do
 
 
 def stack(
@@ -83,12 +83,12 @@ def stack(
 ) -> tuple[list[Slice], NDArray[np.float64], NDArray[np.float64] | None]:
     """The slices in order, the affine from (slice, row, column) to RAS+ mm, and their places.
 
-    Places are in steps of the affine, its first at 0; None where they are one step apart.
+    Places are in steps of the affine, the first at 0; None if all slices are one step apart.
 
     Raises
     ------
     DataLoadingError
-        Where they don't lie behind one another.
+        If they don't lie behind one another.
     """
     if len(slices) < 2:
         raise DataLoadingError("one slice only; expected a volume")
@@ -114,7 +114,7 @@ def stack(
     even = np.linspace(depth[0], depth[-1], len(slices))
     uneven = np.abs(depth - even).max() > _ROUNDING
     step = float(np.median(steps)) if uneven else float(even[1] - even[0])
-    line = (places[-1] - places[0]) / (depth[-1] - depth[0])  # a tilted gantry's is no normal
+    line = (places[-1] - places[0]) / (depth[-1] - depth[0])  # not the normal of a tilted gantry
     off = np.abs(places - (places[0] + np.outer(depth - depth[0], line))).max()
     if off > max(1.0, 0.5 * step):
         raise DataLoadingError("its slices do not lie on one line")
@@ -133,7 +133,7 @@ def _check_decoder(slices: list[Slice]) -> None:
     pixels = require("pydicom.pixels", extra="volumes")
     config = require("pydicom.config", extra="volumes")
     for syntax in sorted({one.syntax for one in slices}):
-        known = uid.UID(syntax, validation_mode=config.IGNORE)  # it would quote a damaged one
+        known = uid.UID(syntax, validation_mode=config.IGNORE)  # a warning would quote the value
         try:
             ready = not known.is_compressed or pixels.get_decoder(known).is_available
         except (ValueError, NotImplementedError):  # unknown to pydicom
@@ -147,7 +147,7 @@ def _check_decoder(slices: list[Slice]) -> None:
 
 
 def _open(one: Slice) -> Any:
-    """The file of an image, without what is not about pixels."""
+    """The file of an image, with nothing but the tags of its pixels."""
     pydicom = require("pydicom", extra="volumes")
     with _guarded():
         image = pydicom.dcmread(one.path, force=True, specific_tags=list(_PIXEL_TAGS))
@@ -177,9 +177,9 @@ def _compression(syntax: Any) -> str:
 
 @contextmanager
 def _guarded(syntax: str = "") -> Iterator[None]:
-    """Whatever pydicom and its decoders raise becomes one short reason without a value.
+    """Turn any error of pydicom and its decoders into a short reason that quotes no value.
 
-    `syntax` names the compression, where there is one.
+    `syntax` names the compression, if there is one.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values
@@ -187,7 +187,7 @@ def _guarded(syntax: str = "") -> Iterator[None]:
             yield
         except DataLoadingError:
             raise
-        except Exception as error:  # decoders raise whatever their formats make them raise
+        except Exception as error:  # damaged files make decoders raise all kinds of errors
             why = type(error).__name__
             if syntax:
                 why += f", compressed as {syntax}: damaged, or of a form that no decoder here reads"
@@ -198,7 +198,7 @@ def _guarded(syntax: str = "") -> Iterator[None]:
 def _meaning(
     raw: NDArray[Any], image: Any, modality: str, rescale: tuple[float, float] | None
 ) -> NDArray[np.float32]:
-    """Stored numbers to what they stand for: HU for CT, brighter = larger for MRI."""
+    """The values of stored numbers: HU for CT; for MRI, higher = brighter."""
     padding = _padding(raw, image)
     values = raw.astype(np.float32)
     if modality == "mri" and image.get("PhotometricInterpretation") == "MONOCHROME1":

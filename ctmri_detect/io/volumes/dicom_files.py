@@ -1,4 +1,4 @@
-"""The files of a folder that may be DICOM, and how their values are written."""
+"""The files of a folder that may be DICOM, and their transfer syntax."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ctmri_detect.io.listing import Skipped, scan
 
 _HEAD = 1024  # bytes that hold the meta group, or the beginning of it
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-_SHRINKS = 1100  # zlib shrinks by no larger a factor
-_LARGEST = 2**28  # bytes
+_SHRINKS = 1100  # zlib never compresses by a larger factor
+_LARGEST = 2**28  # bytes of an unpacked file
 _PIECE = 2**24
 
 
 def files_below(folder: Path) -> tuple[list[Path], Skipped]:
-    """All files below but DICOMDIR, in one order on every machine; and what can't be listed."""
+    """All files below a folder except DICOMDIR, in natural order; and what can't be listed."""
     listing = scan(folder)
     names = (name for name in listing.files if name.rpartition("/")[2].upper() != "DICOMDIR")
     return [folder / name for name in names], listing.broken
@@ -30,7 +30,7 @@ def looks_like_dicom(path: Path) -> bool:
 
 
 def why_unreadable(path: Path) -> str:
-    """Why a file that claims to be DICOM can't be; empty where it may be."""
+    """Why a file that claims to be DICOM can't be read; empty where it may be."""
     try:
         with path.open("rb") as file:
             head, size = file.read(_HEAD), path.stat().st_size
@@ -52,14 +52,14 @@ def _unpacked(path: Path, head: bytes) -> int:
             total += len(unpack.decompress(packed, _PIECE))
             packed = unpack.unconsumed_tail
     except zlib.error:
-        return total  # pydicom says so as well
+        return total  # pydicom reports the damage
     return total
 
 
 def transfer_syntax(header: Any) -> str:
-    """How values are written: as the file says, or as pydicom found where it doesn't say.
+    """The transfer syntax that the file says; where it says none, the one that pydicom found.
 
-    That is right for pixels that are not compressed.
+    The latter is right only for pixels that are not compressed.
     """
     said = str(header.file_meta.get("TransferSyntaxUID") or "")
     if said:

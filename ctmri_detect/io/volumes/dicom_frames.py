@@ -17,7 +17,7 @@ FRAME_TAGS = [
 ]
 
 _SPLIT = "expected one image at each place; split it, for example with dcm2niix, and load one part"
-_APART = (  # what may tell several images at one place apart, and how it is called
+_APART = (  # tags by which several images at one place differ, and words for messages
     ("FrameContentSequence", "StackID", "stacks", ""),
     ("FrameContentSequence", "TemporalPositionIndex", "temporal positions", ""),
     ("MREchoSequence", "EffectiveEchoTime", "echoes", "ms"),
@@ -29,7 +29,7 @@ _SCANNING = {"SPIN": "SE", "GRADIENT": "GR"}
 
 
 class Frame(NamedTuple):
-    """Where one frame lies (LPS, mm), and how its stored numbers are to be rescaled."""
+    """The place of one frame (LPS, mm), and slope and intercept of its stored numbers."""
 
     position: tuple[float, ...]
     orientation: tuple[float, ...]
@@ -44,18 +44,18 @@ def is_enhanced(header: Any) -> bool:
 
 
 def why_no_stack(header: Any) -> str:
-    """Why the frames can't be one volume, with what was found; empty where they may be."""
+    """Why the frames can't be one volume; empty where they may be."""
     groups = _groups(header)
     if len(groups) != int(header.get("NumberOfFrames") or 1):
         return (
-            "enhanced multi-frame whose functional groups are missing, or not one a frame: the "
-            "places of its images are unknown; convert it, for example with dcm2niix"
+            "enhanced multi-frame whose functional groups are missing, or not one for each frame: "
+            "the places of its images are unknown; convert it, for example with dcm2niix"
         )
     for sequence, tag, many, unit in _APART:
         values = {value for one in groups if (value := _value(one, sequence, tag)) is not None}
         if len(values) > 1:
             listed = ""
-            if unit:  # numbers; texts may name anybody
+            if unit:  # numbers only: a text may hold a person's name
                 shown = [f"{number:g}" for number in sorted(float(value) for value in values)]
                 listed = f" ({', '.join(shown[:4])}{', ...' if len(shown) > 4 else ''} {unit})"
             return f"enhanced multi-frame with {len(values)} {many}{listed} in one file; {_SPLIT}"
@@ -78,7 +78,7 @@ def image_types(header: Any) -> list[str]:
 
 
 def frames_of(header: Any) -> list[Frame]:
-    """The frames in the order of the file; values that are absent are empty."""
+    """The frames in the order of the file; absent values are empty tuples."""
     offset = int(header.get("ConcatenationFrameOffsetNumber") or 0)
     return [
         Frame(
@@ -96,7 +96,7 @@ def frames_of(header: Any) -> list[Frame]:
 
 
 def timing_of(header: Any) -> dict[str, Any]:
-    """What `sequence_of` asks for, out of the functional groups of the first frame."""
+    """The tags that `sequence_of` reads, from the functional groups of the first frame."""
     one = (_groups(header) or [[]])[0]
     kinds = [_SCANNING.get(str(header.get("EchoPulseSequence") or "").upper(), "")]
     if str(_value(one, "MRModifierSequence", "InversionRecovery") or "").upper() == "YES":

@@ -1,8 +1,8 @@
 """Which DICOM series a folder holds, from the headers alone.
 
-Only the tags in `_TAGS` and `_OPTIONAL` are read, none of them with the patient's name; what
-leaves this module is a pseudonym, a modality, a series number, a count and a word out of a closed
-list. Messages of pydicom are dropped, since they quote values and paths.
+Only the tags in `_TAGS` and `_OPTIONAL` are read; none holds the patient's name. Results and
+messages hold pseudonyms, modalities, numbers, and words of a closed list. Only `identities` gives
+out identifiers. Messages of pydicom are dropped, because they quote values and paths.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _OPTIONAL = [*PERSON_TAGS, "InstanceNumber"]  # a file is read without them, too
 
 @dataclass
 class Series:
-    """The images of one series; `problem` says why it is not used unless it is asked for."""
+    """The images of one series; `problem` says why it is not used, "" where it may be used."""
 
     patient: str
     modality: str
@@ -76,7 +76,7 @@ class Series:
 
     @property
     def name(self) -> str:
-        """As `skipped` names it."""
+        """The name of the series in `skipped`."""
         return f"{self.patient}/{self.modality} series {self.number}"
 
     def __str__(self) -> str:
@@ -85,30 +85,31 @@ class Series:
 
 
 def holds_dicom(folder: Path) -> bool:
-    """Whether the folder holds a DICOM file: by its first bytes, or by its ending."""
+    """Whether the folder holds a DICOM file, by ending or first bytes."""
     return any(looks_like_dicom(path) for path in files_below(folder)[0])
 
 
 def scan(
     folder: Path, patient: str | None, key: str | bytes | None
 ) -> tuple[list[Series], Skipped]:
-    """All series of CT and MR images, and what else was found.
+    """All DICOM series of a folder, and the files that were skipped.
 
     Parameters
     ----------
     folder : Path
     patient : str or None
         A regular expression for the relative path; its first group, or the whole match, is
-        hashed in the place of the PatientID.
+        hashed in place of the PatientID.
     key : str, bytes or None
-        For the pseudonyms.
+        Secret for the pseudonyms.
 
     Returns
     -------
     series : list of Series
-        By patient, modality and number.
+        Sorted by patient, modality and number; also those with a `problem`.
     skipped : list of (str, str)
-        A file is named by its place in the sorted list of files: a name may be a person's.
+        Files and reasons. A file is given by its number among the sorted files, because its name
+        may be a person's.
     """
     found: dict[tuple[str, str, str], Series] = {}
     files, broken = files_below(folder)
@@ -126,7 +127,7 @@ def scan(
         except UnusableError as error:
             skipped.append((name, str(error)))
             continue
-        except Exception as error:  # damaged values raise whatever they are parsed by
+        except Exception as error:  # damaged values raise all kinds of errors
             skipped.append((name, f"its header can't be read ({type(error).__name__})"))
             continue
         instance = str(header.get("SOPInstanceUID", "")) or str(path)
@@ -146,7 +147,7 @@ def scan(
 def identities(folder: Path, patient: str | None) -> list[tuple[str, str]]:
     """The PatientID and issuer of all patients, sorted; see `identity_of`.
 
-    The one place from which identifiers come out: for `write_pseudonyms`.
+    Only this function gives out identifiers. It is for `write_pseudonyms`.
     """
     found = set()
     for path in files_below(folder)[0]:
@@ -154,7 +155,7 @@ def identities(folder: Path, patient: str | None) -> list[tuple[str, str]]:
             header = _read_header(path)
             if header is not None:
                 found.add(identity_of(header, path.relative_to(folder).as_posix(), patient))
-        except Exception:  # a damaged file, which `scan` names
+        except Exception:  # a damaged file, which `scan` reports
             continue
     return sorted(found)
 
@@ -169,7 +170,7 @@ def _read_header(path: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            # by force: where the preamble is missing, too
+            # force: also without a preamble
             header = pydicom.dcmread(
                 path, stop_before_pixels=True, force=True, specific_tags=[*_TAGS, *_OPTIONAL]
             )
@@ -177,7 +178,7 @@ def _read_header(path: Path) -> Any:
             raise UnusableError(f"not readable as DICOM ({type(error).__name__})") from None
         if header.get("SOPClassUID") is None and header.get("Modality") is None:
             raise UnusableError("not readable as DICOM (neither SOPClassUID nor Modality)")
-        for tag in _TAGS:  # values are parsed on first use, and warn then
+        for tag in _TAGS:  # parse the values here, where their warnings are silenced
             header.get(tag)
     return header
 

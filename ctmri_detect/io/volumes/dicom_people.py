@@ -1,4 +1,4 @@
-"""Whose images a DICOM file holds, and whether two series can be of one person."""
+"""The patient of a DICOM file, and whether two series can be of the same person."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ctmri_detect.io.volumes.dicom_slices import UnusableError, optional
 PERSON_TAGS = ["PatientSex", "PatientBirthDate"]
 Marks = set[tuple[str, str]]
 
-_SALT = secrets.token_bytes(32)  # of this process: nobody can look a date up in a table
+_SALT = secrets.token_bytes(32)  # new in each process, so that no table of hashes helps
 _KNOWN_SEX = {"M", "F"}
 
 
 def identity_of(header: Any, relative: str, pattern: str | None) -> tuple[str, str]:
-    """The PatientID and who issued it, or what `pattern` finds in the path.
+    """The PatientID and its issuer, or what `pattern` finds in the path.
 
     Raises
     ------
     UnusableError
-        Where there is none.
+        If there is no PatientID, or `pattern` finds nothing.
     """
     if pattern is not None:
         match = re.search(pattern, relative)
@@ -36,20 +36,20 @@ def identity_of(header: Any, relative: str, pattern: str | None) -> tuple[str, s
 
 
 def marks_of(header: Any) -> Marks:
-    """Salted hashes of sex and birth date, to be compared within this process and never shown.
+    """Salted hashes of sex and birth date, to compare within this process and never to show.
 
-    What is empty, damaged, or neither M nor F, says nothing.
+    Values that are empty or damaged, and a sex that is neither M nor F, are left out.
     """
     found = {tag: str(optional(header, tag) or "").strip().upper() for tag in PERSON_TAGS}
     if found["PatientSex"] not in _KNOWN_SEX:
         found["PatientSex"] = ""
-    date = re.sub("[^0-9]", "", found["PatientBirthDate"])  # older ones have dots
+    date = re.sub("[^0-9]", "", found["PatientBirthDate"])  # older files write dots in dates
     found["PatientBirthDate"] = date if len(date) == 8 and int(date) else ""
     return {(tag, _hidden(value)) for tag, value in found.items() if value}
 
 
 def differing(one: Marks, other: Marks) -> tuple[str, ...]:
-    """The tags in which two series have no value in common, though both have one."""
+    """The tags for which both series have values, but none in common."""
     found = []
     for tag in PERSON_TAGS:
         here, there = ({value for name, value in marks if name == tag} for marks in (one, other))

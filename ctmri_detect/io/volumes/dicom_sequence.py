@@ -1,4 +1,4 @@
-"""The MRI sequence of a DICOM series, out of a closed list: by its description or its timing."""
+"""The MRI sequence of a DICOM series, by its description or its timing."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ctmri_detect.io.sequences import read_sequence
 
 
 def sequence_of(header: Any) -> str | None:
-    """``"t1"``, ``"t1ce"``, ``"t2"``, ``"flair"``, ``"pd"``, ``"dwi"``, ``"adc"``, ``"swi"``, None.
+    """The sequence: "t1", "t1ce", "t2", "flair", "pd", "dwi", "adc", "swi", or None.
 
-    From the series' description by `read_sequence`; it is never passed on itself, since people
-    write names into it. Where it says nothing of a sequence, for spin echo and inversion
-    recovery, from echo, repetition and inversion time by the usual limits (T1: TE < 30 ms, TR <
-    1000 ms; T2: TE > 70 ms; proton density: TE < 30 ms, TR > 1800 ms; FLAIR: T2 with an
-    inversion pulse after 1500 ms or more).
+    It is read from the series' description by `read_sequence`. The description itself is never
+    passed on, because it may hold names of people. If it says nothing about a sequence, spin echo
+    and inversion recovery are judged by their timing, with the usual limits: T1: TE < 30 ms, TR <
+    1000 ms; T2: TE > 70 ms; proton density: TE < 30 ms, TR > 1800 ms; FLAIR: T2 with an inversion
+    time of 1500 ms or more.
 
-    When it fails: a gradient echo without a word in its description stays None, and a
+    When it fails: a gradient echo without such a word in its description stays None, and a
     description may be wrong.
 
     Parameters

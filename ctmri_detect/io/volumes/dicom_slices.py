@@ -24,15 +24,15 @@ _FAR = 1e6  # mm; NaN compares as False
 
 
 class UnusableError(ValueError):
-    """A file that is left out, with a reason that may be shown."""
+    """A file is left out; the message holds no personal data and may be shown."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """One image: where it is on the disk and in the patient (LPS, mm).
+    """One image: its file, and its place in the patient (LPS, mm).
 
-    `frame` counts from 0 in a file of several, and is None in a file of one; `rescale` is the
-    frame's slope and intercept. `number` is that of the image in its series.
+    `frame` counts from 0 in a file of several frames, and is None in a file of one. `rescale` is
+    the frame's slope and intercept. `number` is that of the image in its series.
     """
 
     path: Path
@@ -70,12 +70,12 @@ def problem_of(header: Any) -> str:
 
 
 def slices_of(header: Any, path: Path, problem: str) -> list[Slice]:
-    """The slices of a file; one without a place where `problem` says that it can't be stacked.
+    """The slices of a file; with a `problem` other than DERIVED, one slice without a place.
 
     Raises
     ------
     UnusableError
-        Where a place is missing or damaged.
+        If a place is missing or damaged.
     """
     shape = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
     syntax = transfer_syntax(header)
@@ -105,12 +105,12 @@ def number_of(header: Any, tag: str) -> int | None:
 
 
 def optional(header: Any, tag: str) -> Any:
-    """A value that a file may lack; None where it is damaged, too."""
+    """A value that a file may lack; None if it is missing or damaged."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values
         try:
             return header.get(tag)
-        except Exception:  # a damaged value raises whatever it is parsed by
+        except Exception:  # a damaged value raises all kinds of errors
             return None
 
 

@@ -1,4 +1,4 @@
-"""The grid of a CT volume, so that maps of its slices can be written back onto it."""
+"""The grid of a CT volume; maps of its slices are written back onto it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ctmri_detect.io.volumes.volume import CODES, Volume, check_grid, spacing_of
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the voxels of a CT lie, how its file stores them, and how its slices were cut.
+    """The places of the voxels of a CT, how its file stores them, and how its slices were cut.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ class Grid:
     affine : ndarray of float64, shape (4, 4)
         That of the `Volume`.
     codes : str
-        Where the axes of the file point to, such as "RAS".
+        The directions of the axes of the file, such as "RAS".
     step : float or None
-        Millimetres between the slices that were cut, each as thick; None where they are the CT's.
+        Distance and thickness of the slices that were cut, in mm; None where they are the CT's.
     places : ndarray of float64, shape (slices,), default=None
         Those of the `Volume`; None: one step apart.
 
@@ -49,7 +49,7 @@ class Grid:
 
     @property
     def layers(self) -> Layers:
-        """Where the CT's slices lie."""
+        """The places of the CT's slices."""
         return Layers.even(self.shape[0]) if self.places is None else Layers.at(self.places)
 
     @property
@@ -59,13 +59,13 @@ class Grid:
 
     @property
     def text(self) -> str:
-        """All of it as one line, for a column of a table; `read_grid` reads it."""
+        """The grid as one line of text, for a column of a table; `read_grid` reads it."""
         rows = self.affine[:3].tolist()
         places = None if self.places is None else self.places.tolist()
         return json.dumps([list(self.shape), rows, self.codes, self.step, places])
 
     def reach(self, z_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where slices at these heights begin and end ``(n, 2)``, in steps of the affine."""
+        """Begin and end of slices at these heights ``(n, 2)``, in steps of the affine."""
         layers, native = self.layers, self.spacing[0]
         places = layers.places[0] + z_mm / native
         if self.step is None:
@@ -76,7 +76,7 @@ class Grid:
     def as_stored(
         self, values: NDArray[Any], affine: NDArray[np.float64]
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        """A volume and its affine, turned as the file's axes are."""
+        """A volume and its affine, with the axes in the order and direction of the file."""
         orientations = require("nibabel.orientations", extra="volumes")
         now, then = (orientations.axcodes2ornt(tuple(codes)) for codes in (CODES, self.codes))
         turn = orientations.ornt_transform(now, then)
@@ -85,7 +85,7 @@ class Grid:
 
 
 def grid_of(ct: Volume, slice_spacing: float | None) -> Grid:
-    """The grid of a CT, of which slices are cut at this distance (mm; None: its own)."""
+    """The grid of a CT whose slices are cut at this distance (mm; None: the CT's own)."""
     layers = ct.layers
     cut = [(slab.low, slab.high) for slab in layers.slabs(ct.spacing[0], slice_spacing)]
     n, rows, columns = ct.values.shape
@@ -99,7 +99,7 @@ def read_grid(text: str) -> Grid:
     Raises
     ------
     DataLoadingError
-        Where the text is none.
+        If the text is no grid.
     """
     try:
         (n, rows, columns), affine, codes, step, places = json.loads(text)
@@ -112,8 +112,8 @@ def read_grid(text: str) -> Grid:
         )
         check_grid(grid.shape, grid.affine)
         return grid
-    except (TypeError, ValueError) as error:  # what is checked raises DataLoadingError
+    except (TypeError, ValueError) as error:
         raise DataLoadingError(
-            f"The frame says {text!r} of a volume's grid; expected what load_volume_pairs writes "
-            "there. Load the pairs again."
+            f"The column grid of the frame holds {text!r}; expected the text that "
+            "load_volume_pairs writes there. Load the pairs again."
         ) from error

@@ -1,4 +1,4 @@
-"""Where the slices of a volume lie, also where they are unevenly spaced or some are missing."""
+"""The places of the slices of a volume, also if they are unevenly spaced or some are missing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 Weighted = Sequence[tuple[float, float]]
 Real = NDArray[np.float64]
 
-_GAP = 1.4  # of the spacing beside it: a wider step is a gap, a narrower one is jitter
-_ALIKE = 0.1  # of a step: two that differ by less belong to one spacing
-_RUN = 3  # steps in a row that make a spacing of its own, as in the posterior fossa
+_GAP = 1.4  # times the spacing beside it: a wider step is a gap, a narrower one is jitter
+_ALIKE = 0.1  # share of a step: two steps that differ by less belong to the same spacing
+_RUN = 3  # equal steps in a row that are a spacing of its own, as in the posterior fossa
 _FEW = 5  # steps
-_SAME = 0.01  # spacings that differ by less count as equal
+_SAME = 0.01  # share of a spacing: two that differ by less count as equal
 _ENOUGH = 1e-6
 
 
 class Slab(NamedTuple):
-    """One output slice: where it begins, ends, and lies; in steps of the volume's affine."""
+    """One output slice: its begin, end and place, in steps of the volume's affine."""
 
     low: float
     high: float
@@ -33,15 +33,15 @@ class Slab(NamedTuple):
 class Layers:
     """The slices of a volume along its first axis, in steps of its affine.
 
-    A slice reaches half-way to its neighbours. Beside a gap, and at both ends, it reaches as far
-    as the spacing beside it says; what lies in a gap belongs to no slice.
+    A slice reaches half-way to its neighbours. Beside a gap, and at both ends, it reaches half of
+    the spacing on its other side. A place in a gap belongs to no slice.
 
     Parameters
     ----------
     places : ndarray of shape (n,)
-        Where the slices lie, rising.
+        The places of the slices, rising.
     ends : ndarray of shape (n, 2)
-        Where each begins and ends.
+        Begin and end of each slice.
 
     Examples
     --------
@@ -61,11 +61,11 @@ class Layers:
 
     @classmethod
     def at(cls, places: Real) -> Layers:
-        """Slices at these places, two or more; a step far wider than those beside it is a gap."""
+        """Two or more slices at these places; a step far wider than those beside it is a gap."""
         steps = np.diff(places)
         usual = _usual(steps)
         filled = np.where(steps > _GAP * usual, np.nan, steps)
-        # beside a gap: the step on the slice's other side, else the spacing of these slices
+        # beside a gap: the step on the slice's other side; between two gaps, the usual spacing
         below = np.concatenate([filled[:1], filled])  # the step below each slice
         above = np.concatenate([filled, filled[-1:]])
         near = np.concatenate([usual[:1], usual]), np.concatenate([usual, usual[-1:]])
@@ -75,12 +75,12 @@ class Layers:
 
     @property
     def gaps(self) -> list[int]:
-        """The slices below a gap."""
+        """The number of the slice below each gap."""
         return np.flatnonzero(self.ends[1:, 0] - self.ends[:-1, 1] > _ENOUGH).tolist()
 
     @property
     def blocks(self) -> list[slice]:
-        """The slices between gaps."""
+        """The runs of slices between gaps."""
         cuts = [0, *(k + 1 for k in self.gaps), len(self.places)]
         return [slice(first, last) for first, last in pairwise(cuts)]
 
@@ -90,7 +90,7 @@ class Layers:
         return bool(np.array_equal(self.places, np.arange(len(self.places))))
 
     def stored(self, places: NDArray[np.floating] | float) -> Real:
-        """Places as fractional numbers of slices; the nearest slice's beyond the last one."""
+        """Places as fractional slice numbers; beyond the first or last slice, its own number."""
         at = np.sort(np.concatenate([self.places, *(self.ends[k, 1:] for k in self.gaps),
                                      *(self.ends[k + 1, :1] for k in self.gaps)]))  # fmt: skip
         numbers = np.concatenate(
@@ -99,7 +99,7 @@ class Layers:
         return np.interp(places, at, np.sort(numbers))
 
     def hold(self, places: NDArray[np.floating] | float) -> NDArray[np.bool_]:
-        """Whether places lie in any slice: neither in a gap nor beyond the ends."""
+        """Whether places lie in a slice: neither in a gap nor beyond the ends."""
         places = np.asarray(places)
         held = (places >= self.ends[0, 0] - _ENOUGH) & (places <= self.ends[-1, 1] + _ENOUGH)
         for k in self.gaps:
@@ -116,8 +116,9 @@ class Layers:
         Parameters
         ----------
         native : float
-            Millimetres a step.
+            Millimetres of one step.
         wanted : float or None
+            Distance and thickness of the output slices, in mm; None: the volume's own slices.
         """
         own = wanted is None or (self.is_even and abs(wanted - native) < _SAME * native)
         if own or wanted is None:
@@ -131,19 +132,19 @@ class Layers:
         return [Slab(low, low + step, low + step / 2) for low in lows]
 
     def parts(self, slab: Slab) -> tuple[Weighted, Weighted, float]:
-        """What an output slice is made of, and how much of it slices could fill.
+        """The slices from which an output slice is made, with their weights.
 
-        A slab wider than the slices there averages them; a narrower one is interpolated between
-        its two neighbours, never across a gap.
+        A slab wider than the slices at its place averages them. A narrower one is interpolated
+        between its two neighbours, never across a gap.
 
         Returns
         -------
         slices : sequence of (number of a slice, weight)
             Empty in a gap.
         places : sequence of (place, weight)
-            The same for the other volume.
+            The places at which other volumes are read.
         whole : float
-            The weight of a slab that holds no gap.
+            The sum of the weights if the slab held no gap.
         """
         low, high = self.ends[self.nearest(slab.place)]
         if slab.high - slab.low > high - low + _ENOUGH:
@@ -166,12 +167,12 @@ class Layers:
 
 
 def _usual(steps: Real) -> Real:
-    """For each step, the widest spacing next to it: its own, where it is one of several alike."""
+    """The usual spacing at each step: its own if several are alike, else the wider one beside."""
     alike = np.abs(np.diff(steps)) <= _ALIKE * np.minimum(steps[1:], steps[:-1])
     starts = np.concatenate([[0], np.flatnonzero(~alike) + 1])
     lengths = np.diff([*starts, len(steps)])
     settled = np.flatnonzero(np.repeat(lengths >= min(_RUN, len(steps)), lengths))
-    if not settled.size:  # of a few steps, half may be gaps
+    if not settled.size:  # of so few steps, half may be gaps
         return np.full(len(steps), steps.min() if len(steps) < _FEW else np.median(steps))
     after = np.searchsorted(settled, np.arange(len(steps)))
     below = steps[settled[np.maximum(after - 1, 0)]]

@@ -1,4 +1,4 @@
-"""A lesion on the grid of the slices; none of its voxels is lost."""
+"""A lesion on the grid of the slices, without losing any of its voxels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ctmri_detect.imageops.coverage import mask_of_shares
 from ctmri_detect.io.volumes.resample import Plane
 from ctmri_detect.io.volumes.volume import Volume
 
-_TOUCH = 0.05  # of a voxel's or a slice's height: less is rounding of the two affines
+_TOUCH = 0.05  # share of the height of a voxel or slice: a smaller overlap is rounding
 Real = NDArray[np.float64]
 
 
@@ -21,15 +21,15 @@ def lesion_slices(
 ) -> Iterator[NDArray[np.bool_]]:
     """The masks of the slices that `axial_slices` cuts, one at a time.
 
-    Each voxel of the lesion is a box that covers its share of the slices and pixels that it
-    reaches, so none falls between two samples and no mask is empty where a voxel reaches into
-    the slice; see `mask_of_shares`. Boxes are taken along the CT's axes: of a segmentation drawn
-    on a tilted grid the outline is off by a part of a voxel.
+    Each voxel of the lesion is a box, which covers a share of each slice and pixel that it reaches.
+    So no voxel falls between two slices, and no mask is empty if a voxel reaches into its slice;
+    see `mask_of_shares`. The boxes lie along the CT's axes: if the segmentation was drawn on a
+    tilted grid, its outline is wrong by a part of a voxel.
 
     Raises
     ------
     DataLoadingError
-        Where a lesion is segmented, and all of it lies outside of the CT.
+        If a lesion is segmented, and all of it lies outside the CT.
     """
     matrix = np.linalg.inv(ct.affine) @ lesion.affine  # index in the lesion to index in the CT
     half = np.abs(matrix[:3, :3]).max(axis=1) / 2

@@ -11,7 +11,7 @@ from ctmri_detect.imageops.warp import MIN_WEIGHT, resize_observed
 from ctmri_detect.io.volumes.grid import Grid
 from ctmri_detect.io.volumes.resample import fitted
 
-_TOUCH = 1e-6  # of a slice: less is rounding
+_TOUCH = 1e-6  # share of a slice: a smaller overlap is rounding
 _NAN = np.float32(np.nan)
 
 
@@ -22,10 +22,11 @@ def map_volume(
     grid: Grid,
     ends: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
-    """Images of slices, put back to where these were cut out of the CT.
+    """Images of slices, put back to the places in the CT from which the slices were cut.
 
-    The padding of `size=` is cut off, and each image is scaled to the CT's pixels, linearly. A
-    slice of the CT gets the mean of the images that reach into it, by how much of it each covers.
+    The padding of `size=` is cut off, and each image is scaled linearly to the CT's pixels. A
+    slice of the CT gets the mean of the images that reach into it, weighted by how much of it
+    each covers.
 
     Parameters
     ----------
@@ -34,16 +35,16 @@ def map_volume(
     z_mm : float64 array (n,)
         The middle of each slice above the CT's lowest slice.
     spacing : float64 array (n, 2)
-        Distance of the pixels in mm.
+        Millimetres per pixel, along rows and columns.
     grid : Grid
     ends : float64 array (m, 2), default=None
-        Where the slices of the result begin and end, in steps of the grid's affine; None takes
-        the CT's own.
+        Begin and end of the slices of the result, in steps of the grid's affine; None: those of
+        the CT's slices.
 
     Returns
     -------
     float32 array (m, rows, columns)
-        As a `Volume`. NaN where less than half of a voxel was observed.
+        With the axes of a `Volume`; NaN where less than half of a voxel was observed.
 
     Examples
     --------
@@ -74,7 +75,7 @@ def map_volume(
 def _on_pixels(
     image: NDArray[np.floating], spacing: NDArray[np.float64], grid: Grid
 ) -> NDArray[np.float32]:
-    """An image of a slice, in the pixels of the CT."""
+    """An image of a slice, scaled to the pixels of the CT."""
     rows, columns = grid.shape[1:]
     extent = [n * mm for n, mm in zip((rows, columns), grid.spacing[1:], strict=True)]
     height, width = image.shape

@@ -1,4 +1,4 @@
-"""MetaImage (.mha, .mhd), as SynthRAD2025 has it, by SimpleITK."""
+"""Read MetaImage (.mha, .mhd), the format of SynthRAD2025, with SimpleITK."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ctmri_detect.io.volumes.metaimage_header import Header, read_header
 from ctmri_detect.io.volumes.volume import Volume, canonical, check_grid, check_packing
 
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's axes run to the patient's left, back and top
-_EITHER = 47  # for zlib: its own form or that of gzip
-_PACKED = 1100  # zlib shrinks by no larger a factor
+_EITHER = 47  # zlib's code for "zlib or gzip format"
+_PACKED = 1100  # zlib never compresses by a larger factor
 
 
 def read_metaimage(path: Path) -> Volume:
@@ -25,9 +25,9 @@ def read_metaimage(path: Path) -> Volume:
     Raises
     ------
     DataLoadingError
-        With a short reason.
+        If it holds no usable volume. The message is a short reason.
     ImportError
-        Without SimpleITK.
+        If SimpleITK is not installed.
     """
     sitk = require("SimpleITK", extra="itk")
     header = read_header(path)
@@ -69,12 +69,12 @@ def read_metaimage(path: Path) -> Volume:
 
 
 def _unpacked(header: Header, needed: int) -> NDArray[np.uint8]:
-    """Compressed voxels, unpacked here: for damaged ones ITK returns random memory.
+    """Compressed voxels, unpacked here, because ITK returns random memory for damaged ones.
 
     Raises
     ------
     DataLoadingError
-        Where there are less than `needed` bytes, or their checksum doesn't fit.
+        If there are not exactly `needed` bytes, or their checksum is wrong.
     """
     unpack = zlib.decompressobj(_EITHER)
     with header.voxels.open("rb") as file:
@@ -95,11 +95,13 @@ def _check(reader: Any) -> NDArray[np.float64]:
     Raises
     ------
     DataLoadingError
-        Where it is no volume of real numbers.
+        If it has several values per voxel, is no single volume of three axes, or has no valid
+        grid.
     """
     shape = tuple(int(side) for side in reader.GetSize())
     if reader.GetNumberOfComponents() != 1:
-        raise DataLoadingError(f"has {reader.GetNumberOfComponents()} values a voxel; expected one")
+        n = reader.GetNumberOfComponents()
+        raise DataLoadingError(f"has {n} values per voxel; expected one")
     if len(shape) > 3 and max(shape[3:]) > 1:
         raise DataLoadingError(f"has shape {shape}; expected one volume, not a series of them")
     if len(shape) < 3:

@@ -1,6 +1,6 @@
-"""The text at the beginning of a MetaImage file, checked before ITK sees it.
+"""The header of a MetaImage file, checked before ITK reads it.
 
-ITK reads a damaged number as 0, and a damaged number of axes makes it end the process.
+ITK reads a damaged number as 0, and ends the process at a damaged number of axes.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _MATRICES = ("TransformMatrix", "Rotation", "Orientation")
 
 
 class Header(NamedTuple):
-    """What a header says of its voxels.
+    """What a header says about its voxels.
 
     Attributes
     ----------
     voxels : Path
         The file that holds them.
     start : int
-        Where they begin in it, bytes.
+        The byte at which they begin.
     packed : bool
         Whether they are compressed.
     order : {"<", ">"}
-        Of the bytes of a number.
+        The byte order of numbers.
     """
 
     voxels: Path
@@ -39,12 +39,12 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """The header of a MetaImage file; a header may name any file of the machine.
+    """The header of a MetaImage file. It may name only one file beside it, for safety.
 
     Raises
     ------
     DataLoadingError
-        With a short reason, where it is damaged, or names anything but one file beside it.
+        If it is damaged, or names anything but one file beside it. The message is a short reason.
     """
     try:
         with path.open("rb") as file:
@@ -86,7 +86,7 @@ def _is_true(fields: dict[str, str], *names: str) -> bool:
 
 
 def _check_numbers(fields: dict[str, str]) -> None:
-    """Refuse counts and places that are no numbers, or too few or too many."""
+    """Refuse sizes and places that are no numbers, or too few or too many numbers."""
     axes = next((n for n in _AXES if fields.get("NDims", "") == str(n)), None)
     if axes is None:
         raise DataLoadingError(

@@ -1,4 +1,4 @@
-"""Read one NIfTI volume, in one file or in two; refuse files that are not one."""
+"""Read one NIfTI volume, in one file or in two; refuse files that are none."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ctmri_detect.io.volumes.volume import Volume, canonical, check_grid, check_
 _MILLIMETRES = {1: 1000.0, 3: 0.001}  # a metre, a micrometre; else the unit is millimetres
 _SPACE = 7  # bits of xyzt_units that hold the unit of length
 _PIECE = 2**20
-_MOST_BEHIND = 2**26  # bytes behind the voxels
-_MOST_BEFORE = 2**26  # and before them: extensions of the header
+_MOST_BEHIND = 2**26  # most bytes after the voxels
+_MOST_BEFORE = 2**26  # most bytes before them: extensions of the header
 _HEADER = 540  # bytes of a NIfTI-2 header; NIfTI-1 has 348
 
 
 def read_nifti(path: Path) -> Volume:
-    """Read one NIfTI file as a `Volume`, in the numbers it holds.
+    """Read one NIfTI file as a `Volume`, with its own values.
 
-    The whole volume is read, as float32; nothing else of the file is kept, so that the text
-    fields of the header (``descrip``, ``aux_file``, ``db_name``) stay where they are. Whether
-    it is gzipped and of which version, its first bytes say, not its ending; lengths are scaled
-    to millimetres by ``xyzt_units``.
+    The whole volume is read, as float32. The text fields of the header (``descrip``, ``aux_file``,
+    ``db_name``), which may hold names, are not kept. The first bytes decide whether the file is
+    gzipped and on its version, not its ending. Lengths are scaled to millimetres by
+    ``xyzt_units``.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def read_nifti(path: Path) -> Volume:
     Raises
     ------
     DataLoadingError
-        With a short reason.
+        If it holds no usable volume. The message is a short reason.
     """
     with ExitStack() as files:
         image, file, stored = _open(path, files)
@@ -68,12 +68,12 @@ def read_nifti(path: Path) -> Volume:
 
 
 def stream(path: Path) -> IO[bytes]:
-    """The file's bytes, unpacked where its first two say that they are gzipped.
+    """The file's bytes, unpacked if its first two bytes are those of gzip.
 
     Raises
     ------
     DataLoadingError
-        Where it can't be opened.
+        If it can't be opened.
     """
     try:
         with path.open("rb") as file:
@@ -84,25 +84,25 @@ def stream(path: Path) -> IO[bytes]:
 
 
 def voxels(image: Any, file: IO[bytes]) -> NDArray[np.float32]:
-    """The values of an image of nibabel, three axes, read slice by slice.
+    """The values of a nibabel image with three axes, read slice by slice.
 
-    `file` is what they are read from: to its end, where a checksum says whether they are right.
+    They are read from `file`, which is then read to its end: gzip checks its checksum there.
 
     Raises
     ------
     DataLoadingError
-        Where they can't be read.
+        If they can't be read.
     """
     values = np.empty(image.shape[:3], dtype=np.float32, order="F")
     rest = (0,) * (len(image.shape) - 3)
     try:
-        with np.errstate(all="ignore"):  # what a scale takes beyond float32 becomes infinite
+        with np.errstate(all="ignore"):  # values too large for float32 become infinite
             for k in range(values.shape[2]):
                 values[..., k] = image.dataobj[(slice(None), slice(None), k, *rest)]
         for _ in range(_MOST_BEHIND // _PIECE):
             if not file.read(_PIECE):
                 return values
-    except Exception as error:  # gzip, zlib, the file system: each has its own
+    except Exception as error:  # gzip, zlib and the file system raise different errors
         raise DataLoadingError(
             f"its voxels can't be read: cut off or damaged ({type(error).__name__})"
         ) from None
@@ -110,7 +110,7 @@ def voxels(image: Any, file: IO[bytes]) -> NDArray[np.float32]:
 
 
 def is_placeholder(affine: NDArray[np.float64]) -> bool:
-    """Whether an affine holds only the size of a voxel, as programs write that lost the rest."""
+    """Whether an affine holds only the size of a voxel: some programs lose the position."""
     steps = affine[:3, :3]
     return not affine[:3, 3].any() and bool(
         (np.diag(steps) > 0).all() and np.allclose(steps, np.diag(np.diag(steps)), atol=1e-6)
@@ -124,7 +124,7 @@ def _open(path: Path, files: ExitStack) -> tuple[Any, IO[bytes], int]:
     try:
         head = file.read(_HEADER)
         file.seek(0)
-    except Exception as error:  # gzip and zlib have their own
+    except Exception as error:  # gzip and zlib raise different errors
         raise DataLoadingError(f"not a NIfTI file ({type(error).__name__})") from None
     kind, holders = _kind(nibabel, head), {"image": nibabel.FileHolder(fileobj=file)}
     if len(kind.files_types) == 2:
@@ -143,8 +143,8 @@ def _open(path: Path, files: ExitStack) -> tuple[Any, IO[bytes], int]:
             image = kind.from_file_map(holders)
         shape, dtype = tuple(int(side) for side in image.shape), image.get_data_dtype()
         header = image.header
-    except Exception as error:  # nibabel raises whatever the damage makes it raise; its messages
-        raise DataLoadingError(f"not a NIfTI file ({type(error).__name__})") from None  # hold paths
+    except Exception as error:  # damaged files make nibabel raise all kinds; messages hold paths
+        raise DataLoadingError(f"not a NIfTI file ({type(error).__name__})") from None
     if len(shape) > 3 and max(shape[3:]) > 1:
         raise DataLoadingError(f"has shape {shape}; expected one volume, not a series of them")
     if dtype.kind not in "uif":
@@ -158,7 +158,7 @@ def _open(path: Path, files: ExitStack) -> tuple[Any, IO[bytes], int]:
 
 
 def _kind(nibabel: Any, head: bytes) -> Any:
-    """The class of nibabel for a header; a pair has its voxels in a second file."""
+    """The nibabel class for a header; the classes named Pair have the voxels in a second file."""
     if head[344:347] == b"n+1":
         return nibabel.Nifti1Image
     if head[344:347] == b"ni1":
@@ -180,16 +180,16 @@ def _image_files(header: Path) -> list[Path]:
 
 
 def _between_forms(header: Any, shape: tuple[int, ...]) -> float:
-    """The largest distance of a corner by the sform from the same by the qform.
+    """The largest distance between a corner placed by the sform and the same by the qform.
 
-    0 where the file has one of the two.
+    0 where the file has only one of the two.
     """
     try:
         qform, sform = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]
-    except Exception:  # quaternions that are none: the sform alone is used
+    except Exception:  # invalid quaternions: only the sform is used
         return 0.0
     if qform is None or sform is None or not np.isfinite(qform).all():
         return 0.0
     corners = np.array(list(product(*((0, side - 1) for side in shape), (1,))))
-    with np.errstate(all="ignore"):  # a qform that is damaged may lie infinitely far
+    with np.errstate(all="ignore"):  # a damaged qform may be infinitely far away
         return float(np.linalg.norm(corners @ (sform - qform)[:3].T, axis=1).max())

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from ctmri_detect.io.volumes.volume import Volume
 
-_APART = 2.0  # mm between sform and qform: about two pixels, what detectors tolerate
+_APART = 2.0  # mm between sform and qform: about two pixels, which detectors tolerate
 LEAST_OVERLAP = 0.5
 """Share of the head in the CT that the MRI should show."""
 
 
 class Place(NamedTuple):
-    """What the file of a volume says of its place; see `Volume`."""
+    """What the file of a volume says about its place; see `Volume`."""
 
     centre: NDArray[np.float64]
     placeholder: bool
@@ -24,7 +24,7 @@ class Place(NamedTuple):
 
 
 def place_of(volume: Volume) -> Place:
-    """The place of a volume, its middle in mm towards the patient's right, front and top."""
+    """The place of a volume; its centre is in mm towards the patient's right, front and top."""
     middle = (np.array(volume.values.shape) - 1) / 2
     middle[0] = volume.layers.places[[0, -1]].mean()
     centre = volume.affine[:3, :3] @ middle + volume.affine[:3, 3]
@@ -32,17 +32,17 @@ def place_of(volume: Volume) -> Place:
 
 
 def doubts(places: dict[str, Place]) -> list[str]:
-    """Why the coordinates of the volumes may not be those of one patient.
+    """Why the volumes may not share coordinates.
 
     Parameters
     ----------
     places : dict of str to Place
-        By the name of the file; the first is what the others are put on.
+        By the name of the file; the others are resampled on the grid of the first.
 
     Returns
     -------
     list of str
-        One clause each, with the file and a distance.
+        One clause for each reason, with the file and a distance.
     """
     found = [
         f"{name}: its sform and qform place it {place.disagreement:.0f} mm apart (the sform is "
@@ -56,14 +56,14 @@ def doubts(places: dict[str, Place]) -> list[str]:
             bare, other = (name, first) if place.placeholder else (first, name)
             off = float(np.linalg.norm(place.centre - main.centre))
             found.append(
-                f"{bare}: its affine gives no position, only the size of a voxel; that of {other} "
-                f"does (their centres are {off:.0f} mm apart)"
+                f"{bare}: its affine gives only the size of a voxel and no position; that of "
+                f"{other} gives one (their centres are {off:.0f} mm apart)"
             )
     return found
 
 
 def say(found: list[str]) -> str:
-    """Doubts as a message; the first three are named.
+    """A message with the first three of these reasons.
 
     Examples
     --------
@@ -84,12 +84,12 @@ class Overlap:
     seen: int = 0
 
     def add(self, first: NDArray[np.float32], other: NDArray[np.float32], threshold: float) -> None:
-        """Count one slice; what exceeds `threshold` in the first volume is head."""
+        """Count one slice; pixels above `threshold` in the first volume are head."""
         head = first > threshold  # NaN compares as False
         self.head += int(np.count_nonzero(head))
         self.seen += int(np.count_nonzero(head & ~np.isnan(other)))
 
     @property
     def share(self) -> float:
-        """1 where there is no head."""
+        """The share of the head that was observed; 1 where there is no head."""
         return self.seen / self.head if self.head else 1.0

@@ -1,4 +1,4 @@
-"""Stable names that do not reveal the patients."""
+"""Stable names that do not reveal who the patients are."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ _LONGEST_KEY = 64  # bytes, what BLAKE2b takes
 def pseudonym(patient_id: str, key: str | bytes | None = None, *, issuer: str = "") -> str:
     """``sub-`` and ten hexadecimal digits: the same for the same patient and key, everywhere.
 
-    The names that `load_volume_pairs` gives to DICOM patients: a message authentication code
-    (keyed BLAKE2b, RFC 7693, which does what HMAC does) of the PatientID and the
-    IssuerOfPatientID. Forty bits: among 10,000 patients the chance that two share a name is 1 in
-    20,000.
+    `load_volume_pairs` gives these names to DICOM patients. A name is a message authentication
+    code (keyed BLAKE2b, RFC 7693, a substitute for HMAC) of the PatientID and the
+    IssuerOfPatientID. It has 40 bits: among 10,000 patients, the chance that two share a name is
+    1 in 20,000.
 
-    When it fails: **without a key of one's own** anybody can hash a known PatientID and see
-    whether that patient is in the set. With a key that stays secret nobody else can. A patient
-    whose ID was written in two ways has two names.
+    When it fails: **without a key of your own** anybody can hash a known PatientID and see
+    whether that patient is in the set. With a secret key nobody else can. A patient whose ID was
+    written in two ways gets two names.
 
     Parameters
     ----------
     patient_id : str
-        Spaces around it, which DICOM pads with, don't count, nor does how accents are written.
+        Spaces around it do not matter (DICOM adds some), nor does the way accents are encoded.
     key : str or bytes, default=None
-        Of 1 to 64 bytes. Draw it once (``secrets.token_hex(32)``), and keep it as you keep a
-        password: other people's images get comparable names with the same key only.
+        Of 1 to 64 bytes. Make it once (``secrets.token_hex(32)``), and keep it like a password.
+        With the same key, a patient gets the same name in every data set.
     issuer : str, default=""
-        Who gave the ID; two hospitals may give the same one to two people.
+        Who gave the ID: two hospitals may give the same ID to two people.
 
     Returns
     -------
     str
+        The pseudonym.
 
     Raises
     ------
@@ -73,12 +74,12 @@ def check_key(key: str | bytes | None) -> bytes:
 
 
 def read_key(path: str | Path) -> bytes:
-    """The key that a file holds: its bytes, without an ending line break.
+    """The key that a file holds: its bytes, without line breaks at the end.
 
     Raises
     ------
     ValueError
-        Where it can't be read, or holds no key of 1 to 64 bytes; no message holds the key.
+        If it can't be read, or holds no key of 1 to 64 bytes. The message never holds the key.
     """
     try:
         secret = Path(path).read_bytes().rstrip(b"\r\n")

@@ -1,4 +1,4 @@
-"""Axial slices of the volumes of one head, on one grid."""
+"""Axial slices of the volumes of one head, on the same grid."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Plane:
     Parameters
     ----------
     inner : (int, int)
-        Rows and columns that the CT's plane is resized to.
+        Rows and columns to which a slice of the CT is resized.
     shape : (int, int)
         Rows and columns after padding with NaN on all sides.
     spacing : float
-        Millimetres a pixel.
+        Millimetres per pixel.
     """
 
     inner: tuple[int, int]
@@ -38,7 +38,7 @@ class Plane:
     spacing: float
 
     def fit(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One slice on this grid."""
+        """One slice, resized and padded to this grid."""
         out = np.full(self.shape, _NAN, dtype=np.float32)
         top, left = ((self.shape[i] - self.inner[i]) // 2 for i in (0, 1))
         inside = resize_observed(image, self.inner)
@@ -53,7 +53,7 @@ def plane_grid(ct: Volume, size: tuple[int, int] | None) -> Plane:
     if size is None and extent[0] * extent[1] > _MOST_PIXELS * pixel**2:
         sides = " x ".join(f"{side:.3g}" for side in ct.spacing[1:])
         raise DataLoadingError(
-            f"its pixels measure {sides} mm: too many to make them square; pass size="
+            f"its pixels measure {sides} mm; there are too many to make them square: pass size="
         )
     inner = fitted(extent, (pixel, pixel), size)
     return Plane(inner, size or inner, float(pixel))
@@ -62,9 +62,9 @@ def plane_grid(ct: Volume, size: tuple[int, int] | None) -> Plane:
 def fitted(
     extent: Sequence[float], pixel: tuple[float, float], size: tuple[int, int] | None
 ) -> tuple[int, int]:
-    """Rows and columns of these pixels in an extent (mm): at least one, at most `size`."""
+    """How many such pixels an extent (mm) holds, in rows and columns; at most `size`."""
     inner = [max(1, round(mm / side)) for mm, side in zip(extent, pixel, strict=True)]
-    if size is not None:  # no more than the box by a rounding error
+    if size is not None:  # rounding could give one more than fits
         inner = [min(n, side) for n, side in zip(inner, size, strict=True)]
     return inner[0], inner[1]
 
@@ -79,15 +79,16 @@ def axial_slices(
 ) -> Iterator[NDArray[np.float32]]:
     """Images ``(1 + n_others, height, width)`` from inferior to superior, one slice at a time.
 
-    The others are interpolated linearly at the voxels of the first (the CT, where there is one)
-    by the affines, after a Gaussian where the first one's grid is the coarser one; NaN outside of
-    their field of view. A wider `slice_spacing` averages all slices within it; a narrower one
-    interpolates. Where slices are missing in a volume, it is NaN there.
+    By their affines, the others are interpolated linearly at the voxels of the first (the CT, if
+    there is one). Where the grid of the first is coarser, they are smoothed by a Gaussian before.
+    They are NaN outside their field of view, and every volume is NaN where its slices are missing.
+    A `slice_spacing` wider than the first volume's averages all slices within it; a narrower one
+    interpolates.
 
     Raises
     ------
     DataLoadingError
-        Where the mask has another grid than the first volume.
+        If the grid of the mask is not that of the first volume.
     """
     if mask is not None:
         same = mask.values.shape == first.values.shape and np.allclose(
@@ -110,7 +111,7 @@ def axial_slices(
 
 
 def _mean(slices: list[NDArray[np.float32]], parts: Weighted, whole: float) -> NDArray[np.float32]:
-    """Weighted mean of what was observed; NaN where less than half of the whole weight was."""
+    """Weighted mean of the observed pixels; NaN where less than half of the weight was observed."""
     if len(slices) == 1 and parts[0][1] >= MIN_WEIGHT * whole:
         return slices[0]
     total = np.zeros(slices[0].shape, dtype=np.float32)
@@ -130,7 +131,7 @@ def _inside(image: NDArray[np.float32], mask: Volume | None, k: int) -> NDArray[
 
 
 class Sampler:
-    """The MRI at the CT's voxels, one CT slice at a time."""
+    """Interpolates an MRI at the voxels of a CT, one CT slice at a time."""
 
     def __init__(self, mri: Volume, ct: Volume) -> None:
         self.shape = ct.values.shape[1:]
@@ -143,7 +144,7 @@ class Sampler:
         if not observed.all():
             self.values = np.where(observed, mri.values, np.float32(0))
             self.weight = observed.astype(np.float32)
-        # one CT voxel measures this many MRI voxels along each axis of the MRI
+        # the size of a CT voxel in MRI voxels, along each axis of the MRI
         scale = np.linalg.norm(self.matrix[:3, :3], axis=1)
         sigma = np.maximum(0, (scale - 1) / 2)  # as skimage.transform.resize
         if (sigma > 0.05).any():
@@ -152,7 +153,7 @@ class Sampler:
                 self.weight = _smoothed(self.weight, sigma, mri)
 
     def at(self, place: float) -> NDArray[np.float32]:
-        """The MRI in the plane of this (fractional) CT slice; NaN where there is none."""
+        """The MRI in the plane of this (fractional) CT slice; NaN where it does not reach."""
         offset = self.matrix[:3, 0] * place + self.matrix[:3, 3]
         rows, columns = (np.arange(n) for n in self.shape)
         index = [
@@ -191,7 +192,7 @@ class Sampler:
 
 
 def _smoothed(values: NDArray[np.float32], sigma: NDArray[Any], mri: Volume) -> NDArray[np.float32]:
-    """Smoothed by a Gaussian, but never across a gap."""
+    """The values, smoothed by a Gaussian, but never across a gap."""
     parts = [
         ndimage.gaussian_filter(values[block], sigma, mode="nearest") for block in mri.layers.blocks
     ]

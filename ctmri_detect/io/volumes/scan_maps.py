@@ -1,4 +1,4 @@
-"""The maps of one scan as files that open over its CT, or over its first volume without one."""
+"""Write the maps of one scan as files that open over its CT, or else over its first volume."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ from ctmri_detect.modalities import Roles
 from ctmri_detect.pairs import Pairs
 
 _NEEDED = ("volume", "z_mm", "grid")
-_STEPS = 1024  # in a standard deviation: whole numbers of them pack well
+_STEPS = 1024  # steps in a standard deviation: rounded values compress well
 _AIR = -1024  # HU
-_OTHER_GRID = (
-    "not on the {name}'s own grid, since {why}: open it over the {name} that lies beside it"
-)
+_OTHER_GRID = "not on the {name}'s own grid, because {why}: open it over the {name} beside it"
 _CT_KIND, _OTHER_KIND = "ct", "image"
 IMAGE_KINDS = (_CT_KIND, _OTHER_KIND)
-"""Kinds of files that are no maps."""
+"""Kinds of files that are images, not maps."""
 
 
 class WrittenMap(NamedTuple):
@@ -37,12 +35,12 @@ class WrittenMap(NamedTuple):
     path : Path
         The file.
     kind : str
-        "anomaly", "z_ct", "z_mri" and the like; "ct" of a CT that was written beside its map, and
-        "image" of another volume.
+        "anomaly", "z_ct", "z_mri" and the like; "ct" for a CT that was written beside its map, and
+        "image" for another volume.
     samples : tuple of int
         The rows of X that it shows.
     note : str
-        What is to be known of its grid; "" where that is the scan's own.
+        Why its grid is not the scan's own; "" where it is.
 
     Examples
     --------
@@ -58,7 +56,7 @@ class WrittenMap(NamedTuple):
 
 @dataclass(frozen=True)
 class Scan:
-    """The rows of X that were cut out of one scan; `patient` is its file where none is known."""
+    """The rows of X that were cut from one scan; `patient` is its file if no patient is known."""
 
     patient: str
     rows: NDArray[np.int64]
@@ -66,28 +64,28 @@ class Scan:
 
 
 def scans_of(X: Pairs) -> list[Scan]:
-    """The scans that samples were cut out of, in their order.
+    """The scans from which samples were cut, in the order of the samples.
 
     Raises
     ------
     InvalidPairsError
-        Where the pairs don't know their place in a volume.
+        If the pairs have no places in a volume.
     DataLoadingError
-        Where what they say of it is damaged.
+        If these are damaged.
     """
     frame = X.frame
     if frame is None or X.spacing is None or any(name not in frame for name in _NEEDED):
         raise InvalidPairsError(
-            "X know no place in a volume (the columns volume, z_mm and grid of their frame, and "
-            "their spacing); expected pairs of load_volume_pairs. Write slices with "
-            "form='npy' or form='tiff'."
+            "X has no places in a volume (columns volume, z_mm and grid of its frame, and a "
+            "spacing); expected pairs of load_volume_pairs. Write slices with form='npy' or "
+            "form='tiff'."
         )
     table = frame[list(_NEEDED)].reset_index(drop=True)
     lacking = np.flatnonzero(table.isna().any(axis=1))
     if len(lacking):
         raise InvalidPairsError(
-            f"{len(lacking)} samples know no place in a volume, such as sample {lacking[0]}; "
-            "expected pairs of load_volume_pairs only. Leave the others out."
+            f"{len(lacking)} samples have no place in a volume, such as sample {lacking[0]}; "
+            "expected only pairs of load_volume_pairs. Leave the others out."
         )
     names = table["volume"].to_numpy() if X.groups is None else X.groups
     table["patient"] = np.asarray(names).astype(str)
@@ -105,7 +103,7 @@ def write_scan(
     stem: Path,
     outside: float,
 ) -> list[WrittenMap]:
-    """Write maps of these rows, by kind, to ``stem_kind.nii.gz``."""
+    """Write the maps of these rows, one file for each kind: ``stem_kind.nii.gz``."""
     assert X.frame is not None
     assert X.spacing is not None
     z_mm, spacing = X.frame["z_mm"].to_numpy(dtype=np.float64)[rows], X.spacing[rows]
@@ -133,7 +131,7 @@ def write_scan(
 
 
 def _of_grid(roles: Roles) -> int:
-    """The plane whose volume the others were put on: the CT, or the first without one."""
+    """The plane on whose grid the volumes lie: the CT, or else the first."""
     return roles.index("ct") if "ct" in roles else 0
 
 
@@ -143,7 +141,7 @@ def _as_map(volume: NDArray[np.float32], outside: float) -> NDArray[np.float32]:
 
 
 def _as_image(volume: NDArray[np.float32], units: str | None) -> NDArray[np.int16 | np.float32]:
-    """A CT in whole numbers of HU; what was not observed is air, or the darkest that there is."""
+    """A CT in whole HU, with air for pixels not observed; other images with their lowest value."""
     if units != "hu":
         least = np.nanmin(volume, initial=np.float32(np.inf))
         return np.where(np.isnan(volume), least if np.isfinite(least) else 0, volume)

@@ -1,4 +1,4 @@
-"""Grids with right angles and even slices: other programs read no others."""
+"""Grids with right angles and even slices, which other programs need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ctmri_detect.imageops.warp import warp_observed
 from ctmri_detect.io.volumes.grid import Grid
 
-_CLOSE = 0.1  # of a pixel: positions in DICOM are written with few digits
+_CLOSE = 0.1  # share of a pixel that is rounding: positions in DICOM have few digits
 _MOST = 1024  # slices
 _FINE = 1e-6
 TILTED = "its axes are not perpendicular (a tilted gantry)"
@@ -20,11 +20,11 @@ Real = NDArray[np.float64]
 
 
 class Straight(NamedTuple):
-    """A grid that other programs read, in the place of a CT's own.
+    """A grid that other programs read, in place of a CT's own.
 
-    `affine` and `shape` are those of a volume as `Volume` has them, `ends` where its slices begin
-    and end in steps of the CT's affine. `why` says why it is not the CT's own grid, and `moves`
-    takes an index of the CT to rows and columns of this one; "" and None where it is.
+    `shape` and `affine` are as in a `Volume`. `ends` are begin and end of its slices, in steps of
+    the CT's affine. `why` says why it is not the CT's own grid; `moves` takes an index of the CT to
+    rows and columns of this grid. They are "" and None where it is the CT's own.
     """
 
     shape: tuple[int, int, int]
@@ -35,12 +35,12 @@ class Straight(NamedTuple):
 
 
 def straight(grid: Grid) -> Straight:
-    """The CT's grid where other programs can read it, or else an even box around its slices.
+    """The CT's grid if other programs can read it, or else an even box around its slices.
 
-    A tilted gantry moves each slice against the one below. The box has slices in the same planes,
-    with the same pixels; only in the plane something is interpolated. NIfTI can describe a tilted
-    grid, and ITK (ITK-SNAP, 3D Slicer, SimpleITK) reads it wrongly. Uneven slices become even
-    ones, as thin as the thinnest.
+    In a tilted gantry each slice is shifted against the one below. NIfTI can describe such a grid,
+    but ITK (ITK-SNAP, 3D Slicer, SimpleITK) reads it wrongly. The box has slices in the same
+    planes, with pixels of the same size, so that values are interpolated only in the plane.
+    Uneven slices become even ones, as thin as the thinnest.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def straight(grid: Grid) -> Straight:
 
 
 def moved(volume: NDArray[np.floating], to: Straight) -> NDArray[np.float32]:
-    """A volume whose slices have the ends of that grid, in its pixels; NaN outside of the CT."""
+    """A volume with the slices of the grid `to`, moved to its pixels; NaN outside the CT."""
     if to.moves is None:
         return np.asarray(volume, dtype=np.float32)
     out = np.empty(to.shape, dtype=np.float32)
@@ -88,19 +88,19 @@ def moved(volume: NDArray[np.floating], to: Straight) -> NDArray[np.float32]:
 
 
 def _right_angles(affine: Real) -> Real:
-    """Three perpendicular steps in the planes of the slices, each as long as the CT's own."""
+    """Three perpendicular steps, two of them in the planes of the slices, as long as the CT's."""
     up, down, left = affine[:3, :3].T
     column = left / np.linalg.norm(left)
     row = down - (down @ column) * column
     row /= np.linalg.norm(row)
     normal = np.cross(row, column)
-    # the distance along the normal, up as the slices go
+    # the distance of slices along the normal, with the sign of their order
     lengths = [normal @ up, np.linalg.norm(down), np.linalg.norm(left)]
     return np.stack([normal, row, column], axis=1) * lengths
 
 
 def _even(ends: Real) -> Real:
-    """Slices of one thickness, that of the thinnest, from the lowest end to the highest."""
+    """Slices as thin as the thinnest, from the lowest end to the highest."""
     low, high = float(ends[0, 0]), float(ends[-1, 1])
     step = max(float(np.diff(ends, axis=1).min()), (high - low) / _MOST)
     first = low + step * np.arange(int(np.ceil((high - low) / step - _FINE)))

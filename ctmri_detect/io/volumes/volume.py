@@ -16,23 +16,23 @@ MAX_VOXELS = 2**30
 """Largest volume that is read: 4 GiB as float32. A header that claims more is damaged."""
 
 CODES = "SPL"
-"""Where the axes of a `Volume` point to: top, back and left, in nibabel's letters."""
+"""The directions of the axes of a `Volume`: top, back and left, in nibabel's letters."""
 
 _HUGE = 2**27  # voxels: 512 x 512 x 512, 0.5 GiB as float32
-_DENSE = 100  # voxels a byte of the file; scans have 1 or 2, masked ones up to 20
+_DENSE = 100  # voxels per byte of the file; scans have 1 or 2, masked ones up to 20
 
 _FAR = 1e7  # mm
 _STEPS = (0.01, 100.0)
-"""Least and largest side of a voxel, mm: a micro-CT, and a localizer of three slices."""
+"""Smallest and largest side of a voxel, mm: a micro-CT, and a localizer of three slices."""
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A scalar volume whose axes run as on a radiological print.
+    """A scalar volume whose slices are seen as radiologists view them.
 
     Axis 0 runs from inferior to superior, axis 1 (rows) from anterior to posterior, axis 2
-    (columns) from the patient's right to left. These are the *stored* axes nearest to these
-    directions: an oblique volume stays oblique, and the affine says how.
+    (columns) from the patient's right to left. They are the *stored* axes nearest to these
+    directions: an oblique volume stays oblique, which the affine describes.
 
     Parameters
     ----------
@@ -40,19 +40,19 @@ class Volume:
         NaN where nothing was observed.
     affine : ndarray of float64, shape (4, 4)
         Maps (slice, row, column, 1) to millimetres towards the patient's right, front and top
-        (RAS+, as NIfTI). Of an uneven volume it takes the slice's place, see `places`.
+        (RAS+, as in NIfTI). With `places`, it takes the place of a slice in place of its number.
     eight_bit : bool, default=False
         Whether the file stored 8-bit integers without a scale.
     dtype : str, default=""
-        What the file stored.
+        The type of numbers that the file stored.
     placeholder : bool, default=False
-        Whether the file says no more of its place than the size of a voxel.
+        Whether the affine gives only the size of a voxel and no position.
     disagreement : float, default=0.0
-        Millimetres between the two places that a NIfTI file gives a voxel, at the worst corner.
+        Largest distance in mm between the places of a corner by sform and qform of a NIfTI file.
     codes : str, default="SPL"
-        Where the axes of the file point to, such as "RAS": right, front, top.
+        The directions of the axes of the file, such as "RAS": right, front, top.
     places : ndarray of shape (slices,), default=None
-        Where the slices lie, in steps of the affine, rising; None: one step apart.
+        The places of the slices, in steps of the affine, rising; None: one step apart.
     instances : tuple of int or None, default=None
         The numbers of the slices in their DICOM series.
 
@@ -78,17 +78,17 @@ class Volume:
 
     @property
     def layers(self) -> Layers:
-        """Where the slices lie, and which are missing."""
+        """The places of the slices, and the gaps between them."""
         return Layers.even(len(self.values)) if self.places is None else Layers.at(self.places)
 
     @property
     def spacing(self) -> tuple[float, float, float]:
-        """Millimetres between slices (along their normal; usually), rows and columns."""
+        """Millimetres between slices (along their normal; usual step), rows and columns."""
         return spacing_of(self.affine)
 
     @property
     def gaps(self) -> list[str]:
-        """Where slices are missing, as clauses with the numbers of the images where known."""
+        """A clause for each gap, with the numbers of the images beside it, if known."""
         layers, native = self.layers, self.spacing[0]
         found = []
         for k in layers.gaps:
@@ -111,7 +111,7 @@ def spacing_of(affine: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: Any) -> Volume:
-    """Turn stored axes to the order of `Volume`: a permutation and flips, no interpolation.
+    """Bring stored axes to the order of `Volume` by swaps and flips, without interpolation.
 
     `particulars` are the other fields of the `Volume`; `places` and `instances` belong to the
     first of the stored axes.
@@ -119,8 +119,8 @@ def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: 
     Raises
     ------
     DataLoadingError
-        With a short reason, where it is no volume, its position is not known, or its slices are
-        unevenly spaced and not axial.
+        If it is no volume, if its position is not known, or if its slices are unevenly spaced and
+        not axial. The message is a short reason.
     """
     check_grid(values.shape, affine)
     orientations = require("nibabel.orientations", extra="volumes")
@@ -138,7 +138,7 @@ def canonical(values: NDArray[Any], affine: NDArray[np.float64], **particulars: 
 def _turned_slices(
     particulars: dict[str, Any], turn: NDArray[np.float64], n: int
 ) -> dict[str, Any]:
-    """Places and instances in the new order; `turn` is the new axis of the slices and its sign."""
+    """Places and instances in the new order; `turn`: the new axis of the slices, and its sign."""
     places, instances = particulars.get("places"), particulars.get("instances")
     if turn[0] != 0:
         if places is not None:
@@ -154,65 +154,67 @@ def _turned_slices(
 
 
 def check_grid(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
-    """Refuse what has no three axes, no extent, or no place in the patient.
+    """Refuse a volume without three axes, without extent, or without a place in the patient.
 
     Raises
     ------
     DataLoadingError
-        With a short reason.
+        If it is refused. The message is a short reason.
     """
     if len(shape) != 3:
         raise DataLoadingError(f"has shape {shape}; expected a volume of three axes")
     if min(shape) < 2:
         raise DataLoadingError(f"has shape {shape}; expected at least 2 slices, rows and columns")
     if np.prod([float(side) for side in shape]) > MAX_VOXELS:
-        raise DataLoadingError(f"claims shape {shape}, more than {MAX_VOXELS} voxels")
+        raise DataLoadingError(
+            f"claims shape {shape}; expected at most {MAX_VOXELS} voxels: is its header damaged?"
+        )
     if not (np.abs(affine) < _FAR).all():  # NaN compares as False
         raise DataLoadingError(
             "its affine holds NaN or infinity, or numbers too large for any scan: its position is "
             "unknown"
         )
     steps = np.linalg.norm(affine[:3, :3], axis=0)
-    # relative to the box of the three steps, so that thin slices are no reason
+    # relative to the lengths of the steps, so that thin slices are accepted
     if steps.min() <= 0 or abs(np.linalg.det(affine[:3, :3] / steps)) < 1e-3:
         raise DataLoadingError("its affine is singular: its position is unknown")
     if steps.min() < _STEPS[0] or steps.max() > _STEPS[1]:
         size = " x ".join(f"{step:.3g}" for step in steps)
         raise DataLoadingError(
-            f"its voxels measure {size} mm, which no scan of a head has; mend the unit of length "
-            "in its header (NIfTI: xyzt_units)"
+            f"its voxels measure {size} mm, which no scan of a head has; correct the unit of "
+            "length in its header (NIfTI: xyzt_units)"
         )
 
 
 def check_packing(shape: tuple[int, ...], stored: int) -> None:
-    """Refuse a small file that says it unpacks to a huge volume, before it does.
+    """Refuse a small file that says that it unpacks to a huge volume, before it is unpacked.
 
     Parameters
     ----------
     shape : tuple of int
     stored : int
-        Size of the file, bytes.
+        Size of the file, in bytes.
 
     Raises
     ------
     DataLoadingError
-        Where it is huge, and a byte of the file holds more voxels than scans leave to pack.
+        If it has more than 2**27 voxels, and more than 100 for each byte of the file.
     """
     voxels = float(np.prod([float(side) for side in shape]))
     if voxels > _HUGE and voxels > _DENSE * stored:
         raise DataLoadingError(
-            f"claims shape {shape} in a file of {stored} bytes: no scan packs so well. Is it "
-            "damaged? Where it is not, crop it"
+            f"claims shape {shape} in a file of {stored} bytes, which no scan compresses to: it is "
+            "probably damaged; if not, crop it"
         )
 
 
 def check_values(values: NDArray[np.float32]) -> None:
-    """Refuse infinity, and a volume in which nothing is to be seen.
+    """Refuse a volume with infinite values, without any value, or with only one value.
 
     Raises
     ------
     DataLoadingError
-        With a short reason.
+        If it is refused. The message is a short reason.
     """
     low, high = np.float32(np.inf), np.float32(-np.inf)
     for image in values:  # slice by slice: no copy of the volume

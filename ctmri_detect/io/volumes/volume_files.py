@@ -1,4 +1,4 @@
-"""One volume out of one file, whatever its format."""
+"""Read one volume from one file, whatever its format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _READERS: dict[str, Callable[[Path], Volume]] = {
 VOLUME_SUFFIXES = tuple(_READERS)
 """Endings of the files that `read_volume` reads."""
 
-_VOXELS = {".img": ".hdr", ".raw": ".mhd", ".zraw": ".mhd"}  # and the header they belong to
+_VOXELS = {".img": ".hdr", ".raw": ".mhd", ".zraw": ".mhd"}  # and the ending of their header
 
 
 def is_volume(name: str) -> bool:
@@ -41,7 +41,7 @@ def is_volume(name: str) -> bool:
 
 
 def without_voxel_files(names: Iterable[str]) -> list[str]:
-    """The names without those of files that hold the voxels for a header beside them.
+    """The names without those of files that only hold the voxels of a header beside them.
 
     Examples
     --------
@@ -59,26 +59,25 @@ def without_voxel_files(names: Iterable[str]) -> list[str]:
 
 
 def read_volume(path: str | Path) -> Volume:
-    """Read one volume: NIfTI, MetaImage or FreeSurfer's, in the numbers it holds.
+    """Read one volume, NIfTI, MetaImage or FreeSurfer's, with its own values.
 
     Parameters
     ----------
     path : str or Path
-        With one of `VOLUME_SUFFIXES`.
+        With one of the endings in `VOLUME_SUFFIXES`.
 
     Returns
     -------
     Volume
-        Turned so that slices run upwards, rows from front to back, columns from the patient's
-        right to left.
+        Slices run upwards, rows from front to back, columns from the patient's right to left.
 
     Raises
     ------
     DataLoadingError
-        With a short reason, where the file holds no usable volume: unreadable, cut off, not
-        three-dimensional, no affine or a singular one, nothing observed, constant, infinite.
+        If the file holds no usable volume: unreadable, cut off, not three-dimensional, no affine
+        or a singular one, nothing observed, constant, infinite. The message is a short reason.
     ImportError
-        Where the package that reads it is not installed; the message is the command to run.
+        If the package that reads it is not installed. The message says how to install it.
 
     Examples
     --------
@@ -108,19 +107,19 @@ def read_lesion(path: str | Path) -> Volume:
     Raises
     ------
     DataLoadingError
-        With a short reason.
+        If the file holds no readable volume. The message is a short reason.
     """
     volume = _decode(Path(path))
     return replace(volume, values=(volume.values > 0.5).astype(np.float32))
 
 
 def read_mask(path: str | Path) -> Volume:
-    """Read a mask of the patient: 1 inside, 0 outside. An empty mask is refused.
+    """Read a mask of the patient: 1 inside, 0 outside.
 
     Raises
     ------
     DataLoadingError
-        With a short reason.
+        If the file holds no readable volume, or the mask is empty. The message is a short reason.
     """
     volume = read_lesion(path)
     if not volume.values.any():

@@ -1,4 +1,4 @@
-"""The volumes of one head on the disk, and how they are cut."""
+"""The volumes of one head, which are not read yet, and how they are to be cut."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ctmri_detect.io.volumes.volume import Volume
 
 @dataclass(frozen=True)
 class VolumeSet:
-    """The volumes of one head, still on the disk: those of the planes that are there.
+    """The volumes of one head, which are not read yet.
 
     Attributes
     ----------
@@ -18,14 +18,22 @@ class VolumeSet:
     planes : tuple of str
         All planes of a sample, such as "ct" and "mri".
     files : dict of str to str
-        The name of each volume that is there, by its plane, in the order of the planes. The
-        first is what the others are put on: the CT, where there is one.
+        The name of each existing volume, by its plane, in the order of the planes. The others
+        are resampled on the grid of the first: the CT, if there is one.
     readers : dict of str to callable
-        Read them.
+        Functions that read them, by plane.
     sequence : str or None
-        Of the only MRI.
+        The sequence of the only MRI.
     whole : bool
-        Whether all of them are needed; else one that can't be read is a missing plane.
+        Whether all of them are needed. If not, one that can't be read is a missing plane.
+    read_mask, read_lesion : callable or None
+        Functions that read the mask and the lesion file, if there are any.
+    same_space : bool
+        False if the frames of reference in DICOM headers differ.
+    burned_in : bool
+        Whether a header says that text is burned into the images.
+    two_people : tuple of str
+        Tags by which the volumes may be of two people.
     """
 
     patient: str | None
@@ -42,13 +50,13 @@ class VolumeSet:
 
     @property
     def name(self) -> str:
-        """The first file."""
+        """The name of the first file."""
         return next(iter(self.files.values()))
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How volumes are cut."""
+    """How volumes are cut, by the parameters of `load_volume_pairs`."""
 
     slice_spacing: float | None
     size: tuple[int, int] | None

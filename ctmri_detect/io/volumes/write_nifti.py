@@ -13,13 +13,13 @@ from ctmri_detect._extras import require
 from ctmri_detect.storage.whole import whole_file
 
 _LEVEL = 4  # of gzip: faster than the default
-_SCANNER = 1  # "scanner coordinates", in NIfTI's list of codes
+_SCANNER = 1  # NIfTI's code for scanner coordinates
 
 
 def write_nifti(
     path: Path, values: NDArray[Any], affine: NDArray[np.float64], description: str
 ) -> None:
-    """Write a volume whole or not at all; sform and qform both say where it lies.
+    """Write a volume whole or not at all; sform and qform both give its place.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def write_nifti(
         From (i, j, k, 1) to millimetres towards the patient's right, front and top; its axes are
         perpendicular.
     description : str
-        At most 79 characters; "?" is written for those that ASCII lacks.
+        At most 79 characters; "?" replaces those that are not in ASCII.
     """
     nibabel = require("nibabel", extra="volumes")
     image = nibabel.Nifti1Image(values, affine)

@@ -52,6 +52,6 @@ def as_accelerator(accelerator: Any) -> Any:
     if not isinstance(accelerator, accelerate.Accelerator):
         raise ValueError(
             f"Training's accelerator is {accelerator!r}; expected an accelerate.Accelerator, "
-            '"auto" or None.'
+            '"auto" or None. With "auto" one is made from the environment.'
         )
     return accelerator

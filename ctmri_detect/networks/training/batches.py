@@ -18,7 +18,7 @@ class ArrayDataset(Dataset[Any]):
         if targets is not None and len(targets) != len(inputs):
             raise ValueError(
                 f"There are {len(inputs)} inputs and {len(targets)} targets; expected equal "
-                "numbers."
+                "numbers. Give one target for each input."
             )
         self.inputs = _resident(inputs)
         self.targets = None if targets is None else _resident(targets)

@@ -76,7 +76,7 @@ def build(
 
 
 def _loader_settings(dataset: Dataset[Any], num_workers: int) -> dict[str, Any]:
-    """How a DataLoader reads, where one is needed."""
+    """How a DataLoader reads, if one is needed."""
     settings: dict[str, Any] = {"num_workers": num_workers}
     if isinstance(dataset, ArrayDataset):
         settings["collate_fn"] = _same  # it reads whole batches

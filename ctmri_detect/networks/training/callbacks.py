@@ -86,7 +86,7 @@ class SaveEpochs(Callback):
             raise
 
     def save(self, net: LossNet, *, finished: bool) -> None:
-        """Write a checkpoint; where that fails, warn and go on with the training."""
+        """Write a checkpoint; if that fails, warn and go on with the training."""
         if not self.writes:
             return
         try:

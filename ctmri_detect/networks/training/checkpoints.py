@@ -61,7 +61,7 @@ class Checkpoints:
         write_whole(self.folder / WEIGHTS, serialised(weights))
 
     def load(self) -> dict[str, Any] | None:
-        """The last state, None where there is none, a ValueError where it can't be used."""
+        """The last state, None if there is none, a ValueError if it can't be used."""
         path = self.folder / STATE
         try:
             content = path.read_bytes()

@@ -50,9 +50,9 @@ def fit_network(
     random_state : int
         Order of the samples, augmentation, dropout.
     device : str, default="auto"
-        As in `resolve_device`; the accelerator's, where `training` has one.
+        As in `resolve_device`; the accelerator's, if `training` has one.
     groups : array-like (n,), default=None
-        Patient of each sample; None takes ``data.groups`` where the data have it.
+        Patient of each sample; None takes ``data.groups`` if the data have it.
     own_generator : bool, default=False
         Don't use the global generators, so that several networks can be trained in
         threads. Only for arrays, and modules that draw no random numbers. The order of the
@@ -61,14 +61,18 @@ def fit_network(
     Returns
     -------
     DataFrame
-        One row an epoch: epoch, train_loss, valid_loss where there is one, seconds.
+        One row an epoch: epoch, train_loss, valid_loss if there is one, seconds.
 
     Raises
     ------
     ValueError
         For a setting out of its range, without data, or for a checkpoint that is damaged.
+    ImportError
+        Without torch or skorch.
+    RuntimeError
+        If ``compile=True`` has nothing to compile with.
     FloatingPointError
-        Where the loss is no longer finite.
+        If the loss is no longer finite.
 
     Examples
     --------

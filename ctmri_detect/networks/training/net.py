@@ -57,7 +57,7 @@ class LossNet(NeuralNet):
         return super().fit_loop(X, y, epochs=self.max_epochs - len(self.history), **kwargs)
 
     def train_step(self, batch: Any, **fit_params: Any) -> Any:
-        """One step; images are mirrored or augmented first, where the settings say so."""
+        """One step; images are mirrored or augmented first, if the settings say so."""
         x, y = batch
         y = x if self.own_target else y
         if self.flip:
@@ -78,7 +78,7 @@ class LossNet(NeuralNet):
         return step
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
-        """Forward pass; products in bfloat16 where the settings say so, the result in float32."""
+        """Forward pass; products in bfloat16 if the settings say so, the result in float32."""
         if self.channels_last and x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)
         kind = torch.device(self.where).type
@@ -113,7 +113,7 @@ class LossNet(NeuralNet):
             raise
 
     def partial_fit(self, *args: Any, **kwargs: Any) -> Any:
-        """Train; raise KeyboardInterrupt again where the user pressed Ctrl-C."""
+        """Train; raise KeyboardInterrupt again if the user pressed Ctrl-C."""
         super().partial_fit(*args, **kwargs)
         if self.interrupted:
             raise KeyboardInterrupt

@@ -105,7 +105,7 @@ def _split(dataset: Any, data: Any, groups: Any, training: Training) -> Any:
 def _open_checkpoints(
     training: Training, identity: dict[str, Any], main: bool
 ) -> tuple[State | None, SaveEpochs | None]:
-    """The state to continue from, where there is one, and the callback that writes the next."""
+    """The state to continue from, if there is one, and the callback that writes the next."""
     if training.checkpoint_dir is None:
         return None, None
     checkpoints = Checkpoints(training.checkpoint_dir, identity)

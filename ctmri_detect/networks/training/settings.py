@@ -71,7 +71,7 @@ class Training(CheckedParameters, BaseEstimator):
         "flip" mirrors each training image left to right, with probability 1/2; "default" is
         `Augmentation()`, mild changes of geometry and intensity of pairs. More variety needs
         more epochs. Only training samples are changed, never validation samples or scored ones. A
-        separate target follows the geometry and keeps its intensities; where the input is the
+        separate target follows the geometry and keeps its intensities; if the input is the
         target, both are the augmented pair. ``augmentation__rotation`` and the like change what
         is set: flips only for "flip", no augmentation for None.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -94,7 +94,7 @@ class Training(CheckedParameters, BaseEstimator):
         epoch, and at the end ``weights.pt``. The data are read once more for their checksum.
     resume : bool, default=False
         Continue from the checkpoint of the same training (seed, settings, network, data, patients)
-        where there is one. The weights at the end are the same as without the interruption; a
+        if there is one. The weights at the end are the same as without the interruption; a
         finished training is loaded. Otherwise, and with False, train from the beginning.
     accelerator : accelerate.Accelerator, "auto" or None, default=None
         Train on several GPUs, see `docs/training.md`. "auto" makes an Accelerator from the
@@ -188,6 +188,17 @@ class Training(CheckedParameters, BaseEstimator):
 
 def check_training(training: Training | None, random_state: Any) -> None:
     """Raise a ValueError for the first setting of a training that is out of its range.
+
+    Parameters
+    ----------
+    training : Training or None
+        None passes.
+    random_state : object
+        That of the fit; ``resume=True`` needs an integer.
+
+    Raises
+    ------
+    ValueError
 
     Examples
     --------

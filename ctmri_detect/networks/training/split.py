@@ -20,6 +20,16 @@ def split_patients(n: int, groups: npt.ArrayLike | None, fraction: float | None)
     fraction : float or None
         Share of the patients kept for validation, evenly spaced, at least one; None keeps none.
 
+    Returns
+    -------
+    train : int array
+    valid : int array or None
+
+    Raises
+    ------
+    ValueError
+        Without samples, for another number of groups, and if one patient can't be divided.
+
     Examples
     --------
     >>> split_patients(6, [0, 0, 1, 1, 2, 2], 0.2)
@@ -33,7 +43,7 @@ def split_patients(n: int, groups: npt.ArrayLike | None, fraction: float | None)
     patients = 10 * everything // n if groups is None else np.asarray(groups)
     if len(patients) != n:
         raise ValueError(
-            f"groups has {len(patients)} entries; expected one for each of {n} samples."
+            f"groups has {len(patients)} entries; expected {n}, the patient of each sample."
         )
     codes = np.unique(patients, return_inverse=True)[1]
     count = int(codes.max()) + 1

@@ -35,7 +35,7 @@ def augmented(
 ) -> tuple[Tensor, Tensor]:
     """Random variants of a batch; a separate target of the same planes follows the geometry.
 
-    `roles` are those of the planes; None means those of planes that nobody named.
+    `roles` has the role of each plane; None means the roles of planes without names.
     """
     if x.ndim != 4 or (y.ndim == 4 and y.shape != x.shape):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Acquisition artefacts of one pair: drawn first, then applied to the plane that they spoil."""
+"""Acquisition artefacts of one pair: first drawn, then applied to the plane that they spoil."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting a drawn artefact into a pair of images."""
+"""Put a drawn artefact into a pair of images."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ def apply_artefact(
     ct_units: CTUnits = "hu",
     plane: int | None = None,
 ) -> NDArray[np.float32]:
-    """Put an artefact into the plane that it concerns; all other planes keep their bits.
+    """Put an artefact into one plane; all other planes keep their bits.
 
     The error is made where the scanner makes it: in k-space (motion, bursts), at the edge of the
     field of view (wrap-around) or in the projections (metal). The same artefact and pair give the
-    same bits. It is not realistic where gaps hide the tissue that causes it: NaN is taken
-    for background, so that inside a brain mask ghosts of the scalp are missing.
+    same bits. It is not realistic if the tissue that causes the artefact is masked out: NaN is
+    taken for background, so after a brain mask there are no ghosts of the scalp.
 
     Parameters
     ----------
     artefact : Artefact
         What `draw_artefact` returned.
     pair : array-like of shape (n_planes, height, width)
-        CT and MRI, or any planes with `plane`; NaN = not observed. It is not altered.
+        CT and MRI, or other planes if `plane` is given; NaN = not observed. It is not changed.
     spacing : float
         Side of a pixel in mm, above 0.
     ct_units : {"hu", "uint8"}, default="hu"
         Units of the CT, see `ctmri_detect.ct_units`.
     plane : int or None, default=None
-        The plane to spoil: a CT for "metal_streak", an MRI for the others. None: CT is the first
-        of two planes, MRI the second.
+        The plane to spoil: a CT for "metal_streak", an MRI for the others. None means that the
+        first of two planes is the CT, and the second the MRI.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def apply_artefact(
     Raises
     ------
     InvalidPairsError
-        If the pair has another shape, holds infinity, or lacks the plane that is to be spoilt.
+        If the pair has another shape or holds infinity, or if the plane to spoil is all NaN.
     ValueError
         If spacing, ct_units or plane is not as above.
 
@@ -98,7 +98,7 @@ def _checked(
     """A float32 copy of the pair."""
     array = np.asarray(pair)
     if array.ndim != 3 or (plane is None and array.shape[0] != 2):
-        cure = "np.stack([ct, mri]); of other planes, say which is to be spoilt: plane=1"
+        cure = "np.stack([ct, mri]); with other planes, say which one to spoil: plane=1"
         raise InvalidPairsError(
             f"pair has shape {array.shape}; expected (2, height, width). Stack the planes: {cure}."
         )
@@ -119,12 +119,12 @@ def _spoil_ct(
 
 
 def _spoil_mri(mri: NDArray[np.float32], artefact: Artefact, spacing: float) -> NDArray:
-    floor = min(0.0, float(np.nanmin(mri)))  # a standardised image is not a magnitude: lift it
+    floor = min(0.0, float(np.nanmin(mri)))  # a magnitude is not negative: lift standardised MRI
     spoilt = MRI_ARTEFACTS[artefact.kind](np.nan_to_num(mri - floor), artefact, spacing) + floor
     return np.clip(np.rint(spoilt), 0, 255) if _is_8_bit(mri) else spoilt
 
 
 def _is_8_bit(plane: NDArray[np.float32]) -> bool:
-    """Whether all that was observed are integers from 0 to 255."""
+    """Whether all observed values are integers from 0 to 255."""
     seen = plane[~np.isnan(plane)]
     return bool(((seen == np.rint(seen)) & (seen >= 0) & (seen <= 255)).all())

@@ -1,9 +1,9 @@
 """Artefacts of CT: errors of the measured rays, carried through a reconstruction.
 
-A polychromatic beam hardens on its way, so that dense objects attenuate less than in proportion.
-If the attenuation coefficient, relative to its mean over the spectrum, is gamma distributed with
-variance c, a true line integral p is measured as ``log(1 + c p) / c``, or p - c p^2 / 2 at first.
-Water is corrected for by every scanner; what exceeds it is not.
+A polychromatic beam hardens on its way, so dense objects attenuate less than in proportion. If
+the attenuation coefficient, relative to its mean over the spectrum, is gamma distributed with
+variance c, a true line integral p is measured as ``log(1 + c p) / c``, to second order
+p - c p^2 / 2. Every scanner corrects this for water, but not for denser material.
 
 References
 ----------
@@ -35,7 +35,7 @@ _BONE_BEGINS = 300.0  # HU, chosen: above blood, calcified plexus and most of th
 _HIDDEN_BONE = 1000.0  # HU, chosen: skull that an 8-bit window shows as white
 _SPREAD_BONE = 0.25  # c of cortical bone [3]_
 _SPREAD_METAL = 0.7  # c, titanium 0.67, iron 0.76 [3]_
-_PHOTONS = 1e7  # a ray of the grid below; makes the 4 HU noise of a head CT behind 18 cm of head
+_PHOTONS = 1e7  # per ray of the grid; gives the 4 HU noise of a head CT behind 18 cm of head
 
 
 def beam_hardening(
@@ -43,9 +43,10 @@ def beam_hardening(
 ) -> NDArray[np.float32]:
     """The error that bone leaves in a CT that is corrected for water only.
 
-    A ray that passes bone of line integral p is measured too low by ``c p^2 / 2``. Reconstructed,
-    that is a dark band between dense bones, as between the petrous bones, and cupping beside the
-    skull. Add it to the CT. It fails where metal is in the image: use `apply_artefact` there.
+    A ray through bone with the line integral p is measured too low by ``c p^2 / 2``. In the
+    reconstruction this gives a dark band between dense bones, such as the petrous bones, and
+    cupping beside the skull. Add the result to the CT. It is wrong for images with metal: use
+    `apply_artefact` there.
 
     Parameters
     ----------
@@ -54,15 +55,15 @@ def beam_hardening(
     spacing : float
         Side of a pixel in mm.
     strength : float, default=0.15
-        Share of the error that the scanner's own bone correction leaves, 0 to 1; raising it makes
-        the bands darker in proportion. The default is chosen: bands of about 10 HU between the
-        petrous bones.
+        Share of the error that the scanner's own bone correction leaves, 0 to 1. A higher value
+        makes the bands darker in proportion. The default was chosen to give bands of about 10 HU
+        between the petrous bones.
 
     Returns
     -------
     ndarray of float32, shape (height, width)
-        HU to be added, of mean 0 over soft tissue, for which scanners are calibrated; 0
-        everywhere where there is no bone, and outside the circle that a scanner reconstructs.
+        HU to add. The mean over soft tissue is 0, because scanners are calibrated on it. It is 0
+        everywhere if the image has no bone, and 0 outside the circle that a scanner reconstructs.
 
     References
     ----------
@@ -90,8 +91,8 @@ def metal_streak(
 ) -> NDArray[np.float32]:
     """Put a metal object and its streaks into a CT.
 
-    The rays through the object are measured too low, the more so where they meet bone as well,
-    and are noisier because few photons are left [1]_. What is smaller than a pixel of the
+    The rays through the object are measured too low, even more where they also pass bone, and
+    are noisier because few photons are left [1]_. An object smaller than a pixel of the
     reconstruction's grid looks as large as one. Scatter and motion of the metal are not modelled.
 
     Parameters
@@ -133,7 +134,7 @@ def _seen(rays: Rays, hu: NDArray, metal: NDArray, noise: NDArray) -> NDArray:
     hit = np.asarray(metal.max(axis=1) > 0)
     body = rays.project(np.maximum(hu, AIR) - AIR, hit)
     body = np.minimum(body, np.log(_PHOTONS))  # at least one photon gets through
-    # in the metal's terms, so that alone it hardens as bone does
+    # scaled so that bone alone hardens with its own c
     bone = rays.project(_bone(hu), hit)[:, None] * np.sqrt(_SPREAD_BONE / _SPREAD_METAL)
     hardened = np.log1p(_SPREAD_METAL * metal / (1 + _SPREAD_METAL * bone)) / _SPREAD_METAL
     seen = rays.blur(hardened)

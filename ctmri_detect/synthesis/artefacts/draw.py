@@ -1,4 +1,4 @@
-"""The kinds of artefact, how strong they are, and the drawing of one of them.
+"""The kinds of artefact, how strong they are, and how one is drawn.
 
 References
 ----------
@@ -34,9 +34,9 @@ class ArtefactKind:
     plane : int
         0 = CT, 1 = MRI.
     severity : dict of str to dict of str to (low, high)
-        By severity, the ranges of what makes the artefact stronger.
+        For each severity, the ranges of the values that make the artefact stronger.
     form : dict of str to (low, high)
-        Ranges of what the severity leaves alone.
+        Ranges of the values that don't depend on the severity.
     noise : tuple of int
         Shape of the standard normal numbers that it takes.
 
@@ -69,8 +69,8 @@ ARTEFACT_KINDS: dict[str, ArtefactKind] = {
         },
         {"ghost_mm": (20.0, 90.0), "phase": _TURN},
     ),
-    # share: of the head's length that the field of view is too short by;
-    # side: how much of that lies at the near end of the axis, the rest at the far end
+    # share: how much too short the field of view is, as a share of the head's length;
+    # side: which part of that lies at the near end of the axis; the rest is at the far end
     "wrap_around": ArtefactKind(
         MRI,
         {
@@ -92,8 +92,8 @@ ARTEFACT_KINDS: dict[str, ArtefactKind] = {
         {"period_mm": (5.0, 20.0), "direction": _TURN, "log2_samples": (-4.0, 5.0)},
         noise=(2, 32),
     ),
-    # diameter_mm: of a round object as large; hu: titanium to steel [3]_; elongation: long to
-    # short axis; place: 0 = middle of the head, 1 = its edge, seen in `direction`
+    # diameter_mm: of a circle of the same area; hu: titanium to steel [3]_; elongation: long
+    # axis / short axis; place: 0 = middle of the head, 1 = its edge in `direction`
     "metal_streak": ArtefactKind(
         CT,
         {
@@ -109,7 +109,7 @@ ARTEFACT_KINDS: dict[str, ArtefactKind] = {
 
 @dataclass(frozen=True)
 class Artefact:
-    """A drawn artefact; all it takes to put it into a pair.
+    """A drawn artefact: all that is needed to put it into a pair.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class Artefact:
     axis : {0, 1}
         Phase-encoding axis of an MRI: 0 = rows (front to back), 1 = columns (left to right).
     noise : ndarray
-        Standard normal numbers: of the burst's samples, or of the rays through metal.
+        Standard normal numbers, for the samples of the burst or for the rays through metal.
 
     Examples
     --------
@@ -139,7 +139,7 @@ class Artefact:
 
 
 def draw_artefact(kind: str, severity: str, rng: np.random.Generator) -> Artefact:
-    """Draw an artefact; everything random about it is in here.
+    """Draw an artefact; all its random numbers are drawn here.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A piece of metal in or at the head: a clip, a staple, a wire, seen end on."""
+"""A piece of metal in or at the head: a clip, a staple, a wire, in cross-section."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ctmri_detect.synthesis.artefacts.draw import Artefact
 
 __all__ = ["Clip", "place_clip"]
 
-_REACH = 0.45  # of the image's longer side, chosen: within the circle that is reconstructed
+_REACH = 0.45  # of the image's longer side, chosen: inside the circle that is reconstructed
 
 
 class Clip(NamedTuple):
-    """An ellipse; middle, half axes in pixels, direction of the long axis in radians."""
+    """An ellipse: middle and half axes in pixels, direction of the long axis in radians."""
 
     y: float
     x: float
@@ -25,7 +25,7 @@ class Clip(NamedTuple):
 
 
 def place_clip(artefact: Artefact, head: NDArray[np.bool_], spacing: float) -> Clip:
-    """Where a drawn piece of metal lies in an image.
+    """The place and shape of a drawn piece of metal in an image.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Artefacts of the MRI, each made where it arises: in k-space or at the edge of the field of view.
+"""Artefacts of the MRI, made where they arise: in k-space or at the edge of the field of view.
 
-An image goes in without gaps and without negative values, as a magnitude image is, and comes out
-as the magnitude of what the scanner would have reconstructed.
+The input is a magnitude image, so it has no gaps and no negative values. The output is the
+magnitude of what the scanner would have reconstructed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _FINEST = 0.4  # cycles per pixel, chosen: stripes that the pixels can still sho
 
 
 def ghosted(image: NDArray, artefact: Artefact, spacing: float) -> NDArray[np.complex128]:
-    """What periodic motion along the phase-encoding axis makes of an image, still complex.
+    """The complex image after periodic motion along the phase-encoding axis.
 
-    The head moves by ``d(t)`` while the lines of k-space are acquired one after the other, so that
-    the line of frequency k is turned by ``exp(-2 pi i k d)``. The mean (k = 0) is not.
+    The head moves by ``d(t)`` while the lines of k-space are acquired one after the other. So the
+    line of frequency k is multiplied by ``exp(-2 pi i k d)``. The mean (k = 0) does not change.
 
     Parameters
     ----------
@@ -52,10 +52,10 @@ def _motion_ghosting(image: NDArray, artefact: Artefact, spacing: float) -> NDAr
 
 
 def _wrap_around(image: NDArray, artefact: Artefact, spacing: float) -> NDArray:
-    """Fold what lies beyond a field of view that is shorter than the head.
+    """Fold the parts of the head beyond a field of view that is too short back into it.
 
-    Every line along the axis is summed with the period of the field of view, so that nothing is
-    lost; outside it nothing is left.
+    Every line along the axis is summed with the period of the field of view. So the total stays
+    the same, and outside the field of view everything is 0.
     """
     lines = np.moveaxis(image, artefact.axis, 0)
     head = np.flatnonzero(np.moveaxis(mri_head_mask(image), artefact.axis, 0).any(axis=1))
@@ -71,9 +71,9 @@ def _wrap_around(image: NDArray, artefact: Artefact, spacing: float) -> NDArray:
 def _noise_burst(image: NDArray, artefact: Artefact, spacing: float) -> NDArray:
     """Add a run of wrong samples to one line of k-space: stripes over the whole image.
 
-    One sample makes even stripes, several in a row make stripes that swell and fade. Their energy
-    is that of one sample of the drawn amplitude. The line k = 0 is never hit, so that the burst
-    has no mean.
+    One sample makes even stripes; several in a row make stripes that get stronger and weaker. Their
+    energy is that of one sample of the drawn amplitude. The line k = 0 is never changed, so that
+    the burst has no mean.
     """
     values, axis = artefact.values, artefact.axis
     cycles = min(spacing / values["period_mm"], _FINEST)

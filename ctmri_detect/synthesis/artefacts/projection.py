@@ -1,4 +1,4 @@
-"""Rays through an image: line integrals, and the image that fits them.
+"""Rays through an image: line integrals, and the reconstruction of an image from them.
 
 References
 ----------
@@ -15,10 +15,10 @@ from scipy.ndimage import gaussian_filter1d
 
 __all__ = ["N_ANGLES", "Rays"]
 
-_GRID = 128  # px at most, chosen: quick, and streaks a few mm wide
-N_ANGLES = 240  # chosen: more than the 200 (pi / 2 times the grid) that leave no gaps at its edge
-_FINE = 4  # chosen: parts of a detector, for what is smaller than one
-_FOCUS = 0.5  # detectors, SD, chosen: blur by focal spot and crosstalk, so that nothing aliases
+_GRID = 128  # pixels at most, chosen: fast, with streaks a few mm wide
+N_ANGLES = 240  # chosen: more than 200 (pi / 2 times the grid), so that no gaps are at its edge
+_FINE = 4  # chosen: parts of a detector element, for objects smaller than one
+_FOCUS = 0.5  # elements, SD, chosen: blur by focal spot and crosstalk, which prevents aliasing
 _WATER = 0.0193  # 1/mm at 70 keV (NIST, X-ray mass attenuation coefficients)
 
 
@@ -54,17 +54,17 @@ class Rays:
         self.zoom = side / self.size
         self._step = spacing * self.zoom * _WATER / 1000.0  # of a HU over one pixel of the grid
         self.t = np.arange(self.size, dtype=np.float32) - self.size // 2
-        # half a step off the axes, whose rays would be the only ones that no interpolation softens
+        # half a step off the axes: rays along an axis would be the only ones without interpolation
         self.angles = (np.arange(N_ANGLES) + 0.5) * (180.0 / N_ANGLES)
 
     def project(self, excess: NDArray, hit: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Line integrals of an image in HU, counted from where it is to count as nothing.
+        """Line integrals of an image in HU, in which 0 attenuates nothing.
 
         Parameters
         ----------
         excess : ndarray of shape (height, width)
         hit : ndarray of bool, shape (size, N_ANGLES)
-            The rays that are wanted.
+            The rays to compute.
 
         Returns
         -------
@@ -85,7 +85,7 @@ class Rays:
         return rays
 
     def ellipse(self, y: float, x: float, long: float, short: float, turn: float) -> NDArray:
-        """Line integrals of an ellipse of 1 HU, averaged over parts of each detector.
+        """Line integrals of an ellipse of 1 HU, averaged over parts of each detector element.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class Rays:
         return fine.reshape(self.size, _FINE, N_ANGLES)
 
     def blur(self, fine: NDArray) -> NDArray:
-        """What whole detectors read of rays ``(size, n_parts, N_ANGLES)``; ``(size, N_ANGLES)``."""
+        """From parts ``(size, n_parts, N_ANGLES)`` to detector elements ``(size, N_ANGLES)``."""
         rays = gaussian_filter1d(fine.reshape(-1, N_ANGLES), _FOCUS * _FINE, axis=0)
         return np.asarray(rays).reshape(fine.shape).mean(axis=1)
 
@@ -136,7 +136,7 @@ class Rays:
         frequency = np.fft.rfftfreq(length)[:, None]
         ramp = np.fft.rfft(kernel).real[:, None] * (0.5 + 0.5 * np.cos(2 * np.pi * frequency))
         spectrum = np.fft.rfft(rays, length, axis=0) * ramp
-        # between detectors as the Fourier series has it: a straight line would leave moire
+        # Fourier interpolation between elements: linear interpolation would leave moire patterns
         fine = np.fft.irfft(spectrum, length * _FINE, axis=0) * (_FINE * np.pi / N_ANGLES)
         small = self._backproject(fine.T.astype(np.float32)) / np.float32(self._step)
         square = cv2.resize(small, (self._side, self._side), interpolation=cv2.INTER_LINEAR)

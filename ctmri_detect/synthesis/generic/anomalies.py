@@ -41,32 +41,32 @@ def _some(names: Mapping[str, float]) -> SequenceOf:
 class GenericAnomalies(CheckedParameters, BaseEstimator):
     """Anomalies that imitate no disease: any shape, any change, in one plane or in all.
 
-    A detector that learns to find them learns what healthy heads look like beside what they
-    don't look like. They are none of the kinds of `inject_anomalies`: these are for measuring,
-    and training on them would flatter. All randomness is in `draw`; `apply` is a pure function.
-    The object holds settings only, and no call changes it.
+    A detector can learn healthy heads by learning to find these anomalies. They are not the kinds
+    of `inject_anomalies`, which are for testing: training on those would make test results too
+    good. All randomness is in `draw`; `apply` is a pure function. The object only holds parameters,
+    and no call changes it.
 
     Parameters
     ----------
     shapes : sequence of {"ellipse", "rim", "noise"}, default=all of them
-        "ellipse": with a noisy outline and a soft edge (73 %). "rim": such an ellipse, cut by the
-        distance to the brain's edge (15 %). "noise": scattered grains (12 %). What is left out is
-        never drawn, and the others share its part.
+        "ellipse": with a noisy outline and a soft edge (73 %). "rim": such an ellipse, limited to
+        the edge of the brain (15 %). "noise": scattered grains (12 %). A shape that is left out is
+        never drawn; the others are drawn more often.
     modes : sequence of {"add", "replace", "texture", "patch", "warp", "elsewhere"}, default=all
         "add": brighter or darker (37 %). "replace": one level, under the slice's own noise
         (37 %). "texture": grains of noise (9 %). "patch": tissue of another patient (6 %).
-        "warp": tissue drawn together or driven apart (4 %). "elsewhere": tissue of another place
+        "warp": tissue pulled together or pushed apart (4 %). "elsewhere": tissue of another place
         of the same head, in all planes (7 %).
     radius : (float, float), default=(1.5, 14)
-        Least and largest mean radius, pixels; drawn log-uniformly.
+        Least and largest mean radius in pixels, both above 0; drawn log-uniformly.
     aspect : float, default=4
-        Largest ratio of the axes, at least 1.
+        Largest ratio of the axes, at least 1. A higher value gives longer shapes.
     amplitude : (float, float), default=(0.25, 3)
-        Least and largest change, in standard deviations of the plane's observed pixels; drawn
-        log-uniformly for each plane, and the sign, too.
+        Least and largest change, in standard deviations of the plane's observed pixels, both above
+        0. Drawn log-uniformly for each plane, with a random sign.
     threshold : float, default=0.12
-        What counts as a change: so many standard deviations of the plane, after a Gaussian of
-        1 pixel.
+        The least change that counts as anomalous in the label: standard deviations of the plane,
+        after a Gaussian of 1 pixel. A higher value gives smaller labels.
 
     References
     ----------
@@ -126,7 +126,7 @@ class GenericAnomalies(CheckedParameters, BaseEstimator):
         Parameters
         ----------
         sample : float32 ndarray of shape (n_planes, height, width)
-            NaN where nothing was observed; one plane or more, and not all of it NaN.
+            NaN where nothing was observed; one plane or more, not all NaN.
         rng : numpy.random.Generator
             The only source of randomness.
         donor : float32 ndarray of the shape of `sample`, default=None
@@ -140,17 +140,17 @@ class GenericAnomalies(CheckedParameters, BaseEstimator):
         Raises
         ------
         ValueError
-            For a parameter out of its range, a sample without an observed pixel, and where
-            `modes` is "patch" alone and there is no donor.
+            For a parameter out of its range, a sample without an observed pixel, or if `modes` is
+            "patch" alone and there is no donor.
         """
         check_parameters(self)
         modes = [mode for mode in self.modes if mode != "patch" or donor is not None]
         seen = np.isfinite(sample)
         if not modes or not seen.any():
             raise ValueError(
-                "No pixel of the sample is observed; expected some."
+                "The sample is all NaN; expected observed pixels. Leave it out."
                 if modes
-                else "modes is 'patch' alone and no donor came; expected a sample of another "
+                else "modes is 'patch' alone and donor is None; expected a sample of another "
                 "patient: draw(sample, rng, donor=donor)."
             )
         shape, mode = _choice(rng, self.shapes, SHAPES), _choice(rng, modes, MODES)
@@ -192,23 +192,23 @@ class GenericAnomalies(CheckedParameters, BaseEstimator):
         Parameters
         ----------
         sample : float32 ndarray of shape (n_planes, height, width)
-            That it was drawn for; left as it is.
+            The sample that it was drawn for; it is not changed.
         anomaly : GenericAnomaly
-            What was drawn.
+            What `draw` returned.
         donor : float32 ndarray of the shape of `sample`, default=None
-            That it was drawn with.
+            The donor that it was drawn with.
 
         Returns
         -------
         changed : float32 ndarray of shape (n_planes, height, width)
             NaN where the sample is NaN; the same bits outside the shape.
         label : bool ndarray of shape (height, width)
-            Where the change can be seen: inside the shape, and above `threshold` in a plane.
+            Where the change can be seen: inside the shape, and above `threshold` in some plane.
 
         Raises
         ------
         ValueError
-            Where the anomaly needs a donor and none came.
+            Where the anomaly needs a donor and `donor` is None.
         """
         sample = np.asarray(sample, dtype=np.float32)
         share = soft_shape(anomaly, np.asarray(np.isfinite(sample).any(axis=0)))

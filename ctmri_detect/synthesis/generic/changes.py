@@ -1,4 +1,4 @@
-"""What a generic anomaly does to the planes, inside its shape."""
+"""How a generic anomaly changes the planes inside its shape."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ctmri_detect.synthesis.generic.shapes import smooth_noise
 
 Plane = NDArray[np.float32]
 
-_CALM = 2.0  # pixels, Gaussian sigma: what is finer is a slice's noise
+_CALM = 2.0  # pixels, Gaussian sigma: finer structure counts as noise
 _SEEN = 1.0  # pixels, Gaussian sigma of the change that is compared with the threshold
 _MOST_BENT = 0.6  # of the distance to the centre
 
 
 def spread(plane: Plane) -> np.float32:
-    """Standard deviation of the observed pixels; 1 where they are all alike."""
+    """Standard deviation of the observed pixels; 1 where they are all equal."""
     values = plane[np.isfinite(plane)]
     found = float(values.std(dtype=np.float64)) if values.size else 0.0
     return np.float32(found if found > 1e-6 else 1.0)
@@ -32,7 +32,7 @@ def put(sample: Plane, anomaly: GenericAnomaly, share: Plane, donor: Plane | Non
     sample : float32 ndarray of shape (n_planes, height, width)
     anomaly : GenericAnomaly
     share : float32 ndarray of shape (height, width)
-        Of `shapes.soft_shape`.
+        From `shapes.soft_shape`.
     donor : float32 ndarray of shape (n_planes, height, width) or None
         A sample of another patient.
     """
@@ -64,7 +64,7 @@ def visible_change(before: Plane, after: Plane) -> Plane:
 def _new_values(
     plane: Plane, anomaly: GenericAnomaly, amplitude: float, share: Plane, donor: Plane | None
 ) -> Plane:
-    """What takes the place of the plane where the share is 1."""
+    """The values that replace the plane where the share is 1."""
     step = np.float32(amplitude) * spread(plane)
     if anomaly.mode == "add":
         return plane + step
@@ -81,7 +81,7 @@ def _new_values(
     source = plane if anomaly.mode == "elsewhere" else donor
     if source is None:
         raise ValueError(
-            "The anomaly takes a patch of another patient, and no donor came; expected the one "
+            "The anomaly takes a patch of another patient, but donor is None; expected the one "
             "that it was drawn with: apply(sample, anomaly, donor=donor)."
         )
     return _shifted(source, anomaly.offset)
@@ -102,7 +102,7 @@ def _overlap(side: int, step: int) -> tuple[slice, slice]:
 
 
 def _bent(plane: Plane, anomaly: GenericAnomaly, amplitude: float) -> Plane:
-    """The tissue drawn together about the centre, or driven apart."""
+    """The tissue pulled together around the centre, or pushed apart."""
     y, x = (np.arange(side, dtype=np.float32) for side in plane.shape)
     y, x = np.broadcast_arrays(y[:, None] - anomaly.centre[0], x - anomaly.centre[1])
     reach = 1.5 * max(anomaly.radii)

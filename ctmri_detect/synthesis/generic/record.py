@@ -15,8 +15,8 @@ MODES = {
     "warp": 0.04,
     "elsewhere": 0.07,
 }
-"""How often each kind of change is drawn; the last three often can't be told from a healthy head,
-and more of them made a detector worse (seeds 130 and 131)."""
+"""How often each kind of change is drawn. The last three often look like a healthy head, and more
+of them made a detector worse (development seeds 130 and 131)."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class GenericAnomaly:
     grain : float
         Size of the grains of a "texture", pixels.
     seed : int
-        Of the outline's noise, and of the texture.
+        Seed of the outline's noise and of the texture.
 
     Examples
     --------

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from ctmri_detect.synthesis.generic.record import GenericAnomaly
 
 _WAVES = 0.25  # of the radius: standard deviation of the outline
-_FARTHEST = 0.6  # of the radius: the outline lies no farther out or in
-_SPREAD = 1.4  # a "noise" shape is scattered over an ellipse so much larger
+_FARTHEST = 0.6  # of the radius: the outline moves no further out or in
+_SPREAD = 1.4  # a "noise" shape is scattered over an ellipse this many times as large
 
 
 def soft_shape(anomaly: GenericAnomaly, brain: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -20,7 +20,7 @@ def soft_shape(anomaly: GenericAnomaly, brain: NDArray[np.bool_]) -> NDArray[np.
     ----------
     anomaly : GenericAnomaly
     brain : bool ndarray of shape (height, width)
-        Where anything was observed.
+        Where any plane was observed.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def soft_shape(anomaly: GenericAnomaly, brain: NDArray[np.bool_]) -> NDArray[np.
 
 
 def edge_distance(brain: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance of each pixel of the brain from what is outside, pixels."""
+    """Distance of each pixel of the brain from the outside, in pixels."""
     padded = np.pad(brain.astype(np.uint8), 1)
     return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1])
 
