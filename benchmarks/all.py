@@ -1,57 +1,43 @@
-"""All published tables again, one after the other; goes on where it stopped.
+"""All published rows again, one file of results after the other; goes on where it stopped.
 
-Run by hand, in hours (a day with all detectors), with nothing else running:
+Run by hand, in hours (a day for all of it), with nothing else running:
 
-    python benchmarks/all.py --out benchmarks/results --store benchmark-store
+    python benchmarks/all.py --store benchmark-store
     python benchmarks/all.py --list
+    python benchmarks/write_tables.py
 
-A step that has ended on the present commit is not run again. Real images are no part of the
-project: give their folders (``--pairs``, ``--kaggle`` with ``--labels``) to have their tables, too.
+A file of results is replaced as a whole, when the last of its commands has ended, so no file holds
+rows of two commits. What has ended on the present commit is not run again. Real images are no part
+of the project: give their folders (``--pairs``, ``--kaggle`` with ``--labels``) to have their rows,
+too. Some files are written otherwise (`all_steps.OTHERWISE`).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from all_steps import Command, costs, development, of_real_ct, of_real_pairs, synthetic
 from run_synthetic import commit
 
 HERE = Path(__file__).resolve().parent
-SEEDS = ("0", "1", "2")
 
 
-def steps(out: Path, store: Path, arguments: argparse.Namespace) -> dict[str, list[str]]:
-    """Name of each step and its command, without the interpreter."""
-
-    def script(name: str, *more: str, to: str) -> list[str]:
-        return [str(HERE / name), *more, "--out", str(out / f"{to}.jsonl")]
-
-    kept = ["--store", str(store / "synthetic")]
-    found = {"synthetic": script("run_synthetic.py", *kept, "--conditions", to="synthetic")}
-    for seed in SEEDS:
-        for name in ("cross_modal", "deep_features", "sequences"):
-            more = ["--seed", seed]
-            found[f"{name}, seed {seed}"] = script(f"{name}.py", *more, to=name)
-    found["many planes"] = script("many_planes.py", to="many_planes")
-    found["difficulty"] = script(
-        *("phantom_pairs.py", "--severities", "mild,moderate,severe", "--kinds", "all"),
-        *("--seeds", ",".join(SEEDS), "--detectors", "threshold,atlas-position,atlas"),
-        to="difficulty",
-    )
-    found["deep_speed"] = script("deep_speed.py", "--threads", "2", to="deep_speed")
-    found["evaluation_speed"] = script("evaluation_speed.py", to="evaluation_speed")
-    found["neighbours"] = script("neighbours.py", to="neighbours")
-    if arguments.pairs:
-        real = [arguments.pairs, "--labels", f"{arguments.pairs}/labels.csv"]
-        real += ["--patient", "patient", "--store", str(store / "real")]
-        found["real pairs"] = script("run_real.py", *real, to="real")
-    if arguments.kaggle:
-        real = ["--kaggle", arguments.kaggle, "--labels", arguments.labels]
-        found["real CT"] = script("autoencoders.py", *real, to="kaggle_ct")
-    return found
+def commands(given: argparse.Namespace) -> dict[str, list[Command]]:
+    """Name of each file of results, and the commands that write it."""
+    store = given.store / (commit() or "no-commit")  # what is kept is of one commit
+    found = synthetic(store) | development() | costs(HERE.parent / "docs" / "images")
+    if given.pairs:
+        found |= of_real_pairs(given.pairs, store)
+    if given.kaggle:
+        found |= of_real_ct(given.kaggle, given.labels)
+    if unknown := sorted(set(given.only or found) - set(found)):
+        sys.exit(f"--only names {', '.join(unknown)}; expected some of {', '.join(found)}.")
+    return {name: found[name] for name in found if not given.only or name in given.only}
 
 
 def main() -> None:
@@ -62,19 +48,27 @@ def main() -> None:
     parser.add_argument("--pairs", help="folder of real pairs with labels.csv")
     parser.add_argument("--kaggle", help="archive of the Kaggle set")
     parser.add_argument("--labels", help="of the Kaggle set")
-    parser.add_argument("--only", nargs="*", help="names of steps")
+    parser.add_argument("--only", nargs="*", help="names of files of results")
     parser.add_argument("--list", action="store_true", help="print the commands only")
-    arguments = parser.parse_args()
-    arguments.store.mkdir(parents=True, exist_ok=True)
-    ended = arguments.store / "ended.json"
-    done = json.loads(ended.read_text()) if ended.exists() else {}
-    for name, command in steps(arguments.out, arguments.store, arguments).items():
-        if arguments.only and name not in arguments.only:
-            continue
-        print(f"{name}: {' '.join(command)}", flush=True)
-        if not arguments.list and done.get(name) != commit():
+    given = parser.parse_args()
+    if given.kaggle and not given.labels:
+        sys.exit("--kaggle needs --labels; expected a csv with file, label and patient.")
+    new, notes = given.store / "new", given.store / "ended.json"
+    done = json.loads(notes.read_text()) if notes.exists() else {}
+    for name, each in commands(given).items():
+        path = new / f"{name}.jsonl"
+        for n, (script, *more) in enumerate(each):
+            step, command = f"{name} {n + 1}", [str(HERE / script), *more, "--out", str(path)]
+            print(f"{step}: {' '.join(command)}", flush=True)
+            if given.list or done.get(step) == commit():
+                continue
+            new.mkdir(parents=True, exist_ok=True)
+            if n == 0:
+                path.unlink(missing_ok=True)
             subprocess.run([sys.executable, *command], check=True)
-            ended.write_text(json.dumps(done := done | {name: commit()}, indent=1))
+            notes.write_text(json.dumps(done := done | {step: commit()}, indent=1))
+        if path.exists() and not given.list:
+            shutil.move(path, given.out / path.name)
 
 
 if __name__ == "__main__":

@@ -67,3 +67,19 @@ def mutants(rows: pd.DataFrame) -> pd.DataFrame:
     }
     index = pd.Index(table["place"].str.removeprefix("ctmri_detect/"), name="place")
     return pd.DataFrame({k: v.tolist() for k, v in shown.items()}, index=index)
+
+
+def again(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows that were measured again beside the published ones; the last comparison of each."""
+    found = rows.drop_duplicates("file", keep="last")
+    shown = {
+        "measured again on": found["commit"].map(lambda commit: f"`{commit}`"),
+        "numbers": found["figures"].map(str),
+        "within .001": found["within 0.001"].map("{:.0%}".format),
+        "largest difference": found["most"].map("{:.3f}".format),
+        "off by more than .01": found["off by more than 0.01"].map(
+            lambda names: ", ".join(names) or "none"
+        ),
+    }
+    index = pd.Index([f"`{name}`" for name in found["file"]], name="rows of")
+    return pd.DataFrame({name: column.tolist() for name, column in shown.items()}, index=index)

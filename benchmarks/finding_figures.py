@@ -76,6 +76,9 @@ _BEST = "cross-modal + 0.25 synthetic + 0.5 autoencoder"
 _WHOLE = "smoothed, reference, symmetry"
 
 FIGURES: dict[str, Figure] = {
+    # presets, 96 training slices
+    "balanced-96": _auroc("synthetic", detector="balanced"),
+    "best-96": _auroc("synthetic", detector="best"),
     # presets, 400 training pairs
     "fast": _preset("fast", "auroc"),
     "balanced": _preset("balanced", "auroc"),

@@ -21,18 +21,16 @@ REAL = {  # as `real_presets.py` names them
 }
 
 
-def beside_members(own: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
-    """The presets beside their members, on the seeds that the presets were run on."""
-    names = ["cross-modal", "autoencoder", "deep-mahalanobis"]
-    members = members[members["detector"].isin(names) & members["seed"].isin(own["seed"])]
-    table = pd.concat([own, members])
-    table = table[table["kind"] == "all"]
+def beside_members(rows: pd.DataFrame) -> pd.DataFrame:
+    """The presets beside their members, means over seeds."""
+    order = ["cross-modal", "autoencoder", "synthetic", "balanced", "best"]
+    table = rows[(rows["kind"] == "all") & rows["detector"].isin(order)]
     means = table.groupby(["detector", "metric"])[["value", "low", "high"]].mean()
-    order = [*names, "balanced", "balanced + .5 deep-mahalanobis"]
     auroc = means.xs("auroc", level="metric").loc[order]
     values = means["value"].unstack().loc[order]  # noqa: PD010
+    seeds = ", ".join(map(str, sorted(set(table["seed"]))))
     shown = {
-        f"image AUROC (95 % interval), seeds {', '.join(map(str, sorted(set(own['seed']))))}": [
+        f"image AUROC (95 % interval), seeds {seeds}": [
             f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})" for row in auroc.itertuples()
         ],
         "pixel AP": values["pixel_ap"].map("{:.3f}".format),

@@ -49,9 +49,18 @@ PUBLISHED += ["false_positive_rate", "best_dice", "dice_at_threshold"]
 
 
 def commit() -> str:
-    """Of this checkout, with a plus where files have changed since; "" outside of one."""
-    command = ["git", "describe", "--always", "--abbrev=7", "--dirty=+"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    """Of this checkout, with a plus where its code has changed since; "" outside of one."""
+    root = Path(__file__).resolve().parent.parent
+    found = _git(root, "describe", "--always", "--abbrev=7")
+    code = ["ctmri_detect", "benchmarks", ":!benchmarks/results"]
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", *code)
+    return found + "+" * bool(changed)
+
+
+def _git(root: Path, *command: str) -> str:
+    found = subprocess.run(
+        ["git", "-C", str(root), *command], capture_output=True, text=True, check=False
+    )
     return found.stdout.strip()
 
 

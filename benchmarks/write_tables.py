@@ -192,11 +192,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "evaluation": evaluation,
     "neighbours": lambda: markdown(plane_tables.neighbours(rows("neighbours"))),
     "mutants": lambda: markdown(beside_tables.mutants(rows("mutants"))),
-    "presets": lambda: markdown(
-        preset_tables.beside_members(rows("synthetic_presets"), rows("synthetic"))
-    ),
+    "presets": lambda: markdown(preset_tables.beside_members(rows("synthetic"))),
     "patient-coverage": lambda: markdown(patient_tables.coverage(rows("patient_coverage"))),
     "patient-fit": lambda: markdown(patient_tables.of_fits(rows("patient_coverage"))),
+    "again": lambda: markdown(beside_tables.again(rows("reproduced"))),
     "beside-old-commit": lambda: markdown(beside_tables.beside(rows("beside_old_commit"))),
     "model-size": lambda: markdown(beside_tables.sizes(rows("model_size"))),
     "exchangeable": lambda: markdown(patient_tables.exchangeable(rows("exchangeable"))),

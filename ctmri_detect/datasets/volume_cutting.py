@@ -78,5 +78,6 @@ def _check_alike(
     sizes = [f"{height}x{width}" for _, height, width in (first or (), shape)]
     raise ValueError(
         f"The volumes differ in size: {used[0][0].name} is {sizes[0]}, {name} is {sizes[1]}. "
-        "Expected one size; pass size=, such as size=256, to scale all."
+        "Expected one size. To resize all, pass size=256 or another side (in the command: "
+        "--image-size 256)."
     )

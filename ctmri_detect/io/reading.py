@@ -220,7 +220,7 @@ def _sizes_message(folder: Path, files: Files) -> str:
     )
     return (
         f"The {thing} differ in size: {listed}{'; ...' if len(sizes) > 6 else ''}. Expected one "
-        f"size; pass size=, such as size={max(max(size) for size in sizes)}, to resize all."
+        "size. To resize all, pass size=256 or another side (in the command: --image-size 256)."
     )
 
 
