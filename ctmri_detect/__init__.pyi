@@ -20,6 +20,7 @@ from . import phantom as phantom
 from . import pipelines as pipelines
 from . import plotting as plotting
 from . import preprocessing as preprocessing
+from . import recalibration as recalibration
 from . import reports as reports
 from . import scoring as scoring
 from . import scoring_runs as scoring_runs
@@ -47,6 +48,7 @@ from .localization import residual_map as residual_map
 from .networks.training.settings import Training as Training
 from .pairs import Pairs as Pairs
 from .preprocessing.pipeline import make_preprocessor as make_preprocessor
+from .recalibration import recalibrate as recalibrate
 from .scoring import MapScoring as MapScoring
 from .scoring_runs.run import score_to as score_to
 

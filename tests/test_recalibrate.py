@@ -5,13 +5,17 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from heads import make_heads
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from ctmri_detect import AtlasDetector, MapScoring, Pairs
+from ctmri_detect import AtlasDetector, MapScoring, Pairs, VolumeDetector, recalibrate
 from ctmri_detect.base import BasePairedDetector, Traits
 from ctmri_detect.exceptions import InvalidPairsError, TrainingDataWarning
+from ctmri_detect.preprocessing import Resize
 from ctmri_detect.scoring import Threshold, conformal_offset, reference
 
 RATE = 0.1
@@ -182,3 +186,39 @@ def test_scores_do_not_depend_on_how_few_references_the_model_is_judged_by(kind,
     assert_allclose(*unit, rtol=0.2)
     scores = [np.sort(d.map_scoring_.calibration_scores_) for d in (every, few)]
     assert_allclose(*scores, rtol=0.4)
+
+
+# a Pipeline ---------------------------------------------------------------------------------
+
+
+def test_a_pipeline_is_recalibrated_with_what_its_first_step_takes():
+    fit, own = (Pairs(make_heads(40, seed=seed), groups=range(40)) for seed in (1, 2))
+    own = own.replace(groups=[f"own {i}" for i in range(40)])
+    model = make_pipeline(Resize(48), AtlasDetector()).fit(fit)
+    before = model[-1].offset_
+    assert recalibrate(model, own) is model
+    assert model[-1].offset_ != before
+    alone = make_pipeline(Resize(48), AtlasDetector()).fit(fit)
+    alone[-1].recalibrate(alone[:-1].transform(own))
+    assert model[-1].offset_ == alone[-1].offset_
+    with pytest.raises(TypeError, match="FunctionTransformer"):
+        recalibrate(make_pipeline(FunctionTransformer()), own)
+
+
+@pytest.mark.parametrize("volumes", [False, True])
+def test_images_that_were_not_preprocessed_set_no_threshold(volumes):
+    detector = VolumeDetector(AtlasDetector()) if volumes else AtlasDetector()
+    frame = pd.DataFrame({"volume": np.arange(40) // 4, "z_mm": np.arange(40) % 4 * 5.0})
+    fit, own = (
+        Pairs(
+            make_heads(40, seed=seed), groups=[f"{seed} {i // 4}" for i in range(40)], frame=frame
+        )
+        for seed in (1, 2)
+    )
+    detector.fit(fit)
+    before = detector.offset_
+    raw = own.replace(array=np.asarray(own) * 1000 - 200)  # on the same grid, in other units
+    with pytest.raises(InvalidPairsError, match=r"40 of 40 healthy .*recalibrate\(model, X"):
+        detector.recalibrate(raw)
+    assert detector.offset_ == before
+    detector.recalibrate(own)

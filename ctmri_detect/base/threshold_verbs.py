@@ -21,6 +21,8 @@ from ctmri_detect.validation import PairReader, check_groups, groups_of
 
 _Made = TypeVar("_Made")
 
+_MOST_AT_WORST = 0.5  # share of healthy samples with the highest anomaly score
+
 
 class ThresholdVerbs(Blockwise):
     """Other scoring settings, or your own threshold, without a new fit."""
@@ -94,7 +96,8 @@ class ThresholdVerbs(Blockwise):
         ------
         InvalidPairsError
             If X has too few samples of any one pattern of observed planes for the
-            false-positive rate, or does not fit the detector. The detector stays as it was.
+            false-positive rate, does not fit the detector, or half of it has the highest anomaly
+            score there is, as images that were not preprocessed. The detector stays as it was.
 
         Warns
         -----
@@ -104,6 +107,10 @@ class ThresholdVerbs(Blockwise):
             out of their own reference.
         UnlikeTrainingWarning
             As `score_samples`.
+
+        See Also
+        --------
+        recalibration.recalibrate : The same for a Pipeline, with images as its first step takes.
 
         Examples
         --------
@@ -125,6 +132,7 @@ class ThresholdVerbs(Blockwise):
         own, patients = self._own(X, reader, groups)
         pool, noticed = self._noticing(scoring.pooled, always=True)
         pooled, owners = self._each(reader, pool), [own]
+        _refuse_unprepared(np.concatenate([found for found, _ in pooled]), scoring)
         noticed.warn(self, len(reader))
         choices = scoring.withhold(reader.with_groups(own))
         for planes, rows in choices if self.traits.missing_modality else []:
@@ -184,3 +192,18 @@ class ThresholdVerbs(Blockwise):
     def _take(self, scoring: MapScoring) -> Self:
         self.map_scoring_, self.offset_ = scoring, scoring.offset_
         return self
+
+
+def _refuse_unprepared(scores: npt.NDArray[np.float64], scoring: object) -> None:
+    """Refuse healthy samples of which half could not score worse: something else is wrong."""
+    clip = getattr(getattr(scoring, "inner_", scoring), "clip", None)
+    if clip is None or not np.isfinite(clip):
+        return
+    worst = scores <= -(clip**2) * (1 - 1e-6)
+    if worst.mean() >= _MOST_AT_WORST:
+        raise InvalidPairsError(
+            f"{worst.sum()} of {len(worst)} healthy samples have the highest anomaly score there "
+            f"is ({clip**2:g}); expected samples that look like those of the fit. Were they "
+            "preprocessed as those? For a Pipeline: ctmri_detect.recalibrate(model, X). Otherwise "
+            "look at them, or fit on samples of this kind."
+        )

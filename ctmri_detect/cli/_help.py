@@ -44,8 +44,9 @@ examples:
   ctmri-detect fit kaggle/ --modality ct --image-size 256 --detector atlas --out ct.ctmri
   ctmri-detect fit scans/ --sequence t1,flair --patient '^(p\d+)_' --out three.ctmri
 
-Pairs that the labels call anomalous are left out of training. Always give --patient: without it,
-blocks of neighbouring files are treated as patients, and the threshold may be wrong. The model
+Pairs that the labels call anomalous are left out of training. Give --patient, unless folders such
+as sub-01 name the patients: without it, blocks of neighbouring files are treated as patients, and
+the threshold may be wrong. The model
 remembers --modality, --sequence, --image-size, --below-skull-base and --patient, so 'ctmri-detect
 score' needs only the folder.
 """

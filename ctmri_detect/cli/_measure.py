@@ -123,6 +123,11 @@ def _say_controls(board: pd.DataFrame) -> None:
         return
     listed = ", ".join(f"{row.control} {row.auroc:.2f}" for row in table.itertuples())
     say(f"Controls, which look for no anomaly (image AUROC): {listed}. See controls.csv.")
+    if board["inside_patients"].isna().all():
+        say(
+            "No patient has both normal and anomalous samples, so these figures may tell patients "
+            "apart. Figures of patients: patient_auroc in metrics.csv, with --store."
+        )
     seen = table.loc[table["control"] != "patient identity", "auroc"].max()  # has its own column
     if not (board["low"] > seen).any():
         say(f"No detector is clearly better than a control: no interval lies above {seen:.2f}.")

@@ -78,13 +78,18 @@ def sizes(found: Bunch) -> Iterator[Finding]:
             f"{first_file(found.pairs[unequal].iloc[0])}. Registered pairs usually have the same "
             "size, so these may not be registered.",
         )
+    cure = (
+        "They are resampled to the grid of the first image of each head."
+        if volumes
+        else "To load them, pass size=256 (in the command: --image-size 256)."
+    )
     for modality, row in found.modalities.iterrows():
         if len(row["shapes"]) > 1:
             most, count = next(iter(row["shapes"].items()))
             yield (
                 "note" if volumes else "warning",
                 f"{modality} files have {len(row['shapes'])} sizes; the most frequent is "
-                f"{most} ({count} of {row['readable']}). Pass size= to load them.",
+                f"{most} ({count} of {row['readable']}). {cure}",
             )
 
 

@@ -202,7 +202,7 @@ def _ask_for_sequence(several: list[list[ImageFile]]) -> None:
         tuple(known),
         f"{len(several)} {what}: {', '.join(image.path for image in mris)}. Pass "
         f"{' or '.join(f'sequence={name!r}' for name in known)}, or several to have a plane for "
-        f"each: sequence={tuple(known)!r}.",
+        f"each: sequence={tuple(known)!r}. In the command: --sequence {','.join(known)}.",
     )
 
 
