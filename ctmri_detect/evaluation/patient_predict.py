@@ -88,7 +88,7 @@ def patient_predict(
           q-value of at most a, on average at most the share a is healthy. See Notes.
         - prediction: -1 where the p-value is at most the rate, else +1
         - n_slices
-        - strongest_slice: row of X with the highest anomaly score
+        - strongest_row: row of X with the highest anomaly score
 
         Its `attrs` say what the rate rests on: "guarantee" ("exact" or "approximate"), "why",
         "n_calibration_patients", "calibration_slices" (median number of slices per patient).
@@ -143,7 +143,7 @@ def patient_predict(
     >>> found = patient_predict(detector, pairs[160:])
     >>> found[["patient", "prediction", "n_slices"]].values.tolist()[3:]
     [['p43', -1, 4], ['p44', 1, 4]]
-    >>> found.attrs["guarantee"], int(found["strongest_slice"][3])
+    >>> found.attrs["guarantee"], int(found["strongest_row"][3])
     ('exact', 15)
     """
     names = patients_of(X, groups)
@@ -188,7 +188,7 @@ def patient_predict_scores(
     Returns
     -------
     DataFrame
-        As `patient_predict`; `strongest_slice` counts the entries of `anomaly_score`.
+        As `patient_predict`; `strongest_row` counts the entries of `anomaly_score`.
 
     Raises
     ------
@@ -228,7 +228,7 @@ def patient_predict_scores(
             "q_value": false_discovery_control(p),
             "prediction": np.where(p <= false_positive_rate, -1, 1),
             "n_slices": found["n_slices"],
-            "strongest_slice": [_lowest(scores, codes == code) for code in np.unique(codes)],
+            "strongest_row": [_lowest(scores, codes == code) for code in np.unique(codes)],
         }
     )
     why += whats_other(detector, missing, warn_of_known(detector, groups))

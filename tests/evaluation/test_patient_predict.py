@@ -71,7 +71,7 @@ def test_the_p_value_counts_healthy_patients_that_score_as_high(aggregation, sha
         assert row.anomaly_score == pytest.approx(score)
         assert row.p_value == (1 + np.sum(np.array(of_own) >= score)) / 40
         rows = np.flatnonzero(NEW.groups == row.patient)
-        assert (row.n_slices, row.strongest_slice) == (EACH, rows[new[rows].argmax()])
+        assert (row.n_slices, row.strongest_row) == (EACH, rows[new[rows].argmax()])
     assert found["patient"].tolist() == patient_scores(-new, NEW.groups)["patient"].tolist()
     assert_array_equal(found["prediction"], np.where(found["p_value"] <= 0.05, -1, 1))
     assert_array_equal(found["q_value"], false_discovery_control(found["p_value"]))
@@ -86,7 +86,7 @@ def test_scores_alone_are_enough_and_the_order_of_slices_does_not_matter():
     assert found.equals(patient_predict_scores(detector, scores, NEW.groups))
     order = np.random.default_rng(0).permutation(len(NEW))
     mixed = patient_predict(detector, NEW[order])
-    mixed["strongest_slice"] = order[mixed["strongest_slice"]]
+    mixed["strongest_row"] = order[mixed["strongest_row"]]
     assert mixed.equals(found)
 
 
@@ -142,7 +142,7 @@ def test_an_anomaly_in_one_slice_is_found():
     odd[EACH * 3 + 1, :, 4:8, 4:8] += 4
     found = patient_predict(fitted().recalibrate(OWN), Pairs(odd, groups=NEW.groups))
     assert found.loc[3, "prediction"] == -1
-    assert found.loc[3, "strongest_slice"] == EACH * 3 + 1
+    assert found.loc[3, "strongest_row"] == EACH * 3 + 1
     assert found.loc[3, "p_value"] == 1 / 40
 
 
