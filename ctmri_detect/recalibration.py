@@ -21,6 +21,7 @@ def recalibrate(estimator: _Model, X: PairsLike, *, groups: GroupsLike = None) -
     Parameters
     ----------
     estimator : detector, Pipeline that ends in one, or fitted search object
+        It is changed: its detector gets the new threshold.
     X : array-like of shape (n_samples, n_planes, height, width)
         Healthy samples, as the first step takes them, of patients that the model was not fitted on.
     groups : array-like of shape (n_samples,), default=None

@@ -22,7 +22,7 @@ def packages() -> list[str]:
     """The library's public packages, and public modules that are no packages."""
     found = pkgutil.walk_packages(ctmri_detect.__path__, "ctmri_detect.")
     names = [module.name for module in found if module.ispkg and "._" not in module.name]
-    modules = ["localization", "exceptions", "pairs"]
+    modules = ["localization", "recalibration", "exceptions", "pairs"]
     return ["ctmri_detect", *names, *(f"ctmri_detect.{name}" for name in modules)]
 
 
