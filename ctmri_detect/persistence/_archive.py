@@ -36,11 +36,17 @@ def write_archive(
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder {path.parent} doesn't exist. Create it first.")
     try:
-        with whole_file(path) as file, zipfile.ZipFile(file, "w", **_DEFLATED) as archive:
-            archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
-            archive.writestr(ESTIMATOR, estimator.getbuffer())
-            for member, network in networks.items():
-                archive.writestr(member, weights_of(network))
+        with whole_file(path) as file:
+            for how in (_DEFLATED, {"compression": zipfile.ZIP_STORED}):
+                file.seek(0)
+                file.truncate()
+                with zipfile.ZipFile(file, "w", **how) as archive:
+                    archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
+                    archive.writestr(ESTIMATOR, estimator.getbuffer())
+                    for member, network in networks.items():
+                        archive.writestr(member, weights_of(network))
+                if not _shrinks_too_much(archive, file.tell()):  # as zeros do: stored, then
+                    break
     except OSError as error:  # name the file that was asked for, not the temporary one
         raise OSError(error.errno, f"can't be written: {error.strerror}", str(path)) from error
 
@@ -120,12 +126,17 @@ def _check_sizes(archive: zipfile.ZipFile, size: int, name: str) -> None:
 
     Reading a member gives no more than its header says, so the headers are enough.
     """
-    unpacked = sum(info.file_size for info in archive.infolist())
-    if unpacked > max(_SMALL, _MOST_TIMES * size):
+    if _shrinks_too_much(archive, size):
+        unpacked = sum(info.file_size for info in archive.infolist())
         raise UntrustedModelError(
             f"{name} has {size} bytes and unpacks to {unpacked}, which no saved model does. Don't "
             "use this file; ask for one written by ctmri_detect.persistence.save."
         )
+
+
+def _shrinks_too_much(archive: zipfile.ZipFile, size: int) -> bool:
+    unpacked = sum(info.file_size for info in archive.infolist())
+    return unpacked > max(_SMALL, _MOST_TIMES * size)
 
 
 def _expected(name: str) -> bool:

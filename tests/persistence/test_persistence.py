@@ -708,3 +708,17 @@ def test_a_module_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "mine_elsewhere")
     with pytest.raises(ImportError, match=r"the module 'mine_elsewhere', .*on PYTHONPATH"):
         load(tmp_path / "model.ctmri", trusted=["mine_elsewhere.Halved"])
+
+
+def test_a_model_that_is_nearly_all_zeros_can_be_loaded(tmp_path, monkeypatch):
+    usual = AtlasDetector().fit(make_heads(24), groups=range(24))
+    save(usual, tmp_path / "usual.ctmri")
+    with zipfile.ZipFile(tmp_path / "usual.ctmri") as archive:
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_DEFLATED}
+    monkeypatch.setattr("ctmri_detect.persistence._archive._SMALL", 2**16)
+    monkeypatch.setattr("ctmri_detect.persistence._archive._MOST_TIMES", 4)
+    X = np.repeat(make_heads(1), 300, axis=0)  # equal slices leave no residual
+    detector = AtlasDetector().fit(X, groups=range(300))
+    save(detector, tmp_path / "zeros.ctmri")
+    again = load(tmp_path / "zeros.ctmri")
+    np.testing.assert_array_equal(again.score_samples(X[:3]), detector.score_samples(X[:3]))
