@@ -19,7 +19,7 @@ import pandas as pd
 from run_synthetic import commit
 
 KEYS = {"seed", "condition_level", "missing", "kind", "set", "which", "planes", "what", "stage"}
-KEYS |= {"scanner", "healthy_patients", "new_patients", "draws"}
+KEYS |= {"scanner", "healthy_patients", "new_patients", "draws", "shift", "turn"}
 KEYS |= {"detector", "metric", "condition", "level", "severity", "training"}
 
 
