@@ -35,6 +35,7 @@ from ctmri_detect.metrics import (
     decision_roc_auc_score,
     patient_bootstrap,
 )
+from ctmri_detect.metrics._placements import Placements
 from ctmri_detect.preprocessing import make_preprocessor
 
 ALL = ("mismatch", "symmetry", "within")
@@ -184,15 +185,6 @@ def by_kind_of(row: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def _area(target: np.ndarray, decision: np.ndarray) -> float:
-    """`decision_roc_auc_score` without its checks, for the many draws of an interval."""
-    normal, anomalous = np.sort(decision[target == 1]), decision[target == -1]
-    if not len(normal) or not len(anomalous):
-        return float("nan")
-    below, up_to = (np.searchsorted(normal, anomalous, side) for side in ("left", "right"))
-    return 1 - float((below + up_to).mean()) / 2 / len(normal)
-
-
 def interval(rows: pd.DataFrame) -> str:
     """95 % of the mean AUROC over seeds, patients drawn anew."""
     y, scores, who = [], [], []
@@ -203,7 +195,9 @@ def interval(rows: pd.DataFrame) -> str:
 
     def mean_auroc(target: np.ndarray, score: np.ndarray) -> float:
         of_seeds = [score[:, 1] == s for s in np.unique(score[:, 1])]
-        return float(np.mean([_area(target[of], score[of, 0]) for of in of_seeds]))
+        return float(
+            np.mean([Placements.of(target[of] == -1, score[of, 0]).area for of in of_seeds])
+        )
 
     found = patient_bootstrap(
         np.concatenate(y), np.concatenate(scores), who, mean_auroc, n_resamples=500, random_state=0

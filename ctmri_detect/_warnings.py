@@ -6,7 +6,7 @@ import sys
 import sysconfig
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +47,18 @@ def warn_user(message: str, category: type[Warning]) -> None:
     if category not in said:
         said.add(category)
         warnings.warn(message, category, stacklevel=level)
+
+
+def first_of(messages: Sequence[str]) -> str:
+    """The first of several warnings of one kind, and how many more there were if others differ.
+
+    Examples
+    --------
+    >>> first_of(["3 slices are odd.", "5 slices are odd."])
+    '3 slices are odd. (and 1 more such warnings)'
+    """
+    more = f" (and {len(messages) - 1} more such warnings)" if len(set(messages)) > 1 else ""
+    return f"{messages[0]}{more}"
 
 
 @contextmanager

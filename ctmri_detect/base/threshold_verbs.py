@@ -132,7 +132,7 @@ class ThresholdVerbs(Blockwise):
         own, patients = self._own(X, reader, groups)
         pool, noticed = self._noticing(scoring.pooled, always=True)
         pooled, owners = self._each(reader, pool), [own]
-        _refuse_unprepared(np.concatenate([found for found, _ in pooled]), scoring)
+        _refuse_unprepared(np.concatenate([found for found, _ in pooled]), scoring.worst_score)
         noticed.warn(self, len(reader))
         choices = scoring.withhold(reader.with_groups(own))
         for planes, rows in choices if self.traits.missing_modality else []:
@@ -194,16 +194,13 @@ class ThresholdVerbs(Blockwise):
         return self
 
 
-def _refuse_unprepared(scores: npt.NDArray[np.float64], scoring: object) -> None:
+def _refuse_unprepared(scores: npt.NDArray[np.float64], worst_score: float) -> None:
     """Refuse healthy samples of which half could not score worse: something else is wrong."""
-    clip = getattr(getattr(scoring, "inner_", scoring), "clip", None)
-    if clip is None or not np.isfinite(clip):
-        return
-    worst = scores <= -(clip**2) * (1 - 1e-6)
+    worst = scores <= worst_score * (1 - 1e-6)
     if worst.mean() >= _MOST_AT_WORST:
         raise InvalidPairsError(
             f"{worst.sum()} of {len(worst)} healthy samples have the highest anomaly score there "
-            f"is ({clip**2:g}); expected samples that look like those of the fit. Were they "
+            f"is ({-worst_score:g}); expected samples that look like those of the fit. Were they "
             "preprocessed as those? For a Pipeline: ctmri_detect.recalibrate(model, X). Otherwise "
             "look at them, or fit on samples of this kind."
         )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from ctmri_detect._warnings import warn_user
+from ctmri_detect._warnings import first_of, warn_user
 from ctmri_detect.evaluation.measure import Ground, Job, run_job
 from ctmri_detect.evaluation.store import Store
 
@@ -44,8 +44,7 @@ def _warn(said: Mapping[tuple[type[Warning], str], Iterable[str]]) -> None:
     for (category, message), detectors in said.items():
         texts[category, ", ".join(sorted(detectors))].append(message)
     for (category, names), messages in texts.items():
-        more = f" (and {len(messages) - 1} more such warnings)" if len(messages) > 1 else ""
-        warn_user(f"{names}: {messages[0]}{more}", category)
+        warn_user(f"{names}: {first_of(sorted(messages))}", category)  # jobs end in any order
 
 
 def _missing(job: Job, store: Store) -> Job:

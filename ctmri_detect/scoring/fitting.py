@@ -43,6 +43,11 @@ class Fitting(WithThreshold, Standardising, CheckedParameters, BaseEstimator):
     codes_: npt.NDArray[np.int64]
     withheld_: list[Withheld]
 
+    @property
+    def worst_score(self) -> float:
+        """The lowest score there is: that of evidence clipped in all pooled pixels."""
+        return -(self.clip**2)
+
     def cross_fits(self, cheap: bool) -> bool:
         """Whether a detector leaves out each part of the patients in turn; `cheap`: its trait."""
         return cheap if isinstance(self.cross_fit, str) else bool(self.cross_fit)

@@ -30,6 +30,11 @@ class Judging:
     patterns_: PatternThresholds
     pool_fraction: float
 
+    @property
+    def worst_score(self) -> float:
+        """The lowest score there is; minus infinity if there is none."""
+        return -np.inf
+
     def z_maps(self, residual: Planes, X: PairsLike) -> Planes:
         """Signed, smoothed and clipped z: float32 ``(n, n_planes, height, width)``.
 

@@ -104,6 +104,11 @@ class VolumeScoring(WithThreshold, Judging, CheckedParameters, BaseEstimator):
         layers = np.asarray(residual, dtype=np.float32)
         return [self.inner_.of_layers(layers, finish, unclipped=unclipped)]
 
+    @property
+    def worst_score(self) -> float:
+        """That of the detector's own scoring."""
+        return self.inner_.worst_score
+
     def _fused(self, z: Planes) -> Planes:
         return self.inner_._fused(z)
 

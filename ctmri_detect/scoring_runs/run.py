@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ctmri_detect._arrays import plain_array
 from ctmri_detect._parameters import check_value, integer
 from ctmri_detect._types import PairsLike, StoredArray
-from ctmri_detect._warnings import Told, warn_user
+from ctmri_detect._warnings import Told, first_of, warn_user
 from ctmri_detect.pipelines import unwrapped
 from ctmri_detect.scoring import CONSPICUOUS
 from ctmri_detect.scoring_runs.folder import Run, RunFolder
@@ -197,9 +197,7 @@ def _warn(told: list[Told]) -> None:
     """Give each kind of warning once, and say how many more there were."""
     flat = [one for said in told for one in said]
     for category in dict.fromkeys(category for category, _ in flat):
-        texts = [text for kind, text in flat if kind is category]
-        more = f" (and {len(texts) - 1} more such warnings)" if len(set(texts)) > 1 else ""
-        warn_user(f"{texts[0]}{more}", category)
+        warn_user(first_of([text for kind, text in flat if kind is category]), category)
 
 
 def _tell_of_steps(estimator: BaseEstimator, files: RunFolder, run: Run) -> None:

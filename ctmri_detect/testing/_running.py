@@ -20,6 +20,16 @@ def checks_of(*modules: ModuleType) -> Iterator[tuple[str, Check]]:
                 yield name.removeprefix(_PREFIX), check
 
 
+def refuse_other(value: object, kind: type, caller: str, example: str) -> None:
+    """Refuse what is no object of a subclass of this base class, such as a class itself."""
+    if not isinstance(value, kind):
+        got = f"the class {value.__name__}" if isinstance(value, type) else repr(value)
+        raise TypeError(
+            f"{caller} got {got}; expected an object of a subclass of "
+            f"ctmri_detect.base.{kind.__name__}, such as {example}."
+        )
+
+
 def run_checks(checks: Mapping[str, Check], skip: Collection[str], *given: Any) -> None:
     """Run the checks that `skip` does not name; what needs an absent extra is left out."""
     if unknown := sorted(set(skip) - set(checks)):

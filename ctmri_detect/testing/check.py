@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from ctmri_detect.base import BasePairedDetector
 from ctmri_detect.testing import _basics, _fitting, _inputs, _outputs, _settings
-from ctmri_detect.testing._running import Check, checks_of, run_checks
+from ctmri_detect.testing._running import Check, checks_of, refuse_other, run_checks
 
 
 def check_detector(estimator: BasePairedDetector, *, skip: Collection[str] = ()) -> None:
@@ -48,12 +48,7 @@ def check_detector(estimator: BasePairedDetector, *, skip: Collection[str] = ())
     >>> from ctmri_detect.testing import check_detector
     >>> check_detector(AtlasDetector(), skip=["save"])
     """
-    if not isinstance(estimator, BasePairedDetector):
-        got = f"the class {estimator.__name__}" if isinstance(estimator, type) else repr(estimator)
-        raise TypeError(
-            f"check_detector got {got}; expected an object of a subclass of "
-            "ctmri_detect.base.BasePairedDetector, such as AtlasDetector()."
-        )
+    refuse_other(estimator, BasePairedDetector, "check_detector", "AtlasDetector()")
     run_checks(dict(detector_checks()), skip, clone(estimator))
 
 

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from ctmri_detect._types import PairsLike
 from ctmri_detect.base import BasePairedTransformer
 from ctmri_detect.testing import _steps
-from ctmri_detect.testing._running import Check, checks_of, run_checks
+from ctmri_detect.testing._running import Check, checks_of, refuse_other, run_checks
 from ctmri_detect.testing.heads import make_heads
 
 
@@ -55,12 +55,7 @@ def check_step(
     >>> from ctmri_detect.testing import check_step
     >>> check_step(MRIScaler())
     """
-    if not isinstance(step, BasePairedTransformer):
-        got = f"the class {step.__name__}" if isinstance(step, type) else repr(step)
-        raise TypeError(
-            f"check_step got {got}; expected an object of a subclass of "
-            "ctmri_detect.base.BasePairedTransformer, such as MRIScaler()."
-        )
+    refuse_other(step, BasePairedTransformer, "check_step", "MRIScaler()")
     pairs = _complete(make_heads(5, seed=4) if X is None else np.array(X, np.float32))
     run_checks(dict(step_checks()), skip, clone(step), pairs)
 

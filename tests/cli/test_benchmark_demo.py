@@ -57,6 +57,18 @@ def test_controls_stand_beside_the_detectors(mixed, tmp_path, capsys):
     assert beaten == (float(said.split("threshold")[1].split()[1]) <= table["auroc"][:3].max())
 
 
+def test_labels_of_whole_patients_are_pointed_out(mixed, tmp_path, capsys):
+    names = sorted(path.name for path in (mixed / "CT").iterdir())
+    rows = [f"{name},{int(name < 'p3')},{name.split('_')[0]}" for name in names]
+    (tmp_path / "patients.csv").write_text("\n".join(["file,lesion,patient", *rows]))
+    arguments = ["benchmark", mixed, "--patient", "patient", "--detectors", "threshold"]
+    for labels, pointed_out in ((tmp_path / "patients.csv", True), ("labels.csv", False)):
+        out = tmp_path / str(pointed_out)
+        assert run(*arguments, "--labels", labels, "--size", 48, "--out", out) == 0
+        said = "No patient has both normal and anomalous samples" in capsys.readouterr().out
+        assert said == pointed_out
+
+
 def test_with_pseudonyms_nothing_names_patients_or_files(mixed, tmp_path):
     out, store = tmp_path / "out", tmp_path / "store"
     arguments = ["benchmark", mixed, "--labels", "labels.csv", "--patient", "patient", "--size", 48]

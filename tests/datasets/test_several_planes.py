@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ctmri_detect.datasets import load_pairs, load_volume_pairs
+from ctmri_detect.datasets import load_pairs, load_volume_pairs, make_phantom_pairs
 from ctmri_detect.exceptions import (
     DataLoadingError,
     SkippedFilesWarning,
@@ -154,6 +154,21 @@ def test_volumes_of_several_sequences_on_the_grid_of_the_ct(tmp_path):
     assert found.groups.tolist() == ["p1"] * 4 + ["p2"] * 4
     assert found.ct_units == "hu"
     assert found.pairing is not None
+
+
+def test_a_sequence_that_few_patients_have_leaves_open_whether_all_are_paired(tmp_path):
+    pytest.importorskip("nilearn")
+    phantom = make_phantom_pairs(
+        10, 4, size=64, anomalous_fraction=0, sequence=("t1", "flair"), random_state=104
+    )
+    values, first = np.asarray(phantom.data), phantom.groups[0]
+    for name in np.unique(phantom.groups):
+        for plane, kind in enumerate(("ct", "t1", "flair") if name == first else ("ct", "t1")):
+            volume = np.moveaxis(values[phantom.groups == name][:, plane], 0, 2)
+            _volume(tmp_path / name / f"{kind}.nii.gz", volume)
+    assert load_volume_pairs(tmp_path, sequence="t1").paired is True
+    both = load_volume_pairs(tmp_path, sequence=("t1", "flair"))
+    assert both.paired is both.pairing.paired is None  # one patient tells nothing of FLAIR
 
 
 def test_volumes_without_ct_lie_on_the_first_sequence(tmp_path):
